@@ -1,0 +1,45 @@
+//! `POST /api/check`: may this tool run on this machine? Public.
+
+use rocket::{Route, post, routes};
+use serde::Deserialize;
+
+use super::Answer;
+use super::body::{Body, required};
+use crate::model::license::Verdict;
+use crate::model::question::Question;
+use crate::request::{App, Failure, SMALL_BODY};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![check]
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    tool_name: Option<String>,
+    license_key: Option<String>,
+}
+
+#[post("/api/check", data = "<body>")]
+fn check(app: &App, body: Body<Asked, { SMALL_BODY }>) -> Result<Answer, Failure> {
+    let Body(asked) = body;
+    let tool_name = required("tool_name", asked.tool_name)?;
+    let license_key = required("license_key", asked.license_key)?;
+    let verdict = app.check(&Question::parse(&tool_name, &license_key)?)?;
+    Ok(Answer::from(verdict))
+}
+
+impl From<Verdict> for Answer {
+    fn from(verdict: Verdict) -> Answer {
+        let (http, status) = match verdict {
+            Verdict::Valid => (200, "valid"),
+            Verdict::NotFound => (404, "invalid"),
+            Verdict::Suspended | Verdict::Revoked => (403, "invalid"),
+            Verdict::Expired => (403, "expired"),
+        };
+        Answer {
+            http,
+            status,
+            message: verdict.message(),
+        }
+    }
+}

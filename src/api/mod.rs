@@ -1,0 +1,117 @@
+//! The JSON door: one file per noun. Everything here answers JSON, errors too.
+
+mod body;
+mod check;
+mod health;
+mod licenses;
+mod login;
+
+use std::io::Cursor;
+
+use rocket::http::{ContentType, Status};
+use rocket::response::{Responder, Response};
+use rocket::{Catcher, Request, Route, catch, catchers};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::request::{describe, refused};
+
+/// Every route of the API, below the base path.
+pub fn routes() -> Vec<Route> {
+    [
+        check::routes(),
+        health::routes(),
+        licenses::routes(),
+        login::routes(),
+    ]
+    .concat()
+}
+
+/// Everything that goes wrong under `/api`.
+pub fn catchers() -> Vec<Catcher> {
+    catchers![any]
+}
+
+#[catch(default)]
+fn any(status: Status, request: &Request<'_>) -> ErrorAnswer {
+    ErrorAnswer(refused(status, request))
+}
+
+/// The JSON face of an error.
+struct ErrorAnswer(Error);
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    status: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+}
+
+impl<'r> Responder<'r, 'static> for ErrorAnswer {
+    fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
+        let ErrorAnswer(error) = self;
+        let body = ErrorBody {
+            status: "error",
+            message: error.to_string(),
+            field: error.field(),
+        };
+        let mut response = json(error.status(), &body)?;
+        describe(&error, request, &mut response);
+        Ok(response)
+    }
+}
+
+/// A published answer: a status and two words.
+#[derive(Debug)]
+pub struct Answer {
+    http: u16,
+    status: &'static str,
+    message: &'static str,
+}
+
+#[derive(Serialize)]
+struct AnswerBody {
+    status: &'static str,
+    message: &'static str,
+}
+
+impl Answer {
+    fn success(http: u16, message: &'static str) -> Answer {
+        Answer {
+            http,
+            status: "success",
+            message,
+        }
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Answer {
+    fn respond_to(self, _: &'r Request<'_>) -> rocket::response::Result<'static> {
+        json(
+            self.http,
+            &AnswerBody {
+                status: self.status,
+                message: self.message,
+            },
+        )
+    }
+}
+
+/// A value as a whole JSON body.
+struct Json<T>(T);
+
+impl<'r, T: Serialize> Responder<'r, 'static> for Json<T> {
+    fn respond_to(self, _: &'r Request<'_>) -> rocket::response::Result<'static> {
+        json(200, &self.0)
+    }
+}
+
+fn json(status: u16, body: &impl Serialize) -> rocket::response::Result<'static> {
+    let text = serde_json::to_string(body).map_err(|_| Status::InternalServerError)?;
+    Response::build()
+        .status(Status::new(status))
+        .header(ContentType::JSON)
+        .sized_body(text.len(), Cursor::new(text))
+        .ok()
+}

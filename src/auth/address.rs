@@ -1,0 +1,103 @@
+//! Whose request is it? The address that counts when proxies stand between.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use rocket::Request;
+use rocket::request::{FromRequest, Outcome};
+
+use crate::config::Config;
+use crate::service::Client;
+
+/// The address that counts is the connection's own, or, when that is a trusted proxy, the rightmost
+/// one in `X-Forwarded-For` that is not.
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Client {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Client, Self::Error> {
+        let peer = request
+            .remote()
+            .map_or(IpAddr::from([0, 0, 0, 0]), |remote| remote.ip());
+        let trusted = request
+            .rocket()
+            .state::<Config>()
+            .map_or(&[][..], |c| &c.trusted_proxies);
+        let forwarded: Vec<&str> = request.headers().get("X-Forwarded-For").collect();
+        let user_agent = request.headers().get_one("User-Agent").unwrap_or_default();
+        Outcome::Success(Client {
+            address: rightmost_untrusted(peer, &forwarded.join(","), trusted),
+            user_agent: user_agent.chars().take(200).collect(),
+        })
+    }
+}
+
+fn rightmost_untrusted(peer: IpAddr, forwarded: &str, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
+    let mut client = peer.to_canonical();
+    for entry in forwarded.rsplit(',') {
+        if !is_trusted(&client) {
+            break;
+        }
+        match parse(entry.trim()) {
+            Some(address) => client = address,
+            None => break,
+        }
+    }
+    client
+}
+
+/// `1.2.3.4`, `1.2.3.4:5`, `::1` or `[::1]:5`.
+fn parse(entry: &str) -> Option<IpAddr> {
+    let address = entry.parse().ok();
+    let with_port = || {
+        entry
+            .parse::<std::net::SocketAddr>()
+            .ok()
+            .map(|socket| socket.ip())
+    };
+    address
+        .or_else(with_port)
+        .map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(peer: &str, forwarded: &str) -> String {
+        let trusted = [
+            "127.0.0.0/8".parse().unwrap(),
+            "10.0.0.0/8".parse().unwrap(),
+        ];
+        rightmost_untrusted(peer.parse().unwrap(), forwarded, &trusted).to_string()
+    }
+
+    #[test]
+    fn a_stranger_cannot_name_another_address() {
+        assert_eq!(client("203.0.113.9", "198.51.100.1"), "203.0.113.9");
+    }
+
+    #[test]
+    fn behind_a_proxy_the_rightmost_untrusted_address_counts() {
+        assert_eq!(
+            client("127.0.0.1", "198.51.100.1, 203.0.113.9"),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            client("127.0.0.1", "198.51.100.1, 203.0.113.9, 10.1.1.1"),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            client("::ffff:127.0.0.1", "[2001:db8::1]:443"),
+            "2001:db8::1"
+        );
+    }
+
+    #[test]
+    fn words_that_are_no_address_end_the_search() {
+        assert_eq!(client("127.0.0.1", "198.51.100.1, unknown"), "127.0.0.1");
+        assert_eq!(client("127.0.0.1", ""), "127.0.0.1");
+        assert_eq!(client("127.0.0.1", "10.0.0.2"), "10.0.0.2");
+    }
+}

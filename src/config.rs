@@ -1,0 +1,418 @@
+//! Every setting: read from a TOML file, then from the environment, which wins.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use rocket::http::uri::Absolute;
+use time::UtcOffset;
+use time::macros::format_description;
+
+use crate::error::Refusal;
+
+/// Where the settings are looked for when the command line names no file.
+pub const DEFAULT_FILE: &str = "license-server.toml";
+
+const ENV_PREFIX: &str = "LICENSE_SERVER_";
+
+/// The settings. Each is a key of the TOML file and, in upper case behind `LICENSE_SERVER_`, an
+/// environment variable.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The address to listen on. Default `127.0.0.1`: only a proxy on the same machine gets in.
+    pub address: IpAddr,
+    /// The port to listen on. Default `8000`; `0` lets the system choose.
+    pub port: u16,
+    /// The folder of the database, made when it is missing. Default `data`.
+    pub data_dir: PathBuf,
+    /// The address that browsers and clients use, its path included, such as
+    /// `https://example.com/licenseserver`. Default: `http://` with `address` and `port`.
+    pub public_url: Option<PublicUrl>,
+    /// Whose midnight ends a license, such as `+02:00`. Default `+00:00`.
+    pub utc_offset: UtcOffset,
+    /// The networks whose `X-Forwarded-For` is believed. Default: loopback.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The first password of `admin`, used only when the database is created. Default: a random
+    /// one, printed once.
+    pub admin_password: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            address: Ipv4Addr::LOCALHOST.into(),
+            port: 8000,
+            data_dir: "data".into(),
+            public_url: None,
+            utc_offset: UtcOffset::UTC,
+            trusted_proxies: vec![
+                Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8).into(),
+                Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128).into(),
+            ],
+            admin_password: None,
+        }
+    }
+}
+
+/// One value as it was written, and where.
+struct Written {
+    text: String,
+    place: String,
+}
+
+type Values = BTreeMap<String, Written>;
+
+impl Config {
+    /// Reads `file` (a missing [`DEFAULT_FILE`] is no error when `file` is none), then `environment`,
+    /// of which only the names that begin with `LICENSE_SERVER_` count.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Config, Refusal> {
+        let mut values = Values::new();
+        read_file(file, &mut values)?;
+        for (name, text) in environment {
+            if let Some(key) = name.strip_prefix(ENV_PREFIX) {
+                let place = format!("the environment variable {name}");
+                values.insert(key.to_lowercase(), Written { text, place });
+            }
+        }
+        Config::from_values(&values)
+    }
+
+    /// [`Config::load`] with this process's environment.
+    pub fn load_here(file: Option<&Path>) -> Result<Config, Refusal> {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Config::load(file, std::env::vars_os().filter_map(text))
+    }
+
+    fn from_values(values: &Values) -> Result<Config, Refusal> {
+        let mut config = Config::default();
+        for (key, written) in values {
+            let text = written.text.trim();
+            let read = match key.as_str() {
+                "address" => set(&mut config.address, text.parse().ok()),
+                "port" => set(&mut config.port, text.parse().ok()),
+                "data_dir" => set(&mut config.data_dir, non_empty(text).map(PathBuf::from)),
+                "public_url" => set(&mut config.public_url, PublicUrl::parse(text).map(Some)),
+                "utc_offset" => set(&mut config.utc_offset, parse_offset(text)),
+                "trusted_proxies" => set(&mut config.trusted_proxies, parse_networks(text)),
+                "admin_password" => {
+                    set(&mut config.admin_password, Some(Some(written.text.clone())))
+                }
+                unknown => return Err(unknown_setting(unknown, &written.place)),
+            };
+            if !read {
+                let wanted = setting(key).wanted;
+                let place = &written.place;
+                return Err(Refusal(format!(
+                    "The setting `{key}` is `{text}`, which is not {wanted}; mend it in {place}."
+                )));
+            }
+        }
+        Ok(config)
+    }
+
+    /// The path under which the server lives: empty, or `/licenseserver` without a slash at its end.
+    pub fn base_path(&self) -> &str {
+        self.public_url.as_ref().map_or("", |url| &url.path)
+    }
+
+    /// Scheme, host and port as a browser writes them in `Origin`; `port` is the one listened on.
+    pub fn origin(&self, port: u16) -> String {
+        match &self.public_url {
+            Some(url) => url.origin.clone(),
+            None if self.address.is_unspecified() => format!("http://localhost:{port}"),
+            None => format!("http://{}", std::net::SocketAddr::new(self.address, port)),
+        }
+    }
+
+    /// Whether browsers reach the server over TLS; decided by `public_url`, never by a header.
+    pub fn is_https(&self) -> bool {
+        self.public_url
+            .as_ref()
+            .is_some_and(|url| url.origin.starts_with("https:"))
+    }
+}
+
+/// The address that browsers and clients use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    /// `https://example.com`: lower case, the scheme's own port left out.
+    origin: String,
+    /// Empty, or `/licenseserver` without a slash at its end.
+    path: String,
+}
+
+impl PublicUrl {
+    fn parse(text: &str) -> Option<PublicUrl> {
+        let url = Absolute::parse(text).ok()?;
+        let scheme = url.scheme().to_ascii_lowercase();
+        let default_port = match scheme.as_str() {
+            "http" => 80,
+            "https" => 443,
+            _ => return None,
+        };
+        let authority = url.authority()?;
+        let host = authority.host().to_ascii_lowercase();
+        if host.is_empty() || authority.user_info().is_some() || url.query().is_some() {
+            return None;
+        }
+        let port = match authority.port() {
+            Some(port) if port != default_port => format!(":{port}"),
+            _ => String::new(),
+        };
+        let path = url.path().as_str().trim_end_matches('/');
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~/".contains(c);
+        if !path.chars().all(plain) || path.contains("//") || path.contains("/.") {
+            return None;
+        }
+        Some(PublicUrl {
+            origin: format!("{scheme}://{host}{port}"),
+            path: path.to_owned(),
+        })
+    }
+}
+
+/// What a setting is called, what it is for, and what its value has to be.
+struct Setting {
+    name: &'static str,
+    about: &'static str,
+    wanted: &'static str,
+}
+
+const SETTINGS: [Setting; 7] = [
+    Setting {
+        name: "address",
+        about: "the address to listen on [127.0.0.1]",
+        wanted: "an IP address such as `127.0.0.1` or `::1`",
+    },
+    Setting {
+        name: "port",
+        about: "the port to listen on [8000]",
+        wanted: "a port number from 0 to 65535",
+    },
+    Setting {
+        name: "data_dir",
+        about: "the folder of the database [data]",
+        wanted: "the path of a folder",
+    },
+    Setting {
+        name: "public_url",
+        about: "the address that browsers and clients use, with its path",
+        wanted: "an address such as `https://example.com/licenseserver`, without query or user name",
+    },
+    Setting {
+        name: "utc_offset",
+        about: "whose midnight ends a license [+00:00]",
+        wanted: "an offset from UTC such as `+02:00` or `-05:30`",
+    },
+    Setting {
+        name: "trusted_proxies",
+        about: "whose X-Forwarded-For is believed [127.0.0.0/8, ::1]",
+        wanted: "a list of addresses or networks such as `127.0.0.1, 10.0.0.0/8`",
+    },
+    Setting {
+        name: "admin_password",
+        about: "the password of `admin`, at the first start only [random]",
+        wanted: "a text",
+    },
+];
+
+/// The settings as `--help` lists them.
+pub fn help() -> String {
+    let lines = SETTINGS
+        .iter()
+        .map(|s| format!("  {:16} {}\n", s.name, s.about));
+    format!(
+        "Settings, as keys of {DEFAULT_FILE} or as environment variables such as {ENV_PREFIX}PORT, which win:\n{}",
+        lines.collect::<String>()
+    )
+}
+
+fn setting(name: &str) -> &'static Setting {
+    SETTINGS
+        .iter()
+        .find(|s| s.name == name)
+        .unwrap_or(&SETTINGS[0])
+}
+
+fn unknown_setting(name: &str, place: &str) -> Refusal {
+    let nearest = SETTINGS
+        .iter()
+        .map(|s| s.name)
+        .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)))
+        .unwrap_or_default();
+    Refusal(format!(
+        "There is no setting `{name}` (in {place}); did you mean `{nearest}`? \
+         `license-server --help` lists them all."
+    ))
+}
+
+fn read_file(file: Option<&Path>, values: &mut Values) -> Result<(), Refusal> {
+    let path = file.unwrap_or(Path::new(DEFAULT_FILE));
+    let place = path.display().to_string();
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && file.is_none() => return Ok(()),
+        Err(e) => {
+            return Err(Refusal(format!(
+                "The settings file {place} cannot be read: {e}; mend the file or name another with --config."
+            )));
+        }
+    };
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+        let line = e
+            .span()
+            .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        Refusal(format!(
+            "The settings file {place} is not TOML: line {line}: {}; mend that line.",
+            e.message().replace('\n', ", ")
+        ))
+    })?;
+    for (key, value) in table {
+        let text = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
+            other => plain(&other),
+        };
+        values.insert(
+            key,
+            Written {
+                text,
+                place: place.clone(),
+            },
+        );
+    }
+    Ok(())
+}
+
+fn plain(value: &toml::Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn set<T>(place: &mut T, value: Option<T>) -> bool {
+    value.map(|value| *place = value).is_some()
+}
+
+fn non_empty(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn parse_offset(text: &str) -> Option<UtcOffset> {
+    let format = format_description!("[offset_hour sign:mandatory]:[offset_minute]");
+    UtcOffset::parse(text, format).ok()
+}
+
+fn parse_networks(text: &str) -> Option<Vec<IpNet>> {
+    let parts = text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    let network = |part: &str| {
+        part.parse()
+            .ok()
+            .or_else(|| part.parse::<IpAddr>().ok().map(IpNet::from))
+    };
+    parts.map(network).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(toml: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.toml");
+        std::fs::write(&file, toml).unwrap();
+        let environment = environment
+            .iter()
+            .map(|(k, v)| (k.to_string(), v.to_string()));
+        Config::load(Some(&file), environment).map_err(|refusal| refusal.0)
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let config = load("port = 1\naddress = '::1'", &[("LICENSE_SERVER_PORT", "2")]).unwrap();
+        assert_eq!((config.port, config.address.to_string()), (2, "::1".into()));
+    }
+
+    #[test]
+    fn a_password_of_digits_in_the_environment_stays_a_text() {
+        let config = load("", &[("LICENSE_SERVER_ADMIN_PASSWORD", "012345678901")]).unwrap();
+        assert_eq!(config.admin_password.as_deref(), Some("012345678901"));
+    }
+
+    #[test]
+    fn an_unknown_setting_names_the_nearest_known_one() {
+        let refusal = load("publik_url = 'x'", &[]).unwrap_err();
+        assert!(refusal.contains("`publik_url`") && refusal.contains("did you mean `public_url`"));
+        let refusal = load("", &[("LICENSE_SERVER_PROT", "1")]).unwrap_err();
+        assert!(
+            refusal.contains("LICENSE_SERVER_PROT") && refusal.contains("`port`"),
+            "{refusal}"
+        );
+    }
+
+    #[test]
+    fn a_broken_value_is_named_with_its_place_and_the_mend() {
+        for (line, wanted) in [
+            ("port = 70000", "from 0 to 65535"),
+            ("address = 'localhost'", "an IP address"),
+            ("utc_offset = '2'", "`+02:00`"),
+            (
+                "public_url = 'example.com'",
+                "`https://example.com/licenseserver`",
+            ),
+            (
+                "public_url = 'https://u:p@example.com'",
+                "without query or user name",
+            ),
+            ("trusted_proxies = ['10.0.0.0/33']", "networks"),
+        ] {
+            let refusal = load(line, &[]).unwrap_err();
+            let key = line.split(' ').next().unwrap();
+            assert!(refusal.contains(&format!("`{key}`")), "{refusal}");
+            assert!(
+                refusal.contains(wanted) && refusal.contains("settings.toml"),
+                "{refusal}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_toml_is_refused_with_its_line() {
+        let refusal = load("port = 1\nport = = 2", &[]).unwrap_err();
+        assert!(refusal.contains("line 2"), "{refusal}");
+    }
+
+    #[test]
+    fn the_public_url_gives_origin_and_base_path() {
+        let config = load("public_url = 'HTTPS://Example.com:443/licenseserver/'", &[]).unwrap();
+        assert_eq!(config.origin(8000), "https://example.com");
+        assert_eq!(config.base_path(), "/licenseserver");
+        assert!(config.is_https());
+        let bare = load("", &[]).unwrap();
+        assert_eq!(
+            (bare.origin(8000).as_str(), bare.base_path()),
+            ("http://127.0.0.1:8000", "")
+        );
+    }
+
+    #[test]
+    fn single_addresses_and_networks_are_trusted_proxies() {
+        let config = load("trusted_proxies = ['10.0.0.1', 'fd00::/8']", &[]).unwrap();
+        assert_eq!(
+            config.trusted_proxies,
+            [
+                "10.0.0.1/32".parse().unwrap(),
+                "fd00::/8".parse::<IpNet>().unwrap()
+            ]
+        );
+    }
+}

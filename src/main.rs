@@ -1,0 +1,80 @@
+//! The command line: read the configuration, do what was asked.
+
+use std::io::{self, BufRead, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use license_server::clock::Clock;
+use license_server::config::{self, Config};
+use license_server::error::Refusal;
+use license_server::server;
+use license_server::service::{FIRST_USER, Service};
+
+/// A self-hosted license server for people who sell Windows tools.
+#[derive(Parser)]
+#[command(version, after_help = config::help())]
+struct Cli {
+    /// The settings file; without it license-server.toml is read if it is there
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve until SIGTERM or Ctrl-C (the default)
+    Serve,
+    /// Manage the people who may sign in
+    #[command(subcommand)]
+    Admin(Admin),
+}
+
+#[derive(Subcommand)]
+enum Admin {
+    /// Set a password and end all sessions of that user; works while the server runs
+    SetPassword {
+        /// The user's name
+        #[arg(default_value = FIRST_USER)]
+        name: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let Cli { config, command } = Cli::parse();
+    let done = Config::load_here(config.as_deref()).and_then(|config| match command {
+        None | Some(Command::Serve) => server::serve(config),
+        Some(Command::Admin(Admin::SetPassword { name })) => set_password(&config, &name),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(refusal) => {
+            license_server::log::notice(&format!("license-server: {refusal}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the answer to the person who gave the command"
+)]
+fn set_password(config: &Config, name: &str) -> Result<(), Refusal> {
+    let (service, _) = Service::open(config, Clock::System)?;
+    let password =
+        ask_password().map_err(|e| Refusal(format!("The password cannot be read: {e}.")))?;
+    service.set_password(name, &password)?;
+    println!("The password of {name} is set; all sessions of {name} have ended.");
+    Ok(())
+}
+
+/// Without echo from a terminal, otherwise one line of standard input.
+fn ask_password() -> io::Result<String> {
+    if io::stdin().is_terminal() {
+        return rpassword::prompt_password("New password (at least 12 characters): ");
+    }
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}

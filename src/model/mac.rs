@@ -1,0 +1,125 @@
+//! The spellings of one MAC address are one license key.
+
+use std::borrow::Cow;
+
+/// The key as it is stored, compared and shown: a MAC address in any of its four spellings becomes
+/// `0a:1b:2c:3d:4e:5f`, every other key stays as it is, byte for byte.
+pub fn canonical_key(key: &str) -> Cow<'_, str> {
+    match hex_digits(key) {
+        Some(digits) => Cow::Owned(pairs(&digits, 0)),
+        None => Cow::Borrowed(key),
+    }
+}
+
+/// The twelve digits, in lower case, of `0A-1B-2C-3D-4E-5F`, `0a:1b:2c:3d:4e:5f`, `0a1b.2c3d.4e5f`
+/// or `0A1B2C3D4E5F`.
+fn hex_digits(key: &str) -> Option<String> {
+    let (separator, every) = match (key.len(), key.as_bytes().get(2)) {
+        (17, Some(b':')) => (':', 3),
+        (17, Some(b'-')) => ('-', 3),
+        (14, _) => ('.', 5),
+        (12, _) => ('\0', 13),
+        _ => return None,
+    };
+    let mut digits = String::with_capacity(12);
+    for (at, c) in key.chars().enumerate() {
+        if at % every == every - 1 {
+            if c != separator {
+                return None;
+            }
+        } else if c.is_ascii_hexdigit() {
+            digits.push(c.to_ascii_lowercase());
+        } else {
+            return None;
+        }
+    }
+    Some(digits)
+}
+
+/// `digits` with a colon after each pair, the first group holding `first` digits (0 stands for 2).
+fn pairs(digits: &str, first: usize) -> String {
+    let mut spelled = String::with_capacity(digits.len() * 3 / 2 + 1);
+    for (at, c) in digits.chars().enumerate() {
+        if at > 0 && at % 2 == first {
+            spelled.push(':');
+        }
+        spelled.push(c);
+    }
+    spelled
+}
+
+/// How a fragment of a MAC address, in any spelling, can stand inside the stored one: `1B2C` is
+/// found as `1b:2c` and as `1:b2:c`. Empty when it cannot be such a fragment.
+pub fn fragment_spellings(fragment: &str) -> Vec<String> {
+    let digits: String = fragment.chars().filter(|c| !":-.".contains(*c)).collect();
+    let is_hex = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_hexdigit());
+    if !is_hex || digits.len() > 12 {
+        return Vec::new();
+    }
+    if fragment.contains([':', '-']) {
+        return vec![fragment.replace('-', ":").to_ascii_lowercase()];
+    }
+    let digits = digits.to_ascii_lowercase();
+    match digits.len() {
+        1 => vec![digits],
+        2 => vec![digits.clone(), pairs(&digits, 1)],
+        12 => vec![pairs(&digits, 0)],
+        _ => vec![pairs(&digits, 0), pairs(&digits, 1)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_four_spellings_are_one_key() {
+        for spelling in [
+            "0A-1B-2C-3D-4E-5F",
+            "0a:1b:2c:3d:4e:5f",
+            "0a1b.2c3d.4e5f",
+            "0A1B2C3D4E5F",
+        ] {
+            assert_eq!(canonical_key(spelling), "0a:1b:2c:3d:4e:5f");
+        }
+    }
+
+    #[test]
+    fn every_other_key_stays_as_it_is() {
+        for key in [
+            "0A-1B-2C-3D-4E",
+            "0A:1B-2C:3D:4E:5F",
+            "0A1B2C3D4E5G",
+            "0A-1B-2C-3D-4E-5F ",
+            "PC-ÄÖ-1B-2C-3D",
+            "0a1b-2c3d-4e5f",
+            "AAAAAAAAAAAAA",
+            "",
+            "ÄÄÄÄÄÄ",
+            "0a:1b:2c:3d:4e:5f:",
+        ] {
+            assert_eq!(canonical_key(key), key);
+        }
+    }
+
+    #[test]
+    fn a_fragment_in_any_spelling_finds_the_stored_one() {
+        let stored = "0a:1b:2c:3d:4e:5f";
+        for fragment in [
+            "1B2C",
+            "B2c3",
+            "1b-2C",
+            "1b:2",
+            "2c3d.4e",
+            "0A1B2C3D4E5F",
+            "a1",
+            "0a-1b-2c-3d-4e-5f",
+        ] {
+            let found = fragment_spellings(fragment)
+                .iter()
+                .any(|s| stored.contains(s.as_str()));
+            assert!(found, "{fragment}: {:?}", fragment_spellings(fragment));
+        }
+        assert!(fragment_spellings("Tool").is_empty());
+    }
+}

@@ -1,0 +1,9 @@
+//! Plain data and rules without I/O; `now` is an argument.
+
+pub mod license;
+pub mod mac;
+pub mod new_license;
+pub mod password;
+pub mod question;
+pub mod search;
+mod text;

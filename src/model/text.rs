@@ -1,0 +1,60 @@
+//! The rule for every short text that a row holds.
+
+use crate::error::Problem;
+
+/// `typed` without the white space around it, between 1 and `most` characters, no control
+/// characters; `label` names it for a person.
+pub(super) fn required(
+    field: &'static str,
+    label: &str,
+    typed: &str,
+    most: usize,
+) -> Result<String, Problem> {
+    let text = typed.trim();
+    if text.is_empty() {
+        return Err(Problem {
+            field,
+            message: format!("{label} is missing: enter 1 to {most} characters."),
+        });
+    }
+    check(field, label, text, most)?;
+    Ok(text.to_owned())
+}
+
+/// The same, where nothing but white space means none.
+pub(super) fn optional(
+    field: &'static str,
+    label: &str,
+    typed: &str,
+    most: usize,
+) -> Result<Option<String>, Problem> {
+    let text = typed.trim();
+    check(field, label, text, most)?;
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// Length and control characters, nothing removed.
+pub(super) fn check(
+    field: &'static str,
+    label: &str,
+    text: &str,
+    most: usize,
+) -> Result<(), Problem> {
+    if text.len() > most {
+        let length = text.chars().count();
+        if length > most {
+            let message = format!("{label} has {length} characters; it may have at most {most}.");
+            return Err(Problem { field, message });
+        }
+    }
+    match text.chars().find(|c| c.is_control()) {
+        Some(c) => Err(Problem {
+            field,
+            message: format!(
+                "{label} holds the control character U+{:04X}; remove it.",
+                u32::from(c)
+            ),
+        }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,100 @@
+//! The files that pages and clients load; they are inside the program.
+
+use rocket::http::{ContentType, Header};
+use rocket::{Responder, Route, State, get, routes};
+use sha2::{Digest, Sha256};
+
+use crate::error::Error;
+use crate::request::Failure;
+
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+const CHECK_AGAIN: &str = "no-cache";
+
+struct Asset {
+    name: &'static str,
+    hashed_name: String,
+    kind: ContentType,
+    content: &'static str,
+}
+
+/// Every file, under its own name and under one that changes with its content.
+pub struct Assets([Asset; 3]);
+
+impl Assets {
+    /// The files that were compiled in.
+    pub fn embedded() -> Assets {
+        let python = ContentType::new("text", "x-python").with_params(("charset", "utf-8"));
+        Assets([
+            asset(
+                "style.css",
+                ContentType::CSS,
+                include_str!("../../static/style.css"),
+            ),
+            asset(
+                "favicon.svg",
+                ContentType::SVG,
+                include_str!("../../static/favicon.svg"),
+            ),
+            asset(
+                "license_client.py",
+                python,
+                include_str!("../../static/license_client.py"),
+            ),
+        ])
+    }
+
+    /// The name under which the file may be kept for ever.
+    pub(super) fn hashed_name(&self, name: &str) -> &str {
+        let found = self.0.iter().find(|asset| asset.name == name);
+        found.map_or("", |asset| &asset.hashed_name)
+    }
+}
+
+fn asset(name: &'static str, kind: ContentType, content: &'static str) -> Asset {
+    let digest = Sha256::digest(content);
+    let short: String = digest
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let hashed_name = match name.rsplit_once('.') {
+        Some((stem, ending)) => format!("{stem}-{short}.{ending}"),
+        None => format!("{name}-{short}"),
+    };
+    Asset {
+        name,
+        hashed_name,
+        kind,
+        content,
+    }
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![file]
+}
+
+#[derive(Responder)]
+struct File {
+    content: &'static str,
+    kind: ContentType,
+    cache: Header<'static>,
+}
+
+#[get("/static/<name>")]
+fn file(assets: &State<Assets>, name: &str) -> Result<File, Failure> {
+    let found = assets
+        .0
+        .iter()
+        .find(|asset| asset.name == name || asset.hashed_name == name);
+    let asset = found.ok_or(Error::NotFound("There is no such file."))?;
+    let cache = if name == asset.hashed_name {
+        IMMUTABLE
+    } else {
+        CHECK_AGAIN
+    };
+    Ok(File {
+        content: asset.content,
+        kind: asset.kind.clone(),
+        cache: Header::new("Cache-Control", cache),
+    })
+}

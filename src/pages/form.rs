@@ -1,0 +1,87 @@
+//! A form that one of our own pages sent.
+
+use rocket::Request;
+use rocket::data::{Data, FromData, Outcome};
+use rocket::form::{Form, FromForm};
+use rocket::http::RawStr;
+use subtle::ConstantTimeEq;
+
+use crate::auth::{SameOrigin, signed_in};
+use crate::error::Error;
+use crate::request::{BODY, read_body, refuse};
+
+/// A form of a signed-in page: same origin, a living session, and the hidden value that only a page
+/// of this session knows. A page that writes takes its form through this.
+pub(super) struct Posted<T>(pub(super) T);
+
+/// A form that may come from somebody who is not signed in yet; still only from our own pages.
+pub(super) struct Public<T>(pub(super) T);
+
+/// The hidden value alone: all that a form of one button says.
+#[derive(FromForm)]
+pub(super) struct Hidden {
+    #[field(default = "")]
+    csrf: String,
+}
+
+#[rocket::async_trait]
+impl<'r, T: for<'a> FromForm<'a> + 'static> FromData<'r> for Posted<T> {
+    type Error = ();
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
+        match read_hidden(request, data).await {
+            Ok(form) => Outcome::Success(Posted(form)),
+            Err(error) => refuse(request, error),
+        }
+    }
+}
+
+#[rocket::async_trait]
+impl<'r, T: for<'a> FromForm<'a> + 'static> FromData<'r> for Public<T> {
+    type Error = ();
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
+        match read(request, data).await.and_then(|text| parse(&text)) {
+            Ok(form) => Outcome::Success(Public(form)),
+            Err(error) => refuse(request, error),
+        }
+    }
+}
+
+async fn read_hidden<T>(request: &Request<'_>, data: Data<'_>) -> Result<T, Error>
+where
+    T: for<'a> FromForm<'a> + 'static,
+{
+    let session = signed_in(request).await?;
+    let text = read(request, data).await?;
+    let Hidden { csrf } = parse(&text)?;
+    if !bool::from(csrf.as_bytes().ct_eq(session.csrf.as_bytes())) {
+        return Err(Error::Forbidden(
+            "This form belongs to an earlier session. Go back, load the page again and repeat what you did.".into(),
+        ));
+    }
+    parse(&text)
+}
+
+async fn read(request: &Request<'_>, data: Data<'_>) -> Result<String, Error> {
+    SameOrigin::check(request)?;
+    if !request.content_type().is_some_and(|kind| kind.is_form()) {
+        return Err(Error::UnsupportedMediaType(
+            "application/x-www-form-urlencoded",
+        ));
+    }
+    let body = read_body(data, BODY).await?;
+    String::from_utf8(body).map_err(|_| malformed("The form is not UTF-8 text."))
+}
+
+fn parse<T: for<'a> FromForm<'a> + 'static>(text: &str) -> Result<T, Error> {
+    Form::parse_encoded(RawStr::new(text))
+        .map_err(|errors| malformed(&format!("The form cannot be read: {errors}.")))
+}
+
+fn malformed(message: &str) -> Error {
+    Error::Malformed {
+        message: message.to_owned(),
+        field: None,
+    }
+}

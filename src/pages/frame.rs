@@ -1,0 +1,58 @@
+//! What stands around every page: the bar at the top, and the line that tells the last result.
+
+use std::convert::Infallible;
+
+use rocket::Request;
+use rocket::request::{FromRequest, Outcome};
+
+use super::assets::Assets;
+use super::flash;
+use crate::auth;
+use crate::config::Config;
+
+/// The parts of a page that do not depend on which page it is.
+pub(super) struct Frame {
+    /// Empty, or the path under which the server lives.
+    pub(super) base: String,
+    /// The addresses of the style sheet and the icon.
+    pub(super) style: String,
+    pub(super) favicon: String,
+    /// Who is signed in.
+    pub(super) user: Option<String>,
+    /// The hidden value of every form.
+    pub(super) csrf: String,
+    /// The result of the last form.
+    pub(super) flash: Option<String>,
+}
+
+impl Frame {
+    pub(super) async fn of(request: &Request<'_>) -> Frame {
+        let base = request.rocket().state().map_or("", Config::base_path);
+        let asset = |name| {
+            let assets: Option<&Assets> = request.rocket().state();
+            format!(
+                "{base}/static/{}",
+                assets.map_or("", |assets| assets.hashed_name(name))
+            )
+        };
+        let signed_in = auth::signed_in(request).await.ok();
+        let (user, csrf) = signed_in.map(|s| (s.session.user_name, s.csrf)).unzip();
+        Frame {
+            base: base.to_owned(),
+            style: asset("style.css"),
+            favicon: asset("favicon.svg"),
+            user,
+            csrf: csrf.unwrap_or_default(),
+            flash: flash::take(request),
+        }
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Frame {
+    type Error = Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Frame, Infallible> {
+        Outcome::Success(Frame::of(request).await)
+    }
+}

@@ -1,0 +1,97 @@
+//! One license: what the tool says now, and what can be done about it.
+
+use askama::Template;
+use rocket::{FromForm, Route, State, get, post, routes};
+
+use super::Page;
+use super::flash::{Told, told};
+use super::form::{Hidden, Posted};
+use super::frame::Frame;
+use super::show::Shown;
+use crate::auth::Session;
+use crate::config::Config;
+use crate::error::Error;
+use crate::model::license::{License, Status};
+use crate::request::{App, Failure};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![show, set_status, ask_delete, delete]
+}
+
+#[derive(Template)]
+#[template(path = "license.html")]
+struct LicensePage {
+    frame: Frame,
+    shown: Shown,
+    offset: String,
+}
+
+#[derive(Template)]
+#[template(path = "license_delete.html")]
+struct DeletePage {
+    frame: Frame,
+    license: License,
+}
+
+#[derive(FromForm)]
+struct NewStatus {
+    #[field(default = "")]
+    status: String,
+}
+
+#[get("/licenses/<id>")]
+async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
+    let license = app.run(move |service| service.license(id)).await?;
+    let offset = app.utc_offset();
+    let shown = Shown::new(license, app.now(), offset);
+    Ok(Page::new(&LicensePage {
+        frame,
+        shown,
+        offset: offset.to_string(),
+    })?)
+}
+
+#[post("/licenses/<id>/status", data = "<form>")]
+async fn set_status(
+    app: &App,
+    config: &State<Config>,
+    id: i64,
+    form: Posted<NewStatus>,
+) -> Result<Told, Failure> {
+    let Posted(NewStatus { status }) = form;
+    let status = Status::parse(&status).map_err(|problem| Error::Invalid(vec![problem]))?;
+    let license = app
+        .run(move |service| service.set_status(id, status))
+        .await?;
+    let done = match status {
+        Status::Activated => "is activated again",
+        Status::Suspended => "is suspended",
+        Status::Revoked => "is revoked",
+    };
+    let line = format!(
+        "License of {} for {} {done}.",
+        license.tool_name, license.license_key
+    );
+    Ok(told(config, &format!("/licenses/{id}"), &line))
+}
+
+#[get("/licenses/<id>/delete")]
+async fn ask_delete(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
+    let license = app.run(move |service| service.license(id)).await?;
+    Ok(Page::new(&DeletePage { frame, license })?)
+}
+
+#[post("/licenses/<id>/delete", data = "<_form>")]
+async fn delete(
+    app: &App,
+    config: &State<Config>,
+    id: i64,
+    _form: Posted<Hidden>,
+) -> Result<Told, Failure> {
+    let license = app.run(move |service| service.delete_license(id)).await?;
+    let line = format!(
+        "License of {} for {} deleted.",
+        license.tool_name, license.license_key
+    );
+    Ok(told(config, "/licenses", &line))
+}

@@ -1,0 +1,220 @@
+//! Adding and editing a license: one form.
+
+use askama::Template;
+use rocket::{Either, FromForm, Route, State, get, post, routes};
+
+use super::Page;
+use super::flash::{Told, told};
+use super::form::Posted;
+use super::frame::Frame;
+use crate::auth::Session;
+use crate::config::Config;
+use crate::error::{Error, Problem};
+use crate::model::license::Status;
+use crate::model::new_license::{Change, Draft};
+use crate::request::{App, Failure};
+use crate::service::Service;
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![new, add, edit, change]
+}
+
+#[derive(Template)]
+#[template(path = "license_form.html")]
+struct FormPage {
+    frame: Frame,
+    /// The license that is edited; none for a new one.
+    id: Option<i64>,
+    draft: Draft,
+    tools: Vec<String>,
+    objection: Objection,
+}
+
+/// Why a form comes back.
+#[derive(Default)]
+struct Objection {
+    problems: Vec<Problem>,
+    /// The license that has this pair of tool and key already.
+    taken_by: Option<i64>,
+    /// A tool whose name differs from the typed one by case only.
+    similar_tool: Option<String>,
+}
+
+impl Objection {
+    fn to(&self, field: &str) -> Option<&str> {
+        self.problems
+            .iter()
+            .find(|p| p.field == field)
+            .map(|p| p.message.as_str())
+    }
+}
+
+#[derive(FromForm)]
+struct Typed {
+    #[field(default = "")]
+    tool_name: String,
+    #[field(default = "")]
+    license_key: String,
+    #[field(default = "")]
+    status: String,
+    #[field(default = "")]
+    user_id: String,
+    #[field(default = "")]
+    expiration_date: String,
+    /// The answer to "did you mean that tool?": the name to use.
+    #[field(default = "")]
+    meant_tool: String,
+}
+
+#[get("/licenses/new?<tool>&<key>")]
+async fn new(
+    app: &App,
+    _session: Session,
+    frame: Frame,
+    tool: Option<String>,
+    key: Option<String>,
+) -> Result<Page, Failure> {
+    let draft = Draft {
+        tool_name: tool.unwrap_or_default(),
+        license_key: key.unwrap_or_default(),
+        ..Draft::new()
+    };
+    let tools = app.run(Service::tool_names).await?;
+    Ok(Page::new(&FormPage {
+        frame,
+        id: None,
+        draft,
+        tools,
+        objection: Objection::default(),
+    })?)
+}
+
+#[post("/licenses/new", data = "<form>")]
+async fn add(
+    app: &App,
+    config: &State<Config>,
+    frame: Frame,
+    form: Posted<Typed>,
+) -> Result<Either<Told, Page>, Failure> {
+    save(app, config, frame, None, form).await
+}
+
+#[get("/licenses/<id>/edit")]
+async fn edit(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
+    let (license, tools) = app
+        .run(move |service| Ok((service.license(id)?, service.tool_names()?)))
+        .await?;
+    let draft = Draft::from(&license);
+    Ok(Page::new(&FormPage {
+        frame,
+        id: Some(id),
+        draft,
+        tools,
+        objection: Objection::default(),
+    })?)
+}
+
+#[post("/licenses/<id>/edit", data = "<form>")]
+async fn change(
+    app: &App,
+    config: &State<Config>,
+    frame: Frame,
+    id: i64,
+    form: Posted<Typed>,
+) -> Result<Either<Told, Page>, Failure> {
+    save(app, config, frame, Some(id), form).await
+}
+
+async fn save(
+    app: &App,
+    config: &Config,
+    frame: Frame,
+    id: Option<i64>,
+    form: Posted<Typed>,
+) -> Result<Either<Told, Page>, Failure> {
+    let Posted(typed) = form;
+    let is_meant = !typed.meant_tool.is_empty();
+    let draft = Draft {
+        tool_name: if is_meant {
+            typed.meant_tool
+        } else {
+            typed.tool_name
+        },
+        license_key: typed.license_key,
+        status: typed.status,
+        user_id: typed.user_id,
+        expiration_date: typed.expiration_date,
+    };
+    let values = draft.clone();
+    match app
+        .run(move |service| store(service, id, &values, is_meant))
+        .await?
+    {
+        Ok(saved) => {
+            let done = if id.is_some() { "saved" } else { "added" };
+            let line = format!(
+                "License of {} for {} {done}.",
+                draft.tool_name.trim(),
+                draft.license_key.trim()
+            );
+            Ok(Either::Left(told(
+                config,
+                &format!("/licenses/{saved}"),
+                &line,
+            )))
+        }
+        Err(objection) => {
+            let tools = app.run(Service::tool_names).await?;
+            Ok(Either::Right(Page::with_status(
+                422,
+                &FormPage {
+                    frame,
+                    id,
+                    draft,
+                    tools,
+                    objection,
+                },
+            )?))
+        }
+    }
+}
+
+/// The id of the row that was written, or why none was.
+fn store(
+    service: &Service,
+    id: Option<i64>,
+    draft: &Draft,
+    is_meant: bool,
+) -> Result<Result<i64, Objection>, Error> {
+    if !is_meant && let Some(similar) = service.similar_tool(&draft.tool_name)? {
+        return Ok(Err(Objection {
+            similar_tool: Some(similar),
+            ..Objection::default()
+        }));
+    }
+    let written = match id {
+        None => service.add_license(draft),
+        Some(id) => service
+            .change_license(id, Change::from(draft.clone()))
+            .map(|license| license.id),
+    };
+    match written {
+        Ok(id) => Ok(Ok(id)),
+        Err(Error::Invalid(problems)) => Ok(Err(Objection {
+            problems,
+            ..Objection::default()
+        })),
+        Err(Error::Duplicate) => {
+            let message = Error::Duplicate.to_string();
+            Ok(Err(Objection {
+                problems: vec![Problem {
+                    field: "license_key",
+                    message,
+                }],
+                taken_by: service.license_of(&draft.tool_name, &draft.license_key)?,
+                similar_tool: None,
+            }))
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,165 @@
+//! Signing in and out.
+
+use askama::Template;
+use rocket::response::Redirect;
+use rocket::{Either, FromForm, Request, Route, State, get, post, routes};
+
+use super::form::{Hidden, Posted, Public};
+use super::frame::Frame;
+use super::{Page, to};
+use crate::auth::SessionCookie;
+use crate::config::Config;
+use crate::error::Error;
+use crate::request::{App, Failure};
+use crate::service::Client;
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![show, log_in, log_out]
+}
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage<'a> {
+    frame: &'a Frame,
+    username: &'a str,
+    next: &'a str,
+    problem: Option<String>,
+}
+
+#[derive(FromForm)]
+struct LoginForm {
+    #[field(default = "")]
+    username: String,
+    #[field(default = "")]
+    password: String,
+    #[field(default = "")]
+    next: String,
+}
+
+/// The login page, which leads back to where somebody wanted to go.
+pub(super) fn on_the_way_to(request: &Request<'_>) -> Redirect {
+    let base = request.rocket().state().map_or("", Config::base_path);
+    let wanted = request.uri().to_string();
+    let wanted = wanted.strip_prefix(base).unwrap_or(&wanted);
+    let is_page = request.method() == rocket::http::Method::Get && wanted != "/";
+    let query = if is_page {
+        format!("?next={}", encode(wanted))
+    } else {
+        String::new()
+    };
+    Redirect::to(format!("{base}/login{query}"))
+}
+
+#[get("/login?<next>")]
+fn show(
+    frame: Frame,
+    config: &State<Config>,
+    next: Option<&str>,
+) -> Result<Either<Redirect, Page>, Failure> {
+    let next = inside(next.unwrap_or_default());
+    if frame.user.is_some() {
+        return Ok(Either::Left(to(config, next)));
+    }
+    let page = LoginPage {
+        frame: &frame,
+        username: "",
+        next,
+        problem: None,
+    };
+    Ok(Either::Right(Page::new(&page)?))
+}
+
+#[post("/login", data = "<form>")]
+async fn log_in(
+    app: &App,
+    config: &State<Config>,
+    frame: Frame,
+    client: Client,
+    cookie: SessionCookie<'_>,
+    form: Public<LoginForm>,
+) -> Result<Either<Redirect, Page>, Failure> {
+    let Public(LoginForm {
+        username,
+        password,
+        next,
+    }) = form;
+    let next = inside(&next);
+    match app.log_in(&username, password, client).await {
+        Ok(token) => {
+            cookie.set(token);
+            Ok(Either::Left(to(config, next)))
+        }
+        Err(error @ (Error::WrongCredentials | Error::TooManyRequests(_))) => {
+            let problem = match error {
+                Error::WrongCredentials => {
+                    "The user name and the password do not belong together.".to_owned()
+                }
+                ref busy => busy.to_string(),
+            };
+            let page = LoginPage {
+                frame: &frame,
+                username: &username,
+                next,
+                problem: Some(problem),
+            };
+            Ok(Either::Right(Page::with_status(error.status(), &page)?))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[post("/logout", data = "<_form>")]
+async fn log_out(
+    app: &App,
+    config: &State<Config>,
+    cookie: SessionCookie<'_>,
+    _form: Posted<Hidden>,
+) -> Result<Redirect, Failure> {
+    if let Some(token) = cookie.token().map(str::to_owned) {
+        app.run(move |service| service.log_out(&token)).await?;
+    }
+    cookie.remove();
+    Ok(to(config, "/login"))
+}
+
+/// Only a path of our own is gone to, relative to the base path; anything else is the first page.
+fn inside(next: &str) -> &str {
+    let plain = |c: char| c.is_ascii_graphic() && c != '\\';
+    let is_path = next.starts_with('/') && !next.starts_with("//") && next.chars().all(plain);
+    let climbs = next.split(['/', '?', '#']).any(|segment| segment == "..");
+    if is_path && !climbs {
+        next
+    } else {
+        "/licenses"
+    }
+}
+
+fn encode(path: &str) -> String {
+    rocket::http::RawStr::percent_encode(path.as_ref()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::inside;
+
+    #[test]
+    fn next_stays_inside() {
+        for path in ["/licenses?q=a%20b&tool=T", "/licenses/7", "/"] {
+            assert_eq!(inside(path), path);
+        }
+        for path in [
+            "",
+            "licenses",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/a\r\nSet-Cookie:x",
+            "/../other",
+            "/x/../../other",
+            "javascript:alert(1)",
+            "/ä",
+        ] {
+            assert_eq!(inside(path), "/licenses", "{path}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The HTML door: one file per page or flow, plain forms, no script.
+
+mod assets;
+mod flash;
+mod form;
+mod frame;
+mod license;
+mod license_form;
+mod licenses;
+mod login;
+mod show;
+
+use askama::Template;
+use rocket::http::{ContentType, Status};
+use rocket::response::{Redirect, Responder};
+use rocket::{Catcher, Either, Request, Route, State, catch, catchers, get, routes};
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::request::{describe, refused};
+use frame::Frame;
+
+pub use assets::Assets;
+
+/// Every page, below the base path.
+pub fn routes() -> Vec<Route> {
+    [
+        routes![home],
+        assets::routes(),
+        license::routes(),
+        license_form::routes(),
+        licenses::routes(),
+        login::routes(),
+    ]
+    .concat()
+}
+
+/// Everything that goes wrong outside `/api`.
+pub fn catchers() -> Vec<Catcher> {
+    catchers![any]
+}
+
+#[get("/")]
+fn home(config: &State<Config>) -> Redirect {
+    to(config, "/licenses")
+}
+
+/// On to one of our own pages; `path` begins with a slash.
+fn to(config: &Config, path: &str) -> Redirect {
+    Redirect::to(format!("{}{path}", config.base_path()))
+}
+
+#[catch(default)]
+async fn any(status: Status, request: &Request<'_>) -> Either<Redirect, ErrorPage> {
+    match refused(status, request) {
+        Error::Unauthenticated => Either::Left(login::on_the_way_to(request)),
+        error => Either::Right(ErrorPage {
+            frame: Frame::of(request).await,
+            error,
+        }),
+    }
+}
+
+/// A whole page.
+struct Page {
+    status: u16,
+    html: String,
+}
+
+impl Page {
+    fn new(template: &impl Template) -> Result<Page, Error> {
+        Page::with_status(200, template)
+    }
+
+    fn with_status(status: u16, template: &impl Template) -> Result<Page, Error> {
+        let html = template
+            .render()
+            .map_err(|e| Error::Internal(format!("template: {e}")))?;
+        Ok(Page { status, html })
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Page {
+    fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
+        let mut response = self.html.respond_to(request)?;
+        response.set_header(ContentType::HTML);
+        response.set_status(Status::new(self.status));
+        Ok(response)
+    }
+}
+
+/// The face of an error outside the API.
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    frame: Frame,
+    error: Error,
+}
+
+impl ErrorPage {
+    fn title(&self) -> &'static str {
+        match self.error.status() {
+            403 => "That is not allowed",
+            404 => "There is nothing here",
+            405 => "That cannot be done here",
+            429 => "Too much at once",
+            503 => "The server cannot answer right now",
+            500.. => "Something went wrong",
+            _ => "That could not be read",
+        }
+    }
+}
+
+impl<'r> Responder<'r, 'static> for ErrorPage {
+    fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
+        let page = Page::with_status(self.error.status(), &self)
+            .map_err(|_| Status::InternalServerError)?;
+        let mut response = page.respond_to(request)?;
+        describe(&self.error, request, &mut response);
+        Ok(response)
+    }
+}

@@ -1,0 +1,53 @@
+//! How moments, days and verdicts are shown.
+
+use time::{Date, OffsetDateTime, UtcOffset};
+
+use crate::model::license::{License, Verdict};
+use crate::model::new_license::format_date;
+
+/// A license as a line of a table or the head of a page.
+pub(super) struct Shown {
+    pub(super) license: License,
+    pub(super) verdict: Verdict,
+    /// `2026-11-23`, in the operator's offset.
+    pub(super) created: String,
+    /// `2026-12-31`, or nothing.
+    pub(super) last_day: String,
+    /// How far the last day is, where it is near or over.
+    pub(super) distance: Option<String>,
+}
+
+/// The state of a license in one word: the style class of its mark and the word itself.
+impl Shown {
+    pub(super) fn new(license: License, now: OffsetDateTime, offset: UtcOffset) -> Shown {
+        let today = now.to_offset(offset).date();
+        Shown {
+            verdict: license.verdict(now, offset),
+            created: format_date(license.created_at.to_offset(offset).date()),
+            last_day: license.expiration_date.map(format_date).unwrap_or_default(),
+            distance: license.expiration_date.and_then(|day| distance(day, today)),
+            license,
+        }
+    }
+
+    /// Activated, suspended, revoked; and expired, which is no status of its own.
+    pub(super) fn state(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Expired => "expired",
+            Verdict::Valid | Verdict::NotFound | Verdict::Suspended | Verdict::Revoked => {
+                self.license.status.as_str()
+            }
+        }
+    }
+}
+
+fn distance(day: Date, today: Date) -> Option<String> {
+    match (day - today).whole_days() {
+        0 => Some("last day today".to_owned()),
+        1 => Some("tomorrow".to_owned()),
+        days @ 2..=60 => Some(format!("in {days} days")),
+        -1 => Some("since yesterday".to_owned()),
+        days @ -60..=-2 => Some(format!("{} days ago", -days)),
+        _ => None,
+    }
+}

@@ -1,0 +1,99 @@
+//! What both doors do with a request: read its body within limits, and carry a refusal to the
+//! catcher that gives it a face.
+
+use std::time::Duration;
+
+use rocket::data::{Data, ToByteUnit};
+use rocket::http::Status;
+use rocket::outcome::Outcome;
+use rocket::response::{self, Responder};
+use rocket::tokio::time::timeout;
+use rocket::{Request, Response, State};
+
+use crate::error::Error;
+use crate::log;
+
+/// Bytes of a question or a sign-in.
+pub const SMALL_BODY: u64 = 8 * 1024;
+/// Bytes of any other JSON body or form.
+pub const BODY: u64 = 64 * 1024;
+
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// The product, as handlers ask for it.
+pub type App = State<std::sync::Arc<crate::service::Service>>;
+
+/// The whole body, at most `limit` bytes of it.
+pub async fn read_body(data: Data<'_>, limit: u64) -> Result<Vec<u8>, Error> {
+    let read = data.open(limit.bytes()).into_bytes();
+    match timeout(BODY_TIME, read).await {
+        Ok(Ok(body)) if body.is_complete() => Ok(body.into_inner()),
+        Ok(Ok(_)) => Err(Error::TooLarge(limit)),
+        Ok(Err(_)) => Err(Error::Malformed {
+            message: "The request body broke off.".into(),
+            field: None,
+        }),
+        Err(_) => Err(Error::BodyTimeout),
+    }
+}
+
+struct Refused(Option<Error>);
+
+fn keep(request: &Request<'_>, error: Error) -> Status {
+    let status = Status::new(error.status());
+    request.local_cache(|| Refused(Some(error)));
+    status
+}
+
+/// A guard's way out: the catcher of the route's door will show `error`.
+pub fn refuse<S, F>(request: &Request<'_>, error: Error) -> Outcome<S, (Status, ()), F> {
+    Outcome::Error((keep(request, error), ()))
+}
+
+/// A handler's way out, to the same catcher.
+#[derive(Debug)]
+pub struct Failure(pub Error);
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure(error.into())
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Failure {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        Err(keep(request, self.0))
+    }
+}
+
+/// What a catcher has to show: what [`refuse`] or [`Failure`] left, or what Rocket itself found wrong.
+pub fn refused(status: Status, request: &Request<'_>) -> Error {
+    if let Refused(Some(error)) = request.local_cache(|| Refused(None)) {
+        return error.clone();
+    }
+    match status.code {
+        400 => Error::Malformed {
+            message: "The request cannot be read.".into(),
+            field: None,
+        },
+        // A segment of the address that is not a number forwards with 422.
+        404 | 422 => Error::NotFound("There is nothing at this address."),
+        code => Error::Internal(format!("unforeseen status {code}")),
+    }
+}
+
+/// The headers that belong to an error, and its line in the log where it is ours to mend.
+pub fn describe(error: &Error, request: &Request<'_>, response: &mut Response<'_>) {
+    if let Some(seconds) = error.retry_after() {
+        response.set_raw_header("Retry-After", seconds.to_string());
+    }
+    if let Error::MethodNotAllowed(allow) = error {
+        response.set_raw_header("Allow", allow.clone());
+    }
+    if let Error::Unavailable(detail) | Error::Internal(detail) = error {
+        log::fault(
+            &format!("{} {}", request.method(), request.uri().path()),
+            detail,
+        );
+    }
+}

@@ -1,0 +1,145 @@
+//! The composition root: mounts, catchers, headers, shutdown.
+
+mod headers;
+mod methods;
+
+use std::sync::Arc;
+
+use rocket::config::{Ident, LogLevel, Shutdown, Sig};
+use rocket::error::ErrorKind;
+use rocket::fairing::AdHoc;
+use rocket::shield::Shield;
+use rocket::tokio::runtime::Builder;
+use rocket::{Build, Rocket};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::Refusal;
+use crate::pages::Assets;
+use crate::service::{FIRST_USER, FirstPassword, Service};
+use crate::{api, log, pages};
+
+/// Threads that may wait for the disk at once; each has a database connection of its own.
+const BLOCKING_THREADS: usize = 16;
+
+/// Serves until SIGTERM or Ctrl-C.
+pub fn serve(config: Config) -> Result<(), Refusal> {
+    if let Err(e) = rlimit::increase_nofile_limit(u64::MAX) {
+        log::notice(&format!("the limit of open files stays as it is: {e}"));
+    }
+    let runtime = Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()
+        .map_err(|e| Refusal(format!("The system gives no threads: {e}.")))?;
+    runtime.block_on(async {
+        let (service, first) = Service::open(&config, Clock::System)?;
+        let service = Arc::new(service);
+        let at_start = AdHoc::on_liftoff("announce", |rocket| {
+            Box::pin(async move { announce(rocket.state(), rocket.config().port, first.as_ref()) })
+        });
+        let rocket = rocket(config.clone(), Arc::clone(&service)).attach(at_start);
+        launch(rocket)
+            .await
+            .map_err(|error| refusal(&config, &error))?;
+        service.close()?;
+        log::notice("stopped");
+        Ok(())
+    })
+}
+
+/// The server, ready to be launched.
+pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
+    let routes = methods::refused_elsewhere([api::routes(), pages::routes()].concat());
+    let base = config.base_path().to_owned();
+    let mut rocket = rocket::custom(settings(&config))
+        .attach(Shield::new()) // Rocket's own headers off: ours are in one place
+        .attach(headers::fairing(&config))
+        .manage(config)
+        .manage(service)
+        .manage(Assets::embedded());
+    // At the root too: a proxy may strip the prefix, and somebody may ask without the proxy.
+    for prefix in if base.is_empty() {
+        vec![""]
+    } else {
+        vec!["", &base]
+    } {
+        rocket = rocket
+            .mount(format!("{prefix}/"), routes.clone())
+            .register(format!("{prefix}/"), pages::catchers())
+            .register(format!("{prefix}/api"), api::catchers());
+    }
+    rocket
+}
+
+/// Serves until the server is told to stop. Connections that are still open then are no error.
+pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
+    match rocket.launch().await {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.kind(), ErrorKind::Shutdown(..)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn settings(config: &Config) -> rocket::Config {
+    rocket::Config {
+        address: config.address,
+        port: config.port,
+        ident: Ident::none(),
+        ip_header: None,
+        log_level: LogLevel::Off,
+        cli_colors: false,
+        shutdown: Shutdown {
+            signals: [Sig::Term].into(),
+            grace: 5,
+            mercy: 1,
+            ..Shutdown::default()
+        },
+        ..rocket::Config::release_default()
+    }
+}
+
+/// The first lines that the operator sees.
+#[expect(
+    clippy::print_stdout,
+    reason = "the answer to the person who started the program"
+)]
+fn announce(config: Option<&Config>, port: u16, first: Option<&FirstPassword>) {
+    let Some(config) = config else {
+        return;
+    };
+    let database = config.data_dir.join("licenses.db");
+    println!("License Server {}", env!("CARGO_PKG_VERSION"));
+    println!(
+        "  Sign in at  {}{}/login",
+        config.origin(port),
+        config.base_path()
+    );
+    match first {
+        Some(FirstPassword::Random(password)) => {
+            println!("  User        {FIRST_USER}");
+            println!("  Password    {password}");
+            println!(
+                "              (shown only this once; `license-server admin set-password` sets another)"
+            );
+        }
+        Some(FirstPassword::Configured) => {
+            println!(
+                "  User        {FIRST_USER}, with the password from the setting `admin_password`"
+            );
+        }
+        None => {}
+    }
+    println!("  Database    {}", database.display());
+}
+
+fn refusal(config: &Config, error: &rocket::Error) -> Refusal {
+    match error.kind() {
+        ErrorKind::Bind(e) => Refusal(format!(
+            "The settings `address` and `port` are `{}` and `{}`, where the server cannot listen: {e}; \
+             stop the program that listens there, or choose another port.",
+            config.address, config.port
+        )),
+        other => Refusal(format!("The server cannot start: {other}.")),
+    }
+}

@@ -1,0 +1,98 @@
+//! Finding, adding, changing and deleting licenses.
+
+use super::Service;
+use crate::error::Error;
+use crate::model::license::{License, Status};
+use crate::model::new_license::{Change, Draft, NewLicense};
+use crate::model::question::Question;
+use crate::model::search::{Filter, Span};
+use crate::store::licenses;
+use crate::store::tools;
+
+const NO_SUCH_LICENSE: Error = Error::NotFound("License not found.");
+
+/// Counting what a fragment finds stops here; more is said to be "more than" this many.
+pub const COUNTED: i64 = 10_000;
+
+impl Service {
+    /// One license.
+    pub fn license(&self, id: i64) -> Result<License, Error> {
+        self.store
+            .read(|db| licenses::get(db, id))?
+            .ok_or(NO_SUCH_LICENSE)
+    }
+
+    /// At most `limit` licenses that the filter finds.
+    pub fn licenses(&self, filter: &Filter, span: Span, limit: i64) -> Result<Vec<License>, Error> {
+        self.store
+            .read(|db| licenses::list(db, filter, span, limit))
+    }
+
+    /// How many licenses the filter finds; with a fragment, [`COUNTED`] + 1 stands for more.
+    pub fn count_licenses(&self, filter: &Filter) -> Result<i64, Error> {
+        let most = if filter.fragment.is_some() {
+            COUNTED + 1
+        } else {
+            i64::MAX
+        };
+        self.store.read(|db| licenses::count(db, filter, most))
+    }
+
+    /// The names of the tools that have a license.
+    pub fn tool_names(&self) -> Result<Vec<String>, Error> {
+        self.store.read(tools::names)
+    }
+
+    /// A tool whose name differs from `name` by case only, unless there is one of that very name.
+    pub fn similar_tool(&self, name: &str) -> Result<Option<String>, Error> {
+        let names = self.tool_names()?;
+        let (exact, lower) = (name.trim(), name.trim().to_lowercase());
+        if names.iter().any(|other| other == exact) {
+            return Ok(None);
+        }
+        Ok(names
+            .into_iter()
+            .find(|other| other.to_lowercase() == lower))
+    }
+
+    /// The id of the license for this pair, as somebody typed it.
+    pub fn license_of(&self, tool_name: &str, license_key: &str) -> Result<Option<i64>, Error> {
+        let question = Question::parse(tool_name.trim(), license_key.trim())?;
+        self.store.read(|db| licenses::id_of(db, &question))
+    }
+
+    /// Adds a license and returns its id.
+    pub fn add_license(&self, draft: &Draft) -> Result<i64, Error> {
+        let new = NewLicense::parse(draft)?;
+        self.store
+            .write(|db| licenses::add(db, &new, self.clock.now()))
+    }
+
+    /// Changes some fields of a license; what is not named stays.
+    pub fn change_license(&self, id: i64, change: Change) -> Result<License, Error> {
+        self.store.write(|db| {
+            let license = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
+            let new = NewLicense::parse(&change.apply(Draft::from(&license)))?;
+            licenses::update(db, id, &new, self.clock.now())?;
+            licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)
+        })
+    }
+
+    /// Suspends, revokes or activates a license.
+    pub fn set_status(&self, id: i64, status: Status) -> Result<License, Error> {
+        let change = Change {
+            status: Some(Some(status.to_string())),
+            ..Change::default()
+        };
+        self.change_license(id, change)
+    }
+
+    /// Deletes a license and returns what it was.
+    pub fn delete_license(&self, id: i64) -> Result<License, Error> {
+        self.store.write(|db| {
+            let license = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
+            licenses::delete(db, id)?;
+            Ok(license)
+        })
+    }
+}

@@ -1,0 +1,205 @@
+//! Hashing of passwords: argon2id, two at once at most, in memory that is used again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use parking_lot::Mutex;
+use rocket::tokio::sync::Semaphore;
+use rocket::tokio::{task, time};
+use subtle::ConstantTimeEq;
+
+use super::secrets;
+use crate::error::Error;
+
+const AT_ONCE: usize = 2;
+const WAITING: usize = 16;
+const WAIT: Duration = Duration::from_secs(2);
+
+/// The hasher and the gate before it. Clones share both.
+#[derive(Clone)]
+pub(super) struct Passwords(Arc<Gate>);
+
+struct Gate {
+    /// One for each that is hashed or waits.
+    places: Semaphore,
+    running: Semaphore,
+    memory: Mutex<Vec<Vec<Block>>>,
+    /// What an unknown user's password is compared with, so that it takes as long.
+    dummy: String,
+}
+
+/// Whether the password fits, and whether its hash should be made anew with today's parameters.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Match {
+    No,
+    Yes,
+    YesButOutdated,
+}
+
+impl Passwords {
+    pub(super) fn new() -> Result<Passwords, Error> {
+        let mut gate = Gate {
+            places: Semaphore::new(AT_ONCE + WAITING),
+            running: Semaphore::new(AT_ONCE),
+            memory: Mutex::new(Vec::new()),
+            dummy: String::new(),
+        };
+        gate.dummy = gate.hash(&secrets::token()?)?;
+        Ok(Passwords(Arc::new(gate)))
+    }
+
+    /// A PHC string; takes some 20 ms, on the caller's thread.
+    pub(super) fn hash(&self, password: &str) -> Result<String, Error> {
+        self.0.hash(password)
+    }
+
+    /// Compares on a blocking thread, behind the gate; [`Error::TooManyRequests`] when the queue is
+    /// full or slow. Without `stored` the answer is no, after the same time.
+    pub(super) async fn matches(
+        &self,
+        password: String,
+        stored: Option<String>,
+    ) -> Result<Match, Error> {
+        let gate = Arc::clone(&self.0);
+        let busy = || Error::TooManyRequests(WAIT.as_secs());
+        let _place = gate.places.try_acquire().map_err(|_| busy())?;
+        let _running = match time::timeout(WAIT, gate.running.acquire()).await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(_)) | Err(_) => return Err(busy()),
+        };
+        let hasher = Arc::clone(&self.0);
+        let compare = move || match stored {
+            Some(stored) => hasher.matches(&password, &stored),
+            None => hasher.matches(&password, &hasher.dummy).map(|_| Match::No),
+        };
+        task::spawn_blocking(compare)
+            .await
+            .map_err(|e| Error::Internal(e.to_string()))?
+    }
+}
+
+impl Gate {
+    fn hash(&self, password: &str) -> Result<String, Error> {
+        let params = Params::default();
+        let salt = Salt::new(&secrets::random::<16>()?).map_err(fault)?;
+        let hash = PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&params).map_err(fault)?,
+            salt: Some(salt),
+            hash: Some(self.digest(
+                Algorithm::Argon2id,
+                Version::V0x13,
+                params,
+                password,
+                &salt,
+            )?),
+        };
+        Ok(hash.to_string())
+    }
+
+    fn matches(&self, password: &str, stored: &str) -> Result<Match, Error> {
+        let stored = PasswordHash::new(stored).map_err(fault)?;
+        let (Some(salt), Some(expected)) = (stored.salt, stored.hash) else {
+            return Err(fault("a stored password hash has no salt or no hash"));
+        };
+        let algorithm = Algorithm::try_from(stored.algorithm.as_str()).map_err(fault)?;
+        let version = match stored.version {
+            Some(version) => Version::try_from(version).map_err(fault)?,
+            None => Version::V0x13,
+        };
+        let params = Params::try_from(&stored).map_err(fault)?;
+        let today = Params::default();
+        let outdated = algorithm != Algorithm::Argon2id
+            || (params.m_cost(), params.t_cost(), params.p_cost())
+                != (today.m_cost(), today.t_cost(), today.p_cost());
+        let actual = self.digest(algorithm, version, params, password, &salt)?;
+        Ok(
+            match (
+                bool::from(actual.as_bytes().ct_eq(expected.as_bytes())),
+                outdated,
+            ) {
+                (false, _) => Match::No,
+                (true, false) => Match::Yes,
+                (true, true) => Match::YesButOutdated,
+            },
+        )
+    }
+
+    fn digest(
+        &self,
+        algorithm: Algorithm,
+        version: Version,
+        params: Params,
+        password: &str,
+        salt: &Salt,
+    ) -> Result<Output, Error> {
+        let mut memory = self.memory.lock().pop().unwrap_or_default();
+        memory.resize(params.block_count(), Block::default());
+        let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+        let argon2 = Argon2::new(algorithm, version, params);
+        let mut output = vec![0; length];
+        let hashed = argon2.hash_password_into_with_memory(
+            password.as_bytes(),
+            salt,
+            &mut output,
+            &mut memory,
+        );
+        self.memory.lock().push(memory);
+        hashed.map_err(fault)?;
+        Output::new(&output).map_err(fault)
+    }
+}
+
+fn fault(detail: impl std::fmt::Display) -> Error {
+    Error::Internal(format!("password hash: {detail}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate() -> Arc<Gate> {
+        Passwords::new().unwrap().0
+    }
+
+    #[test]
+    fn a_password_fits_its_own_hash_only() {
+        let gate = gate();
+        let stored = gate.hash("zwölf Boxkämpfer").unwrap();
+        assert!(
+            stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{stored}"
+        );
+        assert_eq!(
+            gate.matches("zwölf Boxkämpfer", &stored).unwrap(),
+            Match::Yes
+        );
+        assert_eq!(gate.matches("zwölf Boxkämpfe", &stored).unwrap(), Match::No);
+    }
+
+    #[test]
+    fn a_hash_of_weaker_parameters_fits_and_is_outdated() {
+        let phc = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$";
+        let stored = PasswordHash::new(phc.trim_end_matches('$')).unwrap();
+        let params = Params::new(64, 1, 1, None).unwrap();
+        let gate = gate();
+        let digest = gate
+            .digest(
+                Algorithm::Argon2id,
+                Version::V0x13,
+                params,
+                "secret",
+                &stored.salt.unwrap(),
+            )
+            .unwrap();
+        let stored = format!("{phc}{digest}");
+        assert_eq!(
+            gate.matches("secret", &stored).unwrap(),
+            Match::YesButOutdated
+        );
+        assert_eq!(gate.matches("Secret", &stored).unwrap(), Match::No);
+    }
+}

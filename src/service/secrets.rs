@@ -1,0 +1,45 @@
+//! Random secrets and their fingerprints.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::TryRng;
+use rand::rngs::SysRng;
+use sha2::{Digest, Sha256};
+
+use crate::error::Error;
+
+/// Bytes from the operating system's generator.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|e| Error::Internal(format!("the system gives no random bytes: {e}")))?;
+    Ok(bytes)
+}
+
+/// 32 random bytes as 43 characters that fit into a cookie, a header and an address.
+pub(super) fn token() -> Result<String, Error> {
+    Ok(URL_SAFE_NO_PAD.encode(random::<32>()?))
+}
+
+/// SHA-256 in lower-case hex: how a token is stored.
+pub(super) fn fingerprint(secret: &str) -> String {
+    Sha256::digest(secret)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// A first password that can be read out on the telephone: 100 bits without look-alikes.
+pub(super) fn readable_password() -> Result<String, Error> {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let letters: Vec<char> = random::<20>()?
+        .iter()
+        .map(|byte| char::from(LETTERS[usize::from(byte % 32)]))
+        .collect();
+    Ok(letters
+        .chunks(5)
+        .map(String::from_iter)
+        .collect::<Vec<_>>()
+        .join("-"))
+}

@@ -1,0 +1,255 @@
+//! The table of licenses.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Result, Row, params, params_from_iter};
+use time::{Date, OffsetDateTime};
+
+use super::{moment, unreadable};
+use crate::error::Error;
+use crate::model::license::{License, Status};
+use crate::model::new_license::{NewLicense, format_date, read_date};
+use crate::model::question::Question;
+use crate::model::search::{Filter, Fragment, Span};
+
+/// What the verdict on a license depends on.
+pub type Judged = (Status, Option<Date>);
+
+const COLUMNS: &str = "licenses.id, licenses.created_at, licenses.tool_name, licenses.license_key, \
+                       licenses.status, licenses.user_id, licenses.expiration_date";
+
+/// The point read of the check.
+pub fn judged(db: &Connection, question: &Question<'_>) -> Result<Option<Judged>> {
+    db.prepare_cached(
+        "select status, expiration_date from licenses where tool_name = ?1 and license_key = ?2",
+    )?
+    .query_row([question.tool_name, &question.license_key], |row| {
+        Ok((status(row, 0)?, date(row, 1)?))
+    })
+    .optional()
+}
+
+/// The row of that pair.
+pub fn id_of(db: &Connection, question: &Question<'_>) -> Result<Option<i64>> {
+    db.prepare_cached("select id from licenses where tool_name = ?1 and license_key = ?2")?
+        .query_row([question.tool_name, &question.license_key], |row| {
+            row.get(0)
+        })
+        .optional()
+}
+
+/// One license.
+pub fn get(db: &Connection, id: i64) -> Result<Option<License>> {
+    db.prepare_cached(&format!("select {COLUMNS} from licenses where id = ?1"))?
+        .query_row([id], license)
+        .optional()
+}
+
+/// Adds a row and returns its id; a pair that is there already is [`Error::Duplicate`].
+pub fn add(db: &Connection, new: &NewLicense, now: OffsetDateTime) -> Result<i64, Error> {
+    super::tools::ensure(db, &new.tool_name, now)?;
+    db.prepare_cached(
+        "insert into licenses (created_at, tool_name, license_key, status, user_id, expiration_date)
+         values (?1, ?2, ?3, ?4, ?5, ?6) returning id",
+    )?
+    .query_row(
+        params![
+            now.unix_timestamp(),
+            new.tool_name,
+            new.license_key,
+            new.status.as_str(),
+            new.user_id,
+            new.expiration_date.map(format_date),
+        ],
+        |row| row.get(0),
+    )
+    .map_err(duplicate)
+}
+
+/// Replaces every value of the row; a pair that another row has is [`Error::Duplicate`].
+pub fn update(
+    db: &Connection,
+    id: i64,
+    new: &NewLicense,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    super::tools::ensure(db, &new.tool_name, now)?;
+    db.prepare_cached(
+        "update licenses
+         set tool_name = ?2, license_key = ?3, status = ?4, user_id = ?5, expiration_date = ?6
+         where id = ?1",
+    )?
+    .execute(params![
+        id,
+        new.tool_name,
+        new.license_key,
+        new.status.as_str(),
+        new.user_id,
+        new.expiration_date.map(format_date),
+    ])
+    .map_err(duplicate)?;
+    Ok(())
+}
+
+/// Removes the row.
+pub fn delete(db: &Connection, id: i64) -> Result<()> {
+    db.prepare_cached("delete from licenses where id = ?1")?
+        .execute([id])?;
+    Ok(())
+}
+
+/// At most `limit` rows that the filter finds.
+pub fn list(db: &Connection, filter: &Filter, span: Span, limit: i64) -> Result<Vec<License>> {
+    let mut query = Query::new(filter);
+    let id = query.id_column;
+    let order = match span {
+        Span::After(after) => {
+            query.and(&format!("{id} > ?"), after.into());
+            "asc"
+        }
+        Span::Before(before) => {
+            query.and(&format!("{id} < ?"), before.into());
+            "desc"
+        }
+    };
+    let tail = format!("order by {id} {order} limit {limit}");
+    query.run(db, COLUMNS, &tail, license)
+}
+
+/// How many rows the filter finds, counted up to `most`.
+pub fn count(db: &Connection, filter: &Filter, most: i64) -> Result<i64> {
+    let query = Query::new(filter);
+    let sql = format!("select count(*) from ({} limit {most})", query.sql("1", ""));
+    db.prepare_cached(&sql)?
+        .query_row(params_from_iter(&query.values), |row| row.get(0))
+}
+
+/// A `select` that grows by its conditions; parameters are numbered as they come.
+struct Query {
+    from: &'static str,
+    id_column: &'static str,
+    conditions: Vec<String>,
+    values: Vec<Value>,
+}
+
+impl Query {
+    fn new(filter: &Filter) -> Query {
+        let mut query = Query {
+            from: "licenses",
+            id_column: "licenses.id",
+            conditions: vec![],
+            values: vec![],
+        };
+        if let Some(fragment) = &filter.fragment {
+            query.find(fragment);
+        }
+        if let Some(tool_name) = &filter.tool_name {
+            query.and("licenses.tool_name = ?", tool_name.clone().into());
+        }
+        if let Some(status) = filter.status {
+            query.and("licenses.status = ?", status.as_str().to_owned().into());
+        }
+        if let Some(user_id) = &filter.user_id {
+            query.and("licenses.user_id = ?", user_id.clone().into());
+        }
+        query
+    }
+
+    /// `condition` holds one `?`, which stands for `value`.
+    fn and(&mut self, condition: &str, value: Value) {
+        self.values.push(value);
+        self.conditions
+            .push(condition.replace('?', &format!("?{}", self.values.len())));
+    }
+
+    /// The index knows fragments of three characters and more; shorter ones are looked for row by
+    /// row, which soon fills a page because they stand almost everywhere.
+    fn find(&mut self, fragment: &Fragment) {
+        if fragment.spellings().all(|s| s.chars().count() >= 3) {
+            self.from = "license_search join licenses on licenses.id = license_search.rowid";
+            self.id_column = "license_search.rowid";
+            let quoted = |s: &str| format!("\"{}\"", s.replace('"', "\"\""));
+            let any = fragment
+                .spellings()
+                .map(quoted)
+                .collect::<Vec<_>>()
+                .join(" OR ");
+            self.and("license_search match ?", any.into());
+            return;
+        }
+        let mut alternatives = Vec::new();
+        for spelling in fragment.spellings() {
+            let escaped = spelling
+                .replace('\\', "\\\\")
+                .replace('%', "\\%")
+                .replace('_', "\\_");
+            self.values.push(format!("%{escaped}%").into());
+            for column in ["license_key", "user_id", "tool_name"] {
+                alternatives.push(format!(
+                    "licenses.{column} like ?{} escape '\\'",
+                    self.values.len()
+                ));
+            }
+        }
+        self.conditions
+            .push(format!("({})", alternatives.join(" or ")));
+    }
+
+    fn sql(&self, columns: &str, tail: &str) -> String {
+        let mut sql = format!("select {columns} from {}", self.from);
+        for (at, condition) in self.conditions.iter().enumerate() {
+            sql.push_str(if at == 0 { " where " } else { " and " });
+            sql.push_str(condition);
+        }
+        format!("{sql} {tail}")
+    }
+
+    fn run<T>(
+        &self,
+        db: &Connection,
+        columns: &str,
+        tail: &str,
+        map: fn(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        db.prepare_cached(&self.sql(columns, tail))?
+            .query_map(params_from_iter(&self.values), map)?
+            .collect()
+    }
+}
+
+fn license(row: &Row<'_>) -> Result<License> {
+    Ok(License {
+        id: row.get(0)?,
+        created_at: moment(row, 1)?,
+        tool_name: row.get(2)?,
+        license_key: row.get(3)?,
+        status: status(row, 4)?,
+        user_id: row.get(5)?,
+        expiration_date: date(row, 6)?,
+    })
+}
+
+fn status(row: &Row<'_>, column: usize) -> Result<Status> {
+    let word = row.get_ref(column)?.as_str()?;
+    Status::from_word(word).ok_or_else(|| unreadable(column, word))
+}
+
+fn date(row: &Row<'_>, column: usize) -> Result<Option<Date>> {
+    match row.get_ref(column)?.as_str_or_null()? {
+        None => Ok(None),
+        Some(text) => read_date(text)
+            .map(Some)
+            .ok_or_else(|| unreadable(column, text)),
+    }
+}
+
+fn duplicate(error: rusqlite::Error) -> Error {
+    match error.sqlite_error() {
+        Some(e)
+            if e.code == ErrorCode::ConstraintViolation
+                && e.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE =>
+        {
+            Error::Duplicate
+        }
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,1 @@
+//! The pages, used through their own links and forms.

@@ -1,0 +1,104 @@
+//! `POST /api/check`, byte for byte.
+
+use crate::server::Server;
+use license_server::config::Config;
+use serde_json::json;
+
+const VALID: &str = r#"{"status":"valid","message":"License is active and valid."}"#;
+const NOT_FOUND: &str = r#"{"status":"invalid","message":"License key not found for this tool."}"#;
+const SUSPENDED: &str = r#"{"status":"invalid","message":"License status is 'suspended'."}"#;
+const REVOKED: &str = r#"{"status":"invalid","message":"License status is 'revoked'."}"#;
+const EXPIRED: &str = r#"{"status":"expired","message":"License has expired."}"#;
+
+const KEY: &str = "0a:1b:2c:3d:4e:5f";
+
+#[test]
+fn a_good_license_is_valid() {
+    let server = Server::start();
+    server.license("Tool_A", KEY);
+    assert_eq!(server.check("Tool_A", KEY), (200, VALID.into()));
+}
+
+#[test]
+fn an_unknown_pair_is_not_found() {
+    let server = Server::start();
+    server.license("Tool_A", KEY);
+    assert_eq!(
+        server.check("Tool_A", "f5:e4:d3:c2:b1:a0"),
+        (404, NOT_FOUND.into())
+    );
+    assert_eq!(server.check("Tool_B", KEY), (404, NOT_FOUND.into()));
+}
+
+#[test]
+fn a_tool_name_is_compared_byte_for_byte() {
+    let server = Server::start();
+    server.license("Tool_A", KEY);
+    for name in ["tool_a", "Tool_A ", " Tool_A", "Tool_Ａ"] {
+        assert_eq!(server.check(name, KEY), (404, NOT_FOUND.into()), "{name}");
+    }
+}
+
+#[test]
+fn a_license_key_is_compared_byte_for_byte() {
+    let server = Server::start();
+    server.license("Tool_A", "PC-Müller");
+    assert_eq!(server.check("Tool_A", "PC-Müller").0, 200);
+    for key in ["pc-müller", "PC-Mu\u{308}ller", "PC-Müller "] {
+        assert_eq!(server.check("Tool_A", key).0, 404, "{key}");
+    }
+}
+
+#[test]
+fn the_spellings_of_a_mac_address_are_one_key() {
+    let server = Server::start();
+    server.license("Tool_A", "0A1B2C3D4E5F");
+    for key in ["0A-1B-2C-3D-4E-5F", KEY, "0a1b.2c3d.4e5f", "0A1B2C3D4E5F"] {
+        assert_eq!(server.check("Tool_A", key), (200, VALID.into()), "{key}");
+    }
+}
+
+#[test]
+fn a_stopped_license_says_its_status() {
+    let server = Server::start();
+    server.add(json!({"tool_name": "T", "license_key": "s", "status": "suspended"}));
+    server.add(json!({"tool_name": "T", "license_key": "r", "status": "revoked", "expiration_date": "2020-01-01"}));
+    assert_eq!(server.check("T", "s"), (403, SUSPENDED.into()));
+    assert_eq!(
+        server.check("T", "r"),
+        (403, REVOKED.into()),
+        "the status is judged before the expiry"
+    );
+}
+
+#[test]
+fn a_license_ends_after_the_last_second_of_its_day() {
+    let server = Server::start();
+    server.add(json!({"tool_name": "T", "license_key": "k", "expiration_date": "2026-06-15"}));
+    server.clock.turn(12 * 3600 - 1);
+    assert_eq!(server.check("T", "k"), (200, VALID.into()));
+    server.clock.turn(1);
+    assert_eq!(server.check("T", "k"), (403, EXPIRED.into()));
+}
+
+#[test]
+fn the_day_ends_in_the_operators_offset() {
+    let server =
+        Server::with(|config: &mut Config| config.utc_offset = time::macros::offset!(+5:30));
+    server.add(json!({"tool_name": "T", "license_key": "k", "expiration_date": "2026-06-15"}));
+    server.clock.turn((12 * 60 - 330) * 60 - 1);
+    assert_eq!(server.check("T", "k").0, 200);
+    server.clock.turn(1);
+    assert_eq!(server.check("T", "k").0, 403);
+}
+
+#[test]
+fn fields_that_nobody_knows_change_nothing() {
+    let server = Server::start();
+    server.license("T", "k");
+    let answer = server.stranger().post(
+        "/api/check",
+        r#"{"license_key":"k","extra":{"a":[1]},"tool_name":"T"}"#,
+    );
+    assert_eq!((answer.status, answer.body.as_str()), (200, VALID));
+}

@@ -1,0 +1,17 @@
+//! The real server, asked over real connections: one file per behaviour.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod browser_forms;
+mod check;
+mod errors;
+mod house;
+mod licenses_api;
+mod server;
+mod sign_in;

@@ -1,0 +1,279 @@
+//! The one helper: a real server on a port of its own, with a database of its own and a clock that
+//! the test turns.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use license_server::clock::Clock;
+use license_server::config::Config;
+use license_server::server;
+use license_server::service::Service;
+use rocket::fairing::AdHoc;
+use serde_json::Value;
+use tempfile::TempDir;
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+pub const PASSWORD: &str = "correct horse battery";
+
+/// The moment at which every server's clock stands at first.
+pub const START: OffsetDateTime = datetime!(2026-06-15 12:00:00 UTC);
+
+pub struct Server {
+    /// `http://127.0.0.1:PORT` and the base path.
+    pub url: String,
+    pub port: u16,
+    pub clock: Clock,
+    pub folder: TempDir,
+    stop: rocket::Shutdown,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    pub fn start() -> Server {
+        Server::with(|_| {})
+    }
+
+    /// A server whose settings the test changes.
+    pub fn with(change: impl FnOnce(&mut Config)) -> Server {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config {
+            port: 0,
+            data_dir: folder.path().join("data"),
+            admin_password: Some(PASSWORD.to_owned()),
+            ..Config::default()
+        };
+        change(&mut config);
+        let clock = Clock::fixed(START);
+        let base = config.base_path().to_owned();
+        let (service, _) = Service::open(&config, clock.clone()).unwrap();
+        let (ready, started) = mpsc::channel();
+        let thread = std::thread::spawn(move || run(config, Arc::new(service), ready));
+        let (port, stop) = started.recv_timeout(Duration::from_secs(30)).unwrap();
+        let url = format!("http://127.0.0.1:{port}{base}");
+        Server {
+            url,
+            port,
+            clock,
+            folder,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    /// Somebody who sends no cookie.
+    pub fn stranger(&self) -> Client {
+        Client::new(&self.url)
+    }
+
+    /// The admin, signed in over the API.
+    pub fn admin(&self) -> Client {
+        let mut admin = self.stranger();
+        let answer = admin.post(
+            "/api/login",
+            &format!(r#"{{"username":"admin","password":"{PASSWORD}"}}"#),
+        );
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        admin
+    }
+
+    /// Adds a license and returns its id.
+    pub fn license(&self, tool_name: &str, license_key: &str) -> i64 {
+        self.add(serde_json::json!({"tool_name": tool_name, "license_key": license_key}))
+    }
+
+    /// Adds a license with these fields and returns its id.
+    pub fn add(&self, fields: Value) -> i64 {
+        let answer = self.admin().post("/api/licenses", &fields.to_string());
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer
+            .header("location")
+            .rsplit('/')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+
+    /// What a tool is told.
+    pub fn check(&self, tool_name: &str, license_key: &str) -> (u16, String) {
+        let question = serde_json::json!({"tool_name": tool_name, "license_key": license_key});
+        let answer = self.stranger().post("/api/check", &question.to_string());
+        (answer.status, answer.body)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.clone().notify();
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(ended.is_ok() || std::thread::panicking());
+        }
+    }
+}
+
+fn run(config: Config, service: Arc<Service>, ready: mpsc::Sender<(u16, rocket::Shutdown)>) {
+    let rocket = server::rocket(config, service);
+    // An idle connection would hold a stopping server for seconds.
+    let at_once = rocket
+        .figment()
+        .clone()
+        .merge(("shutdown.grace", 0))
+        .merge(("shutdown.mercy", 0));
+    let rocket = rocket
+        .configure(at_once)
+        .attach(AdHoc::on_liftoff("ready", move |rocket| {
+            Box::pin(async move {
+                ready
+                    .send((rocket.config().port, rocket.shutdown()))
+                    .unwrap()
+            })
+        }));
+    let runtime = rocket::tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(server::launch(rocket)).unwrap();
+}
+
+/// A client that keeps cookies as a browser does and follows no redirect by itself.
+pub struct Client {
+    url: String,
+    agent: ureq::Agent,
+    pub cookies: BTreeMap<String, String>,
+    /// Headers that it sends each time.
+    pub headers: Vec<(String, String)>,
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Client {
+    pub fn new(url: &str) -> Client {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(Duration::from_secs(20)))
+            .build();
+        Client {
+            url: url.to_owned(),
+            agent: config.into(),
+            cookies: BTreeMap::new(),
+            headers: vec![],
+        }
+    }
+
+    /// The same client with one more header.
+    pub fn header(mut self, name: &str, value: &str) -> Client {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn get(&mut self, path: &str) -> Answer {
+        self.send("GET", path, &[], b"")
+    }
+
+    /// A JSON body.
+    pub fn post(&mut self, path: &str, json: &str) -> Answer {
+        self.send(
+            "POST",
+            path,
+            &[("Content-Type", "application/json")],
+            json.as_bytes(),
+        )
+    }
+
+    pub fn patch(&mut self, path: &str, json: &str) -> Answer {
+        self.send(
+            "PATCH",
+            path,
+            &[("Content-Type", "application/json")],
+            json.as_bytes(),
+        )
+    }
+
+    pub fn delete(&mut self, path: &str) -> Answer {
+        self.send("DELETE", path, &[], b"")
+    }
+
+    /// Any request, a path below the base path.
+    pub fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url));
+        let own = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in headers.iter().copied().chain(own) {
+            request = request.header(name, value);
+        }
+        let cookies: Vec<String> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        if !cookies.is_empty() {
+            request = request.header("Cookie", cookies.join("; "));
+        }
+        let mut response = self
+            .agent
+            .run(request.body(body.to_vec()).unwrap())
+            .unwrap();
+        let headers: Vec<(String, String)> = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .collect();
+        let answer = Answer {
+            status: response.status().as_u16(),
+            headers,
+            body: response.body_mut().read_to_string().unwrap(),
+        };
+        self.keep_cookies(&answer);
+        answer
+    }
+
+    fn keep_cookies(&mut self, answer: &Answer) {
+        for (_, cookie) in answer
+            .headers
+            .iter()
+            .filter(|(name, _)| name == "set-cookie")
+        {
+            let (pair, attributes) = cookie.split_once(';').unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            if attributes.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+}
+
+impl Answer {
+    /// The header's value, or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map_or("", |(_, value)| value)
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
+    }
+}
