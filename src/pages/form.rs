@@ -71,12 +71,21 @@ async fn read(request: &Request<'_>, data: Data<'_>) -> Result<String, Error> {
         ));
     }
     let body = read_body(data, BODY).await?;
-    String::from_utf8(body).map_err(|_| malformed("The form is not UTF-8 text."))
+    let text = String::from_utf8(body).map_err(|_| not_utf8())?;
+    // Rocket would put U+FFFD in the place of what cannot be decoded.
+    match RawStr::new(&text).percent_decode() {
+        Ok(_) => Ok(text),
+        Err(_) => Err(not_utf8()),
+    }
 }
 
 fn parse<T: for<'a> FromForm<'a> + 'static>(text: &str) -> Result<T, Error> {
     Form::parse_encoded(RawStr::new(text))
         .map_err(|errors| malformed(&format!("The form cannot be read: {errors}.")))
+}
+
+fn not_utf8() -> Error {
+    malformed("The form is not UTF-8 text.")
 }
 
 fn malformed(message: &str) -> Error {
