@@ -8,10 +8,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod browser_forms;
 mod check;
 mod errors;
 mod house;
 mod licenses_api;
+mod page;
+mod pages;
 mod server;
 mod sign_in;

@@ -129,7 +129,7 @@ fn run(config: Config, service: Arc<Service>, ready: mpsc::Sender<(u16, rocket::
             Box::pin(async move {
                 ready
                     .send((rocket.config().port, rocket.shutdown()))
-                    .unwrap()
+                    .unwrap();
             })
         }));
     let runtime = rocket::tokio::runtime::Builder::new_multi_thread()
@@ -168,6 +168,16 @@ impl Client {
             cookies: BTreeMap::new(),
             headers: vec![],
         }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn origin(&self) -> String {
+        self.url.split('/').take(3).collect::<Vec<_>>().join("/")
+    }
+
+    /// The base path: empty, or with a slash before it.
+    pub fn base(&self) -> &str {
+        &self.url[self.origin().len()..]
     }
 
     /// The same client with one more header.

@@ -1,1 +1,0 @@
-//! The pages, used through their own links and forms.
