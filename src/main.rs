@@ -26,6 +26,12 @@ struct Cli {
 enum Command {
     /// Serve until SIGTERM or Ctrl-C (the default)
     Serve,
+    /// Add that many invented licenses, to try things out
+    SeedDemo {
+        /// How many
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+        licenses: u32,
+    },
     /// Manage the people who may sign in
     #[command(subcommand)]
     Admin(Admin),
@@ -45,6 +51,7 @@ fn main() -> ExitCode {
     let Cli { config, command } = Cli::parse();
     let done = Config::load_here(config.as_deref()).and_then(|config| match command {
         None | Some(Command::Serve) => server::serve(config),
+        Some(Command::SeedDemo { licenses }) => seed_demo(&config, licenses),
         Some(Command::Admin(Admin::SetPassword { name })) => set_password(&config, &name),
     });
     match done {
@@ -54,6 +61,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the answer to the person who gave the command"
+)]
+fn seed_demo(config: &Config, licenses: u32) -> Result<(), Refusal> {
+    let (service, _) = Service::open(config, Clock::System)?;
+    let added = service.seed_demo(licenses)?;
+    println!("{added} invented licenses added.");
+    Ok(())
 }
 
 #[expect(

@@ -7,7 +7,7 @@ use super::Page;
 use super::flash::{Told, told};
 use super::form::{Hidden, Posted};
 use super::frame::Frame;
-use super::show::Shown;
+use super::shown::{self, Shown};
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::Error;
@@ -42,12 +42,12 @@ struct NewStatus {
 #[get("/licenses/<id>")]
 async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
     let license = app.run(move |service| service.license(id)).await?;
-    let offset = app.utc_offset();
-    let shown = Shown::new(license, app.now(), offset);
+    let offset = shown::offset(app.utc_offset());
+    let shown = Shown::new(license, app.now(), app.utc_offset());
     Ok(Page::new(&LicensePage {
         frame,
         shown,
-        offset: offset.to_string(),
+        offset,
     })?)
 }
 

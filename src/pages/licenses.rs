@@ -5,12 +5,12 @@ use rocket::{FromForm, Route, get, routes};
 
 use super::Page;
 use super::frame::Frame;
-use super::show::Shown;
+use super::shown::Shown;
 use crate::auth::Session;
 use crate::model::license::Status;
 use crate::model::search::{Filter, Fragment, Span};
 use crate::request::{App, Failure};
-use crate::service::COUNTED;
+use crate::service::Count;
 
 const PER_PAGE: i64 = 50;
 
@@ -135,11 +135,11 @@ impl Wanted {
     }
 }
 
-fn count_words(count: i64) -> String {
+fn count_words(count: Count) -> String {
     match count {
-        1 => "1 license".to_owned(),
-        more if more > COUNTED => format!("more than {} licenses", grouped(COUNTED)),
-        other => format!("{} licenses", grouped(other)),
+        Count::Exactly(1) => "1 license".to_owned(),
+        Count::Exactly(found) => format!("{} licenses", grouped(found)),
+        Count::MoreThan(found) => format!("more than {} licenses", grouped(found)),
     }
 }
 

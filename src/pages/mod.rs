@@ -8,7 +8,7 @@ mod license;
 mod license_form;
 mod licenses;
 mod login;
-mod show;
+mod shown;
 
 use askama::Template;
 use rocket::http::{ContentType, Status};

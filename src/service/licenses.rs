@@ -11,8 +11,17 @@ use crate::store::tools;
 
 const NO_SUCH_LICENSE: Error = Error::NotFound("License not found.");
 
-/// Counting what a fragment finds stops here; more is said to be "more than" this many.
-pub const COUNTED: i64 = 10_000;
+/// Counting what a fragment finds stops here.
+const COUNTED: i64 = 10_000;
+
+/// How many licenses a filter finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    /// So many.
+    Exactly(i64),
+    /// More than that; nobody counts on.
+    MoreThan(i64),
+}
 
 impl Service {
     /// One license.
@@ -28,14 +37,21 @@ impl Service {
             .read(|db| licenses::list(db, filter, span, limit))
     }
 
-    /// How many licenses the filter finds; with a fragment, [`COUNTED`] + 1 stands for more.
-    pub fn count_licenses(&self, filter: &Filter) -> Result<i64, Error> {
+    /// How many licenses the filter finds.
+    pub fn count_licenses(&self, filter: &Filter) -> Result<Count, Error> {
         let most = if filter.fragment.is_some() {
-            COUNTED + 1
+            COUNTED
         } else {
-            i64::MAX
+            i64::MAX - 1
         };
-        self.store.read(|db| licenses::count(db, filter, most))
+        let found = self
+            .store
+            .read(|db| licenses::count(db, filter, most + 1))?;
+        Ok(if found > most {
+            Count::MoreThan(most)
+        } else {
+            Count::Exactly(found)
+        })
     }
 
     /// The names of the tools that have a license.

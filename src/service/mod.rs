@@ -1,6 +1,7 @@
 //! What the product does: one method per verb, at one moment, in one transaction.
 
 mod check;
+mod demo;
 mod licenses;
 mod passwords;
 mod secrets;
@@ -19,7 +20,7 @@ use crate::error::{Error, Refusal};
 use crate::store::Store;
 use passwords::Passwords;
 
-pub use licenses::COUNTED;
+pub use licenses::Count;
 pub use sessions::{Client, SignedIn};
 pub use tokens::{Scope, TokenUser};
 pub use users::{FIRST_USER, FirstPassword};

@@ -1,9 +1,16 @@
 //! How moments, days and verdicts are shown.
 
+use time::macros::format_description;
 use time::{Date, OffsetDateTime, UtcOffset};
 
 use crate::model::license::{License, Verdict};
 use crate::model::new_license::format_date;
+
+/// `UTC+02:00`.
+pub(super) fn offset(offset: UtcOffset) -> String {
+    let format = format_description!("UTC[offset_hour sign:mandatory]:[offset_minute]");
+    offset.format(format).unwrap_or_default()
+}
 
 /// A license as a line of a table or the head of a page.
 pub(super) struct Shown {
@@ -17,7 +24,6 @@ pub(super) struct Shown {
     pub(super) distance: Option<String>,
 }
 
-/// The state of a license in one word: the style class of its mark and the word itself.
 impl Shown {
     pub(super) fn new(license: License, now: OffsetDateTime, offset: UtcOffset) -> Shown {
         let today = now.to_offset(offset).date();
@@ -30,7 +36,7 @@ impl Shown {
         }
     }
 
-    /// Activated, suspended, revoked; and expired, which is no status of its own.
+    /// In one word, also the style class of its mark: the status, or expired, which is none.
     pub(super) fn state(&self) -> &'static str {
         match self.verdict {
             Verdict::Expired => "expired",

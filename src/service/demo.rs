@@ -1,0 +1,103 @@
+//! Invented licenses, for trying things out and for measuring.
+
+use rand::rngs::SmallRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use time::{Duration, OffsetDateTime};
+
+use super::Service;
+use crate::error::Error;
+use crate::model::license::Status;
+use crate::model::new_license::NewLicense;
+use crate::store::licenses;
+
+const AT_ONCE: u32 = 10_000;
+const TOOLS: [&str; 6] = [
+    "PdfBatchPro",
+    "LabelPrinter",
+    "ShiftPlanner",
+    "CncPostprocessor",
+    "InvoiceMail",
+    "TurnAssist",
+];
+const FIRST: [&str; 12] = [
+    "Anna", "Jürgen", "Marta", "Tom", "Li", "Priya", "Ole", "Sofia", "Ivan", "Chloé", "Kemal",
+    "Ruth",
+];
+const LAST: [&str; 12] = [
+    "Müller", "Novák", "Smith", "Olsen", "Rossi", "García", "Wang", "Dubois", "Kowalski", "Patel",
+    "Yılmaz", "Baker",
+];
+const FIRMS: [&str; 6] = [
+    "Schreinerei Huber",
+    "Nordic Print AB",
+    "Mill & Turn Ltd",
+    "Atelier Rossi",
+    "Praxis Dr. Wolf",
+    "Stahlbau Nord",
+];
+/// The makers of network adapters.
+const VENDORS: [&str; 4] = ["00:1b:21", "3c:52:82", "d8:bb:c1", "a4:bb:6d"];
+
+impl Service {
+    /// Adds `wanted` licenses of the last two years, oldest first, and returns how many were new.
+    pub fn seed_demo(&self, wanted: u32) -> Result<u32, Error> {
+        let mut invented = SmallRng::seed_from_u64(u64::from(wanted));
+        let now = self.clock.now();
+        let mut added = 0;
+        for begin in (0..wanted).step_by(AT_ONCE as usize) {
+            self.store.write(|db| {
+                for at in begin..wanted.min(begin + AT_ONCE) {
+                    let age = Duration::DAY * 730 * f64::from(wanted - at) / f64::from(wanted);
+                    match licenses::add(db, &license(&mut invented, now), now - age) {
+                        Ok(_) => added += 1,
+                        Err(Error::Duplicate) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(added)
+    }
+}
+
+fn license(invented: &mut SmallRng, now: OffsetDateTime) -> NewLicense {
+    let tool = TOOLS[..invented.random_range(1..=TOOLS.len())].choose(invented);
+    NewLicense {
+        tool_name: tool.copied().unwrap_or_default().to_owned(),
+        license_key: machine_id(invented),
+        status: match invented.random_range(0..100) {
+            0..4 => Status::Suspended,
+            4..9 => Status::Revoked,
+            _ => Status::Activated,
+        },
+        user_id: invented.random_bool(0.9).then(|| customer(invented)),
+        expiration_date: invented
+            .random_bool(0.75)
+            .then(|| (now + Duration::days(invented.random_range(-60..400))).date()),
+    }
+}
+
+/// Mostly MAC addresses; some have the id of a mainboard.
+fn machine_id(invented: &mut SmallRng) -> String {
+    let number = invented.random::<u64>();
+    if number % 10 == 0 {
+        let [a, b] = [number >> 48, (number >> 16) & 0xffff_ffff];
+        return format!("4c4c4544-{a:04x}-4a10-8051-b8c0{b:08x}");
+    }
+    let vendor = VENDORS.choose(invented).copied().unwrap_or_default();
+    let [.., a, b, c] = number.to_be_bytes();
+    format!("{vendor}:{a:02x}:{b:02x}:{c:02x}")
+}
+
+fn customer(invented: &mut SmallRng) -> String {
+    let one_of = |invented: &mut SmallRng, words: &[&'static str]| {
+        words.choose(invented).copied().unwrap_or_default()
+    };
+    let (first, last) = (one_of(invented, &FIRST), one_of(invented, &LAST));
+    if invented.random_bool(0.4) {
+        return format!("{first} {last}, {}", one_of(invented, &FIRMS));
+    }
+    format!("{first} {last}")
+}
