@@ -68,7 +68,8 @@ fn main() -> ExitCode {
     reason = "the answer to the person who gave the command"
 )]
 fn seed_demo(config: &Config, licenses: u32) -> Result<(), Refusal> {
-    let (service, _) = Service::open(config, Clock::System)?;
+    let (service, first) = Service::open(config, Clock::System)?;
+    server::greet(first.as_ref());
     let added = service.seed_demo(licenses)?;
     println!("{added} invented licenses added.");
     Ok(())

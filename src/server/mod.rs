@@ -34,9 +34,11 @@ pub fn serve(config: Config) -> Result<(), Refusal> {
         .map_err(|e| Refusal(format!("The system gives no threads: {e}.")))?;
     runtime.block_on(async {
         let (service, first) = Service::open(&config, Clock::System)?;
+        // At once: should the server not be able to listen, nobody would ever see the password.
+        greet(first.as_ref());
         let service = Arc::new(service);
         let at_start = AdHoc::on_liftoff("announce", |rocket| {
-            Box::pin(async move { announce(rocket.state(), rocket.config().port, first.as_ref()) })
+            Box::pin(async move { announce(rocket.state(), rocket.config().port) })
         });
         let rocket = rocket(config.clone(), Arc::clone(&service)).attach(at_start);
         launch(rocket)
@@ -99,22 +101,13 @@ fn settings(config: &Config) -> rocket::Config {
     }
 }
 
-/// The first lines that the operator sees.
+/// The first lines that the operator sees: who may sign in.
 #[expect(
     clippy::print_stdout,
     reason = "the answer to the person who started the program"
 )]
-fn announce(config: Option<&Config>, port: u16, first: Option<&FirstPassword>) {
-    let Some(config) = config else {
-        return;
-    };
-    let database = config.data_dir.join("licenses.db");
+pub fn greet(first: Option<&FirstPassword>) {
     println!("License Server {}", env!("CARGO_PKG_VERSION"));
-    println!(
-        "  Sign in at  {}{}/login",
-        config.origin(port),
-        config.base_path()
-    );
     match first {
         Some(FirstPassword::Random(password)) => {
             println!("  User        {FIRST_USER}");
@@ -130,6 +123,23 @@ fn announce(config: Option<&Config>, port: u16, first: Option<&FirstPassword>) {
         }
         None => {}
     }
+}
+
+/// The lines that follow when the server listens: where.
+#[expect(
+    clippy::print_stdout,
+    reason = "the answer to the person who started the program"
+)]
+fn announce(config: Option<&Config>, port: u16) {
+    let Some(config) = config else {
+        return;
+    };
+    let database = config.data_dir.join("licenses.db");
+    println!(
+        "  Sign in at  {}{}/login",
+        config.origin(port),
+        config.base_path()
+    );
     println!("  Database    {}", database.display());
 }
 
