@@ -14,5 +14,6 @@ mod house;
 mod licenses_api;
 mod page;
 mod pages;
+mod program;
 mod server;
 mod sign_in;

@@ -1,0 +1,384 @@
+//! The program itself, as an operator starts and stops it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+use crate::server::{Client, PASSWORD};
+
+/// The program in `folder`, with no setting from the environment of the test but the port.
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_license-server"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LICENSE_SERVER_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .current_dir(folder)
+        .env("LICENSE_SERVER_PORT", "0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// The program while it serves.
+struct Program {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    /// What it has printed.
+    printed: String,
+}
+
+impl Program {
+    fn start(folder: &Path) -> Program {
+        Program::run(&mut command(folder))
+    }
+
+    /// Waits for the last line that a start prints.
+    fn run(command: &mut Command) -> Program {
+        let mut child = command.spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut printed = String::new();
+        while !printed.contains("  Database ") {
+            let read = stdout.read_line(&mut printed).unwrap();
+            assert!(read > 0, "{:?}", child.wait_with_output());
+        }
+        Program {
+            child,
+            stdout,
+            printed,
+        }
+    }
+
+    /// What stands behind this word in what was printed.
+    fn line(&self, name: &str) -> Option<&str> {
+        line(&self.printed, name)
+    }
+
+    fn port(&self) -> u16 {
+        let address = self.line("Sign in at").unwrap();
+        let port = address
+            .strip_prefix("http://127.0.0.1:")
+            .and_then(|rest| rest.strip_suffix("/login"));
+        port.unwrap_or_else(|| panic!("{address}")).parse().unwrap()
+    }
+
+    fn client(&self) -> Client {
+        Client::new(&format!("http://127.0.0.1:{}", self.port()))
+    }
+
+    /// Sends the signal and waits for the end: the exit code and the log.
+    fn stop(mut self, signal: &str) -> (Option<i32>, String) {
+        let kill = format!("kill -{signal} {}", self.child.id());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &kill])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let mut log = String::new();
+        let mut stderr = self.child.stderr.take().unwrap();
+        stderr.read_to_string(&mut log).unwrap();
+        self.stdout.read_to_string(&mut self.printed).unwrap();
+        (self.child.wait().unwrap().code(), log)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Ended already when the test stopped it.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn line<'p>(printed: &'p str, name: &str) -> Option<&'p str> {
+    let mut lines = printed.lines();
+    lines.find_map(|line| Some(line.trim().strip_prefix(name)?.trim()))
+}
+
+/// The random password, from an earlier run or from this start, but from one of them.
+fn either_password<'p>(earlier: &'p str, server: &'p Program) -> &'p str {
+    let shown = [line(earlier, "Password"), server.line("Password")];
+    let mut shown = shown.into_iter().flatten();
+    let password = shown.next().expect("nobody was shown the password");
+    assert_eq!(shown.next(), None);
+    password
+}
+
+fn log_in(client: &mut Client, password: &str) -> u16 {
+    let body = serde_json::json!({"username": "admin", "password": password});
+    client.post("/api/login", &body.to_string()).status
+}
+
+/// `admin set-password` with these arguments, and the password on standard input.
+fn set_password(folder: &Path, arguments: &[&str], password: &str) -> Output {
+    let mut child = command(folder)
+        .args(["admin", "set-password"])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    writeln!(stdin, "{password}").unwrap();
+    drop(stdin);
+    child.wait_with_output().unwrap()
+}
+
+/// The one line on standard error with which the program ends at once.
+fn refusal(output: &Output) -> String {
+    let line = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{line}");
+    assert_eq!(line.lines().count(), 1, "{line}");
+    assert!(line.starts_with("license-server: "), "{line}");
+    assert!(!line.contains("panicked"), "{line}");
+    line
+}
+
+fn assert_names(line: &str, words: &[&str]) {
+    for word in words {
+        assert!(line.contains(word), "{word}: {line}");
+    }
+}
+
+#[test]
+fn the_first_start_prints_a_password_that_works_and_the_second_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Program::start(folder.path());
+    assert_eq!(first.line("User"), Some("admin"));
+    let password = first.line("Password").unwrap();
+    assert!(password.len() >= 12, "{password}");
+    assert_eq!(log_in(&mut first.client(), password), 200);
+    let second = {
+        let password = password.to_owned();
+        assert_eq!(first.stop("TERM").0, Some(0));
+        let second = Program::start(folder.path());
+        assert_eq!(log_in(&mut second.client(), &password), 200);
+        second
+    };
+    assert_eq!((second.line("User"), second.line("Password")), (None, None));
+}
+
+#[test]
+fn two_first_starts_print_different_passwords() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [one, two] = folders.each_ref().map(|f| Program::start(f.path()));
+    assert_ne!(one.line("Password").unwrap(), two.line("Password").unwrap());
+}
+
+#[test]
+fn a_first_start_that_cannot_listen_does_not_swallow_the_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = command(folder.path())
+        .env("LICENSE_SERVER_PORT", port)
+        .output()
+        .unwrap();
+    refusal(&output);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let server = Program::start(folder.path());
+    let password = either_password(&printed, &server);
+    assert_eq!(log_in(&mut server.client(), password), 200);
+}
+
+#[test]
+fn demo_data_before_the_first_start_does_not_swallow_the_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = command(folder.path()).args(["seed-demo", "3"]).output();
+    let printed = String::from_utf8(output.unwrap().stdout).unwrap();
+    let server = Program::start(folder.path());
+    let password = either_password(&printed, &server);
+    assert_eq!(log_in(&mut server.client(), password), 200);
+}
+
+#[test]
+fn the_configured_first_password_is_used_and_not_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server =
+        Program::run(command(folder.path()).env("LICENSE_SERVER_ADMIN_PASSWORD", PASSWORD));
+    assert!(!server.printed.contains(PASSWORD), "{}", server.printed);
+    assert_eq!(server.line("Password"), None);
+    assert_eq!(log_in(&mut server.client(), PASSWORD), 200);
+}
+
+#[test]
+fn a_weak_first_password_is_refused_and_not_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    for weak in ["hunter2", "Password1234"] {
+        let mut command = command(folder.path());
+        let output = command.env("LICENSE_SERVER_ADMIN_PASSWORD", weak).output();
+        let line = refusal(&output.unwrap());
+        assert_names(&line, &["`admin_password`", "leave it out"]);
+        assert!(!line.contains(weak), "{line}");
+    }
+    assert!(Program::start(folder.path()).line("Password").is_some());
+}
+
+#[test]
+fn both_signals_end_it_well_also_while_a_connection_is_open() {
+    for signal in ["TERM", "INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Program::start(folder.path());
+        let mut open = BufReader::new(TcpStream::connect(("127.0.0.1", server.port())).unwrap());
+        let request = b"GET /login HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n";
+        open.get_mut().write_all(request).unwrap();
+        let mut line = String::new();
+        open.read_line(&mut line).unwrap();
+        assert_eq!(line, "HTTP/1.1 200 OK\r\n");
+        assert_eq!(
+            server.stop(signal),
+            (Some(0), "stopped\n".into()),
+            "{signal}"
+        );
+    }
+}
+
+#[test]
+fn a_second_server_on_the_same_port_is_refused() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let server = Program::start(folders[0].path());
+    let port = server.port().to_string();
+    let mut second = command(folders[1].path());
+    let line = refusal(&second.env("LICENSE_SERVER_PORT", &port).output().unwrap());
+    assert_names(&line, &["`port`", &port, "choose another port"]);
+    assert_eq!(server.client().get("/login").status, 200);
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_written_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("plain"), "a file").unwrap();
+    let mut command = command(folder.path());
+    let output = command
+        .env("LICENSE_SERVER_DATA_DIR", "plain/data")
+        .output();
+    let line = refusal(&output.unwrap());
+    assert_names(
+        &line,
+        &["`data_dir`", "plain/data", "choose another folder"],
+    );
+}
+
+#[test]
+fn a_setting_that_is_not_known_or_not_right_is_refused_wherever_it_stands() {
+    for (name, value, words) in [
+        ("prot", "8000", ["`prot`", "did you mean `port`"]),
+        ("port", "seventy", ["`port` is `seventy`", "0 to 65535"]),
+        ("utc_offset", "CEST", ["`utc_offset` is `CEST`", "`+02:00`"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let variable = format!("LICENSE_SERVER_{}", name.to_uppercase());
+        let output = command(folder.path()).env(&variable, value).output();
+        let line = refusal(&output.unwrap());
+        assert_names(&line, &words);
+        assert_names(&line, &[&variable]);
+
+        let file = folder.path().join("license-server.toml");
+        fs::write(file, format!("{name} = '{value}'")).unwrap();
+        let mut command = command(folder.path());
+        let output = command.env_remove("LICENSE_SERVER_PORT").output();
+        let line = refusal(&output.unwrap());
+        assert_names(&line, &words);
+        assert_names(&line, &["license-server.toml"]);
+        assert!(!folder.path().join("data").exists());
+    }
+}
+
+#[test]
+fn a_settings_file_that_was_named_has_to_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = command(folder.path())
+        .args(["--config", "elsewhere.toml"])
+        .output();
+    let line = refusal(&output.unwrap());
+    assert_names(&line, &["elsewhere.toml", "--config"]);
+}
+
+#[test]
+fn a_new_password_works_at_once_and_ends_the_sessions() {
+    let folder = tempfile::tempdir().unwrap();
+    let server =
+        Program::run(command(folder.path()).env("LICENSE_SERVER_ADMIN_PASSWORD", PASSWORD));
+    let mut admin = server.client();
+    assert_eq!(log_in(&mut admin, PASSWORD), 200);
+    let output = set_password(folder.path(), &[], "another horse battery");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(admin.get("/api/licenses").status, 401);
+    assert_eq!(log_in(&mut server.client(), PASSWORD), 401);
+    assert_eq!(log_in(&mut server.client(), "another horse battery"), 200);
+}
+
+#[test]
+fn a_new_password_for_nobody_or_too_weak_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let server =
+        Program::run(command(folder.path()).env("LICENSE_SERVER_ADMIN_PASSWORD", PASSWORD));
+    let line = refusal(&set_password(
+        folder.path(),
+        &["nobody"],
+        "another horse battery",
+    ));
+    assert_names(&line, &["`nobody`", "the users are: admin"]);
+    let line = refusal(&set_password(folder.path(), &["admin"], "short"));
+    assert_names(&line, &["5 characters", "at least 12"]);
+    assert_eq!(log_in(&mut server.client(), PASSWORD), 200);
+}
+
+#[test]
+fn the_help_lists_the_commands_and_every_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = command(folder.path()).arg("--help").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+    assert_names(
+        &help,
+        &["serve", "admin", "--config <FILE>", "LICENSE_SERVER_PORT"],
+    );
+    for setting in [
+        "address",
+        "port",
+        "data_dir",
+        "public_url",
+        "utc_offset",
+        "trusted_proxies",
+        "admin_password",
+    ] {
+        assert!(
+            help.contains(&format!("\n  {setting} ")),
+            "{setting}: {help}"
+        );
+    }
+}
+
+#[test]
+fn the_version_is_the_package_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = command(folder.path()).arg("--version").output().unwrap();
+    let version = concat!("license-server ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), version);
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn nobody_else_on_the_machine_can_read_the_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut open_to_all = command(folder.path());
+    let server = Program::run(&mut open_to_all);
+    log_in(&mut server.client(), server.line("Password").unwrap());
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let data = folder.path().join("data");
+    assert_eq!(mode(&data), 0o700);
+    let entries = fs::read_dir(&data).unwrap();
+    let files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    assert!(files.contains(&data.join("licenses.db")) && files.len() > 1);
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}
