@@ -15,5 +15,7 @@ mod licenses_api;
 mod page;
 mod pages;
 mod program;
+mod proxy;
 mod server;
 mod sign_in;
+mod tools;

@@ -63,6 +63,15 @@ impl Server {
         }
     }
 
+    /// A server that browsers and clients reach at `public_url`.
+    pub fn at(public_url: &str) -> Server {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.toml");
+        std::fs::write(&file, format!("public_url = '{public_url}'")).unwrap();
+        let read = Config::load(Some(&file), std::iter::empty()).unwrap();
+        Server::with(|config| config.public_url = read.public_url)
+    }
+
     /// Somebody who sends no cookie.
     pub fn stranger(&self) -> Client {
         Client::new(&self.url)

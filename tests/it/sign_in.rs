@@ -55,8 +55,6 @@ fn the_cookie_is_only_for_our_own_pages() {
 
 #[test]
 fn behind_tls_the_cookie_has_its_prefix_and_path() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("settings.toml");
     for (url, start, end) in [
         (
             "https://example.com/licenseserver",
@@ -69,10 +67,7 @@ fn behind_tls_the_cookie_has_its_prefix_and_path() {
             "; Secure; Path=/",
         ),
     ] {
-        std::fs::write(&file, format!("public_url = '{url}'")).unwrap();
-        let read = license_server::config::Config::load(Some(&file), std::iter::empty()).unwrap();
-        let server = Server::with(|config| config.public_url = read.public_url);
-        let answer = server
+        let answer = Server::at(url)
             .stranger()
             .post("/api/login", &credentials("admin", PASSWORD));
         let cookie = answer.header("set-cookie");
