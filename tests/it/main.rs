@@ -16,6 +16,7 @@ mod page;
 mod pages;
 mod program;
 mod proxy;
+mod python_client;
 mod server;
 mod sign_in;
 mod tools;
