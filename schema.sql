@@ -83,3 +83,31 @@ create table api_tokens (
     expires_at   bigint  not null,
     last_used_at bigint                      -- written at most once a minute
 );
+
+-- What was done, by whom. Rows are only ever added; each is chained to the one before.
+create table audit (
+    id          integer primary key,         -- counts up by one, without a gap
+    at          bigint  not null,
+    kind        text    not null,            -- such as `license changed`
+    who         text    not null,            -- a user's name, `token NAME`, or `command line`
+    address     text    not null,            -- empty on the command line
+    license_id  integer,                     -- also after the license is gone
+    tool_name   text,                        -- at that time
+    license_key text,                        -- at that time
+    before      text,                        -- JSON object
+    after       text,                        -- JSON object
+    hash        text    not null             -- SHA-256 over the hash before and everything in this row
+);
+
+create index audit_by_license on audit (license_id, id);
+create index audit_by_key on audit (license_key, id);
+create index audit_by_kind on audit (kind, id);
+create index audit_by_time on audit (at, id);
+
+create trigger audit_never_changes before update on audit begin
+    select raise(abort, 'the audit log is append-only');
+end;
+
+create trigger audit_never_shrinks before delete on audit begin
+    select raise(abort, 'the audit log is append-only');
+end;

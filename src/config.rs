@@ -33,6 +33,14 @@ pub struct Config {
     pub utc_offset: UtcOffset,
     /// The networks whose `X-Forwarded-For` is believed. Default: loopback.
     pub trusted_proxies: Vec<IpNet>,
+    /// Minutes without use after which a session ends. Default `30`.
+    pub session_idle_minutes: u16,
+    /// Hours after which a session ends in any case. Default `12`.
+    pub session_hours: u16,
+    /// `plain` or `json` lines on standard error. Default `plain`.
+    pub log_format: LogFormat,
+    /// Whether each answered check has a line in the log. Default `false`: they are many.
+    pub log_checks: bool,
     /// The first password of `admin`, used only when the database is created. Default: a random
     /// one, printed once.
     pub admin_password: Option<String>,
@@ -50,6 +58,10 @@ impl Default for Config {
                 Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8).into(),
                 Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128).into(),
             ],
+            session_idle_minutes: 30,
+            session_hours: 12,
+            log_format: LogFormat::Plain,
+            log_checks: false,
             admin_password: None,
         }
     }
@@ -100,6 +112,10 @@ impl Config {
                 "public_url" => set(&mut config.public_url, PublicUrl::parse(text).map(Some)),
                 "utc_offset" => set(&mut config.utc_offset, parse_offset(text)),
                 "trusted_proxies" => set(&mut config.trusted_proxies, parse_networks(text)),
+                "session_idle_minutes" => set(&mut config.session_idle_minutes, positive(text)),
+                "session_hours" => set(&mut config.session_hours, positive(text)),
+                "log_format" => set(&mut config.log_format, LogFormat::parse(text)),
+                "log_checks" => set(&mut config.log_checks, text.parse().ok()),
                 "admin_password" => {
                     set(&mut config.admin_password, Some(Some(written.text.clone())))
                 }
@@ -135,6 +151,25 @@ impl Config {
         self.public_url
             .as_ref()
             .is_some_and(|url| url.origin.starts_with("https:"))
+    }
+}
+
+/// How the lines of the log look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people: time, event, `name=value`.
+    Plain,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    fn parse(text: &str) -> Option<LogFormat> {
+        match text {
+            "plain" => Some(LogFormat::Plain),
+            "json" => Some(LogFormat::Json),
+            _ => None,
+        }
     }
 }
 
@@ -184,7 +219,7 @@ struct Setting {
     wanted: &'static str,
 }
 
-const SETTINGS: [Setting; 7] = [
+const SETTINGS: [Setting; 11] = [
     Setting {
         name: "address",
         about: "the address to listen on [127.0.0.1]",
@@ -216,6 +251,26 @@ const SETTINGS: [Setting; 7] = [
         wanted: "a list of addresses or networks such as `127.0.0.1, 10.0.0.0/8`",
     },
     Setting {
+        name: "session_idle_minutes",
+        about: "minutes without use after which a session ends [30]",
+        wanted: "a number of minutes from 1 on",
+    },
+    Setting {
+        name: "session_hours",
+        about: "hours after which a session ends in any case [12]",
+        wanted: "a number of hours from 1 on",
+    },
+    Setting {
+        name: "log_format",
+        about: "plain or json lines on standard error [plain]",
+        wanted: "`plain` or `json`",
+    },
+    Setting {
+        name: "log_checks",
+        about: "whether each answered check has a line in the log [false]",
+        wanted: "`true` or `false`",
+    },
+    Setting {
         name: "admin_password",
         about: "the password of `admin`, at the first start only [random]",
         wanted: "a text",
@@ -226,7 +281,7 @@ const SETTINGS: [Setting; 7] = [
 pub fn help() -> String {
     let lines = SETTINGS
         .iter()
-        .map(|s| format!("  {:16} {}\n", s.name, s.about));
+        .map(|s| format!("  {:20} {}\n", s.name, s.about));
     format!(
         "Settings, as keys of {DEFAULT_FILE} or as environment variables such as {ENV_PREFIX}PORT, which win:\n{}",
         lines.collect::<String>()
@@ -302,6 +357,10 @@ fn set<T>(place: &mut T, value: Option<T>) -> bool {
 
 fn non_empty(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
+}
+
+fn positive(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|number| *number > 0)
 }
 
 fn parse_offset(text: &str) -> Option<UtcOffset> {

@@ -1,16 +1,109 @@
-//! What the operator reads: one event a line on standard error.
+//! What the operator reads: one event a line on standard error, plain or JSON. Passwords, cookies,
+//! tokens and whole license keys never come here.
 
-/// Something that is ours or the operator's to mend, and where it happened.
-pub fn fault(place: &str, detail: &str) {
-    line(&format!("fault: {place}: {detail}"));
+use std::fmt::Display;
+
+use serde_json::{Map, Value};
+use time::format_description::well_known::Rfc3339;
+
+use crate::clock::Clock;
+use crate::config::LogFormat;
+
+/// Where events go.
+#[derive(Debug, Clone)]
+pub struct Log {
+    format: LogFormat,
+    clock: Clock,
 }
 
-/// Something that the operator wants to know.
-pub fn notice(event: &str) {
-    line(event);
+impl Log {
+    /// Lines of that format, with that clock's time.
+    pub fn new(format: LogFormat, clock: Clock) -> Log {
+        Log { format, clock }
+    }
+
+    /// One event and what is known about it.
+    pub fn event(&self, event: &str, about: &[(&str, &dyn Display)]) {
+        write(&self.line(event, about));
+    }
+
+    /// Something that is ours or the operator's to mend, and where it happened.
+    pub fn fault(&self, place: &str, error: &crate::error::Error) {
+        self.event(
+            "fault",
+            &[("place", &place), ("error", &format!("{error:?}"))],
+        );
+    }
+
+    fn line(&self, event: &str, about: &[(&str, &dyn Display)]) -> String {
+        let at = self.clock.now().format(&Rfc3339).unwrap_or_default();
+        match self.format {
+            LogFormat::Plain => {
+                let mut line = format!("{at} {event}");
+                for (name, value) in about {
+                    let value = value.to_string();
+                    if value.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"')
+                        || value.is_empty()
+                    {
+                        line.push_str(&format!(" {name}={value:?}"));
+                    } else {
+                        line.push_str(&format!(" {name}={value}"));
+                    }
+                }
+                line
+            }
+            LogFormat::Json => {
+                let mut all = Map::new();
+                all.insert("at".into(), at.into());
+                all.insert("event".into(), event.into());
+                for (name, value) in about {
+                    let text = value.to_string();
+                    let value = text.parse::<i64>().map_or(Value::String(text), Value::from);
+                    all.insert((*name).to_owned(), value);
+                }
+                Value::Object(all).to_string()
+            }
+        }
+    }
+}
+
+/// For what happens before there are settings.
+pub fn plain(line: &str) {
+    write(&line.replace(char::is_control, " "));
 }
 
 #[expect(clippy::print_stderr, reason = "the log is standard error")]
-fn line(event: &str) {
-    eprintln!("{}", event.replace(char::is_control, " "));
+fn write(line: &str) {
+    eprintln!("{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    fn log(format: LogFormat) -> Log {
+        Log::new(format, Clock::fixed(datetime!(2026-06-15 12:00:00 UTC)))
+    }
+
+    #[test]
+    fn an_event_is_one_line_whatever_its_values_hold() {
+        let line =
+            log(LogFormat::Plain).line("request", &[("path", &"/a b\n\"c"), ("status", &200)]);
+        assert_eq!(
+            line,
+            r#"2026-06-15T12:00:00Z request path="/a b\n\"c" status=200"#
+        );
+        let line = log(LogFormat::Json).line("request", &[("path", &"/a\n\"c"), ("status", &200)]);
+        let read: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(
+            (&read["path"], &read["status"], &read["at"]),
+            (
+                &"/a\n\"c".into(),
+                &200.into(),
+                &"2026-06-15T12:00:00Z".into()
+            )
+        );
+        assert!(!line.contains('\n'));
+    }
 }

@@ -32,9 +32,18 @@ enum Command {
         #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
         licenses: u32,
     },
+    /// Look after the audit log
+    #[command(subcommand)]
+    Audit(Audit),
     /// Manage the people who may sign in
     #[command(subcommand)]
     Admin(Admin),
+}
+
+#[derive(Subcommand)]
+enum Audit {
+    /// Prove that no entry was changed or taken out, or name the first one
+    Verify,
 }
 
 #[derive(Subcommand)]
@@ -51,16 +60,38 @@ fn main() -> ExitCode {
     let Cli { config, command } = Cli::parse();
     let done = Config::load_here(config.as_deref()).and_then(|config| match command {
         None | Some(Command::Serve) => server::serve(config),
+        Some(Command::Audit(Audit::Verify)) => verify_audit(&config),
         Some(Command::SeedDemo { licenses }) => seed_demo(&config, licenses),
         Some(Command::Admin(Admin::SetPassword { name })) => set_password(&config, &name),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(refusal) => {
-            license_server::log::notice(&format!("license-server: {refusal}"));
+            license_server::log::plain(&format!("license-server: {refusal}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Should the database be new, its first password is shown: nobody could ever see it again.
+fn open(config: &Config) -> Result<Service, Refusal> {
+    let (service, first) = Service::open(config, Clock::System)?;
+    if first.is_some() {
+        server::greet(first.as_ref());
+    }
+    Ok(service)
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the answer to the person who gave the command"
+)]
+fn verify_audit(config: &Config) -> Result<(), Refusal> {
+    let service = open(config)?;
+    let proof = service.verify_audit()?;
+    println!("The audit log is whole: {} entries.", proof.entries);
+    println!("Last hash: {}", proof.head);
+    Ok(())
 }
 
 #[expect(
@@ -68,8 +99,7 @@ fn main() -> ExitCode {
     reason = "the answer to the person who gave the command"
 )]
 fn seed_demo(config: &Config, licenses: u32) -> Result<(), Refusal> {
-    let (service, first) = Service::open(config, Clock::System)?;
-    server::greet(first.as_ref());
+    let service = open(config)?;
     let added = service.seed_demo(licenses)?;
     println!("{added} invented licenses added.");
     Ok(())
@@ -80,7 +110,7 @@ fn seed_demo(config: &Config, licenses: u32) -> Result<(), Refusal> {
     reason = "the answer to the person who gave the command"
 )]
 fn set_password(config: &Config, name: &str) -> Result<(), Refusal> {
-    let (service, _) = Service::open(config, Clock::System)?;
+    let service = open(config)?;
     let password =
         ask_password().map_err(|e| Refusal(format!("The password cannot be read: {e}.")))?;
     service.set_password(name, &password)?;

@@ -10,8 +10,9 @@ use rocket::response::{self, Responder};
 use rocket::tokio::time::timeout;
 use rocket::{Request, Response, State};
 
+use crate::clock::Stopwatch;
 use crate::error::Error;
-use crate::log;
+use crate::log::Log;
 
 /// Bytes of a question or a sign-in.
 pub const SMALL_BODY: u64 = 8 * 1024;
@@ -90,10 +91,28 @@ pub fn describe(error: &Error, request: &Request<'_>, response: &mut Response<'_
     if let Error::MethodNotAllowed(allow) = error {
         response.set_raw_header("Allow", allow.clone());
     }
-    if let Error::Unavailable(detail) | Error::Internal(detail) = error {
-        log::fault(
-            &format!("{} {}", request.method(), request.uri().path()),
-            detail,
-        );
+    if matches!(error, Error::Unavailable(_) | Error::Internal(_))
+        && let Some(log) = request.rocket().state::<Log>()
+    {
+        log.fault(&format!("request {}", Ticket::of(request).number), error);
+    }
+}
+
+/// The number of a request in the log, and how long it has taken.
+#[derive(Debug)]
+pub struct Ticket {
+    /// Counts from the start of the program.
+    pub number: u64,
+    /// Started with the request.
+    pub watch: Stopwatch,
+}
+
+impl Ticket {
+    /// The ticket that the journal has drawn.
+    pub fn of<'r>(request: &'r Request<'_>) -> &'r Ticket {
+        request.local_cache(|| Ticket {
+            number: 0,
+            watch: Stopwatch::start(),
+        })
     }
 }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::Answer;
 use super::body::{Body, required};
+use crate::auth::Address;
 use crate::model::license::Verdict;
 use crate::model::question::Question;
 use crate::request::{App, Failure, SMALL_BODY};
@@ -20,11 +21,15 @@ struct Asked {
 }
 
 #[post("/api/check", data = "<body>")]
-fn check(app: &App, body: Body<Asked, { SMALL_BODY }>) -> Result<Answer, Failure> {
+fn check(
+    app: &App,
+    address: Address,
+    body: Body<Asked, { SMALL_BODY }>,
+) -> Result<Answer, Failure> {
     let Body(asked) = body;
     let tool_name = required("tool_name", asked.tool_name)?;
     let license_key = required("license_key", asked.license_key)?;
-    let verdict = app.check(&Question::parse(&tool_name, &license_key)?)?;
+    let verdict = app.check(&Question::parse(&tool_name, &license_key)?, address.0)?;
     Ok(Answer::from(verdict))
 }
 

@@ -17,7 +17,6 @@ use super::{Answer, Json};
 use crate::auth::{Reader, Writer};
 use crate::config::Config;
 use crate::error::Error;
-use crate::log;
 use crate::model::license::{License, Status};
 use crate::model::new_license::{Change, Draft, format_date};
 use crate::model::search::{Filter, Fragment, Span};
@@ -80,12 +79,14 @@ struct Added {
 async fn add(
     app: &App,
     config: &State<Config>,
-    _writer: Writer,
+    writer: Writer,
     body: Body<Change>,
 ) -> Result<Added, Failure> {
     let Body(given) = body;
     let draft = given.apply(Draft::new());
-    let id = app.run(move |service| service.add_license(&draft)).await?;
+    let id = app
+        .run(move |service| service.add_license(&writer.0, &draft))
+        .await?;
     let location = format!("{}/api/licenses/{id}", config.base_path());
     Ok(Added {
         answer: Answer::success(201, "License added"),
@@ -94,21 +95,17 @@ async fn add(
 }
 
 #[patch("/api/licenses/<id>", data = "<body>")]
-async fn change(
-    app: &App,
-    _writer: Writer,
-    id: i64,
-    body: Body<Change>,
-) -> Result<Answer, Failure> {
+async fn change(app: &App, writer: Writer, id: i64, body: Body<Change>) -> Result<Answer, Failure> {
     let Body(change) = body;
-    app.run(move |service| service.change_license(id, change))
+    app.run(move |service| service.change_license(&writer.0, id, change))
         .await?;
     Ok(Answer::success(200, "License updated"))
 }
 
 #[delete("/api/licenses/<id>")]
-async fn delete(app: &App, _writer: Writer, id: i64) -> Result<Answer, Failure> {
-    app.run(move |service| service.delete_license(id)).await?;
+async fn delete(app: &App, writer: Writer, id: i64) -> Result<Answer, Failure> {
+    app.run(move |service| service.delete_license(&writer.0, id))
+        .await?;
     Ok(Answer::success(200, "License deleted"))
 }
 
@@ -203,7 +200,7 @@ impl Rows {
                 serde_json::to_writer(&mut text, &Row::from(row))?;
             }
             let next = table.next_chunk().await.map_err(|error| {
-                log::fault("GET /api/licenses", &format!("{error:?}"));
+                table.app.log().fault("GET /api/licenses", &error);
                 io::Error::other("the database failed on the way")
             })?;
             if next.is_empty() {

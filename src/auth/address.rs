@@ -9,26 +9,47 @@ use rocket::request::{FromRequest, Outcome};
 use crate::config::Config;
 use crate::service::Client;
 
-/// The address that counts is the connection's own, or, when that is a trusted proxy, the rightmost
-/// one in `X-Forwarded-For` that is not.
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Client {
     type Error = std::convert::Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Client, Self::Error> {
-        let peer = request
-            .remote()
-            .map_or(IpAddr::from([0, 0, 0, 0]), |remote| remote.ip());
-        let trusted = request
-            .rocket()
-            .state::<Config>()
-            .map_or(&[][..], |c| &c.trusted_proxies);
-        let forwarded: Vec<&str> = request.headers().get("X-Forwarded-For").collect();
         let user_agent = request.headers().get_one("User-Agent").unwrap_or_default();
         Outcome::Success(Client {
-            address: rightmost_untrusted(peer, &forwarded.join(","), trusted),
-            user_agent: user_agent.chars().take(200).collect(),
+            address: client_address(request),
+            user_agent: user_agent
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(200)
+                .collect(),
         })
+    }
+}
+
+/// The connection's own address, or, when that is a trusted proxy, the rightmost one in
+/// `X-Forwarded-For` that is not.
+pub fn client_address(request: &Request<'_>) -> IpAddr {
+    let peer = request
+        .remote()
+        .map_or(IpAddr::from([0, 0, 0, 0]), |remote| remote.ip());
+    let trusted = request
+        .rocket()
+        .state::<Config>()
+        .map_or(&[][..], |c| &c.trusted_proxies);
+    let forwarded: Vec<&str> = request.headers().get("X-Forwarded-For").collect();
+    rightmost_untrusted(peer, &forwarded.join(","), trusted)
+}
+
+/// [`client_address`], for a handler that wants nothing else of the client.
+#[derive(Debug, Clone, Copy)]
+pub struct Address(pub IpAddr);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Address {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Address, Self::Error> {
+        Outcome::Success(Address(client_address(request)))
     }
 }
 

@@ -6,36 +6,32 @@ mod address;
 mod cookie;
 mod origin;
 
+use std::sync::Arc;
+
 use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
 
+pub use address::{Address, client_address};
 pub use cookie::{SessionCookie, private_cookie};
 pub use origin::SameOrigin;
 
 use crate::error::Error;
+use crate::model::audit::Actor;
+use crate::model::token::Scope;
 use crate::request::{App, refuse};
-use crate::service::{Scope, SignedIn, TokenUser};
+use crate::service::{Service, SignedIn};
 
-/// Somebody who signed in with a browser. Pages that write also check the token in the form.
+/// Somebody who signed in with a browser. Pages that write ask for the token in the form too.
 #[derive(Debug, Clone)]
 pub struct Session(pub SignedIn);
 
 /// Somebody or something that may read licenses over the API.
 #[derive(Debug)]
-pub struct Reader(pub Caller);
+pub struct Reader;
 
 /// Somebody or something that may change licenses over the API.
 #[derive(Debug)]
-pub struct Writer(pub Caller);
-
-/// Who asks the API.
-#[derive(Debug)]
-pub enum Caller {
-    /// A person, by the cookie.
-    Session(SignedIn),
-    /// A script, by its bearer token.
-    Token(TokenUser),
-}
+pub struct Writer(pub Actor);
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Session {
@@ -55,7 +51,7 @@ impl<'r> FromRequest<'r> for Reader {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Reader, ()> {
         match caller(request, Scope::Read).await {
-            Ok(caller) => Outcome::Success(Reader(caller)),
+            Ok(_) => Outcome::Success(Reader),
             Err(error) => refuse(request, error),
         }
     }
@@ -66,34 +62,39 @@ impl<'r> FromRequest<'r> for Writer {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Writer, ()> {
-        let caller = match caller(request, Scope::Write).await {
-            Ok(caller) => caller,
-            Err(error) => return refuse(request, error),
-        };
-        let allowed = match &caller {
-            Caller::Session(_) => {
-                SameOrigin::check(request).and_then(|()| json_or_nothing(request))
-            }
-            Caller::Token(_) => Ok(()),
-        };
-        match allowed {
-            Ok(()) => Outcome::Success(Writer(caller)),
+        match caller(request, Scope::Write).await {
+            Ok(actor) => Outcome::Success(Writer(actor)),
             Err(error) => refuse(request, error),
         }
     }
 }
 
-/// An `Authorization` header decides alone: a wrong one is never made good by a cookie.
-async fn caller(request: &Request<'_>, scope: Scope) -> Result<Caller, Error> {
+/// Who does it, from where.
+pub fn actor(request: &Request<'_>, who: &str) -> Actor {
+    Actor {
+        who: who.to_owned(),
+        address: client_address(request).to_string(),
+    }
+}
+
+/// An `Authorization` header decides alone: a wrong one is never made good by a cookie. A browser
+/// sends cookies by itself, so what a cookie lets write must have come from one of our own pages.
+async fn caller(request: &Request<'_>, scope: Scope) -> Result<Actor, Error> {
     let Some(header) = request.headers().get_one("Authorization") else {
-        return Ok(Caller::Session(signed_in(request).await?));
+        let signed_in = signed_in(request).await?;
+        if scope == Scope::Write {
+            SameOrigin::check(request)?;
+            json_or_nothing(request)?;
+        }
+        return Ok(actor(request, &signed_in.session.user_name));
     };
     let token = header
         .split_once(' ')
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let (_, token) = token.ok_or(Error::Unauthenticated)?;
     let user = app(request)?
-        .token_user(token.trim())?
+        .token_user(token.trim())
+        .await?
         .ok_or(Error::Unauthenticated)?;
     if !user.may(scope) {
         let needed = scope.as_str();
@@ -101,7 +102,7 @@ async fn caller(request: &Request<'_>, scope: Scope) -> Result<Caller, Error> {
             "This token does not have the scope {needed}."
         )));
     }
-    Ok(Caller::Token(user))
+    Ok(actor(request, &format!("token {}", user.name)))
 }
 
 /// The living session whose cookie the browser sent.
@@ -127,7 +128,7 @@ fn json_or_nothing(request: &Request<'_>) -> Result<(), Error> {
     }
 }
 
-fn app<'r>(request: &'r Request<'_>) -> Result<&'r std::sync::Arc<crate::service::Service>, Error> {
+fn app<'r>(request: &'r Request<'_>) -> Result<&'r Arc<Service>, Error> {
     let app: Option<&App> = request.rocket().state().map(App::from);
     app.map(App::inner)
         .ok_or_else(|| Error::Internal("the service is not mounted".into()))

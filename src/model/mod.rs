@@ -1,5 +1,6 @@
 //! Plain data and rules without I/O; `now` is an argument.
 
+pub mod audit;
 pub mod license;
 pub mod mac;
 pub mod new_license;
@@ -7,3 +8,4 @@ pub mod password;
 pub mod question;
 pub mod search;
 mod text;
+pub mod token;

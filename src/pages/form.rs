@@ -6,13 +6,20 @@ use rocket::form::{Form, FromForm};
 use rocket::http::RawStr;
 use subtle::ConstantTimeEq;
 
-use crate::auth::{SameOrigin, signed_in};
+use crate::auth::{self, SameOrigin, signed_in};
 use crate::error::Error;
+use crate::model::audit::Actor;
 use crate::request::{BODY, read_body, refuse};
+use crate::store::sessions::Session;
 
 /// A form of a signed-in page: same origin, a living session, and the hidden value that only a page
 /// of this session knows. A page that writes takes its form through this.
-pub(super) struct Posted<T>(pub(super) T);
+pub(super) struct Posted<T> {
+    pub(super) form: T,
+    pub(super) session: Session,
+    /// Who did it, for the audit log.
+    pub(super) actor: Actor,
+}
 
 /// A form that may come from somebody who is not signed in yet; still only from our own pages.
 pub(super) struct Public<T>(pub(super) T);
@@ -30,7 +37,7 @@ impl<'r, T: for<'a> FromForm<'a> + 'static> FromData<'r> for Posted<T> {
 
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
         match read_hidden(request, data).await {
-            Ok(form) => Outcome::Success(Posted(form)),
+            Ok(posted) => Outcome::Success(posted),
             Err(error) => refuse(request, error),
         }
     }
@@ -48,19 +55,23 @@ impl<'r, T: for<'a> FromForm<'a> + 'static> FromData<'r> for Public<T> {
     }
 }
 
-async fn read_hidden<T>(request: &Request<'_>, data: Data<'_>) -> Result<T, Error>
+async fn read_hidden<T>(request: &Request<'_>, data: Data<'_>) -> Result<Posted<T>, Error>
 where
     T: for<'a> FromForm<'a> + 'static,
 {
-    let session = signed_in(request).await?;
+    let signed_in = signed_in(request).await?;
     let text = read(request, data).await?;
     let Hidden { csrf } = parse(&text)?;
-    if !bool::from(csrf.as_bytes().ct_eq(session.csrf.as_bytes())) {
+    if !bool::from(csrf.as_bytes().ct_eq(signed_in.csrf.as_bytes())) {
         return Err(Error::Forbidden(
             "This form belongs to an earlier session. Go back, load the page again and repeat what you did.".into(),
         ));
     }
-    parse(&text)
+    Ok(Posted {
+        form: parse(&text)?,
+        actor: auth::actor(request, &signed_in.session.user_name),
+        session: signed_in.session,
+    })
 }
 
 async fn read(request: &Request<'_>, data: Data<'_>) -> Result<String, Error> {

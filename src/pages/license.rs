@@ -2,6 +2,7 @@
 
 use askama::Template;
 use rocket::{FromForm, Route, State, get, post, routes};
+use time::UtcOffset;
 
 use super::Page;
 use super::flash::{Told, told};
@@ -11,8 +12,12 @@ use super::shown::{self, Shown};
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::Error;
+use crate::model::audit::{AuditFilter, Entry};
 use crate::model::license::{License, Status};
 use crate::request::{App, Failure};
+
+/// Entries of the audit log that the page shows.
+const HISTORY: i64 = 20;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![show, set_status, ask_delete, delete]
@@ -23,7 +28,9 @@ pub(super) fn routes() -> Vec<Route> {
 struct LicensePage {
     frame: Frame,
     shown: Shown,
-    offset: String,
+    /// The last things that were done to it, newest first.
+    history: Vec<Entry>,
+    offset: UtcOffset,
 }
 
 #[derive(Template)]
@@ -41,12 +48,24 @@ struct NewStatus {
 
 #[get("/licenses/<id>")]
 async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
-    let license = app.run(move |service| service.license(id)).await?;
-    let offset = shown::offset(app.utc_offset());
+    let filter = AuditFilter {
+        license_id: Some(id),
+        ..AuditFilter::default()
+    };
+    let (license, history) = app
+        .run(move |service| {
+            Ok((
+                service.license(id)?,
+                service.audit(&filter, i64::MAX, HISTORY)?,
+            ))
+        })
+        .await?;
+    let offset = app.utc_offset();
     let shown = Shown::new(license, app.now(), app.utc_offset());
     Ok(Page::new(&LicensePage {
         frame,
         shown,
+        history,
         offset,
     })?)
 }
@@ -58,10 +77,14 @@ async fn set_status(
     id: i64,
     form: Posted<NewStatus>,
 ) -> Result<Told, Failure> {
-    let Posted(NewStatus { status }) = form;
+    let Posted {
+        form: NewStatus { status },
+        actor,
+        ..
+    } = form;
     let status = Status::parse(&status).map_err(|problem| Error::Invalid(vec![problem]))?;
     let license = app
-        .run(move |service| service.set_status(id, status))
+        .run(move |service| service.set_status(&actor, id, status))
         .await?;
     let done = match status {
         Status::Activated => "is activated again",
@@ -81,14 +104,16 @@ async fn ask_delete(app: &App, _session: Session, frame: Frame, id: i64) -> Resu
     Ok(Page::new(&DeletePage { frame, license })?)
 }
 
-#[post("/licenses/<id>/delete", data = "<_form>")]
+#[post("/licenses/<id>/delete", data = "<form>")]
 async fn delete(
     app: &App,
     config: &State<Config>,
     id: i64,
-    _form: Posted<Hidden>,
+    form: Posted<Hidden>,
 ) -> Result<Told, Failure> {
-    let license = app.run(move |service| service.delete_license(id)).await?;
+    let license = app
+        .run(move |service| service.delete_license(&form.actor, id))
+        .await?;
     let line = format!(
         "License of {} for {} deleted.",
         license.tool_name, license.license_key

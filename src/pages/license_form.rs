@@ -10,6 +10,7 @@ use super::frame::Frame;
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
+use crate::model::audit::Actor;
 use crate::model::license::Status;
 use crate::model::new_license::{Change, Draft};
 use crate::request::{App, Failure};
@@ -132,7 +133,9 @@ async fn save(
     id: Option<i64>,
     form: Posted<Typed>,
 ) -> Result<Either<Told, Page>, Failure> {
-    let Posted(typed) = form;
+    let Posted {
+        form: typed, actor, ..
+    } = form;
     let is_meant = !typed.meant_tool.is_empty();
     let draft = Draft {
         tool_name: if is_meant {
@@ -147,7 +150,7 @@ async fn save(
     };
     let values = draft.clone();
     match app
-        .run(move |service| store(service, id, &values, is_meant))
+        .run(move |service| store(service, &actor, id, &values, is_meant))
         .await?
     {
         Ok(saved) => {
@@ -182,6 +185,7 @@ async fn save(
 /// The id of the row that was written, or why none was.
 fn store(
     service: &Service,
+    actor: &Actor,
     id: Option<i64>,
     draft: &Draft,
     is_meant: bool,
@@ -193,9 +197,9 @@ fn store(
         }));
     }
     let written = match id {
-        None => service.add_license(draft),
+        None => service.add_license(actor, draft),
         Some(id) => service
-            .change_license(id, Change::from(draft.clone()))
+            .change_license(actor, id, Change::from(draft.clone()))
             .map(|license| license.id),
     };
     match written {

@@ -3,9 +3,9 @@
 use askama::Template;
 use rocket::{FromForm, Route, get, routes};
 
-use super::Page;
 use super::frame::Frame;
 use super::shown::Shown;
+use super::{Page, query};
 use crate::auth::Session;
 use crate::model::license::Status;
 use crate::model::search::{Filter, Fragment, Span};
@@ -121,17 +121,12 @@ impl Wanted {
 
     /// The query of the same filter at another place of the table.
     fn address(&self, place: &str, id: i64) -> String {
-        let encode = |text: &str| rocket::http::RawStr::new(text).percent_encode().to_string();
         let given = [
             ("q", &self.q),
             ("tool", &self.tool),
             ("status", &self.status),
         ];
-        let kept = given.into_iter().filter(|(_, text)| !text.is_empty());
-        let kept: String = kept
-            .map(|(name, text)| format!("{name}={}&", encode(text)))
-            .collect();
-        format!("?{kept}{place}={id}")
+        query(&given, place, id)
     }
 }
 

@@ -108,15 +108,16 @@ async fn log_in(
     }
 }
 
-#[post("/logout", data = "<_form>")]
+#[post("/logout", data = "<form>")]
 async fn log_out(
     app: &App,
     config: &State<Config>,
     cookie: SessionCookie<'_>,
-    _form: Posted<Hidden>,
+    form: Posted<Hidden>,
 ) -> Result<Redirect, Failure> {
     if let Some(token) = cookie.token().map(str::to_owned) {
-        app.run(move |service| service.log_out(&token)).await?;
+        app.run(move |service| service.log_out(&form.actor, &token))
+            .await?;
     }
     cookie.remove();
     Ok(to(config, "/login"))

@@ -1,6 +1,8 @@
 //! The HTML door: one file per page or flow, plain forms, no script.
 
+mod account;
 mod assets;
+mod audit;
 mod flash;
 mod form;
 mod frame;
@@ -11,7 +13,7 @@ mod login;
 mod shown;
 
 use askama::Template;
-use rocket::http::{ContentType, Status};
+use rocket::http::{ContentType, RawStr, Status};
 use rocket::response::{Redirect, Responder};
 use rocket::{Catcher, Either, Request, Route, State, catch, catchers, get, routes};
 
@@ -26,7 +28,9 @@ pub use assets::Assets;
 pub fn routes() -> Vec<Route> {
     [
         routes![home],
+        account::routes(),
         assets::routes(),
+        audit::routes(),
         license::routes(),
         license_form::routes(),
         licenses::routes(),
@@ -48,6 +52,16 @@ fn home(config: &State<Config>) -> Redirect {
 /// On to one of our own pages; `path` begins with a slash.
 fn to(config: &Config, path: &str) -> Redirect {
     Redirect::to(format!("{}{path}", config.base_path()))
+}
+
+/// The query of a filtered table at another place: what is given, then `place`.
+fn query(given: &[(&str, &String)], place: &str, id: i64) -> String {
+    let encode = |text: &str| RawStr::new(text).percent_encode().to_string();
+    let kept = given.iter().filter(|(_, text)| !text.is_empty());
+    let kept: String = kept
+        .map(|(name, text)| format!("{name}={}&", encode(text)))
+        .collect();
+    format!("?{kept}{place}={id}")
 }
 
 #[catch(default)]

@@ -7,9 +7,15 @@ use crate::model::license::{License, Verdict};
 use crate::model::new_license::format_date;
 
 /// `UTC+02:00`.
-pub(super) fn offset(offset: UtcOffset) -> String {
+pub(super) fn offset(offset: &UtcOffset) -> String {
     let format = format_description!("UTC[offset_hour sign:mandatory]:[offset_minute]");
     offset.format(format).unwrap_or_default()
+}
+
+/// `2026-11-23 14:05` in the operator's offset.
+pub(super) fn moment(moment: &OffsetDateTime, offset: &UtcOffset) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]");
+    moment.to_offset(*offset).format(format).unwrap_or_default()
 }
 
 /// A license as a line of a table or the head of a page.

@@ -1,6 +1,7 @@
 //! The composition root: mounts, catchers, headers, shutdown.
 
 mod headers;
+mod journal;
 mod methods;
 
 use std::sync::Arc;
@@ -15,18 +16,22 @@ use rocket::{Build, Rocket};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Refusal;
+use crate::log::Log;
 use crate::pages::Assets;
 use crate::service::{FIRST_USER, FirstPassword, Service};
-use crate::{api, log, pages};
+use crate::{api, pages};
+use journal::Journal;
 
 /// Threads that may wait for the disk at once; each has a database connection of its own.
 const BLOCKING_THREADS: usize = 16;
 
 /// Serves until SIGTERM or Ctrl-C.
 pub fn serve(config: Config) -> Result<(), Refusal> {
+    let log = Log::new(config.log_format, Clock::System);
     if let Err(e) = rlimit::increase_nofile_limit(u64::MAX) {
-        log::notice(&format!("the limit of open files stays as it is: {e}"));
+        log.event("open files stay limited", &[("error", &e)]);
     }
+    tell_panics(log.clone());
     let runtime = Builder::new_multi_thread()
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
@@ -45,7 +50,7 @@ pub fn serve(config: Config) -> Result<(), Refusal> {
             .await
             .map_err(|error| refusal(&config, &error))?;
         service.close()?;
-        log::notice("stopped");
+        log.event("stopped", &[]);
         Ok(())
     })
 }
@@ -56,7 +61,9 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
     let base = config.base_path().to_owned();
     let mut rocket = rocket::custom(settings(&config))
         .attach(Shield::new()) // Rocket's own headers off: ours are in one place
+        .attach(Journal::new(service.log().clone(), config.log_checks))
         .attach(headers::fairing(&config))
+        .manage(service.log().clone())
         .manage(config)
         .manage(service)
         .manage(Assets::embedded());
@@ -99,6 +106,18 @@ fn settings(config: &Config) -> rocket::Config {
         },
         ..rocket::Config::release_default()
     }
+}
+
+/// A panic is a bug: one line in the log, and the request is answered with 500.
+fn tell_panics(log: Log) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or_default();
+        log.event("panic", &[("place", &place), ("message", &message)]);
+    }));
 }
 
 /// The first lines that the operator sees: who may sign in.

@@ -3,13 +3,15 @@
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
+use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
 use super::Service;
 use crate::error::Error;
+use crate::model::audit::{Actor, Event, Kind};
 use crate::model::license::Status;
 use crate::model::new_license::NewLicense;
-use crate::store::licenses;
+use crate::store::{audit, licenses};
 
 const AT_ONCE: u32 = 10_000;
 const TOOLS: [&str; 6] = [
@@ -58,6 +60,9 @@ impl Service {
                 Ok(())
             })?;
         }
+        let event =
+            Event::new(Kind::DemoSeeded, &Actor::command_line()).with(json!({"licenses": added}));
+        self.store.write(|db| Ok(audit::append(db, &event, now)?))?;
         Ok(added)
     }
 }

@@ -2,12 +2,13 @@
 
 use super::Service;
 use crate::error::Error;
+use crate::model::audit::{Actor, Event};
 use crate::model::license::{License, Status};
 use crate::model::new_license::{Change, Draft, NewLicense};
 use crate::model::question::Question;
 use crate::model::search::{Filter, Span};
-use crate::store::licenses;
 use crate::store::tools;
+use crate::store::{audit, licenses};
 
 const NO_SUCH_LICENSE: Error = Error::NotFound("License not found.");
 
@@ -78,36 +79,51 @@ impl Service {
     }
 
     /// Adds a license and returns its id.
-    pub fn add_license(&self, draft: &Draft) -> Result<i64, Error> {
+    pub fn add_license(&self, actor: &Actor, draft: &Draft) -> Result<i64, Error> {
         let new = NewLicense::parse(draft)?;
-        self.store
-            .write(|db| licenses::add(db, &new, self.clock.now()))
+        let now = self.clock.now();
+        self.store.write(|db| {
+            let id = licenses::add(db, &new, now)?;
+            let added = licenses::get(db, id)?;
+            audit::append(db, &Event::license(actor, None, added.as_ref()), now)?;
+            Ok(id)
+        })
     }
 
     /// Changes some fields of a license; what is not named stays.
-    pub fn change_license(&self, id: i64, change: Change) -> Result<License, Error> {
+    pub fn change_license(&self, actor: &Actor, id: i64, change: Change) -> Result<License, Error> {
+        let now = self.clock.now();
         self.store.write(|db| {
-            let license = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
-            let new = NewLicense::parse(&change.apply(Draft::from(&license)))?;
-            licenses::update(db, id, &new, self.clock.now())?;
-            licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)
+            let before = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
+            let new = NewLicense::parse(&change.apply(Draft::from(&before)))?;
+            licenses::update(db, id, &new, now)?;
+            let after = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
+            if after != before {
+                audit::append(db, &Event::license(actor, Some(&before), Some(&after)), now)?;
+            }
+            Ok(after)
         })
     }
 
     /// Suspends, revokes or activates a license.
-    pub fn set_status(&self, id: i64, status: Status) -> Result<License, Error> {
+    pub fn set_status(&self, actor: &Actor, id: i64, status: Status) -> Result<License, Error> {
         let change = Change {
             status: Some(Some(status.to_string())),
             ..Change::default()
         };
-        self.change_license(id, change)
+        self.change_license(actor, id, change)
     }
 
     /// Deletes a license and returns what it was.
-    pub fn delete_license(&self, id: i64) -> Result<License, Error> {
+    pub fn delete_license(&self, actor: &Actor, id: i64) -> Result<License, Error> {
         self.store.write(|db| {
             let license = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
             licenses::delete(db, id)?;
+            audit::append(
+                db,
+                &Event::license(actor, Some(&license), None),
+                self.clock.now(),
+            )?;
             Ok(license)
         })
     }

@@ -1,28 +1,34 @@
 //! What the product does: one method per verb, at one moment, in one transaction.
 
+mod audit;
 mod check;
 mod demo;
 mod licenses;
 mod passwords;
 mod secrets;
 mod sessions;
+mod throttle;
 mod tokens;
 mod users;
 
 use std::sync::Arc;
 
 use rocket::tokio::task;
-use time::{OffsetDateTime, UtcOffset};
+use time::{Duration, OffsetDateTime, UtcOffset};
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Refusal};
+use crate::log::Log;
 use crate::store::Store;
-use passwords::Passwords;
 
+use passwords::Passwords;
+use throttle::Throttle;
+
+pub use audit::Proof;
 pub use licenses::Count;
 pub use sessions::{Client, SignedIn};
-pub use tokens::{Scope, TokenUser};
+pub use tokens::TokenUser;
 pub use users::{FIRST_USER, FirstPassword};
 
 /// The product, shared by all requests. Methods that only read a point are quick enough for an
@@ -31,7 +37,18 @@ pub struct Service {
     store: Store,
     clock: Clock,
     utc_offset: UtcOffset,
+    log: Log,
     passwords: Passwords,
+    /// A session dies after so long without use, and so long after its beginning.
+    idle: Duration,
+    longest: Duration,
+    /// Attempts to sign in.
+    by_address: Throttle,
+    by_name: Throttle,
+    /// Entries about throttled attempts in the audit log.
+    throttled_notes: Throttle,
+    /// Questions about keys that nobody has.
+    unknown_keys: Throttle,
 }
 
 impl Service {
@@ -42,9 +59,16 @@ impl Service {
     ) -> Result<(Service, Option<FirstPassword>), Refusal> {
         let service = Service {
             store: Store::open(&config.data_dir)?,
+            log: Log::new(config.log_format, clock.clone()),
             clock,
             utc_offset: config.utc_offset,
             passwords: Passwords::new()?,
+            idle: Duration::minutes(config.session_idle_minutes.into()),
+            longest: Duration::hours(config.session_hours.into()),
+            by_address: Throttle::new(10, 6),
+            by_name: Throttle::new(10, 6),
+            throttled_notes: Throttle::new(1, 60),
+            unknown_keys: Throttle::new(30, 6),
         };
         let first = service.add_first_user(config.admin_password.as_deref())?;
         Ok((service, first))
@@ -75,6 +99,11 @@ impl Service {
     /// The operator's offset, in which days begin and end.
     pub fn utc_offset(&self) -> UtcOffset {
         self.utc_offset
+    }
+
+    /// Where events are told.
+    pub fn log(&self) -> &Log {
+        &self.log
     }
 
     /// The moment at which a page is shown.

@@ -1,12 +1,19 @@
 //! The people who may sign in, and their passwords.
 
+use std::sync::Arc;
+
+use super::passwords::Match;
 use super::{Service, secrets};
 use crate::error::{Error, Refusal};
+use crate::model::audit::{Actor, Event, Kind};
 use crate::model::password;
-use crate::store::{sessions, users};
+use crate::store::{audit, sessions, users};
 
 /// The name of the first user.
 pub const FIRST_USER: &str = "admin";
+
+/// No session has this id.
+const NONE: i64 = 0;
 
 /// The password that a new database began with.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,7 +58,7 @@ impl Service {
         Ok(added.then_some(first))
     }
 
-    /// Sets a user's password and ends all of the user's sessions.
+    /// Sets a user's password from the command line and ends all of the user's sessions.
     pub fn set_password(&self, name: &str, password: &str) -> Result<(), Refusal> {
         let user = self.store.read(|db| users::by_name(db, name))?;
         let Some(user) = user else {
@@ -61,11 +68,57 @@ impl Service {
             )));
         };
         password::check("password", password).map_err(|problem| Refusal(problem.message))?;
+        Ok(self.replace_password(&Actor::command_line(), user.id, password, NONE)?)
+    }
+
+    /// Changes a signed-in user's password, who knows the present one; ends all other sessions.
+    pub async fn change_password(
+        self: &Arc<Self>,
+        actor: Actor,
+        present: String,
+        new: String,
+        kept_session: i64,
+    ) -> Result<(), Error> {
+        let user = self
+            .store
+            .read(|db| users::by_name(db, &actor.who))?
+            .ok_or(Error::Unauthenticated)?;
+        let now = self.clock.now();
+        self.by_name
+            .take(&user.name, now)
+            .map_err(Error::TooManyRequests)?;
+        let fits = self
+            .passwords
+            .matches(present, Some(user.password_hash))
+            .await?;
+        if fits == Match::No {
+            return Err(Error::invalid(
+                "present",
+                "This is not your present password.",
+            ));
+        }
+        self.by_name.give_back(&user.name);
+        password::check("new", &new).map_err(|problem| Error::Invalid(vec![problem]))?;
+        self.run(move |service| service.replace_password(&actor, user.id, &new, kept_session))
+            .await
+    }
+
+    fn replace_password(
+        &self,
+        actor: &Actor,
+        user_id: i64,
+        password: &str,
+        kept_session: i64,
+    ) -> Result<(), Error> {
         let hash = self.passwords.hash(password)?;
         self.store.write(|db| {
-            users::set_password_hash(db, user.id, &hash)?;
-            Ok::<_, Error>(sessions::delete_of_user(db, user.id)?)
-        })?;
-        Ok(())
+            users::set_password_hash(db, user_id, &hash)?;
+            sessions::delete_others(db, user_id, kept_session)?;
+            Ok(audit::append(
+                db,
+                &Event::new(Kind::PasswordChanged, actor),
+                self.clock.now(),
+            )?)
+        })
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! One writer, many readers: every thread reads over a read-only connection of its own.
 
+pub mod audit;
 pub mod licenses;
 mod open;
 pub mod sessions;

@@ -36,6 +36,9 @@ pub struct NewSession<'a> {
     pub user_agent: &'a str,
 }
 
+const COLUMNS: &str = "sessions.id, user_id, users.name, sessions.created_at, last_used_at, address, user_agent \
+                       from sessions join users on users.id = sessions.user_id";
+
 /// Adds a session.
 pub fn add(db: &Connection, new: &NewSession<'_>, now: OffsetDateTime) -> Result<()> {
     db.prepare_cached(
@@ -54,13 +57,18 @@ pub fn add(db: &Connection, new: &NewSession<'_>, now: OffsetDateTime) -> Result
 
 /// The session whose cookie has that hash, alive or not.
 pub fn by_token_hash(db: &Connection, token_hash: &str) -> Result<Option<Session>> {
-    db.prepare_cached(
-        "select sessions.id, user_id, users.name, sessions.created_at, last_used_at, address, user_agent
-         from sessions join users on users.id = sessions.user_id
-         where token_hash = ?1",
-    )?
-    .query_row([token_hash], session)
-    .optional()
+    db.prepare_cached(&format!("select {COLUMNS} where token_hash = ?1"))?
+        .query_row([token_hash], session)
+        .optional()
+}
+
+/// Every session of the user, alive or not, the last used first.
+pub fn of_user(db: &Connection, user_id: i64) -> Result<Vec<Session>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} where user_id = ?1 order by last_used_at desc, sessions.id desc"
+    ))?
+    .query_map([user_id], session)?
+    .collect()
 }
 
 /// Notes a use of the session.
@@ -77,11 +85,17 @@ pub fn delete(db: &Connection, token_hash: &str) -> Result<()> {
     Ok(())
 }
 
-/// Ends every session of the user.
-pub fn delete_of_user(db: &Connection, user_id: i64) -> Result<()> {
-    db.prepare_cached("delete from sessions where user_id = ?1")?
-        .execute([user_id])?;
+/// Ends the session with that id.
+pub fn delete_by_id(db: &Connection, id: i64) -> Result<()> {
+    db.prepare_cached("delete from sessions where id = ?1")?
+        .execute([id])?;
     Ok(())
+}
+
+/// Ends every session of the user but the one with the id `kept`; returns how many.
+pub fn delete_others(db: &Connection, user_id: i64, kept: i64) -> Result<usize> {
+    db.prepare_cached("delete from sessions where user_id = ?1 and id <> ?2")?
+        .execute([user_id, kept])
 }
 
 /// Removes the sessions that were last used, or began, before these moments.

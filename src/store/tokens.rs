@@ -1,9 +1,10 @@
 //! The table of API tokens.
 
-use rusqlite::{Connection, OptionalExtension, Result};
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
-use super::moment;
+use super::{moment, unreadable};
+use crate::model::token::{NewToken, Scope};
 
 /// A key for scripts.
 #[derive(Debug, Clone)]
@@ -12,22 +13,85 @@ pub struct Token {
     pub id: i64,
     /// What the admin calls it.
     pub name: String,
-    /// The words of the scopes, divided by spaces.
-    pub scopes: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
     /// From when on it is dead.
     pub expires_at: OffsetDateTime,
+    /// The last use, to the minute.
+    pub last_used_at: Option<OffsetDateTime>,
+}
+
+const COLUMNS: &str = "id, name, scopes, created_at, expires_at, last_used_at";
+
+/// Adds a token.
+pub fn add(
+    db: &Connection,
+    user_id: i64,
+    new: &NewToken,
+    token_hash: &str,
+    expires_at: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<()> {
+    let scopes: Vec<&str> = new.scopes.iter().map(|scope| scope.as_str()).collect();
+    db.prepare_cached(
+        "insert into api_tokens (token_hash, user_id, name, scopes, created_at, expires_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        token_hash,
+        user_id,
+        new.name,
+        scopes.join(" "),
+        now.unix_timestamp(),
+        expires_at.unix_timestamp(),
+    ])?;
+    Ok(())
 }
 
 /// The token with that hash, alive or not.
 pub fn by_token_hash(db: &Connection, token_hash: &str) -> Result<Option<Token>> {
-    db.prepare_cached("select id, name, scopes, expires_at from api_tokens where token_hash = ?1")?
-        .query_row([token_hash], |row| {
-            Ok(Token {
-                id: row.get(0)?,
-                name: row.get(1)?,
-                scopes: row.get(2)?,
-                expires_at: moment(row, 3)?,
-            })
-        })
-        .optional()
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from api_tokens where token_hash = ?1"
+    ))?
+    .query_row([token_hash], token)
+    .optional()
+}
+
+/// The tokens of a user, the newest first.
+pub fn of_user(db: &Connection, user_id: i64) -> Result<Vec<Token>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from api_tokens where user_id = ?1 order by id desc"
+    ))?
+    .query_map([user_id], token)?
+    .collect()
+}
+
+/// Notes a use of the token.
+pub fn touch(db: &Connection, id: i64, now: OffsetDateTime) -> Result<()> {
+    db.prepare_cached("update api_tokens set last_used_at = ?2 where id = ?1")?
+        .execute(params![id, now.unix_timestamp()])?;
+    Ok(())
+}
+
+/// Removes the token.
+pub fn delete(db: &Connection, id: i64) -> Result<()> {
+    db.prepare_cached("delete from api_tokens where id = ?1")?
+        .execute([id])?;
+    Ok(())
+}
+
+fn token(row: &Row<'_>) -> Result<Token> {
+    let words: String = row.get(2)?;
+    let scopes: Option<Vec<Scope>> = words.split(' ').map(Scope::from_word).collect();
+    let used: Option<i64> = row.get(5)?;
+    Ok(Token {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        scopes: scopes.ok_or_else(|| unreadable(2, &words))?,
+        created_at: moment(row, 3)?,
+        expires_at: moment(row, 4)?,
+        last_used_at: used.map(|_| moment(row, 5)).transpose()?,
+    })
 }

@@ -1,0 +1,103 @@
+//! The audit log: what was done, by whom, from where, when.
+
+use askama::Template;
+use rocket::{FromForm, Route, get, routes};
+use time::{OffsetDateTime, UtcOffset};
+
+use super::frame::Frame;
+use super::{Page, query, shown};
+use crate::auth::Session;
+use crate::model::audit::{AuditFilter, Entry, Kind};
+use crate::model::mac::canonical_key;
+use crate::model::new_license::read_date;
+use crate::request::{App, Failure};
+
+const PER_PAGE: i64 = 50;
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![list]
+}
+
+/// What stands in the address of the page.
+#[derive(FromForm)]
+struct Wanted {
+    #[field(default = "")]
+    kind: String,
+    /// A license key, or `#` and a license's number.
+    #[field(default = "")]
+    license: String,
+    #[field(default = "")]
+    day: String,
+    before: Option<i64>,
+}
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+struct AuditPage {
+    frame: Frame,
+    wanted: Wanted,
+    entries: Vec<Entry>,
+    /// The day that was asked for is none.
+    bad_day: bool,
+    older: Option<String>,
+    offset: UtcOffset,
+}
+
+#[get("/audit?<wanted..>")]
+async fn list(app: &App, _session: Session, frame: Frame, wanted: Wanted) -> Result<Page, Failure> {
+    let offset = app.utc_offset();
+    let filter = wanted.filter(offset);
+    let before = wanted.before.unwrap_or(i64::MAX);
+    let mut entries = app
+        .run(move |service| service.audit(&filter, before, PER_PAGE + 1))
+        .await?;
+    let has_older = entries.len() as i64 > PER_PAGE;
+    entries.truncate(PER_PAGE as usize);
+    let older = entries
+        .last()
+        .filter(|_| has_older)
+        .map(|last| wanted.address(last.id));
+    let bad_day = !wanted.day.is_empty() && read_date(&wanted.day).is_none();
+    Ok(Page::new(&AuditPage {
+        frame,
+        wanted,
+        entries,
+        bad_day,
+        older,
+        offset,
+    })?)
+}
+
+impl Wanted {
+    fn filter(&self, offset: UtcOffset) -> AuditFilter {
+        let license = self.license.trim();
+        let number = license
+            .strip_prefix('#')
+            .and_then(|number| number.parse().ok());
+        let is_key = !license.is_empty() && number.is_none();
+        let day = read_date(&self.day);
+        let midnight = |day: time::Date| -> OffsetDateTime { day.midnight().assume_offset(offset) };
+        AuditFilter {
+            kind: Kind::from_word(&self.kind),
+            license_id: number,
+            license_key: is_key.then(|| canonical_key(license).into_owned()),
+            from: day.map(midnight),
+            until: day.and_then(time::Date::next_day).map(midnight),
+        }
+    }
+
+    fn is_filtered(&self) -> bool {
+        [&self.kind, &self.license, &self.day]
+            .into_iter()
+            .any(|text| !text.is_empty())
+    }
+
+    fn address(&self, before: i64) -> String {
+        let given = [
+            ("kind", &self.kind),
+            ("license", &self.license),
+            ("day", &self.day),
+        ];
+        query(&given, "before", before)
+    }
+}

@@ -1,0 +1,75 @@
+//! One line a request in the log.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::http::Status;
+use rocket::{Data, Request, Response, async_trait};
+
+use crate::auth::client_address;
+use crate::clock::Stopwatch;
+use crate::log::Log;
+use crate::request::Ticket;
+
+/// Numbers requests and tells how they ended. What happens all the time and changes nothing has no
+/// line: files, health, and, unless `checks` says so, answered checks.
+pub(super) struct Journal {
+    log: Log,
+    checks: bool,
+    next: AtomicU64,
+}
+
+impl Journal {
+    pub(super) fn new(log: Log, checks: bool) -> Journal {
+        Journal {
+            log,
+            checks,
+            next: AtomicU64::new(1),
+        }
+    }
+
+    fn is_told(&self, route: &str, status: Status) -> bool {
+        if route.ends_with("/api/check") {
+            return self.checks || !matches!(status.code, 200 | 403 | 404);
+        }
+        status.code >= 400 || !(route.contains("/static/") || route.ends_with("/health"))
+    }
+}
+
+#[async_trait]
+impl Fairing for Journal {
+    fn info(&self) -> Info {
+        Info {
+            name: "journal",
+            kind: Kind::Request | Kind::Response,
+        }
+    }
+
+    async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        request.local_cache(|| Ticket {
+            number,
+            watch: Stopwatch::start(),
+        });
+    }
+
+    async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
+        // The route and not the address: an address may hold a license key.
+        let route = request.route().map_or("none", |route| route.uri.path());
+        if !self.is_told(route, response.status()) {
+            return;
+        }
+        let ticket = Ticket::of(request);
+        self.log.event(
+            "request",
+            &[
+                ("id", &ticket.number),
+                ("client", &client_address(request)),
+                ("method", &request.method()),
+                ("route", &route),
+                ("status", &response.status().code),
+                ("ms", &format_args!("{:.1}", ticket.watch.milliseconds())),
+            ],
+        );
+    }
+}

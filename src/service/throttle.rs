@@ -1,0 +1,128 @@
+//! Token buckets in memory: so many at once, then one in a while; they heal by themselves.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::net::IpAddr;
+
+use parking_lot::Mutex;
+use time::OffsetDateTime;
+
+/// Buckets that are kept; behind this the full ones go first, then all.
+const MOST: usize = 300_000;
+
+/// One bucket for each key.
+pub(super) struct Throttle {
+    /// Milliseconds in which a full bucket drains.
+    depth: i64,
+    /// Milliseconds after which one more is let through.
+    every: i64,
+    /// When each bucket will be full again, in Unix milliseconds.
+    buckets: Mutex<HashMap<u64, i64>>,
+    hasher: RandomState,
+}
+
+impl Throttle {
+    /// `burst` at once, then one every `seconds`.
+    pub(super) fn new(burst: i64, seconds: i64) -> Throttle {
+        Throttle {
+            depth: burst * seconds * 1000,
+            every: seconds * 1000,
+            buckets: Mutex::new(HashMap::new()),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// Takes one, or says after how many seconds there will be one.
+    pub(super) fn take(&self, key: impl Hash, now: OffsetDateTime) -> Result<(), u64> {
+        let now = milliseconds(now);
+        let mut buckets = self.buckets.lock();
+        if buckets.len() >= MOST {
+            buckets.retain(|_, full| *full > now);
+            if buckets.len() >= MOST {
+                buckets.clear();
+            }
+        }
+        let full = buckets.entry(self.hasher.hash_one(key)).or_insert(now);
+        // A clock that was turned back must not lock anybody out for longer than a full bucket.
+        *full = (*full).clamp(now, now + self.depth);
+        let wait = *full + self.every - now - self.depth;
+        if wait > 0 {
+            return Err(wait.unsigned_abs().div_ceil(1000));
+        }
+        *full += self.every;
+        Ok(())
+    }
+
+    /// Undoes one [`Throttle::take`].
+    pub(super) fn give_back(&self, key: impl Hash) {
+        if let Some(full) = self.buckets.lock().get_mut(&self.hasher.hash_one(key)) {
+            *full -= self.every;
+        }
+    }
+}
+
+/// Whose bucket: a single IPv4 address, or the /64 that one subscriber has of IPv6.
+pub(super) fn subscriber(address: IpAddr) -> (bool, u64) {
+    match address {
+        IpAddr::V4(v4) => (false, u64::from(v4.to_bits())),
+        IpAddr::V6(v6) => (true, (v6.to_bits() >> 64) as u64),
+    }
+}
+
+fn milliseconds(moment: OffsetDateTime) -> i64 {
+    moment.unix_timestamp() * 1000 + i64::from(moment.millisecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::Duration;
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-06-15 12:00:00 UTC);
+
+    #[test]
+    fn so_many_at_once_then_one_in_a_while() {
+        let throttle = Throttle::new(10, 6);
+        let taken = |now| throttle.take("key", now).is_ok();
+        assert_eq!((0..30).filter(|_| taken(NOW)).count(), 10);
+        assert_eq!(throttle.take("key", NOW), Err(6));
+        assert!(taken(NOW + Duration::seconds(6)) && !taken(NOW + Duration::seconds(6)));
+        assert_eq!(
+            (0..30)
+                .filter(|_| taken(NOW + Duration::seconds(66)))
+                .count(),
+            10
+        );
+    }
+
+    #[test]
+    fn one_key_does_not_spend_what_another_has() {
+        let throttle = Throttle::new(1, 60);
+        assert!(throttle.take("a", NOW).is_ok() && throttle.take("b", NOW).is_ok());
+        throttle.give_back("a");
+        assert!(throttle.take("a", NOW).is_ok() && throttle.take("b", NOW).is_err());
+    }
+
+    #[test]
+    fn a_clock_that_is_turned_back_locks_nobody_out() {
+        let throttle = Throttle::new(2, 10);
+        let later = NOW + Duration::days(30);
+        assert!(throttle.take("a", later).is_ok() && throttle.take("a", later).is_ok());
+        assert_eq!(throttle.take("a", NOW), Err(10));
+        assert!(throttle.take("a", NOW + Duration::seconds(20)).is_ok());
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let throttle = Throttle::new(2, 10);
+        for address in 0..(MOST as u32 + 1000) {
+            assert!(
+                throttle
+                    .take(subscriber(IpAddr::from(address.to_be_bytes())), NOW)
+                    .is_ok()
+            );
+        }
+        assert!(throttle.buckets.lock().len() <= MOST);
+    }
+}

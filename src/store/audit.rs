@@ -1,0 +1,112 @@
+//! The table of the audit log; rows are only ever added.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_iter};
+use time::OffsetDateTime;
+
+use super::{moment, unreadable};
+use crate::model::audit::{Actor, AuditFilter, BEGINNING, Entry, Event, Kind, Subject, link};
+
+const COLUMNS: &str =
+    "id, at, kind, who, address, license_id, tool_name, license_key, before, after, hash";
+
+/// Adds an event behind the last one; stands in the transaction of what it tells.
+pub fn append(db: &Connection, event: &Event, now: OffsetDateTime) -> Result<()> {
+    let last: Option<(i64, String)> = db
+        .prepare_cached("select id, hash from audit order by id desc limit 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (last_id, previous) = last.unwrap_or((0, BEGINNING.to_owned()));
+    let id = last_id + 1;
+    let subject = event.subject.as_ref();
+    db.prepare_cached(&format!(
+        "insert into audit ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+    ))?
+    .execute(params![
+        id,
+        now.unix_timestamp(),
+        event.kind.as_str(),
+        event.actor.who,
+        event.actor.address,
+        subject.map(|s| s.id),
+        subject.map(|s| s.tool_name.as_str()),
+        subject.map(|s| s.license_key.as_str()),
+        event.before,
+        event.after,
+        link(&previous, id, now, event),
+    ])?;
+    Ok(())
+}
+
+/// At most `limit` entries that the filter finds, newest first, ids below `before`.
+pub fn list(db: &Connection, filter: &AuditFilter, before: i64, limit: i64) -> Result<Vec<Entry>> {
+    let wanted: [(&str, Option<Value>); 5] = [
+        (
+            "kind = ?",
+            filter.kind.map(|kind| kind.as_str().to_owned().into()),
+        ),
+        ("license_id = ?", filter.license_id.map(Value::from)),
+        (
+            "license_key = ?",
+            filter.license_key.clone().map(Value::from),
+        ),
+        (
+            "at >= ?",
+            filter.from.map(|from| from.unix_timestamp().into()),
+        ),
+        (
+            "at < ?",
+            filter.until.map(|until| until.unix_timestamp().into()),
+        ),
+    ];
+    let mut values: Vec<Value> = vec![before.into(), limit.into()];
+    let mut sql = format!("select {COLUMNS} from audit where id < ?1");
+    for (condition, value) in wanted {
+        if let Some(value) = value {
+            values.push(value);
+            sql.push_str(" and ");
+            sql.push_str(&condition.replace('?', &format!("?{}", values.len())));
+        }
+    }
+    sql.push_str(" order by id desc limit ?2");
+    db.prepare_cached(&sql)?
+        .query_map(params_from_iter(values), entry)?
+        .collect()
+}
+
+/// At most `limit` entries, oldest first, ids above `after`.
+pub fn walk(db: &Connection, after: i64, limit: i64) -> Result<Vec<Entry>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from audit where id > ?1 order by id limit ?2"
+    ))?
+    .query_map([after, limit], entry)?
+    .collect()
+}
+
+fn entry(row: &Row<'_>) -> Result<Entry> {
+    let word: String = row.get(2)?;
+    let license_id: Option<i64> = row.get(5)?;
+    let subject = match license_id {
+        Some(id) => Some(Subject {
+            id,
+            tool_name: row.get(6)?,
+            license_key: row.get(7)?,
+        }),
+        None => None,
+    };
+    Ok(Entry {
+        id: row.get(0)?,
+        at: moment(row, 1)?,
+        event: Event {
+            kind: Kind::from_word(&word).ok_or_else(|| unreadable(2, &word))?,
+            actor: Actor {
+                who: row.get(3)?,
+                address: row.get(4)?,
+            },
+            subject,
+            before: row.get(8)?,
+            after: row.get(9)?,
+        },
+        hash: row.get(10)?,
+    })
+}
