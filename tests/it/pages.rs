@@ -765,6 +765,22 @@ fn a_license_that_another_admin_deleted_meanwhile_is_a_404_page() {
 }
 
 #[test]
+fn a_row_that_cannot_be_read_is_a_503_page_without_inner_words() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let id = server.license("T", "k");
+    let file = server.folder.path().join("data/licenses.db");
+    let db = rusqlite::Connection::open(file).unwrap();
+    db.execute_batch("pragma ignore_check_constraints = on; update licenses set status = 'odd'")
+        .unwrap();
+    for path in ["/licenses", &format!("/licenses/{id}")] {
+        let page = Page::open(&mut admin, path);
+        assert_eq!((page.status, page.text().contains("odd")), (503, false));
+        assert!(page.text().contains("Try again in a moment."));
+    }
+}
+
+#[test]
 fn a_wrong_method_is_a_405_page() {
     let server = Server::start();
     for (method, path, allow) in [
@@ -828,6 +844,7 @@ fn a_form_that_another_site_sends_changes_nothing() {
         ("Sec-Fetch-Site", "none"),
         ("Origin", "https://evil.example"),
         ("Origin", "http://127.0.0.1:1"),
+        ("Origin", &format!("https://127.0.0.1:{}", server.port)),
         ("Origin", "null"),
     ] {
         for (form, button) in forms(&mut admin, id) {
