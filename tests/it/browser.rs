@@ -1,0 +1,353 @@
+//! One walk through the pages in a real browser, which complains about nothing.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use fantoccini::elements::Element;
+use fantoccini::key::Key;
+use fantoccini::wd::Capabilities;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use rocket::tokio::runtime::{Builder, Runtime};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::server::{PASSWORD, Server};
+use crate::tools;
+
+const FLAGS: [&str; 8] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+];
+
+/// A phone and a desk.
+const WIDTHS: [u32; 2] = [360, 1280];
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+struct Browser {
+    driver: Child,
+    /// Of the session, at the driver.
+    url: String,
+    client: Client,
+    runtime: Runtime,
+    /// The ids of what our pages have loaded.
+    loads: RefCell<HashSet<String>>,
+    _folder: TempDir,
+}
+
+impl Browser {
+    /// None where the programs are not installed.
+    fn start() -> Option<Browser> {
+        let (chromedriver, chromium) = (tools::find("chromedriver")?, tools::find("chromium")?);
+        let folder = tempfile::tempdir().unwrap();
+        let (driver, port) = start_driver(&chromedriver, folder.path());
+        let url = format!("http://127.0.0.1:{port}");
+        let profile = format!(
+            "--user-data-dir={}",
+            folder.path().join("profile").display()
+        );
+        let flags: Vec<&str> = FLAGS.into_iter().chain([profile.as_str()]).collect();
+        let wanted = json!({
+            "goog:chromeOptions": {"binary": chromium, "args": flags},
+            "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
+        });
+        let wanted: Capabilities = serde_json::from_value(wanted).unwrap();
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let connected = runtime.block_on(async {
+            let mut builder = ClientBuilder::new(HttpConnector::new());
+            let client = builder.capabilities(wanted).connect(&url).await?;
+            let id = client.session_id().await?.unwrap();
+            Ok::<_, Box<dyn std::error::Error>>((client, id))
+        });
+        let (client, id) = connected.unwrap();
+        Some(Browser {
+            driver,
+            url: format!("{url}/session/{id}"),
+            client,
+            runtime,
+            loads: RefCell::default(),
+            _folder: folder,
+        })
+    }
+
+    fn open(&self, url: &str) {
+        self.runtime.block_on(self.client.goto(url)).unwrap();
+        self.look();
+    }
+
+    /// Where it is, with the query.
+    fn path(&self) -> String {
+        let url = self.runtime.block_on(self.client.current_url()).unwrap();
+        let query = url.query().map(|query| format!("?{query}"));
+        format!("{}{}", url.path(), query.unwrap_or_default())
+    }
+
+    /// The first element of this XPath, as soon as it is there.
+    fn find(&self, xpath: &str) -> Element {
+        let wait = self.client.wait().at_most(PATIENCE).every(LOOK_AGAIN);
+        self.runtime
+            .block_on(wait.for_element(Locator::XPath(xpath)))
+            .unwrap_or_else(|e| panic!("{xpath} at {}: {e}", self.path()))
+    }
+
+    /// Waits until these words stand on the page, and looks at it.
+    fn reads(&self, words: &str) {
+        self.find(&format!(
+            r#"//body[contains(normalize-space(), "{words}")]"#
+        ));
+        self.look();
+    }
+
+    fn follow(&self, words: &str) {
+        let link = self.find(&format!(r#"//a[normalize-space()="{words}"]"#));
+        self.runtime.block_on(link.click()).unwrap();
+    }
+
+    fn press(&self, words: &str) {
+        let xpath = format!(r#"//button[normalize-space()="{words}" and not(@hidden)]"#);
+        self.runtime.block_on(self.find(&xpath).click()).unwrap();
+    }
+
+    /// Types into a field in place of what stands there.
+    fn fill(&self, name: &str, value: &str) {
+        let field = self.find(&format!("//*[@name='{name}']"));
+        self.runtime.block_on(field.clear()).unwrap();
+        self.runtime.block_on(field.send_keys(value)).unwrap();
+    }
+
+    fn press_enter_in(&self, name: &str) {
+        let field = self.find(&format!("//*[@name='{name}']"));
+        let enter = String::from(char::from(Key::Enter));
+        self.runtime.block_on(field.send_keys(&enter)).unwrap();
+    }
+
+    fn script(&self, script: &str) -> Value {
+        let result = self.client.execute(script, vec![]);
+        self.runtime.block_on(result).unwrap()
+    }
+
+    /// At no width does the page scroll sideways, and the browser complains about nothing.
+    fn look(&self) {
+        for width in WIDTHS {
+            let screen =
+                json!({"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": false});
+            let command = "Emulation.setDeviceMetricsOverride";
+            self.ask(
+                "goog/cdp/execute",
+                &json!({"cmd": command, "params": screen}),
+            );
+            let widths = self.script(
+                "const page = document.documentElement;
+                 return [innerWidth, page.scrollWidth - page.clientWidth]",
+            );
+            assert_eq!(widths, json!([width, 0]), "{}", self.path());
+        }
+        let complaints = self.complaints();
+        assert!(complaints.is_empty(), "{}: {complaints:#?}", self.path());
+    }
+
+    /// What the console says, and every load for one of our pages that failed, since the last
+    /// time. A form that comes back with its problems is 422 and no failure.
+    fn complaints(&self) -> Vec<String> {
+        let console = self
+            .log("browser")
+            .into_iter()
+            .map(|entry| entry["message"].to_string());
+        let console = console.filter(|words| !words.contains("a status of 422"));
+        let mut ours = self.loads.borrow_mut();
+        let loads = self.log("performance").into_iter().filter_map(|entry| {
+            let event: Value = serde_json::from_str(entry["message"].as_str().unwrap()).unwrap();
+            let (method, load) = (&event["message"]["method"], &event["message"]["params"]);
+            let page = load["documentURL"].as_str().unwrap_or_default();
+            if page.starts_with("http://127.0.0.1") {
+                ours.insert(load["requestId"].to_string());
+            }
+            let status = load["response"]["status"].as_u64().unwrap_or(0);
+            let is_form = status == 422 && load["type"] == "Document";
+            let is_failure = method == "Network.loadingFailed" || (status >= 400 && !is_form);
+            // The browser also loads things for itself.
+            let is_ours = ours.contains(&load["requestId"].to_string());
+            (is_failure && is_ours).then(|| load.to_string())
+        });
+        console.chain(loads).collect()
+    }
+
+    fn log(&self, kind: &str) -> Vec<Value> {
+        let answer = self.ask("se/log", &json!({"type": kind}));
+        answer["value"].as_array().unwrap().clone()
+    }
+
+    /// What chromedriver understands beyond the standard.
+    fn ask(&self, command: &str, body: &Value) -> Value {
+        let url = format!("{}/{command}", self.url);
+        let mut answer = ureq::post(url).send(body.to_string()).unwrap();
+        serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
+    }
+}
+
+impl Drop for Browser {
+    /// The driver takes the browser with it only when it is asked to.
+    fn drop(&mut self) {
+        let ended = ureq::delete(&self.url).call();
+        let killed = self.driver.kill().and_then(|()| self.driver.wait());
+        assert!((ended.is_ok() && killed.is_ok()) || std::thread::panicking());
+    }
+}
+
+/// The driver on a free port, which it prints.
+fn start_driver(chromedriver: &Path, folder: &Path) -> (Child, u16) {
+    let mut driver = Command::new(chromedriver)
+        .arg("--port=0")
+        .env("HOME", folder)
+        .env("TMPDIR", folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let port = lines.map_while(Result::ok).find_map(|line| {
+        let (_, port) = line.split_once("started successfully on port ")?;
+        port.trim_end_matches('.').parse().ok()
+    });
+    (driver, port.expect("chromedriver names its port"))
+}
+
+#[test]
+fn a_browser_walks_through_every_page_without_a_complaint() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let server = Server::start();
+    sign_in(&browser, &server);
+    add_and_find(&browser);
+    ask_about_case(&browser);
+    revoke_and_delete(&browser, &server);
+    long_values_fit(&browser, &server);
+    browser.press("Sign out");
+    browser.reads("Sign in");
+    browser.open(&format!("{}/licenses", server.url));
+    assert_eq!(browser.path(), "/login?next=%2Flicenses");
+    complaints_are_heard(&browser, &server);
+}
+
+fn sign_in(browser: &Browser, server: &Server) {
+    browser.open(&format!("{}/licenses", server.url));
+    browser.fill("username", "admin");
+    browser.fill("password", PASSWORD);
+    browser.press_enter_in("password");
+    browser.reads("No licenses yet");
+    assert_eq!(browser.path(), "/licenses");
+}
+
+fn add_and_find(browser: &Browser) {
+    browser.follow("Add the first license");
+    browser.reads("A MAC address may be written in any way");
+    browser.press("Add license");
+    browser.reads("The tool name is missing");
+    browser.fill("tool_name", "Tool_A");
+    browser.fill("license_key", "0A-1B-2C-3D-4E-5F");
+    browser.fill("expiration_date", "2027-01-31");
+    browser.press("Add license");
+    browser.reads("added.");
+    browser.follow("Licenses");
+    browser.reads("1 license");
+    browser.fill("q", "3d4e");
+    browser.press("Find");
+    browser.reads("Show all");
+    browser.follow("0a:1b:2c:3d:4e:5f");
+    browser.reads("License is active and valid.");
+}
+
+fn ask_about_case(browser: &Browser) {
+    browser.follow("Add license");
+    browser.fill("tool_name", "tool_a");
+    browser.fill("license_key", "k");
+    browser.press_enter_in("license_key");
+    browser.reads("There is already a tool “Tool_A”.");
+    // Enter is no answer to the question.
+    browser.fill("user_id", "somebody");
+    browser.press_enter_in("user_id");
+    browser.find("//input[@name='user_id' and @value='somebody']");
+    browser.reads("There is already a tool “Tool_A”.");
+    browser.press("Keep tool_a");
+    browser.reads("License of tool_a for k added.");
+}
+
+fn revoke_and_delete(browser: &Browser, server: &Server) {
+    let words = "License status is 'revoked'.";
+    browser.press("Revoke");
+    browser.reads("is revoked.");
+    browser.reads(words);
+    let refused = format!(r#"{{"status":"invalid","message":"{words}"}}"#);
+    assert_eq!(server.check("tool_a", "k"), (403, refused));
+    browser.follow("Delete …");
+    browser.reads("Delete this license?");
+    browser.press("Delete license");
+    browser.reads("License of tool_a for k deleted.");
+    assert_eq!(server.check("tool_a", "k").0, 404);
+}
+
+fn long_values_fit(browser: &Browser, server: &Server) {
+    let long = |letter: &str, length| letter.repeat(length);
+    let id = server.add(
+        json!({"tool_name": long("M", 100), "license_key": long("W", 255),
+                               "user_id": long("@", 255), "expiration_date": "2026-06-16"}),
+    );
+    let mut admin = server.admin();
+    for n in 0..50 {
+        let body = json!({"tool_name": "T", "license_key": n.to_string()});
+        admin.post("/api/licenses", &body.to_string());
+    }
+    for path in [
+        "/licenses".to_owned(),
+        format!("/licenses?before={}", id + 1),
+        format!("/licenses?q={}", long("Q", 255)),
+        format!("/licenses/new?tool={}", long("M", 100)),
+        format!("/licenses/{id}"),
+        format!("/licenses/{id}/edit"),
+        format!("/licenses/{id}/delete"),
+    ] {
+        browser.open(&format!("{}{path}", server.url));
+    }
+    browser.open(&format!("{}/licenses/{id}", server.url));
+    browser.press("Revoke");
+    browser.reads("is revoked.");
+    browser.follow("Add license");
+    browser.fill("tool_name", &long("m", 100));
+    browser.press("Add license");
+    browser.reads("There is already a tool");
+}
+
+/// The case that must fail.
+fn complaints_are_heard(browser: &Browser, server: &Server) {
+    browser.script("document.body.setAttribute('style', 'color: red')");
+    let complaints = browser.complaints().concat();
+    assert!(
+        complaints.contains("Content Security Policy"),
+        "{complaints}"
+    );
+    let nowhere = format!("{}/nowhere", server.url);
+    browser
+        .runtime
+        .block_on(browser.client.goto(&nowhere))
+        .unwrap();
+    let complaints = browser.complaints();
+    assert!(
+        complaints
+            .iter()
+            .any(|line| line.contains("\"status\":404")),
+        "{complaints:?}"
+    );
+}
