@@ -318,6 +318,8 @@ fn long_values_fit(browser: &Browser, server: &Server) {
         format!("/licenses/{id}"),
         format!("/licenses/{id}/edit"),
         format!("/licenses/{id}/delete"),
+        "/account".to_owned(),
+        "/audit".to_owned(),
     ] {
         browser.open(&format!("{}{path}", server.url));
     }
