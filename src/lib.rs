@@ -3,6 +3,9 @@
 //! The modules, top to bottom, are the architecture: imports point only downwards, and `api` and
 //! `pages` never see each other.
 
+/// What the command line does besides serving.
+pub mod commands;
+
 /// The composition root: mounts, catchers, headers, shutdown; the only module that knows all others.
 pub mod server;
 

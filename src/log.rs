@@ -4,7 +4,7 @@
 use std::fmt::Display;
 
 use serde_json::{Map, Value};
-use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
 
 use crate::clock::Clock;
 use crate::config::LogFormat;
@@ -36,7 +36,10 @@ impl Log {
     }
 
     fn line(&self, event: &str, about: &[(&str, &dyn Display)]) -> String {
-        let at = self.clock.now().format(&Rfc3339).unwrap_or_default();
+        let format = format_description!(
+            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+        );
+        let at = self.clock.now().format(format).unwrap_or_default();
         match self.format {
             LogFormat::Plain => {
                 let mut line = format!("{at} {event}");
@@ -92,7 +95,7 @@ mod tests {
             log(LogFormat::Plain).line("request", &[("path", &"/a b\n\"c"), ("status", &200)]);
         assert_eq!(
             line,
-            r#"2026-06-15T12:00:00Z request path="/a b\n\"c" status=200"#
+            r#"2026-06-15T12:00:00.000Z request path="/a b\n\"c" status=200"#
         );
         let line = log(LogFormat::Json).line("request", &[("path", &"/a\n\"c"), ("status", &200)]);
         let read: Value = serde_json::from_str(&line).unwrap();
@@ -101,7 +104,7 @@ mod tests {
             (
                 &"/a\n\"c".into(),
                 &200.into(),
-                &"2026-06-15T12:00:00Z".into()
+                &"2026-06-15T12:00:00.000Z".into()
             )
         );
         assert!(!line.contains('\n'));

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Refusal};
 use crate::log::Log;
-use crate::store::Store;
+use crate::store::{Missing, Store};
 
 use passwords::Passwords;
 use throttle::Throttle;
@@ -52,13 +52,24 @@ pub struct Service {
 }
 
 impl Service {
-    /// Opens the database, and makes the first user in a new one.
+    /// Opens the database, which is made when it is missing, with a first user in it.
     pub fn open(
         config: &Config,
         clock: Clock,
     ) -> Result<(Service, Option<FirstPassword>), Refusal> {
-        let service = Service {
-            store: Store::open(&config.data_dir)?,
+        let service = Service::with_store(config, clock, Missing::Make)?;
+        let first = service.add_first_user(config.admin_password.as_deref())?;
+        Ok((service, first))
+    }
+
+    /// Opens the database that is there, for a command that makes none.
+    pub fn open_existing(config: &Config, clock: Clock) -> Result<Service, Refusal> {
+        Service::with_store(config, clock, Missing::Refuse)
+    }
+
+    fn with_store(config: &Config, clock: Clock, missing: Missing) -> Result<Service, Refusal> {
+        Ok(Service {
+            store: Store::open(&config.data_dir, missing)?,
             log: Log::new(config.log_format, clock.clone()),
             clock,
             utc_offset: config.utc_offset,
@@ -69,9 +80,7 @@ impl Service {
             by_name: Throttle::new(10, 6),
             throttled_notes: Throttle::new(1, 60),
             unknown_keys: Throttle::new(30, 6),
-        };
-        let first = service.add_first_user(config.admin_password.as_deref())?;
-        Ok((service, first))
+        })
     }
 
     /// Runs `verb` on a thread that may wait for the disk.

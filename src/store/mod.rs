@@ -21,6 +21,8 @@ use time::OffsetDateTime;
 
 use crate::error::{Error, Refusal};
 
+pub use open::Missing;
+
 /// How long a write waits for another before it is given up with 503.
 const WRITE_WAIT: Duration = Duration::from_secs(5);
 
@@ -32,10 +34,10 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database in `folder`; makes the folder and the database when they are missing.
-    pub fn open(folder: &Path) -> Result<Store, Refusal> {
+    /// Opens the database in `folder`, after a check that it is whole.
+    pub fn open(folder: &Path, missing: Missing) -> Result<Store, Refusal> {
         let path = folder.join("licenses.db");
-        let writer = open::writer(folder, &path)?;
+        let writer = open::writer(folder, &path, missing)?;
         Ok(Store {
             path,
             writer: Mutex::new(writer),

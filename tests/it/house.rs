@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms from top to bottom; `api` and `pages` stand side by side.
-const ROOMS: [&[&str]; 9] = [
+const ROOMS: [&[&str]; 11] = [
+    &["commands"],
     &["server"],
     &["api", "pages"],
     &["auth"],
@@ -12,7 +13,8 @@ const ROOMS: [&[&str]; 9] = [
     &["service"],
     &["store"],
     &["model"],
-    &["config", "clock", "log"],
+    &["log"],
+    &["config", "clock"],
     &["error"],
 ];
 

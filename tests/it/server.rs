@@ -26,7 +26,7 @@ pub struct Server {
     pub url: String,
     pub port: u16,
     pub clock: Clock,
-    pub folder: TempDir,
+    _folder: TempDir,
     stop: rocket::Shutdown,
     thread: Option<JoinHandle<()>>,
 }
@@ -57,7 +57,7 @@ impl Server {
             url,
             port,
             clock,
-            folder,
+            _folder: folder,
             stop,
             thread: Some(thread),
         }
