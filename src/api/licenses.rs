@@ -84,10 +84,10 @@ async fn add(
 ) -> Result<Added, Failure> {
     let Body(given) = body;
     let draft = given.apply(Draft::new());
-    let id = app
+    let added = app
         .run(move |service| service.add_license(&writer.0, &draft))
         .await?;
-    let location = format!("{}/api/licenses/{id}", config.base_path());
+    let location = format!("{}/api/licenses/{}", config.base_path(), added.id);
     Ok(Added {
         answer: Answer::success(201, "License added"),
         location: Header::new("Location", location),

@@ -2,7 +2,7 @@
 
 use time::{Date, Duration};
 
-use super::new_license::read_date;
+use super::new_license::{format_date, read_date};
 use super::text;
 use crate::error::{Error, Problem};
 
@@ -74,9 +74,8 @@ impl NewToken {
         let day = day.ok_or_else(|| Problem {
             field: "last_day",
             message: format!(
-                "The last day `{}` is not a day from today to {}; write it as YYYY-MM-DD.",
-                last_day.trim(),
-                super::new_license::format_date(NewToken::longest(today))
+                "Enter the last day as YYYY-MM-DD, from today to {}.",
+                format_date(NewToken::longest(today))
             ),
         });
         match (name, some, day) {

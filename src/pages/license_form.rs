@@ -11,7 +11,7 @@ use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::model::audit::Actor;
-use crate::model::license::Status;
+use crate::model::license::{License, Status};
 use crate::model::new_license::{Change, Draft};
 use crate::request::{App, Failure};
 use crate::service::Service;
@@ -155,14 +155,16 @@ async fn save(
     {
         Ok(saved) => {
             let done = if id.is_some() { "saved" } else { "added" };
-            let line = format!(
-                "License of {} for {} {done}.",
-                draft.tool_name.trim(),
-                draft.license_key.trim()
-            );
+            let License {
+                id,
+                tool_name,
+                license_key,
+                ..
+            } = saved;
+            let line = format!("License of {tool_name} for {license_key} {done}.");
             Ok(Either::Left(told(
                 config,
-                &format!("/licenses/{saved}"),
+                &format!("/licenses/{id}"),
                 &line,
             )))
         }
@@ -182,14 +184,14 @@ async fn save(
     }
 }
 
-/// The id of the row that was written, or why none was.
+/// The row that was written, or why none was.
 fn store(
     service: &Service,
     actor: &Actor,
     id: Option<i64>,
     draft: &Draft,
     is_meant: bool,
-) -> Result<Result<i64, Objection>, Error> {
+) -> Result<Result<License, Objection>, Error> {
     if !is_meant && let Some(similar) = service.similar_tool(&draft.tool_name)? {
         return Ok(Err(Objection {
             similar_tool: Some(similar),
@@ -198,12 +200,10 @@ fn store(
     }
     let written = match id {
         None => service.add_license(actor, draft),
-        Some(id) => service
-            .change_license(actor, id, Change::from(draft.clone()))
-            .map(|license| license.id),
+        Some(id) => service.change_license(actor, id, Change::from(draft.clone())),
     };
     match written {
-        Ok(id) => Ok(Ok(id)),
+        Ok(license) => Ok(Ok(license)),
         Err(Error::Invalid(problems)) => Ok(Err(Objection {
             problems,
             ..Objection::default()

@@ -18,6 +18,38 @@ pub(super) fn moment(moment: &OffsetDateTime, offset: &UtcOffset) -> String {
     moment.to_offset(*offset).format(format).unwrap_or_default()
 }
 
+/// `Firefox on Windows`, as far as a browser's own words tell.
+pub(super) fn browser(user_agent: &str) -> String {
+    // Each browser also names those that it wants to be taken for; the order tells them apart.
+    let programs = [
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("curl/", "curl"),
+        ("python-requests/", "Python"),
+    ];
+    let systems = [
+        ("Windows", "Windows"),
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Mac OS X", "macOS"),
+        ("Linux", "Linux"),
+    ];
+    let find = |names: &[(&str, &'static str)]| {
+        let found = names.iter().find(|(sign, _)| user_agent.contains(sign));
+        found.map(|(_, name)| *name)
+    };
+    match (find(&programs), find(&systems)) {
+        (Some(program), Some(system)) => format!("{program} on {system}"),
+        (Some(program), None) => program.to_owned(),
+        (None, _) if user_agent.is_empty() => "unknown".to_owned(),
+        (None, _) => user_agent.chars().take(60).collect(),
+    }
+}
+
 /// A license as a line of a table or the head of a page.
 pub(super) struct Shown {
     pub(super) license: License,

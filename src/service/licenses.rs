@@ -78,15 +78,15 @@ impl Service {
         self.store.read(|db| licenses::id_of(db, &question))
     }
 
-    /// Adds a license and returns its id.
-    pub fn add_license(&self, actor: &Actor, draft: &Draft) -> Result<i64, Error> {
+    /// Adds a license.
+    pub fn add_license(&self, actor: &Actor, draft: &Draft) -> Result<License, Error> {
         let new = NewLicense::parse(draft)?;
         let now = self.clock.now();
         self.store.write(|db| {
             let id = licenses::add(db, &new, now)?;
-            let added = licenses::get(db, id)?;
-            audit::append(db, &Event::license(actor, None, added.as_ref()), now)?;
-            Ok(id)
+            let added = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
+            audit::append(db, &Event::license(actor, None, Some(&added)), now)?;
+            Ok(added)
         })
     }
 

@@ -26,7 +26,7 @@ pub struct Server {
     pub url: String,
     pub port: u16,
     pub clock: Clock,
-    _folder: TempDir,
+    pub folder: TempDir,
     stop: rocket::Shutdown,
     thread: Option<JoinHandle<()>>,
 }
@@ -57,7 +57,7 @@ impl Server {
             url,
             port,
             clock,
-            _folder: folder,
+            folder,
             stop,
             thread: Some(thread),
         }
