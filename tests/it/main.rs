@@ -10,6 +10,7 @@
 
 mod browser;
 mod check;
+mod crash;
 mod errors;
 mod house;
 mod licenses_api;
@@ -21,3 +22,4 @@ mod python_client;
 mod server;
 mod sign_in;
 mod tools;
+mod writers;

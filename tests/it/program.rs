@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use crate::server::{Client, PASSWORD};
 
 /// The program in `folder`, with no setting from the environment of the test but the port.
-fn command(folder: &Path) -> Command {
+pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_license-server"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("LICENSE_SERVER_") {
@@ -27,20 +27,20 @@ fn command(folder: &Path) -> Command {
 }
 
 /// The program while it serves.
-struct Program {
-    child: Child,
+pub struct Program {
+    pub child: Child,
     stdout: BufReader<ChildStdout>,
     /// What it has printed.
-    printed: String,
+    pub printed: String,
 }
 
 impl Program {
-    fn start(folder: &Path) -> Program {
+    pub fn start(folder: &Path) -> Program {
         Program::run(&mut command(folder))
     }
 
     /// Waits for the last line that a start prints.
-    fn run(command: &mut Command) -> Program {
+    pub fn run(command: &mut Command) -> Program {
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut printed = String::new();
@@ -56,11 +56,11 @@ impl Program {
     }
 
     /// What stands behind this word in what was printed.
-    fn line(&self, name: &str) -> Option<&str> {
+    pub fn line(&self, name: &str) -> Option<&str> {
         line(&self.printed, name)
     }
 
-    fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         let address = self.line("Sign in at").unwrap();
         let port = address
             .strip_prefix("http://127.0.0.1:")
@@ -68,12 +68,12 @@ impl Program {
         port.unwrap_or_else(|| panic!("{address}")).parse().unwrap()
     }
 
-    fn client(&self) -> Client {
+    pub fn client(&self) -> Client {
         Client::new(&format!("http://127.0.0.1:{}", self.port()))
     }
 
     /// Sends the signal and waits for the end: the exit code and the log.
-    fn stop(mut self, signal: &str) -> (Option<i32>, String) {
+    pub fn stop(mut self, signal: &str) -> (Option<i32>, String) {
         let kill = format!("kill -{signal} {}", self.child.id());
         assert!(
             Command::new("sh")
@@ -83,8 +83,10 @@ impl Program {
                 .success()
         );
         let mut log = String::new();
-        let mut stderr = self.child.stderr.take().unwrap();
-        stderr.read_to_string(&mut log).unwrap();
+        // A test may have led it elsewhere.
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut log).unwrap();
+        }
         self.stdout.read_to_string(&mut self.printed).unwrap();
         (self.child.wait().unwrap().code(), log)
     }
@@ -112,13 +114,13 @@ fn either_password<'p>(earlier: &'p str, server: &'p Program) -> &'p str {
     password
 }
 
-fn log_in(client: &mut Client, password: &str) -> u16 {
+pub fn log_in(client: &mut Client, password: &str) -> u16 {
     let body = serde_json::json!({"username": "admin", "password": password});
     client.post("/api/login", &body.to_string()).status
 }
 
 /// `admin set-password` with these arguments, and the password on standard input.
-fn set_password(folder: &Path, arguments: &[&str], password: &str) -> Output {
+pub fn set_password(folder: &Path, arguments: &[&str], password: &str) -> Output {
     let mut child = command(folder)
         .args(["admin", "set-password"])
         .args(arguments)

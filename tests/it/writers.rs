@@ -1,0 +1,316 @@
+//! Eight writers that note what they were promised, and the comparison with what is there.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::server::PASSWORD;
+
+/// Something that a writer asks for, as the audit log will tell it.
+#[derive(Debug, Clone, PartialEq)]
+struct Act {
+    kind: String,
+    /// Empty for a sign-in.
+    license_key: String,
+    /// What stands there afterwards.
+    user_id: Option<String>,
+}
+
+/// Adds, changes and deletes licenses of its own and signs in anew from time to time, one act after
+/// the other.
+pub struct Writer {
+    /// Its tool and its browser, by which its rows are found.
+    name: String,
+    /// All but perhaps the last were answered.
+    acts: Vec<Act>,
+    answered: usize,
+    /// The session of each answered sign-in, with the number of the act.
+    cookies: Vec<(usize, String)>,
+    /// Its licenses and their ids.
+    ids: BTreeMap<String, i64>,
+    /// The port of each of its connections, and how many acts were answered before.
+    pub connections: Vec<(u16, usize)>,
+}
+
+/// A connection that stays open, so that its answers can be counted.
+struct Wire(BufReader<TcpStream>);
+
+struct Answer {
+    status: u16,
+    headers: Vec<String>,
+}
+
+impl Writer {
+    pub fn eight() -> Vec<Writer> {
+        let name = |number| Writer {
+            name: format!("writer {number}"),
+            acts: vec![],
+            answered: 0,
+            cookies: vec![],
+            ids: BTreeMap::new(),
+            connections: vec![],
+        };
+        (1..=8).map(name).collect()
+    }
+
+    pub fn answered(&self) -> usize {
+        self.answered
+    }
+
+    /// Works until the connection breaks or `goes_on`, asked after each answer, says no.
+    pub fn work(&mut self, port: u16, mut goes_on: impl FnMut() -> bool) -> io::Result<()> {
+        let mut wire = Wire(BufReader::new(TcpStream::connect(("127.0.0.1", port))?));
+        let own = wire.0.get_ref().local_addr()?.port();
+        self.connections.push((own, self.answered));
+        loop {
+            let act = self.next_act();
+            self.acts.push(act.clone());
+            let answer = self.ask(&mut wire, &act)?;
+            match answer.status {
+                200 | 201 => self.keep(&act, &answer),
+                // Overloaded: it promised nothing and did nothing.
+                429 | 503 => drop(self.acts.pop()),
+                other => panic!("{}: {act:?}: {other}", self.name),
+            }
+            if !goes_on() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn next_act(&self) -> Act {
+        let number = self.acts.len();
+        let kind = match number % 16 {
+            _ if self.cookies.is_empty() => "signed in",
+            0 => "signed in",
+            3 | 6 | 9 | 12 if !self.ids.is_empty() => "license changed",
+            7 | 11 | 15 if !self.ids.is_empty() => "license deleted",
+            _ => "license added",
+        };
+        let license_key = match kind {
+            "signed in" => String::new(),
+            "license added" => format!("key {number}"),
+            _ => self
+                .ids
+                .keys()
+                .nth(number * 7 % self.ids.len())
+                .unwrap()
+                .clone(),
+        };
+        Act {
+            kind: kind.to_owned(),
+            license_key,
+            user_id: kind
+                .starts_with("license ")
+                .then(|| format!("user {number}"))
+                .filter(|_| kind != "license deleted"),
+        }
+    }
+
+    fn ask(&self, wire: &mut Wire, act: &Act) -> io::Result<Answer> {
+        let id = self.ids.get(&act.license_key).copied().unwrap_or_default();
+        let (method, path, body) = match act.kind.as_str() {
+            "signed in" => (
+                "POST",
+                "/api/login".to_owned(),
+                json!({"username": "admin", "password": PASSWORD}),
+            ),
+            "license added" => (
+                "POST",
+                "/api/licenses".to_owned(),
+                json!({"tool_name": self.name, "license_key": act.license_key, "user_id": act.user_id}),
+            ),
+            "license changed" => (
+                "PATCH",
+                format!("/api/licenses/{id}"),
+                json!({"user_id": act.user_id}),
+            ),
+            _ => ("DELETE", format!("/api/licenses/{id}"), json!({})),
+        };
+        let cookie = self.cookies.last().map_or("none", |(_, cookie)| cookie);
+        let body = body.to_string();
+        wire.ask(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {}\r\n\
+             Cookie: license_session={cookie}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            self.name,
+            body.len(),
+        ))
+    }
+
+    fn keep(&mut self, act: &Act, answer: &Answer) {
+        match act.kind.as_str() {
+            "signed in" => {
+                let cookie = answer.header("set-cookie: license_session=");
+                let cookie = cookie.split(';').next().unwrap().to_owned();
+                self.cookies.push((self.answered, cookie));
+            }
+            "license added" => {
+                let id = answer.header("location: ").rsplit('/').next().unwrap();
+                self.ids
+                    .insert(act.license_key.clone(), id.parse().unwrap());
+            }
+            "license deleted" => drop(self.ids.remove(&act.license_key)),
+            _ => {}
+        }
+        self.answered += 1;
+    }
+
+    /// Compares what is in the database with the first `answered` acts. The act that was under way
+    /// then may be there, wholly, or not. Returns how many acts are there.
+    pub fn compare(&self, db: &Connection, answered: usize) -> Result<usize, String> {
+        let found = self.told(db).map_err(|e| e.to_string())?;
+        let most = self.acts.len().min(answered + 1);
+        let is_as_asked = self.acts.starts_with(&found);
+        if is_as_asked && found.len() < answered {
+            let lost = answered - found.len();
+            return Err(format!("{}: {lost} of {answered} acts lost", self.name));
+        }
+        if !is_as_asked || found.len() > most {
+            return Err(format!(
+                "{}: the audit log tells of {:?}",
+                self.name,
+                found.last()
+            ));
+        }
+        let expected = self.rows_after(found.len());
+        let rows = self.rows(db).map_err(|e| e.to_string())?;
+        if rows != expected {
+            return Err(format!(
+                "{}: half an act: {rows:?}, not {expected:?}",
+                self.name
+            ));
+        }
+        let sessions = self.sessions(db).map_err(|e| e.to_string())?;
+        let known = |act: usize, cookie: &str| act >= answered || sessions.contains(&hash(cookie));
+        let signed_in = found.iter().filter(|act| act.kind == "signed in").count();
+        if sessions.len() != signed_in || !self.cookies.iter().all(|(act, c)| known(*act, c)) {
+            return Err(format!("{}: not the sessions it began", self.name));
+        }
+        Ok(found.len())
+    }
+
+    /// [`Writer::compare`], and from here the writer goes on.
+    pub fn settle(&mut self, db: &Connection) -> Result<(), String> {
+        self.answered = self.compare(db, self.answered)?;
+        self.acts.truncate(self.answered);
+        let ids = "select license_key, id from licenses where tool_name = ?1";
+        let mut ids = db.prepare(ids).map_err(|e| e.to_string())?;
+        let ids = ids.query_map([&self.name], |row| Ok((row.get(0)?, row.get(1)?)));
+        self.ids = ids
+            .and_then(|ids| ids.collect())
+            .map_err(|e| e.to_string())?;
+        Ok(())
+    }
+
+    /// Its licenses as they stand after so many acts: key and customer.
+    fn rows_after(&self, acts: usize) -> Vec<(String, Option<String>)> {
+        let mut rows = BTreeMap::new();
+        for act in &self.acts[..acts] {
+            match act.kind.as_str() {
+                "signed in" => {}
+                "license deleted" => drop(rows.remove(&act.license_key)),
+                _ => drop(rows.insert(act.license_key.clone(), act.user_id.clone())),
+            }
+        }
+        rows.into_iter().collect()
+    }
+
+    fn rows(&self, db: &Connection) -> rusqlite::Result<Vec<(String, Option<String>)>> {
+        let sql =
+            "select license_key, user_id from licenses where tool_name = ?1 order by license_key";
+        let mut rows = db.prepare(sql)?;
+        let rows = rows.query_map([&self.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect()
+    }
+
+    fn sessions(&self, db: &Connection) -> rusqlite::Result<Vec<String>> {
+        let mut hashes = db.prepare("select token_hash from sessions where user_agent = ?1")?;
+        let hashes = hashes.query_map([&self.name], |row| row.get(0))?;
+        hashes.collect()
+    }
+
+    /// What the audit log tells of it.
+    fn told(&self, db: &Connection) -> rusqlite::Result<Vec<Act>> {
+        let mut acts = db.prepare(
+            "select kind, coalesce(license_key, ''), json_extract(after, '$.user_id') from audit \
+             where tool_name = ?1 or json_extract(after, '$.browser') = ?1 order by id",
+        )?;
+        let acts = acts.query_map([&self.name], |row| {
+            Ok(Act {
+                kind: row.get(0)?,
+                license_key: row.get(1)?,
+                user_id: row.get(2)?,
+            })
+        })?;
+        acts.collect()
+    }
+}
+
+impl Wire {
+    fn ask(&mut self, request: &str) -> io::Result<Answer> {
+        self.0.get_mut().write_all(request.as_bytes())?;
+        let first = self.line()?;
+        let mut headers = vec![];
+        loop {
+            let line = self.line()?;
+            if line.is_empty() {
+                break;
+            }
+            headers.push(line);
+        }
+        let status = first.split(' ').nth(1).unwrap().parse().unwrap();
+        let answer = Answer { status, headers };
+        let mut body = vec![0; answer.header("content-length: ").parse().unwrap()];
+        self.0.read_exact(&mut body)?;
+        Ok(answer)
+    }
+
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        match line.strip_suffix("\r\n") {
+            Some(line) => Ok(line.to_owned()),
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+impl Answer {
+    /// What stands behind this beginning of a header line.
+    fn header(&self, beginning: &str) -> &str {
+        let rest = |line: &'_ String| {
+            let head = line.get(..beginning.len())?;
+            head.eq_ignore_ascii_case(beginning)
+                .then_some(beginning.len())
+        };
+        self.headers
+            .iter()
+            .find_map(|line| Some(&line[rest(line)?..]))
+            .unwrap_or_else(|| panic!("{beginning}: {:?}", self.headers))
+    }
+}
+
+fn hash(cookie: &str) -> String {
+    let bytes = Sha256::digest(cookie);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The database in a data folder, to look at.
+pub fn look(data: &Path) -> rusqlite::Result<Connection> {
+    Connection::open_with_flags(
+        data.join("licenses.db"),
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+}
+
+/// What SQLite finds wrong with the whole database, or nothing.
+pub fn damage(db: &Connection) -> rusqlite::Result<Option<String>> {
+    let found: String = db.query_row("pragma integrity_check", [], |row| row.get(0))?;
+    Ok(Some(found).filter(|found| found != "ok"))
+}
