@@ -155,10 +155,15 @@ fn migrate(db: &mut Connection, steps: Vec<&str>) -> rusqlite::Result<()> {
 /// 0700 where the folder is new, empty or already ours; a folder that others use stays as it is.
 fn private_folder(folder: &Path) -> std::io::Result<()> {
     if !folder.is_dir() {
-        return fs::DirBuilder::new()
+        let path = std::path::absolute(folder)?;
+        let made: Vec<&Path> = path.ancestors().take_while(|f| !f.exists()).collect();
+        fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(folder);
+            .create(&path)?;
+        // A power cut must not take a new folder's name away, and with it all that was promised.
+        let mut above = made.into_iter().filter_map(Path::parent);
+        return above.try_for_each(|folder| File::open(folder)?.sync_all());
     }
     if folder.join(LOCK).exists() || fs::read_dir(folder)?.next().is_none() {
         fs::set_permissions(folder, Permissions::from_mode(0o700))?;
