@@ -140,6 +140,12 @@ pub fn greet(first: Option<&FirstPassword>) {
                 "  User        {FIRST_USER}, with the password from the setting `admin_password`"
             );
         }
+        Some(FirstPassword::Unused) => {
+            println!(
+                "  User        {FIRST_USER}, who has not signed in yet; should the password be lost,"
+            );
+            println!("              `license-server admin set-password` sets another");
+        }
         None => {}
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::passwords::Match;
 use super::{Service, secrets};
 use crate::error::{Error, Refusal};
-use crate::model::audit::{Actor, Event, Kind};
+use crate::model::audit::{Actor, AuditFilter, Event, Kind};
 use crate::model::password;
 use crate::store::{audit, sessions, users};
 
@@ -15,13 +15,15 @@ pub const FIRST_USER: &str = "admin";
 /// No session has this id.
 const NONE: i64 = 0;
 
-/// The password that a new database began with.
+/// The password that the database began with.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FirstPassword {
     /// From the setting `admin_password`.
     Configured,
     /// Made up; this is the only time that anybody sees it.
     Random(String),
+    /// From an earlier start that perhaps nobody saw: nobody has signed in yet.
+    Unused,
 }
 
 impl Service {
@@ -30,7 +32,12 @@ impl Service {
         configured: Option<&str>,
     ) -> Result<Option<FirstPassword>, Refusal> {
         if !self.store.read(users::names)?.is_empty() {
-            return Ok(None);
+            let signed_in = AuditFilter {
+                kind: Some(Kind::SignedIn),
+                ..AuditFilter::default()
+            };
+            let signed_in = self.audit(&signed_in, i64::MAX, 1)?;
+            return Ok(signed_in.is_empty().then_some(FirstPassword::Unused));
         }
         let (password, first) = match configured {
             Some(password) => {
