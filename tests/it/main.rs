@@ -11,11 +11,13 @@
 mod browser;
 mod check;
 mod crash;
+mod disk;
 mod errors;
 mod house;
 mod licenses_api;
 mod page;
 mod pages;
+mod power;
 mod program;
 mod proxy;
 mod python_client;

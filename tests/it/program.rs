@@ -100,7 +100,7 @@ impl Drop for Program {
     }
 }
 
-fn line<'p>(printed: &'p str, name: &str) -> Option<&'p str> {
+pub fn line<'p>(printed: &'p str, name: &str) -> Option<&'p str> {
     let mut lines = printed.lines();
     lines.find_map(|line| Some(line.trim().strip_prefix(name)?.trim()))
 }

@@ -33,8 +33,8 @@ pub struct Writer {
     cookies: Vec<(usize, String)>,
     /// Its licenses and their ids.
     ids: BTreeMap<String, i64>,
-    /// The port of each of its connections, and how many acts were answered before.
-    pub connections: Vec<(u16, usize)>,
+    /// The ports of its connections, one for each run of the program.
+    pub connections: Vec<u16>,
 }
 
 /// A connection that stays open, so that its answers can be counted.
@@ -66,7 +66,7 @@ impl Writer {
     pub fn work(&mut self, port: u16, mut goes_on: impl FnMut() -> bool) -> io::Result<()> {
         let mut wire = Wire(BufReader::new(TcpStream::connect(("127.0.0.1", port))?));
         let own = wire.0.get_ref().local_addr()?.port();
-        self.connections.push((own, self.answered));
+        self.connections.push(own);
         loop {
             let act = self.next_act();
             self.acts.push(act.clone());
