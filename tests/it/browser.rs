@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -330,6 +331,78 @@ fn long_values_fit(browser: &Browser, server: &Server) {
     browser.fill("tool_name", &long("m", 100));
     browser.press("Add license");
     browser.reads("There is already a tool");
+}
+
+#[test]
+fn what_a_foreign_page_makes_the_browser_send_changes_nothing() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let server = Server::start();
+    let id = server.license("T", "k");
+    browser.open(&format!("{}/login", server.url));
+    browser.fill("username", "admin");
+    browser.fill("password", PASSWORD);
+    browser.press_enter_in("password");
+    browser.reads("1 license");
+    for (path, kind, name, value) in [
+        (format!("/licenses/{id}/delete"), "", "csrf", ""),
+        (format!("/licenses/{id}/status"), "", "status", "revoked"),
+        ("/logout".to_owned(), "", "csrf", ""),
+        (format!("/api/licenses/{id}"), "", "_method", "delete"),
+        (
+            "/api/licenses".to_owned(),
+            "text/plain",
+            r#"{"tool_name":"E","license_key":""#,
+            r#""}"#,
+        ),
+    ] {
+        // The same host at another port: the browser sends our cookie along.
+        let foreign = serve_form(&format!("{}{path}", server.url), kind, name, value);
+        browser
+            .runtime
+            .block_on(browser.client.goto(&foreign))
+            .unwrap();
+        browser.press("Win");
+        browser.find(r#"//body[contains(., "A page of another site sent this request.")]"#);
+    }
+    assert_eq!(server.check("T", "k").0, 200);
+    browser
+        .runtime
+        .block_on(browser.client.goto(&format!("{}/licenses", server.url)))
+        .unwrap();
+    browser.find(r#"//body[contains(normalize-space(), "1 license")]"#);
+}
+
+/// A page of somebody else with one form that leads to us, served until the test is over.
+fn serve_form(action: &str, kind: &str, name: &str, value: &str) -> String {
+    let escape = |text: &str| text.replace('"', "&quot;");
+    let page = format!(
+        r#"<!doctype html><form method="post" action="{action}" enctype="{kind}">
+           <input type="hidden" name="{}" value="{}"><button>Win</button></form>"#,
+        escape(name),
+        escape(value)
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",
+        page.len()
+    );
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let mut line = String::new();
+            while stream.read_line(&mut line).is_ok_and(|length| length > 2) {
+                line.clear();
+            }
+            // A browser also opens connections on which it asks nothing.
+            if stream.get_mut().write_all(answer.as_bytes()).is_err() {
+                continue;
+            }
+        }
+    });
+    url
 }
 
 /// The case that must fail.

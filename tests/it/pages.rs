@@ -285,10 +285,8 @@ fn a_duplicate_leads_to_the_license_that_is_there() {
     let id = server.license("T", MAC);
     let page = add(&mut admin, "T", "0A-1B-2C-3D-4E-5F");
     assert_eq!(page.status, 422);
-    assert_eq!(
-        page.problem("license_key").unwrap(),
-        "This license key already exists for this tool."
-    );
+    let problem = page.problem("license_key").unwrap();
+    assert!(problem.starts_with("This license key already exists for this tool."));
     assert_eq!(
         page.form("/licenses/new").value("license_key"),
         "0A-1B-2C-3D-4E-5F"
