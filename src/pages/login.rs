@@ -127,7 +127,9 @@ async fn log_out(
 fn inside(next: &str) -> &str {
     let plain = |c: char| c.is_ascii_graphic() && c != '\\';
     let is_path = next.starts_with('/') && !next.starts_with("//") && next.chars().all(plain);
-    let climbs = next.split(['/', '?', '#']).any(|segment| segment == "..");
+    // Browsers take `%2e` for a dot.
+    let dotted = next.to_ascii_lowercase().replace("%2e", ".");
+    let climbs = dotted.split(['/', '?', '#']).any(|segment| segment == "..");
     if is_path && !climbs {
         next
     } else {
@@ -157,6 +159,7 @@ mod tests {
             "/a\r\nSet-Cookie:x",
             "/../other",
             "/x/../../other",
+            "/%2e%2E/other",
             "javascript:alert(1)",
             "/ä",
         ] {
