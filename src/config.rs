@@ -193,7 +193,11 @@ impl PublicUrl {
         };
         let authority = url.authority()?;
         let host = authority.host().to_ascii_lowercase();
-        if host.is_empty() || authority.user_info().is_some() || url.query().is_some() {
+        let in_a_host = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+        if host.is_empty() || !host.chars().all(in_a_host) {
+            return None;
+        }
+        if authority.user_info().is_some() || url.query().is_some() {
             return None;
         }
         let port = match authority.port() {
