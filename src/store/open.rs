@@ -60,7 +60,8 @@ pub(super) fn writer(folder: &Path, path: &Path, missing: Missing) -> Result<Con
         ))
     };
     let io = |e: std::io::Error| refuse(e.to_string());
-    if is_initialized(&mut lock).map_err(io)? && !path.exists() {
+    let had_one = is_initialized(&mut lock).map_err(io)?;
+    if had_one && !path.exists() {
         return Err(refuse(
             "it is missing, though this folder had one; put it back from a backup, or remove the file \
              `lock` beside it to begin anew without it"
@@ -70,6 +71,12 @@ pub(super) fn writer(folder: &Path, path: &Path, missing: Missing) -> Result<Con
     private_file(path).map_err(io)?;
     let mut db = Connection::open(path).map_err(|e| refuse(damaged(&e)))?;
     let steps = steps(&db).map_err(refuse)?;
+    if had_one && steps.first() == Some(&SCHEMA) {
+        return Err(refuse(
+            "it is empty, though this folder had one with content; put a backup in its place"
+                .into(),
+        ));
+    }
     configure(&db).map_err(|e| refuse(damaged(&e)))?;
     quick_check(&db).map_err(refuse)?;
     migrate(&mut db, steps).map_err(|e| refuse(damaged(&e)))?;
