@@ -21,6 +21,7 @@ use time::OffsetDateTime;
 
 use crate::error::{Error, Refusal};
 
+use open::FileId;
 pub use open::Missing;
 
 /// How long a write waits for another before it is given up with 503.
@@ -29,6 +30,8 @@ const WRITE_WAIT: Duration = Duration::from_secs(5);
 /// The database.
 pub struct Store {
     path: PathBuf,
+    /// Which file was opened at `path`.
+    file: FileId,
     writer: Mutex<Connection>,
     readers: ThreadLocal<RefCell<Connection>>,
 }
@@ -38,8 +41,11 @@ impl Store {
     pub fn open(folder: &Path, missing: Missing) -> Result<Store, Refusal> {
         let path = folder.join("licenses.db");
         let writer = open::writer(folder, &path, missing)?;
+        let file = open::file_id(&path)
+            .map_err(|e| Refusal(format!("The database {} is gone: {e}.", path.display())))?;
         Ok(Store {
             path,
+            file,
             writer: Mutex::new(writer),
             readers: ThreadLocal::new(),
         })
@@ -50,9 +56,11 @@ impl Store {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
-        let reader = self
-            .readers
-            .get_or_try(|| open::reader(&self.path).map(RefCell::new))?;
+        let reader = self.readers.get_or_try(|| {
+            let reader = open::reader(&self.path)?;
+            self.still_there()?;
+            Ok::<_, Error>(RefCell::new(reader))
+        })?;
         Ok(read(&reader.borrow())?)
     }
 
@@ -77,10 +85,26 @@ impl Store {
         let mut writer = self.writer.try_lock_for(WRITE_WAIT).ok_or_else(|| {
             Error::Unavailable("another write has held the database too long".into())
         })?;
+        self.still_there()?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = write(&transaction)?;
         transaction.commit()?;
         Ok(value)
+    }
+
+    /// SQLite goes on with a file that was removed or replaced: what is written there is lost.
+    fn still_there(&self) -> Result<(), Error> {
+        match open::file_id(&self.path) {
+            Ok(file) if file == self.file => Ok(()),
+            Ok(_) => Err(Error::Unavailable(format!(
+                "the database {} is another file than at the start; start the server again",
+                self.path.display()
+            ))),
+            Err(e) => Err(Error::Unavailable(format!(
+                "the database {}: {e}",
+                self.path.display()
+            ))),
+        }
     }
 
     /// Moves what is in the write-ahead log into the database file.

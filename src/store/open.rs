@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -203,6 +203,15 @@ fn mark_initialized(lock: &mut File, folder: &Path) -> std::io::Result<()> {
     lock.write_all(b"This folder has a database; without it the server does not start.\n")?;
     lock.sync_all()?;
     File::open(folder)?.sync_all()
+}
+
+/// Device and number: another file at the same path has others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileId(u64, u64);
+
+pub(super) fn file_id(path: &Path) -> std::io::Result<FileId> {
+    let file = fs::metadata(path)?;
+    Ok(FileId(file.dev(), file.ino()))
 }
 
 /// SQLite gives its `-wal` and `-shm` files the mode of the database.
