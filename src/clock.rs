@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
@@ -14,6 +14,11 @@ impl Stopwatch {
     /// Begins to run.
     pub fn start() -> Stopwatch {
         Stopwatch(Instant::now())
+    }
+
+    /// Since its start.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
     }
 
     /// Milliseconds since its start.

@@ -19,6 +19,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use thread_local::ThreadLocal;
 use time::OffsetDateTime;
 
+use crate::clock::Stopwatch;
 use crate::error::{Error, Refusal};
 
 use open::FileId;
@@ -82,9 +83,12 @@ impl Store {
         &self,
         write: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        let watch = Stopwatch::start();
         let mut writer = self.writer.try_lock_for(WRITE_WAIT).ok_or_else(|| {
             Error::Unavailable("another write has held the database too long".into())
         })?;
+        // One wait for both: for the other writes of this process, and for other processes.
+        writer.busy_timeout(WRITE_WAIT.saturating_sub(watch.elapsed()))?;
         self.still_there()?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = write(&transaction)?;
