@@ -134,7 +134,7 @@ pub fn set_password(folder: &Path, arguments: &[&str], password: &str) -> Output
 }
 
 /// The one line on standard error with which the program ends at once.
-fn refusal(output: &Output) -> String {
+pub fn refusal(output: &Output) -> String {
     let line = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(output.status.code(), Some(1), "{line}");
     assert_eq!(line.lines().count(), 1, "{line}");
@@ -143,7 +143,7 @@ fn refusal(output: &Output) -> String {
     line
 }
 
-fn assert_names(line: &str, words: &[&str]) {
+pub fn assert_names(line: &str, words: &[&str]) {
     for word in words {
         assert!(line.contains(word), "{word}: {line}");
     }

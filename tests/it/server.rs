@@ -11,6 +11,7 @@ use license_server::config::Config;
 use license_server::server;
 use license_server::service::Service;
 use rocket::fairing::AdHoc;
+use rocket::tokio::runtime::Runtime;
 use serde_json::Value;
 use tempfile::TempDir;
 use time::OffsetDateTime;
@@ -38,6 +39,11 @@ impl Server {
 
     /// A server whose settings the test changes.
     pub fn with(change: impl FnOnce(&mut Config)) -> Server {
+        Server::on(two_threads, change)
+    }
+
+    /// The same in a runtime of the test's choice.
+    pub fn on(runtime: fn() -> Runtime, change: impl FnOnce(&mut Config)) -> Server {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config {
             port: 0,
@@ -50,7 +56,7 @@ impl Server {
         let base = config.base_path().to_owned();
         let (service, _) = Service::open(&config, clock.clone()).unwrap();
         let (ready, started) = mpsc::channel();
-        let thread = std::thread::spawn(move || run(config, Arc::new(service), ready));
+        let thread = std::thread::spawn(move || run(runtime(), config, Arc::new(service), ready));
         let (port, stop) = started.recv_timeout(Duration::from_secs(30)).unwrap();
         let url = format!("http://127.0.0.1:{port}{base}");
         Server {
@@ -124,7 +130,17 @@ impl Drop for Server {
     }
 }
 
-fn run(config: Config, service: Arc<Service>, ready: mpsc::Sender<(u16, rocket::Shutdown)>) {
+fn two_threads() -> Runtime {
+    let mut builder = rocket::tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().unwrap()
+}
+
+fn run(
+    runtime: Runtime,
+    config: Config,
+    service: Arc<Service>,
+    ready: mpsc::Sender<(u16, rocket::Shutdown)>,
+) {
     let rocket = server::rocket(config, service);
     // An idle connection would hold a stopping server for seconds.
     let at_once = rocket
@@ -141,11 +157,6 @@ fn run(config: Config, service: Arc<Service>, ready: mpsc::Sender<(u16, rocket::
                     .unwrap();
             })
         }));
-    let runtime = rocket::tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
     runtime.block_on(server::launch(rocket)).unwrap();
 }
 
