@@ -85,6 +85,8 @@ fn parse(entry: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     fn client(peer: &str, forwarded: &str) -> String {
         let trusted = [
@@ -120,5 +122,30 @@ mod tests {
         assert_eq!(client("127.0.0.1", "198.51.100.1, unknown"), "127.0.0.1");
         assert_eq!(client("127.0.0.1", ""), "127.0.0.1");
         assert_eq!(client("127.0.0.1", "10.0.0.2"), "10.0.0.2");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            rng_seed: RngSeed::Fixed(1),
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn whatever_a_client_sends_only_what_the_proxy_added_counts(
+            sent in "\\PC{0,30}|([0-9a-f.:, \\[\\]]{0,20},){0,4}", seen in any::<IpAddr>(), hops in 0..4usize,
+        ) {
+            prop_assume!(!seen.to_canonical().to_string().starts_with("10.") && !seen.to_canonical().is_loopback());
+            let forwarded = format!("{sent}, {seen}{}", ", 10.0.0.1".repeat(hops));
+            prop_assert_eq!(client("127.0.0.1", &forwarded), seen.to_canonical().to_string());
+            prop_assert_eq!(client("203.0.113.9", &forwarded), "203.0.113.9");
+        }
+
+        #[test]
+        fn every_spelling_of_an_address_is_read(address in any::<IpAddr>(), port in any::<u16>()) {
+            let canonical = Some(address.to_canonical());
+            prop_assert_eq!(parse(&address.to_string()), canonical);
+            prop_assert_eq!(parse(&std::net::SocketAddr::new(address, port).to_string()), canonical);
+        }
     }
 }

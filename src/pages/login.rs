@@ -144,6 +144,8 @@ fn encode(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::inside;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     #[test]
     fn next_stays_inside() {
@@ -164,6 +166,26 @@ mod tests {
             "/ä",
         ] {
             assert_eq!(inside(path), "/licenses", "{path}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 10_000,
+            failure_persistence: None,
+            rng_seed: RngSeed::Fixed(1),
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn a_browser_that_follows_next_stays_inside(next in "\\PC{0,20}|/?(/|\\\\|\\.|\\.\\.|%2e|%2E|a|\\?|#|:|@|\t|\n){0,7}") {
+            let path = inside(&next);
+            prop_assert!(path == next || path == "/licenses");
+            // As browsers read it: they drop tabs and line ends, and take %2e for a dot.
+            prop_assert!(path.starts_with('/') && !path[1..].starts_with(['/', '\\']), "{}", path);
+            prop_assert!(!path.contains(|c: char| c.is_control() || c.is_whitespace()));
+            let file = path.split(['?', '#']).next().unwrap_or_default().to_lowercase();
+            prop_assert!(file.split('/').all(|s| s.replace("%2e", ".") != ".."), "{}", path);
         }
     }
 }

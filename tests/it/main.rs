@@ -17,6 +17,7 @@ mod house;
 mod licenses_api;
 mod page;
 mod pages;
+mod parsers;
 mod power;
 mod program;
 mod proxy;

@@ -1,0 +1,339 @@
+//! What every parser at the door promises, for thousands of values each.
+
+use license_server::config::Config;
+use license_server::error::Error;
+use license_server::model::audit::{Actor, Event, Kind, Subject, link};
+use license_server::model::license::Status;
+use license_server::model::mac::{canonical_key, fragment_spellings};
+use license_server::model::new_license::{Change, Draft, NewLicense, format_date, read_date};
+use license_server::model::question::Question;
+use license_server::model::search::Fragment;
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use serde_json::{Map, Value};
+use time::macros::format_description;
+use time::{Date, OffsetDateTime};
+
+/// The same values each time: a failure comes back.
+fn many() -> ProptestConfig {
+    ProptestConfig {
+        cases: 1_000,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(15_062_026),
+        ..ProptestConfig::default()
+    }
+}
+
+/// What a person, a script or an attacker may send.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "\\PC{0,20}",
+        any::<String>(),
+        "[ \\t\\n\\x00-\\x1f\\x7f\\u{85}\\u{a0}\\u{feff}aZ]{0,8}",
+        "[ä ]{98,103}",
+        "[k ]{253,258}",
+        mac().prop_map(|digits| spellings(&digits)[1].clone()),
+    ]
+}
+
+/// Twelve hexadecimal digits in both cases.
+fn mac() -> impl Strategy<Value = String> {
+    "[0-9a-fA-F]{12}"
+}
+
+/// How people write these digits down.
+fn spellings(digits: &str) -> [String; 4] {
+    let in_groups = |size: usize, separator: &str| {
+        let groups = digits.as_bytes().chunks(size);
+        let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();
+        groups.join(separator)
+    };
+    [
+        in_groups(2, ":"),
+        in_groups(2, "-"),
+        in_groups(4, "."),
+        digits.to_owned(),
+    ]
+}
+
+fn draft() -> impl Strategy<Value = Draft> {
+    let status = prop_oneof![3 => "(activated|suspended|revoked) ?", 1 => text()];
+    let date =
+        prop_oneof![1 => Just(String::new()), 2 => "20[0-9]{2}-[01][0-9]-[0-3][0-9]", 1 => text()];
+    (text(), text(), status, text(), date).prop_map(
+        |(tool_name, license_key, status, user_id, expiration_date)| Draft {
+            tool_name,
+            license_key,
+            status,
+            user_id,
+            expiration_date,
+        },
+    )
+}
+
+fn is_plain(text: &str, lengths: std::ops::RangeInclusive<usize>) -> bool {
+    lengths.contains(&text.chars().count()) && !text.contains(char::is_control)
+}
+
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        text().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 20, 5, |inner| {
+        let name = prop_oneof![
+            "tool_name|license_key|status|user_id|expiration_date",
+            text()
+        ];
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(name, inner, 0..5)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+/// Small, so that a chain with a seam in the wrong place would collide.
+fn event() -> impl Strategy<Value = Event> {
+    let word = || "[a,\"\\[\\]n]{0,3}";
+    let subject = prop::option::of((0..2i64, word(), word()));
+    let json = || prop::option::of(word());
+    (0..Kind::ALL.len(), word(), word(), subject, json(), json()).prop_map(
+        |(kind, who, address, subject, before, after)| Event {
+            kind: Kind::ALL[kind],
+            actor: Actor { who, address },
+            subject: subject.map(|(id, tool_name, license_key)| Subject {
+                id,
+                tool_name,
+                license_key,
+            }),
+            before,
+            after,
+        },
+    )
+}
+
+fn setting(name: &str, value: &str) -> Result<Config, String> {
+    let variable = format!("LICENSE_SERVER_{}", name.to_uppercase());
+    Config::load(None, std::iter::once((variable, value.to_owned()))).map_err(|refusal| refusal.0)
+}
+
+const SETTINGS: [&str; 10] = [
+    "address",
+    "port",
+    "data_dir",
+    "public_url",
+    "utc_offset",
+    "trusted_proxies",
+    "session_idle_minutes",
+    "session_hours",
+    "log_format",
+    "log_checks",
+];
+
+proptest! {
+    #![proptest_config(many())]
+
+    #[test]
+    fn a_question_is_what_a_row_can_hold_and_nothing_else(tool in text(), key in text()) {
+        let good = is_plain(&tool, 1..=100) && is_plain(&key, 1..=255);
+        match Question::parse(&tool, &key) {
+            Ok(question) => {
+                prop_assert!(good);
+                prop_assert_eq!(question.tool_name, &tool);
+                prop_assert_eq!(question.license_key, canonical_key(&key));
+            }
+            Err(error) => prop_assert!(!good && error.status() == 422, "{:?}", error),
+        }
+    }
+
+    #[test]
+    fn a_license_is_written_exactly_when_every_field_is_good(draft in draft()) {
+        let date = draft.expiration_date.trim();
+        let good = is_plain(draft.tool_name.trim(), 1..=100)
+            && is_plain(draft.license_key.trim(), 1..=255)
+            && is_plain(draft.user_id.trim(), 0..=255)
+            && Status::from_word(draft.status.trim()).is_some()
+            && (date.is_empty() || read_date(date).is_some());
+        match NewLicense::parse(&draft) {
+            Ok(_) => prop_assert!(good),
+            Err(Error::Invalid(problems)) => prop_assert!(!good && !problems.is_empty()),
+            Err(other) => prop_assert!(false, "{:?}", other),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_found_again_and_can_be_saved_unchanged(draft in draft()) {
+        let Ok(new) = NewLicense::parse(&draft) else { return Ok(()) };
+        let found = Question::parse(&new.tool_name, &new.license_key).unwrap();
+        prop_assert_eq!((found.tool_name, &*found.license_key), (&*new.tool_name, &*new.license_key));
+        let again = Draft {
+            tool_name: new.tool_name.clone(),
+            license_key: new.license_key.clone(),
+            status: new.status.to_string(),
+            user_id: new.user_id.clone().unwrap_or_default(),
+            expiration_date: new.expiration_date.map(format_date).unwrap_or_default(),
+        };
+        prop_assert_eq!(NewLicense::parse(&again).unwrap(), new);
+    }
+
+    #[test]
+    fn a_change_is_read_from_any_json_or_refused(value in json()) {
+        let text = value.to_string();
+        let read = serde_json::from_str::<Change>(&text);
+        if let Value::Object(fields) = &value {
+            prop_assert_eq!(read.is_ok(), fields_are_texts(fields), "{}", text);
+        }
+        if let Ok(change) = read {
+            let old = Draft { user_id: "old".into(), ..Draft::new() };
+            let new = change.apply(old);
+            let expected = match value.get("user_id") {
+                None if value.is_object() => "old",
+                Some(Value::String(text)) => text,
+                _ if value.is_object() => "",
+                _ => return Ok(()),
+            };
+            prop_assert_eq!(new.user_id, expected);
+        }
+    }
+
+    #[test]
+    fn a_canonical_key_stays_as_it_is(key in text()) {
+        let once = canonical_key(&key).into_owned();
+        prop_assert_eq!(canonical_key(&once), once.as_str());
+    }
+
+    #[test]
+    fn the_four_spellings_of_any_mac_address_are_one_key(digits in mac()) {
+        let [colons, others @ ..] = spellings(&digits);
+        let stored = colons.to_ascii_lowercase();
+        prop_assert_eq!(canonical_key(&colons), stored.as_str());
+        for other in others {
+            prop_assert_eq!(canonical_key(&other), stored.as_str());
+        }
+    }
+
+    #[test]
+    fn no_key_but_a_mac_address_becomes_one(key in "[0-9a-fA-FgG:.\\- ä]{10,18}") {
+        let digits: String = key.chars().filter(char::is_ascii_hexdigit).collect();
+        let is_mac = digits.len() == 12 && spellings(&digits).contains(&key);
+        prop_assert_eq!(is_mac, canonical_key(&key) == spellings(&digits.to_ascii_lowercase())[0], "{}", key);
+    }
+
+    #[test]
+    fn any_piece_of_any_spelling_finds_the_stored_key(
+        digits in mac(), spelling in 0..4usize, from in 0..17usize, length in 1..=17usize,
+    ) {
+        let stored = canonical_key(&digits).into_owned();
+        let piece: String = spellings(&digits)[spelling].chars().skip(from).take(length).collect();
+        if piece.contains(|c: char| c.is_ascii_hexdigit()) {
+            let found = fragment_spellings(&piece).iter().any(|s| stored.contains(s.as_str()));
+            prop_assert!(found, "{} in {}: {:?}", piece, stored, fragment_spellings(&piece));
+        }
+    }
+
+    #[test]
+    fn a_fragment_is_never_empty_and_never_holds_nul(typed in text()) {
+        match Fragment::parse(&typed) {
+            None => prop_assert!(typed.replace('\0', "").trim().is_empty()),
+            Some(fragment) => prop_assert!(fragment.spellings().all(|s| !s.is_empty() && !s.contains('\0'))),
+        }
+    }
+
+    #[test]
+    fn a_date_is_read_as_the_calendar_reads_it(typed in "[0-9]{4}-([01][0-9]|[0-9]{2})-([0-3][0-9]|[0-9]{2})") {
+        let calendar = Date::parse(&typed, format_description!("[year]-[month]-[day]"));
+        let calendar = calendar.ok().filter(|date| date.year() >= 1);
+        prop_assert_eq!(read_date(&typed), calendar);
+    }
+
+    #[test]
+    fn every_day_is_written_as_it_is_read(day in 1_721_426..=5_373_484i32) {
+        let date = Date::from_julian_day(day).unwrap();
+        prop_assert_eq!(read_date(&format_date(date)), Some(date));
+    }
+
+    #[test]
+    fn no_other_text_is_a_date(typed in prop_oneof![text(), "[-+0-9０/ T]{8,11}"]) {
+        if let Some(date) = read_date(&typed) {
+            prop_assert_eq!(format_date(date), typed);
+        }
+    }
+
+    #[test]
+    fn a_setting_is_taken_or_named_with_its_place(at in 0..SETTINGS.len(), value in text()) {
+        let name = SETTINGS[at];
+        if let Err(refusal) = setting(name, &value) {
+            prop_assert!(refusal.contains(&format!("`{name}`")), "{}", refusal);
+            prop_assert!(refusal.contains("the environment variable LICENSE_SERVER_"), "{}", refusal);
+        }
+    }
+
+    #[test]
+    fn any_offset_is_read_to_the_minute(west in any::<bool>(), hours in 0..=23i32, minutes in 0..=59i32) {
+        let sign = if west { '-' } else { '+' };
+        let config = setting("utc_offset", &format!("{sign}{hours:02}:{minutes:02}")).unwrap();
+        let seconds = (hours * 60 + minutes) * 60;
+        prop_assert_eq!(config.utc_offset.whole_seconds(), if west { -seconds } else { seconds });
+    }
+
+    #[test]
+    fn a_public_url_is_an_origin_and_a_path_without_a_slash_at_its_end(
+        url in prop_oneof!["(http|HTTPS|ftp)://[a-zA-Z0-9.:@\\[\\]?#%/_~-]{0,20}", text()],
+    ) {
+        if let Ok(config) = setting("public_url", &url) {
+            let (origin, path) = (config.origin(0), config.base_path());
+            let host = origin.strip_prefix("http://").or(origin.strip_prefix("https://")).unwrap();
+            prop_assert!(!host.is_empty() && !host.contains(['/', '@', '?', '#', '%']), "{}", origin);
+            prop_assert!(path.is_empty() || path.starts_with('/') && !path.ends_with('/'), "{}", path);
+            prop_assert!(!path.contains("//") && !path.contains("/."), "{}", path);
+            prop_assert_eq!(config.is_https(), origin.starts_with("https:"));
+        }
+    }
+
+    #[test]
+    fn a_link_differs_when_anything_differs(
+        (one, two) in (event(), event()),
+        (first, second) in ("[a\"]{0,2}", "[a\"]{0,2}"),
+        ids in (0..3i64, 0..3i64),
+    ) {
+        let at = OffsetDateTime::UNIX_EPOCH;
+        let same = (&first, ids.0, &one) == (&second, ids.1, &two);
+        prop_assert_eq!(link(&first, ids.0, at, &one) == link(&second, ids.1, at, &two), same);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..many() })]
+
+    #[test]
+    fn a_settings_file_is_read_or_refused_with_its_name(
+        bytes in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..60),
+            "([a-z_]{1,9} = ['\"\\[{0-9ä]{0,4}\n){0,4}".prop_map(String::into_bytes),
+        ],
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.toml");
+        std::fs::write(&file, bytes).unwrap();
+        if let Err(refusal) = Config::load(Some(&file), std::iter::empty()) {
+            prop_assert!(refusal.0.contains("settings.toml"), "{}", refusal.0);
+        }
+    }
+}
+
+fn fields_are_texts(fields: &Map<String, Value>) -> bool {
+    let names = [
+        "tool_name",
+        "license_key",
+        "status",
+        "user_id",
+        "expiration_date",
+    ];
+    let values = names.iter().filter_map(|name| fields.get(*name));
+    values
+        .into_iter()
+        .all(|value| value.is_null() || value.is_string())
+}
