@@ -13,6 +13,7 @@ mod check;
 mod crash;
 mod disk;
 mod errors;
+mod hostile;
 mod house;
 mod licenses_api;
 mod page;
