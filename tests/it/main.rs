@@ -13,6 +13,7 @@ mod check;
 mod crash;
 mod disk;
 mod errors;
+mod faults;
 mod hostile;
 mod house;
 mod licenses_api;

@@ -1,0 +1,538 @@
+//! A fault is never a verdict: locks, damage, a full disk, and files that are not what they were.
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use license_server::clock::Clock;
+use license_server::config::Config;
+use license_server::service::Service;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::hostile::exchange;
+use crate::program::{Program, assert_names, command, log_in, refusal};
+use crate::server::{Answer, Client, PASSWORD, Server};
+
+fn file(server: &Server) -> PathBuf {
+    server.folder.path().join("data/licenses.db")
+}
+
+fn assert_fault(answer: &Answer) {
+    assert_eq!(
+        (answer.status, &answer.json()["status"]),
+        (503, &"error".into())
+    );
+    assert!(!answer.header("retry-after").is_empty());
+}
+
+/// So many licenses of `Tool`, of every kind, written past the server.
+fn fill(db: &Connection, count: u32) {
+    db.execute_batch(&format!(
+        "insert into tools values ('Tool', 0);
+         with recursive n (i) as (select 0 union all select i + 1 from n where i < {count} - 1)
+         insert into licenses (created_at, tool_name, license_key, status, expiration_date)
+         select 0, 'Tool', 'key-' || i,
+             case i % 4 when 1 then 'suspended' when 2 then 'revoked' else 'activated' end,
+             case i % 4 when 3 then '2020-01-01' end
+         from n;
+         pragma wal_checkpoint(truncate);"
+    ))
+    .unwrap();
+}
+
+/// What `key-NUMBER` must be told.
+fn truth(number: u32) -> (u16, &'static str) {
+    match number % 4 {
+        0 => (200, "License is active and valid."),
+        1 => (403, "License status is 'suspended'."),
+        2 => (403, "License status is 'revoked'."),
+        _ => (403, "License has expired."),
+    }
+}
+
+/// Asks for these keys: each answer is the truth or a fault. How many of each there were.
+fn ask(client: &mut Client, numbers: impl Iterator<Item = u32>) -> (usize, usize) {
+    let (mut truths, mut faults) = (0, 0);
+    for number in numbers {
+        let question = json!({"tool_name": "Tool", "license_key": format!("key-{number}")});
+        let answer = client.post("/api/check", &question.to_string());
+        let told = answer.json();
+        if answer.status == 503 {
+            assert_fault(&answer);
+            faults += 1;
+        } else {
+            let (status, message) = truth(number);
+            assert_eq!(
+                (answer.status, &told["message"]),
+                (status, &message.into()),
+                "key-{number}"
+            );
+            truths += 1;
+        }
+    }
+    (truths, faults)
+}
+
+/// Takes the 5 s that a write waits; others run meanwhile.
+#[test]
+fn while_another_program_writes_checks_go_on_and_a_write_is_503_after_its_wait() {
+    let server = Server::start();
+    let db = Connection::open(file(&server)).unwrap();
+    fill(&db, 100);
+    let admins = [server.admin(), server.admin()];
+    db.execute_batch("begin immediate").unwrap();
+    let write = |mut admin: Client| {
+        let began = Instant::now();
+        assert_fault(&admin.post("/api/licenses", r#"{"tool_name":"T","license_key":"k"}"#));
+        let waited = began.elapsed().as_secs_f64();
+        assert!((4.5..7.5).contains(&waited), "{waited}");
+    };
+    std::thread::scope(|scope| {
+        let [first, second] = admins;
+        let began = Instant::now();
+        scope.spawn(|| write(first));
+        while began.elapsed().as_secs() < 2 {
+            assert_eq!(ask(&mut server.stranger(), 0..100), (100, 0));
+        }
+        // It waits for the first one and then for the other program: 5 s in all.
+        write(second);
+    });
+    db.execute_batch("rollback").unwrap();
+    server.license("T", "k");
+}
+
+#[test]
+fn a_stored_value_that_cannot_be_read_is_a_fault_of_its_row_alone() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let db = Connection::open(file(&server)).unwrap();
+    fill(&db, 20);
+    for value in [
+        "status = 'bogus'",
+        "status = ''",
+        "status = 'Activated'",
+        "status = x'6163746976617465640a'",
+        "status = 1",
+        "expiration_date = '2024-02-3x'",
+        "expiration_date = '2027-02-29'",
+        "expiration_date = ''",
+        "expiration_date = 20270101",
+        "expiration_date = x'323032372d30312d3031'",
+    ] {
+        db.execute_batch(&format!(
+            "pragma ignore_check_constraints = on; begin; update licenses set {value} where id = 9; commit"
+        ))
+        .unwrap();
+        assert_eq!(ask(&mut server.stranger(), 0..20), (19, 1), "{value}");
+        for path in ["/api/licenses", "/api/licenses/9"] {
+            assert_fault(&admin.get(path));
+        }
+        for path in ["/licenses", "/licenses/9"] {
+            assert_eq!(admin.get(path).status, 503, "{value}");
+        }
+        assert_eq!(admin.get("/api/licenses/8").status, 200);
+        assert_fault(&admin.patch("/api/licenses/9", r#"{"user_id":"x"}"#));
+        db.execute_batch(
+            "update licenses set status = 'activated', expiration_date = null where id = 9",
+        )
+        .unwrap();
+    }
+}
+
+#[test]
+fn a_row_whose_moment_cannot_be_read_is_still_judged_but_not_listed() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let db = Connection::open(file(&server)).unwrap();
+    fill(&db, 20);
+    for moment in ["'yesterday'", "9223372036854775807", "x'00'", "1.5"] {
+        db.execute_batch(&format!(
+            "update licenses set created_at = {moment} where id = 9"
+        ))
+        .unwrap();
+        assert_eq!(ask(&mut server.stranger(), 0..20), (20, 0), "{moment}");
+        assert_fault(&admin.get("/api/licenses"));
+        assert_eq!(admin.get("/licenses").status, 503);
+    }
+}
+
+#[test]
+fn a_list_that_breaks_on_the_way_does_not_look_whole() {
+    let server = Server::start();
+    let db = Connection::open(file(&server)).unwrap();
+    fill(&db, 3_000);
+    let cookie = server.admin().cookies["license_session"].clone();
+    let request = format!(
+        "GET /api/licenses HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: license_session={cookie}\r\n\r\n"
+    );
+    let list =
+        || String::from_utf8(exchange(server.port, request.as_bytes(), true).unwrap()).unwrap();
+    assert!(list().ends_with("]\r\n0\r\n\r\n"));
+    db.execute_batch(
+        "pragma ignore_check_constraints = on; update licenses set status = 'odd' where id = 2500",
+    )
+    .unwrap();
+    let broken = list();
+    assert!(broken.starts_with("HTTP/1.1 200") && !broken.contains("odd"));
+    // Rocket ends the chunks even so: a reader sees it by the JSON.
+    assert!(
+        broken.contains(r#""id":1000,"#) && !broken.contains(']'),
+        "{}",
+        broken.len()
+    );
+}
+
+/// What a disk may leave in the place of a page.
+fn overwrite(file: &Path, page: u64, with: u8) {
+    let noise: Vec<u8> = match with {
+        0 => vec![0; 4096],
+        1 => vec![0xff; 4096],
+        _ => (0..4096u64)
+            .map(|at| ((at + page).wrapping_mul(2_654_435_761) >> 7) as u8)
+            .collect(),
+    };
+    let file = OpenOptions::new().write(true).open(file).unwrap();
+    file.write_all_at(&noise, page * 4096).unwrap();
+}
+
+fn pages(file: &Path) -> u64 {
+    fs::metadata(file).unwrap().len() / 4096
+}
+
+/// Whole pages only: SQLite has no checksums, and a few bytes among the keys of the index can make a
+/// key unknown.
+#[test]
+fn pages_that_are_overwritten_while_the_server_runs_make_faults_and_no_wrong_verdict() {
+    for with in 0..3 {
+        let server = Server::start();
+        let db = Connection::open(file(&server)).unwrap();
+        fill(&db, 2_000);
+        let mut stranger = server.stranger();
+        assert_eq!(ask(&mut stranger, (0..2_000).step_by(97)), (21, 0));
+        let (mut truths, mut faults) = (0, 0);
+        for page in (20..pages(&file(&server))).step_by(9) {
+            overwrite(&file(&server), page, with);
+            // Any commit makes the readers forget the pages that they know; it may fail itself.
+            drop(db.execute("update users set created_at = created_at + 1", []));
+            let asked = ask(&mut stranger, (page as u32 % 13..2_000).step_by(13));
+            (truths, faults) = (truths + asked.0, faults + asked.1);
+        }
+        assert!(truths > 0 && faults > 0, "{with}: {truths} {faults}");
+    }
+}
+
+/// A folder with a database of a thousand licenses that no process holds.
+fn stopped() -> (TempDir, Config) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config {
+        data_dir: folder.path().join("data"),
+        admin_password: Some(PASSWORD.to_owned()),
+        ..Config::default()
+    };
+    let (service, _) = Service::open(&config, Clock::System).unwrap();
+    fill(
+        &Connection::open(config.data_dir.join("licenses.db")).unwrap(),
+        1_000,
+    );
+    service.close().unwrap();
+    (folder, config)
+}
+
+#[test]
+fn a_damaged_page_is_found_at_start() {
+    let (_folder, config) = stopped();
+    let file = config.data_dir.join("licenses.db");
+    let whole = fs::read(&file).unwrap();
+    let mut refused = 0;
+    for page in (0..pages(&file)).step_by(5) {
+        overwrite(&file, page, (page % 3) as u8);
+        let damaged = fs::read(&file).unwrap();
+        if let Err(refusal) = Service::open(&config, Clock::System) {
+            refused += 1;
+            assert_names(&refusal.0, &[file.to_str().unwrap()]);
+            assert_eq!(fs::read(&file).unwrap(), damaged, "page {page}");
+        }
+        fs::write(&file, &whole).unwrap();
+    }
+    assert_eq!(refused, pages(&file).div_ceil(5));
+    assert!(Service::open(&config, Clock::System).is_ok());
+}
+
+/// The one line with which the program refuses to start in this folder.
+fn refused(folder: &Path) -> String {
+    let mut child = command(folder).spawn().unwrap();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    if stdout
+        .lines()
+        .any(|line| line.unwrap().contains("  Database "))
+    {
+        child.kill().unwrap();
+        child.wait().unwrap();
+        panic!("it has started");
+    }
+    refusal(&child.wait_with_output().unwrap())
+}
+
+#[test]
+fn a_file_that_is_not_our_database_is_refused_and_stays_as_it_is() {
+    let (folder, config) = stopped();
+    let file = config.data_dir.join("licenses.db");
+    let whole = fs::read(&file).unwrap();
+    let change = |sql: &str| {
+        fs::write(&file, &whole).unwrap();
+        Connection::open(&file).unwrap().execute_batch(sql).unwrap();
+        fs::read(&file).unwrap()
+    };
+    let foreign = {
+        let other = folder.path().join("other");
+        Connection::open(&other)
+            .unwrap()
+            .execute_batch("create table notes (text)")
+            .unwrap();
+        fs::read(other).unwrap()
+    };
+    let mut cut = whole.clone();
+    cut.truncate(whole.len() / 2);
+    for (content, way_out) in [
+        (foreign, "another `data_dir`"),
+        (change("pragma application_id = 7"), "another `data_dir`"),
+        (change("pragma user_version = 2"), "the newer program"),
+        (vec![], "backup"),
+        (
+            change("pragma user_version = 0; pragma application_id = 0"),
+            "another `data_dir`",
+        ),
+        (
+            b"Dear diary, this is not a database.\n".repeat(300),
+            "backup",
+        ),
+        (b"short".to_vec(), "backup"),
+        (vec![0; 40_960], "backup"),
+        (cut, "backup"),
+    ] {
+        fs::write(&file, &content).unwrap();
+        assert_names(&refused(folder.path()), &["data/licenses.db", way_out]);
+        assert!(
+            fs::read(&file).unwrap() == content,
+            "{way_out}: the file is another one"
+        );
+    }
+    fs::write(&file, whole).unwrap();
+    drop(Program::start(folder.path()));
+}
+
+#[test]
+fn a_missing_database_or_a_folder_in_its_place_is_refused() {
+    let (folder, config) = stopped();
+    let file = config.data_dir.join("licenses.db");
+    fs::rename(&file, folder.path().join("kept")).unwrap();
+    assert_names(&refused(folder.path()), &["data/licenses.db", "backup"]);
+    assert!(!file.exists());
+    fs::create_dir(&file).unwrap();
+    assert_names(&refused(folder.path()), &["data/licenses.db"]);
+    fs::remove_dir(&file).unwrap();
+    fs::rename(folder.path().join("kept"), &file).unwrap();
+    drop(Program::start(folder.path()));
+}
+
+#[test]
+fn a_first_start_that_was_cut_off_before_the_schema_is_begun_again() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("data")).unwrap();
+    for name in ["lock", "licenses.db"] {
+        fs::write(folder.path().join("data").join(name), "").unwrap();
+    }
+    assert!(Program::start(folder.path()).line("Password").is_some());
+}
+
+#[test]
+fn a_database_that_is_removed_or_replaced_while_the_server_runs_takes_no_write() {
+    for replace in [false, true] {
+        let server = Server::start();
+        fill(&Connection::open(file(&server)).unwrap(), 200);
+        let mut admin = server.admin();
+        let (_folder, other) = stopped();
+        fs::remove_file(file(&server)).unwrap();
+        if replace {
+            let other = Connection::open(other.data_dir.join("licenses.db")).unwrap();
+            other
+                .execute_batch("update licenses set status = 'suspended'")
+                .unwrap();
+            other
+                .execute_batch("pragma wal_checkpoint(truncate)")
+                .unwrap();
+            fs::copy(other.path().unwrap(), file(&server)).unwrap();
+        }
+        assert_fault(&admin.post("/api/licenses", r#"{"tool_name":"T","license_key":"k"}"#));
+        // Both threads that answer, each with a connection of its own.
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| ask(&mut server.stranger(), 0..200));
+            }
+        });
+    }
+}
+
+fn licenses(client: &mut Client) -> Vec<Value> {
+    let list = client.get("/api/licenses").json();
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["license_key"].clone())
+        .collect()
+}
+
+/// Adds licenses; every one that was acknowledged goes to `acknowledged`.
+fn add(admin: &mut Client, names: std::ops::Range<u32>, acknowledged: &mut Vec<Value>) -> usize {
+    let before = acknowledged.len();
+    for name in names {
+        let body = json!({"tool_name": "Tool", "license_key": format!("key-{}", name * 4)});
+        let answer = admin.post("/api/licenses", &body.to_string());
+        if answer.status == 201 {
+            acknowledged.push(body["license_key"].clone());
+        } else {
+            assert_fault(&answer);
+        }
+    }
+    acknowledged.len() - before
+}
+
+fn with_password(command: &mut Command) -> &mut Command {
+    command.env("LICENSE_SERVER_ADMIN_PASSWORD", PASSWORD)
+}
+
+#[test]
+fn on_a_full_disk_checks_go_on_and_nothing_acknowledged_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    // A limit for the size of files is a disk that is full; the signal that comes with it is not.
+    let program = command(folder.path());
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "trap '' XFSZ; exec \"$0\""])
+        .arg(program.get_program());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let server = Program::run(with_password(&mut shell));
+    let limit = |bytes: u64| {
+        let pid = server.child.id() as i32;
+        let both = (bytes, rlimit::INFINITY);
+        rlimit::prlimit(pid, rlimit::Resource::FSIZE, Some(both), None).unwrap();
+    };
+    let (mut admin, mut acknowledged) = (server.client(), vec![]);
+    assert_eq!(log_in(&mut admin, PASSWORD), 200);
+    assert_eq!(add(&mut admin, 0..20, &mut acknowledged), 20);
+    limit(8 * 1024);
+    assert_eq!(add(&mut admin, 20..60, &mut acknowledged), 0);
+    assert_eq!(log_in(&mut server.client(), PASSWORD), 503);
+    assert_eq!(ask(&mut server.client(), (0..80).step_by(4)), (20, 0));
+    assert_eq!(licenses(&mut admin), acknowledged);
+    limit(rlimit::INFINITY);
+    assert_eq!(add(&mut admin, 60..80, &mut acknowledged), 20);
+    limit(8 * 1024);
+    assert_eq!(add(&mut admin, 80..90, &mut acknowledged), 0);
+    drop(server);
+    let again = Program::start(folder.path());
+    let mut admin = again.client();
+    assert_eq!(log_in(&mut admin, PASSWORD), 200);
+    assert_eq!(licenses(&mut admin), acknowledged);
+}
+
+#[test]
+fn a_log_that_cannot_be_written_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = command(folder.path());
+    let server = Program::run(with_password(&mut command).stderr(full));
+    let mut admin = server.client();
+    assert_eq!(log_in(&mut admin, PASSWORD), 200);
+    assert_eq!(add(&mut admin, 0..3, &mut vec![]), 3);
+    assert_eq!(admin.get("/nowhere").status, 404);
+    assert_eq!(ask(&mut server.client(), [0, 4, 8].into_iter()), (3, 0));
+}
+
+/// Root may write everywhere, so the test of a file that is read-only needs somebody else.
+#[test]
+fn a_folder_or_file_that_turns_read_only_stops_a_start_but_no_check() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65_534;
+    let (folder, config) = stopped();
+    let data = config.data_dir;
+    let is_root = fs::metadata(folder.path()).unwrap().uid() == 0;
+    let mut program = command(folder.path());
+    if is_root {
+        let copy = folder.path().join("license-server");
+        fs::copy(program.get_program(), &copy).unwrap();
+        let mut theirs = vec![folder.path().to_owned(), data.clone()];
+        theirs.extend(
+            fs::read_dir(&data)
+                .unwrap()
+                .map(|entry| entry.unwrap().path()),
+        );
+        theirs
+            .iter()
+            .for_each(|path| chown(path, Some(NOBODY), Some(NOBODY)).unwrap());
+        program = Command::new(copy);
+        program
+            .current_dir(folder.path())
+            .env("LICENSE_SERVER_PORT", "0")
+            .uid(NOBODY)
+            .gid(NOBODY);
+        program
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+    }
+    let mode = |path: &Path, mode: u32| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let database = data.join("licenses.db");
+    let server = Program::run(&mut program);
+    mode(&database, 0o400);
+    mode(&data, 0o500);
+    assert_eq!(ask(&mut server.client(), 0..100), (100, 0));
+    drop(server);
+    let before = fs::read(&database).unwrap();
+    mode(&data, 0o700);
+    assert_names(
+        &refusal(&program.output().unwrap()),
+        &["data/licenses.db", "Permission denied"],
+    );
+    assert!(fs::read(&database).unwrap() == before);
+    mode(&database, 0o600);
+    drop(Program::run(&mut program));
+}
+
+#[test]
+fn two_first_starts_at_once_both_work_and_show_one_password() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = std::thread::scope(|scope| {
+            let start = || Program::start(folder.path());
+            let (one, two) = (scope.spawn(start), scope.spawn(start));
+            (one.join().unwrap(), two.join().unwrap())
+        });
+        let shown: Vec<_> = [&one, &two]
+            .iter()
+            .filter_map(|server| server.line("Password"))
+            .collect();
+        assert_eq!(shown.len(), 1);
+        for server in [&one, &two] {
+            assert_eq!(log_in(&mut server.client(), shown[0]), 200);
+        }
+    }
+}
