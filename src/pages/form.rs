@@ -7,6 +7,7 @@ use rocket::http::RawStr;
 use subtle::ConstantTimeEq;
 
 use crate::auth::{self, SameOrigin, signed_in};
+use crate::config::Config;
 use crate::error::Error;
 use crate::model::audit::Actor;
 use crate::request::{BODY, read_body, refuse};
@@ -29,6 +30,46 @@ pub(super) struct Public<T>(pub(super) T);
 pub(super) struct Hidden {
     #[field(default = "")]
     csrf: String,
+}
+
+/// A form that came after its session had ended: what was typed shall not be lost.
+#[derive(Debug, Clone)]
+pub(super) struct Interrupted {
+    /// Where it was sent, relative to the base path.
+    pub(super) path: String,
+    /// Its fields, as they were sent.
+    pub(super) fields: String,
+}
+
+impl Interrupted {
+    async fn keep(request: &Request<'_>, data: Data<'_>) {
+        let base = request.rocket().state().map_or("", Config::base_path);
+        let path = request.uri().path().as_str();
+        let path = path.strip_prefix(base).unwrap_or(path).to_owned();
+        // Passwords are typed again, and who wanted to sign out is signed out.
+        if path.starts_with("/licenses/")
+            && let Ok(fields) = read(request, data).await
+        {
+            request.local_cache(|| Some(Interrupted { path, fields }));
+        }
+    }
+
+    /// The form that this request brought in vain.
+    pub(super) fn of<'r>(request: &'r Request<'_>) -> Option<&'r Interrupted> {
+        request.local_cache(|| None::<Interrupted>).as_ref()
+    }
+
+    /// Names and values, without the hidden value of the dead session.
+    pub(super) fn pairs(fields: &str) -> Vec<(String, String)> {
+        let decode = |text: &str| {
+            RawStr::new(&text.replace('+', " "))
+                .percent_decode_lossy()
+                .into_owned()
+        };
+        let pairs = Form::values(fields)
+            .map(|field| (decode(field.name.source().as_str()), decode(field.value)));
+        pairs.filter(|(name, _)| name != "csrf").collect()
+    }
 }
 
 #[rocket::async_trait]
@@ -59,7 +100,13 @@ async fn read_hidden<T>(request: &Request<'_>, data: Data<'_>) -> Result<Posted<
 where
     T: for<'a> FromForm<'a> + 'static,
 {
-    let signed_in = signed_in(request).await?;
+    let signed_in = match signed_in(request).await {
+        Err(Error::Unauthenticated) => {
+            Interrupted::keep(request, data).await;
+            return Err(Error::Unauthenticated);
+        }
+        other => other?,
+    };
     let text = read(request, data).await?;
     let Hidden { csrf } = parse(&text)?;
     if !bool::from(csrf.as_bytes().ct_eq(signed_in.csrf.as_bytes())) {

@@ -4,7 +4,7 @@ use askama::Template;
 use rocket::response::Redirect;
 use rocket::{Either, FromForm, Request, Route, State, get, post, routes};
 
-use super::form::{Hidden, Posted, Public};
+use super::form::{Hidden, Interrupted, Posted, Public};
 use super::frame::Frame;
 use super::{Page, to};
 use crate::auth::SessionCookie;
@@ -23,7 +23,17 @@ struct LoginPage<'a> {
     frame: &'a Frame,
     username: &'a str,
     next: &'a str,
+    /// The fields of a form that came after its session had ended; it was sent to `next`.
+    again: &'a str,
     problem: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "resume.html")]
+struct ResumePage<'a> {
+    frame: Frame,
+    path: &'a str,
+    fields: Vec<(String, String)>,
 }
 
 #[derive(FromForm)]
@@ -34,6 +44,20 @@ struct LoginForm {
     password: String,
     #[field(default = "")]
     next: String,
+    #[field(default = "")]
+    again: String,
+}
+
+/// The login page for somebody whose form came too late.
+pub(super) fn interrupted(frame: &Frame, form: &Interrupted) -> Result<Page, Error> {
+    let page = LoginPage {
+        frame,
+        username: "",
+        next: inside(&form.path),
+        again: &form.fields,
+        problem: None,
+    };
+    Page::with_status(401, &page)
 }
 
 /// The login page, which leads back to where somebody wanted to go.
@@ -64,6 +88,7 @@ fn show(
         frame: &frame,
         username: "",
         next,
+        again: "",
         problem: None,
     };
     Ok(Either::Right(Page::new(&page)?))
@@ -73,7 +98,7 @@ fn show(
 async fn log_in(
     app: &App,
     config: &State<Config>,
-    frame: Frame,
+    mut frame: Frame,
     client: Client,
     cookie: SessionCookie<'_>,
     form: Public<LoginForm>,
@@ -82,12 +107,25 @@ async fn log_in(
         username,
         password,
         next,
+        again,
     }) = form;
     let next = inside(&next);
     match app.log_in(&username, password, client).await {
-        Ok(token) => {
+        Ok(token) if again.is_empty() => {
             cookie.set(token);
             Ok(Either::Left(to(config, next)))
+        }
+        Ok(token) => {
+            let session = app.session(&token).await?.ok_or(Error::Unauthenticated)?;
+            frame.user = Some(session.session.user_name);
+            frame.csrf = session.csrf;
+            cookie.set(token);
+            let fields = Interrupted::pairs(&again);
+            Ok(Either::Right(Page::new(&ResumePage {
+                frame,
+                path: next,
+                fields,
+            })?))
         }
         Err(error @ (Error::WrongCredentials | Error::TooManyRequests(_))) => {
             let problem = match error {
@@ -100,6 +138,7 @@ async fn log_in(
                 frame: &frame,
                 username: &username,
                 next,
+                again: &again,
                 problem: Some(problem),
             };
             Ok(Either::Right(Page::with_status(error.status(), &page)?))

@@ -20,6 +20,7 @@ use rocket::{Catcher, Either, Request, Route, State, catch, catchers, get, route
 use crate::config::Config;
 use crate::error::Error;
 use crate::request::{describe, refused};
+use form::Interrupted;
 use frame::Frame;
 
 pub use assets::Assets;
@@ -65,14 +66,17 @@ fn query(given: &[(&str, &String)], place: &str, id: i64) -> String {
 }
 
 #[catch(default)]
-async fn any(status: Status, request: &Request<'_>) -> Either<Redirect, ErrorPage> {
-    match refused(status, request) {
-        Error::Unauthenticated => Either::Left(login::on_the_way_to(request)),
-        error => Either::Right(ErrorPage {
-            frame: Frame::of(request).await,
-            error,
-        }),
-    }
+async fn any(status: Status, request: &Request<'_>) -> Result<Either<Redirect, Page>, ErrorPage> {
+    let frame = Frame::of(request).await;
+    let error = match (refused(status, request), Interrupted::of(request)) {
+        (Error::Unauthenticated, None) => return Ok(Either::Left(login::on_the_way_to(request))),
+        (Error::Unauthenticated, Some(form)) => match login::interrupted(&frame, form) {
+            Ok(page) => return Ok(Either::Right(page)),
+            Err(error) => error,
+        },
+        (error, _) => error,
+    };
+    Err(ErrorPage { frame, error })
 }
 
 /// A whole page.

@@ -1022,3 +1022,32 @@ fn below_a_path_every_link_form_and_redirect_stays_below_it() {
         assert!(address.starts_with("/licenseserver/"), "{address}");
     }
 }
+
+#[test]
+fn what_was_typed_outlives_the_session() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let form = Page::open(&mut admin, "/licenses/new").form("/licenses/new");
+    let form = form
+        .set("tool_name", "Tool & Söhne")
+        .set("license_key", "a+b=c%20d");
+    server.clock.turn(31 * 60);
+    let login = form.submit(&mut admin, "Add license");
+    assert_eq!(login.status, 401);
+    assert!(login.text().contains("nothing that you typed is lost"));
+    let form = login
+        .form("/login")
+        .set("username", "admin")
+        .set("password", PASSWORD);
+    let resumed = form.submit(&mut admin, "Sign in");
+    assert_eq!(rows(&server), 0);
+    let page = resumed
+        .form("/licenses/new")
+        .submit(&mut admin, "Send it now");
+    assert!(
+        page.text()
+            .contains("License of Tool & Söhne for a+b=c%20d added."),
+        "{}",
+        page.text()
+    );
+}
