@@ -21,6 +21,8 @@ create table licenses (
     unique (tool_name, license_key)          -- the check's point read
 );
 
+-- A second way to the pair: a "not found" of the unique index has to be confirmed by this one.
+create index licenses_by_key on licenses (license_key, tool_name);
 create index licenses_by_tool on licenses (tool_name, id);
 create index licenses_by_status on licenses (status, id);
 create index licenses_by_tool_and_status on licenses (tool_name, status, id);

@@ -4,6 +4,7 @@ mod headers;
 mod journal;
 mod methods;
 
+use std::io::Write;
 use std::sync::Arc;
 
 use rocket::config::{Ident, LogLevel, Shutdown, Sig};
@@ -121,51 +122,41 @@ fn tell_panics(log: Log) {
 }
 
 /// The first lines that the operator sees: who may sign in.
-#[expect(
-    clippy::print_stdout,
-    reason = "the answer to the person who started the program"
-)]
 pub fn greet(first: Option<&FirstPassword>) {
-    println!("License Server {}", env!("CARGO_PKG_VERSION"));
+    say(&format!("License Server {}", env!("CARGO_PKG_VERSION")));
     match first {
-        Some(FirstPassword::Random(password)) => {
-            println!("  User        {FIRST_USER}");
-            println!("  Password    {password}");
-            println!(
-                "              (shown only this once; `license-server admin set-password` sets another)"
-            );
-        }
-        Some(FirstPassword::Configured) => {
-            println!(
-                "  User        {FIRST_USER}, with the password from the setting `admin_password`"
-            );
-        }
-        Some(FirstPassword::Unused) => {
-            println!(
-                "  User        {FIRST_USER}, who has not signed in yet; should the password be lost,"
-            );
-            println!("              `license-server admin set-password` sets another");
-        }
+        Some(FirstPassword::Random(password)) => say(&format!(
+            "  User        {FIRST_USER}\n  Password    {password}\n              \
+             (shown only this once; `license-server admin set-password` sets another)"
+        )),
+        Some(FirstPassword::Configured) => say(&format!(
+            "  User        {FIRST_USER}, with the password from the setting `admin_password`"
+        )),
+        Some(FirstPassword::Unused) => say(&format!(
+            "  User        {FIRST_USER}, who has not signed in yet; should the password be lost,\n              \
+             `license-server admin set-password` sets another"
+        )),
         None => {}
     }
 }
 
 /// The lines that follow when the server listens: where.
-#[expect(
-    clippy::print_stdout,
-    reason = "the answer to the person who started the program"
-)]
 fn announce(config: Option<&Config>, port: u16) {
     let Some(config) = config else {
         return;
     };
-    let database = config.data_dir.join("licenses.db");
-    println!(
-        "  Sign in at  {}{}/login",
-        config.origin(port),
-        config.base_path()
-    );
-    println!("  Database    {}", database.display());
+    let (origin, base) = (config.origin(port), config.base_path());
+    say(&format!("  Sign in at  {origin}{base}/login"));
+    say(&format!(
+        "  Database    {}",
+        config.data_dir.join("licenses.db").display()
+    ));
+}
+
+/// To the person who started the program. Where nobody listens any more the server goes on, which
+/// `println!` would not let it.
+fn say(text: &str) {
+    drop(writeln!(std::io::stdout(), "{text}"));
 }
 
 fn refusal(config: &Config, error: &rocket::Error) -> Refusal {

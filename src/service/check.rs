@@ -18,6 +18,9 @@ impl Service {
         let now = self.clock.now();
         match judged {
             Some((status, last_day)) => Ok(Verdict::on(status, last_day, now, self.utc_offset)),
+            None if self.store.read(|db| licenses::is_hidden(db, question))? => Err(
+                Error::Unavailable("two indexes of the database disagree: it is damaged".into()),
+            ),
             None => match self.unknown_keys.take(subscriber(address), now) {
                 Ok(()) => Ok(Verdict::NotFound),
                 Err(seconds) => Err(Error::TooManyRequests(seconds)),

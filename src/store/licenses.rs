@@ -28,6 +28,18 @@ pub fn judged(db: &Connection, question: &Question<'_>) -> Result<Option<Judged>
     .optional()
 }
 
+/// Asks a second index after [`judged`] found nothing: whether the first one is damaged. A page that
+/// lost some bytes can hide a row without any error.
+pub fn is_hidden(db: &Connection, question: &Question<'_>) -> Result<bool> {
+    // The concatenation keeps the first index from being asked again.
+    db.prepare_cached(
+        "select exists (select 1 from licenses where license_key = ?2 and tool_name || '' = ?1)",
+    )?
+    .query_row([question.tool_name, &question.license_key], |row| {
+        row.get(0)
+    })
+}
+
 /// The row of that pair.
 pub fn id_of(db: &Connection, question: &Question<'_>) -> Result<Option<i64>> {
     db.prepare_cached("select id from licenses where tool_name = ?1 and license_key = ?2")?

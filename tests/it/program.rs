@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::server::{Client, PASSWORD};
 
@@ -165,6 +166,33 @@ fn the_first_start_prints_a_password_that_works_and_the_second_none() {
         second
     };
     assert_eq!((second.line("User"), second.line("Password")), (None, None));
+}
+
+#[test]
+fn a_start_that_nobody_reads_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let mut child = command(folder.path())
+        .env("LICENSE_SERVER_PORT", port.to_string())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let until = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() && Instant::now() < until {
+        std::thread::yield_now();
+    }
+    assert_eq!(
+        Client::new(&format!("http://127.0.0.1:{port}"))
+            .get("/health")
+            .status,
+        200
+    );
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]
