@@ -1,6 +1,9 @@
 //! The headers of every answer.
 
+use rocket::catcher::{self, Catcher};
 use rocket::fairing::AdHoc;
+use rocket::http::Status;
+use rocket::{Request, Response, async_trait};
 
 use crate::config::Config;
 
@@ -26,20 +29,49 @@ const ALWAYS: [(&str, &str); 7] = [
 
 const STRICT_TRANSPORT: &str = "max-age=31536000";
 
-/// Sets them; `Cache-Control` only where the route has not chosen its own.
+/// Sets them.
 pub(super) fn fairing(config: &Config) -> AdHoc {
     let is_https = config.is_https();
     AdHoc::on_response("headers", move |_, response| {
-        Box::pin(async move {
-            for (name, value) in ALWAYS {
-                response.set_raw_header(name, value);
-            }
-            if is_https {
-                response.set_raw_header("Strict-Transport-Security", STRICT_TRANSPORT);
-            }
-            if !response.headers().contains("Cache-Control") {
-                response.set_raw_header("Cache-Control", "no-store");
-            }
-        })
+        Box::pin(async move { set(response, is_https) })
     })
+}
+
+/// The catchers, which set them too: for a request that Rocket cannot read no fairing runs.
+pub(super) fn on(catchers: Vec<Catcher>, config: &Config) -> Vec<Catcher> {
+    let is_https = config.is_https();
+    let with_headers = |mut catcher: Catcher| {
+        let inner = catcher.handler;
+        catcher.handler = Box::new(WithHeaders { inner, is_https });
+        catcher
+    };
+    catchers.into_iter().map(with_headers).collect()
+}
+
+/// `Cache-Control` only where the route has not chosen its own.
+fn set(response: &mut Response<'_>, is_https: bool) {
+    for (name, value) in ALWAYS {
+        response.set_raw_header(name, value);
+    }
+    if is_https {
+        response.set_raw_header("Strict-Transport-Security", STRICT_TRANSPORT);
+    }
+    if !response.headers().contains("Cache-Control") {
+        response.set_raw_header("Cache-Control", "no-store");
+    }
+}
+
+#[derive(Clone)]
+struct WithHeaders {
+    inner: Box<dyn catcher::Handler>,
+    is_https: bool,
+}
+
+#[async_trait]
+impl catcher::Handler for WithHeaders {
+    async fn handle<'r>(&self, status: Status, request: &'r Request<'_>) -> catcher::Result<'r> {
+        let mut response = self.inner.handle(status, request).await?;
+        set(&mut response, self.is_https);
+        Ok(response)
+    }
 }

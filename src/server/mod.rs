@@ -60,6 +60,10 @@ pub fn serve(config: Config) -> Result<(), Refusal> {
 pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
     let routes = methods::refused_elsewhere([api::routes(), pages::routes()].concat());
     let base = config.base_path().to_owned();
+    let (page_catchers, api_catchers) = (
+        headers::on(pages::catchers(), &config),
+        headers::on(api::catchers(), &config),
+    );
     let mut rocket = rocket::custom(settings(&config))
         .attach(Shield::new()) // Rocket's own headers off: ours are in one place
         .attach(Journal::new(service.log().clone(), config.log_checks))
@@ -76,8 +80,8 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
     } {
         rocket = rocket
             .mount(format!("{prefix}/"), routes.clone())
-            .register(format!("{prefix}/"), pages::catchers())
-            .register(format!("{prefix}/api"), api::catchers());
+            .register(format!("{prefix}/"), page_catchers.clone())
+            .register(format!("{prefix}/api"), api_catchers.clone());
     }
     rocket
 }
