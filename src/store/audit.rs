@@ -74,25 +74,28 @@ pub fn list(db: &Connection, filter: &AuditFilter, before: i64, limit: i64) -> R
         .collect()
 }
 
-/// At most `limit` entries, oldest first, ids above `after`.
-pub fn walk(db: &Connection, after: i64, limit: i64) -> Result<Vec<Entry>> {
+/// At most `limit` rows, oldest first, ids from `first` on; no entry where a row holds what none can.
+pub fn walk(db: &Connection, first: i64, limit: i64) -> Result<Vec<(i64, Option<Entry>)>> {
     db.prepare_cached(&format!(
-        "select {COLUMNS} from audit where id > ?1 order by id limit ?2"
+        "select {COLUMNS} from audit where id >= ?1 order by id limit ?2"
     ))?
-    .query_map([after, limit], entry)?
+    // A fault of the disk comes before: here the row has been read, and only its values can be wrong.
+    .query_map([first, limit], |row| Ok((row.get(0)?, entry(row).ok())))?
     .collect()
 }
 
 fn entry(row: &Row<'_>) -> Result<Entry> {
     let word: String = row.get(2)?;
-    let license_id: Option<i64> = row.get(5)?;
-    let subject = match license_id {
-        Some(id) => Some(Subject {
+    let license: (Option<i64>, Option<String>, Option<String>) =
+        (row.get(5)?, row.get(6)?, row.get(7)?);
+    let subject = match license {
+        (Some(id), Some(tool_name), Some(license_key)) => Some(Subject {
             id,
-            tool_name: row.get(6)?,
-            license_key: row.get(7)?,
+            tool_name,
+            license_key,
         }),
-        None => None,
+        (None, None, None) => None,
+        _ => return Err(unreadable(5, "a part of a license")),
     };
     Ok(Entry {
         id: row.get(0)?,
