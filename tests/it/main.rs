@@ -8,12 +8,16 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod audit;
 mod browser;
 mod check;
 mod crash;
+mod database;
 mod disk;
 mod errors;
 mod faults;
+mod guards;
+mod headers;
 mod hostile;
 mod house;
 mod licenses_api;
@@ -25,6 +29,9 @@ mod program;
 mod proxy;
 mod python_client;
 mod server;
+mod sessions;
 mod sign_in;
+mod throttle;
+mod tokens;
 mod tools;
 mod writers;

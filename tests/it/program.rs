@@ -8,6 +8,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::database::Database;
+use crate::page::Page;
 use crate::server::{Client, PASSWORD};
 
 /// The program in `folder`, with no setting from the environment of the test but the port.
@@ -341,6 +343,68 @@ fn a_new_password_works_at_once_and_ends_the_sessions() {
     assert_eq!(admin.get("/api/licenses").status, 401);
     assert_eq!(log_in(&mut server.client(), PASSWORD), 401);
     assert_eq!(log_in(&mut server.client(), "another horse battery"), 200);
+}
+
+#[test]
+fn a_session_survives_a_restart_and_a_signed_out_one_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let server =
+        Program::run(command(folder.path()).env("LICENSE_SERVER_ADMIN_PASSWORD", PASSWORD));
+    let (mut kept, mut gone) = (server.client(), server.client());
+    assert_eq!(log_in(&mut kept, PASSWORD), 200);
+    assert_eq!(log_in(&mut gone, PASSWORD), 200);
+    let dead = gone.cookies.clone();
+    let form = Page::open(&mut gone, "/licenses").form("/logout");
+    form.submit(&mut gone, "Sign out");
+    assert_eq!(server.stop("TERM").0, Some(0));
+    let server = Program::start(folder.path());
+    let [mut still_in, mut out] = [server.client(), server.client()];
+    (still_in.cookies, out.cookies) = (kept.cookies, dead);
+    assert_eq!(still_in.get("/api/licenses").status, 200);
+    assert_eq!(out.get("/api/licenses").status, 401);
+}
+
+#[test]
+fn the_audit_log_is_proved_on_the_command_line_until_somebody_changes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let server =
+        Program::run(command(folder.path()).env("LICENSE_SERVER_ADMIN_PASSWORD", PASSWORD));
+    assert_eq!(log_in(&mut server.client(), PASSWORD), 200);
+    set_password(folder.path(), &[], "another horse battery");
+    command(folder.path())
+        .args(["seed-demo", "2"])
+        .output()
+        .unwrap();
+    let database = Database::of(&folder.path().join("data"));
+    let noted: Vec<(String, String)> = database
+        .audit()
+        .into_iter()
+        .map(|n| (n.kind, n.who))
+        .collect();
+    let expected = [
+        ("signed in", "admin"),
+        ("password changed", "command line"),
+        ("demo seeded", "command line"),
+    ];
+    assert_eq!(
+        noted,
+        expected.map(|(kind, who)| (kind.to_owned(), who.to_owned()))
+    );
+    let verify = || {
+        command(folder.path())
+            .args(["audit", "verify"])
+            .output()
+            .unwrap()
+    };
+    let proved = verify();
+    let printed = String::from_utf8(proved.stdout).unwrap();
+    assert_eq!(proved.status.code(), Some(0));
+    assert_names(
+        &printed,
+        &["The audit log is whole: 3 entries.", "Last hash: "],
+    );
+    database.tamper("drop trigger audit_never_changes; update audit set who = 'x' where id = 2");
+    assert_names(&refusal(&verify()), &["broken at row 2"]);
 }
 
 #[test]

@@ -1,0 +1,324 @@
+//! The audit log: everything that was done leaves its entry, and no entry changes unseen.
+
+use license_server::clock::Clock;
+use license_server::config::Config;
+use license_server::service::Service;
+use serde_json::{Value, json};
+
+use crate::database::{Database, Noted};
+use crate::guards::token;
+use crate::page::Page;
+use crate::server::{PASSWORD, START, Server};
+
+fn last(database: &Database) -> Noted {
+    database.audit().pop().unwrap()
+}
+
+fn parsed(text: &Option<String>) -> Value {
+    serde_json::from_str(text.as_deref().unwrap()).unwrap()
+}
+
+#[test]
+fn each_thing_that_is_done_leaves_one_entry() {
+    let (server, database) = Database::start();
+    let mut seen = database.audit().len();
+    let mut is_noted = |kind: &str, who: &str| {
+        let all = database.audit();
+        let new: Vec<(&str, &str, &str)> = all[seen..]
+            .iter()
+            .map(|noted| {
+                (
+                    noted.kind.as_str(),
+                    noted.who.as_str(),
+                    noted.address.as_str(),
+                )
+            })
+            .collect();
+        assert_eq!(new, [(kind, who, "127.0.0.1")]);
+        seen = all.len();
+    };
+    let log_in = |name: &str, password: &str| {
+        let body = json!({"username": name, "password": password}).to_string();
+        server.stranger().post("/api/login", &body).status
+    };
+    assert_eq!(log_in("admin", "wrong"), 401);
+    is_noted("sign-in failed", "admin");
+    assert_eq!(log_in("nobody\n", "wrong"), 401);
+    is_noted("sign-in failed", "nobody");
+    let mut admin = server.admin();
+    is_noted("signed in", "admin");
+
+    let secret = token(&mut admin, "CI", "write=true", "2026-12-31");
+    is_noted("token created", "admin");
+    let mut ci = server
+        .stranger()
+        .header("Authorization", &format!("Bearer {secret}"));
+    ci.post("/api/licenses", r#"{"tool_name":"T","license_key":"k"}"#);
+    is_noted("license added", "token CI");
+    admin.patch("/api/licenses/1", r#"{"status":"suspended"}"#);
+    is_noted("license changed", "admin");
+    Page::open(&mut admin, "/licenses/1")
+        .form("Revoke")
+        .submit(&mut admin, "Revoke");
+    is_noted("license changed", "admin");
+    let form = Page::open(&mut admin, "/licenses/1/delete").form("/licenses/1/delete");
+    form.submit(&mut admin, "Delete license");
+    is_noted("license deleted", "admin");
+    let form = Page::open(&mut admin, "/account").form("/account/tokens/1/revoke");
+    form.submit(&mut admin, "Revoke");
+    is_noted("token revoked", "admin");
+
+    drop(server.admin());
+    is_noted("signed in", "admin");
+    let form = Page::open(&mut admin, "/account").form("/account/sessions/2/end");
+    form.submit(&mut admin, "End");
+    is_noted("session ended", "admin");
+    let form = Page::open(&mut admin, "/account").form("/account/password");
+    let form = form
+        .fill("present", PASSWORD)
+        .fill("new", "another horse battery");
+    form.fill("again", "another horse battery")
+        .submit(&mut admin, "Change the password");
+    is_noted("password changed", "admin");
+    Page::open(&mut admin, "/account")
+        .form("/logout")
+        .submit(&mut admin, "Sign out");
+    is_noted("signed out", "admin");
+}
+
+#[test]
+fn a_flood_of_sign_ins_leaves_ten_entries_and_one_that_says_so() {
+    let (server, database) = Database::start();
+    for n in 0..40 {
+        let body = json!({"username": format!("name {n}"), "password": "x"}).to_string();
+        server.stranger().post("/api/login", &body);
+    }
+    let kinds: Vec<String> = database
+        .audit()
+        .into_iter()
+        .map(|noted| noted.kind)
+        .collect();
+    let count = |kind: &str| kinds.iter().filter(|k| *k == kind).count();
+    assert_eq!(
+        (
+            count("sign-in failed"),
+            count("sign-in throttled"),
+            kinds.len()
+        ),
+        (10, 1, 11)
+    );
+}
+
+#[test]
+fn a_change_is_noted_with_what_was_and_what_is() {
+    let (server, database) = Database::start();
+    let id = server.add(json!({"tool_name": "T", "license_key": "0A1B2C3D4E5F", "user_id": "Ann"}));
+    let whole = |status: &str, day: Option<&str>| json!({"tool_name": "T", "license_key": "0a:1b:2c:3d:4e:5f", "status": status, "user_id": "Ann", "expiration_date": day});
+    let added = last(&database);
+    assert_eq!(
+        (added.before.clone(), parsed(&added.after)),
+        (None, whole("activated", None))
+    );
+    let mut admin = server.admin();
+    admin.patch(
+        &format!("/api/licenses/{id}"),
+        r#"{"status":"revoked","expiration_date":"2026-12-31"}"#,
+    );
+    let changed = last(&database);
+    let after = whole("revoked", Some("2026-12-31"));
+    assert_eq!(
+        (parsed(&changed.before), parsed(&changed.after)),
+        (whole("activated", None), after.clone())
+    );
+    assert_eq!(changed.license_key.as_deref(), Some("0a:1b:2c:3d:4e:5f"));
+    admin.delete(&format!("/api/licenses/{id}"));
+    let deleted = last(&database);
+    assert_eq!((parsed(&deleted.before), deleted.after), (after, None));
+}
+
+#[test]
+fn what_changes_nothing_or_is_refused_leaves_no_entry() {
+    let (server, database) = Database::start();
+    server.license("T", "k");
+    let mut admin = server.admin();
+    let before = database.audit();
+    admin.patch("/api/licenses/1", r#"{"status":"activated"}"#);
+    admin.patch("/api/licenses/1", r#"{"status":"unheard of"}"#);
+    admin.patch("/api/licenses/99", r#"{"status":"revoked"}"#);
+    admin.delete("/api/licenses/99");
+    admin.post("/api/licenses", r#"{"tool_name":"T","license_key":"k"}"#);
+    server.check("T", "k");
+    assert_eq!(database.audit(), before);
+}
+
+#[test]
+fn no_entry_holds_a_secret() {
+    let (server, database) = Database::start();
+    let mut admin = server.admin();
+    let secret = token(&mut admin, "CI", "write=true", "2026-12-31");
+    let body = json!({"username": "admin", "password": "a wrong password"}).to_string();
+    server.stranger().post("/api/login", &body);
+    let noted = format!("{:?}", database.audit());
+    for secret in [
+        &secret[4..],
+        PASSWORD,
+        "a wrong password",
+        &admin.cookies["license_session"],
+    ] {
+        assert!(!noted.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn the_page_shows_what_was_and_what_is_and_finds_it_by_key_kind_and_day() {
+    let server = Server::start();
+    server.license("T", "0a:1b:2c:3d:4e:5f");
+    server.clock.turn(24 * 3600);
+    let mut admin = server.admin();
+    admin.patch("/api/licenses/1", r#"{"status":"revoked"}"#);
+    let mut found = |query: &str| {
+        let rows = Page::open(&mut admin, &format!("/audit?{query}")).rows();
+        rows.into_iter()
+            .map(|row| row[1].clone())
+            .collect::<Vec<_>>()
+    };
+    let changed = found("kind=license+changed");
+    assert_eq!(changed.len(), 1);
+    assert!(
+        changed[0].contains("activated") && changed[0].contains("revoked"),
+        "{changed:?}"
+    );
+    assert_eq!(found("license=0A1B2C3D4E5F").len(), 2);
+    assert_eq!(found("license=%231").len(), 2);
+    assert_eq!(found("day=2026-06-15&license=%231").len(), 1);
+    assert_eq!(found("day=2026-06-14").len(), 0);
+}
+
+/// A log with an entry of each sort: about a license, and about none.
+fn filled() -> (Server, Database, Config) {
+    let (server, database) = Database::start();
+    let settings = Config {
+        data_dir: server.folder.path().join("data"),
+        ..Config::default()
+    };
+    server.license("T", "k");
+    let mut admin = server.admin();
+    admin.patch("/api/licenses/1", r#"{"status":"revoked"}"#);
+    admin.patch("/api/licenses/1", r#"{"status":"suspended"}"#);
+    drop(server.admin());
+    (server, database, settings)
+}
+
+/// What `audit verify` finds: the number of entries, or what is broken.
+fn verify(config: &Config) -> Result<i64, String> {
+    let service = Service::open_existing(config, Clock::fixed(START)).unwrap();
+    let proof = service.verify_audit().map_err(|refusal| refusal.0)?;
+    Ok(proof.entries)
+}
+
+const UNLOCK: &str = "drop trigger audit_never_changes; drop trigger audit_never_shrinks;";
+
+#[test]
+fn a_whole_log_is_proved() {
+    let (_server, database, config) = filled();
+    assert_eq!(verify(&config), Ok(database.audit().len() as i64));
+}
+
+#[test]
+fn nobody_changes_an_entry_by_mistake() {
+    let (_server, database, config) = filled();
+    for sql in ["update audit set who = 'x'", "delete from audit"] {
+        let refused = database.open().execute_batch(sql).unwrap_err();
+        assert!(refused.to_string().contains("append-only"), "{refused}");
+    }
+    assert!(verify(&config).is_ok());
+}
+
+#[test]
+fn every_changed_value_of_every_entry_is_found_and_its_row_named() {
+    let (_server, database, config) = filled();
+    database.tamper(UNLOCK);
+    let mut found_out = 0;
+    for row in [1, 2, 4, 6] {
+        for (column, value) in [
+            ("at", "at + 1"),
+            ("at", "9223372036854775807"),
+            ("at", "'yesterday'"),
+            ("kind", "'signed out'"),
+            ("kind", "'unheard of'"),
+            ("who", "'somebody'"),
+            ("who", "7"),
+            ("who", "null"),
+            ("address", "'203.0.113.9'"),
+            ("license_id", "coalesce(license_id, 0) + 1"),
+            ("license_id", "iif(license_id is null, 1, null)"),
+            ("tool_name", "'U'"),
+            ("license_key", "'l'"),
+            ("before", "coalesce(before, '') || ' '"),
+            ("after", "coalesce(after, '') || ' '"),
+            ("after", "iif(after is null, '', null)"),
+            ("hash", "upper(hash)"),
+            ("hash", "''"),
+        ] {
+            let keep = format!("create table kept as select * from audit where id = {row};");
+            let change = format!("update or ignore audit set {column} = {value} where id = {row};");
+            database.tamper(&format!("{keep}{change}"));
+            let found = verify(&config);
+            // A statement that broke a rule of the table, or set what was there, changed nothing.
+            let same = "select count(*) from (select * from audit intersect select * from kept)";
+            let same: i64 = database
+                .open()
+                .query_row(same, [], |row| row.get(0))
+                .unwrap();
+            if same == 0 {
+                let broken = found.unwrap_err();
+                let named = format!("broken at row {row}:");
+                assert!(
+                    broken.contains(&named),
+                    "{row} {column} = {value}: {broken}"
+                );
+                found_out += 1;
+            }
+            database.tamper(&format!(
+                "delete from audit where id = {row}; insert into audit select * from kept; drop table kept;"
+            ));
+        }
+    }
+    assert!(found_out > 50, "{found_out}");
+    assert_eq!(verify(&config), Ok(6));
+}
+
+#[test]
+fn an_entry_that_was_taken_out_is_named() {
+    for row in [1, 3, 5] {
+        let (_server, database, config) = filled();
+        database.tamper(&format!("{UNLOCK} delete from audit where id = {row}"));
+        let broken = verify(&config).unwrap_err();
+        assert!(
+            broken.contains(&format!("row {row} is missing")),
+            "{broken}"
+        );
+        database.tamper(&format!("update audit set id = id - 1 where id > {row}"));
+        let broken = verify(&config).unwrap_err();
+        assert!(
+            broken.contains(&format!("broken at row {row}:")),
+            "{broken}"
+        );
+    }
+}
+
+#[test]
+fn an_entry_that_was_put_in_is_named() {
+    let (_server, database, config) = filled();
+    for row in [0, -1, i64::MIN] {
+        database.tamper(&format!(
+            "drop trigger if exists audit_never_shrinks; delete from audit where id < 1;
+             insert into audit (id, at, kind, who, address, hash) values ({row}, 1, 'signed in', 'x', '', '')"
+        ));
+        let broken = verify(&config).unwrap_err();
+        assert!(
+            broken.contains(&format!("broken at row {row}:")),
+            "{broken}"
+        );
+    }
+}

@@ -1,0 +1,432 @@
+//! Who gets in: every mounted route refuses everybody without a right, and every write what a
+//! foreign page makes a browser send.
+
+use std::sync::Arc;
+
+use license_server::clock::Clock;
+use license_server::config::Config;
+use license_server::server as composition;
+use license_server::service::Service;
+
+use crate::database::Database;
+use crate::page::{Page, urlencoded};
+use crate::server::{Answer, Client, PASSWORD, Server};
+
+/// Everything that needs no right, and nothing else.
+const PUBLIC: [&str; 7] = [
+    "GET /",
+    "GET /health",
+    "GET /login",
+    "GET /static/<name>",
+    "POST /api/check",
+    "POST /api/login",
+    "POST /login",
+];
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A mounted route.
+#[derive(Clone)]
+pub struct Door {
+    pub method: String,
+    /// As it is mounted, such as `/licenses/<id>`.
+    path: String,
+}
+
+/// Every mounted route but those that only say "wrong method".
+pub fn doors(server: &Server) -> Vec<Door> {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config {
+        data_dir: folder.path().to_owned(),
+        ..Config::default()
+    };
+    let (service, _) = Service::open(&config, Clock::fixed(crate::server::START)).unwrap();
+    let rocket = composition::rocket(config, Arc::new(service));
+    let doors = rocket.routes().map(|route| Door {
+        method: route.method.to_string(),
+        path: route.uri.path().to_owned(),
+    });
+    let mut stranger = server.stranger();
+    let is_real = |door: &Door| {
+        stranger
+            .send(&door.method, &door.address(), &[], b"")
+            .status
+            != 405
+    };
+    let doors: Vec<Door> = doors.collect();
+    let all = doors.len();
+    let real: Vec<Door> = doors.into_iter().filter(is_real).collect();
+    assert!(
+        real.len() > 20 && all > 2 * real.len(),
+        "{} {all}",
+        real.len()
+    );
+    real
+}
+
+impl Door {
+    pub fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// With the first row in the place of each parameter.
+    pub fn address(&self) -> String {
+        self.path
+            .replace("<id>", "1")
+            .replace("<name>", "style.css")
+    }
+
+    fn is_public(&self) -> bool {
+        PUBLIC.contains(&self.name().as_str())
+    }
+
+    fn is_api(&self) -> bool {
+        self.path.starts_with("/api/")
+    }
+
+    fn writes(&self) -> bool {
+        self.method != "GET"
+    }
+
+    /// What somebody with every right would send here, with a form's hidden value.
+    fn body(&self, csrf: &str) -> String {
+        if self.path == "/api/login" {
+            return serde_json::json!({"username": "admin", "password": PASSWORD}).to_string();
+        }
+        if self.is_api() {
+            return r#"{"tool_name":"T","license_key":"other"}"#.to_owned();
+        }
+        format!(
+            "csrf={csrf}&username=admin&password={}&tool_name=T&license_key=other&status=revoked\
+             &name=script&read=true&write=true&last_day=2026-12-31&present=x&new=x&again=x",
+            urlencoded(PASSWORD)
+        )
+    }
+
+    pub fn knock(&self, client: &mut Client, csrf: &str, headers: &[(&str, &str)]) -> Answer {
+        let own = [("Content-Type", if self.is_api() { JSON } else { FORM })];
+        let is_said = headers.iter().any(|(name, _)| *name == own[0].0);
+        let own = &own[..usize::from(!is_said)];
+        let body = if self.writes() {
+            self.body(csrf)
+        } else {
+            String::new()
+        };
+        let own = if self.writes() { own } else { &[] };
+        let headers = [own, headers].concat();
+        client.send(&self.method, &self.address(), &headers, body.as_bytes())
+    }
+}
+
+fn is_refused(answer: &Answer) -> bool {
+    let to_login = answer.header("location").starts_with("/login");
+    answer.status == 401 || answer.status == 303 && to_login
+}
+
+/// A server with a license, a session and a token, each the first of its kind, that the attacks
+/// could change.
+fn furnished() -> (Server, Database) {
+    let (server, database) = Database::start();
+    let mut admin = server.admin();
+    admin.post("/api/licenses", r#"{"tool_name":"T","license_key":"k"}"#);
+    token(&mut admin, "first", "read=true&write=true", "2026-12-31");
+    (server, database)
+}
+
+/// The hidden value of this session's forms.
+pub fn csrf(client: &mut Client) -> String {
+    let form = Page::open(client, "/account").form("Make a token");
+    form.value("csrf").to_owned()
+}
+
+/// Makes a token over the account page's form and returns its secret.
+pub fn token(admin: &mut Client, name: &str, scopes: &str, last_day: &str) -> String {
+    let form = Page::open(admin, "/account").form("Make a token");
+    let body = format!(
+        "csrf={}&name={}&{scopes}&last_day={last_day}",
+        form.value("csrf"),
+        urlencoded(name)
+    );
+    let page = form.send(admin, body.as_bytes());
+    assert_eq!(page.status, 200, "{}", page.text());
+    page.texts(".secret p:not(.hint) code").concat()
+}
+
+#[test]
+fn the_public_routes_are_these_and_no_others() {
+    let (server, _) = furnished();
+    let doors = doors(&server).into_iter();
+    let open = doors.filter(|door| !is_refused(&door.knock(&mut server.stranger(), "", &[])));
+    let mut open: Vec<String> = open.map(|door| door.name()).collect();
+    open.sort();
+    assert_eq!(open, PUBLIC);
+}
+
+#[test]
+fn whoever_has_a_session_is_refused_nowhere() {
+    let (server, _) = furnished();
+    for door in doors(&server) {
+        let mut admin = server.admin();
+        let csrf = csrf(&mut admin);
+        let answer = door.knock(&mut admin, &csrf, &[]);
+        let is_sign_out = door.path == "/logout" && answer.header("location") == "/login";
+        let is_fine = !is_refused(&answer) && answer.status != 403;
+        assert!(is_fine || is_sign_out, "{} {}", door.name(), answer.status);
+    }
+}
+
+#[test]
+fn nobody_without_a_right_gets_in_or_changes_a_row() {
+    let (server, database) = furnished();
+    let mut admin = server.admin();
+    let doors = doors(&server);
+    let expired = token(&mut admin, "old", "read=true&write=true", "2026-06-15");
+    let revoked = token(&mut admin, "gone", "read=true&write=true", "2026-12-31");
+    let gone = admin_form(&mut admin, "/account/tokens/3/revoke");
+    assert_eq!(gone.flash().unwrap(), "The token gone is revoked.");
+    server.clock.turn(12 * 3600);
+    let mut signed_out = server.admin();
+    let csrf = csrf(&mut signed_out);
+    let dead = signed_out.cookies.clone();
+    admin_form(&mut signed_out, "/logout");
+    let with_cookies = || {
+        let mut client = server.stranger();
+        client.cookies = dead.clone();
+        client
+    };
+    let bearer = |token: &str| {
+        server
+            .stranger()
+            .header("Authorization", &format!("Bearer {token}"))
+    };
+    let mut forged = server.stranger();
+    forged
+        .cookies
+        .insert("license_session".to_owned(), "A".repeat(43));
+    let mut both = server.admin().header("Authorization", "Bearer lsk_wrong");
+    for (who, client) in [
+        ("no credentials", &mut server.stranger()),
+        ("a session that was signed out", &mut with_cookies()),
+        ("an invented session", &mut forged),
+        ("a wrong bearer", &mut bearer("lsk_wrong")),
+        ("an expired token", &mut bearer(&expired)),
+        ("a revoked token", &mut bearer(&revoked)),
+        (
+            "a dead session's value as a bearer",
+            &mut bearer(&dead["license_session"]),
+        ),
+    ] {
+        for door in doors.iter().filter(|door| !door.is_public()) {
+            let before = database.rows();
+            let answer = door.knock(client, &csrf, &[]);
+            let expected = if door.is_api() { 401 } else { 303 };
+            assert_eq!(answer.status, expected, "{who}: {}", door.name());
+            assert!(is_refused(&answer), "{who}: {}", door.name());
+            assert!(database.rows() == before, "{who}: {}", door.name());
+        }
+    }
+    let api = doors
+        .iter()
+        .filter(|door| door.is_api() && !door.is_public());
+    for door in api {
+        let answer = door.knock(&mut both, "", &[]);
+        assert_eq!(answer.status, 401, "{} with a good cookie too", door.name());
+    }
+}
+
+/// Sends the form of this action from the account page.
+fn admin_form(client: &mut Client, action: &str) -> Page {
+    let form = Page::open(client, "/account").form(action);
+    let body = format!("csrf={}", form.value("csrf"));
+    form.send(client, body.as_bytes())
+}
+
+#[test]
+fn a_token_that_may_read_does_not_write() {
+    let (server, database) = furnished();
+    let reading = token(&mut server.admin(), "reader", "read=true", "2026-12-31");
+    let mut client = server
+        .stranger()
+        .header("Authorization", &format!("Bearer {reading}"));
+    let doors = doors(&server);
+    let before = database.rows();
+    for door in doors.iter().filter(|door| !door.is_public()) {
+        let answer = door.knock(&mut client, "", &[]);
+        let expected = match (door.is_api(), door.writes()) {
+            (true, true) => 403,
+            (true, false) => 200,
+            (false, _) => 303,
+        };
+        assert_eq!(answer.status, expected, "{}", door.name());
+        assert!(database.rows() == before, "{}", door.name());
+    }
+}
+
+#[test]
+fn a_token_that_may_write_does_not_read() {
+    let (server, _) = furnished();
+    let writing = token(&mut server.admin(), "writer", "write=true", "2026-12-31");
+    let mut client = server
+        .stranger()
+        .header("Authorization", &format!("Bearer {writing}"));
+    for path in ["/api/licenses", "/api/licenses/1"] {
+        let answer = client.get(path);
+        assert_eq!(
+            (answer.status, answer.json()["status"].as_str()),
+            (403, Some("error"))
+        );
+    }
+    assert_eq!(
+        client
+            .patch("/api/licenses/1", r#"{"status":"revoked"}"#)
+            .status,
+        200
+    );
+}
+
+/// Every write that a cookie may authorise, and signing in.
+fn writes(server: &Server) -> Vec<Door> {
+    let doors = doors(server).into_iter();
+    doors
+        .filter(|door| door.writes() && door.path != "/api/check")
+        .collect()
+}
+
+#[test]
+fn no_foreign_page_writes() {
+    let (server, database) = furnished();
+    let mut admin = server.admin();
+    let csrf = csrf(&mut admin);
+    let ours = server.url.as_str();
+    for headers in [
+        &[("Sec-Fetch-Site", "cross-site")][..],
+        &[("Sec-Fetch-Site", "same-site")],
+        &[("Sec-Fetch-Site", "none")],
+        &[("Origin", "https://evil.example")],
+        &[("Origin", "null")],
+        &[("Sec-Fetch-Site", "cross-site"), ("Origin", ours)],
+        &[("Sec-Fetch-Site", "same-origin"), ("Origin", "null")],
+        &[("Origin", &format!("{ours}.evil.example"))],
+    ] {
+        for door in writes(&server) {
+            let before = database.rows();
+            let answer = door.knock(&mut admin, &csrf, headers);
+            assert_eq!(answer.status, 403, "{headers:?} {}", door.name());
+            assert!(database.rows() == before, "{headers:?} {}", door.name());
+        }
+    }
+}
+
+#[test]
+fn no_form_writes_without_its_own_hidden_value() {
+    let (server, database) = furnished();
+    let mut admin = server.admin();
+    let other = csrf(&mut server.admin());
+    let writes = writes(&server);
+    let forms = writes
+        .iter()
+        .filter(|door| !door.is_api() && door.path != "/login");
+    for door in forms.clone() {
+        for value in ["", &other] {
+            let before = database.rows();
+            let answer = door.knock(&mut admin, value, &[]);
+            assert_eq!(answer.status, 403, "{}", door.name());
+            assert!(database.rows() == before, "{}", door.name());
+        }
+    }
+    assert!(forms.count() > 8);
+}
+
+#[test]
+fn only_json_writes_over_the_api() {
+    let (server, database) = furnished();
+    let mut admin = server.admin();
+    for door in writes(&server).iter().filter(|door| door.is_api()) {
+        for kind in ["text/plain", FORM, "multipart/form-data; boundary=x"] {
+            let before = database.rows();
+            let answer = door.knock(&mut admin, "", &[("Content-Type", kind)]);
+            assert_eq!(answer.status, 415, "{kind} {}", door.name());
+            assert!(database.rows() == before, "{kind} {}", door.name());
+        }
+    }
+}
+
+#[test]
+fn a_form_that_names_another_method_writes_nothing() {
+    let (server, database) = furnished();
+    let mut admin = server.admin();
+    let csrf = csrf(&mut admin);
+    for method in ["delete", "DELETE", "patch", "put"] {
+        let body = format!("_method={method}&csrf={csrf}&status=revoked");
+        let before = database.rows();
+        for path in ["/api/licenses/1", "/api/licenses", "/licenses/1"] {
+            for headers in [
+                &[("Content-Type", FORM)][..],
+                &[("Content-Type", FORM), ("Origin", "null")],
+            ] {
+                let answer = admin.send("POST", path, headers, body.as_bytes());
+                let is_refused = matches!(answer.status, 403 | 405 | 415);
+                assert!(is_refused, "{method} {path} {}", answer.status);
+            }
+        }
+        assert!(database.rows() == before, "{method}");
+    }
+}
+
+#[test]
+fn an_address_that_is_only_asked_writes_nothing() {
+    let (server, database) = furnished();
+    let mut admin = server.admin();
+    let csrf = csrf(&mut admin);
+    let before = database.rows();
+    for door in writes(&server) {
+        let address = format!("{}?{}", door.address(), door.body(&csrf).replace(' ', "+"));
+        if !door.is_api() {
+            admin.get(&address);
+        }
+        admin.get(&door.address());
+        assert!(database.rows() == before, "{}", door.name());
+    }
+}
+
+#[test]
+fn the_three_honest_ways_write() {
+    let (server, database) = furnished();
+    let mut admin = server.admin();
+    let form = Page::open(&mut admin, "/licenses/new").form("/licenses/new");
+    let form = form.fill("tool_name", "T").fill("license_key", "page");
+    assert_eq!(form.submit(&mut admin, "Add license").status, 200);
+    let by_script = admin.post(
+        "/api/licenses",
+        r#"{"tool_name":"T","license_key":"script"}"#,
+    );
+    let secret = token(&mut admin, "ci", "write=true", "2026-12-31");
+    let mut bearer = server
+        .stranger()
+        .header("Authorization", &format!("bearer {secret}"))
+        .header("Origin", "https://elsewhere.example");
+    let by_token = bearer.post(
+        "/api/licenses",
+        r#"{"tool_name":"T","license_key":"token"}"#,
+    );
+    assert_eq!((by_script.status, by_token.status), (201, 201));
+    let rows = database.rows().concat();
+    assert!(
+        ["page", "script", "token"]
+            .iter()
+            .all(|key| rows.contains(&format!("{key:?}")))
+    );
+}
+
+/// A change is seen, so that "no row changed" means something.
+#[test]
+fn a_row_that_was_changed_is_found() {
+    let (server, database) = furnished();
+    let before = database.rows();
+    assert!(database.rows() == before);
+    server
+        .admin()
+        .patch("/api/licenses/1", r#"{"status":"revoked"}"#);
+    assert!(database.rows() != before);
+}

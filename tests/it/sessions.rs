@@ -1,0 +1,183 @@
+//! Sessions end when they should, and the account page shows and ends them.
+
+use crate::database::Database;
+use crate::page::Page;
+use crate::server::{Client, PASSWORD, Server};
+
+/// Somebody else with the same cookies.
+fn thief(server: &Server, victim: &Client) -> Client {
+    let mut thief = server.stranger();
+    thief.cookies = victim.cookies.clone();
+    thief
+}
+
+fn is_in(client: &mut Client) -> bool {
+    let [api, page] = ["/api/licenses", "/licenses"].map(|path| client.get(path).status);
+    assert!(
+        [(200, 200), (401, 303)].contains(&(api, page)),
+        "{api} {page}"
+    );
+    api == 200
+}
+
+fn change_password(client: &mut Client, present: &str, new: &str, again: &str) -> Page {
+    let form = Page::open(client, "/account").form("/account/password");
+    let form = form
+        .fill("present", present)
+        .fill("new", new)
+        .fill("again", again);
+    form.submit(client, "Change the password")
+}
+
+#[test]
+fn a_copied_cookie_is_dead_after_the_sign_out() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let mut thief = thief(&server, &admin);
+    assert!(is_in(&mut thief));
+    let form = Page::open(&mut admin, "/licenses").form("/logout");
+    assert_eq!(form.submit(&mut admin, "Sign out").heading(), "Sign in");
+    assert!(!is_in(&mut thief) && !is_in(&mut admin));
+    assert!(admin.cookies.is_empty(), "{:?}", admin.cookies);
+}
+
+#[test]
+fn each_sign_in_gets_a_value_of_its_own_that_is_stored_as_its_hash() {
+    let (server, database) = Database::start();
+    let mut client = server.admin();
+    let first = client.cookies["license_session"].clone();
+    let body = serde_json::json!({"username": "admin", "password": PASSWORD});
+    client.post("/api/login", &body.to_string());
+    let second = &client.cookies["license_session"];
+    assert!(first != *second && first.len() == 43, "{first} {second}");
+    let rows = database.rows().concat();
+    assert!(!rows.contains(&first) && !rows.contains(second));
+}
+
+#[test]
+fn a_value_that_the_visitor_chose_becomes_no_session() {
+    let server = Server::start();
+    let mut client = server.stranger();
+    client
+        .cookies
+        .insert("license_session".into(), "chosen".into());
+    let body = serde_json::json!({"username": "admin", "password": PASSWORD});
+    assert_eq!(client.post("/api/login", &body.to_string()).status, 200);
+    assert_ne!(client.cookies["license_session"], "chosen");
+}
+
+#[test]
+fn a_new_password_ends_all_other_sessions() {
+    let server = Server::start();
+    let (mut admin, mut other) = (server.admin(), server.admin());
+    let page = change_password(
+        &mut admin,
+        PASSWORD,
+        "another horse battery",
+        "another horse battery",
+    );
+    let told = "The password is changed; all other sessions have ended.";
+    assert_eq!(page.flash().unwrap(), told);
+    assert!(is_in(&mut admin) && !is_in(&mut other));
+    let log_in = |password: &str| {
+        let body = serde_json::json!({"username": "admin", "password": password});
+        server
+            .stranger()
+            .post("/api/login", &body.to_string())
+            .status
+    };
+    assert_eq!(
+        (log_in(PASSWORD), log_in("another horse battery")),
+        (401, 200)
+    );
+}
+
+#[test]
+fn a_password_that_is_not_changed_ends_nothing() {
+    let server = Server::start();
+    let (mut admin, mut other) = (server.admin(), server.admin());
+    let new = "another horse battery";
+    for (present, new, again, field) in [
+        ("wrong", new, new, "present"),
+        (PASSWORD, new, "typed otherwise", "again"),
+        (PASSWORD, "short", "short", "new"),
+        (PASSWORD, "password1234", "password1234", "new"),
+    ] {
+        let page = change_password(&mut admin, present, new, again);
+        assert_eq!((page.status, page.invalid_fields()), (422, vec![field]));
+        assert!(page.all(&format!("input[name={field}][value]")).is_empty());
+    }
+    assert!(is_in(&mut admin) && is_in(&mut other));
+}
+
+#[test]
+fn the_present_password_cannot_be_guessed_on_the_account_page() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let mut guess = || {
+        change_password(
+            &mut admin,
+            "wrong",
+            "another horse battery",
+            "another horse battery",
+        )
+        .status
+    };
+    assert!((0..10).all(|_| guess() == 422));
+    assert_eq!(guess(), 429);
+}
+
+#[test]
+fn how_long_a_session_lives_is_a_setting() {
+    let server = Server::with(|config| {
+        config.session_idle_minutes = 5;
+        config.session_hours = 1;
+    });
+    let (mut busy, mut idle) = (server.admin(), server.admin());
+    for minute in (4..60).step_by(4) {
+        server.clock.turn(4 * 60);
+        assert!(is_in(&mut busy), "{minute}");
+    }
+    assert!(!is_in(&mut idle));
+    server.clock.turn(4 * 60);
+    assert!(!is_in(&mut busy));
+}
+
+#[test]
+fn the_account_page_lists_the_living_sessions_and_ends_one() {
+    let server = Server::start();
+    drop(server.admin());
+    server.clock.turn(31 * 60);
+    let mut admin = server.admin();
+    let laptop = server.stranger().header("X-Forwarded-For", "203.0.113.9");
+    let mut laptop = laptop.header("User-Agent", "Laptop <b>");
+    let body = serde_json::json!({"username": "admin", "password": PASSWORD});
+    laptop.post("/api/login", &body.to_string());
+    let page = Page::open(&mut admin, "/account");
+    let shown: Vec<[String; 2]> = page
+        .rows()
+        .into_iter()
+        .map(|r| [r[1].clone(), r[4].clone()])
+        .collect();
+    let expected = [["203.0.113.9", "End"], ["127.0.0.1", "this one"]];
+    assert_eq!(shown, expected.map(|row| row.map(str::to_owned)));
+    assert!(page.text().contains("Laptop <b>"), "{}", page.text());
+    let form = page.form("/account/sessions/3/end");
+    let page = form.submit(&mut admin, "End");
+    assert_eq!(
+        (page.flash().unwrap().as_str(), page.rows().len()),
+        ("The session has ended.", 1)
+    );
+    assert!(is_in(&mut admin) && !is_in(&mut laptop));
+}
+
+#[test]
+fn all_other_sessions_end_with_one_button() {
+    let server = Server::start();
+    let mut others = [server.admin(), server.admin()];
+    let mut admin = server.admin();
+    let form = Page::open(&mut admin, "/account").form("End all other sessions");
+    let page = form.submit(&mut admin, "End all other sessions");
+    assert_eq!(page.rows().len(), 1);
+    assert!(is_in(&mut admin) && others.iter_mut().all(|other| !is_in(other)));
+}

@@ -1,0 +1,198 @@
+//! Guessing passwords and keys is slow, for whoever does it and for nobody else.
+
+use license_server::config::Config;
+
+use crate::page::Page;
+use crate::server::{Answer, Client, PASSWORD, Server};
+
+/// Somebody behind a proxy on this machine, which is trusted.
+fn from(server: &Server, address: &str) -> Client {
+    server.stranger().header("X-Forwarded-For", address)
+}
+
+fn log_in(client: &mut Client, name: &str, password: &str) -> Answer {
+    let body = serde_json::json!({"username": name, "password": password});
+    client.post("/api/login", &body.to_string())
+}
+
+fn log_in_on_the_page(client: &mut Client, name: &str, password: &str) -> Page {
+    let form = Page::open(client, "/login").form("/login");
+    let form = form.fill("username", name).fill("password", password);
+    form.submit(client, "Sign in")
+}
+
+/// The status of so many wrong sign-ins, one after another, each with a name of its own.
+fn guesses(server: &Server, address: &str, number: usize) -> Vec<u16> {
+    let guess = |n| log_in(&mut from(server, address), &format!("{address} {n}"), "x").status;
+    (0..number).map(guess).collect()
+}
+
+fn ask(client: &mut Client, key: &str) -> Answer {
+    let question = serde_json::json!({"tool_name": "T", "license_key": key});
+    client.post("/api/check", &question.to_string())
+}
+
+fn assert_wait(answer: &Answer) {
+    assert_eq!(
+        (answer.status, answer.json()["status"].as_str()),
+        (429, Some("error"))
+    );
+    let seconds: u64 = answer.header("retry-after").parse().unwrap();
+    assert!((1..=60).contains(&seconds), "{seconds}");
+}
+
+#[test]
+fn of_thirty_wrong_sign_ins_at_once_ten_are_heard() {
+    let server = Server::start();
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let guess = |n: usize| {
+            let name = format!("name {n}");
+            log_in(&mut from(&server, "203.0.113.9"), &name, "x")
+        };
+        let all: Vec<_> = (0..30).map(|n| scope.spawn(move || guess(n))).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let heard = answers.iter().filter(|answer| answer.status == 401).count();
+    assert!((1..=10).contains(&heard), "{heard}");
+    answers
+        .iter()
+        .filter(|answer| answer.status != 401)
+        .for_each(assert_wait);
+}
+
+#[test]
+fn an_address_gets_ten_and_then_one_every_six_seconds() {
+    let server = Server::start();
+    let mut expected = vec![401; 10];
+    expected.push(429);
+    assert_eq!(guesses(&server, "203.0.113.9", 11), expected);
+    assert_eq!(guesses(&server, "203.0.113.8", 1), [401]);
+    server.clock.turn(6);
+    assert_eq!(guesses(&server, "203.0.113.9", 2), [401, 429]);
+    server.clock.turn(60);
+    assert_eq!(guesses(&server, "203.0.113.9", 11), expected);
+}
+
+#[test]
+fn a_name_gets_ten_from_all_addresses_together_whether_it_exists_or_not() {
+    for name in ["admin", "nobody"] {
+        let server = Server::start();
+        let guess = |n| log_in(&mut from(&server, &format!("198.51.100.{n}")), name, "x");
+        assert!((0..10).all(|n| guess(n).status == 401), "{name}");
+        assert_wait(&guess(10));
+        assert_eq!(
+            log_in(&mut from(&server, "198.51.100.11"), "other", "x").status,
+            401
+        );
+        server.clock.turn(6);
+        assert_eq!(guess(12).status, 401, "{name}");
+    }
+}
+
+#[test]
+fn the_right_password_has_to_wait_too_and_then_works() {
+    let server = Server::start();
+    guesses(&server, "203.0.113.9", 10);
+    let mut client = from(&server, "203.0.113.9");
+    assert_wait(&log_in(&mut client, "admin", PASSWORD));
+    server.clock.turn(6);
+    assert_eq!(log_in(&mut client, "admin", PASSWORD).status, 200);
+}
+
+#[test]
+fn the_page_and_the_api_share_what_there_is() {
+    let server = Server::start();
+    let mut client = from(&server, "203.0.113.9");
+    for n in 0..5 {
+        let page = log_in_on_the_page(&mut client, &format!("page {n}"), "x");
+        assert_eq!((page.status, page.path.as_str()), (401, "/login"));
+        assert_eq!(log_in(&mut client, &format!("api {n}"), "x").status, 401);
+    }
+    assert_wait(&log_in(&mut client, "another", "x"));
+    let page = log_in_on_the_page(&mut client, "another", "x");
+    assert_eq!(page.status, 429);
+    assert!(
+        page.alert().contains("Too many requests"),
+        "{}",
+        page.alert()
+    );
+}
+
+#[test]
+fn good_sign_ins_use_nothing_up() {
+    let server = Server::start();
+    let mut client = from(&server, "203.0.113.9");
+    let good = |client: &mut Client| log_in(client, "admin", PASSWORD).status;
+    assert!((0..15).all(|_| good(&mut client) == 200));
+    assert_eq!(
+        guesses(&server, "203.0.113.9", 11)
+            .iter()
+            .filter(|s| **s == 401)
+            .count(),
+        10
+    );
+}
+
+#[test]
+fn a_network_of_ipv6_is_one_subscriber() {
+    let server = Server::start();
+    let guess = |address: &str| guesses(&server, address, 1)[0];
+    assert!((0..10).all(|n| guess(&format!("2001:db8:1:2:{n}::{n}")) == 401));
+    assert_eq!(guess("2001:db8:1:2:ffff::1"), 429);
+    assert_eq!(guess("[2001:db8:1:2::77]:443"), 429);
+    assert_eq!(guess("2001:db8:1:3::1"), 401);
+}
+
+#[test]
+fn forged_headers_win_no_new_address() {
+    let direct = Server::with(|config: &mut Config| config.trusted_proxies.clear());
+    let proxied = Server::start();
+    for (server, seen) in [(direct, "127.0.0.1"), (proxied, "203.0.113.9")] {
+        let forger = |n: usize| {
+            let forged = format!("198.51.100.{n}");
+            let forwarded = format!("{forged}, 203.0.113.9");
+            server
+                .stranger()
+                .header("X-Forwarded-For", &forwarded)
+                .header("X-Real-IP", &forged)
+                .header("Forwarded", &format!("for={forged}"))
+                .header("True-Client-IP", &forged)
+                .header("CF-Connecting-IP", &forged)
+        };
+        let mut admin = forger(200);
+        assert_eq!(log_in(&mut admin, "admin", PASSWORD).status, 200);
+        assert_eq!(Page::open(&mut admin, "/account").rows()[0][1], seen);
+        let guess = |n| log_in(&mut forger(n), &format!("name {n}"), "x").status;
+        assert!((0..10).all(|n| guess(n) == 401));
+        assert_eq!(guess(10), 429, "{seen}");
+    }
+}
+
+#[test]
+fn of_unknown_keys_thirty_are_answered_and_then_ten_a_minute() {
+    let server = Server::start();
+    let mut client = from(&server, "203.0.113.9");
+    assert!((0..30).all(|n| ask(&mut client, &format!("unknown {n}")).status == 404));
+    assert_wait(&ask(&mut client, "unknown"));
+    assert_eq!(
+        ask(&mut from(&server, "203.0.113.8"), "unknown").status,
+        404
+    );
+    server.clock.turn(60);
+    assert!((0..10).all(|n| ask(&mut client, &format!("more {n}")).status == 404));
+    assert_wait(&ask(&mut client, "unknown"));
+}
+
+#[test]
+fn a_known_key_is_always_judged() {
+    let server = Server::start();
+    server.license("T", "good");
+    server.add(serde_json::json!({"tool_name": "T", "license_key": "bad", "status": "revoked"}));
+    let mut office = from(&server, "203.0.113.9");
+    (0..40).for_each(|n| drop(ask(&mut office, &format!("unknown {n}"))));
+    assert_wait(&ask(&mut office, "unknown"));
+    for _ in 0..50 {
+        assert_eq!(ask(&mut office, "good").status, 200);
+        assert_eq!(ask(&mut office, "bad").status, 403);
+    }
+}

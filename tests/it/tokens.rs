@@ -1,0 +1,133 @@
+//! API tokens: made on the account page, shown once, and good for what they say until they end.
+
+use crate::database::Database;
+use crate::guards::token;
+use crate::page::Page;
+use crate::server::{Client, Server};
+
+fn bearer(server: &Server, secret: &str) -> Client {
+    server
+        .stranger()
+        .header("Authorization", &format!("Bearer {secret}"))
+}
+
+fn reads(server: &Server, secret: &str) -> u16 {
+    bearer(server, secret).get("/api/licenses").status
+}
+
+#[test]
+fn a_token_is_shown_once_and_stored_as_its_hash() {
+    let (server, database) = Database::start();
+    let mut admin = server.admin();
+    let secret = token(&mut admin, "Nightly export", "read=true", "2026-12-31");
+    let random = secret.strip_prefix("lsk_").unwrap();
+    assert!(random.len() == 43 && !random.contains('='), "{secret}");
+    assert_eq!(reads(&server, &secret), 200);
+    let page = Page::open(&mut admin, "/account");
+    assert!(page.text().contains("Nightly export") && !page.text().contains(random));
+    assert!(!database.rows().concat().contains(random));
+}
+
+#[test]
+fn two_tokens_differ_and_a_part_of_one_is_none() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let one = token(&mut admin, "one", "read=true", "2026-12-31");
+    assert_ne!(one, token(&mut admin, "two", "read=true", "2026-12-31"));
+    for wrong in [
+        &one[4..],
+        &one[..one.len() - 1],
+        &one.to_uppercase(),
+        &format!("{one}x"),
+    ] {
+        assert_eq!(reads(&server, wrong), 401, "{wrong}");
+    }
+}
+
+#[test]
+fn a_token_is_good_through_its_last_day() {
+    let server = Server::start();
+    let secret = token(&mut server.admin(), "today", "read=true", "2026-06-15");
+    server.clock.turn(12 * 3600 - 1);
+    assert_eq!(reads(&server, &secret), 200);
+    server.clock.turn(1);
+    assert_eq!(reads(&server, &secret), 401);
+    let page = Page::open(&mut server.admin(), "/account");
+    assert_eq!(page.texts(".mark.expired"), ["over"]);
+}
+
+#[test]
+fn the_account_page_says_what_a_token_may_and_when_it_was_used() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let secret = token(&mut admin, "CI", "read=true&write=true", "2026-12-31");
+    let row = |admin: &mut Client| {
+        let rows = Page::open(admin, "/account").rows();
+        rows.into_iter().find(|row| row[0] == "CI").unwrap()
+    };
+    let new = row(&mut admin);
+    assert_eq!(
+        (new[1].as_str(), new[3].as_str()),
+        ("licenses:read licenses:write", "never")
+    );
+    assert!(new[2].starts_with("2027-01-01"), "{new:?}");
+    server.clock.turn(300);
+    reads(&server, &secret);
+    assert!(
+        row(&mut admin)[3].contains("12:05"),
+        "{:?}",
+        row(&mut admin)
+    );
+}
+
+#[test]
+fn a_revoked_token_is_dead_at_once_and_the_others_live() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let [one, two] = ["one", "two"].map(|name| token(&mut admin, name, "read=true", "2026-12-31"));
+    let form = Page::open(&mut admin, "/account").form("/account/tokens/1/revoke");
+    let page = form.submit(&mut admin, "Revoke");
+    assert_eq!(page.flash().unwrap(), "The token one is revoked.");
+    assert_eq!((reads(&server, &one), reads(&server, &two)), (401, 200));
+    assert!(!page.rows().iter().any(|row| row[0] == "one"));
+}
+
+#[test]
+fn a_token_needs_a_name_a_scope_and_a_day() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let form = Page::open(&mut admin, "/account").form("Make a token");
+    for (fields, words) in [
+        ("name=&read=true&last_day=2026-12-31", "name"),
+        ("name=x&last_day=2026-12-31", "Choose at least one"),
+        ("name=x&read=true&last_day=", "Enter the last day"),
+        ("name=x&read=true&last_day=2026-06-14", "Enter the last day"),
+        ("name=x&read=true&last_day=2126-06-14", "Enter the last day"),
+        ("name=x&read=true&last_day=2026-02-30", "Enter the last day"),
+    ] {
+        let body = format!("csrf={}&{fields}", form.value("csrf"));
+        let page = form.send(&mut admin, body.as_bytes());
+        assert_eq!(page.status, 422, "{fields}");
+        assert!(
+            page.texts(".problem").concat().contains(words),
+            "{fields}: {}",
+            page.text()
+        );
+    }
+    assert!(Page::open(&mut admin, "/account").all(".secret").is_empty());
+}
+
+#[test]
+fn tokens_outlive_a_password_change_and_open_no_page() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let secret = token(&mut admin, "CI", "read=true&write=true", "2026-12-31");
+    let form = Page::open(&mut admin, "/account").form("/account/password");
+    let form = form.fill("present", crate::server::PASSWORD);
+    let form = form
+        .fill("new", "another horse battery")
+        .fill("again", "another horse battery");
+    form.submit(&mut admin, "Change the password");
+    assert_eq!(reads(&server, &secret), 200);
+    assert_eq!(bearer(&server, &secret).get("/account").status, 303);
+}
