@@ -14,6 +14,7 @@ mod check;
 mod crash;
 mod database;
 mod disk;
+mod deploy;
 mod errors;
 mod faults;
 mod guards;
