@@ -46,10 +46,9 @@ impl Interrupted {
         let base = request.rocket().state().map_or("", Config::base_path);
         let path = request.uri().path().as_str();
         let path = path.strip_prefix(base).unwrap_or(path).to_owned();
-        // Passwords are typed again, and who wanted to sign out is signed out.
-        if path.starts_with("/licenses/")
-            && let Ok(fields) = read(request, data).await
-        {
+        // Only where much was typed: a button is pressed again, a password typed again.
+        let is_long = path == "/licenses/new" || path.ends_with("/edit");
+        if is_long && let Ok(fields) = read(request, data).await {
             request.local_cache(|| Some(Interrupted { path, fields }));
         }
     }

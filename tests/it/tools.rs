@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Set, it makes a missing program a failure; CI sets it.
-const REQUIRE: &str = "LICENSE_SERVER_TEST_REQUIRE";
+const REQUIRE: &str = "REQUIRE_TEST_TOOLS";
 
 /// Where servers are installed and ordinary users do not look.
 const MORE_FOLDERS: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/sbin"];
