@@ -5,7 +5,8 @@
 //! as chance will have it. Lines of the trace are the moments.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -92,12 +93,18 @@ pub fn traced(program: &Command, trace: &Path) -> Option<Command> {
 
 /// The whole trace of an ended program: strace writes its last lines a little later.
 pub fn whole_trace(file: &Path, program: u32) -> String {
-    let end = format!("\n{program} +++ ");
+    let program = program.to_string();
+    let is_end = |line: &str| line.contains(" +++ ") && line.split(' ').next() == Some(&program);
     for _ in 0..3_000 {
-        let text = fs::read_to_string(file).unwrap();
-        // strace fills the number of the process up to five characters.
-        if text.replace("  +++", " +++").contains(&end) && text.ends_with('\n') {
-            return text;
+        let mut end = vec![];
+        let mut trace = File::open(file).unwrap();
+        let length = trace.seek(SeekFrom::End(0)).unwrap();
+        trace
+            .seek(SeekFrom::Start(length.saturating_sub(8_192)))
+            .unwrap();
+        trace.read_to_end(&mut end).unwrap();
+        if end.ends_with(b"\n") && String::from_utf8_lossy(&end).lines().any(is_end) {
+            return fs::read_to_string(file).unwrap();
         }
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
@@ -105,7 +112,6 @@ pub fn whole_trace(file: &Path, program: u32) -> String {
 }
 
 /// Something that was in a trace besides files.
-#[derive(Debug)]
 pub enum Said {
     /// The first bytes on a connection to this port of a client.
     Sent { port: u16, text: String },
@@ -221,9 +227,8 @@ impl Disk {
             "mmap" => {
                 let path = PathBuf::from(descriptor(call.arguments.split(", ").nth(4)?).1?);
                 self.names.get(&path)?;
-                let is_written = call.arguments.contains("PROT_WRITE|MAP_SHARED")
-                    || (call.arguments.contains("PROT_WRITE")
-                        && call.arguments.contains("MAP_SHARED"));
+                let is_in = |word| call.arguments.contains(word);
+                let is_written = is_in("PROT_WRITE") && is_in("MAP_SHARED");
                 assert!(!is_written || is_shared_memory(&path), "{}", call.arguments);
                 return None;
             }
