@@ -198,6 +198,22 @@ fn a_start_that_nobody_reads_goes_on() {
 }
 
 #[test]
+fn until_somebody_has_signed_in_a_start_says_how_to_set_a_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Program::start(folder.path());
+    let password = first.line("Password").unwrap().to_owned();
+    drop(first);
+    let second = Program::start(folder.path());
+    assert_names(
+        &second.printed,
+        &["not signed in yet", "admin set-password"],
+    );
+    assert_eq!(log_in(&mut second.client(), &password), 200);
+    drop(second);
+    assert_eq!(Program::start(folder.path()).line("User"), None);
+}
+
+#[test]
 fn two_first_starts_print_different_passwords() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let [one, two] = folders.each_ref().map(|f| Program::start(f.path()));
