@@ -7,24 +7,40 @@ use super::throttle::subscriber;
 use crate::error::Error;
 use crate::model::license::Verdict;
 use crate::model::question::Question;
-use crate::store::licenses;
+use crate::store::licenses::{self, Judged};
 
 impl Service {
     /// The verdict at this moment; an error is a fault and never a verdict. Questions about keys that
     /// nobody has count against the address; about others never, so that an office behind one address
     /// is not locked out.
     pub fn check(&self, question: &Question<'_>, address: IpAddr) -> Result<Verdict, Error> {
-        let judged = self.store.read(|db| licenses::judged(db, question))?;
+        let judged = match self.store.read(|db| licenses::judged(db, question))? {
+            None => self.judged_at_second_sight(question)?,
+            found => found,
+        };
         let now = self.clock.now();
         match judged {
             Some((status, last_day)) => Ok(Verdict::on(status, last_day, now, self.utc_offset)),
-            None if self.store.read(|db| licenses::is_hidden(db, question))? => Err(
-                Error::Unavailable("two indexes of the database disagree: it is damaged".into()),
-            ),
             None => match self.unknown_keys.take(subscriber(address), now) {
                 Ok(()) => Ok(Verdict::NotFound),
                 Err(seconds) => Err(Error::TooManyRequests(seconds)),
             },
         }
+    }
+
+    /// Before a key is not found a second index has to say so too; both at one moment, so that a row
+    /// that is added meanwhile is no disagreement.
+    fn judged_at_second_sight(&self, question: &Question<'_>) -> Result<Option<Judged>, Error> {
+        let (judged, is_there) = self.store.read_at_once(|db| {
+            Ok((
+                licenses::judged(db, question)?,
+                licenses::is_there(db, question)?,
+            ))
+        })?;
+        if judged.is_none() && is_there {
+            let detail = "two indexes of the database disagree: it is damaged";
+            return Err(Error::Unavailable(detail.into()));
+        }
+        Ok(judged)
     }
 }

@@ -28,9 +28,9 @@ pub fn judged(db: &Connection, question: &Question<'_>) -> Result<Option<Judged>
     .optional()
 }
 
-/// Asks a second index after [`judged`] found nothing: whether the first one is damaged. A page that
-/// lost some bytes can hide a row without any error.
-pub fn is_hidden(db: &Connection, question: &Question<'_>) -> Result<bool> {
+/// Whether a second index knows the pair: a page that lost some bytes can hide a row from the first
+/// without any error.
+pub fn is_there(db: &Connection, question: &Question<'_>) -> Result<bool> {
     // The concatenation keeps the first index from being asked again.
     db.prepare_cached(
         "select exists (select 1 from licenses where license_key = ?2 and tool_name || '' = ?1)",
