@@ -2,6 +2,7 @@
 
 mod headers;
 mod journal;
+mod keeper;
 mod methods;
 
 use std::io::Write;
@@ -22,6 +23,7 @@ use crate::pages::Assets;
 use crate::service::{FIRST_USER, FirstPassword, Service};
 use crate::{api, pages};
 use journal::Journal;
+use keeper::Keeper;
 
 /// Threads that may wait for the disk at once; each has a database connection of its own.
 const BLOCKING_THREADS: usize = 16;
@@ -47,9 +49,11 @@ pub fn serve(config: Config) -> Result<(), Refusal> {
             Box::pin(async move { announce(rocket.state(), rocket.config().port) })
         });
         let rocket = rocket(config.clone(), Arc::clone(&service)).attach(at_start);
+        let keeper = Keeper::start(Arc::clone(&service))?;
         launch(rocket)
             .await
             .map_err(|error| refusal(&config, &error))?;
+        keeper.stop();
         service.close()?;
         log.event("stopped", &[]);
         Ok(())

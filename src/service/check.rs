@@ -14,13 +14,15 @@ impl Service {
     /// nobody has count against the address; about others never, so that an office behind one address
     /// is not locked out.
     pub fn check(&self, question: &Question<'_>, address: IpAddr) -> Result<Verdict, Error> {
-        let judged = match self.store.read(|db| licenses::judged(db, question))? {
+        let judged = match self.store.judged(question)? {
             None => self.judged_at_second_sight(question)?,
             found => found,
         };
         let now = self.clock.now();
         match judged {
-            Some((status, last_day)) => Ok(Verdict::on(status, last_day, now, self.utc_offset)),
+            Some(Judged {
+                status, last_day, ..
+            }) => Ok(Verdict::on(status, last_day, now, self.utc_offset)),
             None => match self.unknown_keys.take(subscriber(address), now) {
                 Ok(()) => Ok(Verdict::NotFound),
                 Err(seconds) => Err(Error::TooManyRequests(seconds)),

@@ -96,7 +96,7 @@ impl Service {
         self.store.write(|db| {
             let before = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
             let new = NewLicense::parse(&change.apply(Draft::from(&before)))?;
-            licenses::update(db, id, &new, now)?;
+            licenses::update(db, &before, &new, now)?;
             let after = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
             if after != before {
                 audit::append(db, &Event::license(actor, Some(&before), Some(&after)), now)?;
@@ -118,7 +118,7 @@ impl Service {
     pub fn delete_license(&self, actor: &Actor, id: i64) -> Result<License, Error> {
         self.store.write(|db| {
             let license = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
-            licenses::delete(db, id)?;
+            licenses::delete(db, &license)?;
             audit::append(
                 db,
                 &Event::license(actor, Some(&license), None),

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Refusal};
 use crate::log::Log;
-use crate::store::{Missing, Store};
+use crate::store::{Missing, REMEMBERED_AT_ONCE, Store};
 
 use passwords::Passwords;
 use throttle::Throttle;
@@ -98,6 +98,24 @@ impl Service {
     pub fn health(&self) -> Result<(), Error> {
         self.store
             .read(|db| db.query_row("select 1", [], |_| Ok(())))
+    }
+
+    /// Remembers all licenses, so that from the first check on none has to wait for the disk.
+    pub fn remember_licenses(&self) -> Result<(), Error> {
+        let (mut before, mut so_far) = (Some(i64::MAX), 0);
+        while let Some(id) = before {
+            before = self.store.remember(id, so_far)?;
+            so_far += REMEMBERED_AT_ONCE;
+        }
+        Ok(())
+    }
+
+    /// What is done once a second beside all requests.
+    pub fn tick(&self) -> Result<(), Error> {
+        if self.store.forget_if_others_wrote()? {
+            self.remember_licenses()?;
+        }
+        Ok(())
     }
 
     /// Leaves the database file complete on the disk.

@@ -4,15 +4,23 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Result, Row, params, params_from_iter};
 use time::{Date, OffsetDateTime};
 
-use super::{moment, unreadable};
+use super::{Writing, moment, unreadable};
 use crate::error::Error;
 use crate::model::license::{License, Status};
 use crate::model::new_license::{NewLicense, format_date, read_date};
 use crate::model::question::Question;
 use crate::model::search::{Filter, Fragment, Span};
 
-/// What the verdict on a license depends on.
-pub type Judged = (Status, Option<Date>);
+/// What the verdict on a license depends on, and whose license it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    /// The license's number.
+    pub id: i64,
+    /// What the admin has decided.
+    pub status: Status,
+    /// The last good day.
+    pub last_day: Option<Date>,
+}
 
 const COLUMNS: &str = "licenses.id, licenses.created_at, licenses.tool_name, licenses.license_key, \
                        licenses.status, licenses.user_id, licenses.expiration_date";
@@ -20,12 +28,47 @@ const COLUMNS: &str = "licenses.id, licenses.created_at, licenses.tool_name, lic
 /// The point read of the check.
 pub fn judged(db: &Connection, question: &Question<'_>) -> Result<Option<Judged>> {
     db.prepare_cached(
-        "select status, expiration_date from licenses where tool_name = ?1 and license_key = ?2",
+        "select id, status, expiration_date from licenses where tool_name = ?1 and license_key = ?2",
     )?
     .query_row([question.tool_name, &question.license_key], |row| {
-        Ok((status(row, 0)?, date(row, 1)?))
+        judged_in(row, 0)
     })
     .optional()
+}
+
+/// At most `limit` ids below `before`, newest first, and what is judged of them, with tool and key;
+/// none where a row holds what none can.
+pub fn all_judged(
+    db: &Connection,
+    before: i64,
+    limit: usize,
+) -> Result<Vec<(i64, Option<(String, String, Judged)>)>> {
+    db.prepare_cached(
+        "select id, status, expiration_date, tool_name, license_key from licenses
+         where id < ?1 order by id desc limit ?2",
+    )?
+    .query_map(params![before, limit as i64], |row| {
+        let judged = judged_in(row, 0).and_then(|judged| Ok((row.get(3)?, row.get(4)?, judged)));
+        // A fault of the disk comes before: here only a value can be wrong.
+        Ok((row.get(0)?, judged.ok()))
+    })?
+    .collect()
+}
+
+fn judged_in(row: &Row<'_>, first: usize) -> Result<Judged> {
+    Ok(Judged {
+        id: row.get(first)?,
+        status: status(row, first + 1)?,
+        last_day: date(row, first + 2)?,
+    })
+}
+
+/// How many licenses there are.
+pub fn number(db: &Connection) -> Result<usize> {
+    db.query_row("select count(*) from licenses", [], |row| {
+        row.get::<_, i64>(0)
+    })
+    .map(|number| number as usize)
 }
 
 /// Whether a second index knows the pair: a page that lost some bytes can hide a row from the first
@@ -57,7 +100,8 @@ pub fn get(db: &Connection, id: i64) -> Result<Option<License>> {
 }
 
 /// Adds a row and returns its id; a pair that is there already is [`Error::Duplicate`].
-pub fn add(db: &Connection, new: &NewLicense, now: OffsetDateTime) -> Result<i64, Error> {
+pub fn add(db: &Writing<'_>, new: &NewLicense, now: OffsetDateTime) -> Result<i64, Error> {
+    db.touch(&new.tool_name, &new.license_key);
     super::tools::ensure(db, &new.tool_name, now)?;
     db.prepare_cached(
         "insert into licenses (created_at, tool_name, license_key, status, user_id, expiration_date)
@@ -77,13 +121,15 @@ pub fn add(db: &Connection, new: &NewLicense, now: OffsetDateTime) -> Result<i64
     .map_err(duplicate)
 }
 
-/// Replaces every value of the row; a pair that another row has is [`Error::Duplicate`].
+/// Replaces every value of the row `before`; a pair that another row has is [`Error::Duplicate`].
 pub fn update(
-    db: &Connection,
-    id: i64,
+    db: &Writing<'_>,
+    before: &License,
     new: &NewLicense,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
+    db.touch(&before.tool_name, &before.license_key);
+    db.touch(&new.tool_name, &new.license_key);
     super::tools::ensure(db, &new.tool_name, now)?;
     db.prepare_cached(
         "update licenses
@@ -91,7 +137,7 @@ pub fn update(
          where id = ?1",
     )?
     .execute(params![
-        id,
+        before.id,
         new.tool_name,
         new.license_key,
         new.status.as_str(),
@@ -103,9 +149,10 @@ pub fn update(
 }
 
 /// Removes the row.
-pub fn delete(db: &Connection, id: i64) -> Result<()> {
+pub fn delete(db: &Writing<'_>, license: &License) -> Result<()> {
+    db.touch(&license.tool_name, &license.license_key);
     db.prepare_cached("delete from licenses where id = ?1")?
-        .execute([id])?;
+        .execute([license.id])?;
     Ok(())
 }
 

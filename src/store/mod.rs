@@ -3,6 +3,7 @@
 //! One writer, many readers: every thread reads over a read-only connection of its own.
 
 pub mod audit;
+mod known;
 pub mod licenses;
 mod open;
 pub mod sessions;
@@ -11,6 +12,7 @@ pub mod tools;
 pub mod users;
 
 use std::cell::RefCell;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,8 +24,14 @@ use time::OffsetDateTime;
 use crate::clock::Stopwatch;
 use crate::error::{Error, Refusal};
 
+use crate::model::question::Question;
+use known::{Known, Pair};
+use licenses::Judged;
 use open::FileId;
 pub use open::Missing;
+
+/// Licenses that are read in one piece to be remembered.
+pub const REMEMBERED_AT_ONCE: usize = 1_000;
 
 /// How long a write waits for another before it is given up with 503.
 const WRITE_WAIT: Duration = Duration::from_secs(5);
@@ -33,8 +41,54 @@ pub struct Store {
     path: PathBuf,
     /// Which file was opened at `path`.
     file: FileId,
-    writer: Mutex<Connection>,
+    writer: Mutex<Writer>,
     readers: ThreadLocal<RefCell<Connection>>,
+    known: Known,
+}
+
+struct Writer {
+    db: Connection,
+    /// `pragma data_version`, which changes when another program writes.
+    version: i64,
+}
+
+impl Writer {
+    fn new(db: Connection) -> rusqlite::Result<Writer> {
+        let mut writer = Writer { db, version: 0 };
+        writer.others_wrote()?;
+        Ok(writer)
+    }
+
+    /// Whether another program has written since the last time.
+    fn others_wrote(&mut self) -> rusqlite::Result<bool> {
+        let sql = "select data_version from pragma_data_version";
+        let version = self
+            .db
+            .prepare_cached(sql)?
+            .query_row([], |row| row.get(0))?;
+        Ok(std::mem::replace(&mut self.version, version) != version)
+    }
+}
+
+/// A transaction that writes, and whose licenses it has changed so far.
+pub struct Writing<'a> {
+    transaction: Transaction<'a>,
+    touched: RefCell<Vec<Pair>>,
+}
+
+impl Deref for Writing<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.transaction
+    }
+}
+
+impl Writing<'_> {
+    fn touch(&self, tool_name: &str, license_key: &str) {
+        let pair = (tool_name.to_owned(), license_key.to_owned());
+        self.touched.borrow_mut().push(pair);
+    }
 }
 
 impl Store {
@@ -44,12 +98,45 @@ impl Store {
         let writer = open::writer(folder, &path, missing)?;
         let file = open::file_id(&path)
             .map_err(|e| Refusal(format!("The database {} is gone: {e}.", path.display())))?;
+        let licenses = licenses::number(&writer).map_err(Error::from)?;
+        let writer = Writer::new(writer).map_err(Error::from)?;
         Ok(Store {
             path,
             file,
             writer: Mutex::new(writer),
             readers: ThreadLocal::new(),
+            known: Known::of(licenses),
         })
+    }
+
+    /// What the verdict on a license depends on, from memory or from the disk.
+    pub fn judged(&self, question: &Question<'_>) -> Result<Option<Judged>, Error> {
+        let (tool_name, license_key) = (question.tool_name, &*question.license_key);
+        if let Some(judged) = self.known.get(tool_name, license_key) {
+            return Ok(Some(judged));
+        }
+        let moment = self.known.moment();
+        let judged = self.read(|db| licenses::judged(db, question))?;
+        let read = judged.map(|judged| (tool_name, license_key, judged));
+        self.known.put(&moment, read.into_iter());
+        Ok(judged)
+    }
+
+    /// Remembers some more licenses, those with ids below `before`, newest first; returns where to go
+    /// on, or none when all are remembered, or as many as there is room for.
+    pub fn remember(&self, before: i64, so_far: usize) -> Result<Option<i64>, Error> {
+        if so_far >= self.known.room() {
+            return Ok(None);
+        }
+        loop {
+            let moment = self.known.moment();
+            let rows = self.read(|db| licenses::all_judged(db, before, REMEMBERED_AT_ONCE))?;
+            let read = rows.iter().filter_map(|(_, read)| read.as_ref());
+            let read = read.map(|(tool, key, judged)| (&**tool, &**key, *judged));
+            if self.known.put(&moment, read) {
+                return Ok(rows.last().map(|(id, _)| *id));
+            }
+        }
     }
 
     /// Runs `read` on this thread's own connection; every statement sees one moment only by itself.
@@ -78,21 +165,42 @@ impl Store {
         })
     }
 
+    /// Forgets what is remembered if another program has written; says whether it has.
+    pub fn forget_if_others_wrote(&self) -> Result<bool, Error> {
+        let others_wrote = self.writer.lock().others_wrote()?;
+        if others_wrote {
+            self.known.forget_all();
+        }
+        Ok(others_wrote)
+    }
+
     /// Runs `write` in one transaction, which is on the disk when this returns; an error undoes it.
     pub fn write<T>(
         &self,
-        write: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
+        write: impl FnOnce(&Writing<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let watch = Stopwatch::start();
         let mut writer = self.writer.try_lock_for(WRITE_WAIT).ok_or_else(|| {
             Error::Unavailable("another write has held the database too long".into())
         })?;
         // One wait for both: for the other writes of this process, and for other processes.
+        let writer = &mut writer.db;
         writer.busy_timeout(WRITE_WAIT.saturating_sub(watch.elapsed()))?;
         self.still_there()?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let value = write(&transaction)?;
-        transaction.commit()?;
+        let writing = Writing {
+            transaction,
+            touched: RefCell::default(),
+        };
+        let value = write(&writing)?;
+        let Writing {
+            transaction,
+            touched,
+        } = writing;
+        // Also where the commit fails: it may have been carried out all the same.
+        let committed = transaction.commit();
+        self.known.forget(&touched.into_inner());
+        committed?;
         Ok(value)
     }
 
@@ -116,6 +224,7 @@ impl Store {
         Ok(self
             .writer
             .lock()
+            .db
             .query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?)
     }
 }

@@ -1,0 +1,108 @@
+//! A database of invented licenses. It is made once for each schema and copied for each use.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::program::license_server;
+
+pub const LICENSES: u32 = 1_000_000;
+
+/// A copy of the database that may be written to.
+pub struct Demo {
+    folder: TempDir,
+}
+
+impl Demo {
+    pub fn new() -> Demo {
+        let made = made();
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        fs::create_dir(folder.path().join("data")).unwrap();
+        for name in ["licenses.db", "lock"] {
+            fs::copy(made.join(name), folder.path().join("data").join(name)).unwrap();
+        }
+        Demo { folder }
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Questions about all licenses that are good, the same for those that are revoked.
+    pub fn good(&self) -> PathBuf {
+        self.questions(
+            "good",
+            "status = 'activated' and (expiration_date is null or expiration_date > date('now', '+1 day'))",
+        )
+    }
+
+    pub fn revoked(&self) -> PathBuf {
+        self.questions("revoked", "status = 'revoked'")
+    }
+
+    /// Questions about keys that nobody has.
+    pub fn unknown(&self) -> PathBuf {
+        let mut chance = SmallRng::seed_from_u64(1);
+        let mut key = || {
+            format!(
+                "f0:00:{:02x}:{:02x}:{:02x}:01",
+                chance.random::<u8>(),
+                chance.random::<u8>(),
+                chance.random::<u8>()
+            )
+        };
+        let pairs: Vec<_> = (0..LICENSES)
+            .map(|_| ("PdfBatchPro".to_owned(), key()))
+            .collect();
+        self.write("unknown", &pairs)
+    }
+
+    fn questions(&self, name: &str, condition: &str) -> PathBuf {
+        let db = Connection::open(self.data().join("licenses.db")).unwrap();
+        let sql = format!("select tool_name, license_key from licenses where {condition}");
+        let mut statement = db.prepare(&sql).unwrap();
+        let pairs = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        let pairs: Vec<(String, String)> = pairs.unwrap().map(Result::unwrap).collect();
+        self.write(name, &pairs)
+    }
+
+    fn write(&self, name: &str, pairs: &[(String, String)]) -> PathBuf {
+        let path = self.folder.path().join(name);
+        let mut file = std::io::BufWriter::new(fs::File::create(&path).unwrap());
+        for (tool_name, license_key) in pairs {
+            let question = serde_json::json!({"tool_name": tool_name, "license_key": license_key});
+            writeln!(file, "{question}").unwrap();
+        }
+        path
+    }
+}
+
+/// The folder of the database, which is made when it is missing.
+fn made() -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    include_str!("../../schema.sql").hash(&mut hasher);
+    include_str!("../../src/service/demo.rs").hash(&mut hasher);
+    let name = format!("demo-{LICENSES}-{:x}", hasher.finish());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if !folder.exists() {
+        let unfinished = folder.with_extension("unfinished");
+        drop(fs::remove_dir_all(&unfinished));
+        let begin = Instant::now();
+        let mut seed = license_server(&unfinished);
+        let seeded = seed.arg("seed-demo").arg(LICENSES.to_string()).output();
+        assert!(seeded.unwrap().status.success());
+        println!(
+            "  seed-demo {LICENSES}: {:.0} s",
+            begin.elapsed().as_secs_f64()
+        );
+        fs::rename(&unfinished, &folder).unwrap();
+    }
+    folder
+}

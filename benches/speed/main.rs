@@ -1,0 +1,48 @@
+//! How fast is it? `cargo bench` measures everything, `cargo bench -- checks` one part.
+//!
+//! Everything is measured from outside, on the real program with its default settings. What loads it
+//! is a process of its own, and so is the bare handler that it is compared with. Speeds mean
+//! something only as ratios of one run on one machine.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a measurement that cannot go on has failed, and the rest is for the reader"
+)]
+
+mod bare;
+mod checks;
+mod connection;
+mod demo;
+mod guesses;
+mod load;
+mod pages;
+mod program;
+mod storm;
+
+/// The parts, in the order in which they run. The number is theirs: rounds or seconds.
+const PARTS: [(&str, fn(Option<u32>)); 4] = [
+    ("checks", checks::measure),
+    ("pages", pages::measure),
+    ("storm", storm::measure),
+    ("guesses", guesses::measure),
+];
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["bare"] => return bare::serve(),
+        ["load", ..] => return load::run(&words[1..]),
+        _ => {}
+    }
+    let number = words.iter().find_map(|word| word.parse().ok());
+    let is_named = |name: &str| words.contains(&name);
+    let all = !PARTS.iter().any(|(name, _)| is_named(name));
+    for (name, measure) in PARTS {
+        if all || is_named(name) {
+            println!("\n{name}");
+            measure(number);
+        }
+    }
+}

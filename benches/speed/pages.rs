@@ -1,0 +1,73 @@
+//! Pages, search, export and start among a million licenses.
+
+use std::time::Instant;
+
+use crate::demo::{Demo, LICENSES};
+use crate::load::{From, Load};
+use crate::program::Program;
+
+const TIMES: usize = 9;
+
+const PAGES: [(&str, &str); 14] = [
+    ("first page", "/licenses"),
+    ("far page", "/licenses?before=500000"),
+    ("last page", "/licenses?after=0"),
+    ("one tool", "/licenses?tool=TurnAssist"),
+    ("one status", "/licenses?status=revoked"),
+    (
+        "tool and status",
+        "/licenses?tool=TurnAssist&status=revoked",
+    ),
+    ("search: a whole key", "/licenses?q=00:1b:21:2c:3d:4e"),
+    ("search: a fragment of a key", "/licenses?q=2c3d4"),
+    ("search: a frequent customer", "/licenses?q=Schreinerei"),
+    ("search: two letters", "/licenses?q=zx"),
+    ("search: nobody", "/licenses?q=nobody+at+all"),
+    (
+        "search in a tool and status",
+        "/licenses?q=olsen&tool=TurnAssist&status=revoked",
+    ),
+    ("one license", "/licenses/500000"),
+    ("audit log", "/audit"),
+];
+
+pub fn measure(_: Option<u32>) {
+    let demo = Demo::new();
+    let server = Program::license_server(&demo.data());
+    println!("  ready after {:.2} s", server.ready.as_secs_f64());
+    let mut admin = server.admin();
+    for (name, path) in PAGES {
+        let mut size = 0;
+        let mut times: Vec<f64> = (0..TIMES)
+            .map(|_| {
+                let begin = Instant::now();
+                let answer = admin.get(path);
+                assert_eq!(answer.status, 200, "{path}");
+                size = answer.body.len();
+                begin.elapsed().as_secs_f64() * 1000.0
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        println!(
+            "  {name:34} {:6.1} ms (longest {:.1}), {:3.0} kB",
+            times[TIMES / 2],
+            times[TIMES - 1],
+            size as f64 / 1000.0
+        );
+    }
+    let load = Load::start(server.port, &demo.good(), From::Here, 10.0);
+    let begin = Instant::now();
+    let answer = admin.get("/api/licenses");
+    let seconds = begin.elapsed().as_secs_f64();
+    println!(
+        "  whole GET /api/licenses            {:.0} rows/s, {} MB, beside checks: {}",
+        f64::from(LICENSES) / seconds,
+        answer.body.len() / 1_000_000,
+        load.heard(),
+    );
+    println!(
+        "  memory of the server: {} MB at most",
+        server.megabytes("VmHWM")
+    );
+    println!("  stopped after {:.2} s", server.stop().as_secs_f64());
+}

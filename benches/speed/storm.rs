@@ -1,0 +1,2 @@
+//! placeholder
+pub fn measure(_: Option<u32>) {}
