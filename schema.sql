@@ -18,15 +18,108 @@ create table licenses (
     status          text    not null check (status in ('activated', 'suspended', 'revoked')),
     user_id         text,                    -- the customer, in the admin's words
     expiration_date text check (length(expiration_date) = 10), -- the last good day; null for no end
+    last_seen_on    text    not null default '', -- the operator's day of the last check; empty for never
     unique (tool_name, license_key)          -- the check's point read
 );
 
 -- A second way to the pair: a "not found" of the unique index has to be confirmed by this one.
 create index licenses_by_key on licenses (license_key, tool_name);
-create index licenses_by_tool on licenses (tool_name, id);
-create index licenses_by_status on licenses (status, id);
-create index licenses_by_tool_and_status on licenses (tool_name, status, id);
 create index licenses_by_user on licenses (user_id, id);
+-- One for each order of the table: a piece of it is merged from the pieces of each tool and status.
+create index licenses_by_id on licenses (tool_name, status, id);
+create index licenses_by_last_seen on licenses (tool_name, status, last_seen_on, id);
+
+-- How many licenses there are of each kind, so that nobody has to count them.
+create table license_counts (
+    tool_name       text   not null,
+    status          text   not null,
+    expiration_date text   not null,         -- empty for no end
+    number          bigint not null,
+    primary key (tool_name, status, expiration_date)
+);
+
+create trigger licenses_insert_count after insert on licenses begin
+    insert into license_counts (tool_name, status, expiration_date, number)
+    values (new.tool_name, new.status, coalesce(new.expiration_date, ''), 1)
+    on conflict (tool_name, status, expiration_date) do update set number = number + 1;
+end;
+
+create trigger licenses_delete_count after delete on licenses begin
+    update license_counts set number = number - 1
+    where tool_name = old.tool_name and status = old.status
+        and expiration_date = coalesce(old.expiration_date, '');
+    delete from license_counts
+    where tool_name = old.tool_name and status = old.status
+        and expiration_date = coalesce(old.expiration_date, '') and number = 0;
+end;
+
+create trigger licenses_update_count after update of tool_name, status, expiration_date on licenses begin
+    update license_counts set number = number - 1
+    where tool_name = old.tool_name and status = old.status
+        and expiration_date = coalesce(old.expiration_date, '');
+    delete from license_counts
+    where tool_name = old.tool_name and status = old.status
+        and expiration_date = coalesce(old.expiration_date, '') and number = 0;
+    insert into license_counts (tool_name, status, expiration_date, number)
+    values (new.tool_name, new.status, coalesce(new.expiration_date, ''), 1)
+    on conflict (tool_name, status, expiration_date) do update set number = number + 1;
+end;
+
+-- What checks have left behind, one row a license. Written once a second at most, never by a check.
+create table sightings (
+    license_id  integer primary key references licenses (id) on delete cascade,
+    last_at     bigint  not null,
+    check_count bigint  not null,
+    verdict     text    not null,            -- of the last check, as its code: VALID, EXPIRED, …
+    address     text    not null,            -- of the last check
+    version     text    not null,            -- what a client last said of itself; empty for nothing
+    hostname    text    not null,
+    user_name   text    not null
+);
+
+-- The last 50 of what was different from before; not one row a check.
+create table sighting_history (
+    license_id integer not null references licenses (id) on delete cascade,
+    day        text    not null,             -- in the operator's offset
+    verdict    text    not null,
+    address    text    not null,
+    version    text    not null,
+    first_at   bigint  not null,             -- on that day
+    primary key (license_id, day, verdict, address, version)
+) without rowid;
+
+-- Sightings of a storm, sorted into shards of neighbouring licenses, until they are folded into the
+-- two tables above: a million rows in random order would be too much for each second.
+create table sightings_waiting (
+    id      integer primary key,
+    shard   integer not null,
+    size    integer not null,                -- characters of entries
+    entries text    not null                 -- JSON
+);
+
+create index sightings_waiting_by_shard on sightings_waiting (shard, size);
+
+-- Checks of each tool and day, by verdict.
+create table check_days (
+    tool_name text   not null references tools (name) on update cascade,
+    day       text   not null,               -- in the operator's offset
+    verdict   text   not null,
+    number    bigint not null,
+    primary key (tool_name, day, verdict)
+) without rowid;
+
+-- Keys that asked for one of the tools and have no license; the 10,000 newest.
+create table unknown_keys (
+    tool_name   text   not null references tools (name) on update cascade,
+    license_key text   not null,
+    first_at    bigint not null,
+    last_at     bigint not null,
+    check_count bigint not null,
+    address     text   not null,             -- of the last check
+    primary key (tool_name, license_key)
+);
+
+create index unknown_keys_by_time on unknown_keys (last_at, tool_name, license_key);
 
 -- Any three characters or more of tool, key or customer, without regard to case or accents.
 -- SQLite's own; elsewhere a trigram index on the three columns does the same.

@@ -8,10 +8,6 @@ use license_server::config::{self, Config};
 use license_server::service::FIRST_USER;
 use license_server::{commands, server};
 
-/// A check allocates some dozens of times, most of them inside the framework.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// A self-hosted license server for people who sell Windows tools.
 #[derive(Parser)]
 #[command(version, after_help = config::help())]

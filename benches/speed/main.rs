@@ -18,13 +18,14 @@ mod guesses;
 mod load;
 mod pages;
 mod program;
-mod storm;
 
-/// The parts, in the order in which they run. The number is theirs: rounds or seconds.
-const PARTS: [(&str, fn(Option<u32>)); 4] = [
+/// A part; the number is its own: rounds or seconds.
+type Measure = fn(Option<u32>);
+
+/// The parts, in the order in which they run.
+const PARTS: [(&str, Measure); 3] = [
     ("checks", checks::measure),
     ("pages", pages::measure),
-    ("storm", storm::measure),
     ("guesses", guesses::measure),
 ];
 

@@ -8,7 +8,7 @@ use crate::program::Program;
 
 const TIMES: usize = 9;
 
-const PAGES: [(&str, &str); 14] = [
+const PAGES: [(&str, &str); 20] = [
     ("first page", "/licenses"),
     ("far page", "/licenses?before=500000"),
     ("last page", "/licenses?after=0"),
@@ -17,6 +17,24 @@ const PAGES: [(&str, &str); 14] = [
     (
         "tool and status",
         "/licenses?tool=TurnAssist&status=revoked",
+    ),
+    ("last seen", "/licenses?sort=-last-seen"),
+    ("never seen first", "/licenses?sort=last-seen"),
+    (
+        "one tool, last seen",
+        "/licenses?sort=-last-seen&tool=TurnAssist",
+    ),
+    (
+        "one status, last seen",
+        "/licenses?sort=-last-seen&status=revoked",
+    ),
+    (
+        "a frequent customer, last seen",
+        "/licenses?sort=-last-seen&q=Schreinerei",
+    ),
+    (
+        "a fragment of a key, last seen",
+        "/licenses?sort=-last-seen&q=2c3d4",
     ),
     ("search: a whole key", "/licenses?q=00:1b:21:2c:3d:4e"),
     ("search: a fragment of a key", "/licenses?q=2c3d4"),

@@ -2,12 +2,14 @@
 
 use rocket::{Route, post, routes};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Answer;
 use super::body::{Body, required};
 use crate::auth::Address;
 use crate::model::license::Verdict;
 use crate::model::question::Question;
+use crate::model::sighting::Said;
 use crate::request::{App, Failure, SMALL_BODY};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -18,6 +20,9 @@ pub(super) fn routes() -> Vec<Route> {
 struct Asked {
     tool_name: Option<String>,
     license_key: Option<String>,
+    /// What the client says of itself, whatever that is.
+    #[serde(default)]
+    client: Value,
 }
 
 #[post("/api/check", data = "<body>")]
@@ -29,7 +34,8 @@ fn check(
     let Body(asked) = body;
     let tool_name = required("tool_name", asked.tool_name)?;
     let license_key = required("license_key", asked.license_key)?;
-    let verdict = app.check(&Question::parse(&tool_name, &license_key)?, address.0)?;
+    let question = Question::parse(&tool_name, &license_key)?;
+    let verdict = app.check(&question, address.0, Said::read(&asked.client))?;
     Ok(Answer::from(verdict))
 }
 

@@ -17,9 +17,9 @@ use super::{Answer, Json};
 use crate::auth::{Reader, Writer};
 use crate::config::Config;
 use crate::error::Error;
-use crate::model::license::{License, Status};
+use crate::model::license::{Listed, Status};
 use crate::model::new_license::{Change, Draft, format_date};
-use crate::model::search::{Filter, Fragment, Span};
+use crate::model::search::{Filter, Fragment, Piece};
 use crate::request::{App, Failure};
 use crate::service::Service;
 
@@ -64,8 +64,8 @@ async fn list(app: &App, _reader: Reader, wanted: Wanted) -> Result<Rows, Failur
 
 #[get("/api/licenses/<id>")]
 async fn get(app: &App, _reader: Reader, id: i64) -> Result<Json<Row>, Failure> {
-    let license = app.run(move |service| service.license(id)).await?;
-    Ok(Json(Row::from(license)))
+    let listed = app.run(move |service| service.listed(id)).await?;
+    Ok(Json(Row::from(listed)))
 }
 
 /// The published answer and where the new row is.
@@ -122,7 +122,7 @@ fn number(field: &'static str, text: Option<String>, least: i64) -> Result<Optio
     }
 }
 
-/// A license on the wire: the seven published fields, in their order.
+/// A license on the wire: the seven published fields in their order, then what is known of its checks.
 #[derive(Serialize)]
 struct Row {
     id: i64,
@@ -132,10 +132,12 @@ struct Row {
     status: &'static str,
     user_id: Option<String>,
     expiration_date: Option<String>,
+    last_seen_at: Option<String>,
+    check_count: i64,
 }
 
-impl From<License> for Row {
-    fn from(license: License) -> Row {
+impl From<Listed> for Row {
+    fn from(Listed { license, seen, .. }: Listed) -> Row {
         Row {
             id: license.id,
             created_at: format_moment(license.created_at),
@@ -144,6 +146,8 @@ impl From<License> for Row {
             status: license.status.as_str(),
             user_id: license.user_id,
             expiration_date: license.expiration_date.map(format_date),
+            last_seen_at: seen.as_ref().map(|seen| format_moment(seen.last_at)),
+            check_count: seen.map_or(0, |seen| seen.check_count),
         }
     }
 }
@@ -163,18 +167,15 @@ struct Table {
 
 impl Table {
     /// The next rows, oldest first; none when the table is at its end.
-    async fn next_chunk(&mut self) -> Result<Vec<License>, Error> {
-        let (filter, span, limit) = (
-            self.filter.clone(),
-            Span::After(self.after),
-            self.left.min(CHUNK),
-        );
+    async fn next_chunk(&mut self) -> Result<Vec<Listed>, Error> {
+        let filter = self.filter.clone();
+        let piece = Piece::after(self.after, self.left.min(CHUNK));
         let rows = self
             .app
-            .run(move |service| service.licenses(&filter, span, limit))
+            .run(move |service| service.licenses(&filter, &piece))
             .await?;
         self.left -= rows.len() as i64;
-        self.after = rows.last().map_or(i64::MAX, |last| last.id);
+        self.after = rows.last().map_or(i64::MAX, |last| last.license.id);
         Ok(rows)
     }
 }
@@ -183,7 +184,7 @@ impl Table {
 /// the database fails on the way the array stays without its end, which no reader takes for whole.
 struct Rows {
     table: Table,
-    first: Vec<License>,
+    first: Vec<Listed>,
 }
 
 impl Rows {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use time::{Date, OffsetDateTime, UtcOffset};
 
+use super::sighting::Seen;
 use crate::error::Problem;
 
 /// What the admin has decided about a license.
@@ -74,8 +75,19 @@ pub struct License {
     pub expiration_date: Option<Date>,
 }
 
+/// A license as a line of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The license itself.
+    pub license: License,
+    /// The operator's day of the last check, `YYYY-MM-DD`; empty for never.
+    pub last_seen_on: String,
+    /// What is known of its checks.
+    pub seen: Option<Seen>,
+}
+
 /// What a tool is told; a fault is never one of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// The tool may run.
     Valid,
@@ -87,6 +99,35 @@ pub enum Verdict {
     Revoked,
     /// Its last day is over.
     Expired,
+}
+
+impl Verdict {
+    /// Every verdict, in the order in which people read them.
+    pub const ALL: [Verdict; 5] = [
+        Verdict::Valid,
+        Verdict::Expired,
+        Verdict::Suspended,
+        Verdict::Revoked,
+        Verdict::NotFound,
+    ];
+
+    /// The word for programs; it never changes.
+    pub fn code(self) -> &'static str {
+        match self {
+            Verdict::Valid => "VALID",
+            Verdict::NotFound => "NOT_FOUND",
+            Verdict::Suspended => "SUSPENDED",
+            Verdict::Revoked => "REVOKED",
+            Verdict::Expired => "EXPIRED",
+        }
+    }
+
+    /// The verdict of that word.
+    pub fn from_code(code: &str) -> Option<Verdict> {
+        Verdict::ALL
+            .into_iter()
+            .find(|verdict| verdict.code() == code)
+    }
 }
 
 impl License {

@@ -7,5 +7,6 @@ pub mod new_license;
 pub mod password;
 pub mod question;
 pub mod search;
+pub mod sighting;
 mod text;
 pub mod token;

@@ -1,6 +1,6 @@
 //! What the admin looks for in the table of licenses.
 
-use super::license::Status;
+use super::license::{Listed, Status};
 use super::mac::fragment_spellings;
 
 /// Which licenses; an absent part finds all.
@@ -14,6 +14,13 @@ pub struct Filter {
     pub user_id: Option<String>,
     /// A fragment of key, customer or tool.
     pub fragment: Option<Fragment>,
+}
+
+impl Filter {
+    /// Whether it finds all.
+    pub fn is_empty(&self) -> bool {
+        *self == Filter::default()
+    }
 }
 
 /// A fragment to look for, without regard to case, and its other spellings.
@@ -40,11 +47,58 @@ impl Fragment {
     }
 }
 
-/// Where a piece of the table begins, and in which order it goes on.
+/// By what the table is sorted; equal values by the license's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Span {
-    /// Oldest first, ids above this one.
-    After(i64),
-    /// Newest first, ids below this one.
-    Before(i64),
+pub enum Order {
+    /// When the license was added.
+    Created,
+    /// The day of the last check; never comes before all days.
+    LastSeen,
+}
+
+impl Order {
+    /// What the row is sorted by, besides its number.
+    pub fn value(self, listed: &Listed) -> &str {
+        match self {
+            Order::Created => "",
+            Order::LastSeen => &listed.last_seen_on,
+        }
+    }
+}
+
+/// A row's place in an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// What it is sorted by.
+    pub value: String,
+    /// The license's number.
+    pub id: i64,
+}
+
+/// A piece of a sorted table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// By what it is sorted.
+    pub order: Order,
+    /// Newest or highest first.
+    pub is_descending: bool,
+    /// It begins behind this place; at the beginning where there is none.
+    pub beyond: Option<Mark>,
+    /// How many rows at the most.
+    pub limit: i64,
+}
+
+impl Piece {
+    /// The oldest licenses whose number is above `id`.
+    pub fn after(id: i64, limit: i64) -> Piece {
+        Piece {
+            order: Order::Created,
+            is_descending: false,
+            beyond: Some(Mark {
+                value: String::new(),
+                id,
+            }),
+            limit,
+        }
+    }
 }

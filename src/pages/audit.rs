@@ -93,11 +93,11 @@ impl Wanted {
     }
 
     fn address(&self, before: i64) -> String {
-        let given = [
+        query(&[
             ("kind", &self.kind),
             ("license", &self.license),
             ("day", &self.day),
-        ];
-        query(&given, "before", before)
+            ("before", &before.to_string()),
+        ])
     }
 }

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::model::audit::{AuditFilter, Entry};
 use crate::model::license::{License, Status};
+use crate::model::sighting::Change;
 use crate::request::{App, Failure};
 
 /// Entries of the audit log that the page shows.
@@ -30,6 +31,8 @@ struct LicensePage {
     shown: Shown,
     /// The last things that were done to it, newest first.
     history: Vec<Entry>,
+    /// What its checks were like, where one was different from those before it; newest first.
+    changes: Vec<Change>,
     offset: UtcOffset,
 }
 
@@ -52,20 +55,22 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         license_id: Some(id),
         ..AuditFilter::default()
     };
-    let (license, history) = app
+    let (listed, history, changes) = app
         .run(move |service| {
             Ok((
-                service.license(id)?,
+                service.listed(id)?,
                 service.audit(&filter, i64::MAX, HISTORY)?,
+                service.check_history(id)?,
             ))
         })
         .await?;
     let offset = app.utc_offset();
-    let shown = Shown::new(license, app.now(), app.utc_offset());
+    let shown = Shown::new(listed, app.now(), offset);
     Ok(Page::new(&LicensePage {
         frame,
         shown,
         history,
+        changes,
         offset,
     })?)
 }

@@ -55,14 +55,14 @@ fn to(config: &Config, path: &str) -> Redirect {
     Redirect::to(format!("{}{path}", config.base_path()))
 }
 
-/// The query of a filtered table at another place: what is given, then `place`.
-fn query(given: &[(&str, &String)], place: &str, id: i64) -> String {
+/// The query of an address, of what is not empty.
+fn query(given: &[(&str, &str)]) -> String {
     let encode = |text: &str| RawStr::new(text).percent_encode().to_string();
     let kept = given.iter().filter(|(_, text)| !text.is_empty());
-    let kept: String = kept
-        .map(|(name, text)| format!("{name}={}&", encode(text)))
+    let pairs: Vec<String> = kept
+        .map(|(name, text)| format!("{name}={}", encode(text)))
         .collect();
-    format!("?{kept}{place}={id}")
+    format!("?{}", pairs.join("&"))
 }
 
 #[catch(default)]

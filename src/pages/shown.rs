@@ -3,8 +3,9 @@
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, UtcOffset};
 
-use crate::model::license::{License, Verdict};
+use crate::model::license::{License, Listed, Verdict};
 use crate::model::new_license::format_date;
+use crate::model::sighting::Seen;
 
 /// `UTC+02:00`.
 pub(super) fn offset(offset: &UtcOffset) -> String {
@@ -60,17 +61,26 @@ pub(super) struct Shown {
     pub(super) last_day: String,
     /// How far the last day is, where it is near or over.
     pub(super) distance: Option<String>,
+    /// `today`, `3 days ago`, `2026-01-31`, or nothing for never.
+    pub(super) last_seen: String,
+    pub(super) seen: Option<Seen>,
 }
 
 impl Shown {
-    pub(super) fn new(license: License, now: OffsetDateTime, offset: UtcOffset) -> Shown {
+    pub(super) fn new(listed: Listed, now: OffsetDateTime, offset: UtcOffset) -> Shown {
+        let Listed { license, seen, .. } = listed;
         let today = now.to_offset(offset).date();
         Shown {
             verdict: license.verdict(now, offset),
             created: format_date(license.created_at.to_offset(offset).date()),
             last_day: license.expiration_date.map(format_date).unwrap_or_default(),
             distance: license.expiration_date.and_then(|day| distance(day, today)),
+            last_seen: seen
+                .as_ref()
+                .map(|seen| ago(seen.last_at.to_offset(offset).date(), today))
+                .unwrap_or_default(),
             license,
+            seen,
         }
     }
 
@@ -85,6 +95,15 @@ impl Shown {
     }
 }
 
+fn ago(day: Date, today: Date) -> String {
+    match (today - day).whole_days() {
+        0 => "today".to_owned(),
+        1 => "yesterday".to_owned(),
+        days @ 2..=60 => format!("{days} days ago"),
+        _ => format_date(day),
+    }
+}
+
 fn distance(day: Date, today: Date) -> Option<String> {
     match (day - today).whole_days() {
         0 => Some("last day today".to_owned()),
@@ -94,4 +113,17 @@ fn distance(day: Date, today: Date) -> Option<String> {
         days @ -60..=-2 => Some(format!("{} days ago", -days)),
         _ => None,
     }
+}
+
+/// 1234567 as 1,234,567.
+pub(super) fn grouped(number: i64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }

@@ -5,16 +5,18 @@ use rocket::fairing::AdHoc;
 use rocket::http::Status;
 use rocket::{Request, Response, async_trait};
 
+use super::is_verdict;
 use crate::config::Config;
 
+const NO_SNIFFING: (&str, &str) = ("X-Content-Type-Options", "nosniff");
+
 /// No script, no style in the page, no frame, no referrer to strangers.
-const ALWAYS: [(&str, &str); 7] = [
+const ON_PAGES: [(&str, &str); 6] = [
     (
         "Content-Security-Policy",
         "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; \
          form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     ),
-    ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     // `no-referrer` would make browsers send `Origin: null` with our own forms.
     ("Referrer-Policy", "same-origin"),
@@ -32,8 +34,12 @@ const STRICT_TRANSPORT: &str = "max-age=31536000";
 /// Sets them.
 pub(super) fn fairing(config: &Config) -> AdHoc {
     let is_https = config.is_https();
-    AdHoc::on_response("headers", move |_, response| {
-        Box::pin(async move { set(response, is_https) })
+    AdHoc::on_response("headers", move |request, response| {
+        Box::pin(async move {
+            // No browser makes a page of a verdict, and seven headers cost more than the verdict.
+            let may_be_page = !is_verdict(request, response.status());
+            set(response, is_https, may_be_page);
+        })
     })
 }
 
@@ -49,9 +55,13 @@ pub(super) fn on(catchers: Vec<Catcher>, config: &Config) -> Vec<Catcher> {
 }
 
 /// `Cache-Control` only where the route has not chosen its own.
-fn set(response: &mut Response<'_>, is_https: bool) {
-    for (name, value) in ALWAYS {
-        response.set_raw_header(name, value);
+fn set(response: &mut Response<'_>, is_https: bool, may_be_page: bool) {
+    let (name, value) = NO_SNIFFING;
+    response.set_raw_header(name, value);
+    if may_be_page {
+        for (name, value) in ON_PAGES {
+            response.set_raw_header(name, value);
+        }
     }
     if is_https {
         response.set_raw_header("Strict-Transport-Security", STRICT_TRANSPORT);
@@ -71,7 +81,7 @@ struct WithHeaders {
 impl catcher::Handler for WithHeaders {
     async fn handle<'r>(&self, status: Status, request: &'r Request<'_>) -> catcher::Result<'r> {
         let mut response = self.inner.handle(status, request).await?;
-        set(&mut response, self.is_https);
+        set(&mut response, self.is_https, true);
         Ok(response)
     }
 }

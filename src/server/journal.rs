@@ -6,6 +6,7 @@ use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::Status;
 use rocket::{Data, Request, Response, async_trait};
 
+use super::is_verdict;
 use crate::auth::client_address;
 use crate::clock::Stopwatch;
 use crate::log::Log;
@@ -28,9 +29,9 @@ impl Journal {
         }
     }
 
-    fn is_told(&self, route: &str, status: Status) -> bool {
-        if route.ends_with("/api/check") {
-            return self.checks || !matches!(status.code, 200 | 403 | 404);
+    fn is_told(&self, request: &Request<'_>, route: &str, status: Status) -> bool {
+        if is_verdict(request, status) {
+            return self.checks;
         }
         status.code >= 400 || !(route.contains("/static/") || route.ends_with("/health"))
     }
@@ -56,7 +57,7 @@ impl Fairing for Journal {
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         // The route and not the address: an address may hold a license key.
         let route = request.route().map_or("none", |route| route.uri.path());
-        if !self.is_told(route, response.status()) {
+        if !self.is_told(request, route, response.status()) {
             return;
         }
         let ticket = Ticket::of(request);

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use rocket::config::{Ident, LogLevel, Shutdown, Sig};
 use rocket::error::ErrorKind;
 use rocket::fairing::AdHoc;
+use rocket::http::Status;
 use rocket::shield::Shield;
 use rocket::tokio::runtime::Builder;
-use rocket::{Build, Rocket};
+use rocket::{Build, Request, Rocket};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -115,6 +116,14 @@ fn settings(config: &Config) -> rocket::Config {
         },
         ..rocket::Config::release_default()
     }
+}
+
+/// Whether an answer of that status is a verdict: of all addresses, the one that is asked most.
+fn is_verdict(request: &Request<'_>, status: Status) -> bool {
+    matches!(status.code, 200 | 403 | 404)
+        && request
+            .route()
+            .is_some_and(|route| route.uri.path().ends_with("/api/check"))
 }
 
 /// A panic is a bug: one line in the log, and the request is answered with 500.

@@ -3,31 +3,49 @@
 use std::net::IpAddr;
 
 use super::Service;
+use super::sightings::Answered;
 use super::throttle::subscriber;
 use crate::error::Error;
 use crate::model::license::Verdict;
 use crate::model::question::Question;
+use crate::model::sighting::Said;
 use crate::store::licenses::{self, Judged};
 
 impl Service {
     /// The verdict at this moment; an error is a fault and never a verdict. Questions about keys that
     /// nobody has count against the address; about others never, so that an office behind one address
     /// is not locked out.
-    pub fn check(&self, question: &Question<'_>, address: IpAddr) -> Result<Verdict, Error> {
+    pub fn check(
+        &self,
+        question: &Question<'_>,
+        address: IpAddr,
+        said: Option<Said>,
+    ) -> Result<Verdict, Error> {
         let judged = match self.store.judged(question)? {
             None => self.judged_at_second_sight(question)?,
             found => found,
         };
         let now = self.clock.now();
-        match judged {
+        let verdict = match judged {
             Some(Judged {
                 status, last_day, ..
-            }) => Ok(Verdict::on(status, last_day, now, self.utc_offset)),
-            None => match self.unknown_keys.take(subscriber(address), now) {
-                Ok(()) => Ok(Verdict::NotFound),
-                Err(seconds) => Err(Error::TooManyRequests(seconds)),
-            },
-        }
+            }) => Verdict::on(status, last_day, now, self.utc_offset),
+            None => self
+                .unknown_keys
+                .take(subscriber(address), now)
+                .map(|()| Verdict::NotFound)
+                .map_err(Error::TooManyRequests)?,
+        };
+        let answered = Answered {
+            question,
+            license_id: judged.map(|judged| judged.id),
+            verdict,
+            address,
+            said,
+            now,
+        };
+        self.notes.note(answered, self.utc_offset);
+        Ok(verdict)
     }
 
     /// Before a key is not found a second index has to say so too; both at one moment, so that a row

@@ -1,19 +1,22 @@
 //! Invented licenses, for trying things out and for measuring.
 
+use std::net::IpAddr;
+
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
-use time::{Duration, OffsetDateTime};
+use time::{Duration, OffsetDateTime, UtcOffset};
 
 use super::Service;
 use crate::error::Error;
 use crate::model::audit::{Actor, Event, Kind};
-use crate::model::license::Status;
+use crate::model::license::{Status, Verdict};
 use crate::model::new_license::NewLicense;
-use crate::store::{audit, licenses};
+use crate::model::sighting::{Said, Sighting};
+use crate::store::{audit, licenses, sightings};
 
-const AT_ONCE: u32 = 10_000;
+const AT_ONCE: u32 = 100_000;
 const TOOLS: [&str; 6] = [
     "PdfBatchPro",
     "LabelPrinter",
@@ -47,12 +50,19 @@ impl Service {
         let mut invented = SmallRng::seed_from_u64(u64::from(wanted));
         let now = self.clock.now();
         let mut added = 0;
+        self.store.expect_much()?;
         for begin in (0..wanted).step_by(AT_ONCE as usize) {
             self.store.write(|db| {
                 for at in begin..wanted.min(begin + AT_ONCE) {
                     let age = Duration::DAY * 730 * f64::from(wanted - at) / f64::from(wanted);
-                    match licenses::add(db, &license(&mut invented, now), now - age) {
-                        Ok(_) => added += 1,
+                    let new = license(&mut invented, now);
+                    match licenses::add(db, &new, now - age) {
+                        Ok(id) => {
+                            added += 1;
+                            if let Some(seen) = sighting(&mut invented, id, &new, now, age) {
+                                sightings::add(db, &[seen], self.utc_offset)?;
+                            }
+                        }
                         Err(Error::Duplicate) => {}
                         Err(error) => return Err(error),
                     }
@@ -82,6 +92,43 @@ fn license(invented: &mut SmallRng, now: OffsetDateTime) -> NewLicense {
             .random_bool(0.75)
             .then(|| (now + Duration::days(invented.random_range(-60..400))).date()),
     }
+}
+
+/// The last check of most licenses, mostly of the last days.
+fn sighting(
+    invented: &mut SmallRng,
+    license_id: i64,
+    license: &NewLicense,
+    now: OffsetDateTime,
+    age: Duration,
+) -> Option<Sighting> {
+    let most = if invented.random_bool(0.8) {
+        4.0
+    } else {
+        200.0
+    };
+    let before = Duration::DAY * invented.random_range(0.0..most);
+    if before > age || invented.random_bool(0.05) {
+        return None;
+    }
+    let at = now - before;
+    let verdict = Verdict::on(license.status, license.expiration_date, at, UtcOffset::UTC);
+    let [a, b, ..] = invented.random::<u32>().to_be_bytes();
+    let hostname = || format!("DESKTOP-{:07X}", license_id * 7_654_321 % 0x0fff_ffff);
+    Some(Sighting {
+        license_id,
+        verdict,
+        address: IpAddr::from([203, 0, a % 114, b]),
+        said: invented.random_bool(0.5).then(|| {
+            Box::new(Said {
+                version: ["2.4.1", "2.4.0", "2.3.7"][usize::from(a % 3)].to_owned(),
+                hostname: hostname(),
+                user: String::new(),
+            })
+        }),
+        last_at: at.unix_timestamp(),
+        count: invented.random_range(1..400),
+    })
 }
 
 /// Mostly MAC addresses; some have the id of a mainboard.

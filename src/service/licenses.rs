@@ -3,10 +3,10 @@
 use super::Service;
 use crate::error::Error;
 use crate::model::audit::{Actor, Event};
-use crate::model::license::{License, Status};
+use crate::model::license::{License, Listed, Status};
 use crate::model::new_license::{Change, Draft, NewLicense};
 use crate::model::question::Question;
-use crate::model::search::{Filter, Span};
+use crate::model::search::{Filter, Piece};
 use crate::store::tools;
 use crate::store::{audit, licenses};
 
@@ -32,10 +32,16 @@ impl Service {
             .ok_or(NO_SUCH_LICENSE)
     }
 
-    /// At most `limit` licenses that the filter finds.
-    pub fn licenses(&self, filter: &Filter, span: Span, limit: i64) -> Result<Vec<License>, Error> {
+    /// One license, and what is known of its checks.
+    pub fn listed(&self, id: i64) -> Result<Listed, Error> {
         self.store
-            .read(|db| licenses::list(db, filter, span, limit))
+            .read(|db| licenses::listed(db, id))?
+            .ok_or(NO_SUCH_LICENSE)
+    }
+
+    /// A piece of what the filter finds.
+    pub fn licenses(&self, filter: &Filter, piece: &Piece) -> Result<Vec<Listed>, Error> {
+        self.store.read(|db| licenses::list(db, filter, piece))
     }
 
     /// How many licenses the filter finds.

@@ -7,6 +7,7 @@ mod licenses;
 mod passwords;
 mod secrets;
 mod sessions;
+mod sightings;
 mod throttle;
 mod tokens;
 mod users;
@@ -23,6 +24,7 @@ use crate::log::Log;
 use crate::store::{Missing, REMEMBERED_AT_ONCE, Store};
 
 use passwords::Passwords;
+use sightings::Notes;
 use throttle::Throttle;
 
 pub use audit::Proof;
@@ -49,6 +51,8 @@ pub struct Service {
     throttled_notes: Throttle,
     /// Questions about keys that nobody has.
     unknown_keys: Throttle,
+    /// Checks that are not in the database yet.
+    notes: Notes,
 }
 
 impl Service {
@@ -80,6 +84,7 @@ impl Service {
             by_name: Throttle::new(10, 6),
             throttled_notes: Throttle::new(1, 60),
             unknown_keys: Throttle::new(30, 6),
+            notes: Notes::default(),
         })
     }
 
@@ -112,14 +117,16 @@ impl Service {
 
     /// What is done once a second beside all requests.
     pub fn tick(&self) -> Result<(), Error> {
+        self.write_sightings()?;
         if self.store.forget_if_others_wrote()? {
             self.remember_licenses()?;
         }
         Ok(())
     }
 
-    /// Leaves the database file complete on the disk.
+    /// Writes what is only in memory, and leaves the database file complete on the disk.
     pub fn close(&self) -> Result<(), Error> {
+        self.write_sightings()?;
         self.store.checkpoint()
     }
 

@@ -147,7 +147,12 @@ impl Gate {
             &mut output,
             &mut memory,
         );
-        self.memory.lock().push(memory);
+        // Kept for those who wait; 19 MB are too much to keep for nobody.
+        if self.places.available_permits() + 1 < AT_ONCE + WAITING {
+            self.memory.lock().push(memory);
+        } else {
+            self.memory.lock().clear();
+        }
         hashed.map_err(fault)?;
         Output::new(&output).map_err(fault)
     }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use parking_lot::Mutex;
 use time::OffsetDateTime;
 
-/// Buckets that are kept; behind this the full ones go first, then all.
+/// Buckets that are kept; behind this the full ones go, and where they are few, all.
 const MOST: usize = 300_000;
 
 /// One bucket for each key.
@@ -38,7 +38,8 @@ impl Throttle {
         let mut buckets = self.buckets.lock();
         if buckets.len() >= MOST {
             buckets.retain(|_, full| *full > now);
-            if buckets.len() >= MOST {
+            // With little room won, the next ones would have to look through all again.
+            if buckets.len() > MOST / 2 {
                 buckets.clear();
             }
         }

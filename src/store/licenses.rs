@@ -4,12 +4,12 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Result, Row, params, params_from_iter};
 use time::{Date, OffsetDateTime};
 
-use super::{Writing, moment, unreadable};
+use super::{Writing, moment, sightings, unreadable};
 use crate::error::Error;
-use crate::model::license::{License, Status};
+use crate::model::license::{License, Listed, Status};
 use crate::model::new_license::{NewLicense, format_date, read_date};
 use crate::model::question::Question;
-use crate::model::search::{Filter, Fragment, Span};
+use crate::model::search::{Filter, Fragment, Order, Piece};
 
 /// What the verdict on a license depends on, and whose license it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub struct Judged {
     /// The last good day.
     pub last_day: Option<Date>,
 }
+
+/// What a fragment finds is sorted up to this number.
+const SORTED: i64 = 10_000;
 
 const COLUMNS: &str = "licenses.id, licenses.created_at, licenses.tool_name, licenses.license_key, \
                        licenses.status, licenses.user_id, licenses.expiration_date";
@@ -36,13 +39,12 @@ pub fn judged(db: &Connection, question: &Question<'_>) -> Result<Option<Judged>
     .optional()
 }
 
-/// At most `limit` ids below `before`, newest first, and what is judged of them, with tool and key;
-/// none where a row holds what none can.
-pub fn all_judged(
-    db: &Connection,
-    before: i64,
-    limit: usize,
-) -> Result<Vec<(i64, Option<(String, String, Judged)>)>> {
+/// Tool and key, and what is judged of them.
+pub type Named = (String, String, Judged);
+
+/// At most `limit` ids below `before`, newest first, and what is judged of them; none
+/// where a row holds what none can.
+pub fn all_judged(db: &Connection, before: i64, limit: usize) -> Result<Vec<(i64, Option<Named>)>> {
     db.prepare_cached(
         "select id, status, expiration_date, tool_name, license_key from licenses
          where id < ?1 order by id desc limit ?2",
@@ -64,11 +66,13 @@ fn judged_in(row: &Row<'_>, first: usize) -> Result<Judged> {
 }
 
 /// How many licenses there are.
-pub fn number(db: &Connection) -> Result<usize> {
-    db.query_row("select count(*) from licenses", [], |row| {
-        row.get::<_, i64>(0)
-    })
-    .map(|number| number as usize)
+pub fn count_all(db: &Connection) -> Result<usize> {
+    let all: i64 = db.query_row(
+        "select coalesce(sum(number), 0) from license_counts",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(usize::try_from(all).unwrap_or(0))
 }
 
 /// Whether a second index knows the pair: a page that lost some bytes can hide a row from the first
@@ -99,10 +103,19 @@ pub fn get(db: &Connection, id: i64) -> Result<Option<License>> {
         .optional()
 }
 
+/// One license, and what is known of its checks.
+pub fn listed(db: &Connection, id: i64) -> Result<Option<Listed>> {
+    let mut query = Query::licenses();
+    query.and("licenses.id = ?", id.into());
+    let piece = Piece::after(i64::MIN, 1);
+    Ok(query.list(db, &piece)?.pop())
+}
+
 /// Adds a row and returns its id; a pair that is there already is [`Error::Duplicate`].
 pub fn add(db: &Writing<'_>, new: &NewLicense, now: OffsetDateTime) -> Result<i64, Error> {
     db.touch(&new.tool_name, &new.license_key);
     super::tools::ensure(db, &new.tool_name, now)?;
+    super::unknown_keys::forget(db, &new.tool_name, &new.license_key)?;
     db.prepare_cached(
         "insert into licenses (created_at, tool_name, license_key, status, user_id, expiration_date)
          values (?1, ?2, ?3, ?4, ?5, ?6) returning id",
@@ -131,6 +144,7 @@ pub fn update(
     db.touch(&before.tool_name, &before.license_key);
     db.touch(&new.tool_name, &new.license_key);
     super::tools::ensure(db, &new.tool_name, now)?;
+    super::unknown_keys::forget(db, &new.tool_name, &new.license_key)?;
     db.prepare_cached(
         "update licenses
          set tool_name = ?2, license_key = ?3, status = ?4, user_id = ?5, expiration_date = ?6
@@ -156,27 +170,53 @@ pub fn delete(db: &Writing<'_>, license: &License) -> Result<()> {
     Ok(())
 }
 
-/// At most `limit` rows that the filter finds.
-pub fn list(db: &Connection, filter: &Filter, span: Span, limit: i64) -> Result<Vec<License>> {
-    let mut query = Query::new(filter);
-    let id = query.id_column;
-    let order = match span {
-        Span::After(after) => {
-            query.and(&format!("{id} > ?"), after.into());
-            "asc"
-        }
-        Span::Before(before) => {
-            query.and(&format!("{id} < ?"), before.into());
-            "desc"
-        }
+/// A piece of what the filter finds.
+pub fn list(db: &Connection, filter: &Filter, piece: &Piece) -> Result<Vec<Listed>> {
+    let is_found_by_index = match &filter.fragment {
+        // In another order all that is found has to be sorted: only where that is little.
+        Some(_) => piece.order == Order::Created || count(db, filter, SORTED + 1)? <= SORTED,
+        None => filter.user_id.is_some() || (piece.order == Order::Created && filter.is_empty()),
     };
-    let tail = format!("order by {id} {order} limit {limit}");
-    query.run(db, COLUMNS, &tail, license)
+    if is_found_by_index {
+        return Query::new(filter, true).list(db, piece);
+    }
+    // Each tool and status has its own order in the index; the piece is among their first pieces.
+    let mut rows = Vec::new();
+    for (tool_name, status) in kinds(db, filter)? {
+        let kind = Filter {
+            tool_name: Some(tool_name),
+            status: Some(status),
+            ..filter.clone()
+        };
+        rows.extend(Query::new(&kind, false).list(db, piece)?);
+    }
+    let mark = |listed: &Listed| (piece.order.value(listed).to_owned(), listed.license.id);
+    rows.sort_by_cached_key(mark);
+    if piece.is_descending {
+        rows.reverse();
+    }
+    rows.truncate(usize::try_from(piece.limit).unwrap_or(usize::MAX));
+    Ok(rows)
 }
 
-/// How many rows the filter finds, counted up to `most`.
+/// Every tool and status of which there are licenses that the filter does not rule out.
+fn kinds(db: &Connection, filter: &Filter) -> Result<Vec<(String, Status)>> {
+    let mut query = Query::counts();
+    query.and_kind(filter);
+    query.run(db, "distinct tool_name, status", "", |row| {
+        Ok((row.get(0)?, status(row, 1)?))
+    })
+}
+
+/// How many rows the filter finds; where they have to be looked for, counted up to `most`.
 pub fn count(db: &Connection, filter: &Filter, most: i64) -> Result<i64> {
-    let query = Query::new(filter);
+    if filter.fragment.is_none() && filter.user_id.is_none() {
+        let mut query = Query::counts();
+        query.and_kind(filter);
+        let found = query.run(db, "coalesce(sum(number), 0)", "", |row| row.get(0))?;
+        return Ok(found.first().copied().unwrap_or(0));
+    }
+    let query = Query::new(filter, true);
     let sql = format!("select count(*) from ({} limit {most})", query.sql("1", ""));
     db.prepare_cached(&sql)?
         .query_row(params_from_iter(&query.values), |row| row.get(0))
@@ -184,6 +224,8 @@ pub fn count(db: &Connection, filter: &Filter, most: i64) -> Result<i64> {
 
 /// A `select` that grows by its conditions; parameters are numbered as they come.
 struct Query {
+    /// The table that has the columns of the filter.
+    table: &'static str,
     from: &'static str,
     id_column: &'static str,
     conditions: Vec<String>,
@@ -191,22 +233,40 @@ struct Query {
 }
 
 impl Query {
-    fn new(filter: &Filter) -> Query {
-        let mut query = Query {
-            from: "licenses",
+    fn on(table: &'static str, from: &'static str) -> Query {
+        Query {
+            table,
+            from,
             id_column: "licenses.id",
             conditions: vec![],
             values: vec![],
-        };
-        if let Some(fragment) = &filter.fragment {
-            query.find(fragment);
         }
-        if let Some(tool_name) = &filter.tool_name {
-            query.and("licenses.tool_name = ?", tool_name.clone().into());
+    }
+
+    fn counts() -> Query {
+        Query::on("license_counts", "license_counts")
+    }
+
+    fn licenses() -> Query {
+        Query::on(
+            "licenses",
+            "licenses left join sightings on sightings.license_id = licenses.id",
+        )
+    }
+
+    /// Fragments are found by their index, or looked for row by row.
+    fn new(filter: &Filter, by_index: bool) -> Query {
+        let mut query = Query::licenses();
+        match &filter.fragment {
+            // The index knows fragments of three characters and more; shorter ones stand almost
+            // everywhere, and soon fill a page.
+            Some(fragment) if by_index && fragment.spellings().all(|s| s.chars().count() >= 3) => {
+                query.find(fragment);
+            }
+            Some(fragment) => query.look_for(fragment),
+            None => {}
         }
-        if let Some(status) = filter.status {
-            query.and("licenses.status = ?", status.as_str().to_owned().into());
-        }
+        query.and_kind(filter);
         if let Some(user_id) = &filter.user_id {
             query.and("licenses.user_id = ?", user_id.clone().into());
         }
@@ -220,21 +280,31 @@ impl Query {
             .push(condition.replace('?', &format!("?{}", self.values.len())));
     }
 
-    /// The index knows fragments of three characters and more; shorter ones are looked for row by
-    /// row, which soon fills a page because they stand almost everywhere.
-    fn find(&mut self, fragment: &Fragment) {
-        if fragment.spellings().all(|s| s.chars().count() >= 3) {
-            self.from = "license_search join licenses on licenses.id = license_search.rowid";
-            self.id_column = "license_search.rowid";
-            let quoted = |s: &str| format!("\"{}\"", s.replace('"', "\"\""));
-            let any = fragment
-                .spellings()
-                .map(quoted)
-                .collect::<Vec<_>>()
-                .join(" OR ");
-            self.and("license_search match ?", any.into());
-            return;
+    fn and_kind(&mut self, filter: &Filter) {
+        if let Some(tool_name) = &filter.tool_name {
+            let condition = format!("{}.tool_name = ?", self.table);
+            self.and(&condition, tool_name.clone().into());
         }
+        if let Some(status) = filter.status {
+            let condition = format!("{}.status = ?", self.table);
+            self.and(&condition, status.as_str().to_owned().into());
+        }
+    }
+
+    fn find(&mut self, fragment: &Fragment) {
+        self.from = "license_search join licenses on licenses.id = license_search.rowid
+             left join sightings on sightings.license_id = licenses.id";
+        self.id_column = "license_search.rowid";
+        let quoted = |s: &str| format!("\"{}\"", s.replace('"', "\"\""));
+        let any = fragment
+            .spellings()
+            .map(quoted)
+            .collect::<Vec<_>>()
+            .join(" OR ");
+        self.and("license_search match ?", any.into());
+    }
+
+    fn look_for(&mut self, fragment: &Fragment) {
         let mut alternatives = Vec::new();
         for spelling in fragment.spellings() {
             let escaped = spelling
@@ -260,6 +330,40 @@ impl Query {
             sql.push_str(condition);
         }
         format!("{sql} {tail}")
+    }
+
+    fn list(mut self, db: &Connection, piece: &Piece) -> Result<Vec<Listed>> {
+        let id = self.id_column;
+        let (beyond, direction) = if piece.is_descending {
+            ("<", "desc")
+        } else {
+            (">", "asc")
+        };
+        let order = match piece.order {
+            Order::Created => format!("{id} {direction}"),
+            Order::LastSeen => format!("licenses.last_seen_on {direction}, {id} {direction}"),
+        };
+        match (&piece.beyond, piece.order) {
+            (None, _) => {}
+            (Some(mark), Order::Created) => self.and(&format!("{id} {beyond} ?"), mark.id.into()),
+            (Some(mark), Order::LastSeen) => {
+                self.values.push(mark.value.clone().into());
+                let value = self.values.len();
+                let pair = format!("(licenses.last_seen_on, {id}) {beyond} (?{value}, ?)");
+                self.values.push(mark.id.into());
+                self.conditions
+                    .push(pair.replace("?)", &format!("?{})", value + 1)));
+            }
+        }
+        let tail = format!("order by {order} limit {}", piece.limit);
+        let columns = format!("{COLUMNS}, licenses.last_seen_on, {}", sightings::COLUMNS);
+        self.run(db, &columns, &tail, |row| {
+            Ok(Listed {
+                license: license(row)?,
+                last_seen_on: row.get(7)?,
+                seen: sightings::seen_in(row, 8)?,
+            })
+        })
     }
 
     fn run<T>(

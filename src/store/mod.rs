@@ -3,13 +3,17 @@
 //! One writer, many readers: every thread reads over a read-only connection of its own.
 
 pub mod audit;
+pub mod check_days;
 mod known;
 pub mod licenses;
 mod open;
 pub mod sessions;
+pub mod sightings;
 pub mod tokens;
 pub mod tools;
+pub mod unknown_keys;
 pub mod users;
+pub mod waiting;
 
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -98,7 +102,7 @@ impl Store {
         let writer = open::writer(folder, &path, missing)?;
         let file = open::file_id(&path)
             .map_err(|e| Refusal(format!("The database {} is gone: {e}.", path.display())))?;
-        let licenses = licenses::number(&writer).map_err(Error::from)?;
+        let licenses = licenses::count_all(&writer).map_err(Error::from)?;
         let writer = Writer::new(writer).map_err(Error::from)?;
         Ok(Store {
             path,
@@ -202,6 +206,16 @@ impl Store {
         self.known.forget(&touched.into_inner());
         committed?;
         Ok(value)
+    }
+
+    /// Lets the writer keep more of the database in memory, for as long as this program runs: for
+    /// commands that write very much.
+    pub fn expect_much(&self) -> Result<(), Error> {
+        Ok(self
+            .writer
+            .lock()
+            .db
+            .pragma_update(None, "cache_size", -256 * 1024)?)
     }
 
     /// SQLite goes on with a file that was removed or replaced: what is written there is lost.

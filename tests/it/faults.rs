@@ -301,7 +301,7 @@ fn a_file_that_is_not_our_database_is_refused_and_stays_as_it_is() {
     for (content, way_out) in [
         (foreign, "another `data_dir`"),
         (change("pragma application_id = 7"), "another `data_dir`"),
-        (change("pragma user_version = 2"), "the newer program"),
+        (change("pragma user_version = 99"), "the newer program"),
         (vec![], "backup"),
         (
             change("pragma user_version = 0; pragma application_id = 0"),

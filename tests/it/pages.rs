@@ -173,12 +173,21 @@ fn an_added_license_is_told_once_and_stands_first_in_the_table() {
     assert_eq!(
         table.rows(),
         [
-            [MAC, "Tool_A", "none", "activated", "never", "2026-06-15"],
+            [
+                MAC,
+                "Tool_A",
+                "none",
+                "activated",
+                "never",
+                "never",
+                "2026-06-15"
+            ],
             [
                 "first",
                 "Tool_A",
                 "none",
                 "activated",
+                "never",
                 "never",
                 "2026-06-15"
             ],
@@ -209,6 +218,7 @@ fn every_value_of_the_form_is_stored() {
             "Müller & Söhne",
             "suspended",
             "2026-06-20 in 5 days",
+            "never",
             "2026-06-15"
         ]
     );
@@ -383,7 +393,8 @@ fn an_edited_license_has_its_new_values() {
     assert_eq!(
         admin.get(&format!("/api/licenses/{id}")).json(),
         json!({"id": id, "created_at": "2026-06-15 12:00:00", "tool_name": "T", "license_key": MAC,
-               "status": "activated", "user_id": null, "expiration_date": null})
+               "status": "activated", "user_id": null, "expiration_date": null,
+               "last_seen_at": null, "check_count": 0})
     );
 }
 

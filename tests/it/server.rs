@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use license_server::clock::Clock;
 use license_server::config::Config;
+use license_server::error::Error;
 use license_server::server;
 use license_server::service::Service;
 use rocket::fairing::AdHoc;
@@ -28,6 +29,7 @@ pub struct Server {
     pub port: u16,
     pub clock: Clock,
     pub folder: TempDir,
+    service: Arc<Service>,
     stop: rocket::Shutdown,
     thread: Option<JoinHandle<()>>,
 }
@@ -55,8 +57,10 @@ impl Server {
         let clock = Clock::fixed(START);
         let base = config.base_path().to_owned();
         let (service, _) = Service::open(&config, clock.clone()).unwrap();
+        let service = Arc::new(service);
+        let shared = Arc::clone(&service);
         let (ready, started) = mpsc::channel();
-        let thread = std::thread::spawn(move || run(runtime(), config, Arc::new(service), ready));
+        let thread = std::thread::spawn(move || run(runtime(), config, shared, ready));
         let (port, stop) = started.recv_timeout(Duration::from_secs(30)).unwrap();
         let url = format!("http://127.0.0.1:{port}{base}");
         Server {
@@ -64,6 +68,7 @@ impl Server {
             port,
             clock,
             folder,
+            service,
             stop,
             thread: Some(thread),
         }
@@ -76,6 +81,11 @@ impl Server {
         std::fs::write(&file, format!("public_url = '{public_url}'")).unwrap();
         let read = Config::load(Some(&file), std::iter::empty()).unwrap();
         Server::with(|config| config.public_url = read.public_url)
+    }
+
+    /// What the program does once a second.
+    pub fn tick(&self) -> Result<(), Error> {
+        self.service.tick()
     }
 
     /// Somebody who sends no cookie.

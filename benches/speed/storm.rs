@@ -1,2 +1,0 @@
-//! placeholder
-pub fn measure(_: Option<u32>) {}
