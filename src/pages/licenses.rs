@@ -55,11 +55,14 @@ async fn list(app: &App, _session: Session, frame: Frame, wanted: Wanted) -> Res
     let (tools, mut listed, count) = app
         .run(move |service| {
             let listed = service.licenses(&filter, &piece)?;
-            Ok((
-                service.tool_names()?,
-                listed,
-                service.count_licenses(&filter)?,
-            ))
+            // What fits on one page has been counted by looking for it.
+            let found = listed.len() as i64;
+            let count = if piece.beyond.is_none() && found <= PER_PAGE {
+                Count::Exactly(found)
+            } else {
+                service.count_licenses(&filter)?
+            };
+            Ok((service.tool_names()?, listed, count))
         })
         .await?;
     let is_full = listed.len() as i64 > PER_PAGE;
