@@ -117,11 +117,11 @@ impl Service {
 
     /// What is done once a second beside all requests.
     pub fn tick(&self) -> Result<(), Error> {
-        self.write_sightings()?;
+        // First: what another program changed must not wait for notes that cannot be written.
         if self.store.forget_if_others_wrote()? {
             self.remember_licenses()?;
         }
-        Ok(())
+        self.write_sightings()
     }
 
     /// Writes what is only in memory, and leaves the database file complete on the disk.

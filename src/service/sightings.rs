@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::model::license::Verdict;
 use crate::model::question::Question;
 use crate::model::sighting::{Asked, Change, Said, Sighting, merge};
-use crate::store::{check_days, sightings, unknown_keys, waiting};
+use crate::store::{Writing, check_days, sightings, unknown_keys, waiting};
 
 /// Sightings that are sorted and written in one piece: small, so that memory stays small.
 const PIECE: usize = 8_192;
@@ -247,7 +247,7 @@ impl Service {
         }
     }
 
-    fn fold(&self, db: &crate::store::Writing<'_>, merged: &[Sighting]) -> Result<(), Error> {
+    fn fold(&self, db: &Writing<'_>, merged: &[Sighting]) -> Result<(), Error> {
         for one in merged.chunk_by(|a, b| a.license_id == b.license_id) {
             sightings::add(db, one, self.utc_offset)?;
         }

@@ -27,51 +27,36 @@ pub fn add(db: &Connection, seen: &[Sighting], offset: UtcOffset) -> Result<()> 
     let is_newer = before
         .as_ref()
         .is_none_or(|before| before.last_at.unix_timestamp() <= last.last_at);
-    let said = last.said.as_deref();
     let checks: i64 = seen.iter().map(|sighting| i64::from(sighting.count)).sum();
-    let is_there = match &before {
-        None => {
-            db.prepare_cached(
-                "insert into sightings
+    let is_there = if is_newer {
+        let said_before = before.as_ref().map(|before| &before.said);
+        let said = last.said.as_deref().or(said_before);
+        db.prepare_cached(
+            "insert into sightings
                  (license_id, last_at, check_count, verdict, address, version, hostname, user_name)
-             select id, ?2, ?3, ?4, ?5, ?6, ?7, ?8 from licenses where id = ?1",
-            )?
-            .execute(params![
-                id,
-                last.last_at,
-                checks,
-                last.verdict.code(),
-                last.address.to_string(),
-                said.map_or("", |said| &said.version),
-                said.map_or("", |said| &said.hostname),
-                said.map_or("", |said| &said.user),
-            ])? > 0
-        }
-        Some(before) if is_newer => {
-            let said = said.unwrap_or(&before.said);
-            db.prepare_cached(
-                "update sightings set last_at = ?2, check_count = check_count + ?3, verdict = ?4,
-                     address = ?5, version = ?6, hostname = ?7, user_name = ?8
-                 where license_id = ?1",
-            )?
-            .execute(params![
-                id,
-                last.last_at,
-                checks,
-                last.verdict.code(),
-                last.address.to_string(),
-                said.version,
-                said.hostname,
-                said.user,
-            ])? > 0
-        }
-        Some(_) => {
-            db.prepare_cached(
-                "update sightings set check_count = check_count + ?2 where license_id = ?1",
-            )?
-            .execute([id, checks])?
-                > 0
-        }
+             select id, ?2, ?3, ?4, ?5, ?6, ?7, ?8 from licenses where id = ?1
+             on conflict (license_id) do update
+             set last_at = excluded.last_at, check_count = check_count + excluded.check_count,
+                 verdict = excluded.verdict, address = excluded.address,
+                 version = excluded.version, hostname = excluded.hostname,
+                 user_name = excluded.user_name",
+        )?
+        .execute(params![
+            id,
+            last.last_at,
+            checks,
+            last.verdict.code(),
+            last.address.to_string(),
+            said.map_or("", |said| &said.version),
+            said.map_or("", |said| &said.hostname),
+            said.map_or("", |said| &said.user),
+        ])? > 0
+    } else {
+        db.prepare_cached(
+            "update sightings set check_count = check_count + ?2 where license_id = ?1",
+        )?
+        .execute([id, checks])?
+            > 0
     };
     let day_before = before
         .as_ref()
