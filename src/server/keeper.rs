@@ -1,12 +1,13 @@
-//! The thread beside all requests: it remembers the licenses at the start, and ticks once a second.
+//! The thread beside all requests: it remembers the licenses, and once a second writes who asked.
 
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::error::{Error, Refusal};
-use crate::service::Service;
+use crate::clock::Stopwatch;
+use crate::error::Refusal;
+use crate::service::{Remembered, Service};
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -18,19 +19,10 @@ pub(super) struct Keeper {
 impl Keeper {
     pub(super) fn start(service: Arc<Service>) -> Result<Keeper, Refusal> {
         let (stop, stopped) = mpsc::channel();
-        let work = move || {
-            let tell = |place, done: Result<(), Error>| {
-                if let Err(error) = done {
-                    service.log().fault(place, &error);
-                }
-            };
-            tell("remembering the licenses", service.remember_licenses());
-            while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-                tell("the tick of a second", service.tick());
-            }
-        };
-        let thread = thread::Builder::new().name("keeper".to_owned()).spawn(work);
-        let thread = thread.map_err(|e| Refusal(format!("The system gives no thread: {e}.")))?;
+        let thread = thread::Builder::new()
+            .name("keeper".to_owned())
+            .spawn(move || keep(&service, &stopped))
+            .map_err(|e| Refusal(format!("The system gives no thread: {e}.")))?;
         Ok(Keeper { stop, thread })
     }
 
@@ -38,5 +30,38 @@ impl Keeper {
     pub(super) fn stop(self) {
         drop(self.stop);
         drop(self.thread.join());
+    }
+}
+
+fn keep(service: &Service, stopped: &Receiver<()>) {
+    let mut remembered = Some(Remembered::NOTHING);
+    let mut since_tick = Stopwatch::start();
+    loop {
+        let wait = match &remembered {
+            Some(_) => Duration::ZERO,
+            None => EVERY.saturating_sub(since_tick.elapsed()),
+        };
+        if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+        if let Some(from) = remembered.take() {
+            match service.remember(from) {
+                Ok(further) => remembered = further,
+                Err(error) => service.log().fault("remembering the licenses", &error),
+            }
+        }
+        if since_tick.elapsed() < EVERY {
+            continue;
+        }
+        since_tick = Stopwatch::start();
+        // First: what another program changed must not wait for notes that cannot be written.
+        match service.forget_if_others_wrote() {
+            Ok(false) => {}
+            Ok(true) => remembered = Some(Remembered::NOTHING),
+            Err(error) => service.log().fault("looking for other programs", &error),
+        }
+        if let Err(error) = service.write_sightings() {
+            service.log().fault("writing the sightings", &error);
+        }
     }
 }

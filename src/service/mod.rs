@@ -21,7 +21,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Refusal};
 use crate::log::Log;
-use crate::store::{Missing, REMEMBERED_AT_ONCE, Store};
+pub use crate::store::Remembered;
+use crate::store::{Missing, Store};
 
 use passwords::Passwords;
 use sightings::Notes;
@@ -105,29 +106,22 @@ impl Service {
             .read(|db| db.query_row("select 1", [], |_| Ok(())))
     }
 
-    /// Remembers all licenses, so that from the first check on none has to wait for the disk.
-    pub fn remember_licenses(&self) -> Result<(), Error> {
-        let (mut before, mut so_far) = (Some(i64::MAX), 0);
-        while let Some(id) = before {
-            before = self.store.remember(id, so_far)?;
-            so_far += REMEMBERED_AT_ONCE;
-        }
-        Ok(())
+    /// Remembers some more licenses, so that checks of them do not wait for the disk; returns where to
+    /// go on.
+    pub fn remember(&self, from: Remembered) -> Result<Option<Remembered>, Error> {
+        self.store.remember(from)
     }
 
-    /// What is done once a second beside all requests.
-    pub fn tick(&self) -> Result<(), Error> {
-        // First: what another program changed must not wait for notes that cannot be written.
-        if self.store.forget_if_others_wrote()? {
-            self.remember_licenses()?;
-        }
-        self.write_sightings()
+    /// Forgets what another program may have changed, and says whether there was any; once a second.
+    pub fn forget_if_others_wrote(&self) -> Result<bool, Error> {
+        self.store.forget_if_others_wrote()
     }
 
     /// Writes what is only in memory, and leaves the database file complete on the disk.
     pub fn close(&self) -> Result<(), Error> {
-        self.write_sightings()?;
-        self.store.checkpoint()
+        let written = self.write_sightings();
+        self.store.checkpoint()?;
+        written
     }
 
     /// The operator's offset, in which days begin and end.

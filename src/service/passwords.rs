@@ -17,6 +17,11 @@ const AT_ONCE: usize = 2;
 const WAITING: usize = 16;
 const WAIT: Duration = Duration::from_secs(2);
 
+/// Blocks of 1 kB that a piece of memory has room for; those beyond the parameters are never touched.
+/// The C library gives pieces above 32 MB back to the system when they are freed, always; smaller ones
+/// it may keep for ever.
+const RESERVED: usize = 33 * 1024;
+
 /// The hasher and the gate before it. Clones share both.
 #[derive(Clone)]
 pub(super) struct Passwords(Arc<Gate>);
@@ -136,7 +141,8 @@ impl Gate {
         password: &str,
         salt: &Salt,
     ) -> Result<Output, Error> {
-        let mut memory = self.memory.lock().pop().unwrap_or_default();
+        let kept = self.memory.lock().pop();
+        let mut memory = kept.unwrap_or_else(|| Vec::with_capacity(RESERVED));
         memory.resize(params.block_count(), Block::default());
         let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
         let argon2 = Argon2::new(algorithm, version, params);

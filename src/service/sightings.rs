@@ -172,8 +172,25 @@ impl Noted {
         self.pieces.is_empty() && self.days.is_empty() && self.unknown.is_empty()
     }
 
-    fn licenses(&self) -> usize {
-        self.pieces.iter().map(Vec::len).sum()
+    /// Writes what is not of one license.
+    fn write_counts(&self, db: &Writing<'_>) -> Result<(), Error> {
+        for (day, tools) in &self.days {
+            for (tool_name, counts) in tools {
+                for verdict in Verdict::ALL {
+                    match counts[verdict as usize] {
+                        0 => {}
+                        number => check_days::add(db, tool_name, *day, verdict, number)?,
+                    }
+                }
+            }
+        }
+        for ((tool_name, license_key), asked) in &self.unknown {
+            unknown_keys::add(db, tool_name, license_key, asked)?;
+        }
+        if !self.unknown.is_empty() {
+            unknown_keys::prune(db)?;
+        }
+        Ok(())
     }
 }
 
@@ -189,48 +206,9 @@ impl Service {
         if held.noted.is_empty() && self.store.read(waiting::fullest)?.is_none() {
             return Ok(());
         }
-        let noted = &held.noted;
         let written = self.store.write(|db| {
-            let is_storm = noted.licenses() > STORM;
-            for piece in &noted.pieces {
-                if is_storm {
-                    waiting::add(db, piece)?;
-                } else {
-                    self.fold(db, piece)?;
-                }
-            }
-            for (day, tools) in &noted.days {
-                for (tool_name, counts) in tools {
-                    for verdict in Verdict::ALL {
-                        match counts[verdict as usize] {
-                            0 => {}
-                            number => check_days::add(db, tool_name, *day, verdict, number)?,
-                        }
-                    }
-                }
-            }
-            for ((tool_name, license_key), asked) in &noted.unknown {
-                unknown_keys::add(db, tool_name, license_key, asked)?;
-            }
-            if !noted.unknown.is_empty() {
-                unknown_keys::prune(db)?;
-            }
-            let (least, most) = if is_storm {
-                (FOLDED_AT, 1)
-            } else {
-                (0, FOLDED_AT_ONCE)
-            };
-            for _ in 0..most {
-                match waiting::fullest(db)? {
-                    Some((shard, size)) if size >= least => {
-                        let mut sightings = waiting::take(db, shard)?;
-                        merge(&mut sightings);
-                        self.fold(db, &sightings)?;
-                    }
-                    _ => break,
-                }
-            }
-            Ok(())
+            self.write_licenses(db, &held.noted.pieces)?;
+            held.noted.write_counts(db)
         });
         match written {
             Ok(()) => {
@@ -245,6 +223,33 @@ impl Service {
                 Err(error)
             }
         }
+    }
+
+    /// In a storm the sightings are put by; otherwise they are folded into those of their licenses, and
+    /// some that were put by as well.
+    fn write_licenses(&self, db: &Writing<'_>, pieces: &[Vec<Sighting>]) -> Result<(), Error> {
+        let is_storm = pieces.iter().map(Vec::len).sum::<usize>() > STORM;
+        for piece in pieces {
+            if is_storm {
+                waiting::add(db, piece)?;
+            } else {
+                self.fold(db, piece)?;
+            }
+        }
+        let (least, most) = if is_storm {
+            (FOLDED_AT, 1)
+        } else {
+            (0, FOLDED_AT_ONCE)
+        };
+        for _ in 0..most {
+            match waiting::fullest(db)? {
+                Some((shard, size)) if size >= least => {
+                    self.fold(db, &waiting::take(db, shard)?)?;
+                }
+                _ => break,
+            }
+        }
+        Ok(())
     }
 
     fn fold(&self, db: &Writing<'_>, merged: &[Sighting]) -> Result<(), Error> {

@@ -28,7 +28,9 @@ pub(super) type Pair = (String, String);
 pub(super) struct Known {
     slots: Box<[[AtomicU64; 2]]>,
     hasher: RandomState,
-    changes: Mutex<u64>,
+    changes: AtomicU64,
+    /// Who writes into slots holds this.
+    writing: Mutex<()>,
 }
 
 /// A moment before a read: what was read is remembered only if nothing has changed since.
@@ -42,7 +44,8 @@ impl Known {
         Known {
             slots: std::iter::repeat_with(empty).take(size + REACH).collect(),
             hasher: RandomState::new(),
-            changes: Mutex::new(0),
+            changes: AtomicU64::new(0),
+            writing: Mutex::new(()),
         }
     }
 
@@ -61,7 +64,7 @@ impl Known {
     }
 
     pub(super) fn moment(&self) -> Moment {
-        Moment(*self.changes.lock())
+        Moment(self.changes.load(Ordering::Acquire))
     }
 
     /// Remembers what was read after `moment`, and says whether that was possible.
@@ -70,8 +73,8 @@ impl Known {
         moment: &Moment,
         read: impl Iterator<Item = (&'a str, &'a str, Judged)>,
     ) -> bool {
-        let changes = self.changes.lock();
-        if *changes != moment.0 {
+        let _writing = self.writing.lock();
+        if self.changes.load(Ordering::Acquire) != moment.0 {
             return false;
         }
         for (tool_name, license_key, judged) in read {
@@ -93,8 +96,8 @@ impl Known {
     }
 
     pub(super) fn forget(&self, pairs: &[Pair]) {
-        let mut changes = self.changes.lock();
-        *changes += 1;
+        let _writing = self.writing.lock();
+        self.changes.fetch_add(1, Ordering::AcqRel);
         for (tool_name, license_key) in pairs {
             let name = self.name(tool_name, license_key);
             for [mixed, value] in self.places(name) {
@@ -107,8 +110,8 @@ impl Known {
     }
 
     pub(super) fn forget_all(&self) {
-        let mut changes = self.changes.lock();
-        *changes += 1;
+        let _writing = self.writing.lock();
+        self.changes.fetch_add(1, Ordering::AcqRel);
         for [mixed, value] in &self.slots {
             value.store(0, Ordering::Relaxed);
             mixed.store(0, Ordering::Relaxed);

@@ -35,7 +35,7 @@ use open::FileId;
 pub use open::Missing;
 
 /// Licenses that are read in one piece to be remembered.
-pub const REMEMBERED_AT_ONCE: usize = 1_000;
+const REMEMBERED_AT_ONCE: usize = 1_000;
 
 /// How long a write waits for another before it is given up with 503.
 const WRITE_WAIT: Duration = Duration::from_secs(5);
@@ -72,6 +72,21 @@ impl Writer {
             .query_row([], |row| row.get(0))?;
         Ok(std::mem::replace(&mut self.version, version) != version)
     }
+}
+
+/// How far [`Store::remember`] has come.
+pub struct Remembered {
+    /// Licenses with ids from here on are remembered.
+    before: i64,
+    number: usize,
+}
+
+impl Remembered {
+    /// None yet.
+    pub const NOTHING: Remembered = Remembered {
+        before: i64::MAX,
+        number: 0,
+    };
 }
 
 /// A transaction that writes, and whose licenses it has changed so far.
@@ -121,15 +136,18 @@ impl Store {
         }
         let moment = self.known.moment();
         let judged = self.read(|db| licenses::judged(db, question))?;
-        let read = judged.map(|judged| (tool_name, license_key, judged));
-        self.known.put(&moment, read.into_iter());
+        if let Some(judged) = judged {
+            let read = [(tool_name, license_key, judged)];
+            self.known.put(&moment, read.into_iter());
+        }
         Ok(judged)
     }
 
-    /// Remembers some more licenses, those with ids below `before`, newest first; returns where to go
-    /// on, or none when all are remembered, or as many as there is room for.
-    pub fn remember(&self, before: i64, so_far: usize) -> Result<Option<i64>, Error> {
-        if so_far >= self.known.room() {
+    /// Remembers some more licenses, newest first; returns where to go on, or none when all are
+    /// remembered, or as many as there is room for.
+    pub fn remember(&self, from: Remembered) -> Result<Option<Remembered>, Error> {
+        let Remembered { before, number } = from;
+        if number >= self.known.room() {
             return Ok(None);
         }
         loop {
@@ -138,7 +156,10 @@ impl Store {
             let read = rows.iter().filter_map(|(_, read)| read.as_ref());
             let read = read.map(|(tool, key, judged)| (&**tool, &**key, *judged));
             if self.known.put(&moment, read) {
-                return Ok(rows.last().map(|(id, _)| *id));
+                return Ok(rows.last().map(|(id, _)| Remembered {
+                    before: *id,
+                    number: number + rows.len(),
+                }));
             }
         }
     }

@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::unreadable;
 use crate::model::license::Verdict;
-use crate::model::sighting::{Said, Sighting};
+use crate::model::sighting::{Said, Sighting, merge};
 
 /// Licenses whose sightings are folded together: neighbours, which stand on the same pages.
 const SHARD: i64 = 16_384;
+
+/// Sightings that are taken out before they are merged: they would need much memory.
+const MERGED_AT: usize = 2 * SHARD as usize;
 
 /// Numbers and words in an array: there may be many.
 #[derive(Serialize, Deserialize)]
@@ -39,7 +42,7 @@ pub fn fullest(db: &Connection) -> Result<Option<(i64, i64)>> {
     .optional()
 }
 
-/// Takes out what waits for a shard.
+/// Takes out what waits for a shard, merged.
 pub fn take(db: &Connection, shard: i64) -> Result<Vec<Sighting>> {
     let mut statement =
         db.prepare_cached("select entries from sightings_waiting where shard = ?1")?;
@@ -52,7 +55,11 @@ pub fn take(db: &Connection, shard: i64) -> Result<Vec<Sighting>> {
         for entry in entries {
             sightings.push(entry.sighting()?);
         }
+        if sightings.len() > MERGED_AT {
+            merge(&mut sightings);
+        }
     }
+    merge(&mut sightings);
     db.prepare_cached("delete from sightings_waiting where shard = ?1")?
         .execute([shard])?;
     Ok(sightings)

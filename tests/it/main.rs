@@ -30,6 +30,7 @@ mod power;
 mod program;
 mod proxy;
 mod python_client;
+mod remembered;
 mod server;
 mod sessions;
 mod sightings;

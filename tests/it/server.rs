@@ -85,7 +85,8 @@ impl Server {
 
     /// What the program does once a second.
     pub fn tick(&self) -> Result<(), Error> {
-        self.service.tick()
+        self.service.forget_if_others_wrote()?;
+        self.service.write_sightings()
     }
 
     /// Somebody who sends no cookie.
