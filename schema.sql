@@ -19,15 +19,26 @@ create table licenses (
     user_id         text,                    -- the customer, in the admin's words
     expiration_date text check (length(expiration_date) = 10), -- the last good day; null for no end
     last_seen_on    text    not null default '', -- the operator's day of the last check; empty for never
+    refused_on      text    not null default '', -- the same day, where that check was refused
+    shared_on       text    not null default '', -- the last day with checks from several addresses
+    note            text,                    -- by the admin
+    moved_to        bigint,                  -- the license of the machine that took its place
     unique (tool_name, license_key)          -- the check's point read
 );
 
 -- A second way to the pair: a "not found" of the unique index has to be confirmed by this one.
 create index licenses_by_key on licenses (license_key, tool_name);
-create index licenses_by_user on licenses (user_id, id);
+create index licenses_by_customer on licenses (coalesce(user_id, ''), id);
 -- One for each order of the table: a piece of it is merged from the pieces of each tool and status.
-create index licenses_by_id on licenses (tool_name, status, id);
-create index licenses_by_last_seen on licenses (tool_name, status, last_seen_on, id);
+-- The last columns are there so that the filters by date need not look into the table.
+create index licenses_by_id on licenses (tool_name, status, id, expiration_date);
+create index licenses_by_last_seen on licenses (tool_name, status, last_seen_on, id, expiration_date);
+create index licenses_by_end on licenses (tool_name, status, coalesce(expiration_date, 'never'), id);
+-- Few rows each.
+create index licenses_refused on licenses (refused_on, id, tool_name, status, expiration_date)
+    where refused_on <> '';
+create index licenses_shared on licenses (shared_on, id) where shared_on <> '';
+create index licenses_moved on licenses (moved_to) where moved_to is not null;
 
 -- How many licenses there are of each kind, so that nobody has to count them.
 create table license_counts (
@@ -63,6 +74,40 @@ create trigger licenses_update_count after update of tool_name, status, expirati
     insert into license_counts (tool_name, status, expiration_date, number)
     values (new.tool_name, new.status, coalesce(new.expiration_date, ''), 1)
     on conflict (tool_name, status, expiration_date) do update set number = number + 1;
+end;
+
+-- How many of each kind were last seen on which day.
+create table seen_counts (
+    tool_name    text   not null,
+    status       text   not null,
+    last_seen_on text   not null,
+    number       bigint not null,
+    primary key (tool_name, status, last_seen_on)
+);
+
+create trigger licenses_insert_seen after insert on licenses begin
+    insert into seen_counts (tool_name, status, last_seen_on, number)
+    values (new.tool_name, new.status, new.last_seen_on, 1)
+    on conflict (tool_name, status, last_seen_on) do update set number = number + 1;
+end;
+
+create trigger licenses_delete_seen after delete on licenses begin
+    update seen_counts set number = number - 1
+    where tool_name = old.tool_name and status = old.status and last_seen_on = old.last_seen_on;
+    delete from seen_counts
+    where tool_name = old.tool_name and status = old.status and last_seen_on = old.last_seen_on
+        and number = 0;
+end;
+
+create trigger licenses_update_seen after update of tool_name, status, last_seen_on on licenses begin
+    update seen_counts set number = number - 1
+    where tool_name = old.tool_name and status = old.status and last_seen_on = old.last_seen_on;
+    delete from seen_counts
+    where tool_name = old.tool_name and status = old.status and last_seen_on = old.last_seen_on
+        and number = 0;
+    insert into seen_counts (tool_name, status, last_seen_on, number)
+    values (new.tool_name, new.status, new.last_seen_on, 1)
+    on conflict (tool_name, status, last_seen_on) do update set number = number + 1;
 end;
 
 -- What checks have left behind, one row a license. Written once a second at most, never by a check.
@@ -108,6 +153,8 @@ create table check_days (
     primary key (tool_name, day, verdict)
 ) without rowid;
 
+create index check_days_by_day on check_days (day);
+
 -- Keys that asked for one of the tools and have no license; the 10,000 newest.
 create table unknown_keys (
     tool_name   text   not null references tools (name) on update cascade,
@@ -121,30 +168,105 @@ create table unknown_keys (
 
 create index unknown_keys_by_time on unknown_keys (last_at, tool_name, license_key);
 
--- Any three characters or more of tool, key or customer, without regard to case or accents.
--- SQLite's own; elsewhere a trigram index on the three columns does the same.
+-- Any three characters or more of tool, key, customer or note, without regard to case or accents.
+-- SQLite's own; elsewhere a trigram index on the four columns does the same.
 create virtual table license_search using fts5 (
-    tool_name, license_key, user_id,
+    tool_name, license_key, user_id, note,
     content = 'licenses', content_rowid = 'id',
     tokenize = 'trigram remove_diacritics 1'
 );
 
 create trigger licenses_insert_search after insert on licenses begin
-    insert into license_search (rowid, tool_name, license_key, user_id)
-    values (new.id, new.tool_name, new.license_key, new.user_id);
+    insert into license_search (rowid, tool_name, license_key, user_id, note)
+    values (new.id, new.tool_name, new.license_key, new.user_id, new.note);
 end;
 
 create trigger licenses_delete_search after delete on licenses begin
-    insert into license_search (license_search, rowid, tool_name, license_key, user_id)
-    values ('delete', old.id, old.tool_name, old.license_key, old.user_id);
+    insert into license_search (license_search, rowid, tool_name, license_key, user_id, note)
+    values ('delete', old.id, old.tool_name, old.license_key, old.user_id, old.note);
 end;
 
-create trigger licenses_update_search after update of tool_name, license_key, user_id on licenses begin
-    insert into license_search (license_search, rowid, tool_name, license_key, user_id)
-    values ('delete', old.id, old.tool_name, old.license_key, old.user_id);
-    insert into license_search (rowid, tool_name, license_key, user_id)
-    values (new.id, new.tool_name, new.license_key, new.user_id);
+-- Not for a value that stays: the index is the dearest part of a write.
+create trigger licenses_update_search after update of tool_name, license_key, user_id, note on licenses
+when new.tool_name <> old.tool_name or new.license_key <> old.license_key
+    or coalesce(new.user_id, '') <> coalesce(old.user_id, '')
+    or coalesce(new.note, '') <> coalesce(old.note, '')
+begin
+    insert into license_search (license_search, rowid, tool_name, license_key, user_id, note)
+    values ('delete', old.id, old.tool_name, old.license_key, old.user_id, old.note);
+    insert into license_search (rowid, tool_name, license_key, user_id, note)
+    values (new.id, new.tool_name, new.license_key, new.user_id, new.note);
 end;
+
+-- What was done to many licenses at once, and how they were before, for as long as it can be undone.
+create table bulk_changes (
+    id     integer primary key autoincrement,
+    at     bigint  not null,
+    who    text    not null,
+    what   text    not null,                 -- in words
+    number bigint  not null,                 -- of licenses
+    undone text                              -- in words, when it was taken back
+);
+
+create table bulk_rows (
+    bulk_id    integer not null references bulk_changes (id) on delete cascade,
+    license_id bigint  not null,
+    before     text    not null,             -- JSON object, as in the audit log
+    after      text,                         -- the same; null where it was deleted
+    primary key (bulk_id, license_id)
+) without rowid;
+
+-- Deleted licenses and what was known of their checks.
+create table bulk_licenses (
+    bulk_id         integer not null references bulk_changes (id) on delete cascade,
+    id              bigint  not null,
+    created_at      bigint  not null,
+    tool_name       text    not null,
+    license_key     text    not null,
+    status          text    not null,
+    user_id         text,
+    expiration_date text,
+    last_seen_on    text    not null,
+    refused_on      text    not null,
+    shared_on       text    not null,
+    note            text,
+    moved_to        bigint,
+    primary key (bulk_id, id)
+) without rowid;
+
+create table bulk_sightings (
+    bulk_id     integer not null references bulk_changes (id) on delete cascade,
+    license_id  bigint  not null,
+    last_at     bigint  not null,
+    check_count bigint  not null,
+    verdict     text    not null,
+    address     text    not null,
+    version     text    not null,
+    hostname    text    not null,
+    user_name   text    not null,
+    primary key (bulk_id, license_id)
+) without rowid;
+
+create table bulk_history (
+    bulk_id    integer not null references bulk_changes (id) on delete cascade,
+    license_id bigint  not null,
+    day        text    not null,
+    verdict    text    not null,
+    address    text    not null,
+    version    text    not null,
+    first_at   bigint  not null,
+    primary key (bulk_id, license_id, day, verdict, address, version)
+) without rowid;
+
+-- Files that were sent to be imported, until that was done or a day is over.
+create table imports (
+    id        integer primary key autoincrement,
+    at        bigint  not null,
+    who       text    not null,
+    file_name text    not null,
+    content   text    not null,              -- empty when it was done
+    result    text                           -- in words, when it was done
+);
 
 -- Who may sign in.
 create table users (

@@ -35,6 +35,8 @@ pub enum Error {
     MethodNotAllowed(String),
     /// The pair of tool and key exists already.
     Duplicate,
+    /// What is there does not fit what is to be done; the reason is for the person.
+    Conflict(String),
     /// The body is larger than this many bytes.
     TooLarge(u64),
     /// The body's `Content-Type` is not this one.
@@ -59,7 +61,7 @@ impl Error {
             Error::NotFound(_) => 404,
             Error::MethodNotAllowed(_) => 405,
             Error::BodyTimeout => 408,
-            Error::Duplicate => 409,
+            Error::Duplicate | Error::Conflict(_) => 409,
             Error::TooLarge(_) => 413,
             Error::UnsupportedMediaType(_) => 415,
             Error::Invalid(_) => 422,
@@ -113,7 +115,7 @@ impl fmt::Display for Error {
             },
             Error::Unauthenticated => f.write_str("Authentication required"),
             Error::WrongCredentials => f.write_str("Invalid credentials"),
-            Error::Forbidden(reason) => f.write_str(reason),
+            Error::Forbidden(reason) | Error::Conflict(reason) => f.write_str(reason),
             Error::NotFound(what) => f.write_str(what),
             Error::MethodNotAllowed(allow) => {
                 write!(

@@ -51,6 +51,8 @@ async fn list(app: &App, _reader: Reader, wanted: Wanted) -> Result<Rows, Failur
         status: status.map_err(|problem| Error::Invalid(vec![problem]))?,
         user_id: wanted.user_id,
         fragment: wanted.q.as_deref().and_then(Fragment::parse),
+        ends: None,
+        activity: None,
     };
     let mut table = Table {
         app: Arc::clone(app),
@@ -122,7 +124,8 @@ fn number(field: &'static str, text: Option<String>, least: i64) -> Result<Optio
     }
 }
 
-/// A license on the wire: the seven published fields in their order, then what is known of its checks.
+/// A license on the wire: the seven published fields in their order, then what is known of its checks and
+/// what the admin has noted.
 #[derive(Serialize)]
 struct Row {
     id: i64,
@@ -134,6 +137,7 @@ struct Row {
     expiration_date: Option<String>,
     last_seen_at: Option<String>,
     check_count: i64,
+    note: Option<String>,
 }
 
 impl From<Listed> for Row {
@@ -148,6 +152,7 @@ impl From<Listed> for Row {
             expiration_date: license.expiration_date.map(format_date),
             last_seen_at: seen.as_ref().map(|seen| format_moment(seen.last_at)),
             check_count: seen.map_or(0, |seen| seen.check_count),
+            note: license.note,
         }
     }
 }

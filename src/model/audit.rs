@@ -51,16 +51,25 @@ pub enum Kind {
     LicenseChanged,
     /// A license was deleted.
     LicenseDeleted,
+    /// Many licenses were changed at once; each of them has an entry of its own too.
+    ManyChanged,
+    /// A license was moved to another machine.
+    LicenseMoved,
+    /// A file was imported; each license has an entry of its own too.
+    Imported,
     /// Invented licenses were added.
     DemoSeeded,
 }
 
 impl Kind {
     /// Every kind, in the order in which people are offered them.
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 15] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
+        Kind::LicenseMoved,
+        Kind::ManyChanged,
+        Kind::Imported,
         Kind::SignedIn,
         Kind::SignInFailed,
         Kind::SignInThrottled,
@@ -86,6 +95,9 @@ impl Kind {
             Kind::LicenseAdded => "license added",
             Kind::LicenseChanged => "license changed",
             Kind::LicenseDeleted => "license deleted",
+            Kind::LicenseMoved => "license moved",
+            Kind::ManyChanged => "many licenses changed",
+            Kind::Imported => "licenses imported",
             Kind::DemoSeeded => "demo seeded",
         }
     }
@@ -187,13 +199,15 @@ impl Event {
     }
 }
 
-fn values(license: &License) -> String {
+/// The values of a license as the log has them, a JSON object.
+pub fn values(license: &License) -> String {
     json!({
         "tool_name": license.tool_name,
         "license_key": license.license_key,
         "status": license.status.as_str(),
         "user_id": license.user_id,
         "expiration_date": license.expiration_date.map(format_date),
+        "note": license.note,
     })
     .to_string()
 }

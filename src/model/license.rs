@@ -73,6 +73,10 @@ pub struct License {
     pub user_id: Option<String>,
     /// The last day on which the license is good; none for a license without end.
     pub expiration_date: Option<Date>,
+    /// What the admin wants to remember of it.
+    pub note: Option<String>,
+    /// The license of the machine that took the place of this one.
+    pub moved_to: Option<i64>,
 }
 
 /// A license as a line of the table.
@@ -152,6 +156,14 @@ impl Verdict {
                 Some(day) if now.to_offset(offset).date() > day => Verdict::Expired,
                 _ => Verdict::Valid,
             },
+        }
+    }
+
+    /// Whether the tool may not run.
+    pub fn is_refusal(self) -> bool {
+        match self {
+            Verdict::Valid => false,
+            Verdict::NotFound | Verdict::Suspended | Verdict::Revoked | Verdict::Expired => true,
         }
     }
 

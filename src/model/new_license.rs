@@ -1,4 +1,4 @@
-//! What may be written into a row: one validator for forms, API and, later, imports.
+//! What may be written into a row: one validator for forms, API and imports.
 
 use serde::{Deserialize, Deserializer};
 use time::Date;
@@ -14,6 +14,8 @@ pub const TOOL_NAME_LENGTH: usize = 100;
 pub const LICENSE_KEY_LENGTH: usize = 255;
 /// Characters that a customer's name may have.
 pub const USER_ID_LENGTH: usize = 255;
+/// Characters that a note may have.
+pub const NOTE_LENGTH: usize = 2_000;
 
 /// The values of a license as somebody typed them; empty stands for none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct Draft {
     pub user_id: String,
     /// `YYYY-MM-DD`.
     pub expiration_date: String,
+    /// What the admin wants to remember; may have several lines.
+    pub note: String,
 }
 
 impl Draft {
@@ -59,6 +63,9 @@ pub struct Change {
     /// `YYYY-MM-DD`.
     #[serde(deserialize_with = "present")]
     pub expiration_date: Option<Option<String>>,
+    /// What the admin wants to remember.
+    #[serde(deserialize_with = "present")]
+    pub note: Option<Option<String>>,
 }
 
 /// A change of every field.
@@ -70,6 +77,7 @@ impl From<Draft> for Change {
             status: Some(Some(draft.status)),
             user_id: Some(Some(draft.user_id)),
             expiration_date: Some(Some(draft.expiration_date)),
+            note: Some(Some(draft.note)),
         }
     }
 }
@@ -90,6 +98,7 @@ impl Change {
             status: new(draft.status, self.status),
             user_id: new(draft.user_id, self.user_id),
             expiration_date: new(draft.expiration_date, self.expiration_date),
+            note: new(draft.note, self.note),
         }
     }
 }
@@ -107,6 +116,8 @@ pub struct NewLicense {
     pub user_id: Option<String>,
     /// The last good day.
     pub expiration_date: Option<Date>,
+    /// What the admin wants to remember.
+    pub note: Option<String>,
 }
 
 impl NewLicense {
@@ -127,28 +138,45 @@ impl NewLicense {
         let status = Status::parse(&draft.status);
         let user_id = text::optional("user_id", "The customer", &draft.user_id, USER_ID_LENGTH);
         let date = parse_date(&draft.expiration_date);
-        match (tool_name, key, status, user_id, date) {
-            (Ok(tool_name), Ok(key), Ok(status), Ok(user_id), Ok(expiration_date)) => {
+        let note = text::note("note", "The note", &draft.note, NOTE_LENGTH);
+        match (tool_name, key, status, user_id, date, note) {
+            (Ok(tool_name), Ok(key), Ok(status), Ok(user_id), Ok(expiration_date), Ok(note)) => {
                 Ok(NewLicense {
                     tool_name,
                     license_key: canonical_key(&key).into_owned(),
                     status,
                     user_id,
                     expiration_date,
+                    note,
                 })
             }
-            (tool_name, key, status, user_id, date) => Err(Error::Invalid(
+            (tool_name, key, status, user_id, date, note) => Err(Error::Invalid(
                 [
                     tool_name.err(),
                     key.err(),
                     status.err(),
                     user_id.err(),
                     date.err(),
+                    note.err(),
                 ]
                 .into_iter()
                 .flatten()
                 .collect(),
             )),
+        }
+    }
+}
+
+/// The values of a row.
+impl From<&License> for NewLicense {
+    fn from(license: &License) -> NewLicense {
+        NewLicense {
+            tool_name: license.tool_name.clone(),
+            license_key: license.license_key.clone(),
+            status: license.status,
+            user_id: license.user_id.clone(),
+            expiration_date: license.expiration_date,
+            note: license.note.clone(),
         }
     }
 }
@@ -162,6 +190,7 @@ impl From<&License> for Draft {
             status: license.status.to_string(),
             user_id: license.user_id.clone().unwrap_or_default(),
             expiration_date: license.expiration_date.map(format_date).unwrap_or_default(),
+            note: license.note.clone().unwrap_or_default(),
         }
     }
 }
@@ -218,6 +247,7 @@ mod tests {
             status: "activated".into(),
             user_id: "  ".into(),
             expiration_date: "2024-02-29".into(),
+            note: String::new(),
         }
     }
 
@@ -246,6 +276,7 @@ mod tests {
             status: "active".into(),
             user_id: "x".repeat(256),
             expiration_date: "2024-02-30".into(),
+            note: "x".repeat(2001),
         };
         assert_eq!(
             fields_at_fault(&bad),
@@ -254,7 +285,8 @@ mod tests {
                 "license_key",
                 "status",
                 "user_id",
-                "expiration_date"
+                "expiration_date",
+                "note"
             ]
         );
     }

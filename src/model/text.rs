@@ -33,6 +33,18 @@ pub(super) fn optional(
     Ok((!text.is_empty()).then(|| text.to_owned()))
 }
 
+/// [`optional`] for a text of several lines, which end with a line feed.
+pub(super) fn note(
+    field: &'static str,
+    label: &str,
+    typed: &str,
+    most: usize,
+) -> Result<Option<String>, Problem> {
+    let text = typed.trim().replace("\r\n", "\n");
+    check(field, label, &text.replace(['\n', '\t'], " "), most)?;
+    Ok((!text.is_empty()).then_some(text))
+}
+
 /// Length and control characters, nothing removed.
 pub(super) fn check(
     field: &'static str,

@@ -18,6 +18,16 @@ pub(super) struct Told {
     redirect: Redirect,
 }
 
+/// What is told.
+pub(super) struct Flash {
+    pub(super) line: String,
+    /// The number of the change that can be undone.
+    pub(super) bulk: Option<i64>,
+}
+
+/// Between the line and the number.
+const AND: char = '\u{1f}';
+
 /// On to the page at `path`, which tells `line`.
 pub(super) fn told(config: &Config, path: &str, line: &str) -> Told {
     let cookie = private_cookie(config, NAME.to_owned(), URL_SAFE_NO_PAD.encode(line));
@@ -25,6 +35,11 @@ pub(super) fn told(config: &Config, path: &str, line: &str) -> Told {
         cookie,
         redirect: to(config, path),
     }
+}
+
+/// The same, with a way to undo that change.
+pub(super) fn told_of_change(config: &Config, path: &str, line: &str, bulk: i64) -> Told {
+    told(config, path, &format!("{line}{AND}{bulk}"))
 }
 
 impl<'r> Responder<'r, 'static> for Told {
@@ -35,12 +50,19 @@ impl<'r> Responder<'r, 'static> for Told {
 }
 
 /// The line to tell on this page; the browser forgets it.
-pub(super) fn take(request: &Request<'_>) -> Option<String> {
+pub(super) fn take(request: &Request<'_>) -> Option<Flash> {
     let config: &Config = request.rocket().state()?;
     let sent = request.cookies().get(NAME)?;
     request
         .cookies()
         .remove(private_cookie(config, NAME.to_owned(), String::new()));
     let line = URL_SAFE_NO_PAD.decode(sent.value()).ok()?;
-    String::from_utf8(line).ok()
+    let line = String::from_utf8(line).ok()?;
+    Some(match line.split_once(AND) {
+        Some((line, bulk)) => Flash {
+            line: line.to_owned(),
+            bulk: bulk.parse().ok(),
+        },
+        None => Flash { line, bulk: None },
+    })
 }

@@ -6,7 +6,7 @@ use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
 
 use super::assets::Assets;
-use super::flash;
+use super::flash::{self, Flash};
 use crate::auth;
 use crate::config::Config;
 
@@ -22,7 +22,7 @@ pub(super) struct Frame {
     /// The hidden value of every form.
     pub(super) csrf: String,
     /// The result of the last form.
-    pub(super) flash: Option<String>,
+    pub(super) flash: Option<Flash>,
 }
 
 impl Frame {

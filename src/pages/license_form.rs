@@ -62,6 +62,8 @@ struct Typed {
     user_id: String,
     #[field(default = "")]
     expiration_date: String,
+    #[field(default = "")]
+    note: String,
     /// The answer to "did you mean that tool?": the name to use.
     #[field(default = "")]
     meant_tool: String,
@@ -147,6 +149,7 @@ async fn save(
         status: typed.status,
         user_id: typed.user_id,
         expiration_date: typed.expiration_date,
+        note: typed.note,
     };
     let values = draft.clone();
     match app

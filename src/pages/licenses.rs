@@ -1,36 +1,33 @@
-//! The table of licenses: search, filters, pages.
+//! The table of licenses: search, filters, orders, pages.
 
 use askama::Template;
-use rocket::{FromForm, Route, get, routes};
+use rocket::{Route, get, routes};
 
+use super::Page;
 use super::frame::Frame;
 use super::shown::{self, Shown};
-use super::{Page, query};
+use super::wanted::{ENDS, SEEN, Sorting, Wanted};
 use crate::auth::Session;
 use crate::model::license::{Listed, Status};
-use crate::model::search::{Filter, Fragment, Mark, Order, Piece};
+use crate::model::new_license::read_date;
+use crate::model::search::{Count, Mark, Order, Piece};
 use crate::request::{App, Failure};
-use crate::service::Count;
+use crate::service::MOST_AT_ONCE;
 
 const PER_PAGE: i64 = 50;
 
+const COLUMNS: [(Order, &str); 7] = [
+    (Order::Key, "License key"),
+    (Order::Tool, "Tool"),
+    (Order::Customer, "Customer"),
+    (Order::Status, "Status"),
+    (Order::Expires, "Ends"),
+    (Order::LastSeen, "Last seen"),
+    (Order::Created, "Created"),
+];
+
 pub(super) fn routes() -> Vec<Route> {
     routes![list]
-}
-
-/// What stands in the address of the page.
-#[derive(FromForm)]
-struct Wanted {
-    #[field(default = "")]
-    q: String,
-    #[field(default = "")]
-    tool: String,
-    #[field(default = "")]
-    status: String,
-    #[field(default = "")]
-    sort: String,
-    before: Option<String>,
-    after: Option<String>,
 }
 
 #[derive(Template)]
@@ -38,20 +35,42 @@ struct Wanted {
 struct ListPage<'a> {
     frame: &'a Frame,
     wanted: &'a Wanted,
+    sorting: Sorting,
     tools: &'a [String],
     rows: &'a [Shown],
-    count: String,
-    sorting: Sorting,
+    count: Count,
+    /// Nothing is left out before these rows.
+    is_first: bool,
     /// Addresses of the neighbouring pages.
     previous: Option<String>,
     next: Option<String>,
 }
 
-#[get("/licenses?<wanted..>")]
-async fn list(app: &App, _session: Session, frame: Frame, wanted: Wanted) -> Result<Page, Failure> {
-    let filter = wanted.filter();
-    let sorting = Sorting::read(&wanted.sort);
-    let (piece, is_backwards) = wanted.piece(sorting);
+#[get("/licenses?<before>&<after>&<wanted..>")]
+async fn list(
+    app: &App,
+    _session: Session,
+    frame: Frame,
+    before: Option<&str>,
+    after: Option<&str>,
+    wanted: Wanted,
+) -> Result<Page, Failure> {
+    let (now, offset) = (app.now(), app.utc_offset());
+    let filter = wanted.filter(now.to_offset(offset).date());
+    let sorting = wanted.sorting();
+    let (place, is_descending) = match (after, before) {
+        (Some(after), _) => (Some(after), false),
+        (None, Some(before)) => (Some(before), true),
+        (None, None) => (None, sorting.is_descending),
+    };
+    let piece = Piece {
+        order: sorting.order,
+        is_descending,
+        beyond: place.and_then(mark),
+        limit: PER_PAGE + 1,
+    };
+    // On the way back the piece comes the other way round.
+    let is_backwards = is_descending != sorting.is_descending;
     let (tools, mut listed, count) = app
         .run(move |service| {
             let listed = service.licenses(&filter, &piece)?;
@@ -70,20 +89,14 @@ async fn list(app: &App, _session: Session, frame: Frame, wanted: Wanted) -> Res
     if is_backwards {
         listed.reverse();
     }
-    let is_first = wanted.before.is_none() && wanted.after.is_none();
+    let is_first = place.is_none();
     let (has_previous, has_next) = if is_backwards {
         (is_full, true)
     } else {
         (!is_first, is_full)
     };
     let address = |direction, row: Option<&Listed>, is_there: bool| {
-        let row = row.filter(|_| is_there)?;
-        let (value, id) = (sorting.order.value(row), row.license.id);
-        let place = if value.is_empty() && sorting.order == Order::Created {
-            id.to_string()
-        } else {
-            format!("{value}_{id}")
-        };
+        let place = place_of(sorting.order, row.filter(|_| is_there)?);
         Some(wanted.address(&wanted.sort, &[(direction, &place)]))
     };
     let (to_previous, to_next) = if sorting.is_descending {
@@ -93,7 +106,6 @@ async fn list(app: &App, _session: Session, frame: Frame, wanted: Wanted) -> Res
     };
     let previous = address(to_previous, listed.first(), has_previous);
     let next = address(to_next, listed.last(), has_next);
-    let (now, offset) = (app.now(), app.utc_offset());
     let rows: Vec<Shown> = listed
         .into_iter()
         .map(|listed| Shown::new(listed, now, offset))
@@ -104,41 +116,11 @@ async fn list(app: &App, _session: Session, frame: Frame, wanted: Wanted) -> Res
         sorting,
         tools: &tools,
         rows: &rows,
-        count: count_words(count),
+        count,
+        is_first,
         previous,
         next,
     })?)
-}
-
-/// How the table is sorted, as it stands in the address: `-created`, `last-seen`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Sorting {
-    order: Order,
-    is_descending: bool,
-}
-
-impl Sorting {
-    /// Newest first where nothing else is wanted.
-    fn read(text: &str) -> Sorting {
-        let (name, is_descending) = match text.strip_prefix('-') {
-            Some(name) => (name, true),
-            None => (text, false),
-        };
-        match name {
-            "created" => Sorting {
-                order: Order::Created,
-                is_descending,
-            },
-            "last-seen" => Sorting {
-                order: Order::LastSeen,
-                is_descending,
-            },
-            _ => Sorting {
-                order: Order::Created,
-                is_descending: true,
-            },
-        }
-    }
 }
 
 impl ListPage<'_> {
@@ -147,85 +129,41 @@ impl ListPage<'_> {
         self.sorting == Sorting::read("")
     }
 
-    /// Where a click on the head of a column leads: to its order, or to the other direction.
-    fn sorted_by(&self, order: Order, name: &str) -> String {
-        let is_descending = self.sorting.order != order || !self.sorting.is_descending;
-        let sort = if is_descending {
-            format!("-{name}")
-        } else {
-            name.to_owned()
-        };
-        self.wanted.address(&sort, &[])
+    /// Where a click on the head of a column leads.
+    fn sorted_by(&self, order: &Order) -> String {
+        self.wanted.address(&self.sorting.next(*order), &[])
     }
 
-    /// For readers of screens, and for the arrow beside the name of the column.
-    fn direction(&self, order: Order) -> &'static str {
-        match (self.sorting.order == order, self.sorting.is_descending) {
-            (false, _) => "none",
-            (true, true) => "descending",
-            (true, false) => "ascending",
+    fn is_seen_on_a_day(&self) -> bool {
+        read_date(&self.wanted.seen).is_some()
+    }
+
+    fn is_too_many(&self) -> bool {
+        match self.count {
+            Count::Exactly(found) => found > MOST_AT_ONCE as i64,
+            Count::MoreThan(_) => true,
         }
-    }
-}
-
-impl Wanted {
-    fn filter(&self) -> Filter {
-        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Filter {
-            tool_name: given(&self.tool),
-            status: Status::from_word(&self.status),
-            user_id: None,
-            fragment: Fragment::parse(&self.q),
-        }
-    }
-
-    /// The piece of the table, and whether it has to be turned round: on the way back.
-    fn piece(&self, sorting: Sorting) -> (Piece, bool) {
-        let (place, is_descending) = match (&self.after, &self.before) {
-            (Some(after), _) => (Some(after), false),
-            (None, Some(before)) => (Some(before), true),
-            (None, None) => (None, sorting.is_descending),
-        };
-        let piece = Piece {
-            order: sorting.order,
-            is_descending,
-            beyond: place.and_then(|place| mark(place)),
-            limit: PER_PAGE + 1,
-        };
-        (piece, is_descending != sorting.is_descending)
-    }
-
-    fn is_filtered(&self) -> bool {
-        [&self.q, &self.tool, &self.status]
-            .into_iter()
-            .any(|text| !text.is_empty())
-    }
-
-    /// The query of the same filter, in that order, at another place of the table.
-    fn address(&self, sort: &str, place: &[(&str, &str)]) -> String {
-        let given = [
-            ("q", self.q.as_str()),
-            ("tool", &self.tool),
-            ("status", &self.status),
-            ("sort", sort),
-        ];
-        query(&[&given, place].concat())
     }
 }
 
 /// `17`, or in an order by something else `2026-06-15_17`.
+fn place_of(order: Order, row: &Listed) -> String {
+    let (value, id) = (order.value(row), row.license.id);
+    match order {
+        Order::Created => id.to_string(),
+        Order::LastSeen
+        | Order::Expires
+        | Order::Customer
+        | Order::Key
+        | Order::Tool
+        | Order::Status => format!("{value}_{id}"),
+    }
+}
+
 fn mark(text: &str) -> Option<Mark> {
     let (value, id) = text.rsplit_once('_').unwrap_or(("", text));
     Some(Mark {
         value: value.to_owned(),
         id: id.parse().ok()?,
     })
-}
-
-fn count_words(count: Count) -> String {
-    match count {
-        Count::Exactly(1) => "1 license".to_owned(),
-        Count::Exactly(found) => format!("{} licenses", shown::grouped(found)),
-        Count::MoreThan(found) => format!("more than {} licenses", shown::grouped(found)),
-    }
 }

@@ -3,6 +3,7 @@
 mod account;
 mod assets;
 mod audit;
+mod bulk;
 mod flash;
 mod form;
 mod frame;
@@ -11,6 +12,7 @@ mod license_form;
 mod licenses;
 mod login;
 mod shown;
+mod wanted;
 
 use askama::Template;
 use rocket::http::{ContentType, RawStr, Status};
@@ -32,6 +34,7 @@ pub fn routes() -> Vec<Route> {
         account::routes(),
         assets::routes(),
         audit::routes(),
+        bulk::routes(),
         license::routes(),
         license_form::routes(),
         licenses::routes(),

@@ -1,10 +1,13 @@
 //! How moments, days and verdicts are shown.
 
+use std::borrow::Borrow;
+
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, UtcOffset};
 
 use crate::model::license::{License, Listed, Verdict};
 use crate::model::new_license::format_date;
+use crate::model::search::Count;
 use crate::model::sighting::Seen;
 
 /// `UTC+02:00`.
@@ -84,6 +87,13 @@ impl Shown {
         }
     }
 
+    /// Whether its last check was told no.
+    pub(super) fn is_refused(&self) -> bool {
+        self.seen
+            .as_ref()
+            .is_some_and(|seen| seen.verdict.is_refusal())
+    }
+
     /// In one word, also the style class of its mark: the status, or expired, which is none.
     pub(super) fn state(&self) -> &'static str {
         match self.verdict {
@@ -115,9 +125,28 @@ fn distance(day: Date, today: Date) -> Option<String> {
     }
 }
 
+/// `1 license`, `1,234 licenses`, `more than 10,000 licenses`.
+pub(super) fn licenses(count: impl Borrow<Count>) -> String {
+    match count.borrow() {
+        Count::Exactly(1) => "1 license".to_owned(),
+        Count::Exactly(found) => format!("{} licenses", grouped(*found)),
+        Count::MoreThan(found) => format!("more than {} licenses", grouped(*found)),
+    }
+}
+
+/// The beginning of a note.
+pub(super) fn first_line(note: &str) -> String {
+    let line = note.lines().next().unwrap_or_default();
+    match line.char_indices().nth(60) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None if line.len() < note.len() => format!("{line} …"),
+        None => line.to_owned(),
+    }
+}
+
 /// 1234567 as 1,234,567.
-pub(super) fn grouped(number: i64) -> String {
-    let digits = number.to_string();
+pub(super) fn grouped(number: impl Borrow<i64>) -> String {
+    let digits = number.borrow().to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {

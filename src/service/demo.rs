@@ -91,6 +91,9 @@ fn license(invented: &mut SmallRng, now: OffsetDateTime) -> NewLicense {
         expiration_date: invented
             .random_bool(0.75)
             .then(|| (now + Duration::days(invented.random_range(-60..400))).date()),
+        note: invented
+            .random_bool(0.05)
+            .then(|| "Bought with the workshop’s second machine.".to_owned()),
     }
 }
 

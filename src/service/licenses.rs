@@ -6,23 +6,10 @@ use crate::model::audit::{Actor, Event};
 use crate::model::license::{License, Listed, Status};
 use crate::model::new_license::{Change, Draft, NewLicense};
 use crate::model::question::Question;
-use crate::model::search::{Filter, Piece};
-use crate::store::tools;
-use crate::store::{audit, licenses};
+use crate::model::search::{Count, Filter, Piece};
+use crate::store::{audit, licenses, search, tools};
 
 const NO_SUCH_LICENSE: Error = Error::NotFound("License not found.");
-
-/// Counting what a fragment finds stops here.
-const COUNTED: i64 = 10_000;
-
-/// How many licenses a filter finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Count {
-    /// So many.
-    Exactly(i64),
-    /// More than that; nobody counts on.
-    MoreThan(i64),
-}
 
 impl Service {
     /// One license.
@@ -41,24 +28,12 @@ impl Service {
 
     /// A piece of what the filter finds.
     pub fn licenses(&self, filter: &Filter, piece: &Piece) -> Result<Vec<Listed>, Error> {
-        self.store.read(|db| licenses::list(db, filter, piece))
+        self.store.read(|db| search::list(db, filter, piece))
     }
 
     /// How many licenses the filter finds.
     pub fn count_licenses(&self, filter: &Filter) -> Result<Count, Error> {
-        let most = if filter.fragment.is_some() {
-            COUNTED
-        } else {
-            i64::MAX - 1
-        };
-        let found = self
-            .store
-            .read(|db| licenses::count(db, filter, most + 1))?;
-        Ok(if found > most {
-            Count::MoreThan(most)
-        } else {
-            Count::Exactly(found)
-        })
+        self.store.read(|db| search::count(db, filter))
     }
 
     /// The names of the tools that have a license.

@@ -1,6 +1,7 @@
 //! What the product does: one method per verb, at one moment, in one transaction.
 
 mod audit;
+mod bulk;
 mod check;
 mod demo;
 mod licenses;
@@ -15,7 +16,7 @@ mod users;
 use std::sync::Arc;
 
 use rocket::tokio::task;
-use time::{Duration, OffsetDateTime, UtcOffset};
+use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -29,7 +30,7 @@ use sightings::Notes;
 use throttle::Throttle;
 
 pub use audit::Proof;
-pub use licenses::Count;
+pub use bulk::{MOST_AT_ONCE, Plan};
 pub use sessions::{Client, SignedIn};
 pub use tokens::TokenUser;
 pub use users::{FIRST_USER, FirstPassword};
@@ -132,6 +133,11 @@ impl Service {
     /// Where events are told.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// The operator's day.
+    pub fn today(&self) -> Date {
+        self.now().to_offset(self.utc_offset).date()
     }
 
     /// The moment at which a page is shown.

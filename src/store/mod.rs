@@ -3,10 +3,12 @@
 //! One writer, many readers: every thread reads over a read-only connection of its own.
 
 pub mod audit;
+pub mod bulk;
 pub mod check_days;
 mod known;
 pub mod licenses;
 mod open;
+pub mod search;
 pub mod sessions;
 pub mod sightings;
 pub mod tokens;

@@ -11,8 +11,8 @@ use crate::model::sighting::{Change, Said, Seen, Sighting};
 /// Entries of the history that are kept of each license.
 const HISTORY: i64 = 50;
 
-/// The columns of [`seen_in`], for tables joined from the left.
-pub(super) const COLUMNS: &str = "sightings.last_at, sightings.check_count, sightings.verdict, \
+/// The columns of [`seen_in`].
+const COLUMNS: &str = "sightings.last_at, sightings.check_count, sightings.verdict, \
      sightings.address, sightings.version, sightings.hostname, sightings.user_name";
 
 /// Adds what was seen of one license to what is known of it; nothing where the license is gone.
@@ -58,12 +58,16 @@ pub fn add(db: &Connection, seen: &[Sighting], offset: UtcOffset) -> Result<()> 
         .execute([id, checks])?
             > 0
     };
-    let day_before = before
-        .as_ref()
-        .map(|before| format_date(before.last_at.to_offset(offset).date()));
-    if is_there && is_newer && day_before.as_ref() != Some(&day) {
-        db.prepare_cached("update licenses set last_seen_on = ?2 where id = ?1")?
-            .execute(params![id, day])?;
+    let day_before = before.as_ref().map(|before| {
+        let day = format_date(before.last_at.to_offset(offset).date());
+        (day, before.verdict.is_refusal())
+    });
+    let today = (day, last.verdict.is_refusal());
+    if is_there && is_newer && day_before.as_ref() != Some(&today) {
+        let (day, is_refused) = today;
+        let refused_on = if is_refused { &*day } else { "" };
+        db.prepare_cached("update licenses set last_seen_on = ?2, refused_on = ?3 where id = ?1")?
+            .execute(params![id, day, refused_on])?;
     }
     if is_there {
         for sighting in seen {
@@ -106,6 +110,12 @@ fn remember(
         ])?;
     if added > 0 {
         db.prepare_cached(
+            "update licenses set shared_on = ?2 where id = ?1 and shared_on < ?2 and (
+                 select count(distinct address) from sighting_history
+                 where license_id = ?1 and day = ?2) > 1",
+        )?
+        .execute(params![sighting.license_id, day])?;
+        db.prepare_cached(
             "delete from sighting_history
              where license_id = ?1 and (day, verdict, address, version) in (
                  select day, verdict, address, version from sighting_history
@@ -143,7 +153,7 @@ pub fn history(db: &Connection, license_id: i64) -> Result<Vec<Change>> {
     .collect()
 }
 
-/// [`COLUMNS`] from the column `first` on; none where the license has no row.
+/// These columns from the column `first` on; none where the license has no row.
 pub(super) fn seen_in(row: &Row<'_>, first: usize) -> Result<Option<Seen>> {
     if row.get_ref(first)?.as_i64_or_null()?.is_none() {
         return Ok(None);

@@ -113,7 +113,7 @@ fn a_flood_of_sign_ins_leaves_ten_entries_and_one_that_says_so() {
 fn a_change_is_noted_with_what_was_and_what_is() {
     let (server, database) = Database::start();
     let id = server.add(json!({"tool_name": "T", "license_key": "0A1B2C3D4E5F", "user_id": "Ann"}));
-    let whole = |status: &str, day: Option<&str>| json!({"tool_name": "T", "license_key": "0a:1b:2c:3d:4e:5f", "status": status, "user_id": "Ann", "expiration_date": day});
+    let whole = |status: &str, day: Option<&str>| json!({"tool_name": "T", "license_key": "0a:1b:2c:3d:4e:5f", "status": status, "user_id": "Ann", "expiration_date": day, "note": null});
     let added = last(&database);
     assert_eq!(
         (added.before.clone(), parsed(&added.after)),

@@ -26,7 +26,7 @@ fn a_license_is_added_listed_and_deleted_as_published() {
     assert_eq!(added.header("location"), "/api/licenses/1");
     assert_eq!(
         admin.get("/api/licenses").body,
-        r#"[{"id":1,"created_at":"2026-06-15 12:00:00","tool_name":"Tool_B","license_key":"f5:e4:d3:c2:b1:a0","status":"activated","user_id":"user_002","expiration_date":"2027-01-31","last_seen_at":null,"check_count":0}]"#
+        r#"[{"id":1,"created_at":"2026-06-15 12:00:00","tool_name":"Tool_B","license_key":"f5:e4:d3:c2:b1:a0","status":"activated","user_id":"user_002","expiration_date":"2027-01-31","last_seen_at":null,"check_count":0,"note":null}]"#
     );
     let deleted = admin.delete("/api/licenses/1");
     assert_eq!(
@@ -67,7 +67,7 @@ fn what_is_absent_has_its_default() {
         row,
         json!({"id": id, "created_at": "2026-06-15 12:00:00", "tool_name": "Tool_A",
                "license_key": "0a:1b:2c:3d:4e:5f", "status": "activated", "user_id": null, "expiration_date": null,
-               "last_seen_at": null, "check_count": 0})
+               "last_seen_at": null, "check_count": 0, "note": null})
     );
 }
 

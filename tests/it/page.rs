@@ -118,7 +118,9 @@ impl Page {
     pub fn rows(&self) -> Vec<Vec<String>> {
         let cells = |row: ElementRef<'_>| {
             let cells = row.child_elements();
-            cells.map(text).collect()
+            let is_read =
+                |cell: &ElementRef<'_>| !["select", "renew"].contains(&attribute(*cell, "class"));
+            cells.filter(is_read).map(text).collect()
         };
         self.all("tbody tr").into_iter().map(cells).collect()
     }

@@ -394,7 +394,7 @@ fn an_edited_license_has_its_new_values() {
         admin.get(&format!("/api/licenses/{id}")).json(),
         json!({"id": id, "created_at": "2026-06-15 12:00:00", "tool_name": "T", "license_key": MAC,
                "status": "activated", "user_id": null, "expiration_date": null,
-               "last_seen_at": null, "check_count": 0})
+               "last_seen_at": null, "check_count": 0, "note": null})
     );
 }
 
@@ -995,10 +995,11 @@ fn has_names(page: &Page) {
         }
     }
     let inside = page.all("label input").len();
-    let beside = page.all("input[id], select[id]").into_iter();
+    let beside = page.all("input[id], select[id], textarea[id]").into_iter();
     let beside = beside.filter(|i| count(&format!("label[for='{}']", value(i, "id"))) == 1);
+    let named = count("input[aria-label], select[aria-label]");
     let inputs = count("input:not([type=hidden]):not([aria-hidden=true]), select, textarea");
-    assert_eq!(inside + beside.count(), inputs, "labels in {path}");
+    assert_eq!(inside + beside.count() + named, inputs, "labels in {path}");
     for words in page.texts("button, a, th, label, h1, h2") {
         assert!(!words.is_empty(), "something without a name in {path}");
     }

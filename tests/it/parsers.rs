@@ -67,6 +67,7 @@ fn draft() -> impl Strategy<Value = Draft> {
             status,
             user_id,
             expiration_date,
+            note: String::new(),
         },
     )
 }
@@ -175,6 +176,7 @@ proptest! {
             status: new.status.to_string(),
             user_id: new.user_id.clone().unwrap_or_default(),
             expiration_date: new.expiration_date.map(format_date).unwrap_or_default(),
+            note: new.note.clone().unwrap_or_default(),
         };
         prop_assert_eq!(NewLicense::parse(&again).unwrap(), new);
     }

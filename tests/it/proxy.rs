@@ -406,7 +406,7 @@ fn the_published_rows_are_the_same_byte_for_byte() {
         is(
             &api.get("/api/licenses"),
             200,
-            r#"[{"id":1,"created_at":"2026-06-15 12:00:00","tool_name":"Tool_B","license_key":"f5:e4:d3:c2:b1:a0","status":"activated","user_id":"user_002","expiration_date":"2027-01-31","last_seen_at":null,"check_count":0}]"#,
+            r#"[{"id":1,"created_at":"2026-06-15 12:00:00","tool_name":"Tool_B","license_key":"f5:e4:d3:c2:b1:a0","status":"activated","user_id":"user_002","expiration_date":"2027-01-31","last_seen_at":null,"check_count":0,"note":null}]"#,
         );
         is(
             &api.post("/api/check", QUESTION),

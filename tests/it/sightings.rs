@@ -51,7 +51,7 @@ fn the_rows_of_the_api_say_when_a_license_was_last_seen_after_what_was_published
     let body = server.admin().get("/api/licenses").body;
     let published = r#"[{"id":1,"created_at":"2026-06-15 12:00:00","tool_name":"T","license_key":"k","status":"activated","user_id":null,"expiration_date":null,"#;
     assert!(
-        body.starts_with(published) && body.ends_with(r#""check_count":3}]"#),
+        body.starts_with(published) && body.ends_with(r#""check_count":3,"note":null}]"#),
         "{body}"
     );
 }
