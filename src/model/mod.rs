@@ -8,6 +8,7 @@ pub mod new_license;
 pub mod password;
 pub mod question;
 pub mod search;
+pub mod sheet;
 pub mod sighting;
 mod text;
 pub mod token;
