@@ -11,6 +11,11 @@ pub fn canonical_key(key: &str) -> Cow<'_, str> {
     }
 }
 
+/// Whether the key is a MAC address in one of its four spellings.
+pub fn is_mac(key: &str) -> bool {
+    hex_digits(key).is_some()
+}
+
 /// The twelve digits, in lower case, of `0A-1B-2C-3D-4E-5F`, `0a:1b:2c:3d:4e:5f`, `0a1b.2c3d.4e5f`
 /// or `0A1B2C3D4E5F`.
 fn hex_digits(key: &str) -> Option<String> {

@@ -4,6 +4,8 @@ pub mod audit;
 pub mod bulk;
 pub mod license;
 pub mod mac;
+pub mod machine_id;
+pub mod near;
 pub mod new_license;
 pub mod password;
 pub mod question;
