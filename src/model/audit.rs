@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use super::license::License;
+use super::license::{License, Status};
 use super::new_license::format_date;
 
 /// Who does something, and from where.
@@ -170,6 +170,22 @@ impl Event {
             before: before.map(values),
             after: after.map(values),
             ..Event::new(kind, actor)
+        }
+    }
+
+    /// A license that was revoked because another took its place.
+    pub fn moved(actor: &Actor, old: &License, new: &License) -> Event {
+        let after = License {
+            status: Status::Revoked,
+            ..old.clone()
+        };
+        let mut details: Map<String, Value> =
+            serde_json::from_str(&values(&after)).unwrap_or_default();
+        details.insert("moved_to".to_owned(), new.license_key.clone().into());
+        Event {
+            kind: Kind::LicenseMoved,
+            after: Some(Value::Object(details).to_string()),
+            ..Event::license(actor, Some(old), Some(&after))
         }
     }
 

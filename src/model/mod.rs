@@ -7,6 +7,7 @@ pub mod mac;
 pub mod machine_id;
 pub mod near;
 pub mod new_license;
+pub mod overview;
 pub mod password;
 pub mod question;
 pub mod search;

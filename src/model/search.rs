@@ -39,6 +39,8 @@ pub enum Ends {
     Never,
     /// Their last day is one of these.
     On(Days),
+    /// Not before that day, or not at all.
+    NotBefore(Date),
 }
 
 /// What the machines of licenses do.
@@ -97,11 +99,12 @@ impl Days {
 
 impl Ends {
     /// The words of an address: `7`, `30` or `90` for the next days, `over`, `over-30` for the last
-    /// days, `never`; they mean the same from whatever day on they are read.
+    /// days, `not-over`, `never`; they mean the same from whatever day on they are read.
     pub fn read(word: &str, today: Date) -> Option<Ends> {
         let number = |text: &str| text.parse().ok().filter(|days| (1..=9_999).contains(days));
         Some(match word {
             "never" => Ends::Never,
+            "not-over" => Ends::NotBefore(today),
             "over" => Ends::On(Days {
                 from: None,
                 until: today.previous_day(),

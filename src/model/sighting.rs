@@ -121,6 +121,23 @@ pub struct Asked {
     pub address: IpAddr,
 }
 
+/// A key without a license that has asked for a tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// A tool that exists.
+    pub tool_name: String,
+    /// As the client sent it, in its canonical spelling.
+    pub license_key: String,
+    /// When it first asked.
+    pub first_at: OffsetDateTime,
+    /// When it last asked.
+    pub last_at: OffsetDateTime,
+    /// How often.
+    pub check_count: i64,
+    /// From where it last asked.
+    pub address: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! One license: what the tool says now, and what can be done about it.
 
 use askama::Template;
-use rocket::{FromForm, Route, State, get, post, routes};
+use rocket::{Either, FromForm, Route, State, get, post, routes};
 use time::UtcOffset;
 
 use super::Page;
@@ -21,7 +21,7 @@ use crate::request::{App, Failure};
 const HISTORY: i64 = 20;
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![show, set_status, ask_delete, delete]
+    routes![show, set_status, ask_delete, delete, ask_move, move_to]
 }
 
 #[derive(Template)]
@@ -33,7 +33,21 @@ struct LicensePage {
     history: Vec<Entry>,
     /// What its checks were like, where one was different from those before it; newest first.
     changes: Vec<Change>,
+    /// The license that took its place.
+    successor: Option<License>,
+    moved_from: Vec<License>,
     offset: UtcOffset,
+}
+
+#[derive(Template)]
+#[template(path = "license_move.html")]
+struct MovePage {
+    frame: Frame,
+    license: License,
+    typed: String,
+    problem: Option<String>,
+    /// The license that has the new key already.
+    taken_by: Option<i64>,
 }
 
 #[derive(Template)]
@@ -55,12 +69,15 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         license_id: Some(id),
         ..AuditFilter::default()
     };
-    let (listed, history, changes) = app
+    let (listed, history, changes, (successor, moved_from)) = app
         .run(move |service| {
+            let listed = service.listed(id)?;
+            let relatives = service.relatives(&listed.license)?;
             Ok((
-                service.listed(id)?,
+                listed,
                 service.audit(&filter, i64::MAX, HISTORY)?,
                 service.check_history(id)?,
+                relatives,
             ))
         })
         .await?;
@@ -71,6 +88,8 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         shown,
         history,
         changes,
+        successor,
+        moved_from,
         offset,
     })?)
 }
@@ -124,4 +143,69 @@ async fn delete(
         license.tool_name, license.license_key
     );
     Ok(told(config, "/licenses", &line))
+}
+
+#[get("/licenses/<id>/move")]
+async fn ask_move(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
+    let license = app.run(move |service| service.license(id)).await?;
+    Ok(Page::new(&MovePage {
+        frame,
+        license,
+        typed: String::new(),
+        problem: None,
+        taken_by: None,
+    })?)
+}
+
+#[derive(FromForm)]
+struct NewKey {
+    #[field(default = "")]
+    license_key: String,
+}
+
+#[post("/licenses/<id>/move", data = "<form>")]
+async fn move_to(
+    app: &App,
+    config: &State<Config>,
+    frame: Frame,
+    id: i64,
+    form: Posted<NewKey>,
+) -> Result<Either<Told, Page>, Failure> {
+    let (typed, actor) = (form.form.license_key, form.actor);
+    let key = typed.clone();
+    let moved = app
+        .run(
+            move |service| match service.move_license(&actor, id, &key) {
+                Ok(moved) => Ok(Ok(moved)),
+                Err(error @ (Error::Invalid(_) | Error::Duplicate)) => {
+                    let license = service.license(id)?;
+                    let taken_by = match error {
+                        Error::Duplicate => service.license_of(&license.tool_name, &key)?,
+                        _ => None,
+                    };
+                    Ok(Err((license, taken_by, error.to_string())))
+                }
+                Err(error) => Err(error),
+            },
+        )
+        .await?;
+    Ok(match moved {
+        Ok(moved) => {
+            let line = format!(
+                "License of {} moved to {}; the old key is refused.",
+                moved.tool_name, moved.license_key
+            );
+            Either::Left(told(config, &format!("/licenses/{}", moved.id), &line))
+        }
+        Err((license, taken_by, problem)) => Either::Right(Page::with_status(
+            422,
+            &MovePage {
+                frame,
+                license,
+                typed,
+                problem: Some(problem),
+                taken_by,
+            },
+        )?),
+    })
 }

@@ -65,7 +65,7 @@ pub(super) fn on_the_way_to(request: &Request<'_>) -> Redirect {
     let base = request.rocket().state().map_or("", Config::base_path);
     let wanted = request.uri().to_string();
     let wanted = wanted.strip_prefix(base).unwrap_or(&wanted);
-    let is_page = request.method() == rocket::http::Method::Get && wanted != "/";
+    let is_page = request.method() == rocket::http::Method::Get && !matches!(wanted, "" | "/");
     let query = if is_page {
         format!("?next={}", encode(wanted))
     } else {
@@ -169,11 +169,7 @@ fn inside(next: &str) -> &str {
     // Browsers take `%2e` for a dot.
     let dotted = next.to_ascii_lowercase().replace("%2e", ".");
     let climbs = dotted.split(['/', '?', '#']).any(|segment| segment == "..");
-    if is_path && !climbs {
-        next
-    } else {
-        "/licenses"
-    }
+    if is_path && !climbs { next } else { "/" }
 }
 
 fn encode(path: &str) -> String {
@@ -204,7 +200,7 @@ mod tests {
             "javascript:alert(1)",
             "/ä",
         ] {
-            assert_eq!(inside(path), "/licenses", "{path}");
+            assert_eq!(inside(path), "/", "{path}");
         }
     }
 
@@ -219,7 +215,7 @@ mod tests {
         #[test]
         fn a_browser_that_follows_next_stays_inside(next in "\\PC{0,20}|/?(/|\\\\|\\.|\\.\\.|%2e|%2E|a|\\?|#|:|@|\t|\n){0,7}") {
             let path = inside(&next);
-            prop_assert!(path == next || path == "/licenses");
+            prop_assert!(path == next || path == "/");
             // As browsers read it: they drop tabs and line ends, and take %2e for a dot.
             prop_assert!(path.starts_with('/') && !path[1..].starts_with(['/', '\\']), "{}", path);
             prop_assert!(!path.contains(|c: char| c.is_control() || c.is_whitespace()));

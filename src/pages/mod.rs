@@ -4,6 +4,7 @@ mod account;
 mod assets;
 mod audit;
 mod bulk;
+mod chart;
 mod flash;
 mod form;
 mod frame;
@@ -11,13 +12,14 @@ mod license;
 mod license_form;
 mod licenses;
 mod login;
+mod overview;
 mod shown;
 mod wanted;
 
 use askama::Template;
 use rocket::http::{ContentType, RawStr, Status};
 use rocket::response::{Redirect, Responder};
-use rocket::{Catcher, Either, Request, Route, State, catch, catchers, get, routes};
+use rocket::{Catcher, Either, Request, Route, catch, catchers};
 
 use crate::config::Config;
 use crate::error::Error;
@@ -30,7 +32,6 @@ pub use assets::Assets;
 /// Every page, below the base path.
 pub fn routes() -> Vec<Route> {
     [
-        routes![home],
         account::routes(),
         assets::routes(),
         audit::routes(),
@@ -39,6 +40,7 @@ pub fn routes() -> Vec<Route> {
         license_form::routes(),
         licenses::routes(),
         login::routes(),
+        overview::routes(),
     ]
     .concat()
 }
@@ -46,11 +48,6 @@ pub fn routes() -> Vec<Route> {
 /// Everything that goes wrong outside `/api`.
 pub fn catchers() -> Vec<Catcher> {
     catchers![any]
-}
-
-#[get("/")]
-fn home(config: &State<Config>) -> Redirect {
-    to(config, "/licenses")
 }
 
 /// On to one of our own pages; `path` begins with a slash.

@@ -13,7 +13,7 @@ use crate::model::search::{Activity, Days, Ends, Filter, Fragment, Order};
 /// Words and their meaning, for people.
 pub(super) type Choice = (&'static str, &'static str);
 
-pub(super) const ENDS: [Choice; 8] = [
+pub(super) const ENDS: [Choice; 9] = [
     ("7", "in the next 7 days"),
     ("30", "in the next 30 days"),
     ("90", "in the next 90 days"),
@@ -21,6 +21,7 @@ pub(super) const ENDS: [Choice; 8] = [
     ("over-30", "ended in the last 30 days"),
     ("over-90", "ended in the last 90 days"),
     ("over", "ended"),
+    ("not-over", "not yet, or never"),
     ("never", "never"),
 ];
 
@@ -160,6 +161,7 @@ impl Wanted {
         if self.from.is_empty() && self.until.is_empty() {
             say(&self.ends, &|word| match word {
                 "over" => "ended".to_owned(),
+                "not-over" => "not ended".to_owned(),
                 "never" => "without end".to_owned(),
                 _ if word.starts_with("over-") => of(&ENDS, word),
                 _ => format!("ending {}", of(&ENDS, word)),

@@ -6,15 +6,15 @@ use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
-use time::{Duration, OffsetDateTime, UtcOffset};
+use time::{Duration, OffsetDateTime, UtcOffset, Weekday};
 
 use super::Service;
 use crate::error::Error;
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::license::{Status, Verdict};
 use crate::model::new_license::NewLicense;
-use crate::model::sighting::{Said, Sighting};
-use crate::store::{audit, licenses, sightings};
+use crate::model::sighting::{Asked, Said, Sighting};
+use crate::store::{Writing, audit, check_days, licenses, sightings, unknown_keys};
 
 const AT_ONCE: u32 = 100_000;
 const TOOLS: [&str; 6] = [
@@ -70,11 +70,65 @@ impl Service {
                 Ok(())
             })?;
         }
+        self.store
+            .write(|db| self.seed_checks(db, &mut invented, now, added))?;
         let event =
             Event::new(Kind::DemoSeeded, &Actor::command_line()).with(json!({"licenses": added}));
         self.store.write(|db| Ok(audit::append(db, &event, now)?))?;
         Ok(added)
     }
+}
+
+impl Service {
+    /// The checks of the last days by verdict, fewer at weekends, and some unknown machines.
+    fn seed_checks(
+        &self,
+        db: &Writing<'_>,
+        invented: &mut SmallRng,
+        now: OffsetDateTime,
+        licenses: u32,
+    ) -> Result<(), Error> {
+        let today = now.to_offset(self.utc_offset).date();
+        for ago in 0..35 {
+            let day = today - Duration::days(ago);
+            let at_work = match day.weekday() {
+                Weekday::Saturday | Weekday::Sunday => 0.3,
+                _ => 1.0,
+            };
+            for tool in TOOLS {
+                for (verdict, share) in [
+                    (Verdict::Valid, 0.25),
+                    (Verdict::Expired, 0.02),
+                    (Verdict::Suspended, 0.004),
+                    (Verdict::Revoked, 0.004),
+                    (Verdict::NotFound, 0.008),
+                ] {
+                    let usual = f64::from(licenses) * share * at_work;
+                    let number = usual * invented.random_range(0.8..1.2);
+                    check_days::add(db, tool, day, verdict, number as u64)?;
+                }
+            }
+        }
+        for _ in 0..licenses.min(40) {
+            let days: [f64; 2] = [20.0, 9.0].map(|most| invented.random_range(0.0..most));
+            let [last_at, first_at] =
+                [days[0], days[0] + days[1]].map(|days| now - Duration::DAY * days);
+            let asked = Asked {
+                first_at: first_at.unix_timestamp(),
+                last_at: last_at.unix_timestamp(),
+                count: invented.random_range(1..60),
+                address: address(invented),
+            };
+            let tool = TOOLS.choose(invented).copied().unwrap_or_default();
+            unknown_keys::add(db, tool, &machine_id(invented), &asked)?;
+        }
+        Ok(())
+    }
+}
+
+fn address(invented: &mut SmallRng) -> IpAddr {
+    let [a, b, ..] = invented.random::<u32>().to_be_bytes();
+    IpAddr::from([203, 0, a % 114, b])
 }
 
 fn license(invented: &mut SmallRng, now: OffsetDateTime) -> NewLicense {
@@ -116,15 +170,15 @@ fn sighting(
     }
     let at = now - before;
     let verdict = Verdict::on(license.status, license.expiration_date, at, UtcOffset::UTC);
-    let [a, b, ..] = invented.random::<u32>().to_be_bytes();
+    let version = ["2.4.1", "2.4.0", "2.3.7"].choose(invented).copied();
     let hostname = || format!("DESKTOP-{:07X}", license_id * 7_654_321 % 0x0fff_ffff);
     Some(Sighting {
         license_id,
         verdict,
-        address: IpAddr::from([203, 0, a % 114, b]),
+        address: address(invented),
         said: invented.random_bool(0.5).then(|| {
             Box::new(Said {
-                version: ["2.4.1", "2.4.0", "2.3.7"][usize::from(a % 3)].to_owned(),
+                version: version.unwrap_or_default().to_owned(),
                 hostname: hostname(),
                 user: String::new(),
             })

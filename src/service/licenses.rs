@@ -108,4 +108,59 @@ impl Service {
             Ok(license)
         })
     }
+
+    /// Gives the license to another machine, and returns its license: the same values under the new
+    /// key. The old one is revoked and says where it went. A key whose own license was moved away may
+    /// have it back.
+    pub fn move_license(&self, actor: &Actor, id: i64, new_key: &str) -> Result<License, Error> {
+        let now = self.clock.now();
+        self.store.write(|db| {
+            let old = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
+            let new = NewLicense::parse(&Draft {
+                license_key: new_key.to_owned(),
+                ..Draft::from(&old)
+            })?;
+            if new.license_key == old.license_key {
+                let message = format!("The license has the key {} already.", old.license_key);
+                return Err(Error::invalid("license_key", message));
+            }
+            let question = Question::parse(&new.tool_name, &new.license_key)?;
+            let there = licenses::id_of(db, &question)?;
+            let there = there.map(|id| licenses::get(db, id)).transpose()?.flatten();
+            let new_id = match &there {
+                None => licenses::add(db, &new, now)?,
+                Some(moved) if moved.moved_to.is_some() && moved.status == Status::Revoked => {
+                    licenses::update(db, moved, &new, now)?;
+                    licenses::set_moved_to(db, moved.id, None)?;
+                    moved.id
+                }
+                Some(_) => return Err(Error::Duplicate),
+            };
+            let revoked = NewLicense {
+                status: Status::Revoked,
+                ..NewLicense::from(&old)
+            };
+            licenses::update(db, &old, &revoked, now)?;
+            licenses::set_moved_to(db, old.id, Some(new_id))?;
+            let moved = licenses::get(db, new_id)?.ok_or(NO_SUCH_LICENSE)?;
+            audit::append(db, &Event::moved(actor, &old, &moved), now)?;
+            audit::append(
+                db,
+                &Event::license(actor, there.as_ref(), Some(&moved)),
+                now,
+            )?;
+            Ok(moved)
+        })
+    }
+
+    /// The license that took the place of this one, and those whose place it took.
+    pub fn relatives(&self, license: &License) -> Result<(Option<License>, Vec<License>), Error> {
+        self.store.read(|db| {
+            let successor = license
+                .moved_to
+                .map(|id| licenses::get(db, id))
+                .transpose()?;
+            Ok((successor.flatten(), licenses::moved_to(db, license.id)?))
+        })
+    }
 }

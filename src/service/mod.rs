@@ -5,6 +5,7 @@ mod bulk;
 mod check;
 mod demo;
 mod licenses;
+mod overview;
 mod passwords;
 mod secrets;
 mod sessions;

@@ -3,6 +3,8 @@
 use rusqlite::{Connection, Result, params};
 use time::Date;
 
+use super::licenses::read_day;
+use super::sightings::verdict;
 use crate::model::license::Verdict;
 use crate::model::new_license::format_date;
 
@@ -26,4 +28,15 @@ pub fn add(
         number as i64
     ])?;
     Ok(())
+}
+
+/// Checks of all tools by day and verdict, from that day on.
+pub fn since(db: &Connection, first: Date) -> Result<Vec<(Date, Verdict, i64)>> {
+    db.prepare_cached(
+        "select day, verdict, sum(number) from check_days where day >= ?1 group by day, verdict",
+    )?
+    .query_map([format_date(first)], |row| {
+        Ok((read_day(row, 0)?, verdict(row, 1)?, row.get(2)?))
+    })?
+    .collect()
 }

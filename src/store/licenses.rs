@@ -180,6 +180,22 @@ pub fn update(
     Ok(())
 }
 
+/// Says which license took the place of this one.
+pub fn set_moved_to(db: &Writing<'_>, id: i64, moved_to: Option<i64>) -> Result<()> {
+    db.prepare_cached("update licenses set moved_to = ?2 where id = ?1")?
+        .execute(params![id, moved_to])?;
+    Ok(())
+}
+
+/// The licenses whose place that one took.
+pub fn moved_to(db: &Connection, id: i64) -> Result<Vec<License>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from licenses where moved_to = ?1 order by id"
+    ))?
+    .query_map([id], license)?
+    .collect()
+}
+
 /// Removes the row.
 pub fn delete(db: &Writing<'_>, license: &License) -> Result<()> {
     db.touch(&license.tool_name, &license.license_key);
@@ -202,9 +218,14 @@ fn license(row: &Row<'_>) -> Result<License> {
     })
 }
 
-fn status(row: &Row<'_>, column: usize) -> Result<Status> {
+pub(super) fn status(row: &Row<'_>, column: usize) -> Result<Status> {
     let word = row.get_ref(column)?.as_str()?;
     Status::from_word(word).ok_or_else(|| unreadable(column, word))
+}
+
+/// A day that is never null.
+pub(super) fn read_day(row: &Row<'_>, column: usize) -> Result<Date> {
+    date(row, column)?.ok_or_else(|| unreadable(column, "null"))
 }
 
 fn date(row: &Row<'_>, column: usize) -> Result<Option<Date>> {

@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod bulk;
 pub mod check_days;
+pub mod counts;
 mod known;
 pub mod licenses;
 mod open;

@@ -8,7 +8,8 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, Result, Row, params_from_iter};
+use rusqlite::{Connection, Result, Row, params, params_from_iter};
+use time::Date;
 
 use super::{licenses, tools};
 use crate::model::bulk::Selection;
@@ -127,6 +128,20 @@ pub fn selected(db: &Connection, selection: &Selection, most: usize) -> Result<V
     rows.filter_map(Result::transpose).collect()
 }
 
+/// Among those that were refused on that day the ones that ask most often.
+pub fn most_refused(db: &Connection, day: Date, most: i64) -> Result<Vec<Listed>> {
+    db.prepare_cached(&format!(
+        "select {} from (select id from licenses where refused_on <> '' and refused_on = ?1
+             order by id desc limit {LOOKED_FOR}) refused
+         join licenses on licenses.id = refused.id {}
+         order by sightings.check_count desc, licenses.id desc limit ?2",
+        licenses::LISTED,
+        licenses::WITH_SIGHTINGS
+    ))?
+    .query_map(params![format_date(day), most], licenses::listed_in)?
+    .collect()
+}
+
 /// How many rows the filter finds.
 pub fn count(db: &Connection, filter: &Filter) -> Result<Count> {
     if let Some(number) = counted(db, filter)? {
@@ -243,6 +258,10 @@ fn counts(db: &Connection, filter: &Filter, way: Way) -> Result<i64> {
     query.and_kind(filter, "", true, true);
     match (way, filter.ends, filter.activity) {
         (Way::End, Some(Ends::Never), _) => query.and("expiration_date = ?", text("")),
+        (Way::End, Some(Ends::NotBefore(day)), _) => {
+            let either = "(expiration_date >= ? or expiration_date = '')";
+            query.and(either, format_date(day).into());
+        }
         (Way::End, Some(Ends::On(days)), _) => {
             query.and("expiration_date > ?", text(""));
             query.and_days("expiration_date", days);
@@ -513,6 +532,8 @@ impl Query {
     fn and_end(&mut self, end: &str, ends: Ends) {
         match ends {
             Ends::Never => self.and(&format!("{end} = ?"), text("never")),
+            // What stands for never comes behind all days.
+            Ends::NotBefore(day) => self.and(&format!("{end} >= ?"), format_date(day).into()),
             Ends::On(days) => {
                 self.and(&format!("{end} < ?"), text("never"));
                 self.and_days(end, days);
@@ -703,6 +724,7 @@ mod tests {
         let ends = prop_oneof![
             Just(None),
             Just(Some(Ends::Never)),
+            Just(Some(Ends::NotBefore(TODAY))),
             days.clone().prop_map(|days| Some(Ends::On(days)))
         ];
         let activity = prop_oneof![
@@ -768,6 +790,9 @@ mod tests {
             && match filter.ends {
                 None => true,
                 Some(Ends::Never) => license.expiration_date.is_none(),
+                Some(Ends::NotBefore(first)) => {
+                    license.expiration_date.is_none_or(|day| day >= first)
+                }
                 Some(Ends::On(days)) => {
                     license.expiration_date.is_some_and(|day| within(days, day))
                 }

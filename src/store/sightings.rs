@@ -171,7 +171,7 @@ pub(super) fn seen_in(row: &Row<'_>, first: usize) -> Result<Option<Seen>> {
     }))
 }
 
-fn verdict(row: &Row<'_>, column: usize) -> Result<Verdict> {
+pub(super) fn verdict(row: &Row<'_>, column: usize) -> Result<Verdict> {
     let code = row.get_ref(column)?.as_str()?;
     Verdict::from_code(code).ok_or_else(|| unreadable(column, code))
 }

@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, Result, params};
 
-use crate::model::sighting::Asked;
+use super::moment;
+use crate::model::sighting::{Asked, Unknown};
 
 /// Keys that are remembered; behind these the oldest go.
 const MOST: i64 = 10_000;
@@ -44,4 +45,29 @@ pub(super) fn forget(db: &Connection, tool_name: &str, license_key: &str) -> Res
     db.prepare_cached("delete from unknown_keys where tool_name = ?1 and license_key = ?2")?
         .execute([tool_name, license_key])?;
     Ok(())
+}
+
+/// How many there are.
+pub fn count(db: &Connection) -> Result<i64> {
+    db.prepare_cached("select count(*) from unknown_keys")?
+        .query_row([], |row| row.get(0))
+}
+
+/// The last that asked.
+pub fn newest(db: &Connection, most: i64) -> Result<Vec<Unknown>> {
+    db.prepare_cached(
+        "select tool_name, license_key, first_at, last_at, check_count, address from unknown_keys
+         order by last_at desc, tool_name desc, license_key desc limit ?1",
+    )?
+    .query_map([most], |row| {
+        Ok(Unknown {
+            tool_name: row.get(0)?,
+            license_key: row.get(1)?,
+            first_at: moment(row, 2)?,
+            last_at: moment(row, 3)?,
+            check_count: row.get(4)?,
+            address: row.get(5)?,
+        })
+    })?
+    .collect()
 }

@@ -154,7 +154,7 @@ impl Site {
         let form = Page::open(&mut client, "/").form("/login");
         let form = form.fill("username", "admin").fill("password", PASSWORD);
         let page = form.submit(&mut client, "Sign in");
-        assert_eq!(page.path, "/licenses");
+        assert_eq!(page.path, "/");
         client
     }
 
@@ -345,7 +345,7 @@ fn over_tls_somebody_signs_in_adds_and_checks() {
         let valid = r#"{"status":"valid","message":"License is active and valid."}"#;
         assert_eq!(site.check(), (200, valid.to_owned()), "{way:?}");
         let begin = site.visitor().get("");
-        assert_eq!(begin.header("location"), format!("{BASE}/licenses"));
+        assert_eq!(begin.header("location"), format!("{BASE}/login"));
     }
 }
 

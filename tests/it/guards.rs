@@ -13,8 +13,7 @@ use crate::page::{Page, urlencoded};
 use crate::server::{Answer, Client, PASSWORD, Server};
 
 /// Everything that needs no right, and nothing else.
-const PUBLIC: [&str; 7] = [
-    "GET /",
+const PUBLIC: [&str; 6] = [
     "GET /health",
     "GET /login",
     "GET /static/<name>",

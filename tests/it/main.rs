@@ -10,6 +10,7 @@
 
 mod audit;
 mod browser;
+mod bulk;
 mod check;
 mod crash;
 mod database;
@@ -17,12 +18,15 @@ mod deploy;
 mod disk;
 mod errors;
 mod faults;
+mod filters;
 mod guards;
 mod headers;
 mod hostile;
 mod house;
 mod licenses_api;
 mod migrations;
+mod moves;
+mod overview;
 mod page;
 mod pages;
 mod parsers;

@@ -161,7 +161,7 @@ impl Page {
 
     /// The one form whose action ends so, or that has a button of these words.
     pub fn form(&self, which: &str) -> Form {
-        let forms = self.all("form").into_iter().map(Form::read);
+        let forms = self.all("form").into_iter().map(|form| self.read(form));
         let mut found: Vec<Form> = forms
             .filter(|form| {
                 if which.starts_with('/') {
@@ -176,16 +176,25 @@ impl Page {
     }
 }
 
-impl Form {
-    fn read(form: ElementRef<'_>) -> Form {
-        let selector = Selector::parse("input, select, button").unwrap();
+impl Page {
+    /// The controls of a form stand inside it, or name it.
+    fn read(&self, form: ElementRef<'_>) -> Form {
+        let selector = Selector::parse("input, select, button, textarea").unwrap();
+        let own = form.select(&selector);
+        let own = own.filter(|control| control.value().attr("form").is_none());
+        let elsewhere = match form.value().id() {
+            Some(id) => self.all(&format!("[form='{id}']")),
+            None => vec![],
+        };
         Form {
             action: attribute(form, "action").to_owned(),
             is_post: attribute(form, "method") == "post",
-            controls: form.select(&selector).filter_map(Control::read).collect(),
+            controls: own.chain(elsewhere).filter_map(Control::read).collect(),
         }
     }
+}
 
+impl Form {
     /// The texts of the buttons.
     pub fn buttons(&self) -> impl Iterator<Item = &str> {
         self.controls
@@ -293,8 +302,15 @@ impl Control {
         let mut value = of("value").unwrap_or_default().to_owned();
         let kind = match (element.value().name(), of("type").unwrap_or("text")) {
             ("button", _) => Kind::Button {
-                text: text(element),
+                text: of("aria-label").map_or_else(|| text(element), str::to_owned),
             },
+            ("textarea", _) => {
+                value = element.text().collect();
+                Kind::Typed {
+                    most: of("maxlength").map_or(usize::MAX, |most| most.parse().unwrap()),
+                    is_required: of("required").is_some(),
+                }
+            }
             ("select", _) => {
                 let (options, chosen) = options(element);
                 value = chosen;
