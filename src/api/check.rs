@@ -41,15 +41,9 @@ fn check(
 
 impl From<Verdict> for Answer {
     fn from(verdict: Verdict) -> Answer {
-        let (http, status) = match verdict {
-            Verdict::Valid => (200, "valid"),
-            Verdict::NotFound => (404, "invalid"),
-            Verdict::Suspended | Verdict::Revoked => (403, "invalid"),
-            Verdict::Expired => (403, "expired"),
-        };
         Answer {
-            http,
-            status,
+            http: verdict.http(),
+            status: verdict.word(),
             message: verdict.message(),
         }
     }

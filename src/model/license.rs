@@ -167,6 +167,24 @@ impl Verdict {
         }
     }
 
+    /// The HTTP status of the published answer.
+    pub fn http(self) -> u16 {
+        match self {
+            Verdict::Valid => 200,
+            Verdict::NotFound => 404,
+            Verdict::Suspended | Verdict::Revoked | Verdict::Expired => 403,
+        }
+    }
+
+    /// The published `status`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Valid => "valid",
+            Verdict::NotFound | Verdict::Suspended | Verdict::Revoked => "invalid",
+            Verdict::Expired => "expired",
+        }
+    }
+
     /// The published sentence, word for word.
     pub fn message(self) -> &'static str {
         match self {

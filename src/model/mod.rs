@@ -2,9 +2,11 @@
 
 pub mod audit;
 pub mod bulk;
+pub mod explain;
 pub mod license;
 pub mod mac;
 pub mod machine_id;
+pub mod marks;
 pub mod near;
 pub mod new_license;
 pub mod overview;

@@ -97,17 +97,38 @@ pub fn difference(asked: &str, found: &str) -> Option<Difference> {
     .or_else(|| same_id(&asked, &found).then_some(Difference::Spelling))
 }
 
+/// What sort of near miss the name of another tool is; none where it is the same or another
+/// altogether. White space and punctuation count as a matter of spelling.
+pub fn name_difference(asked: &str, found: &str) -> Option<Difference> {
+    if asked == found {
+        return None;
+    }
+    let (a, b): (Vec<char>, Vec<char>) = (asked.chars().collect(), found.chars().collect());
+    let letters = |name: &[char]| -> Vec<char> {
+        let letters = name.iter().filter(|c| c.is_alphanumeric());
+        letters.map(|c| lower(*c)).collect()
+    };
+    if a.iter().map(|c| lower(*c)).eq(b.iter().map(|c| lower(*c))) {
+        return Some(Difference::Case);
+    }
+    let (in_a, in_b) = (letters(&a), letters(&b));
+    if !in_a.is_empty() && in_a == in_b {
+        return Some(Difference::Spelling);
+    }
+    slip(&a, &b)
+}
+
 fn stored(key: String) -> String {
     canonical_key(&key).into_owned()
 }
 
 /// Also the dashes that mail programs make of a hyphen.
-fn is_separator(c: char) -> bool {
+pub(super) fn is_separator(c: char) -> bool {
     matches!(c, '-' | ':' | '.' | '\u{2010}'..='\u{2015}' | '\u{2212}') || c.is_whitespace()
 }
 
 /// Also what pasting brings along unseen.
-fn is_wrapping(c: char) -> bool {
+pub(super) fn is_wrapping(c: char) -> bool {
     matches!(
         c,
         '{' | '}'
@@ -123,7 +144,7 @@ fn is_wrapping(c: char) -> bool {
 }
 
 /// One character for one, so that the length stays.
-fn lower(c: char) -> char {
+pub(super) fn lower(c: char) -> char {
     let mut lower = c.to_lowercase();
     match (lower.next(), lower.next()) {
         (Some(one), None) => one,
@@ -449,6 +470,23 @@ mod tests {
             ("", "--", None),
         ] {
             assert_eq!(difference(asked, found), told, "{asked} {found}");
+        }
+    }
+
+    #[test]
+    fn the_difference_between_names_is_told() {
+        for (asked, found, told) in [
+            ("mytool", "MyTool", Some(Difference::Case)),
+            ("MyTool ", "MyTool", Some(Difference::Spelling)),
+            ("my tool", "My_Tool", Some(Difference::Spelling)),
+            ("MyTol", "MyTool", Some(Difference::OneCharacter)),
+            ("MyTolo", "MyTool", Some(Difference::Swapped)),
+            ("Tool_A", "Tool_B", Some(Difference::OneCharacter)),
+            ("MyTool", "MyTool", None),
+            ("--", "..", None),
+            ("MyTool", "Other", None),
+        ] {
+            assert_eq!(name_difference(asked, found), told, "{asked} {found}");
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use time::OffsetDateTime;
+
 use super::Service;
 use super::sightings::Answered;
 use super::throttle::subscriber;
@@ -21,21 +23,14 @@ impl Service {
         address: IpAddr,
         said: Option<Said>,
     ) -> Result<Verdict, Error> {
-        let judged = match self.store.judged(question)? {
-            None => self.judged_at_second_sight(question)?,
-            found => found,
-        };
+        let judged = self.judged(question)?;
         let now = self.clock.now();
-        let verdict = match judged {
-            Some(Judged {
-                status, last_day, ..
-            }) => Verdict::on(status, last_day, now, self.utc_offset),
-            None => self
-                .unknown_keys
+        if judged.is_none() {
+            self.unknown_keys
                 .take(subscriber(address), now)
-                .map(|()| Verdict::NotFound)
-                .map_err(Error::TooManyRequests)?,
-        };
+                .map_err(Error::TooManyRequests)?;
+        }
+        let verdict = self.verdict(judged, now);
         let answered = Answered {
             question,
             license_id: judged.map(|judged| judged.id),
@@ -46,6 +41,24 @@ impl Service {
         };
         self.notes.note(answered, self.utc_offset);
         Ok(verdict)
+    }
+
+    /// What the verdict depends on.
+    pub(super) fn judged(&self, question: &Question<'_>) -> Result<Option<Judged>, Error> {
+        match self.store.judged(question)? {
+            None => self.judged_at_second_sight(question),
+            found => Ok(found),
+        }
+    }
+
+    /// The verdict on what was found.
+    pub(super) fn verdict(&self, judged: Option<Judged>, now: OffsetDateTime) -> Verdict {
+        match judged {
+            Some(Judged {
+                status, last_day, ..
+            }) => Verdict::on(status, last_day, now, self.utc_offset),
+            None => Verdict::NotFound,
+        }
     }
 
     /// Before a key is not found a second index has to say so too; both at one moment, so that a row
