@@ -4,7 +4,7 @@ use time::Date;
 
 use super::license::{Listed, Status, Verdict};
 use super::search::Count;
-use super::sighting::Unknown;
+use super::sighting::UnknownKey;
 
 /// Everything on the first page.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub struct Overview {
     /// How many keys without a license have asked.
     pub unknown_number: i64,
     /// The last of them.
-    pub unknown: Vec<Unknown>,
+    pub unknown: Vec<UnknownKey>,
 }
 
 /// The licenses of a status.

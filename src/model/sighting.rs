@@ -121,20 +121,20 @@ pub struct Asked {
     pub address: IpAddr,
 }
 
-/// A key without a license that has asked for a tool.
+/// A key that has asked for a tool, and has no license for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unknown {
-    /// A tool that exists.
+pub struct UnknownKey {
+    /// The tool that it asked for.
     pub tool_name: String,
-    /// As the client sent it, in its canonical spelling.
+    /// In its canonical spelling.
     pub license_key: String,
-    /// When it first asked.
+    /// When it asked first.
     pub first_at: OffsetDateTime,
-    /// When it last asked.
+    /// When it asked last.
     pub last_at: OffsetDateTime,
-    /// How often.
+    /// How often it has asked.
     pub check_count: i64,
-    /// From where it last asked.
+    /// From where it asked last.
     pub address: String,
 }
 

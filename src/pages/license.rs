@@ -4,11 +4,11 @@ use askama::Template;
 use rocket::{Either, FromForm, Route, State, get, post, routes};
 use time::UtcOffset;
 
-use super::Page;
 use super::flash::{Told, told};
 use super::form::{Hidden, Posted};
 use super::frame::Frame;
 use super::shown::{self, Shown};
+use super::{Page, query};
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::Error;
@@ -16,6 +16,7 @@ use crate::model::audit::{AuditFilter, Entry};
 use crate::model::license::{License, Status};
 use crate::model::sighting::Change;
 use crate::request::{App, Failure};
+use crate::service::Doubts;
 
 /// Entries of the audit log that the page shows.
 const HISTORY: i64 = 20;
@@ -36,7 +37,17 @@ struct LicensePage {
     /// The license that took its place.
     successor: Option<License>,
     moved_from: Vec<License>,
+    /// Why it may not do what it is meant for.
+    doubts: Doubts,
     offset: UtcOffset,
+}
+
+impl LicensePage {
+    /// What the tool asks, as the query of an address.
+    fn question(&self) -> String {
+        let license = &self.shown.license;
+        query(&[("tool", &license.tool_name), ("key", &license.license_key)])
+    }
 }
 
 #[derive(Template)]
@@ -69,15 +80,17 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         license_id: Some(id),
         ..AuditFilter::default()
     };
-    let (listed, history, changes, (successor, moved_from)) = app
+    let (listed, history, changes, (successor, moved_from), doubts) = app
         .run(move |service| {
             let listed = service.listed(id)?;
             let relatives = service.relatives(&listed.license)?;
+            let doubts = service.doubts(&listed.license)?;
             Ok((
                 listed,
                 service.audit(&filter, i64::MAX, HISTORY)?,
                 service.check_history(id)?,
                 relatives,
+                doubts,
             ))
         })
         .await?;
@@ -90,6 +103,7 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         changes,
         successor,
         moved_from,
+        doubts,
         offset,
     })?)
 }

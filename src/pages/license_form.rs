@@ -156,7 +156,7 @@ async fn save(
         .run(move |service| store(service, &actor, id, &values, is_meant))
         .await?
     {
-        Ok(saved) => {
+        Ok((saved, is_doubted)) => {
             let done = if id.is_some() { "saved" } else { "added" };
             let License {
                 id,
@@ -164,7 +164,14 @@ async fn save(
                 license_key,
                 ..
             } = saved;
-            let line = format!("License of {tool_name} for {license_key} {done}.");
+            let line = format!(
+                "License of {tool_name} for {license_key} {done}.{}",
+                if is_doubted {
+                    " Look at the warning."
+                } else {
+                    ""
+                }
+            );
             Ok(Either::Left(told(
                 config,
                 &format!("/licenses/{id}"),
@@ -187,14 +194,14 @@ async fn save(
     }
 }
 
-/// The row that was written, or why none was.
+/// The row that was written and whether there are doubts about it, or why none was.
 fn store(
     service: &Service,
     actor: &Actor,
     id: Option<i64>,
     draft: &Draft,
     is_meant: bool,
-) -> Result<Result<License, Objection>, Error> {
+) -> Result<Result<(License, bool), Objection>, Error> {
     if !is_meant && let Some(similar) = service.similar_tool(&draft.tool_name)? {
         return Ok(Err(Objection {
             similar_tool: Some(similar),
@@ -206,7 +213,10 @@ fn store(
         Some(id) => service.change_license(actor, id, Change::from(draft.clone())),
     };
     match written {
-        Ok(license) => Ok(Ok(license)),
+        Ok(license) => {
+            let is_doubted = !service.doubts(&license)?.is_empty();
+            Ok(Ok((license, is_doubted)))
+        }
         Err(Error::Invalid(problems)) => Ok(Err(Objection {
             problems,
             ..Objection::default()

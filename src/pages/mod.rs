@@ -5,6 +5,7 @@ mod assets;
 mod audit;
 mod bulk;
 mod chart;
+mod explain;
 mod flash;
 mod form;
 mod frame;
@@ -14,6 +15,7 @@ mod licenses;
 mod login;
 mod overview;
 mod shown;
+mod unknown;
 mod wanted;
 
 use askama::Template;
@@ -36,11 +38,13 @@ pub fn routes() -> Vec<Route> {
         assets::routes(),
         audit::routes(),
         bulk::routes(),
+        explain::routes(),
         license::routes(),
         license_form::routes(),
         licenses::routes(),
         login::routes(),
         overview::routes(),
+        unknown::routes(),
     ]
     .concat()
 }

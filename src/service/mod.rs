@@ -4,6 +4,7 @@ mod audit;
 mod bulk;
 mod check;
 mod demo;
+mod explain;
 mod licenses;
 mod overview;
 mod passwords;
@@ -32,6 +33,7 @@ use throttle::Throttle;
 
 pub use audit::Proof;
 pub use bulk::{MOST_AT_ONCE, Plan};
+pub use explain::{Doubts, Explanation, MOST_NEAR, NearMiss, OtherTool, Past};
 pub use sessions::{Client, SignedIn};
 pub use tokens::TokenUser;
 pub use users::{FIRST_USER, FirstPassword};

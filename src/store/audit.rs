@@ -74,6 +74,22 @@ pub fn list(db: &Connection, filter: &AuditFilter, before: i64, limit: i64) -> R
         .collect()
 }
 
+/// At most `limit` licenses that have or had this pair of tool and key when something was done to
+/// them, newest first.
+pub fn licenses_of(
+    db: &Connection,
+    tool_name: &str,
+    license_key: &str,
+    limit: i64,
+) -> Result<Vec<i64>> {
+    db.prepare_cached(
+        "select license_id from audit where license_key = ?2 and tool_name = ?1
+         group by license_id order by max(id) desc limit ?3",
+    )?
+    .query_map(params![tool_name, license_key, limit], |row| row.get(0))?
+    .collect()
+}
+
 /// At most `limit` rows, oldest first, ids from `first` on; no entry where a row holds what none can.
 pub fn walk(db: &Connection, first: i64, limit: i64) -> Result<Vec<(i64, Option<Entry>)>> {
     db.prepare_cached(&format!(

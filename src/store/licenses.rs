@@ -100,6 +100,29 @@ pub fn id_of(db: &Connection, question: &Question<'_>) -> Result<Option<i64>> {
         .optional()
 }
 
+/// The ids of at most `limit` licenses that the tool has for one of the keys, in the order of the keys.
+pub fn having<'a>(
+    db: &Connection,
+    tool_name: &str,
+    keys: impl Iterator<Item = &'a str>,
+    limit: usize,
+) -> Result<Vec<i64>> {
+    let sql = "select id from licenses where tool_name = ?1 and license_key = ?2";
+    let mut read = db.prepare_cached(sql)?;
+    let ids = keys.map(|key| {
+        read.query_row([tool_name, key], |row| row.get(0))
+            .optional()
+    });
+    ids.filter_map(Result::transpose).take(limit).collect()
+}
+
+/// The ids of at most `limit` licenses of this key, whatever the tool.
+pub fn of_key(db: &Connection, license_key: &str, limit: usize) -> Result<Vec<i64>> {
+    db.prepare_cached("select id from licenses where license_key = ?1 order by tool_name limit ?2")?
+        .query_map(params![license_key, limit as i64], |row| row.get(0))?
+        .collect()
+}
+
 /// One license.
 pub fn get(db: &Connection, id: i64) -> Result<Option<License>> {
     db.prepare_cached(&format!("select {COLUMNS} from licenses where id = ?1"))?

@@ -22,3 +22,9 @@ pub fn names(db: &Connection) -> Result<Vec<String>> {
     .query_map([], |row| row.get(0))?
     .collect()
 }
+
+/// Whether there is such a tool, also without any license left.
+pub fn is_there(db: &Connection, name: &str) -> Result<bool> {
+    db.prepare_cached("select exists (select 1 from tools where name = ?1)")?
+        .query_row([name], |row| row.get(0))
+}
