@@ -1,8 +1,10 @@
 //! Why a tool is told what it is told: the steps of the check, and near misses.
 
+use std::borrow::Borrow;
+
 use askama::Template;
 use rocket::{Route, get, routes};
-use time::{Duration, OffsetDateTime, UtcOffset};
+use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
 use super::frame::Frame;
 use super::shown::{self, Shown};
@@ -233,6 +235,10 @@ fn span(span: Duration) -> String {
         return "less than a second".to_owned();
     }
     told.join(" ")
+}
+
+fn day(day: impl Borrow<Date>) -> String {
+    format_date(*day.borrow())
 }
 
 /// How long it lasts still, or since when it is over.

@@ -59,7 +59,10 @@ impl Service {
                 refused_today: search::count(db, &refused_today)?,
                 ended_and_asking: search::count(db, &ended_and_asking)?,
                 refused: search::most_refused(db, today, ROWS)?,
-                unknown_number: unknown_keys::count(db)?.iter().map(|(_, number)| number).sum(),
+                unknown_number: unknown_keys::count(db)?
+                    .iter()
+                    .map(|(_, number)| number)
+                    .sum(),
                 unknown: unknown_keys::list(db, None, None, ROWS)?,
             })
         })

@@ -243,6 +243,52 @@ fn a_browser_walks_through_every_page_without_a_complaint() {
     complaints_are_heard(&browser, &server);
 }
 
+#[test]
+fn who_has_ended_and_still_asks_is_extended_and_that_undone_in_five_clicks() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let server = Server::start();
+    let ended = ["2026-05-20", "2026-06-14"];
+    for n in 0..60 {
+        server.add(json!({
+            "tool_name": "T", "license_key": format!("k{n}"), "expiration_date": ended[n % 2]
+        }));
+        server.check("T", &format!("k{n}"));
+    }
+    for (key, day) in [
+        ("silent", "2026-06-01"),
+        ("earlier", "2026-05-01"),
+        ("good", "2026-06-15"),
+    ] {
+        server.add(json!({"tool_name": "T", "license_key": key, "expiration_date": day}));
+    }
+    server.check("T", "earlier");
+    server.check("T", "good");
+    server.tick().unwrap();
+    browser.open(&server.url);
+    browser.fill("username", "admin");
+    browser.fill("password", PASSWORD);
+    browser.press_enter_in("password");
+    browser.follow("60 ended in the last 30 days and still ask");
+    browser.reads("60 licenses");
+    browser.press("Change all 60 licenses found …");
+    browser.press("1 year");
+    browser.reads("60 licenses will be changed.");
+    browser.press("Extend 60 licenses from today");
+    browser.reads("60 licenses changed.");
+    assert_eq!(
+        (server.check("T", "k7").0, server.check("T", "silent").0),
+        (200, 403)
+    );
+    browser.press("Undo");
+    browser.reads("60 licenses are as before.");
+    assert_eq!(
+        (server.check("T", "k7").0, server.check("T", "good").0),
+        (403, 200)
+    );
+}
+
 fn sign_in(browser: &Browser, server: &Server) {
     browser.open(&format!("{}/licenses", server.url));
     browser.fill("username", "admin");
@@ -319,6 +365,15 @@ fn long_values_fit(browser: &Browser, server: &Server) {
         format!("/licenses/{id}"),
         format!("/licenses/{id}/edit"),
         format!("/licenses/{id}/delete"),
+        format!("/licenses/{id}/move"),
+        format!("/bulk?id={id}&quick=1y"),
+        format!(
+            "/bulk?of=all&filter=%3Fq%3DW&do=customer&customer={}",
+            long("@", 255)
+        ),
+        format!("/explain?tool={}&key={}", long("M", 100), long("W", 255)),
+        "/".to_owned(),
+        "/unknown".to_owned(),
         "/account".to_owned(),
         "/audit".to_owned(),
     ] {

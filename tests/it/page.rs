@@ -26,10 +26,19 @@ struct Control {
 }
 
 enum Kind {
-    Typed { most: usize, is_required: bool },
-    Chosen { options: Vec<String> },
+    Typed {
+        most: usize,
+        is_required: bool,
+    },
+    Chosen {
+        options: Vec<String>,
+    },
     Fixed,
-    Button { text: String },
+    /// Its words, and what a screen reader says instead.
+    Button {
+        text: String,
+        label: String,
+    },
 }
 
 impl Page {
@@ -200,9 +209,10 @@ impl Form {
         self.controls
             .iter()
             .filter_map(|control| match &control.kind {
-                Kind::Button { text } => Some(text.as_str()),
+                Kind::Button { text, label } => Some([text.as_str(), label]),
                 _ => None,
             })
+            .flatten()
     }
 
     /// The present value of a field.
@@ -259,7 +269,7 @@ impl Form {
                 true
             }
             Kind::Chosen { .. } | Kind::Fixed => true,
-            Kind::Button { text } => text == button,
+            Kind::Button { text, label } => text == button || label == button,
         };
         let sent = self.controls.iter().filter(is_sent);
         let body: Vec<String> = sent
@@ -302,7 +312,8 @@ impl Control {
         let mut value = of("value").unwrap_or_default().to_owned();
         let kind = match (element.value().name(), of("type").unwrap_or("text")) {
             ("button", _) => Kind::Button {
-                text: of("aria-label").map_or_else(|| text(element), str::to_owned),
+                text: text(element),
+                label: of("aria-label").unwrap_or_default().to_owned(),
             },
             ("textarea", _) => {
                 value = element.text().collect();
