@@ -9,6 +9,9 @@ pub const MOST_SPELLINGS: usize = 40;
 /// Characters of a key above which nothing is taken for mistyped.
 const LONGEST: usize = 64;
 
+/// Characters of a tool's name below which nothing is taken for mistyped.
+const SHORTEST_NAME: usize = 3;
+
 const LOWER_HEX: &str = "0123456789abcdef";
 /// With the letters that are read for 0 and 1.
 const READ_AS_HEX: &str = "0123456789abcdefoil";
@@ -46,6 +49,21 @@ pub fn spellings(key: &str) -> Vec<String> {
     }
     spellings.truncate(MOST_SPELLINGS);
     spellings
+}
+
+/// The end of a key, 3 to 8 characters, by which those can be found that differ from it in case in a
+/// way that [`spellings`] cannot foresee, such as `WD-Serial`; none for digits of numbers alone, and
+/// none for a key that is too short.
+pub fn rare_end(key: &str) -> Option<&str> {
+    let is_number = |c: char| !c.is_alphabetic() || c.is_ascii_hexdigit();
+    let (start, _) = key.char_indices().rev().take(8).last()?;
+    let end = &key[start..];
+    (!key.chars().all(is_number) && end.chars().count() >= 3).then_some(end)
+}
+
+/// Whether two keys differ in upper and lower case only.
+pub fn is_same_but_case(one: &str, other: &str) -> bool {
+    one != other && one.chars().map(lower).eq(other.chars().map(lower))
 }
 
 /// Every key, as it would be stored, that differs from `key` by one character (another, missing or
@@ -115,7 +133,8 @@ pub fn name_difference(asked: &str, found: &str) -> Option<Difference> {
     if !in_a.is_empty() && in_a == in_b {
         return Some(Difference::Spelling);
     }
-    slip(&a, &b)
+    let is_long = a.len() >= SHORTEST_NAME && b.len() >= SHORTEST_NAME;
+    is_long.then(|| slip(&a, &b)).flatten()
 }
 
 fn stored(key: String) -> String {
@@ -474,6 +493,17 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_mixed_case_is_looked_for_by_its_end() {
+        assert_eq!(rare_end("wd-serial 12"), Some("erial 12"));
+        assert_eq!(rare_end("pcä"), Some("pcä"));
+        assert_eq!(
+            (rare_end("pc"), rare_end(MAC), rare_end("")),
+            (None, None, None)
+        );
+        assert!(is_same_but_case("PC-Ä", "pc-ä") && !is_same_but_case("a", "a"));
+    }
+
+    #[test]
     fn the_difference_between_names_is_told() {
         for (asked, found, told) in [
             ("mytool", "MyTool", Some(Difference::Case)),
@@ -484,6 +514,7 @@ mod tests {
             ("Tool_A", "Tool_B", Some(Difference::OneCharacter)),
             ("MyTool", "MyTool", None),
             ("--", "..", None),
+            ("V1", "V2", None),
             ("MyTool", "Other", None),
         ] {
             assert_eq!(name_difference(asked, found), told, "{asked} {found}");

@@ -13,10 +13,12 @@ use crate::model::machine_id::{self, Doubt};
 use crate::model::near::{self, Difference, mistypings, name_difference};
 use crate::model::question::Question;
 use crate::model::sighting::UnknownKey;
-use crate::store::{audit, licenses, tools, unknown_keys};
+use crate::store::{audit, licenses, search, tools, unknown_keys};
 
 /// Near misses that are looked for; one more tells that there are others.
 pub const MOST_NEAR: usize = 20;
+/// Keys with the same end that are compared.
+const MOST_HELD: usize = 200;
 const ENOUGH: usize = MOST_NEAR + 1;
 /// Names of other tools that are taken for the one that was meant.
 const MOST_TOOLS: usize = 5;
@@ -163,6 +165,11 @@ impl Service {
             }
             for tool in to_search(tool_name, has_tool, &similar) {
                 ids.extend(every(db, tool, &mistypings(key))?);
+            }
+            if let Some(end) = near::rare_end(key) {
+                let held = search::holding(db, end, MOST_HELD)?.into_iter();
+                let same = held.filter(|(_, other)| near::is_same_but_case(key, other));
+                ids.extend(same.map(|(id, _)| id));
             }
             for key in std::iter::once(key).chain(spellings.iter().map(String::as_str)) {
                 ids.extend(licenses::of_key(db, key, ENOUGH)?);

@@ -135,9 +135,13 @@ impl Noted {
 
     fn add_unknown(&mut self, pair: (String, String), new: Asked) {
         if let Some(known) = self.unknown.get_mut(&pair) {
-            known.last_at = new.last_at;
+            // Each thread keeps its own, and they come together in any order.
+            if new.last_at >= known.last_at {
+                known.last_at = new.last_at;
+                known.address = new.address;
+            }
+            known.first_at = known.first_at.min(new.first_at);
             known.count += new.count;
-            known.address = new.address;
         } else if self.unknown.len() < MOST_UNKNOWN {
             self.unknown.insert(pair, new);
         }

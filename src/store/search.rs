@@ -142,6 +142,22 @@ pub fn most_refused(db: &Connection, day: Date, most: i64) -> Result<Vec<Listed>
     .collect()
 }
 
+/// Ids and keys of at most `limit` licenses whose key holds this text, three characters or more,
+/// without regard to case or accents.
+pub fn holding(db: &Connection, part_of_key: &str, limit: usize) -> Result<Vec<(i64, String)>> {
+    let quoted = part_of_key.replace('"', "\"\"");
+    db.prepare_cached(
+        "select licenses.id, licenses.license_key
+         from license_search join licenses on licenses.id = license_search.rowid
+         where license_search match ?1 limit ?2",
+    )?
+    .query_map(
+        params![format!("license_key : \"{quoted}\""), limit as i64],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?
+    .collect()
+}
+
 /// How many rows the filter finds.
 pub fn count(db: &Connection, filter: &Filter) -> Result<Count> {
     if let Some(number) = counted(db, filter)? {

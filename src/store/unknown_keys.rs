@@ -10,15 +10,19 @@ use crate::model::sighting::{Asked, UnknownKey};
 /// Keys that are remembered; behind these the oldest go.
 const MOST: i64 = 10_000;
 
-/// Adds some checks of one key; nothing where there is no such tool, or a license by now.
+/// Adds some checks of one key, in any order; nothing where there is no such tool, or a license by now.
 pub fn add(db: &Connection, tool_name: &str, license_key: &str, asked: &Asked) -> Result<()> {
     db.prepare_cached(
         "insert into unknown_keys (tool_name, license_key, first_at, last_at, check_count, address)
          select name, ?2, ?3, ?4, ?5, ?6 from tools where name = ?1
              and not exists (select 1 from licenses where tool_name = ?1 and license_key = ?2)
          on conflict (tool_name, license_key) do update
-         set last_at = excluded.last_at, check_count = check_count + excluded.check_count,
-             address = excluded.address",
+         set first_at = case when excluded.first_at < first_at then excluded.first_at
+                 else first_at end,
+             last_at = case when excluded.last_at > last_at then excluded.last_at else last_at end,
+             address = case when excluded.last_at < last_at then address
+                 else excluded.address end,
+             check_count = check_count + excluded.check_count",
     )?
     .execute(params![
         tool_name,

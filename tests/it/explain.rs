@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::database::Database;
 use crate::page::{Page, urlencoded};
-use crate::server::{Client, START, Server};
+use crate::server::{Client, Server};
 
 const MAC: &str = "00:1b:21:3c:4d:5e";
 
@@ -104,9 +104,8 @@ fn the_last_day_ends_at_the_operators_midnight() {
     let server =
         Server::with(|config: &mut Config| config.utc_offset = time::macros::offset!(+5:30));
     server.add(json!({"tool_name": "T", "license_key": "k", "expiration_date": "2026-06-15"}));
-    let mut admin = server.admin();
-    let mut words = || {
-        let page = explain(&mut admin, "T", "k");
+    let words = || {
+        let page = explain(&mut server.admin(), "T", "k");
         assert_eq!(told(&page), checked(&server, "T", "k"));
         page.texts(".steps li:last-child p").concat()
     };
@@ -116,7 +115,6 @@ fn the_last_day_ends_at_the_operators_midnight() {
     assert!(words().ends_with("It is good still 1 second."));
     server.clock.turn(1);
     assert!(words().ends_with("there it is 2026-06-16 now. It is over since this very second."));
-    assert_eq!(START.unix_timestamp() % 60, 0);
 }
 
 #[test]
@@ -137,7 +135,7 @@ fn a_near_miss_of_each_kind_is_found() {
             "My Tool ",
             MAC,
             "The same key; the tool’s name differs in white space or punctuation",
-            " ",
+            "  ",
         ),
         (
             "MyTol",
@@ -159,9 +157,9 @@ fn a_near_miss_of_each_kind_is_found() {
         ),
         (
             "MyTool",
-            "WD-Serial-12",
+            "{WD-Serial 12}",
             "The same id in another spelling.",
-            "- ",
+            "{}",
         ),
         (
             "MyTool",
@@ -343,13 +341,12 @@ fn a_license_that_is_missing_is_added_from_there() {
 #[test]
 fn a_key_that_has_asked_is_known() {
     let server = Server::start();
-    let mut admin = server.admin();
     server.license("T", "licensed");
     server.check("T", "stranger");
     server.clock.turn(3600);
     server.check("T", "stranger");
     server.tick().unwrap();
-    let page = explain(&mut admin, "T", "stranger");
+    let page = explain(&mut server.admin(), "T", "stranger");
     let words =
         "It has asked 2 times, first 2026-06-15 12:00, last 2026-06-15 13:00, from 127.0.0.1.";
     assert!(page.text().contains(words), "{}", page.text());

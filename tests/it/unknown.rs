@@ -15,12 +15,12 @@ fn without_any_the_page_says_what_will_stand_there() {
 #[test]
 fn a_machine_that_asked_stands_there_until_it_has_a_license() {
     let server = Server::start();
-    let mut admin = server.admin();
     server.license("A & B", "licensed");
     server.check("A & B", "new machine");
     server.clock.turn(3600);
     server.check("A & B", "new machine");
     server.tick().unwrap();
+    let mut admin = server.admin();
     let page = Page::open(&mut admin, "/unknown");
     let told = [
         "new machine",
