@@ -408,11 +408,11 @@ fn a_refused_license_explains_itself_from_its_own_page() {
     let mut admin = server.admin();
     let id = server.add(json!({"tool_name": "A & B", "license_key": MAC, "status": "suspended"}));
     let page = Page::open(&mut admin, &format!("/licenses/{id}"));
-    let explain = page
+    let mut explain = page
         .links()
         .into_iter()
         .filter(|(words, address)| words == "Explain" && address.contains('?'));
-    let (_, address) = explain.last().unwrap();
+    let (_, address) = explain.next_back().unwrap();
     let page = Page::open(&mut admin, &address);
     assert_eq!(told(&page).2, "License status is 'suspended'.");
 }
