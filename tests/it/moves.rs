@@ -15,7 +15,7 @@ fn license(server: &Server) -> i64 {
 
 fn move_to(admin: &mut Client, id: i64, key: &str) -> Page {
     let page = Page::open(admin, &format!("/licenses/{id}"));
-    let form = page.follow(admin, "Move to a new machine …").form("/move");
+    let form = page.follow(admin, "Move to new machine …").form("/move");
     form.fill("license_key", key).submit(admin, "Move")
 }
 
