@@ -1,5 +1,6 @@
 //! Which characters of two nearly equal texts differ.
 
+use super::mac::is_mac;
 use super::near::{Difference, is_separator, is_wrapping, lower};
 
 /// A part of a text.
@@ -15,7 +16,15 @@ pub struct Piece {
 pub fn marked(one: &str, other: &str, difference: Difference) -> [Vec<Piece>; 2] {
     let (a, b): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let [of_a, of_b] = match difference {
-        Difference::Case | Difference::Spelling => not_in_common(&a, &b),
+        Difference::Spelling if is_mac(one) || is_mac(other) => {
+            let marks = not_in_common(&a, &b, is_alike);
+            if marks.concat().contains(&true) {
+                marks
+            } else {
+                not_in_common(&a, &b, |one, other| one == other)
+            }
+        }
+        Difference::Case | Difference::Spelling => not_in_common(&a, &b, |one, other| one == other),
         Difference::OneCharacter | Difference::Swapped => between(&a, &b),
     };
     [pieces(&a, &of_a), pieces(&b, &of_b)]
@@ -45,12 +54,12 @@ fn pieces(chars: &[char], marks: &[bool]) -> Vec<Piece> {
 }
 
 /// Marks what a longest common subsequence leaves over.
-fn not_in_common(a: &[char], b: &[char]) -> [Vec<bool>; 2] {
+fn not_in_common(a: &[char], b: &[char], is_same: impl Fn(char, char) -> bool) -> [Vec<bool>; 2] {
     // longest[i][j]: of a[i..] and b[j..].
     let mut longest = vec![vec![0_u16; b.len() + 1]; a.len() + 1];
     for i in (0..a.len()).rev() {
         for j in (0..b.len()).rev() {
-            longest[i][j] = if a[i] == b[j] {
+            longest[i][j] = if is_same(a[i], b[j]) {
                 longest[i + 1][j + 1] + 1
             } else {
                 longest[i + 1][j].max(longest[i][j + 1])
@@ -60,7 +69,7 @@ fn not_in_common(a: &[char], b: &[char]) -> [Vec<bool>; 2] {
     let mut marks = [vec![true; a.len()], vec![true; b.len()]];
     let (mut i, mut j) = (0, 0);
     while i < a.len() && j < b.len() {
-        if a[i] == b[j] {
+        if is_same(a[i], b[j]) {
             (marks[0][i], marks[1][j]) = (false, false);
             (i, j) = (i + 1, j + 1);
         } else if longest[i + 1][j] >= longest[i][j + 1] {
@@ -70,6 +79,11 @@ fn not_in_common(a: &[char], b: &[char]) -> [Vec<bool>; 2] {
         }
     }
     marks
+}
+
+/// As far as a MAC address is concerned.
+fn is_alike(one: char, other: char) -> bool {
+    lower(one) == lower(other) || is_separator(one) && is_separator(other) && !one.is_whitespace()
 }
 
 /// Marks what is left between a common beginning and a common end: without regard to separators and
@@ -134,6 +148,18 @@ mod tests {
             ("MyTool", "mytool", Case, ["[M]y[T]ool", "[m]y[t]ool"]),
             ("T ", "T", Spelling, ["T[ ]", "T"]),
             ("{AB-12}", "ab12", Spelling, ["[{AB-]12[}]", "[ab]12"]),
+            (
+                "00-1B-21-3C-4D-5E ",
+                "00:1b:21:3c:4d:5e",
+                Spelling,
+                ["00-1B-21-3C-4D-5E[ ]", "00:1b:21:3c:4d:5e"],
+            ),
+            (
+                "001b 213c 4d5e",
+                "00:1b:21:3c:4d:5e",
+                Spelling,
+                ["001b[ ]213c[ ]4d5e", "00[:]1b[:]21[:]3c[:]4d[:]5e"],
+            ),
             ("WD-12", "WD-13", OneCharacter, ["WD-1[2]", "WD-1[3]"]),
             ("WD-12", "WD-122", OneCharacter, ["WD-12", "WD-12[2]"]),
             ("Pc", "PC", OneCharacter, ["P[c]", "P[C]"]),

@@ -51,19 +51,20 @@ pub fn spellings(key: &str) -> Vec<String> {
     spellings
 }
 
-/// The end of a key, 3 to 8 characters, by which those can be found that differ from it in case in a
-/// way that [`spellings`] cannot foresee, such as `WD-Serial`; none for digits of numbers alone, and
-/// none for a key that is too short.
+/// The end of a key, 3 to 8 characters, by which those can be found that differ from it in case and
+/// separators in a way that [`spellings`] cannot foresee, such as `WD-Serial 12`; none for a MAC
+/// address, which has no others, and where the end is too short.
 pub fn rare_end(key: &str) -> Option<&str> {
-    let is_number = |c: char| !c.is_alphabetic() || c.is_ascii_hexdigit();
-    let (start, _) = key.char_indices().rev().take(8).last()?;
-    let end = &key[start..];
-    (!key.chars().all(is_number) && end.chars().count() >= 3).then_some(end)
+    let core = key.trim_matches(|c| is_wrapping(c) || is_separator(c));
+    let run = core.rsplit(is_separator).next()?;
+    let (start, _) = run.char_indices().rev().take(8).last()?;
+    let end = &run[start..];
+    (!is_mac(key) && end.chars().count() >= 3).then_some(end)
 }
 
-/// Whether two keys differ in upper and lower case only.
-pub fn is_same_but_case(one: &str, other: &str) -> bool {
-    one != other && one.chars().map(lower).eq(other.chars().map(lower))
+/// Whether two different keys differ in case, separators and what is wrapped around them only.
+pub fn is_same_id(one: &str, other: &str) -> bool {
+    one != other && same_id(one, other)
 }
 
 /// Every key, as it would be stored, that differs from `key` by one character (another, missing or
@@ -494,13 +495,11 @@ mod tests {
 
     #[test]
     fn a_key_of_mixed_case_is_looked_for_by_its_end() {
-        assert_eq!(rare_end("wd-serial 12"), Some("erial 12"));
+        assert_eq!(rare_end("{wd-serial 123456789}"), Some("23456789"));
         assert_eq!(rare_end("pcä"), Some("pcä"));
-        assert_eq!(
-            (rare_end("pc"), rare_end(MAC), rare_end("")),
-            (None, None, None)
-        );
-        assert!(is_same_but_case("PC-Ä", "pc-ä") && !is_same_but_case("a", "a"));
+        let none = ["pc", "wd-serial 12", MAC, "", "--"].map(rare_end);
+        assert_eq!(none, [None; 5]);
+        assert!(is_same_id("PC-Ä", "pc ä") && !is_same_id("a", "a"));
     }
 
     #[test]

@@ -241,15 +241,13 @@ fn day(day: impl Borrow<Date>) -> String {
     format_date(*day.borrow())
 }
 
-/// How long it lasts still, or since when it is over.
+/// Until when it lasts still, or since when it is over.
 fn distance(last: &LastDay, now: &OffsetDateTime) -> Option<String> {
     let ends_at = last.ends_at?;
     Some(if *now < ends_at {
-        format!("still {}", span(ends_at - *now))
-    } else if ends_at == *now {
-        "since this very second".to_owned()
+        format!("It is good for another {}.", span(ends_at - *now))
     } else {
-        format!("since {}", span(*now - ends_at))
+        format!("It ended {} ago.", span(*now - ends_at))
     })
 }
 

@@ -19,6 +19,8 @@ use crate::store::{audit, licenses, search, tools, unknown_keys};
 pub const MOST_NEAR: usize = 20;
 /// Keys with the same end that are compared.
 const MOST_HELD: usize = 200;
+/// Licenses of the same id that a warning names.
+const MOST_TWINS: usize = 5;
 const ENOUGH: usize = MOST_NEAR + 1;
 /// Names of other tools that are taken for the one that was meant.
 const MOST_TOOLS: usize = 5;
@@ -168,7 +170,7 @@ impl Service {
             }
             if let Some(end) = near::rare_end(key) {
                 let held = search::holding(db, end, MOST_HELD)?.into_iter();
-                let same = held.filter(|(_, other)| near::is_same_but_case(key, other));
+                let same = held.filter(|(_, other)| near::is_same_id(key, other));
                 ids.extend(same.map(|(id, _)| id));
             }
             for key in std::iter::once(key).chain(spellings.iter().map(String::as_str)) {
@@ -208,12 +210,23 @@ impl Service {
 
     /// What speaks against a license; it is told, and forbids nothing.
     pub fn doubts(&self, license: &License) -> Result<Doubts, Error> {
-        let spellings = near::spellings(&license.license_key);
+        let key = license.license_key.as_str();
+        let spellings = near::spellings(key);
         let twins = self.store.read_at_once(|db| {
             let keys = spellings.iter().map(String::as_str);
-            let ids = licenses::having(db, &license.tool_name, keys, MOST_NEAR)?;
+            let mut ids = licenses::having(db, &license.tool_name, keys, MOST_NEAR)?;
+            if let Some(end) = near::rare_end(key) {
+                let held = search::holding(db, end, MOST_HELD)?.into_iter();
+                let same = held.filter(|(_, other)| near::is_same_id(key, other));
+                ids.extend(same.map(|(id, _)| id));
+            }
+            ids.sort_unstable();
+            ids.dedup();
             let twins = ids.into_iter().map(|id| licenses::get(db, id));
-            twins.filter_map(Result::transpose).collect()
+            let twins = twins.filter_map(Result::transpose);
+            let is_twin = |twin: &License| twin.tool_name == license.tool_name;
+            let all: Vec<License> = twins.collect::<Result<_, _>>()?;
+            Ok(all.into_iter().filter(is_twin).take(MOST_TWINS).collect())
         })?;
         Ok(Doubts {
             of_id: machine_id::doubts(&license.license_key),

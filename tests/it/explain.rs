@@ -109,12 +109,12 @@ fn the_last_day_ends_at_the_operators_midnight() {
         assert_eq!(told(&page), checked(&server, "T", "k"));
         page.texts(".steps li:last-child p").concat()
     };
-    let text = "2026-06-15, until midnight UTC+05:30; there it is 2026-06-15 now. It is good still 6 hours 30 minutes.";
+    let text = "2026-06-15, until midnight UTC+05:30; there it is 2026-06-15 now. It is good for another 6 hours 30 minutes.";
     assert_eq!(words(), text);
     server.clock.turn(6 * 3600 + 30 * 60 - 1);
-    assert!(words().ends_with("It is good still 1 second."));
+    assert!(words().ends_with("It is good for another 1 second."));
     server.clock.turn(1);
-    assert!(words().ends_with("there it is 2026-06-16 now. It is over since this very second."));
+    assert!(words().ends_with("there it is 2026-06-16 now. It ended less than a second ago."));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_near_miss_of_each_kind_is_found() {
     let server = Server::start();
     let mut admin = server.admin();
     server.license("MyTool", MAC);
-    server.license("MyTool", "WD-Serial 12");
+    server.license("MyTool", "WD-Serial 123");
     server.license("Other", "only-there");
     for (tool, key, words, marks) in [
         (
@@ -151,19 +151,25 @@ fn a_near_miss_of_each_kind_is_found() {
         ),
         (
             "MyTool",
-            "wd-serial 12",
+            "wd-serial 123",
             "The key differs in upper and lower case only.",
             "wdsWDS",
         ),
         (
             "MyTool",
-            "{WD-Serial 12}",
+            "wd-serial-123",
+            "The same id in another spelling.",
+            "wds-WDS ",
+        ),
+        (
+            "MyTool",
+            "{WD-Serial 123}",
             "The same id in another spelling.",
             "{}",
         ),
         (
             "MyTool",
-            "WD-Serial 12 ",
+            "WD-Serial 123 ",
             "The same id in another spelling.",
             " ",
         ),
@@ -187,21 +193,21 @@ fn a_near_miss_of_each_kind_is_found() {
         ),
         (
             "MyTool",
-            "WD-Serial 122",
+            "WD-Serial 1233",
             "The key differs in one character.",
-            "2",
+            "3",
         ),
         (
             "MyTool",
-            "WD-Seiral 12",
+            "WD-Seiral 123",
             "The key differs by two neighbours swapped.",
             "irri",
         ),
         (
             "mytool",
-            "WD-Serial 21",
+            "WD-Serial 132",
             "The key differs by two neighbours swapped, and the tool’s name in upper",
-            "mtMT2112",
+            "mtMT3223",
         ),
     ] {
         let page = explain(&mut admin, tool, key);
@@ -452,20 +458,20 @@ fn a_doubtful_id_is_taken_and_warned_about() {
 fn an_id_that_is_licensed_in_another_spelling_is_told_with_a_link() {
     let server = Server::start();
     let mut admin = server.admin();
-    server.license("T", "WD-SERIAL-12");
-    server.license("U", "wdserial12");
+    server.license("T", "WD-SERIAL 1234");
+    server.license("U", "wdserial1234");
     let form = Page::open(&mut admin, "/licenses/new").form("/licenses/new");
     let form = form
         .fill("tool_name", "T")
-        .fill("license_key", "wd serial 12");
+        .fill("license_key", "wd-serial-1234");
     let page = form.submit(&mut admin, "Add license");
     assert!(page.flash().unwrap().ends_with("Look at the warning."));
     assert!(page.texts(".warning p")[0].starts_with(
-        "This id is already licensed for the same tool in another spelling: WD-SERIAL-12."
+        "This id is already licensed for the same tool in another spelling: WD-SERIAL 1234."
     ));
     assert_eq!(
-        page.follow(&mut admin, "WD-SERIAL-12").heading(),
-        "WD-SERIAL-12"
+        page.follow(&mut admin, "WD-SERIAL 1234").heading(),
+        "WD-SERIAL 1234"
     );
 }
 

@@ -25,8 +25,7 @@ fn a_machine_that_asked_stands_there_until_it_has_a_license() {
     let told = [
         "new machine",
         "A & B",
-        "2026-06-15 13:00",
-        "2026-06-15 12:00",
+        "2026-06-15 13:00 first 2026-06-15 12:00",
         "2",
         "127.0.0.1",
         "Add license Explain",
