@@ -13,7 +13,7 @@ use crate::model::machine_id::{self, Doubt};
 use crate::model::near::{self, Difference, mistypings, name_difference};
 use crate::model::question::Question;
 use crate::model::sighting::UnknownKey;
-use crate::store::{audit, licenses, search, tools, unknown_keys};
+use crate::store::{Db, Read, audit, licenses, search, tools, unknown_keys};
 
 /// Near misses that are looked for; one more tells that there are others.
 pub const MOST_NEAR: usize = 20;
@@ -128,7 +128,6 @@ impl Service {
         let judged = self.judged(&question)?;
         let verdict = self.verdict(judged, now);
         let reading = Reading::of(&question, license_key);
-        let spellings = near::spellings(license_key);
         self.store.read_at_once(|db| {
             let has_tool = tools::is_there(db, tool_name)?;
             let found = judged.map(|judged| (judged.status, judged.last_day));
@@ -153,54 +152,17 @@ impl Service {
                 return Ok(explained);
             }
             let similar = similar_tools(tools::names(db)?, tool_name, has_tool);
-            let key = question.license_key.as_ref();
-            let own = judged.map(|judged| judged.id);
-
-            let mut ids: Vec<i64> = Vec::new();
-            let every = |db, tool: &str, keys: &[String]| {
-                licenses::having(db, tool, keys.iter().map(String::as_str), ENOUGH)
-            };
-            ids.extend(every(db, tool_name, &spellings)?);
-            for (tool, _) in &similar {
-                ids.extend(licenses::having(db, tool, std::iter::once(key), 1)?);
-                ids.extend(every(db, tool, &spellings)?);
-            }
-            for tool in to_search(tool_name, has_tool, &similar) {
-                ids.extend(every(db, tool, &mistypings(key))?);
-            }
-            if let Some(end) = near::rare_end(key) {
-                let held = search::holding(db, end, MOST_HELD)?.into_iter();
-                let same = held.filter(|(_, other)| near::is_same_id(key, other));
-                ids.extend(same.map(|(id, _)| id));
-            }
-            for key in std::iter::once(key).chain(spellings.iter().map(String::as_str)) {
-                ids.extend(licenses::of_key(db, key, ENOUGH)?);
-            }
-            let mut seen: HashSet<i64> = own.into_iter().collect();
+            let mut seen: HashSet<i64> = judged.iter().map(|judged| judged.id).collect();
+            let past = past(db, &question, &similar, &seen)?;
+            let mut ids = near_ids(db, &question, &similar, has_tool)?;
             ids.retain(|id| seen.insert(*id));
-            let has_more = ids.len() > MOST_NEAR;
-            ids.truncate(MOST_NEAR);
-            let near = ids.into_iter().map(|id| licenses::listed(db, id));
-            let near: Vec<Listed> = near
-                .filter_map(Result::transpose)
-                .collect::<Result<_, _>>()?;
-
-            let mut past = Vec::new();
-            let names = std::iter::once(tool_name).chain(similar.iter().map(|(name, _)| &**name));
-            for name in names {
-                for id in audit::licenses_of(db, name, key, MOST_PAST)? {
-                    if Some(id) != own {
-                        let entries = audit::list(db, &of_license(id), i64::MAX, MOST_ENTRIES)?;
-                        past.extend(ending(name, key, licenses::get(db, id)?, entries));
-                    }
-                }
-            }
+            let near = ids.iter().take(MOST_NEAR).map(|id| {
+                let listed = licenses::listed(db, *id)?;
+                Ok(listed.map(|listed| near_miss(&question, listed)))
+            });
             Ok(Explanation {
-                near: near
-                    .into_iter()
-                    .map(|listed| near_miss(&question, listed))
-                    .collect(),
-                has_more,
+                near: near.filter_map(Read::transpose).collect::<Read<_>>()?,
+                has_more: ids.len() > MOST_NEAR,
                 past,
                 similar_tools: if has_tool { Vec::new() } else { similar },
                 ..explained
@@ -210,23 +172,19 @@ impl Service {
 
     /// What speaks against a license; it is told, and forbids nothing.
     pub fn doubts(&self, license: &License) -> Result<Doubts, Error> {
-        let key = license.license_key.as_str();
-        let spellings = near::spellings(key);
         let twins = self.store.read_at_once(|db| {
-            let keys = spellings.iter().map(String::as_str);
-            let mut ids = licenses::having(db, &license.tool_name, keys, MOST_NEAR)?;
-            if let Some(end) = near::rare_end(key) {
-                let held = search::holding(db, end, MOST_HELD)?.into_iter();
-                let same = held.filter(|(_, other)| near::is_same_id(key, other));
-                ids.extend(same.map(|(id, _)| id));
-            }
+            let (tool_name, key) = (&license.tool_name, &license.license_key);
+            let mut ids = having(db, tool_name, &near::spellings(key))?;
+            ids.extend(same_ids(db, key)?);
             ids.sort_unstable();
             ids.dedup();
             let twins = ids.into_iter().map(|id| licenses::get(db, id));
-            let twins = twins.filter_map(Result::transpose);
-            let is_twin = |twin: &License| twin.tool_name == license.tool_name;
-            let all: Vec<License> = twins.collect::<Result<_, _>>()?;
-            Ok(all.into_iter().filter(is_twin).take(MOST_TWINS).collect())
+            let twins = twins.filter_map(Read::transpose);
+            let twins = twins.filter(|twin| {
+                twin.as_ref()
+                    .map_or(true, |twin| twin.tool_name == *tool_name)
+            });
+            twins.take(MOST_TWINS).collect()
         })?;
         Ok(Doubts {
             of_id: machine_id::doubts(&license.license_key),
@@ -262,14 +220,67 @@ fn similar_tools(names: Vec<String>, asked: &str, is_there: bool) -> Vec<(String
     similar.take(MOST_TOOLS).collect()
 }
 
-/// For which tools a mistyped key is looked for: thousands of reads each.
-fn to_search<'a>(
-    asked: &'a str,
-    is_there: bool,
-    similar: &'a [(String, Difference)],
-) -> impl Iterator<Item = &'a str> {
+/// Licenses that nearly fit, the nearest first; some of them twice.
+fn near_ids(
+    db: &Db,
+    question: &Question<'_>,
+    similar: &[(String, Difference)],
+    has_tool: bool,
+) -> Read<Vec<i64>> {
+    let (asked, key) = (question.tool_name, question.license_key.as_ref());
+    let spellings = near::spellings(key);
+    let same = [key.to_owned()];
+    let mut ids = having(db, asked, &spellings)?;
+    for (tool, _) in similar {
+        ids.extend(having(db, tool, &same)?);
+        ids.extend(having(db, tool, &spellings)?);
+    }
+    // Thousands of reads for each tool.
+    let mistypings = mistypings(key);
+    let tools = similar.iter().map(|(name, _)| name.as_str());
+    for tool in has_tool.then_some(asked).into_iter().chain(tools).take(2) {
+        ids.extend(having(db, tool, &mistypings)?);
+    }
+    ids.extend(same_ids(db, key)?);
+    for key in same.iter().chain(&spellings) {
+        ids.extend(licenses::of_key(db, key, ENOUGH)?);
+    }
+    Ok(ids)
+}
+
+fn having(db: &Db, tool_name: &str, keys: &[String]) -> Read<Vec<i64>> {
+    licenses::having(db, tool_name, keys.iter().map(String::as_str), ENOUGH)
+}
+
+/// Licenses of the same id in a mix of cases and separators that only a search finds.
+fn same_ids(db: &Db, key: &str) -> Read<Vec<i64>> {
+    let Some(end) = near::rare_end(key) else {
+        return Ok(Vec::new());
+    };
+    let held = search::holding(db, end, MOST_HELD)?.into_iter();
+    let same = held.filter(|(_, other)| near::is_same_id(key, other));
+    Ok(same.map(|(id, _)| id).collect())
+}
+
+/// Licenses other than those in `present` that the tool, or one of nearly its name, had for the key.
+fn past(
+    db: &Db,
+    question: &Question<'_>,
+    similar: &[(String, Difference)],
+    present: &HashSet<i64>,
+) -> Read<Vec<Past>> {
+    let key = question.license_key.as_ref();
     let similar = similar.iter().map(|(name, _)| name.as_str());
-    is_there.then_some(asked).into_iter().chain(similar).take(2)
+    let mut past = Vec::new();
+    for name in std::iter::once(question.tool_name).chain(similar) {
+        for id in audit::licenses_of(db, name, key, MOST_PAST)? {
+            if !present.contains(&id) {
+                let entries = audit::list(db, &of_license(id), i64::MAX, MOST_ENTRIES)?;
+                past.extend(ending(name, key, licenses::get(db, id)?, entries));
+            }
+        }
+    }
+    Ok(past)
 }
 
 fn of_license(id: i64) -> AuditFilter {

@@ -36,6 +36,8 @@ use known::{Known, Pair};
 use licenses::Judged;
 use open::FileId;
 pub use open::Missing;
+/// For verbs that read in several steps: a connection, and what a step gives.
+pub use rusqlite::{Connection as Db, Result as Read};
 
 /// Licenses that are read in one piece to be remembered.
 const REMEMBERED_AT_ONCE: usize = 1_000;

@@ -165,7 +165,7 @@ fn an_added_license_is_told_once_and_stands_first_in_the_table() {
     assert_eq!((page.status, page.heading().as_str()), (200, MAC));
     let told = page.flash().unwrap();
     assert!(
-        told.contains("Tool_A") && told.contains(" added."),
+        told.contains("Tool_A") && told.ends_with("added. Look at the warning."),
         "{told}"
     );
     let table = page.follow(&mut admin, "Licenses");
@@ -388,7 +388,8 @@ fn an_edited_license_has_its_new_values() {
     let page = form
         .fill("expiration_date", "")
         .submit(&mut admin, "Save changes");
-    assert!(page.flash().unwrap().contains(" saved."));
+    let told = page.flash().unwrap();
+    assert!(told.ends_with("saved. Look at the warning."), "{told}");
     assert_eq!(page.heading(), MAC);
     assert_eq!(
         admin.get(&format!("/api/licenses/{id}")).json(),
