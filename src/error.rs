@@ -124,6 +124,12 @@ impl fmt::Display for Error {
                 )
             }
             Error::Duplicate => f.write_str("This license key already exists for this tool."),
+            Error::TooLarge(limit) if *limit >= 1024 * 1024 => write!(
+                f,
+                "The file is larger than {} MiB. Divide it into several files, each with the header \
+                 row, or import it on the server with `license-server import FILE`.",
+                limit / (1024 * 1024)
+            ),
             Error::TooLarge(limit) => {
                 write!(f, "The request body is larger than {} KiB.", limit / 1024)
             }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use license_server::commands::{self, Format};
 use license_server::config::{self, Config};
+use license_server::server;
 use license_server::service::FIRST_USER;
-use license_server::{commands, server};
 
 /// A self-hosted license server for people who sell Windows tools.
 #[derive(Parser)]
@@ -28,6 +29,23 @@ enum Command {
         /// How many
         #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
         licenses: u32,
+    },
+    /// Import licenses from a table (CSV) or a JSON array; works while the server runs
+    Import {
+        /// The file, or - for standard input
+        file: PathBuf,
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+        /// Import the other rows where some are wrong
+        #[arg(long)]
+        leave_out_wrong: bool,
+    },
+    /// Write all licenses to standard output
+    Export {
+        /// As what
+        #[arg(long, value_enum, default_value_t = Format::Csv)]
+        format: Format,
     },
     /// Look after the audit log
     #[command(subcommand)]
@@ -59,6 +77,12 @@ fn main() -> ExitCode {
         None | Some(Command::Serve) => server::serve(config),
         Some(Command::Audit(Audit::Verify)) => commands::verify_audit(&config),
         Some(Command::SeedDemo { licenses }) => commands::seed_demo(&config, licenses),
+        Some(Command::Import {
+            file,
+            dry_run,
+            leave_out_wrong,
+        }) => commands::import(&config, &file, dry_run, leave_out_wrong),
+        Some(Command::Export { format }) => commands::export(&config, format),
         Some(Command::Admin(Admin::SetPassword { name })) => commands::set_password(&config, &name),
     });
     match done {

@@ -7,6 +7,7 @@ use rocket::data::{Data, ToByteUnit};
 use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::response::{self, Responder};
+use rocket::tokio::io::{self, AsyncReadExt};
 use rocket::tokio::time::timeout;
 use rocket::{Request, Response, State};
 
@@ -19,6 +20,9 @@ pub const SMALL_BODY: u64 = 8 * 1024;
 /// Bytes of any other JSON body or form.
 pub const BODY: u64 = 64 * 1024;
 
+/// Bytes of a file that is imported.
+pub const IMPORT: u64 = 16 * 1024 * 1024;
+
 const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// The product, as handlers ask for it.
@@ -30,11 +34,43 @@ pub async fn read_body(data: Data<'_>, limit: u64) -> Result<Vec<u8>, Error> {
     match timeout(BODY_TIME, read).await {
         Ok(Ok(body)) if body.is_complete() => Ok(body.into_inner()),
         Ok(Ok(_)) => Err(Error::TooLarge(limit)),
-        Ok(Err(_)) => Err(Error::Malformed {
-            message: "The request body broke off.".into(),
-            field: None,
-        }),
+        Ok(Err(_)) => Err(broken_off()),
         Err(_) => Err(Error::BodyTimeout),
+    }
+}
+
+/// Room for what stands around a file in a form.
+const AROUND_FILE: u64 = BODY;
+
+/// How long a file may take that somebody sends who is signed in.
+const FILE_TIME: Duration = Duration::from_secs(120);
+
+/// The whole body of a form with a file in it.
+pub async fn read_file_body(data: Data<'_>) -> Result<Vec<u8>, Error> {
+    let most = IMPORT + AROUND_FILE;
+    // A browser shows the answer only when it could send all: what is too much is read and dropped.
+    let mut sent = data.open((8 * most).bytes());
+    let read = async {
+        let mut body = Vec::new();
+        (&mut sent).take(most + 1).read_to_end(&mut body).await?;
+        if body.len() as u64 <= most {
+            return Ok(Some(body));
+        }
+        drop(body);
+        io::copy(&mut sent, &mut io::sink()).await.map(|_| None)
+    };
+    match timeout(FILE_TIME, read).await {
+        Ok(Ok(Some(body))) => Ok(body),
+        Ok(Ok(None)) => Err(Error::TooLarge(IMPORT)),
+        Ok(Err(_)) => Err(broken_off()),
+        Err(_) => Err(Error::BodyTimeout),
+    }
+}
+
+fn broken_off() -> Error {
+    Error::Malformed {
+        message: "The request body broke off.".into(),
+        field: None,
     }
 }
 

@@ -7,9 +7,6 @@ use rocket::futures::stream::{self, Stream};
 use rocket::http::{ContentType, Header};
 use rocket::{FromForm, Request, Responder, Response, Route, delete, get, patch, post, routes};
 use rocket::{State, response};
-use serde::Serialize;
-use time::OffsetDateTime;
-use time::macros::format_description;
 use tokio_util::io::StreamReader;
 
 use super::body::Body;
@@ -18,13 +15,11 @@ use crate::auth::{Reader, Writer};
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::license::{Listed, Status};
-use crate::model::new_license::{Change, Draft, format_date};
-use crate::model::search::{Filter, Fragment, Piece};
+use crate::model::new_license::{Change, Draft};
+use crate::model::published::Row;
+use crate::model::search::{Filter, Fragment};
 use crate::request::{App, Failure};
-use crate::service::Service;
-
-/// Rows that are read and held at once while the table is streamed.
-const CHUNK: i64 = 1_000;
+use crate::service::{Service, Walk};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![list, get, add, change, delete]
@@ -54,14 +49,7 @@ async fn list(app: &App, _reader: Reader, wanted: Wanted) -> Result<Rows, Failur
         ends: None,
         activity: None,
     };
-    let mut table = Table {
-        app: Arc::clone(app),
-        filter,
-        after,
-        left,
-    };
-    let first = table.next_chunk().await?;
-    Ok(Rows { table, first })
+    Ok(Rows::of(app, Walk::after(filter, after, left)).await?)
 }
 
 #[get("/api/licenses/<id>")]
@@ -124,96 +112,46 @@ fn number(field: &'static str, text: Option<String>, least: i64) -> Result<Optio
     }
 }
 
-/// A license on the wire: the seven published fields in their order, then what is known of its checks and
-/// what the admin has noted.
-#[derive(Serialize)]
-struct Row {
-    id: i64,
-    created_at: String,
-    tool_name: String,
-    license_key: String,
-    status: &'static str,
-    user_id: Option<String>,
-    expiration_date: Option<String>,
-    last_seen_at: Option<String>,
-    check_count: i64,
-    note: Option<String>,
-}
-
-impl From<Listed> for Row {
-    fn from(Listed { license, seen, .. }: Listed) -> Row {
-        Row {
-            id: license.id,
-            created_at: format_moment(license.created_at),
-            tool_name: license.tool_name,
-            license_key: license.license_key,
-            status: license.status.as_str(),
-            user_id: license.user_id,
-            expiration_date: license.expiration_date.map(format_date),
-            last_seen_at: seen.as_ref().map(|seen| format_moment(seen.last_at)),
-            check_count: seen.map_or(0, |seen| seen.check_count),
-            note: license.note,
-        }
-    }
-}
-
-fn format_moment(moment: OffsetDateTime) -> String {
-    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
-    moment.format(format).unwrap_or_default()
-}
-
-/// The rest of the table that is still to be sent.
-struct Table {
-    app: Arc<Service>,
-    filter: Filter,
-    after: i64,
-    left: i64,
-}
-
-impl Table {
-    /// The next rows, oldest first; none when the table is at its end.
-    async fn next_chunk(&mut self) -> Result<Vec<Listed>, Error> {
-        let filter = self.filter.clone();
-        let piece = Piece::after(self.after, self.left.min(CHUNK));
-        let rows = self
-            .app
-            .run(move |service| service.licenses(&filter, &piece))
-            .await?;
-        self.left -= rows.len() as i64;
-        self.after = rows.last().map_or(i64::MAX, |last| last.license.id);
-        Ok(rows)
-    }
-}
-
-/// A JSON array that is written while the table is read, so that memory does not grow with it. When
-/// the database fails on the way the array stays without its end, which no reader takes for whole.
+/// A JSON array that is written while the table is read. When the database fails on the way the array
+/// stays without its end, which no reader takes for whole.
 struct Rows {
-    table: Table,
+    app: Arc<Service>,
+    walk: Walk,
     first: Vec<Listed>,
 }
 
 impl Rows {
+    async fn of(app: &App, walk: Walk) -> Result<Rows, Error> {
+        let (first, walk) = app.run(move |service| service.walk_on(walk)).await?;
+        let app = Arc::clone(app);
+        Ok(Rows { app, walk, first })
+    }
+
     fn stream(self) -> impl Stream<Item = io::Result<Cursor<Vec<u8>>>> {
-        let begin = (Some(self.first), self.table, b'[');
-        stream::try_unfold(begin, |(rows, mut table, mut before)| async move {
-            let Some(rows) = rows else {
-                return Ok(None);
-            };
-            let mut text = Vec::with_capacity(rows.len() * 200 + 2);
-            for row in rows {
-                text.push(before);
-                before = b',';
-                serde_json::to_writer(&mut text, &Row::from(row))?;
+        let Rows { app, walk, first } = self;
+        stream::try_unfold((Some((first, walk)), b'['), move |(piece, mut before)| {
+            let app = Arc::clone(&app);
+            async move {
+                let Some((rows, walk)) = piece else {
+                    return Ok(None);
+                };
+                let mut text = Vec::with_capacity(rows.len() * 200 + 2);
+                for row in rows {
+                    text.push(before);
+                    before = b',';
+                    serde_json::to_writer(&mut text, &Row::from(row))?;
+                }
+                let next = app.run(move |service| service.walk_on(walk)).await;
+                let (rows, walk) = next.map_err(|error| {
+                    app.log().fault("GET /api/licenses", &error);
+                    io::Error::other("the database failed on the way")
+                })?;
+                if rows.is_empty() {
+                    text.extend(if before == b'[' { &b"[]"[..] } else { b"]" });
+                    return Ok(Some((Cursor::new(text), (None, before))));
+                }
+                Ok(Some((Cursor::new(text), (Some((rows, walk)), before))))
             }
-            let next = table.next_chunk().await.map_err(|error| {
-                table.app.log().fault("GET /api/licenses", &error);
-                io::Error::other("the database failed on the way")
-            })?;
-            if next.is_empty() {
-                text.extend(if before == b'[' { &b"[]"[..] } else { b"]" });
-                return Ok(Some((Cursor::new(text), (None, table, before))));
-            }
-            Ok(Some((Cursor::new(text), (Some(next), table, before))))
         })
     }
 }

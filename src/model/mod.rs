@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod bulk;
 pub mod explain;
+pub mod import;
 pub mod license;
 pub mod mac;
 pub mod machine_id;
@@ -11,6 +12,7 @@ pub mod near;
 pub mod new_license;
 pub mod overview;
 pub mod password;
+pub mod published;
 pub mod question;
 pub mod search;
 pub mod sheet;

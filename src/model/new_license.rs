@@ -195,6 +195,20 @@ impl From<&License> for Draft {
     }
 }
 
+/// Values as they would be typed.
+impl From<&NewLicense> for Draft {
+    fn from(new: &NewLicense) -> Draft {
+        Draft {
+            tool_name: new.tool_name.clone(),
+            license_key: new.license_key.clone(),
+            status: new.status.to_string(),
+            user_id: new.user_id.clone().unwrap_or_default(),
+            expiration_date: new.expiration_date.map(format_date).unwrap_or_default(),
+            note: new.note.clone().unwrap_or_default(),
+        }
+    }
+}
+
 fn parse_date(typed: &str) -> Result<Option<Date>, Problem> {
     let typed = typed.trim();
     if typed.is_empty() {

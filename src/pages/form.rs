@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::model::audit::Actor;
 use crate::request::{BODY, read_body, refuse};
+use crate::service::SignedIn;
 use crate::store::sessions::Session;
 
 /// A form of a signed-in page: same origin, a living session, and the hidden value that only a page
@@ -108,16 +109,22 @@ where
     };
     let text = read(request, data).await?;
     let Hidden { csrf } = parse(&text)?;
-    if !bool::from(csrf.as_bytes().ct_eq(signed_in.csrf.as_bytes())) {
-        return Err(Error::Forbidden(
-            "This form belongs to an earlier session. Go back, load the page again and repeat what you did.".into(),
-        ));
-    }
+    of_this_session(&csrf, &signed_in)?;
     Ok(Posted {
         form: parse(&text)?,
         actor: auth::actor(request, &signed_in.session.user_name),
         session: signed_in.session,
     })
+}
+
+/// Whether the hidden value is the one of this session.
+pub(super) fn of_this_session(csrf: &str, signed_in: &SignedIn) -> Result<(), Error> {
+    if bool::from(csrf.as_bytes().ct_eq(signed_in.csrf.as_bytes())) {
+        return Ok(());
+    }
+    Err(Error::Forbidden(
+        "This form belongs to an earlier session. Go back, load the page again and repeat what you did.".into(),
+    ))
 }
 
 async fn read(request: &Request<'_>, data: Data<'_>) -> Result<String, Error> {
@@ -145,7 +152,7 @@ fn not_utf8() -> Error {
     malformed("The form is not UTF-8 text.")
 }
 
-fn malformed(message: &str) -> Error {
+pub(super) fn malformed(message: &str) -> Error {
     Error::Malformed {
         message: message.to_owned(),
         field: None,

@@ -6,9 +6,11 @@ mod audit;
 mod bulk;
 mod chart;
 mod explain;
+mod export;
 mod flash;
 mod form;
 mod frame;
+mod import;
 mod license;
 mod license_form;
 mod licenses;
@@ -16,6 +18,7 @@ mod login;
 mod overview;
 mod shown;
 mod unknown;
+mod upload;
 mod wanted;
 
 use askama::Template;
@@ -39,6 +42,8 @@ pub fn routes() -> Vec<Route> {
         audit::routes(),
         bulk::routes(),
         explain::routes(),
+        export::routes(),
+        import::routes(),
         license::routes(),
         license_form::routes(),
         licenses::routes(),

@@ -165,7 +165,8 @@ fn few_enough(licenses: &[License]) -> Result<(), Error> {
     )))
 }
 
-fn changed(before: &License, new: NewLicense) -> License {
+/// The row with these values in it.
+pub(super) fn changed(before: &License, new: NewLicense) -> License {
     License {
         id: before.id,
         created_at: before.created_at,

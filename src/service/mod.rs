@@ -5,6 +5,7 @@ mod bulk;
 mod check;
 mod demo;
 mod explain;
+mod import;
 mod licenses;
 mod overview;
 mod passwords;
@@ -14,6 +15,7 @@ mod sightings;
 mod throttle;
 mod tokens;
 mod users;
+mod walk;
 
 use std::sync::Arc;
 
@@ -27,6 +29,7 @@ use crate::log::Log;
 pub use crate::store::Remembered;
 use crate::store::{Missing, Store};
 
+use import::Runs;
 use passwords::Passwords;
 use sightings::Notes;
 use throttle::Throttle;
@@ -34,9 +37,11 @@ use throttle::Throttle;
 pub use audit::Proof;
 pub use bulk::{MOST_AT_ONCE, Plan};
 pub use explain::{Doubts, Explanation, MOST_NEAR, NearMiss, OtherTool, Past};
+pub use import::{ImportState, Report, WrongRow};
 pub use sessions::{Client, SignedIn};
 pub use tokens::TokenUser;
 pub use users::{FIRST_USER, FirstPassword};
+pub use walk::Walk;
 
 /// The product, shared by all requests. Methods that only read a point are quick enough for an
 /// async thread; everything else goes through [`Service::run`].
@@ -58,6 +63,8 @@ pub struct Service {
     unknown_keys: Throttle,
     /// Checks that are not in the database yet.
     notes: Notes,
+    /// The import that runs.
+    runs: Runs,
 }
 
 impl Service {
@@ -90,6 +97,7 @@ impl Service {
             throttled_notes: Throttle::new(1, 60),
             unknown_keys: Throttle::new(30, 6),
             notes: Notes::default(),
+            runs: Runs::default(),
         })
     }
 
@@ -123,6 +131,7 @@ impl Service {
 
     /// Writes what is only in memory, and leaves the database file complete on the disk.
     pub fn close(&self) -> Result<(), Error> {
+        self.runs.stop();
         let written = self.write_sightings();
         self.store.checkpoint()?;
         written

@@ -130,6 +130,15 @@ pub fn get(db: &Connection, id: i64) -> Result<Option<License>> {
         .optional()
 }
 
+/// The license of a tool and a canonical key.
+pub fn of_pair(db: &Connection, tool_name: &str, license_key: &str) -> Result<Option<License>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from licenses where tool_name = ?1 and license_key = ?2"
+    ))?
+    .query_row([tool_name, license_key], license)
+    .optional()
+}
+
 /// One license, and what is known of its checks.
 pub fn listed(db: &Connection, id: i64) -> Result<Option<Listed>> {
     db.prepare_cached(&format!(

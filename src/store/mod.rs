@@ -6,6 +6,7 @@ pub mod audit;
 pub mod bulk;
 pub mod check_days;
 pub mod counts;
+pub mod imports;
 mod known;
 pub mod licenses;
 mod open;

@@ -70,6 +70,14 @@ pub enum CountsBy {
 }
 
 impl CountsBy {
+    /// Known before the file is read: an array begins with its bracket.
+    pub fn of(text: &str) -> CountsBy {
+        match text.trim_start_matches(BOM).trim_start().starts_with('[') {
+            true => CountsBy::Element,
+            false => CountsBy::Line,
+        }
+    }
+
     /// The word in front of the number.
     pub fn as_str(self) -> &'static str {
         match self {

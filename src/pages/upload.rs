@@ -1,0 +1,76 @@
+//! A form with a file that one of our own pages sent.
+
+use std::io;
+
+use multer::Multipart;
+use rocket::Request;
+use rocket::data::{Data, FromData, Outcome};
+use rocket::futures::{future, stream};
+
+use super::form::{malformed, of_this_session};
+use crate::auth::{self, SameOrigin, signed_in};
+use crate::error::Error;
+use crate::model::audit::Actor;
+use crate::request::{IMPORT, read_file_body, refuse};
+
+/// What [`super::form::Posted`] is for other forms: same origin, a living session, its hidden value.
+/// The file stays in memory.
+pub(super) struct Uploaded {
+    pub(super) file_name: String,
+    /// Empty where no file was chosen.
+    pub(super) content: Vec<u8>,
+    pub(super) actor: Actor,
+}
+
+#[rocket::async_trait]
+impl<'r> FromData<'r> for Uploaded {
+    type Error = ();
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
+        match read(request, data).await {
+            Ok(uploaded) => Outcome::Success(uploaded),
+            Err(error) => refuse(request, error),
+        }
+    }
+}
+
+async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Error> {
+    let signed_in = signed_in(request).await?;
+    SameOrigin::check(request)?;
+    let kind = request.content_type().filter(|kind| kind.is_form_data());
+    let kind = kind.ok_or(Error::UnsupportedMediaType("multipart/form-data"))?;
+    let boundary = kind
+        .param("boundary")
+        .ok_or_else(|| malformed("The form names no boundary between its fields."))?;
+    let body = read_file_body(data).await?;
+    let body = stream::once(future::ready(Ok::<_, io::Error>(body)));
+    let unreadable = |e: multer::Error| malformed(&format!("The form cannot be read: {e}."));
+    let mut fields = Multipart::new(body, boundary);
+    let mut is_ours = false;
+    let (mut file_name, mut content) = (String::new(), Vec::new());
+    while let Some(field) = fields.next_field().await.map_err(unreadable)? {
+        match field.name() {
+            Some("csrf") => {
+                let csrf = field.bytes().await.map_err(unreadable)?;
+                of_this_session(&String::from_utf8_lossy(&csrf), &signed_in)?;
+                is_ours = true;
+            }
+            Some("file") => {
+                file_name = field.file_name().unwrap_or_default().to_owned();
+                content = field.bytes().await.map_err(unreadable)?.into();
+            }
+            Some(_) | None => {}
+        }
+    }
+    if !is_ours {
+        of_this_session("", &signed_in)?;
+    }
+    if content.len() as u64 > IMPORT {
+        return Err(Error::TooLarge(IMPORT));
+    }
+    Ok(Uploaded {
+        file_name,
+        content,
+        actor: auth::actor(request, &signed_in.session.user_name),
+    })
+}
