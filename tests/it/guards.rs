@@ -9,6 +9,7 @@ use license_server::server as composition;
 use license_server::service::Service;
 
 use crate::database::Database;
+use crate::import::multipart;
 use crate::page::{Page, urlencoded};
 use crate::server::{Answer, Client, PASSWORD, Server};
 
@@ -110,17 +111,23 @@ impl Door {
     }
 
     pub fn knock(&self, client: &mut Client, csrf: &str, headers: &[(&str, &str)]) -> Answer {
-        let own = [("Content-Type", if self.is_api() { JSON } else { FORM })];
+        let (with_file, body) = self.file_or_fields(csrf);
+        let kind = if self.is_api() { JSON } else { &with_file };
+        let own = [("Content-Type", kind)];
         let is_said = headers.iter().any(|(name, _)| *name == own[0].0);
         let own = &own[..usize::from(!is_said)];
-        let body = if self.writes() {
-            self.body(csrf)
-        } else {
-            String::new()
-        };
         let own = if self.writes() { own } else { &[] };
         let headers = [own, headers].concat();
-        client.send(&self.method, &self.address(), &headers, body.as_bytes())
+        client.send(&self.method, &self.address(), &headers, &body)
+    }
+
+    /// The kind of a form, and its body.
+    fn file_or_fields(&self, csrf: &str) -> (String, Vec<u8>) {
+        match (self.writes(), &*self.path) {
+            (false, _) => (FORM.to_owned(), vec![]),
+            (true, "/import") => multipart(csrf, "f.csv", b"tool,key\nT,other\n"),
+            (true, _) => (FORM.to_owned(), self.body(csrf).into_bytes()),
+        }
     }
 }
 

@@ -24,6 +24,7 @@ mod guards;
 mod headers;
 mod hostile;
 mod house;
+mod import;
 mod licenses_api;
 mod migrations;
 mod moves;

@@ -48,7 +48,8 @@ impl Page {
         Page::after(client, path, answer)
     }
 
-    fn after(client: &mut Client, path: &str, mut answer: Answer) -> Page {
+    /// The page that this answer is, or leads to.
+    pub fn after(client: &mut Client, path: &str, mut answer: Answer) -> Page {
         let mut path = path.to_owned();
         for _ in 0..5 {
             if !matches!(answer.status, 302 | 303) {

@@ -960,7 +960,7 @@ fn is_plain(page: &Page) {
 
 /// What a person needs who hears the page: language, title, landmarks, one heading that says where
 /// they are, a name for every control.
-fn has_names(page: &Page) {
+pub fn has_names(page: &Page) {
     let path = format!("{} {}", page.path, page.heading());
     let count = |selector: &str| page.all(selector).len();
     for one in [

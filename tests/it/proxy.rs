@@ -240,7 +240,9 @@ fn links(page: &str) -> Vec<String> {
 }
 
 fn content_type(path: &str) -> &'static str {
-    match path.rsplit_once('.').map(|(_, ending)| ending) {
+    let file = path.split('?').next().unwrap();
+    match file.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("csv") => "text/csv; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some("py") => "text/x-python; charset=utf-8",
@@ -261,6 +263,8 @@ fn every_link_of_every_page_leads_to_a_page_of_ours() {
         for page in [
             "/licenses",
             "/licenses/new",
+            "/import",
+            "/licenses.csv",
             "/licenses/51",
             "/licenses/51/edit",
             "/licenses/51/delete",
