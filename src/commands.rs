@@ -91,7 +91,7 @@ pub fn import(
     let actor = Actor::command_line();
     let done = service.import_text(&actor, &name, &text, &report.fingerprint)?;
     println!("Imported: {}.", done.in_words());
-    Ok(())
+    Ok(service.close()?)
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Refusal> {

@@ -251,7 +251,7 @@ impl Service {
     fn import_sent(&self, run: &Run, actor: &Actor, fingerprint: &str) -> Result<(), Error> {
         let text = self.content(run.id)?;
         run.all.store(count_rows(&text)?, Ordering::Relaxed);
-        self.store.write(|db| {
+        self.store.write_much(|db| {
             // What was done or left meanwhile is not done again.
             let sent = imports::get(db, run.id)?.ok_or(GONE)?;
             if sent.result.is_some() {
@@ -276,9 +276,8 @@ impl Service {
             all: AtomicI64::new(0),
             ended: Mutex::new(None),
         };
-        self.store.expect_much()?;
         self.store
-            .write(|db| self.import_all(db, actor, &file_name(name), text, fingerprint, &run))
+            .write_much(|db| self.import_all(db, actor, &file_name(name), text, fingerprint, &run))
     }
 
     /// Forgets a file that shall not be imported, and returns its name.

@@ -24,7 +24,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use thread_local::ThreadLocal;
 use time::OffsetDateTime;
@@ -42,6 +42,9 @@ pub use rusqlite::{Connection as Db, Result as Read};
 
 /// Licenses that are read in one piece to be remembered.
 const REMEMBERED_AT_ONCE: usize = 1_000;
+
+/// What a write of very much may keep in memory, as `pragma cache_size` has it: 64 MiB.
+const MUCH: i64 = -64 * 1024;
 
 /// How long a write waits for another before it is given up with 503.
 const WRITE_WAIT: Duration = Duration::from_secs(5);
@@ -211,9 +214,39 @@ impl Store {
         write: impl FnOnce(&Writing<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let watch = Stopwatch::start();
-        let mut writer = self.writer.try_lock_for(WRITE_WAIT).ok_or_else(|| {
+        let mut writer = self.writer()?;
+        self.write_by(&mut writer, &watch, write)
+    }
+
+    /// [`Store::write`] of very much: meanwhile the writer keeps more of the database in memory.
+    pub fn write_much<T>(
+        &self,
+        write: impl FnOnce(&Writing<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let watch = Stopwatch::start();
+        let mut writer = self.writer()?;
+        let usual: i64 = writer
+            .db
+            .query_row("pragma cache_size", [], |row| row.get(0))?;
+        writer.db.pragma_update(None, "cache_size", MUCH)?;
+        let written = self.write_by(&mut writer, &watch, write);
+        writer.db.pragma_update(None, "cache_size", usual)?;
+        writer.db.execute_batch("pragma shrink_memory")?;
+        written
+    }
+
+    fn writer(&self) -> Result<MutexGuard<'_, Writer>, Error> {
+        self.writer.try_lock_for(WRITE_WAIT).ok_or_else(|| {
             Error::Unavailable("another write has held the database too long".into())
-        })?;
+        })
+    }
+
+    fn write_by<T>(
+        &self,
+        writer: &mut Writer,
+        watch: &Stopwatch,
+        write: impl FnOnce(&Writing<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         // One wait for both: for the other writes of this process, and for other processes.
         let writer = &mut writer.db;
         writer.busy_timeout(WRITE_WAIT.saturating_sub(watch.elapsed()))?;

@@ -229,7 +229,7 @@ fn shipped(way: Way, folder: &Path, [server, tls, plain]: [u16; 3]) -> String {
     match way {
         Way::Kept => file,
         Way::Stripped => {
-            assert_eq!(file.matches("#rewrite ").count(), 4);
+            assert_eq!(file.matches("#rewrite ").count(), 5);
             file.replace("#rewrite ", "rewrite ")
         }
     }
