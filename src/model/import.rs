@@ -10,6 +10,7 @@ use super::audit::values;
 use super::license::License;
 use super::new_license::{Draft, NewLicense, read_date};
 use super::sheet::{CountsBy, SheetDraft, SheetRow, decode, each_row, normal_date};
+use super::text::grouped;
 use crate::error::Error;
 
 /// Begins the last line of a table whose export could not be finished.
@@ -78,13 +79,15 @@ impl Numbers {
 
     /// `3 added, 2 changed, 1 as before, 4 left out`.
     pub fn in_words(&self) -> String {
-        let Numbers {
-            new,
-            changed,
-            unchanged,
-            wrong,
-        } = self;
-        format!("{new} added, {changed} changed, {unchanged} as before, {wrong} left out")
+        let words = [
+            (self.new, "added"),
+            (self.changed, "changed"),
+            (self.unchanged, "as before"),
+            (self.wrong, "left out"),
+        ];
+        words
+            .map(|(number, word)| format!("{} {word}", grouped(number)))
+            .join(", ")
     }
 }
 

@@ -17,5 +17,5 @@ pub mod question;
 pub mod search;
 pub mod sheet;
 pub mod sighting;
-mod text;
+pub mod text;
 pub mod token;

@@ -1,4 +1,4 @@
-//! The rule for every short text that a row holds.
+//! The rule for every short text that a row holds, and how numbers are written.
 
 use crate::error::Problem;
 
@@ -69,4 +69,17 @@ pub(super) fn check(
         }),
         None => Ok(()),
     }
+}
+
+/// 1234567 as 1,234,567.
+pub fn grouped(number: i64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }

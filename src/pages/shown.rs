@@ -9,6 +9,7 @@ use crate::model::license::{License, Listed, Verdict};
 use crate::model::new_license::format_date;
 use crate::model::search::Count;
 use crate::model::sighting::Seen;
+use crate::model::text;
 
 /// `UTC+02:00`.
 pub(super) fn offset(offset: &UtcOffset) -> String {
@@ -146,13 +147,5 @@ pub(super) fn first_line(note: &str) -> String {
 
 /// 1234567 as 1,234,567.
 pub(super) fn grouped(number: impl Borrow<i64>) -> String {
-    let digits = number.borrow().to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    text::grouped(*number.borrow())
 }

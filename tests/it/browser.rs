@@ -17,6 +17,7 @@ use rocket::tokio::runtime::{Builder, Runtime};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::database::Database;
 use crate::server::{PASSWORD, Server};
 use crate::tools;
 
@@ -386,6 +387,41 @@ fn long_values_fit(browser: &Browser, server: &Server) {
     browser.fill("tool_name", &long("m", 100));
     browser.press("Add license");
     browser.reads("There is already a tool");
+}
+
+/// The page that follows a running import by itself, without a script.
+#[test]
+fn a_file_is_imported_in_the_browser() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let (server, database) = Database::start();
+    let file = server.folder.path().join("licenses.csv");
+    let long = "W".repeat(255);
+    let table = format!(
+        "tool,key,user,Mail\nT,k1,Bob,x\nT,k2,,x\nT,{long},{},x\nT,0000,,x\nT,,{long},x\n",
+        "@".repeat(255)
+    );
+    std::fs::write(&file, table).unwrap();
+    sign_in(&browser, &server);
+    server.license("T", "k1");
+    browser.follow("Import a spreadsheet");
+    browser.reads("What the file may look like");
+    browser.press("Look at it");
+    browser.reads("Choose a file first.");
+    let input = browser.find("//input[@name='file']");
+    let path = file.to_str().unwrap();
+    browser.runtime.block_on(input.send_keys(path)).unwrap();
+    browser.press("Look at it");
+    browser.reads("3 new 1 changed 0 unchanged 1 wrong");
+    let lock = database.open();
+    lock.execute_batch("begin immediate").unwrap();
+    browser.press("Import 4 rows, leave out 1");
+    browser.reads("0 of 5 rows, 0 %");
+    lock.execute_batch("rollback").unwrap();
+    browser.reads("3 added, 1 changed, 0 as before, 1 left out.");
+    browser.follow("To the licenses");
+    browser.reads("4 licenses");
 }
 
 #[test]

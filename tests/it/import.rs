@@ -743,7 +743,8 @@ fn spreadsheet(rows: usize) {
     let done = confirm(&mut admin, &page);
     tell("imported");
     assert!(
-        done.text().contains(&format!("{} added", rows - 50)),
+        done.text()
+            .contains(&format!("{} added", grouped(rows - 50))),
         "{}",
         done.text()
     );
