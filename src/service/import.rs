@@ -19,11 +19,18 @@ use crate::model::license::License;
 use crate::model::machine_id::doubts;
 use crate::model::new_license::NewLicense;
 use crate::model::sheet::{CountsBy, Sheet, csv_line, each_row};
+use crate::model::text::grouped;
 use crate::store::imports::Sent;
 use crate::store::{Writing, audit, imports, licenses};
 
 /// How long a file that was sent is kept.
 const KEPT_FOR: Duration = Duration::DAY;
+
+/// Files that wait to be confirmed; before another one comes the oldest goes.
+const WAITING: usize = 10;
+
+/// Rows of a file that is sent to the page: other writes wait while they are imported.
+const MOST_ROWS: i64 = 250_000;
 
 /// Wrong rows, and rows of other kinds, that a dry run names.
 const WRONG_NAMED: usize = 200;
@@ -144,33 +151,33 @@ impl Service {
     /// Keeps a file for its dry run and returns its number; what cannot be read is refused.
     pub fn send_import(&self, actor: &Actor, name: &str, bytes: &[u8]) -> Result<i64, Error> {
         let text = readable(bytes)?;
+        few_enough(count_rows(&text)?)?;
         let now = self.clock.now();
         self.store.write(|db| {
-            imports::prune(db, now - KEPT_FOR)?;
+            imports::prune(db, now - KEPT_FOR, WAITING)?;
             Ok(imports::add(db, &actor.who, &file_name(name), &text, now)?)
         })
     }
 
     /// How far a file has come.
     pub fn import(&self, id: i64) -> Result<ImportState, Error> {
-        // Before the row is read: what ends meanwhile is then seen there.
-        let run = self.runs.of(id);
-        let sent = self.sent(id)?;
-        if sent.result.is_some() {
-            return Ok(ImportState::Done(sent));
-        }
-        let ended = match run {
+        // Before the row is read: what a run that has ended has written is then seen there.
+        let failed = match self.runs.of(id) {
             None => None,
             Some(run) => match run.ended.lock().clone() {
                 Some(ended) => ended.err(),
                 None => {
                     let [done, all] = [&run.done, &run.all].map(|n| n.load(Ordering::Relaxed));
-                    return Ok(ImportState::Running(sent, done, all));
+                    return Ok(ImportState::Running(self.sent(id)?, done, all));
                 }
             },
         };
+        let sent = self.sent(id)?;
+        if sent.result.is_some() {
+            return Ok(ImportState::Done(sent));
+        }
         let report = self.dry_run(&self.content(id)?)?;
-        Ok(ImportState::Ready(sent, Box::new(report), ended))
+        Ok(ImportState::Ready(sent, Box::new(report), failed))
     }
 
     /// What an import of this text would do.
@@ -290,6 +297,9 @@ impl Service {
         }
         self.store.write(|db| {
             let sent = imports::get(db, id)?.ok_or(GONE)?;
+            if sent.result.is_some() {
+                return Err(Error::Conflict("This file was imported already.".into()));
+            }
             imports::delete(db, id)?;
             Ok(sent.file_name)
         })
@@ -357,6 +367,21 @@ impl Service {
         audit::append(db, &Event::new(Kind::Imported, actor).with(details), now)?;
         Ok(numbers)
     }
+}
+
+fn few_enough(rows: i64) -> Result<(), Error> {
+    if rows <= MOST_ROWS {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "file",
+        format!(
+            "The file has {} rows; the page takes at most {}. Divide it into several files, each \
+             with the header row, or import it on the server with `license-server import FILE`.",
+            grouped(rows),
+            grouped(MOST_ROWS)
+        ),
+    ))
 }
 
 fn write(db: &Writing<'_>, actor: &Actor, fate: Fate, now: OffsetDateTime) -> Result<(), Error> {

@@ -73,9 +73,13 @@ pub fn delete(db: &Connection, id: i64) -> Result<()> {
     Ok(())
 }
 
-/// Forgets the files that were sent before that moment.
-pub fn prune(db: &Connection, before: OffsetDateTime) -> Result<()> {
-    db.prepare_cached("delete from imports where at < ?1")?
-        .execute([before.unix_timestamp()])?;
+/// Forgets the files that were sent before that moment, and so many of those that wait that one less
+/// than `most` is left.
+pub fn prune(db: &Connection, before: OffsetDateTime, most: usize) -> Result<()> {
+    db.prepare_cached(
+        "delete from imports where at < ?1 or id in (
+             select id from imports where result is null order by id desc limit -1 offset ?2)",
+    )?
+    .execute(params![before.unix_timestamp(), most as i64 - 1])?;
     Ok(())
 }

@@ -79,11 +79,15 @@ const METHODS: [&str; 11] = [
     "GET", "POST", "POST", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "get",
 ];
 
-const ROUTES: [&str; 25] = [
+const ROUTES: [&str; 29] = [
     "/",
     "/health",
     "/login",
     "/logout",
+    "/import",
+    "/import/ID",
+    "/import/ID/leave",
+    "/licenses.csv",
     "/licenses",
     "/licenses/new",
     "/licenses/ID",

@@ -347,6 +347,29 @@ fn a_file_may_have_16_mib_and_no_more() {
     assert!(database.rows() == before);
 }
 
+#[test]
+fn a_file_may_have_250_000_rows_and_ten_may_wait() {
+    let (server, database) = Database::start();
+    let mut admin = server.admin();
+    let page = upload(
+        &mut admin,
+        "f.csv",
+        "tool,key\n".to_owned() + &"T,\n".repeat(250_001),
+    );
+    assert_eq!(page.status, 422);
+    let problem = page.problem("file").unwrap();
+    assert!(problem.contains("250,001 rows"), "{problem}");
+    for _ in 0..12 {
+        upload(&mut admin, "f.csv", "tool,key\nT,k\n");
+    }
+    let sql = "select min(id), count(*) from imports";
+    let kept = database
+        .open()
+        .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+    assert_eq!(kept.unwrap(), (3, 10));
+    assert_eq!(Page::open(&mut admin, "/import/2").status, 404);
+}
+
 // Confirming
 
 #[test]
@@ -378,6 +401,10 @@ fn a_second_confirmation_imports_nothing_again() {
     admin.delete(&format!("/api/licenses/{id}"));
     let before = database.rows();
     assert_eq!(confirm(&mut admin, &page).text(), done.text());
+    assert_eq!(
+        page.form("/leave").submit(&mut admin, "Leave it").status,
+        409
+    );
     assert!(database.rows() == before);
 }
 
