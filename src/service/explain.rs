@@ -17,8 +17,8 @@ use crate::store::{Db, Read, audit, licenses, search, tools, unknown_keys};
 
 /// Near misses that are looked for; one more tells that there are others.
 pub const MOST_NEAR: usize = 20;
-/// Keys with the same end that are compared.
-const MOST_HELD: usize = 200;
+/// Licenses that hold the end of a key whose keys are compared.
+const MOST_HELD: usize = 1_000;
 /// Licenses of the same id that a warning names.
 const MOST_TWINS: usize = 5;
 const ENOUGH: usize = MOST_NEAR + 1;

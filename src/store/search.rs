@@ -142,19 +142,19 @@ pub fn most_refused(db: &Connection, day: Date, most: i64) -> Result<Vec<Listed>
     .collect()
 }
 
-/// Ids and keys of at most `limit` licenses whose key holds this text, three characters or more,
-/// without regard to case or accents.
-pub fn holding(db: &Connection, part_of_key: &str, limit: usize) -> Result<Vec<(i64, String)>> {
-    let quoted = part_of_key.replace('"', "\"\"");
+/// Ids and keys of `limit` licenses at the most that hold this text somewhere, three characters or
+/// more, without regard to case or accents. To look in the key alone would mean to walk through all
+/// that have it as the name of their tool.
+pub fn holding(db: &Connection, text: &str, limit: usize) -> Result<Vec<(i64, String)>> {
+    let quoted = text.replace('"', "\"\"");
     db.prepare_cached(
         "select licenses.id, licenses.license_key
          from license_search join licenses on licenses.id = license_search.rowid
          where license_search match ?1 limit ?2",
     )?
-    .query_map(
-        params![format!("license_key : \"{quoted}\""), limit as i64],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?
+    .query_map(params![format!("\"{quoted}\""), limit as i64], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?
     .collect()
 }
 
