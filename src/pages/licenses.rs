@@ -141,7 +141,8 @@ impl ListPage<'_> {
     fn is_too_many(&self) -> bool {
         match self.count {
             Count::Exactly(found) => found > MOST_AT_ONCE as i64,
-            Count::MoreThan(_) => true,
+            // Whoever wants to change them all has them counted.
+            Count::MoreThan(_) => false,
         }
     }
 }

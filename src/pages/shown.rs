@@ -131,6 +131,7 @@ pub(super) fn licenses(count: impl Borrow<Count>) -> String {
     match count.borrow() {
         Count::Exactly(1) => "1 license".to_owned(),
         Count::Exactly(found) => format!("{} licenses", grouped(*found)),
+        Count::MoreThan(0) => "some licenses".to_owned(),
         Count::MoreThan(found) => format!("more than {} licenses", grouped(*found)),
     }
 }

@@ -1,0 +1,486 @@
+//! Finding licenses: filters, orders and counts that do not walk through a million rows.
+//!
+//! Every order and every filter by date has an index that begins with tool and status. What is wanted
+//! is merged from the pieces of each tool and status; from which index the pieces come is decided
+//! here, by the counts that triggers keep, and not by SQLite, which knows nothing of them.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, Result, Row, params, params_from_iter};
+use time::Date;
+
+mod query;
+
+use super::{licenses, tools};
+use crate::model::bulk::Selection;
+use crate::model::license::{License, Listed, Status};
+use crate::model::new_license::format_date;
+use crate::model::search::{Activity, Count, Ends, Filter, Fragment, Mark, Order, Piece};
+use query::{By, Query, value};
+
+/// What a row of the table costs, in entries of an index.
+const ROW: i64 = 10;
+
+/// So many entries are gathered and sorted without trying anything else.
+const CHEAP: i64 = 50_000;
+/// So many rows are tried in the wanted order before.
+const TRIED: i64 = 4_000;
+/// What would be more than this is not gathered: it is so much that the order soon fills a page.
+const TOO_MUCH: i64 = 3_000_000;
+
+/// What no count knows is looked for up to this number.
+const LOOKED_FOR: i64 = 20_000;
+
+/// Counting stops behind so many entries of an index, or rows of the table.
+const COUNTED: i64 = 600_000;
+const COUNTED_ROWS: i64 = 20_000;
+
+/// Which index leads to the rows: that of the order, where the first that fit are the wanted ones, or
+/// that of a condition, where what it finds has to be sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Order,
+    Kind,
+    End,
+    LastSeen,
+    Refused,
+    Shared,
+    Customer,
+    Fragment,
+}
+
+/// The parts whose pieces are merged.
+enum Parts {
+    One,
+    Tools,
+    Kinds,
+}
+
+/// A piece of what the filter finds.
+pub fn list(db: &Connection, filter: &Filter, piece: &Piece) -> Result<Vec<Listed>> {
+    match cheapest(db, filter, Some(piece.order))? {
+        None => list_by(db, filter, piece, Way::Order),
+        Some((cost, way)) if cost <= CHEAP => list_by(db, filter, piece, way),
+        // It has the order of the numbers.
+        Some(_) if piece.order == Order::Created && is_indexed(filter) => {
+            list_by(db, filter, piece, Way::Fragment)
+        }
+        Some((cost, way)) => match tried(db, filter, piece, TRIED)? {
+            Some(marks) => rows(db, &marks),
+            None if cost <= TOO_MUCH => list_by(db, filter, piece, way),
+            None => list_by(db, filter, piece, Way::Order),
+        },
+    }
+}
+
+fn list_by(db: &Connection, filter: &Filter, piece: &Piece, way: Way) -> Result<Vec<Listed>> {
+    let parts = parts(filter, way, Some(piece.order));
+    if matches!(parts, Parts::One) {
+        let mut query = Query::new(filter, way, Some(piece.order));
+        let tail = query.in_order(piece);
+        query.from = format!("{} {}", query.from, licenses::WITH_SIGHTINGS);
+        return query.run(db, licenses::LISTED, &tail, licenses::listed_in);
+    }
+    let mut marks = Vec::new();
+    for part in divided(db, filter, &parts)? {
+        let Some(inner) = within(&part, piece) else {
+            continue;
+        };
+        let mut query = Query::new(&part, way, Some(inner.order));
+        let tail = query.in_order(&inner);
+        let columns = format!("{}, {}", value(inner.order), query.id_column);
+        let of_part = |row: &Row<'_>| mark_in(row, &part, piece.order, inner.order);
+        marks.extend(query.run(db, &columns, &tail, of_part)?);
+    }
+    sort(&mut marks, piece);
+    rows(db, &marks)
+}
+
+/// The first rows in the wanted order that fit, where they are found among the first `most`.
+fn tried(db: &Connection, filter: &Filter, piece: &Piece, most: i64) -> Result<Option<Vec<Mark>>> {
+    let parts = divided(db, filter, &parts(filter, Way::Order, Some(piece.order)))?;
+    let most = most / (parts.len() as i64).max(1) + piece.limit;
+    let (mut marks, mut ends) = (Vec::new(), Vec::new());
+    for part in &parts {
+        let Some(inner) = within(part, piece) else {
+            continue;
+        };
+        let inner = Piece {
+            limit: most,
+            ..inner
+        };
+        let mut query = Query::new(part, Way::Order, Some(inner.order));
+        let tail = query.in_order(&inner);
+        let columns = format!("{}, {}", value(inner.order), query.id_column);
+        let sql = query.leading(&format!("{columns}, "), &tail);
+        let looked_at: Vec<(Mark, bool)> = db
+            .prepare_cached(&sql)?
+            .query_map(params_from_iter(&query.values), |row| {
+                let fits: Option<bool> = row.get(2)?;
+                let mark = mark_in(row, part, piece.order, inner.order)?;
+                Ok((mark, fits.unwrap_or(false)))
+            })?
+            .collect::<Result<_>>()?;
+        if looked_at.len() as i64 == most {
+            ends.extend(looked_at.last().map(|(mark, _)| mark.clone()));
+        }
+        marks.extend(
+            looked_at
+                .into_iter()
+                .filter(|(_, fits)| *fits)
+                .map(|(mark, _)| mark),
+        );
+    }
+    sort(&mut marks, piece);
+    // Behind the end of a part there may be more; what was found before all ends is the beginning.
+    let is_before = |end: &Mark| {
+        let last = usize::try_from(piece.limit)
+            .ok()
+            .and_then(|limit| marks.get(limit.max(1) - 1));
+        last.is_some_and(|last| (last <= end) != piece.is_descending || last == end)
+    };
+    Ok(ends.iter().all(is_before).then_some(marks))
+}
+
+fn mark_in(row: &Row<'_>, part: &Filter, order: Order, inner: Order) -> Result<Mark> {
+    Ok(Mark {
+        value: match order == inner {
+            true => row.get(0)?,
+            false => constant(part, order),
+        },
+        id: row.get(1)?,
+    })
+}
+
+fn sort(marks: &mut Vec<Mark>, piece: &Piece) {
+    marks.sort_unstable();
+    if piece.is_descending {
+        marks.reverse();
+    }
+    marks.truncate(usize::try_from(piece.limit).unwrap_or(usize::MAX));
+}
+
+fn rows(db: &Connection, marks: &[Mark]) -> Result<Vec<Listed>> {
+    let rows = marks.iter().map(|mark| licenses::listed(db, mark.id));
+    rows.filter_map(Result::transpose).collect()
+}
+
+/// The ids of what the filter finds, oldest first; not more than `most`, which then are any.
+pub fn ids(db: &Connection, filter: &Filter, most: usize) -> Result<Vec<i64>> {
+    let way = cheapest(db, filter, None)?.map_or(Way::Order, |(_, way)| way);
+    let mut ids: Vec<i64> = Vec::new();
+    for part in divided(db, filter, &parts(filter, way, None))? {
+        let query = Query::new(&part, way, None);
+        let tail = format!("limit {}", most - ids.len());
+        ids.extend(query.run(db, query.id_column, &tail, |row| row.get::<_, i64>(0))?);
+    }
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// The licenses of a selection by their numbers; not more than `most`, which then are any.
+pub fn selected(db: &Connection, selection: &Selection, most: usize) -> Result<Vec<License>> {
+    let ids = match selection {
+        Selection::Ids(ids) => {
+            let different: BTreeSet<i64> = ids.iter().copied().collect();
+            different.into_iter().take(most).collect()
+        }
+        Selection::Found(filter) => ids(db, filter, most)?,
+    };
+    let rows = ids.into_iter().map(|id| licenses::get(db, id));
+    rows.filter_map(Result::transpose).collect()
+}
+
+/// Among those that were refused on that day the ones that ask most often.
+pub fn most_refused(db: &Connection, day: Date, most: i64) -> Result<Vec<Listed>> {
+    db.prepare_cached(&format!(
+        "select {} from (select id from licenses where refused_on <> '' and refused_on = ?1
+             order by id desc limit {LOOKED_FOR}) refused
+         join licenses on licenses.id = refused.id {}
+         order by sightings.check_count desc, licenses.id desc limit ?2",
+        licenses::LISTED,
+        licenses::WITH_SIGHTINGS
+    ))?
+    .query_map(params![format_date(day), most], licenses::listed_in)?
+    .collect()
+}
+
+/// Ids and keys of `limit` licenses at the most that hold this text somewhere, three characters or
+/// more, without regard to case or accents. To look in the key alone would mean to walk through all
+/// that have it as the name of their tool.
+pub fn holding(db: &Connection, text: &str, limit: usize) -> Result<Vec<(i64, String)>> {
+    let quoted = text.replace('"', "\"\"");
+    db.prepare_cached(
+        "select licenses.id, licenses.license_key
+         from license_search join licenses on licenses.id = license_search.rowid
+         where license_search match ?1 limit ?2",
+    )?
+    .query_map(params![format!("\"{quoted}\""), limit as i64], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?
+    .collect()
+}
+
+/// How many rows the filter finds.
+pub fn count(db: &Connection, filter: &Filter) -> Result<Count> {
+    if let Some(number) = counted(db, filter)? {
+        return Ok(Count::Exactly(number));
+    }
+    let way = cheapest(db, filter, None)?.map_or(Way::Order, |(_, way)| way);
+    let mut left = match is_in_index(filter, way, None) {
+        true => COUNTED,
+        false => COUNTED_ROWS,
+    };
+    let mut found = 0;
+    for part in divided(db, filter, &parts(filter, way, None))? {
+        let (looked_at, fitting) = Query::new(&part, way, None).count(db, left)?;
+        left -= looked_at;
+        found += fitting;
+        if left == 0 {
+            return Ok(Count::MoreThan(found));
+        }
+    }
+    Ok(Count::Exactly(found))
+}
+
+/// The number where the counts know it.
+fn counted(db: &Connection, filter: &Filter) -> Result<Option<i64>> {
+    if filter.fragment.is_some() || filter.user_id.is_some() {
+        return Ok(None);
+    }
+    Ok(match (filter.ends, filter.activity) {
+        (_, None) => Some(counts(db, filter, Way::End)?),
+        (None, Some(Activity::Never | Activity::LastSeen(_))) => {
+            Some(counts(db, filter, Way::LastSeen)?)
+        }
+        (Some(_), Some(_)) | (None, Some(Activity::RefusedSince(_) | Activity::SharedSince(_))) => {
+            None
+        }
+    })
+}
+
+/// Of the ways that gather what the filter finds the cheapest, and its cost; none where the filter
+/// has nothing to gather by.
+fn cheapest(db: &Connection, filter: &Filter, order: Option<Order>) -> Result<Option<(i64, Way)>> {
+    let mut best: Option<(i64, Way)> = None;
+    for way in ways(filter) {
+        let each = match is_in_index(filter, way, order) {
+            true => 1,
+            false => ROW,
+        };
+        let cost = number(db, filter, way)?.saturating_mul(each);
+        if best.is_none_or(|(least, _)| cost < least) {
+            best = Some((cost, way));
+        }
+    }
+    Ok(best)
+}
+
+/// The ways whose condition the filter has.
+fn ways(filter: &Filter) -> impl Iterator<Item = Way> {
+    let by_activity = filter.activity.map(|activity| match activity {
+        Activity::Never | Activity::LastSeen(_) => Way::LastSeen,
+        Activity::RefusedSince(_) => Way::Refused,
+        Activity::SharedSince(_) => Way::Shared,
+    });
+    let is_kind = filter.tool_name.is_some() || filter.status.is_some();
+    [
+        is_kind.then_some(Way::Kind),
+        filter.ends.map(|_| Way::End),
+        by_activity,
+        filter.user_id.as_ref().map(|_| Way::Customer),
+        is_indexed(filter).then_some(Way::Fragment),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// How many rows that way leads to; where nobody knows and they are many, far too many.
+fn number(db: &Connection, filter: &Filter, way: Way) -> Result<i64> {
+    match way {
+        Way::Order | Way::Kind | Way::End | Way::LastSeen => counts(db, filter, way),
+        Way::Refused | Way::Shared | Way::Customer | Way::Fragment => {
+            let alone = Filter {
+                tool_name: None,
+                status: None,
+                ends: None,
+                activity: filter
+                    .activity
+                    .filter(|_| matches!(way, Way::Refused | Way::Shared)),
+                user_id: filter.user_id.clone().filter(|_| way == Way::Customer),
+                fragment: filter.fragment.clone().filter(|_| way == Way::Fragment),
+            };
+            let (found, _) = Query::new(&alone, way, None).count(db, LOOKED_FOR)?;
+            Ok(if found == LOOKED_FOR { TOO_MUCH } else { found })
+        }
+    }
+}
+
+/// From the counts: of tool and status, and of the condition of that way.
+fn counts(db: &Connection, filter: &Filter, way: Way) -> Result<i64> {
+    let table = match way {
+        Way::LastSeen => "seen_counts",
+        Way::Order
+        | Way::Kind
+        | Way::End
+        | Way::Refused
+        | Way::Shared
+        | Way::Customer
+        | Way::Fragment => "license_counts",
+    };
+    let mut query = Query::on(table);
+    query.and_kind(filter, "", By::Index, By::Index);
+    let (end, seen) = ("expiration_date", "last_seen_on");
+    match (way, filter.ends, filter.activity) {
+        (Way::End, Some(Ends::Never), _) => query.and_text(By::Index, end, "=", ""),
+        (Way::End, Some(Ends::NotBefore(day)), _) => {
+            let either = format!("({end} >= ? or {end} = '')");
+            query.and(By::Index, &either, format_date(day).into());
+        }
+        (Way::End, Some(Ends::On(days)), _) => {
+            query.and_text(By::Index, end, ">", "");
+            query.and_days(By::Index, end, days);
+        }
+        (Way::LastSeen, _, Some(Activity::Never)) => query.and_text(By::Index, seen, "=", ""),
+        (Way::LastSeen, _, Some(Activity::LastSeen(days))) => {
+            query.and_text(By::Index, seen, ">", "");
+            query.and_days(By::Index, seen, days);
+        }
+        _ => {}
+    }
+    let sum = query.run(db, "coalesce(sum(number), 0)", "", |row| row.get(0))?;
+    Ok(sum.first().copied().unwrap_or(0))
+}
+
+/// Whether the index holds all that has to be known of a row.
+fn is_in_index(filter: &Filter, way: Way, order: Option<Order>) -> bool {
+    let is_plain = filter.fragment.is_none() && filter.user_id.is_none();
+    is_plain
+        && match way {
+            Way::Kind | Way::End => {
+                filter.activity.is_none()
+                    && matches!(order, None | Some(Order::Created | Order::Expires))
+            }
+            Way::LastSeen => matches!(
+                order,
+                None | Some(Order::Created | Order::LastSeen | Order::Expires)
+            ),
+            Way::Refused => matches!(order, None | Some(Order::Created)),
+            Way::Order | Way::Shared | Way::Customer | Way::Fragment => false,
+        }
+}
+
+fn parts(filter: &Filter, way: Way, order: Option<Order>) -> Parts {
+    match (way, order) {
+        (Way::Kind | Way::End | Way::LastSeen, _) => Parts::Kinds,
+        (Way::Refused | Way::Shared | Way::Customer | Way::Fragment, _) => Parts::One,
+        (Way::Order, Some(Order::Key)) => Parts::Tools,
+        (Way::Order, Some(Order::LastSeen | Order::Expires | Order::Tool | Order::Status)) => {
+            Parts::Kinds
+        }
+        (Way::Order, None | Some(Order::Customer)) => Parts::One,
+        (Way::Order, Some(Order::Created)) => {
+            if filter.tool_name.is_some() || filter.status.is_some() {
+                Parts::Kinds
+            } else {
+                Parts::One
+            }
+        }
+    }
+}
+
+/// The filter for each part.
+fn divided(db: &Connection, filter: &Filter, parts: &Parts) -> Result<Vec<Filter>> {
+    if matches!(parts, Parts::One) {
+        return Ok(vec![filter.clone()]);
+    }
+    let tools = match &filter.tool_name {
+        Some(name) => vec![name.clone()],
+        None => tools::names(db)?,
+    };
+    let of_tool = tools.into_iter().map(|name| Filter {
+        tool_name: Some(name),
+        ..filter.clone()
+    });
+    Ok(match parts {
+        Parts::One | Parts::Tools => of_tool.collect(),
+        Parts::Kinds => of_tool
+            .flat_map(|of_tool| {
+                let wanted = of_tool.status;
+                let statuses = Status::ALL.into_iter();
+                let fits = move |status: &Status| wanted.is_none_or(|wanted| wanted == *status);
+                statuses.filter(fits).map(move |status| Filter {
+                    status: Some(status),
+                    ..of_tool.clone()
+                })
+            })
+            .collect(),
+    })
+}
+
+/// What the rows of a part have in common in that order.
+fn constant(part: &Filter, order: Order) -> String {
+    match order {
+        Order::Tool => part.tool_name.clone().unwrap_or_default(),
+        Order::Status => part
+            .status
+            .map(|status| status.to_string())
+            .unwrap_or_default(),
+        Order::Created | Order::LastSeen | Order::Expires | Order::Customer | Order::Key => {
+            String::new()
+        }
+    }
+}
+
+/// The piece of a part; none where the part ends before the piece begins. All rows of a part have one
+/// tool and one status: sorted by these they are sorted by their numbers.
+fn within(part: &Filter, piece: &Piece) -> Option<Piece> {
+    if !matches!(piece.order, Order::Tool | Order::Status) {
+        return Some(piece.clone());
+    }
+    let beyond = match &piece.beyond {
+        None => None,
+        Some(mark) => {
+            let side = constant(part, piece.order).cmp(&mark.value);
+            match if piece.is_descending {
+                side.reverse()
+            } else {
+                side
+            } {
+                Ordering::Less => return None,
+                Ordering::Equal => Some(Mark {
+                    value: String::new(),
+                    id: mark.id,
+                }),
+                Ordering::Greater => None,
+            }
+        }
+    };
+    Some(Piece {
+        order: Order::Created,
+        beyond,
+        ..piece.clone()
+    })
+}
+
+/// The index of fragments knows those of three characters and more; shorter ones stand almost
+/// everywhere, and soon fill a page.
+fn is_indexed(filter: &Filter) -> bool {
+    let is_long = |fragment: &Fragment| fragment.spellings().all(|s| s.chars().count() >= 3);
+    filter.fragment.as_ref().is_some_and(is_long)
+}
+
+/// The order that the rows of a way have by themselves.
+fn own_order(way: Way) -> Option<Order> {
+    match way {
+        Way::Kind | Way::Fragment => Some(Order::Created),
+        Way::End => Some(Order::Expires),
+        Way::LastSeen => Some(Order::LastSeen),
+        Way::Customer => Some(Order::Customer),
+        Way::Order | Way::Refused | Way::Shared => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,284 @@
+//! A `select` on the licenses that grows by its conditions.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Result, Row, params_from_iter};
+use time::Date;
+
+use super::{Parts, Way, own_order, parts};
+use crate::model::new_license::format_date;
+use crate::model::search::{Activity, Days, Ends, Filter, Fragment, NEVER, Order, Piece};
+
+const CUSTOMER: &str = "coalesce(licenses.user_id, '')";
+const END: &str = "coalesce(licenses.expiration_date, 'never')";
+
+/// Whether an index is entered by a condition, or each row is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    Index,
+    Row,
+}
+
+impl By {
+    pub(super) fn when(is_index: bool) -> By {
+        if is_index { By::Index } else { By::Row }
+    }
+}
+
+/// A `select` that grows by its conditions; parameters are numbered as they come.
+pub(super) struct Query {
+    pub(super) from: String,
+    pub(super) id_column: &'static str,
+    /// Whether the rows come in the wanted order by themselves.
+    is_sorted: bool,
+    conditions: Vec<(By, String)>,
+    pub(super) values: Vec<Value>,
+}
+
+impl Query {
+    pub(super) fn on(table: &str) -> Query {
+        Query {
+            from: table.to_owned(),
+            id_column: "licenses.id",
+            is_sorted: false,
+            conditions: vec![],
+            values: vec![],
+        }
+    }
+
+    pub(super) fn new(filter: &Filter, way: Way, order: Option<Order>) -> Query {
+        let mut query = Query::on("licenses");
+        query.is_sorted = way == Way::Order || own_order(way) == order;
+        let leads =
+            |to: Way, by: Order| By::when(way == to || (way == Way::Order && order == Some(by)));
+        match &filter.fragment {
+            Some(fragment) if way == Way::Fragment => query.find(fragment),
+            Some(fragment) => query.look_for(fragment),
+            None => {}
+        }
+        let (by_tool, by_status) = match parts(filter, way, order) {
+            Parts::One => (By::Row, By::Row),
+            Parts::Tools => (By::Index, By::Row),
+            Parts::Kinds => (By::Index, By::Index),
+        };
+        query.and_kind(filter, "licenses.", by_tool, by_status);
+        if let Some(ends) = filter.ends {
+            query.and_end(leads(Way::End, Order::Expires), ends);
+        }
+        let by_seen = leads(Way::LastSeen, Order::LastSeen);
+        let last_seen = "licenses.last_seen_on";
+        match filter.activity {
+            None => {}
+            Some(Activity::Never) => query.and_text(by_seen, last_seen, "=", ""),
+            Some(Activity::LastSeen(days)) => {
+                query.and_text(by_seen, last_seen, ">", "");
+                query.and_days(by_seen, last_seen, days);
+            }
+            Some(Activity::RefusedSince(day)) => {
+                query.and_since(By::when(way == Way::Refused), "licenses.refused_on", day);
+            }
+            Some(Activity::SharedSince(day)) => {
+                query.and_since(By::when(way == Way::Shared), "licenses.shared_on", day);
+            }
+        }
+        if let Some(user_id) = &filter.user_id {
+            query.and_text(
+                leads(Way::Customer, Order::Customer),
+                CUSTOMER,
+                "=",
+                user_id,
+            );
+        }
+        query
+    }
+
+    /// `condition` holds one `?`, which stands for `value`.
+    pub(super) fn and(&mut self, by: By, condition: &str, value: Value) {
+        self.values.push(value);
+        let condition = condition.replace('?', &format!("?{}", self.values.len()));
+        self.conditions.push((by, condition));
+    }
+
+    pub(super) fn and_text(&mut self, by: By, column: &str, comparison: &str, text: &str) {
+        let column = match by {
+            By::Index => column.to_owned(),
+            By::Row => plain(column),
+        };
+        self.and(
+            by,
+            &format!("{column} {comparison} ?"),
+            text.to_owned().into(),
+        );
+    }
+
+    pub(super) fn and_kind(&mut self, filter: &Filter, table: &str, by_tool: By, by_status: By) {
+        if let Some(tool_name) = &filter.tool_name {
+            self.and_text(by_tool, &format!("{table}tool_name"), "=", tool_name);
+        }
+        if let Some(status) = filter.status {
+            self.and_text(by_status, &format!("{table}status"), "=", status.as_str());
+        }
+    }
+
+    /// The index has an expression; the column itself, which no index begins with, is read faster.
+    fn and_end(&mut self, by: By, ends: Ends) {
+        let column = "licenses.expiration_date";
+        match (by, ends) {
+            (By::Index, Ends::Never) => self.and_text(by, END, "=", NEVER),
+            // What stands for never comes behind all days.
+            (By::Index, Ends::NotBefore(day)) => self.and_text(by, END, ">=", &format_date(day)),
+            (By::Index, Ends::On(days)) => {
+                self.and_text(by, END, "<", NEVER);
+                self.and_days(by, END, days);
+            }
+            (By::Row, Ends::Never) => self.conditions.push((by, format!("{column} is null"))),
+            (By::Row, Ends::NotBefore(day)) => {
+                let either = format!("({column} is null or {column} >= ?)");
+                self.and(by, &either, format_date(day).into());
+            }
+            (By::Row, Ends::On(days)) => {
+                self.conditions.push((by, format!("{column} is not null")));
+                for (sign, day) in [(">=", days.from), ("<=", days.until)] {
+                    if let Some(day) = day {
+                        let within = format!("{column} {sign} ?");
+                        self.and(by, &within, format_date(day).into());
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn and_days(&mut self, by: By, column: &str, days: Days) {
+        if let Some(from) = days.from {
+            self.and_text(by, column, ">=", &format_date(from));
+        }
+        if let Some(until) = days.until {
+            self.and_text(by, column, "<=", &format_date(until));
+        }
+    }
+
+    /// The index of such a column has only the rows where it is not empty.
+    fn and_since(&mut self, by: By, column: &str, day: Date) {
+        self.conditions.push((by, format!("{column} <> ''")));
+        self.and_text(by, column, ">=", &format_date(day));
+    }
+
+    fn find(&mut self, fragment: &Fragment) {
+        self.from = "license_search join licenses on licenses.id = license_search.rowid".to_owned();
+        self.id_column = "license_search.rowid";
+        let quoted = |s: &str| format!("\"{}\"", s.replace('"', "\"\""));
+        let any: Vec<String> = fragment.spellings().map(quoted).collect();
+        self.and(By::Index, "license_search match ?", any.join(" OR ").into());
+    }
+
+    fn look_for(&mut self, fragment: &Fragment) {
+        let mut alternatives = Vec::new();
+        for spelling in fragment.spellings() {
+            let escaped = spelling
+                .replace('\\', "\\\\")
+                .replace('%', "\\%")
+                .replace('_', "\\_");
+            self.values.push(format!("%{escaped}%").into());
+            for column in ["license_key", "user_id", "tool_name", "note"] {
+                alternatives.push(format!(
+                    "licenses.{column} like ?{} escape '\\'",
+                    self.values.len()
+                ));
+            }
+        }
+        let any = format!("({})", alternatives.join(" or "));
+        self.conditions.push((By::Row, any));
+    }
+
+    /// Adds where the piece begins; returns how it is sorted and where it ends.
+    pub(super) fn in_order(&mut self, piece: &Piece) -> String {
+        let (beyond, direction) = if piece.is_descending {
+            ("<", "desc")
+        } else {
+            (">", "asc")
+        };
+        let (mut id, mut by) = (self.id_column.to_owned(), value(piece.order).to_owned());
+        if !self.is_sorted {
+            (id, by) = (format!("{id} + 0"), plain(&by));
+        }
+        let is_by_id = piece.order == Order::Created;
+        if let Some(mark) = &piece.beyond {
+            let place = By::when(self.is_sorted);
+            if is_by_id {
+                self.and(place, &format!("{id} {beyond} ?"), mark.id.into());
+            } else {
+                self.values.push(mark.value.clone().into());
+                let value = format!("(?{}, ", self.values.len());
+                self.and(place, &format!("({by}, {id}) {beyond} :?)"), mark.id.into());
+                if let Some((_, pair)) = self.conditions.last_mut() {
+                    *pair = pair.replace(':', &value);
+                }
+            }
+        }
+        let by = if is_by_id {
+            String::new()
+        } else {
+            format!("{by} {direction}, ")
+        };
+        format!("order by {by}{id} {direction} limit {}", piece.limit)
+    }
+
+    fn all(&self, wanted: impl Fn(By) -> bool) -> Option<String> {
+        let conditions = self.conditions.iter().filter(|(by, _)| wanted(*by));
+        let conditions: Vec<&str> = conditions.map(|(_, text)| text.as_str()).collect();
+        (!conditions.is_empty()).then(|| conditions.join(" and "))
+    }
+
+    fn select(&self, columns: &str, condition: Option<String>, tail: &str) -> String {
+        let condition = condition.map_or(String::new(), |all| format!("where {all}"));
+        format!("select {columns} from {} {condition} {tail}", self.from)
+    }
+
+    pub(super) fn run<T>(
+        &self,
+        db: &Connection,
+        columns: &str,
+        tail: &str,
+        map: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let sql = self.select(columns, self.all(|_| true), tail);
+        db.prepare_cached(&sql)?
+            .query_map(params_from_iter(&self.values), map)?
+            .collect()
+    }
+
+    /// The rows that the index leads to, and in the last column whether they fit.
+    pub(super) fn leading(&self, columns: &str, tail: &str) -> String {
+        let fits = self.all(|by| by == By::Row);
+        let fits = fits.map_or("1".to_owned(), |all| format!("({all})"));
+        let columns = format!("{columns}{fits} as fits");
+        self.select(&columns, self.all(|by| by == By::Index), tail)
+    }
+
+    /// How many rows were looked at, not more than `most`, and how many of them fit.
+    pub(super) fn count(&self, db: &Connection, most: i64) -> Result<(i64, i64)> {
+        let rows = self.leading("", &format!("limit {most}"));
+        let sql = format!("select count(*), coalesce(sum(fits), 0) from ({rows})");
+        db.prepare_cached(&sql)?
+            .query_row(params_from_iter(&self.values), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+    }
+}
+
+/// What an order sorts by, besides the number.
+pub(super) fn value(order: Order) -> &'static str {
+    match order {
+        Order::Created => "''",
+        Order::LastSeen => "licenses.last_seen_on",
+        Order::Expires => END,
+        Order::Customer => CUSTOMER,
+        Order::Key => "licenses.license_key",
+        Order::Tool => "licenses.tool_name",
+        Order::Status => "licenses.status",
+    }
+}
+
+/// An expression that no index is asked for.
+fn plain(expression: &str) -> String {
+    format!("{expression} || ''")
+}
