@@ -54,6 +54,8 @@ pub fn serve(config: Config) -> Result<(), Refusal> {
         launch(rocket)
             .await
             .map_err(|error| refusal(&config, &error))?;
+        // First: the keeper may be waiting for the database that an import holds.
+        service.give_up_import();
         keeper.stop();
         service.close()?;
         log.event("stopped", &[]);

@@ -105,11 +105,6 @@ struct Run {
 }
 
 impl Runs {
-    /// An import that runs writes nothing and ends: the program wants to stop.
-    pub(super) fn stop(&self) {
-        self.is_stopped.store(true, Ordering::Relaxed);
-    }
-
     fn of(&self, id: i64) -> Option<Arc<Run>> {
         let last = self.last.lock().clone();
         last.filter(|run| run.id == id)
@@ -303,6 +298,11 @@ impl Service {
             imports::delete(db, id)?;
             Ok(sent.file_name)
         })
+    }
+
+    /// An import that runs writes nothing and ends: the program wants to stop.
+    pub fn give_up_import(&self) {
+        self.runs.is_stopped.store(true, Ordering::Relaxed);
     }
 
     fn sent(&self, id: i64) -> Result<Sent, Error> {

@@ -131,7 +131,6 @@ impl Service {
 
     /// Writes what is only in memory, and leaves the database file complete on the disk.
     pub fn close(&self) -> Result<(), Error> {
-        self.runs.stop();
         let written = self.write_sightings();
         self.store.checkpoint()?;
         written

@@ -11,8 +11,8 @@ use serde_json::json;
 use crate::database::Database;
 use crate::page::{Page, urlencoded};
 use crate::pages::has_names;
-use crate::program::{assert_names, command, refusal};
-use crate::server::{Answer, Client, Server};
+use crate::program::{Program, assert_names, command, log_in, refusal};
+use crate::server::{Answer, Client, PASSWORD, Server};
 
 const BOUNDARY: &str = "----boundary";
 const HEADER: &str = "tool_name,license_key,status,user_id,expiration_date,note,created_at";
@@ -795,6 +795,40 @@ fn a_spreadsheet_of_many_rows_with_planted_faults() {
 #[ignore = "needs a release build to be quick"]
 fn a_spreadsheet_of_100_000_rows_with_planted_faults() {
     spreadsheet(100_000);
+}
+
+#[test]
+fn a_server_that_is_stopped_in_the_middle_has_imported_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || {
+        let mut command = command(folder.path());
+        command.env("LICENSE_SERVER_ADMIN_PASSWORD", PASSWORD);
+        let program = Program::run(&mut command);
+        let mut admin = program.client();
+        assert_eq!(log_in(&mut admin, PASSWORD), 200);
+        (program, admin)
+    };
+    let (mut program, mut admin) = start();
+    // Each row takes long enough that the import cannot end before the server does.
+    Database::of(&folder.path().join("data")).tamper(
+        "create trigger slow after insert on licenses begin
+             select count(*) from (
+                 with recursive n (i) as (select 1 union all select i + 1 from n where i < 20000)
+                 select i from n);
+         end",
+    );
+    let mut page = upload(&mut admin, "many.csv", planted(20_000).0);
+    for (signal, code) in [("TERM", Some(0)), ("KILL", None)] {
+        let form = page.form("/import/1");
+        let button = form.buttons().next().unwrap().to_owned();
+        let running = form.submit(&mut admin, &button);
+        assert_eq!(running.heading(), "Importing many.csv");
+        assert_eq!(program.stop(signal).0, code, "{signal}");
+        (program, admin) = start();
+        assert_eq!(admin.get("/api/licenses?limit=1").body, "[]");
+        page = Page::open(&mut admin, "/import/1");
+        assert_eq!(numbers(&page), [19_950, 0, 0, 50]);
+    }
 }
 
 // The command line
