@@ -73,14 +73,7 @@ async fn list(
     let is_backwards = is_descending != sorting.is_descending;
     let (tools, mut listed, count) = app
         .run(move |service| {
-            let listed = service.licenses(&filter, &piece)?;
-            // What fits on one page has been counted by looking for it.
-            let found = listed.len() as i64;
-            let count = if piece.beyond.is_none() && found <= PER_PAGE {
-                Count::Exactly(found)
-            } else {
-                service.count_licenses(&filter)?
-            };
+            let (listed, count) = service.licenses(&filter, &piece)?;
             Ok((service.tool_names()?, listed, count))
         })
         .await?;

@@ -26,14 +26,9 @@ impl Service {
             .ok_or(NO_SUCH_LICENSE)
     }
 
-    /// A piece of what the filter finds.
-    pub fn licenses(&self, filter: &Filter, piece: &Piece) -> Result<Vec<Listed>, Error> {
-        self.store.read(|db| search::list(db, filter, piece))
-    }
-
-    /// How many licenses the filter finds.
-    pub fn count_licenses(&self, filter: &Filter) -> Result<Count, Error> {
-        self.store.read(|db| search::count(db, filter))
+    /// A piece of what the filter finds, and how many it finds in all.
+    pub fn licenses(&self, filter: &Filter, piece: &Piece) -> Result<(Vec<Listed>, Count), Error> {
+        self.store.read(|db| search::page(db, filter, piece))
     }
 
     /// The names of the tools that have a license.

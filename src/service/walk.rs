@@ -48,7 +48,8 @@ impl Service {
         let limit = walk.left.min(CHUNK as i64);
         let mut rows = match &mut walk.rest {
             Rest::After(filter, after) => {
-                let rows = self.licenses(filter, &Piece::after(*after, limit))?;
+                let piece = Piece::after(*after, limit);
+                let rows = self.store.read(|db| search::list(db, filter, &piece))?;
                 *after = rows.last().map_or(i64::MAX, |last| last.license.id);
                 rows
             }

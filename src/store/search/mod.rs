@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, Result, Row, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_iter};
 use time::Date;
 
 mod query;
@@ -20,17 +20,17 @@ use crate::model::search::{Activity, Count, Ends, Filter, Fragment, Mark, Order,
 use query::{By, Query, value};
 
 /// What a row of the table costs, in entries of an index.
-const ROW: i64 = 10;
+const ROW: i64 = 20;
 
 /// So many entries are gathered and sorted without trying anything else.
 const CHEAP: i64 = 50_000;
 /// So many rows are tried in the wanted order before.
-const TRIED: i64 = 4_000;
+const TRIED: i64 = 8_000;
 /// What would be more than this is not gathered: it is so much that the order soon fills a page.
 const TOO_MUCH: i64 = 3_000_000;
 
-/// What no count knows is looked for up to this number.
-const LOOKED_FOR: i64 = 20_000;
+/// Ids of two conditions that meet are sorted up to this number.
+const SORTED: usize = 10_000;
 
 /// Counting stops behind so many entries of an index, or rows of the table.
 const COUNTED: i64 = 600_000;
@@ -55,6 +55,26 @@ enum Parts {
     One,
     Tools,
     Kinds,
+}
+
+/// A piece of what the filter finds, and how many rows it finds in all.
+pub fn page(db: &Connection, filter: &Filter, piece: &Piece) -> Result<(Vec<Listed>, Count)> {
+    if let Some(ids) = meeting(db, filter)? {
+        let count = Count::Exactly(ids.len() as i64);
+        let rows = match ids.len() <= SORTED {
+            true => of_ids(db, &ids, piece)?,
+            false => list(db, filter, piece)?,
+        };
+        return Ok((rows, count));
+    }
+    let rows = list(db, filter, piece)?;
+    // A piece that is not full has been counted by looking for it.
+    let number = rows.len() as i64;
+    let count = match piece.beyond {
+        None if number < piece.limit => Count::Exactly(number),
+        _ => count(db, filter)?,
+    };
+    Ok((rows, count))
 }
 
 /// A piece of what the filter finds.
@@ -166,13 +186,70 @@ fn rows(db: &Connection, marks: &[Mark]) -> Result<Vec<Listed>> {
     rows.filter_map(Result::transpose).collect()
 }
 
+/// The ids of what a frequent fragment finds and the rest of the filter finds too: to look at each row
+/// of one of them would take far longer than to find them both.
+fn meeting(db: &Connection, filter: &Filter) -> Result<Option<Vec<i64>>> {
+    if !is_indexed(filter) || filter.user_id.is_some() {
+        return Ok(None);
+    }
+    let is_frequent = number(db, filter, Way::Fragment)? == TOO_MUCH;
+    let rest = without_fragment(filter);
+    Ok(match cheapest(db, &rest, None)? {
+        Some((cost, _)) if is_frequent && cost <= COUNTED => Some(met(db, filter)?),
+        Some(_) | None => None,
+    })
+}
+
+fn met(db: &Connection, filter: &Filter) -> Result<Vec<i64>> {
+    let alone = Filter {
+        fragment: filter.fragment.clone(),
+        ..Filter::default()
+    };
+    let query = Query::new(&alone, Way::Fragment, None);
+    let with_fragment: Vec<i64> = query.run(db, query.id_column, "", |row| row.get(0))?;
+    let mut with_fragment = with_fragment.into_iter().peekable();
+    let mut ids = ids(db, &without_fragment(filter), usize::MAX)?;
+    ids.retain(|id| {
+        while with_fragment.next_if(|other| other < id).is_some() {}
+        with_fragment.peek() == Some(id)
+    });
+    Ok(ids)
+}
+
+fn without_fragment(filter: &Filter) -> Filter {
+    Filter {
+        fragment: None,
+        ..filter.clone()
+    }
+}
+
+/// A piece of the rows with these ids.
+fn of_ids(db: &Connection, ids: &[i64], piece: &Piece) -> Result<Vec<Listed>> {
+    let sql = format!("select {} from licenses where id = ?1", value(piece.order));
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut marks = Vec::new();
+    for id in ids {
+        let value = match piece.order {
+            Order::Created => Some(String::new()),
+            _ => statement.query_row([id], |row| row.get(0)).optional()?,
+        };
+        marks.extend(value.map(|value| Mark { value, id: *id }));
+    }
+    if let Some(beyond) = &piece.beyond {
+        marks.retain(|mark| (mark < beyond) == piece.is_descending && mark != beyond);
+    }
+    sort(&mut marks, piece);
+    rows(db, &marks)
+}
+
 /// The ids of what the filter finds, oldest first; not more than `most`, which then are any.
 pub fn ids(db: &Connection, filter: &Filter, most: usize) -> Result<Vec<i64>> {
     let way = cheapest(db, filter, None)?.map_or(Way::Order, |(_, way)| way);
     let mut ids: Vec<i64> = Vec::new();
     for part in divided(db, filter, &parts(filter, way, None))? {
         let query = Query::new(&part, way, None);
-        let tail = format!("limit {}", most - ids.len());
+        let left = i64::try_from(most - ids.len()).unwrap_or(i64::MAX);
+        let tail = format!("limit {left}");
         ids.extend(query.run(db, query.id_column, &tail, |row| row.get::<_, i64>(0))?);
     }
     ids.sort_unstable();
@@ -196,7 +273,7 @@ pub fn selected(db: &Connection, selection: &Selection, most: usize) -> Result<V
 pub fn most_refused(db: &Connection, day: Date, most: i64) -> Result<Vec<Listed>> {
     db.prepare_cached(&format!(
         "select {} from (select id from licenses where refused_on <> '' and refused_on = ?1
-             order by id desc limit {LOOKED_FOR}) refused
+             order by id desc limit 2000) refused
          join licenses on licenses.id = refused.id {}
          order by sightings.check_count desc, licenses.id desc limit ?2",
         licenses::LISTED,
@@ -226,6 +303,9 @@ pub fn holding(db: &Connection, text: &str, limit: usize) -> Result<Vec<(i64, St
 pub fn count(db: &Connection, filter: &Filter) -> Result<Count> {
     if let Some(number) = counted(db, filter)? {
         return Ok(Count::Exactly(number));
+    }
+    if let Some(ids) = meeting(db, filter)? {
+        return Ok(Count::Exactly(ids.len() as i64));
     }
     let way = cheapest(db, filter, None)?.map_or(Way::Order, |(_, way)| way);
     let mut left = match is_in_index(filter, way, None) {
@@ -311,8 +391,12 @@ fn number(db: &Connection, filter: &Filter, way: Way) -> Result<i64> {
                 user_id: filter.user_id.clone().filter(|_| way == Way::Customer),
                 fragment: filter.fragment.clone().filter(|_| way == Way::Fragment),
             };
-            let (found, _) = Query::new(&alone, way, None).count(db, LOOKED_FOR)?;
-            Ok(if found == LOOKED_FOR { TOO_MUCH } else { found })
+            let most = match way {
+                Way::Fragment | Way::Shared => COUNTED_ROWS / ROW,
+                _ => COUNTED_ROWS * ROW,
+            };
+            let (found, _) = Query::new(&alone, way, None).count(db, most)?;
+            Ok(if found == most { TOO_MUCH } else { found })
         }
     }
 }

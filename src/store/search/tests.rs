@@ -187,6 +187,10 @@ proptest! {
                 let tried = tried(&db, &filter, &piece, most).unwrap();
                 let listed: Vec<Mark> = rows.iter().map(mark).collect();
                 prop_assert!(tried.is_none_or(|tried| tried == listed));
+                if is_indexed(&filter) {
+                    let met = of_ids(&db, &met(&db, &filter).unwrap(), &piece).unwrap();
+                    prop_assert_eq!(&met, &rows);
+                }
                 found.extend(rows);
             }
             let ids = |rows: &[Listed]| rows.iter().map(|row| row.license.id).collect::<Vec<_>>();
