@@ -5,8 +5,12 @@
 
 -- The programs that are sold. A tool comes into being with its first license.
 create table tools (
-    name       text   primary key,           -- 1 to 100 characters, compared byte for byte
-    created_at bigint not null
+    name         text   primary key,         -- 1 to 100 characters, compared byte for byte
+    created_at   bigint not null,
+    offline_days bigint not null default 7,  -- how long a client may run on a signed answer; 0 for not at all
+    grace_days   bigint not null default 0,  -- how long a license is good behind its last day
+    message      text   not null default '', -- for refused customers, in signed answers
+    link         text   not null default ''  -- where they can go
 );
 
 -- Which machine may run which tool.
@@ -267,6 +271,24 @@ create table imports (
     content   text    not null,              -- empty when it was done
     result    text                           -- in words, when it was done
 );
+
+-- What answers are signed with. A row is never deleted: clients in the field may still name it.
+create table signing_keys (
+    kid         text   primary key,          -- the beginning of the RFC 7638 thumbprint
+    private_key text   not null,             -- PKCS #8 as Base64, of P-256
+    created_at  bigint not null,
+    is_default  bigint not null,             -- 1 for the one that signs for clients that name none
+    retired_at  bigint,                      -- since then it signs nothing
+    exported_at bigint                       -- when the private key was last written to a file
+);
+
+-- Signed answers of each key and day.
+create table key_days (
+    kid    text   not null references signing_keys (kid),
+    day    text   not null,                  -- in the operator's offset
+    number bigint not null,
+    primary key (kid, day)
+) without rowid;
 
 -- Who may sign in.
 create table users (

@@ -1,16 +1,18 @@
 //! `POST /api/check`: may this tool run on this machine? Public.
 
-use rocket::{Route, post, routes};
-use serde::Deserialize;
+use rocket::{Either, Request, Route, post, response, routes};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Answer;
 use super::body::{Body, required};
+use super::{Answer, json};
 use crate::auth::Address;
 use crate::model::license::Verdict;
 use crate::model::question::Question;
 use crate::model::sighting::Said;
+use crate::model::signed::Wish;
 use crate::request::{App, Failure, SMALL_BODY};
+use crate::service::Signed;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![check]
@@ -20,6 +22,10 @@ pub(super) fn routes() -> Vec<Route> {
 struct Asked {
     tool_name: Option<String>,
     license_key: Option<String>,
+    /// Who sends one wants a signed answer.
+    nonce: Option<String>,
+    /// The keys that the client knows.
+    kids: Option<Vec<String>>,
     /// What the client says of itself, whatever that is.
     #[serde(default)]
     client: Value,
@@ -30,13 +36,20 @@ fn check(
     app: &App,
     address: Address,
     body: Body<Asked, { SMALL_BODY }>,
-) -> Result<Answer, Failure> {
+) -> Result<Either<Answer, SignedAnswer>, Failure> {
     let Body(asked) = body;
     let tool_name = required("tool_name", asked.tool_name)?;
     let license_key = required("license_key", asked.license_key)?;
     let question = Question::parse(&tool_name, &license_key)?;
-    let verdict = app.check(&question, address.0, Said::read(&asked.client))?;
-    Ok(Answer::from(verdict))
+    let said = Said::read(&asked.client);
+    let Some(nonce) = asked.nonce else {
+        let verdict = app.check(&question, address.0, said)?;
+        return Ok(Either::Left(Answer::from(verdict)));
+    };
+    let kids = asked.kids.unwrap_or_default();
+    let wish = Wish::parse(&nonce, &kids)?;
+    let signed = app.check_signed(&question, &license_key, &wish, address.0, said)?;
+    Ok(Either::Right(SignedAnswer(signed)))
 }
 
 impl From<Verdict> for Answer {
@@ -46,5 +59,33 @@ impl From<Verdict> for Answer {
             status: verdict.word(),
             message: verdict.message(),
         }
+    }
+}
+
+struct SignedAnswer(Signed);
+
+/// The published fields, then those of a client that asked for them.
+#[derive(Serialize)]
+struct SignedBody<'a> {
+    status: &'static str,
+    message: &'a str,
+    code: &'static str,
+    expiration_date: Option<&'a str>,
+    days_left: Option<i64>,
+    token: &'a str,
+}
+
+impl<'r> response::Responder<'r, 'static> for SignedAnswer {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        let SignedAnswer(signed) = self;
+        let body = SignedBody {
+            status: signed.verdict.word(),
+            message: &signed.message,
+            code: signed.verdict.code(),
+            expiration_date: signed.expiration_date.as_deref(),
+            days_left: signed.days_left,
+            token: &signed.token,
+        };
+        json(signed.verdict.http(), &body)
     }
 }

@@ -3,6 +3,7 @@
 mod body;
 mod check;
 mod health;
+mod keys;
 mod licenses;
 mod login;
 
@@ -21,6 +22,7 @@ pub fn routes() -> Vec<Route> {
     [
         check::routes(),
         health::routes(),
+        keys::routes(),
         licenses::routes(),
         login::routes(),
     ]

@@ -17,6 +17,14 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// The program itself, where there was nothing yet.
+    pub fn first_start() -> Actor {
+        Actor {
+            who: "first start".to_owned(),
+            address: String::new(),
+        }
+    }
+
     /// Somebody with a shell on the server.
     pub fn command_line() -> Actor {
         Actor {
@@ -57,19 +65,34 @@ pub enum Kind {
     LicenseMoved,
     /// A file was imported; each license has an entry of its own too.
     Imported,
+    /// The vendor's rules for a tool were changed.
+    ToolChanged,
+    /// A signing key was made.
+    SigningKeyCreated,
+    /// Another signing key is the default.
+    SigningKeyDefault,
+    /// A signing key signs nothing any more.
+    SigningKeyRetired,
+    /// The private half of a signing key was written to a file.
+    SigningKeyExported,
     /// Invented licenses were added.
     DemoSeeded,
 }
 
 impl Kind {
     /// Every kind, in the order in which people are offered them.
-    pub const ALL: [Kind; 15] = [
+    pub const ALL: [Kind; 20] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
         Kind::LicenseMoved,
         Kind::ManyChanged,
         Kind::Imported,
+        Kind::ToolChanged,
+        Kind::SigningKeyCreated,
+        Kind::SigningKeyDefault,
+        Kind::SigningKeyRetired,
+        Kind::SigningKeyExported,
         Kind::SignedIn,
         Kind::SignInFailed,
         Kind::SignInThrottled,
@@ -98,6 +121,11 @@ impl Kind {
             Kind::LicenseMoved => "license moved",
             Kind::ManyChanged => "many licenses changed",
             Kind::Imported => "licenses imported",
+            Kind::ToolChanged => "tool changed",
+            Kind::SigningKeyCreated => "signing key created",
+            Kind::SigningKeyDefault => "signing key made default",
+            Kind::SigningKeyRetired => "signing key retired",
+            Kind::SigningKeyExported => "signing key exported",
             Kind::DemoSeeded => "demo seeded",
         }
     }

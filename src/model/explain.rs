@@ -73,6 +73,8 @@ pub struct LastDay {
     pub ends_at: Option<OffsetDateTime>,
     /// The operator's day.
     pub today: Date,
+    /// How long the tool lets a license run behind its last day.
+    pub grace_days: u16,
 }
 
 impl Decision {
@@ -90,6 +92,7 @@ impl Decision {
         reading: Reading,
         has_tool: bool,
         found: Option<(Status, Option<Date>)>,
+        grace_days: u16,
         now: OffsetDateTime,
         offset: UtcOffset,
     ) -> Decision {
@@ -102,6 +105,7 @@ impl Decision {
                 .and_then(Date::next_day)
                 .map(|next| next.midnight().assume_offset(offset)),
             today: now.to_offset(offset).date(),
+            grace_days,
         };
         Decision {
             reading: Some(reading),
@@ -132,6 +136,9 @@ impl Decision {
     pub fn conclusion(&self) -> Option<Verdict> {
         let failed = |outcome: &Outcome| *outcome == Outcome::Failed;
         match (self.outcomes().iter().position(failed), self.status) {
+            (None, _) if self.last_day.is_some_and(|last| last.is_in_grace()) => {
+                Some(Verdict::InGrace)
+            }
             (None, _) => Some(Verdict::Valid),
             (Some(0), _) => None,
             (Some(3), Some(Status::Suspended)) => Some(Verdict::Suspended),
@@ -164,7 +171,16 @@ impl Reading {
 
 impl LastDay {
     fn is_over(&self) -> bool {
-        self.day.is_some_and(|day| self.today > day)
+        self.days_over() > i64::from(self.grace_days)
+    }
+
+    /// Whether the last day is over, and the tool runs all the same.
+    pub fn is_in_grace(&self) -> bool {
+        self.days_over() > 0 && !self.is_over()
+    }
+
+    fn days_over(&self) -> i64 {
+        self.day.map_or(0, |day| (self.today - day).whole_days())
     }
 }
 
@@ -240,10 +256,14 @@ mod tests {
         let mut seen = Vec::new();
         for offset in [offset!(-12), offset!(UTC), offset!(+2), offset!(+14)] {
             for status in Status::ALL {
-                for day in days.into_iter().chain([None]) {
+                for (day, grace) in days
+                    .into_iter()
+                    .chain([None])
+                    .zip([0, 1, 2].into_iter().cycle())
+                {
                     let found = Some((status, day));
-                    let decision = Decision::of(reading("T", "k"), true, found, now, offset);
-                    let verdict = Verdict::on(status, day, now, offset);
+                    let decision = Decision::of(reading("T", "k"), true, found, grace, now, offset);
+                    let verdict = Verdict::on(status, day, grace, now, offset);
                     assert_eq!(
                         decision.conclusion(),
                         Some(verdict),
@@ -254,7 +274,7 @@ mod tests {
             }
         }
         for has_tool in [true, false] {
-            let decision = Decision::of(reading("T", "k"), has_tool, None, now, UtcOffset::UTC);
+            let decision = Decision::of(reading("T", "k"), has_tool, None, 0, now, UtcOffset::UTC);
             assert_eq!(decision.conclusion(), Some(Verdict::NotFound));
             seen.push(decision.outcomes());
         }
@@ -283,9 +303,9 @@ mod tests {
         let now = datetime!(2026-06-15 12:00 UTC);
         let day = super::super::new_license::read_date("2026-06-15");
         let found = Some((Status::Activated, day));
-        let decision = Decision::of(reading("T", "k"), true, found, now, offset!(+2));
+        let decision = Decision::of(reading("T", "k"), true, found, 0, now, offset!(+2));
         let ends_at = decision.last_day.unwrap().ends_at.unwrap();
-        let at = |now| Verdict::on(Status::Activated, day, now, offset!(+2));
+        let at = |now| Verdict::on(Status::Activated, day, 0, now, offset!(+2));
         assert_eq!(at(ends_at - time::Duration::SECOND), Verdict::Valid);
         assert_eq!(at(ends_at), Verdict::Expired);
     }

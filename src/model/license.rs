@@ -103,12 +103,15 @@ pub enum Verdict {
     Revoked,
     /// Its last day is over.
     Expired,
+    /// Its last day is over, and the tool's days of grace are not: the tool may run.
+    InGrace,
 }
 
 impl Verdict {
     /// Every verdict, in the order in which people read them.
-    pub const ALL: [Verdict; 5] = [
+    pub const ALL: [Verdict; 6] = [
         Verdict::Valid,
+        Verdict::InGrace,
         Verdict::Expired,
         Verdict::Suspended,
         Verdict::Revoked,
@@ -123,6 +126,7 @@ impl Verdict {
             Verdict::Suspended => "SUSPENDED",
             Verdict::Revoked => "REVOKED",
             Verdict::Expired => "EXPIRED",
+            Verdict::InGrace => "IN_GRACE",
         }
     }
 
@@ -136,16 +140,18 @@ impl Verdict {
 
 impl License {
     /// The order of judgement is status, then expiry.
-    pub fn verdict(&self, now: OffsetDateTime, offset: UtcOffset) -> Verdict {
-        Verdict::on(self.status, self.expiration_date, now, offset)
+    pub fn verdict(&self, grace_days: u16, now: OffsetDateTime, offset: UtcOffset) -> Verdict {
+        Verdict::on(self.status, self.expiration_date, grace_days, now, offset)
     }
 }
 
 impl Verdict {
-    /// A license is good through the last second of `last_day` in `offset`.
+    /// A license is good through the last second of `last_day` in `offset`, and in grace for so many
+    /// days more.
     pub fn on(
         status: Status,
         last_day: Option<Date>,
+        grace_days: u16,
         now: OffsetDateTime,
         offset: UtcOffset,
     ) -> Verdict {
@@ -153,8 +159,12 @@ impl Verdict {
             Status::Suspended => Verdict::Suspended,
             Status::Revoked => Verdict::Revoked,
             Status::Activated => match last_day {
-                Some(day) if now.to_offset(offset).date() > day => Verdict::Expired,
-                _ => Verdict::Valid,
+                Some(day) => match (now.to_offset(offset).date() - day).whole_days() {
+                    ..=0 => Verdict::Valid,
+                    over if over <= i64::from(grace_days) => Verdict::InGrace,
+                    _ => Verdict::Expired,
+                },
+                None => Verdict::Valid,
             },
         }
     }
@@ -162,7 +172,7 @@ impl Verdict {
     /// Whether the tool may not run.
     pub fn is_refusal(self) -> bool {
         match self {
-            Verdict::Valid => false,
+            Verdict::Valid | Verdict::InGrace => false,
             Verdict::NotFound | Verdict::Suspended | Verdict::Revoked | Verdict::Expired => true,
         }
     }
@@ -170,7 +180,7 @@ impl Verdict {
     /// The HTTP status of the published answer.
     pub fn http(self) -> u16 {
         match self {
-            Verdict::Valid => 200,
+            Verdict::Valid | Verdict::InGrace => 200,
             Verdict::NotFound => 404,
             Verdict::Suspended | Verdict::Revoked | Verdict::Expired => 403,
         }
@@ -179,7 +189,7 @@ impl Verdict {
     /// The published `status`.
     pub fn word(self) -> &'static str {
         match self {
-            Verdict::Valid => "valid",
+            Verdict::Valid | Verdict::InGrace => "valid",
             Verdict::NotFound | Verdict::Suspended | Verdict::Revoked => "invalid",
             Verdict::Expired => "expired",
         }
@@ -188,7 +198,7 @@ impl Verdict {
     /// The published sentence, word for word.
     pub fn message(self) -> &'static str {
         match self {
-            Verdict::Valid => "License is active and valid.",
+            Verdict::Valid | Verdict::InGrace => "License is active and valid.",
             Verdict::NotFound => "License key not found for this tool.",
             Verdict::Suspended => "License status is 'suspended'.",
             Verdict::Revoked => "License status is 'revoked'.",
@@ -208,7 +218,32 @@ mod tests {
         now: OffsetDateTime,
         offset: UtcOffset,
     ) -> Verdict {
-        Verdict::on(status, last_day, now, offset)
+        Verdict::on(status, last_day, 0, now, offset)
+    }
+
+    #[test]
+    fn grace_begins_behind_the_last_day_and_ends_after_its_days() {
+        let last_day = Some(date!(2024 - 12 - 31));
+        let ask = |status, now| Verdict::on(status, last_day, 3, now, offset!(+2));
+        let activated = |now| ask(Status::Activated, now);
+        assert_eq!(
+            activated(datetime!(2024-12-31 21:59:59 UTC)),
+            Verdict::Valid
+        );
+        assert_eq!(
+            activated(datetime!(2024-12-31 22:00:00 UTC)),
+            Verdict::InGrace
+        );
+        assert_eq!(
+            activated(datetime!(2025-01-03 21:59:59 UTC)),
+            Verdict::InGrace
+        );
+        assert_eq!(
+            activated(datetime!(2025-01-03 22:00:00 UTC)),
+            Verdict::Expired
+        );
+        let revoked = ask(Status::Revoked, datetime!(2025-01-01 12:00 UTC));
+        assert_eq!(revoked, Verdict::Revoked);
     }
 
     #[test]

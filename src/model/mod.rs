@@ -17,5 +17,8 @@ pub mod question;
 pub mod search;
 pub mod sheet;
 pub mod sighting;
+pub mod signed;
+pub mod signing_key;
 pub mod text;
 pub mod token;
+pub mod tool;

@@ -16,7 +16,7 @@ use crate::model::marks::{Piece, marked, plain};
 use crate::model::near::Difference;
 use crate::model::new_license::format_date;
 use crate::request::{App, Failure};
-use crate::service::{Explanation, MOST_NEAR, NearMiss, OtherTool};
+use crate::service::{Explanation, MOST_NEAR, NearMiss, OtherTool, Service};
 
 /// Tools that the field suggests.
 const SUGGESTIONS: usize = 300;
@@ -73,7 +73,7 @@ async fn explain(
         .await?;
     tools.truncate(SUGGESTIONS);
     let offset = app.utc_offset();
-    let explained = explanation.map(|of| Explained::new(of, &tool, &key, offset));
+    let explained = explanation.map(|of| Explained::new(of, &tool, &key, app));
     Ok(Page::new(&ExplainPage {
         frame,
         tool,
@@ -85,11 +85,11 @@ async fn explain(
 }
 
 impl Explained {
-    fn new(mut of: Explanation, tool: &str, key: &str, offset: UtcOffset) -> Explained {
+    fn new(mut of: Explanation, tool: &str, key: &str, service: &Service) -> Explained {
         let read = of.decision.reading.as_ref();
         let key = read.map_or(key, |reading| &reading.license_key);
         let near = std::mem::take(&mut of.near).into_iter();
-        let near = near.map(|miss| Near::new(miss, tool, key, of.now, offset));
+        let near = near.map(|miss| Near::new(miss, tool, key, service, of.now));
         let similar = of.similar_tools.iter().map(|(name, difference)| {
             let [_, found] = marked(tool, name, *difference);
             (found, query(&[("tool", name), ("key", key)]))
@@ -114,6 +114,7 @@ impl Explained {
         match self.of.answer {
             Ok(Verdict::Valid) => "activated",
             Ok(Verdict::Expired) => "expired",
+            Ok(Verdict::InGrace) => "grace",
             Ok(Verdict::Suspended) => "suspended",
             Ok(Verdict::Revoked | Verdict::NotFound) | Err(_) => "revoked",
         }
@@ -146,7 +147,7 @@ impl Explained {
 }
 
 impl Near {
-    fn new(miss: NearMiss, tool: &str, key: &str, now: OffsetDateTime, offset: UtcOffset) -> Near {
+    fn new(miss: NearMiss, tool: &str, key: &str, service: &Service, now: OffsetDateTime) -> Near {
         let license = &miss.listed.license;
         let names = match miss.tool {
             OtherTool::Same => None,
@@ -161,7 +162,7 @@ impl Near {
             words: words(miss.tool, miss.key),
             tool: names,
             key: keys,
-            shown: Shown::new(miss.listed, now, offset),
+            shown: Shown::new(miss.listed, service, now),
         }
     }
 }

@@ -95,7 +95,7 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         })
         .await?;
     let offset = app.utc_offset();
-    let shown = Shown::new(listed, app.now(), offset);
+    let shown = Shown::new(listed, app, app.now());
     Ok(Page::new(&LicensePage {
         frame,
         shown,

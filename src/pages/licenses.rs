@@ -101,7 +101,7 @@ async fn list(
     let next = address(to_next, listed.last(), has_next);
     let rows: Vec<Shown> = listed
         .into_iter()
-        .map(|listed| Shown::new(listed, now, offset))
+        .map(|listed| Shown::new(listed, app, now))
         .collect();
     Ok(Page::new(&ListPage {
         frame: &frame,

@@ -38,9 +38,7 @@ async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
     let (now, offset) = (app.now(), app.utc_offset());
     let shown = |listed: &mut Vec<Listed>| -> Vec<Shown> {
         let listed = std::mem::take(listed).into_iter();
-        listed
-            .map(|listed| Shown::new(listed, now, offset))
-            .collect()
+        listed.map(|listed| Shown::new(listed, app, now)).collect()
     };
     Ok(Page::new(&OverviewPage {
         next_to_end: shown(&mut overview.next_to_end),
@@ -57,6 +55,7 @@ async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
 fn class(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Valid => "activated",
+        Verdict::InGrace => "grace",
         Verdict::Expired => "expired",
         Verdict::Suspended => "suspended",
         Verdict::Revoked => "revoked",
@@ -67,6 +66,7 @@ fn class(verdict: &Verdict) -> &'static str {
 fn verdict_words(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Valid => "valid",
+        Verdict::InGrace => "in grace",
         Verdict::Expired => "expired",
         Verdict::Suspended => "suspended",
         Verdict::Revoked => "revoked",
@@ -135,6 +135,7 @@ impl OverviewPage {
     fn behind(&self, verdict: &Verdict) -> &'static str {
         match verdict {
             Verdict::Valid => "/licenses?seen=30",
+            Verdict::InGrace => "/licenses?status=activated&ends=over&seen=30",
             Verdict::Expired => "/licenses?status=activated&ends=over&seen=refused",
             Verdict::Suspended => "/licenses?status=suspended&seen=refused",
             Verdict::Revoked => "/licenses?status=revoked&seen=refused",

@@ -10,6 +10,7 @@ use crate::model::new_license::format_date;
 use crate::model::search::Count;
 use crate::model::sighting::Seen;
 use crate::model::text;
+use crate::service::Service;
 
 /// `UTC+02:00`.
 pub(super) fn offset(offset: &UtcOffset) -> String {
@@ -71,11 +72,12 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn new(listed: Listed, now: OffsetDateTime, offset: UtcOffset) -> Shown {
+    pub(super) fn new(listed: Listed, service: &Service, now: OffsetDateTime) -> Shown {
+        let offset = service.utc_offset();
         let Listed { license, seen, .. } = listed;
         let today = now.to_offset(offset).date();
         Shown {
-            verdict: license.verdict(now, offset),
+            verdict: service.verdict_on(&license, now),
             created: format_date(license.created_at.to_offset(offset).date()),
             last_day: license.expiration_date.map(format_date).unwrap_or_default(),
             distance: license.expiration_date.and_then(|day| distance(day, today)),
@@ -99,6 +101,7 @@ impl Shown {
     pub(super) fn state(&self) -> &'static str {
         match self.verdict {
             Verdict::Expired => "expired",
+            Verdict::InGrace => "grace",
             Verdict::Valid | Verdict::NotFound | Verdict::Suspended | Verdict::Revoked => {
                 self.license.status.as_str()
             }

@@ -1,6 +1,7 @@
 //! May this tool run on this machine?
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use time::OffsetDateTime;
 
@@ -11,7 +12,31 @@ use crate::error::Error;
 use crate::model::license::Verdict;
 use crate::model::question::Question;
 use crate::model::sighting::Said;
+use crate::model::signed::{Told, Wish};
 use crate::store::licenses::{self, Judged};
+
+/// A verdict, and what it was made from.
+#[derive(Clone, Copy)]
+struct Decided {
+    judged: Option<Judged>,
+    verdict: Verdict,
+    now: OffsetDateTime,
+}
+
+/// A verdict that a client can verify.
+#[derive(Debug)]
+pub struct Signed {
+    /// The decision.
+    pub verdict: Verdict,
+    /// For the customer, the same in the token.
+    pub message: String,
+    /// The last day, `YYYY-MM-DD`.
+    pub expiration_date: Option<String>,
+    /// Days until the last one.
+    pub days_left: Option<i64>,
+    /// A compact JWS.
+    pub token: String,
+}
 
 impl Service {
     /// The verdict at this moment; an error is a fault and never a verdict. Questions about keys that
@@ -23,6 +48,45 @@ impl Service {
         address: IpAddr,
         said: Option<Said>,
     ) -> Result<Verdict, Error> {
+        let decided = self.decide(question, address)?;
+        self.note(question, decided, address, said, None);
+        Ok(decided.verdict)
+    }
+
+    /// The same, signed; without a signature there is no verdict.
+    pub fn check_signed(
+        &self,
+        question: &Question<'_>,
+        sent_key: &str,
+        wish: &Wish<'_>,
+        address: IpAddr,
+        said: Option<Said>,
+    ) -> Result<Signed, Error> {
+        let decided = self.decide(question, address)?;
+        let told = Told {
+            question,
+            sent_key,
+            verdict: decided.verdict,
+            last_day: decided.judged.and_then(|judged| judged.last_day),
+            tool: &self.tool(question.tool_name),
+            now: decided.now,
+            offset: self.utc_offset,
+        };
+        let claims = told.claims(wish.nonce);
+        let ring = self.key_ring();
+        let key = ring.choose(wish.kids)?;
+        let token = key.sign(&claims)?;
+        self.note(question, decided, address, said, Some(&key.kid));
+        Ok(Signed {
+            verdict: decided.verdict,
+            message: claims.message,
+            expiration_date: claims.expiration_date,
+            days_left: told.days_left(),
+            token,
+        })
+    }
+
+    fn decide(&self, question: &Question<'_>, address: IpAddr) -> Result<Decided, Error> {
         let judged = self.judged(question)?;
         let now = self.clock.now();
         if judged.is_none() {
@@ -30,17 +94,31 @@ impl Service {
                 .take(subscriber(address), now)
                 .map_err(Error::TooManyRequests)?;
         }
-        let verdict = self.verdict(judged, now);
+        Ok(Decided {
+            judged,
+            verdict: self.verdict(question, judged, now),
+            now,
+        })
+    }
+
+    fn note(
+        &self,
+        question: &Question<'_>,
+        decided: Decided,
+        address: IpAddr,
+        said: Option<Said>,
+        kid: Option<&Arc<str>>,
+    ) {
         let answered = Answered {
             question,
-            license_id: judged.map(|judged| judged.id),
-            verdict,
+            license_id: decided.judged.map(|judged| judged.id),
+            verdict: decided.verdict,
             address,
             said,
-            now,
+            now: decided.now,
+            kid,
         };
         self.notes.note(answered, self.utc_offset);
-        Ok(verdict)
     }
 
     /// What the verdict depends on.
@@ -51,13 +129,23 @@ impl Service {
         }
     }
 
-    /// The verdict on what was found.
-    pub(super) fn verdict(&self, judged: Option<Judged>, now: OffsetDateTime) -> Verdict {
-        match judged {
-            Some(Judged {
-                status, last_day, ..
-            }) => Verdict::on(status, last_day, now, self.utc_offset),
-            None => Verdict::NotFound,
+    /// The verdict on what was found; the tool's rules are asked only where its grace matters.
+    pub(super) fn verdict(
+        &self,
+        question: &Question<'_>,
+        judged: Option<Judged>,
+        now: OffsetDateTime,
+    ) -> Verdict {
+        let Some(Judged {
+            status, last_day, ..
+        }) = judged
+        else {
+            return Verdict::NotFound;
+        };
+        let on = |grace_days| Verdict::on(status, last_day, grace_days, now, self.utc_offset);
+        match on(0) {
+            Verdict::Expired => on(self.tool(question.tool_name).grace_days),
+            verdict => verdict,
         }
     }
 

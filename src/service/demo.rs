@@ -169,7 +169,13 @@ fn sighting(
         return None;
     }
     let at = now - before;
-    let verdict = Verdict::on(license.status, license.expiration_date, at, UtcOffset::UTC);
+    let verdict = Verdict::on(
+        license.status,
+        license.expiration_date,
+        0,
+        at,
+        UtcOffset::UTC,
+    );
     let version = ["2.4.1", "2.4.0", "2.3.7"].choose(invented).copied();
     let hostname = || format!("DESKTOP-{:07X}", license_id * 7_654_321 % 0x0fff_ffff);
     Some(Sighting {

@@ -126,7 +126,8 @@ impl Service {
             }
         };
         let judged = self.judged(&question)?;
-        let verdict = self.verdict(judged, now);
+        let verdict = self.verdict(&question, judged, now);
+        let grace_days = self.tool(tool_name).grace_days;
         let reading = Reading::of(&question, license_key);
         self.store.read_at_once(|db| {
             let has_tool = tools::is_there(db, tool_name)?;
@@ -140,7 +141,7 @@ impl Service {
                 None => None,
             };
             let explained = Explanation {
-                decision: Decision::of(reading, has_tool, found, now, self.utc_offset),
+                decision: Decision::of(reading, has_tool, found, grace_days, now, self.utc_offset),
                 answer: Ok(verdict),
                 license,
                 successor,

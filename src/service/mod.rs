@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod explain;
 mod import;
+mod keys;
 mod licenses;
 mod overview;
 mod passwords;
@@ -14,11 +15,13 @@ mod sessions;
 mod sightings;
 mod throttle;
 mod tokens;
+mod tools;
 mod users;
 mod walk;
 
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use rocket::tokio::task;
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
@@ -30,16 +33,21 @@ pub use crate::store::Remembered;
 use crate::store::{Missing, Store};
 
 use import::Runs;
+use keys::KeyRing;
 use passwords::Passwords;
 use sightings::Notes;
 use throttle::Throttle;
+use tools::Rules;
 
 pub use audit::Proof;
 pub use bulk::{MOST_AT_ONCE, Plan};
+pub use check::Signed;
 pub use explain::{Doubts, Explanation, MOST_NEAR, NearMiss, OtherTool, Past};
 pub use import::{ImportState, Report, WrongRow};
+pub use keys::Form;
 pub use sessions::{Client, SignedIn};
 pub use tokens::TokenUser;
+pub use tools::ToolUse;
 pub use users::{FIRST_USER, FirstPassword};
 pub use walk::Walk;
 
@@ -65,6 +73,10 @@ pub struct Service {
     notes: Notes,
     /// The import that runs.
     runs: Runs,
+    /// What answers are signed with.
+    keys: RwLock<Arc<KeyRing>>,
+    /// The vendor's rules for the tools that have some.
+    rules: RwLock<Rules>,
 }
 
 impl Service {
@@ -74,6 +86,7 @@ impl Service {
         clock: Clock,
     ) -> Result<(Service, Option<FirstPassword>), Refusal> {
         let service = Service::with_store(config, clock, Missing::Make)?;
+        service.make_first_key()?;
         let first = service.add_first_user(config.admin_password.as_deref())?;
         Ok((service, first))
     }
@@ -84,8 +97,11 @@ impl Service {
     }
 
     fn with_store(config: &Config, clock: Clock, missing: Missing) -> Result<Service, Refusal> {
-        Ok(Service {
-            store: Store::open(&config.data_dir, missing)?,
+        let store = Store::open(&config.data_dir, missing)?;
+        let service = Service {
+            keys: RwLock::new(Arc::new(KeyRing::load(&store)?)),
+            rules: RwLock::default(),
+            store,
             log: Log::new(config.log_format, clock.clone()),
             clock,
             utc_offset: config.utc_offset,
@@ -98,7 +114,9 @@ impl Service {
             unknown_keys: Throttle::new(30, 6),
             notes: Notes::default(),
             runs: Runs::default(),
-        })
+        };
+        service.reload_rules()?;
+        Ok(service)
     }
 
     /// Runs `verb` on a thread that may wait for the disk.
@@ -126,7 +144,12 @@ impl Service {
 
     /// Forgets what another program may have changed, and says whether there was any; once a second.
     pub fn forget_if_others_wrote(&self) -> Result<bool, Error> {
-        self.store.forget_if_others_wrote()
+        let others_wrote = self.store.forget_if_others_wrote()?;
+        if others_wrote {
+            self.reload_rules()?;
+            self.reload_keys()?;
+        }
+        Ok(others_wrote)
     }
 
     /// Writes what is only in memory, and leaves the database file complete on the disk.

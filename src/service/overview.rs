@@ -70,7 +70,7 @@ impl Service {
 }
 
 /// Every day has its line, also one without checks.
-fn by_day(
+pub(super) fn by_day(
     first: Date,
     last: Date,
     counted: &[(Date, Verdict, i64)],

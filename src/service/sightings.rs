@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use thread_local::ThreadLocal;
@@ -13,7 +14,7 @@ use crate::error::Error;
 use crate::model::license::Verdict;
 use crate::model::question::Question;
 use crate::model::sighting::{Asked, Change, Said, Sighting, merge};
-use crate::store::{Writing, check_days, sightings, unknown_keys, waiting};
+use crate::store::{Writing, check_days, sightings, signing_keys, unknown_keys, waiting};
 
 /// Sightings that are sorted and written in one piece: small, so that memory stays small.
 const PIECE: usize = 8_192;
@@ -50,6 +51,8 @@ struct Noted {
     pieces: Vec<Vec<Sighting>>,
     days: HashMap<Date, HashMap<String, [u64; Verdict::ALL.len()]>>,
     unknown: HashMap<(String, String), Asked>,
+    /// Signed answers by day and key.
+    signed: HashMap<(Date, Arc<str>), u64>,
 }
 
 /// A check that was answered.
@@ -60,6 +63,8 @@ pub(super) struct Answered<'a> {
     pub(super) address: IpAddr,
     pub(super) said: Option<Said>,
     pub(super) now: OffsetDateTime,
+    /// The key that signed the answer.
+    pub(super) kid: Option<&'a Arc<str>>,
 }
 
 impl Notes {
@@ -89,6 +94,9 @@ impl Noted {
             counts[check.verdict as usize] += 1;
         } else if tools.len() < MOST_TOOLS {
             tools.entry(tool_name.to_owned()).or_default()[check.verdict as usize] += 1;
+        }
+        if let Some(kid) = check.kid {
+            *self.signed.entry((day, Arc::clone(kid))).or_default() += 1;
         }
     }
 
@@ -170,6 +178,9 @@ impl Noted {
         for (pair, asked) in other.unknown {
             self.add_unknown(pair, asked);
         }
+        for (signed, number) in other.signed {
+            *self.signed.entry(signed).or_default() += number;
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -193,6 +204,9 @@ impl Noted {
         }
         if !self.unknown.is_empty() {
             unknown_keys::prune(db)?;
+        }
+        for ((day, kid), number) in &self.signed {
+            signing_keys::count(db, kid, *day, *number)?;
         }
         Ok(())
     }

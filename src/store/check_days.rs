@@ -30,6 +30,21 @@ pub fn add(
     Ok(())
 }
 
+/// Checks of one tool by day and verdict, from that day on.
+pub fn of_tool_since(
+    db: &Connection,
+    tool_name: &str,
+    first: Date,
+) -> Result<Vec<(Date, Verdict, i64)>> {
+    db.prepare_cached(
+        "select day, verdict, number from check_days where tool_name = ?1 and day >= ?2",
+    )?
+    .query_map([tool_name, &format_date(first)], |row| {
+        Ok((read_day(row, 0)?, verdict(row, 1)?, row.get(2)?))
+    })?
+    .collect()
+}
+
 /// Checks of all tools by day and verdict, from that day on.
 pub fn since(db: &Connection, first: Date) -> Result<Vec<(Date, Verdict, i64)>> {
     db.prepare_cached(

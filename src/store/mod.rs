@@ -13,6 +13,7 @@ mod open;
 pub mod search;
 pub mod sessions;
 pub mod sightings;
+pub mod signing_keys;
 pub mod tokens;
 pub mod tools;
 pub mod unknown_keys;

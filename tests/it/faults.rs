@@ -33,7 +33,7 @@ fn assert_fault(answer: &Answer) {
 /// So many licenses of `Tool`, of every kind, written past the server.
 fn fill(db: &Connection, count: u32) {
     db.execute_batch(&format!(
-        "insert into tools values ('Tool', 0);
+        "insert into tools (name, created_at) values ('Tool', 0);
          with recursive n (i) as (select 0 union all select i + 1 from n where i < {count} - 1)
          insert into licenses (created_at, tool_name, license_key, status, expiration_date)
          select 0, 'Tool', 'key-' || i,

@@ -14,7 +14,8 @@ use crate::page::{Page, urlencoded};
 use crate::server::{Answer, Client, PASSWORD, Server};
 
 /// Everything that needs no right, and nothing else.
-const PUBLIC: [&str; 6] = [
+const PUBLIC: [&str; 7] = [
+    "GET /api/keys",
     "GET /health",
     "GET /login",
     "GET /static/<name>",

@@ -608,7 +608,7 @@ fn an_export_has_what_the_filter_finds() {
 fn a_long_export_is_whole_and_one_that_breaks_off_says_so() {
     let (server, database) = Database::start();
     database.tamper(
-        "insert into tools values ('T', 0);
+        "insert into tools (name, created_at) values ('T', 0);
          with recursive n (i) as (select 1 union all select i + 1 from n where i < 2500)
          insert into licenses (created_at, tool_name, license_key, status)
          select 0, 'T', 'key-' || i, 'activated' from n",

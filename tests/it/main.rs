@@ -41,6 +41,7 @@ mod server;
 mod sessions;
 mod sightings;
 mod sign_in;
+mod signed;
 mod throttle;
 mod tokens;
 mod tools;

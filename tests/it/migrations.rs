@@ -17,7 +17,7 @@ fn old() -> (TempDir, Config) {
     db.execute_batch(
         "pragma user_version = 1;
          pragma application_id = 0x4c535256;
-         insert into tools values ('T', 0);
+         insert into tools (name, created_at) values ('T', 0);
          insert into licenses (created_at, tool_name, license_key, status, expiration_date)
          values (0, 'T', 'k', 'activated', null), (0, 'T', 'l', 'revoked', '2030-01-01')",
     )

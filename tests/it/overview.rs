@@ -94,7 +94,10 @@ fn checks_are_drawn_by_day_and_told_in_words_too() {
         ["2026-06-15: 3 valid", "2026-06-16: 1 not found"]
     );
     assert_eq!(bars[27], "2026-06-14: no checks");
-    assert_eq!(page.rows()[28], ["2026-06-15", "3", "0", "0", "0", "0"]);
+    assert_eq!(
+        page.rows()[28],
+        ["2026-06-15", "3", "0", "0", "0", "0", "0"]
+    );
     assert!(page.has_link("3 valid") && page.has_link("1 not found"));
 }
 

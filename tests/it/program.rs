@@ -398,6 +398,7 @@ fn the_audit_log_is_proved_on_the_command_line_until_somebody_changes_it() {
         .map(|n| (n.kind, n.who))
         .collect();
     let expected = [
+        ("signing key created", "first start"),
         ("signed in", "admin"),
         ("password changed", "command line"),
         ("demo seeded", "command line"),
@@ -417,7 +418,7 @@ fn the_audit_log_is_proved_on_the_command_line_until_somebody_changes_it() {
     assert_eq!(proved.status.code(), Some(0));
     assert_names(
         &printed,
-        &["The audit log is whole: 3 entries.", "Last hash: "],
+        &["The audit log is whole: 4 entries.", "Last hash: "],
     );
     database.tamper("drop trigger audit_never_changes; update audit set who = 'x' where id = 2");
     assert_names(&refusal(&verify()), &["broken at row 2"]);

@@ -29,7 +29,8 @@ pub struct Server {
     pub port: u16,
     pub clock: Clock,
     pub folder: TempDir,
-    service: Arc<Service>,
+    /// What the commands do, for what has no page.
+    pub service: Arc<Service>,
     stop: rocket::Shutdown,
     thread: Option<JoinHandle<()>>,
 }

@@ -270,7 +270,7 @@ fn a_sorted_table_leads_through_every_row_once_there_and_back() {
     let (server, database) = Database::start();
     server.license("A", "first");
     database.tamper(
-        "insert into tools values ('B', 0);
+        "insert into tools (name, created_at) values ('B', 0);
          with recursive n (i) as (select 1 union all select i + 1 from n where i < 170)
          insert into licenses (created_at, tool_name, license_key, status, last_seen_on)
          select 0, case i % 2 when 0 then 'A' else 'B' end, 'key ' || i,

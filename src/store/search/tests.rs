@@ -15,8 +15,11 @@ fn database(seed: u64) -> Connection {
     db.execute_batch(include_str!("../../../schema.sql"))
         .unwrap();
     for tool in ["A", "B", "B b"] {
-        db.execute("insert into tools values (?1, 0)", [tool])
-            .unwrap();
+        db.execute(
+            "insert into tools (name, created_at) values (?1, 0)",
+            [tool],
+        )
+        .unwrap();
     }
     let mut random = seed;
     let mut one_of = |values: &[&str]| {

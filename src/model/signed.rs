@@ -1,0 +1,191 @@
+//! The signed answer: what a client wishes, and what it is told.
+
+use serde::Serialize;
+use time::{Date, Duration, OffsetDateTime, UtcOffset};
+
+use super::license::Verdict;
+use super::new_license::format_date;
+use super::question::Question;
+use super::tool::Tool;
+use crate::error::{Error, Problem};
+
+/// How long a refusal is worth anything, and how short the lease of a tool without days offline is.
+const REFUSAL: i64 = 300;
+const NO_LEASE: i64 = 1;
+
+/// Keys that a client may name.
+const MOST_KIDS: usize = 32;
+
+/// A client's wish for a signature.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Wish<'a> {
+    /// 16 to 64 characters that the client has just invented.
+    pub nonce: &'a str,
+    /// The keys that it knows.
+    pub kids: &'a [String],
+}
+
+impl<'a> Wish<'a> {
+    /// Refuses a nonce that is none.
+    pub fn parse(nonce: &'a str, kids: &'a [String]) -> Result<Wish<'a>, Error> {
+        let is_plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-');
+        if !(16..=64).contains(&nonce.len()) || !nonce.bytes().all(is_plain) {
+            return Err(Error::Invalid(vec![Problem {
+                field: "nonce",
+                message: "The nonce has to be 16 to 64 characters of A-Z, a-z, 0-9, _ and -."
+                    .to_owned(),
+            }]));
+        }
+        Ok(Wish {
+            nonce,
+            kids: kids.get(..MOST_KIDS).unwrap_or(kids),
+        })
+    }
+}
+
+/// What is signed; the names are those of the wire.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub struct Claims<'a> {
+    /// The tool, as the client sent it.
+    pub aud: &'a str,
+    /// The license key, as the client sent it.
+    pub sub: &'a str,
+    /// As the client sent it.
+    pub nonce: &'a str,
+    /// The verdict.
+    pub code: &'static str,
+    /// Its HTTP status.
+    pub http: u16,
+    /// For the customer.
+    pub message: String,
+    /// Unix seconds.
+    pub iat: i64,
+    /// The end of the lease.
+    pub exp: i64,
+    /// `YYYY-MM-DD`.
+    pub expiration_date: Option<String>,
+}
+
+/// What the claims are made from.
+pub struct Told<'a> {
+    /// As it was asked.
+    pub question: &'a Question<'a>,
+    /// The key as the client sent it.
+    pub sent_key: &'a str,
+    /// The decision.
+    pub verdict: Verdict,
+    /// The license's last day.
+    pub last_day: Option<Date>,
+    /// The rules of the tool.
+    pub tool: &'a Tool,
+    /// The moment of the decision.
+    pub now: OffsetDateTime,
+    /// Whose midnight ends a day.
+    pub offset: UtcOffset,
+}
+
+impl<'a> Told<'a> {
+    /// What is signed for that nonce.
+    pub fn claims(&self, nonce: &'a str) -> Claims<'a> {
+        let iat = self.now.unix_timestamp();
+        Claims {
+            aud: self.question.tool_name,
+            sub: self.sent_key,
+            nonce,
+            code: self.verdict.code(),
+            http: self.verdict.http(),
+            message: self.tool.words(self.verdict),
+            iat,
+            exp: self.lease_end(iat),
+            expiration_date: self.last_day.map(format_date),
+        }
+    }
+
+    /// Never behind the end of the license itself.
+    fn lease_end(&self, iat: i64) -> i64 {
+        if self.verdict.is_refusal() {
+            return iat + REFUSAL;
+        }
+        let days = i64::from(self.tool.offline_days);
+        let lease = iat + (days * 86_400).max(NO_LEASE);
+        let grace = Duration::days(self.tool.grace_days.into());
+        let end = self
+            .last_day
+            .and_then(|day| day.checked_add(grace))
+            .and_then(Date::next_day)
+            .map(|day| day.midnight().assume_offset(self.offset).unix_timestamp());
+        end.map_or(lease, |end| lease.min(end))
+    }
+
+    /// How many days are left until the last one; 0 behind it, none without end.
+    pub fn days_left(&self) -> Option<i64> {
+        let today = self.now.to_offset(self.offset).date();
+        self.last_day.map(|day| (day - today).whole_days().max(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::{date, datetime, offset};
+
+    fn told(
+        verdict: Verdict,
+        last_day: Option<Date>,
+        offline_days: u16,
+        grace_days: u16,
+    ) -> (i64, i64) {
+        let tool = Tool {
+            offline_days,
+            grace_days,
+            ..Tool::default()
+        };
+        let question = Question::parse("T", "0A1B2C3D4E5F").unwrap();
+        let now = datetime!(2026-06-15 12:00 UTC);
+        let told = Told {
+            question: &question,
+            sent_key: "0A1B2C3D4E5F",
+            verdict,
+            last_day,
+            tool: &tool,
+            now,
+            offset: offset!(+2),
+        };
+        let claims = told.claims("0123456789abcdef");
+        assert_eq!(
+            (claims.sub, claims.iat),
+            ("0A1B2C3D4E5F", now.unix_timestamp())
+        );
+        (claims.exp - claims.iat, told.days_left().unwrap_or(-1))
+    }
+
+    #[test]
+    fn a_lease_ends_with_the_tools_days_or_with_the_license() {
+        let day = 86_400;
+        assert_eq!(told(Verdict::Valid, None, 7, 0), (7 * day, -1));
+        assert_eq!(told(Verdict::Valid, None, 0, 0), (1, -1));
+        let today = Some(date!(2026 - 06 - 15));
+        assert_eq!(told(Verdict::Valid, today, 7, 0), (10 * 3_600, 0));
+        assert_eq!(told(Verdict::Valid, today, 7, 1), (10 * 3_600 + day, 0));
+        let yesterday = Some(date!(2026 - 06 - 14));
+        assert_eq!(told(Verdict::InGrace, yesterday, 7, 1), (10 * 3_600, 0));
+        assert_eq!(told(Verdict::Expired, yesterday, 7, 0), (300, 0));
+        let later = Some(date!(2026 - 12 - 31));
+        assert_eq!(told(Verdict::Valid, later, 14, 0), (14 * day, 199));
+    }
+
+    #[test]
+    fn a_nonce_is_sixteen_to_sixty_four_plain_characters() {
+        let long = "x".repeat(65);
+        for nonce in [
+            "",
+            "0123456789abcde",
+            &long,
+            "0123456789abcde!",
+            "0123456789abcdeä",
+        ] {
+            assert!(Wish::parse(nonce, &[]).is_err(), "{nonce}");
+        }
+        assert!(Wish::parse("0123456789-_aZ00", &[]).is_ok());
+    }
+}

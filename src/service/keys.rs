@@ -1,0 +1,314 @@
+//! The keys that answers are signed with: made, chosen, retired, exported, and the signing itself.
+
+use std::sync::Arc;
+
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::Service;
+use crate::error::{Error, Refusal};
+use crate::model::audit::{Actor, Event, Kind};
+use crate::model::signed::Claims;
+use crate::model::signing_key::{Jwk, Secret, SigningKey};
+use crate::store::{Store, Writing, audit, signing_keys};
+
+const NO_SUCH_KEY: Error = Error::NotFound("Signing key not found.");
+
+/// What the restored backup must have: a new key would make every client refuse this server.
+const RESTORE: &str = "Restore the backup that has it, for the clients in the field know its public \
+                       half, and would believe no other.";
+
+/// All keys, newest first.
+#[derive(Default)]
+pub(super) struct KeyRing(Vec<Key>);
+
+pub(super) struct Key {
+    pub(super) kid: Arc<str>,
+    known: SigningKey,
+    pair: EcdsaKeyPair,
+    /// The encoded header of every token that it signs.
+    header: String,
+}
+
+/// As what a public key is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// SubjectPublicKeyInfo in PEM.
+    Pem,
+    /// RFC 7517.
+    Jwk,
+    /// The two coordinates as base64url with a dot between them.
+    Xy,
+}
+
+impl Key {
+    fn of(known: SigningKey, secret: &Secret) -> Result<Key, String> {
+        let bytes = STANDARD.decode(&secret.0).map_err(|e| e.to_string())?;
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &bytes)
+            .map_err(|e| e.to_string())?;
+        let kid = kid(&pair);
+        if kid != known.kid {
+            return Err(format!("it is the key {kid}"));
+        }
+        let header = json!({"alg": "ES256", "kid": kid, "typ": "license+jwt"});
+        Ok(Key {
+            kid: kid.into(),
+            known,
+            pair,
+            header: URL_SAFE_NO_PAD.encode(header.to_string()),
+        })
+    }
+
+    /// A compact JWS.
+    pub(super) fn sign(&self, claims: &Claims<'_>) -> Result<String, Error> {
+        let fault = |e: &dyn std::fmt::Display| Error::Unavailable(format!("signing: {e}"));
+        let payload = serde_json::to_vec(claims).map_err(|e| fault(&e))?;
+        let mut token = String::with_capacity(self.header.len() + payload.len() * 4 / 3 + 96);
+        token.push_str(&self.header);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(payload, &mut token);
+        let signature = self.pair.sign(&SystemRandom::new(), token.as_bytes());
+        let signature = signature.map_err(|e| fault(&e))?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
+    }
+
+    fn coordinates(&self) -> (String, String) {
+        coordinates(&self.pair)
+    }
+
+    fn jwk(&self) -> Jwk {
+        let (x, y) = self.coordinates();
+        Jwk {
+            kty: "EC",
+            crv: "P-256",
+            x,
+            y,
+            kid: self.kid.to_string(),
+            use_for: "sig",
+            alg: "ES256",
+        }
+    }
+}
+
+/// Of an uncompressed point: a byte 4, then 32 bytes each.
+fn coordinates(pair: &EcdsaKeyPair) -> (String, String) {
+    let point = pair.public_key().as_ref();
+    let encoded = |from, to| URL_SAFE_NO_PAD.encode(point.get(from..to).unwrap_or_default());
+    (encoded(1, 33), encoded(33, 65))
+}
+
+fn kid(pair: &EcdsaKeyPair) -> String {
+    let (x, y) = coordinates(pair);
+    let thumbprint = Sha256::digest(format!(
+        r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#
+    ));
+    let mut kid = URL_SAFE_NO_PAD.encode(thumbprint);
+    kid.truncate(16);
+    kid
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    for line in text.as_bytes().chunks(64) {
+        pem.push_str(&String::from_utf8_lossy(line));
+        pem.push('\n');
+    }
+    pem + &format!("-----END {label}-----\n")
+}
+
+impl KeyRing {
+    /// Every key of the database, or which one is missing or broken.
+    pub(super) fn load(store: &Store) -> Result<KeyRing, Refusal> {
+        let (all, missing, was_made) = store.read(|db| {
+            Ok((
+                signing_keys::all(db)?,
+                signing_keys::missing(db)?,
+                audit::has(db, Kind::SigningKeyCreated)?,
+            ))
+        })?;
+        if let Some(kid) = missing.first() {
+            return Err(Refusal(format!(
+                "The database names the signing key {kid}, which is not in it. {RESTORE}"
+            )));
+        }
+        if all.is_empty() && was_made {
+            return Err(Refusal(format!(
+                "The database had a signing key, which is not in it any more. {RESTORE}"
+            )));
+        }
+        let mut keys = Vec::new();
+        for (known, secret) in all {
+            let kid = known.kid.clone();
+            keys.push(Key::of(known, &secret).map_err(|e| {
+                Refusal(format!(
+                    "The signing key {kid} in the database cannot be used: {e}. {RESTORE}"
+                ))
+            })?);
+        }
+        Ok(KeyRing(keys))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The newest key that the client knows, or the default.
+    pub(super) fn choose(&self, kids: &[String]) -> Result<&Key, Error> {
+        let usable = || self.0.iter().filter(|key| key.known.retired_at.is_none());
+        usable()
+            .find(|key| kids.iter().any(|kid| *kid == *key.kid))
+            .or_else(|| usable().find(|key| key.known.is_default))
+            .ok_or_else(|| Error::Unavailable("there is no signing key".into()))
+    }
+
+    fn get(&self, kid: &str) -> Result<&Key, Error> {
+        let key = self.0.iter().find(|key| *key.kid == *kid);
+        key.ok_or(NO_SUCH_KEY)
+    }
+}
+
+impl Service {
+    pub(super) fn key_ring(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.keys.read())
+    }
+
+    /// Reads the keys again: they were changed here, or by another program.
+    pub(super) fn reload_keys(&self) -> Result<(), Error> {
+        let ring = KeyRing::load(&self.store).map_err(|Refusal(words)| Error::Internal(words))?;
+        *self.keys.write() = Arc::new(ring);
+        Ok(())
+    }
+
+    /// Makes a key, and returns its id; the first one is the default.
+    pub fn create_key(&self, actor: &Actor) -> Result<String, Error> {
+        let fault = |e: &dyn std::fmt::Display| Error::Internal(format!("a new key: {e}"));
+        let document =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+                .map_err(|e| fault(&e))?;
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref())
+            .map_err(|e| fault(&e))?;
+        let kid = kid(&pair);
+        let secret = Secret(STANDARD.encode(document.as_ref()));
+        let now = self.clock.now();
+        self.store.write(|db| {
+            let is_first = signing_keys::all(db)?.is_empty();
+            signing_keys::add(db, &kid, &secret, now)?;
+            if is_first {
+                signing_keys::set_default(db, &kid)?;
+            }
+            let event = Event::new(Kind::SigningKeyCreated, actor);
+            Ok(audit::append(db, &event.with(json!({"kid": kid})), now)?)
+        })?;
+        self.reload_keys()?;
+        Ok(kid)
+    }
+
+    /// The first key, where there is none yet.
+    pub(super) fn make_first_key(&self) -> Result<(), Error> {
+        if self.key_ring().is_empty() {
+            self.create_key(&Actor::first_start())?;
+        }
+        Ok(())
+    }
+
+    /// Lets the key sign for clients that name none.
+    pub fn set_default_key(&self, actor: &Actor, kid: &str) -> Result<(), Error> {
+        self.change_key(actor, kid, Kind::SigningKeyDefault, |db, key| {
+            if key.retired_at.is_some() {
+                return Err(Error::Conflict(format!(
+                    "The key {kid} is retired and signs nothing any more."
+                )));
+            }
+            Ok(signing_keys::set_default(db, kid)?)
+        })
+    }
+
+    /// From now on the key signs nothing; the default key cannot be retired.
+    pub fn retire_key(&self, actor: &Actor, kid: &str) -> Result<(), Error> {
+        let now = self.clock.now();
+        self.change_key(actor, kid, Kind::SigningKeyRetired, |db, key| {
+            if key.is_default {
+                return Err(Error::Conflict(format!(
+                    "The key {kid} is the default; let another one be the default first."
+                )));
+            }
+            Ok(signing_keys::retire(db, kid, now)?)
+        })
+    }
+
+    fn change_key(
+        &self,
+        actor: &Actor,
+        kid: &str,
+        kind: Kind,
+        change: impl FnOnce(&Writing<'_>, &SigningKey) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let now = self.clock.now();
+        self.store.write(|db| {
+            let all = signing_keys::all(db)?;
+            let key = all.iter().find(|(key, _)| key.kid == kid);
+            let (key, _) = key.ok_or(NO_SUCH_KEY)?;
+            change(db, key)?;
+            let event = Event::new(kind, actor).with(json!({"kid": kid}));
+            Ok(audit::append(db, &event, now)?)
+        })?;
+        self.reload_keys()
+    }
+
+    /// What is known of each key, newest first, from the database.
+    pub fn signing_keys(&self) -> Result<Vec<SigningKey>, Error> {
+        let all = self.store.read(signing_keys::all)?;
+        Ok(all.into_iter().map(|(key, _)| key).collect())
+    }
+
+    /// The public keys that may sign, newest first.
+    pub fn public_keys(&self) -> Vec<Jwk> {
+        let ring = self.key_ring();
+        let usable = ring.0.iter().filter(|key| key.known.retired_at.is_none());
+        usable.map(Key::jwk).collect()
+    }
+
+    /// A public key as text.
+    pub fn public_key(&self, kid: &str, form: Form) -> Result<String, Error> {
+        let ring = self.key_ring();
+        let key = ring.get(kid)?;
+        Ok(match form {
+            Form::Xy => {
+                let (x, y) = key.coordinates();
+                format!("{x}.{y}")
+            }
+            Form::Jwk => serde_json::to_string(&key.jwk())
+                .map_err(|e| Error::Internal(format!("a public key: {e}")))?,
+            Form::Pem => {
+                let der: Result<PublicKeyX509Der<'_>, _> = key.pair.public_key().as_der();
+                let der = der.map_err(|e| Error::Internal(format!("a public key: {e}")))?;
+                pem("PUBLIC KEY", der.as_ref())
+            }
+        })
+    }
+
+    /// A private key as PKCS #8 in PEM: a backup, and noted as one.
+    pub fn private_key(&self, actor: &Actor, kid: &str) -> Result<String, Error> {
+        let now = self.clock.now();
+        let mut text = String::new();
+        self.change_key(actor, kid, Kind::SigningKeyExported, |db, _| {
+            let all = signing_keys::all(db)?;
+            let found = all.iter().find(|(key, _)| key.kid == kid);
+            let (_, secret) = found.ok_or(NO_SUCH_KEY)?;
+            let der = STANDARD
+                .decode(&secret.0)
+                .map_err(|e| Error::Internal(format!("a private key: {e}")))?;
+            text = pem("PRIVATE KEY", &der);
+            Ok(signing_keys::set_exported(db, kid, now)?)
+        })?;
+        Ok(text)
+    }
+}
