@@ -105,6 +105,7 @@ class LicenseClient:
         self._machine_id = ""
         self._refused_at = {}  # tool: newest signed refusal; counts where the disk cannot be written
         self._refreshed_at = {}  # tool: when a refresh in the background was last begun
+        # The world outside; tests bring another one.
         self._now = lambda: int(time.time())
         self._nonce = lambda: _to_base64url(os.urandom(24))
         self._send = _post
@@ -187,7 +188,7 @@ class LicenseClient:
         if not stored or stored.token is None:
             return None, "none"
         try:
-            claims = _verified(stored.token, self._keys, aud=tool_name, sub=self.machine_id())
+            claims = _verified(stored.token, self._keys, at_start=True, aud=tool_name, sub=self.machine_id())
         except _NoVerdict as error:
             return None, "not ours: " + error.why
         until = "until " + _utc(claims.exp)
@@ -201,8 +202,7 @@ class LicenseClient:
         last, now = self._refreshed_at.get(tool_name), time.monotonic()
         if lease.iat + lease.exp <= 2 * self._now() and (last is None or now - last >= REFRESH_PAUSE):
             self._refreshed_at[tool_name] = now
-            refresh = lambda: self._remember(tool_name, self._ask(url, tool_name))
-            _attempt(lambda: self._in_background(refresh), None)
+            _attempt(lambda: self._in_background(lambda: self._remember(tool_name, self._ask(url, tool_name))), None)
 
     def _store(self, tool_name):
         folder = _attempt(lambda: os.fsdecode(self._cache_dir or _cache_folder()), "")
@@ -502,7 +502,7 @@ def _token(status, body):
     return token
 
 
-def _verified(token, keys, **expected):
+def _verified(token, keys, at_start=False, **expected):
     """The claims of a token that one of the keys has signed and that says what is expected, in this order."""
     try:
         header, claims, signature = map(_from_base64url, token.split("."))
@@ -514,7 +514,7 @@ def _verified(token, keys, **expected):
         raise _NoVerdict(NOT_OURS, "signed in another way")
     if kid not in keys:
         raise _NoVerdict(NOT_OURS, "signed with a key that this program does not know")
-    if not _is_signature(signature, token.rpartition(".")[0].encode("ascii"), keys[kid]):
+    if not _is_signature(signature, token.rpartition(".")[0].encode("ascii"), keys[kid], at_start):
         raise _NoVerdict(NOT_OURS, "a wrong signature")
     try:
         claims = _json_object(claims)
@@ -644,11 +644,14 @@ def _is_on_curve(x, y):
     return x < _P and y < _P and (y * y - x * x * x + 3 * x - _B) % _P == 0
 
 
-def _is_signature(signature, message, key):
+def _is_signature(signature, message, key, at_start=False):
     """Whether the owner of the key has signed the message."""
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if len(signature) != 64 or not 0 < r < _N or not 0 < s < _N:
         return False
+    # To load the package takes up to 200 ms, more than a start with a lease may.
+    if at_start and "cryptography.hazmat.primitives.asymmetric.ec" not in sys.modules:
+        return _python_verifies(r, s, message, key)
     try:
         return _cryptography_verifies(r, s, message, key)
     except (KeyboardInterrupt, SystemExit):
@@ -670,7 +673,7 @@ def _cryptography_verifies(r, s, message, key):
 
 
 def _python_verifies(r, s, message, key):
-    """The same in two to ten milliseconds. Nothing here is secret, so nothing has to take equal time."""
+    """The same in some two milliseconds. Nothing here is secret, so nothing has to take equal time."""
     hashed = int.from_bytes(hashlib.sha256(message).digest(), "big")
     inverse = pow(s, -1, _N)
     point = _sum_of_multiples(hashed * inverse % _N, _G, r * inverse % _N, key)
@@ -810,15 +813,12 @@ def _lock(path):
 
 def _try_lock(file):
     try:
-        import fcntl
-    except ImportError:
-        import msvcrt
-        file.seek(0)
-        lock = lambda: msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        lock = lambda: fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    try:
-        lock()
+        if sys.platform == "win32":
+            import msvcrt
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return False
     return True
