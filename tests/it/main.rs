@@ -46,4 +46,5 @@ mod throttle;
 mod tokens;
 mod tools;
 mod unknown;
+mod vectors;
 mod writers;

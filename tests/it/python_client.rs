@@ -394,3 +394,30 @@ fn an_answer_without_end_is_given_up() {
         customer.assert_no_verdict(PATIENT, &[(&endless, "an endless answer")]);
     }
 }
+
+#[test]
+fn the_sentences_about_signed_answers_and_leases_hold() {
+    let sentences = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/python/license_client_test.py"
+    );
+    let pythons = tools::pythons();
+    for python in &pythons {
+        let output = Command::new(python)
+            .args(["-B", sentences])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {said}", python.display());
+    }
+    // Without the package they hold, too, but say nothing about it.
+    let has_package = |python: &PathBuf| {
+        let import = Command::new(python)
+            .args(["-c", "import cryptography"])
+            .output();
+        import.is_ok_and(|output| output.status.success())
+    };
+    if !pythons.is_empty() && !pythons.iter().any(has_package) {
+        tools::leave_out("the Python package cryptography is not installed");
+    }
+}
