@@ -745,10 +745,7 @@ class _Store:
         self.folder, self.path = folder, os.path.join(folder, name)
 
     def read(self):
-        try:
-            content = _json_object(_patiently(lambda: _read_file(self.path))) if self.folder else {}
-        except (OSError, ValueError):
-            return None
+        content = _attempt(lambda: _json_object(_patiently(lambda: _read_file(self.path))), {}) if self.folder else {}
         stored = _Stored(content.get("token"), content.get("highest_iat"))
         is_ours = isinstance(stored.token, (str, type(None))) and _is_count(stored.highest_iat)
         return stored if is_ours else None
