@@ -1,0 +1,135 @@
+// Shows to static/LicenseClient.cs, with which it is compiled, one vector from standard input, and writes what
+// the client concludes to standard output. With arguments it asks a server instead:
+//
+//     CSharpClient.exe SERVER TIMEOUT CACHE_DIR [KEY ...]
+//
+// Where there is no key, the plain question is asked.
+
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Net;
+using System.Text;
+using Licensing;
+
+internal static class CSharpClient
+{
+    private const string ServerUrl = "https://license.example/licenseserver";
+
+    private static int Main(string[] arguments)
+    {
+        // For comparison with the file's own arithmetic, where the operating system has ECDSA, too.
+        PublicKey.AskPlatform = Environment.GetEnvironmentVariable("LICENSE_CLIENT_ASKS_PLATFORM") != "no";
+        Dictionary<string, object> concluded = arguments.Length == 0 ? Vector() : Question(arguments);
+        using (Stream output = Console.OpenStandardOutput())
+        {
+            byte[] json = Json.Write(concluded);
+            output.Write(json, 0, json.Length);
+        }
+        return 0;
+    }
+
+    private static Dictionary<string, object> Vector()
+    {
+        var input = new MemoryStream();
+        Console.OpenStandardInput().CopyTo(input);
+        var vector = Object(Json.Parse(input.ToArray()));
+        if (vector == null)
+        {
+            throw new FormatException("the vector is not JSON");
+        }
+        var keys = new List<string>();
+        foreach (object jwk in (List<object>)vector["keys"])
+        {
+            keys.Add(Encoding.UTF8.GetString(Json.Write(jwk)));
+        }
+        string tool = (string)vector["tool_name"], machine = (string)vector["license_key"];
+        string folder = Path.Combine(Path.GetTempPath(), "license-client-" + Guid.NewGuid().ToString("N"));
+        string file = Path.Combine(folder, Machine.Hex(Sha256.Hash(Encoding.UTF8.GetBytes(
+            ServerUrl + "\n" + tool + "\n" + machine)), "") + ".json");
+        try
+        {
+            Directory.CreateDirectory(folder);
+            var cache = Object(vector["cache"]);
+            if (cache != null)
+            {
+                byte[] content = cache.ContainsKey("text") ? Encoding.UTF8.GetBytes((string)cache["text"]) : Json.Write(cache);
+                File.WriteAllBytes(file, content);
+            }
+            return Concluded(vector, keys, tool, machine, folder, file);
+        }
+        finally
+        {
+            Directory.Delete(folder, true);
+        }
+    }
+
+    private static Dictionary<string, object> Concluded(Dictionary<string, object> vector, List<string> keys, string tool,
+        string machine, string folder, string file)
+    {
+        int asked = 0;
+        var answer = Object(vector["answer"]);
+        var client = new LicenseClient(ServerUrl, 5.0, keys, folder) { MachineId = machine };
+        client.Clock = () => (long)vector["now"];
+        client.Nonce = () => (string)vector["nonce"];
+        client.Transport = question =>
+        {
+            asked++;
+            if (answer == null)
+            {
+                throw new WebException("nobody answers", WebExceptionStatus.ConnectFailure);
+            }
+            return new LicenseClient.Reply
+            {
+                Status = (int)(long)answer["status"],
+                Body = Encoding.UTF8.GetBytes((string)answer["body"]),
+            };
+        };
+        LicenseResult result = client.Check(tool);
+        client.WaitForRefresh();
+        if (asked != ((bool)vector["asks"] ? 1 : 0))
+        {
+            throw new InvalidOperationException("asked " + asked.ToString(CultureInfo.InvariantCulture) + " times");
+        }
+        object stored = null;
+        if (File.Exists(file))
+        {
+            byte[] content = File.ReadAllBytes(file);
+            stored = Json.Parse(content) ?? new Dictionary<string, object> { { "text", Encoding.UTF8.GetString(content) } };
+        }
+        return new Dictionary<string, object>
+        {
+            { "valid", result.Valid },
+            { "code", result.Code },
+            { "source", result.Source },
+            { "cache", stored },
+        };
+    }
+
+    private static Dictionary<string, object> Question(string[] arguments)
+    {
+        var keys = new List<string>(arguments);
+        keys.RemoveRange(0, 3);
+        double seconds = double.Parse(arguments[1], CultureInfo.InvariantCulture);
+        var client = new LicenseClient(arguments[0], seconds, keys.Count == 0 ? null : keys, arguments[2])
+        {
+            MachineId = "0a:1b:2c:3d:4e:5f",
+        };
+        LicenseResult result = client.Check("Tool_A");
+        return new Dictionary<string, object>
+        {
+            { "valid", result.Valid },
+            { "code", result.Code },
+            { "source", result.Source },
+            { "message", result.Message },
+            { "expires", result.Expires },
+            { "diagnostic", result.Diagnostic() },
+        };
+    }
+
+    private static Dictionary<string, object> Object(object value)
+    {
+        return value as Dictionary<string, object>;
+    }
+}
