@@ -26,6 +26,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 using System.Net;
@@ -56,8 +57,8 @@ namespace Licensing
         /// <summary>Whether this computer may run the tool.</summary>
         public bool Valid { get; internal set; }
 
-        /// <summary>VALID, IN_GRACE, TRIAL, EXPIRED, SUSPENDED, REVOKED, NOT_FOUND or NO_ANSWER; the plain
-        /// protocol does not tell a suspended license from a revoked one and says REFUSED.</summary>
+        /// <summary>VALID, IN_GRACE, TRIAL; EXPIRED, SUSPENDED, REVOKED, NOT_FOUND; or NO_ANSWER, which is not a
+        /// refusal.</summary>
         public string Code { get; internal set; }
 
         /// <summary>Words for the customer.</summary>
@@ -87,40 +88,50 @@ namespace Licensing
 
         // What the customer reads; translate freely. Only the server itself says that a license is invalid:
         // someone who has paid must not read that because a cable is loose.
-        private const string NoAnswer = "The license server cannot be reached at {0} ({1}). " +
+        private const string NoAnswer = "The license server cannot be reached. There was no answer from {0} ({1}). " +
             "Please check the internet connection and the firewall, then try again.";
-        private const string NotOurs = "The license server did not answer properly at {0} ({1}). Please try again in a " +
-            "few minutes. If this does not help, contact the vendor of this program.";
-        private const string BadAddress = "The license server cannot be reached: this program looks for it at \"{0}\", " +
+        private const string NotOurs = "The license server cannot be reached. What answered at {0} gave no verdict ({1}). " +
+            "Please try again in a few minutes. If this does not help, contact the vendor of this program.";
+        private const string BadAddress = "The license server cannot be reached. This program looks for it at \"{0}\", " +
             "which is not a web address. Please contact the vendor of this program.";
+        private const string ClockBehind = " The clock of this computer seems to be wrong; please set it right.";
+        private const string BadKeys = "The license cannot be checked: the public keys in this program cannot be used ({1}). " +
+            "Please contact the vendor of this program.";
         private const string BadToolName = "The license cannot be checked: this program does not say what it is called. " +
             "Please contact the vendor of this program.";
-        private const string NoMachineId = "The license cannot be checked: this computer has no machine id. Please switch on its " +
-            "network adapter (cable or Wi-Fi) and try again, or contact the vendor of this program.";
+        private const string NoMachineId = "The license cannot be checked: this computer has no machine id. Please switch on " +
+            "its network adapter (cable or Wi-Fi) and try again, or contact the vendor of this program.";
 
         private const double DefaultTimeout = 5.0;
         private const int MostRedirects = 5;
+        // Between two refreshes in the background, and the longest that a program's end waits for one.
+        private static readonly TimeSpan RefreshPause = TimeSpan.FromSeconds(60), RefreshAtEnd = TimeSpan.FromSeconds(1);
+
+        private static Thread latestRefresh;
+        private static int endIsWatched;
 
         private readonly string serverUrl;
         private readonly TimeSpan timeout;
         private readonly List<PublicKey> keys;  // null: the plain protocol
+        private readonly string keyProblem;  // null: none
         private readonly string cacheDir;
         private string machineId;
-        private int refreshing;
-        private Thread refreshThread;
+        // By tool: when a refresh was last begun, and the newest signed refusal, which counts where the disk
+        // cannot be written, too.
+        private readonly Dictionary<string, Stopwatch> refreshed = new Dictionary<string, Stopwatch>();
+        private readonly Dictionary<string, long> refusedAt = new Dictionary<string, long>();
 
         // What the tests turn.
         internal Func<long> Clock = () => DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         internal Func<string> Nonce = NewNonce;
         internal Func<byte[], Reply> Transport;
+        internal Action<Action> InBackground = StartRefresh;
 
         /// <param name="serverUrl">For example "https://example.com/licenseserver".</param>
         /// <param name="timeoutSeconds">The longest that a question may take.</param>
-        /// <param name="publicKeys">The server's public keys, each "x.y" (both base64url) or a JWK. Without any
-        /// (null) answers are not signed.</param>
+        /// <param name="publicKeys">The server's public keys, each the text "x.y" or PEM or a JWK. With null the plain
+        /// question is asked; an empty list or a wrong key does not quietly mean that, but that nothing is valid.</param>
         /// <param name="cacheDir">Where leases are kept; by default in the user's local application data.</param>
-        /// <exception cref="ArgumentException">A public key cannot be read, or the list is empty: a mistake in
-        /// the program that must not weaken it silently.</exception>
         public LicenseClient(string serverUrl, double timeoutSeconds = DefaultTimeout,
             IEnumerable<string> publicKeys = null, string cacheDir = null)
         {
@@ -134,18 +145,17 @@ namespace Licensing
                 return;
             }
             keys = new List<PublicKey>();
-            foreach (string text in publicKeys)
+            try
             {
-                PublicKey key = PublicKey.Parse(text);
-                if (key == null)
+                foreach (string text in publicKeys)
                 {
-                    throw new ArgumentException("not a public key of a license server: " + text, "publicKeys");
+                    keys.Add(PublicKey.Parse(text));
                 }
-                keys.Add(key);
+                keyProblem = keys.Count == 0 ? "there are none" : null;
             }
-            if (keys.Count == 0)
+            catch (FormatException error)
             {
-                throw new ArgumentException("no public key; for unsigned answers pass null", "publicKeys");
+                keyProblem = error.Message;
             }
         }
 
@@ -206,7 +216,8 @@ namespace Licensing
             else if ((reply.Status == 403 || reply.Status == 404) && message != null &&
                 (status == "invalid" || status == "expired"))
             {
-                result.Code = status == "expired" ? "EXPIRED" : reply.Status == 404 ? "NOT_FOUND" : "REFUSED";
+                result.Code = status == "expired" ? "EXPIRED" : reply.Status == 404 ? "NOT_FOUND"
+                    : message.Contains("'suspended'") ? "SUSPENDED" : "REVOKED";
             }
             else
             {
@@ -220,15 +231,19 @@ namespace Licensing
         private LicenseResult CheckSigned(string toolName, bool refresh)
         {
             Uri url = CheckUrl(toolName);
-            var store = new LeaseStore(Folder(), serverUrl, toolName, MachineId);
+            if (keyProblem != null)
+            {
+                throw new NoVerdict(BadKeys, keyProblem);
+            }
+            var store = new LeaseStore(Folder(), serverUrl.Trim().TrimEnd('/'), toolName, MachineId);
             Stored stored = store.Read();
             long now = Clock();
             SignedAnswer lease = UsableLease(stored, toolName, now);
             if (lease != null && !refresh)
             {
-                if (!lease.IsFresh(now))
+                if (!lease.IsFresh(now) && IsRefreshDue(toolName))
                 {
-                    RefreshInBackground(() => Ask(url, toolName, store, stored));
+                    InBackground(() => Ask(url, toolName, store, stored));
                 }
                 return Concluded(lease, "lease", toolName, null);
             }
@@ -239,12 +254,20 @@ namespace Licensing
             catch (Exception error)
             {
                 // Read once more: meanwhile it may have ended, or another process may have changed it.
-                lease = UsableLease(store.Read(), toolName, Clock());
-                if (lease == null)
+                stored = store.Read();
+                lease = UsableLease(stored, toolName, Clock());
+                if (lease != null)
                 {
-                    throw;
+                    return Concluded(lease, "lease", toolName, error);
                 }
-                return Concluded(lease, "lease", toolName, error);
+                LicenseResult result = WithoutAnswer(toolName, error);
+                // Would it count if the clock stood where it must?
+                lease = stored.HighestIat == null ? null : UsableLease(stored, toolName, stored.HighestIat.Value);
+                if (lease != null && Clock() < stored.HighestIat)
+                {
+                    result.Message += ClockBehind;
+                }
+                return result;
             }
         }
 
@@ -270,17 +293,29 @@ namespace Licensing
             string http = "HTTP " + Number(reply.Status);
             if (reply.Status >= 300 && reply.Status < 400)
             {
-                throw new NoVerdict(NoAnswer, http + ", a redirect");
+                throw new NoVerdict(NotOurs, http + ", a redirect");
             }
             string token = Json.Text(Json.Parse(reply.Body) as Dictionary<string, object>, "token");
             if (token == null)
             {
-                throw new NoVerdict(NoAnswer, http + " without a signed answer");
+                throw new NoVerdict(NotOurs, http + " without a signed answer");
             }
             SignedAnswer answer = SignedAnswer.Verify(token, keys, toolName, MachineId, nonce);
             if (answer == null)
             {
-                throw new NoVerdict(NoAnswer, http + " with an answer that is not the server's own");
+                throw new NoVerdict(NotOurs, http + " with an answer that is not signed for this question");
+            }
+            lock (refusedAt)
+            {
+                long refused;
+                if (!answer.IsGood)
+                {
+                    refusedAt[toolName] = answer.IssuedAt;
+                }
+                else if (refusedAt.TryGetValue(toolName, out refused) && refused <= answer.IssuedAt)
+                {
+                    refusedAt.Remove(toolName);
+                }
             }
             store.Keep(answer, before);
             return answer;
@@ -293,50 +328,51 @@ namespace Licensing
                 return null;
             }
             SignedAnswer lease = SignedAnswer.Verify(stored.Token, keys, toolName, MachineId, null);
-            return lease != null && lease.IsGood && lease.IsUsable(now, stored.HighestIat) ? lease : null;
+            if (lease == null || !lease.IsGood || !lease.IsUsable(now, stored.HighestIat))
+            {
+                return null;
+            }
+            lock (refusedAt)
+            {
+                long refused;
+                return refusedAt.TryGetValue(toolName, out refused) && lease.IssuedAt <= refused ? null : lease;
+            }
         }
 
-        private void RefreshInBackground(Func<SignedAnswer> ask)
+        private bool IsRefreshDue(string toolName)
         {
-            if (Interlocked.Exchange(ref refreshing, 1) != 0)
+            lock (refreshed)
             {
-                return;
+                Stopwatch last;
+                if (refreshed.TryGetValue(toolName, out last) && last.Elapsed < RefreshPause)
+                {
+                    return false;
+                }
+                refreshed[toolName] = Stopwatch.StartNew();
+                return true;
             }
+        }
+
+        private static void StartRefresh(Action refresh)
+        {
             try
             {
-                refreshThread = new Thread(() =>
+                // A background thread does not keep the program alive, and it swallows its exceptions: without
+                // an answer the lease lasts, and the next start tries again.
+                var thread = new Thread(() => Machine.Attempt(() => { refresh(); return true; }, false));
+                thread.IsBackground = true;
+                thread.Name = "license refresh";
+                thread.Start();
+                latestRefresh = thread;
+                if (Interlocked.Exchange(ref endIsWatched, 1) == 0)
                 {
-                    try
-                    {
-                        ask();
-                    }
-                    catch (Exception)
-                    {
-                        // No answer: the lease lasts, and the next start tries again.
-                    }
-                    finally
-                    {
-                        Interlocked.Exchange(ref refreshing, 0);
-                    }
-                });
-                refreshThread.IsBackground = true;
-                refreshThread.Name = "license refresh";
-                refreshThread.Start();
+                    // A program that ends at once would otherwise never renew its lease.
+                    AppDomain.CurrentDomain.ProcessExit += (sender, arguments) => latestRefresh.Join(RefreshAtEnd);
+                }
             }
             catch (Exception)
             {
                 // No thread to be had is no reason to refuse a good lease.
-                Interlocked.Exchange(ref refreshing, 0);
-            }
-        }
-
-        /// <summary>For the tests: returns when no background refresh is running.</summary>
-        internal void WaitForRefresh()
-        {
-            Thread thread = refreshThread;
-            if (thread != null)
-            {
-                thread.Join();
             }
         }
 
@@ -405,11 +441,8 @@ namespace Licensing
             {
                 result.Expires = answer.ExpirationDate;
                 // Fresh from the server its own clock counts, since that of the computer may be wrong.
-                DateTime? today = Moment(source == "server" ? answer.IssuedAt : Clock());
-                if (today != null)
-                {
-                    result.DaysLeft = (int)Math.Max(0, (end - today.Value.Date).TotalDays);
-                }
+                DateTime now = Moment(source == "server" ? answer.IssuedAt : Clock());
+                result.DaysLeft = (int)Math.Max(0, (end - now.Date).TotalDays);
             }
             return Finished(result, toolName, error == null ? null : Explain(error).Why, answer.IsGood ? answer : null);
         }
@@ -417,12 +450,11 @@ namespace Licensing
         private LicenseResult WithoutAnswer(string toolName, Exception error)
         {
             NoVerdict reason = Explain(error);
-            string words = keys != null && reason.Words == NotOurs ? NoAnswer : reason.Words;
             var result = new LicenseResult
             {
                 Code = "NO_ANSWER",
                 Source = "none",
-                Message = string.Format(CultureInfo.InvariantCulture, words, ShownAddress(), reason.Why),
+                Message = string.Format(CultureInfo.InvariantCulture, reason.Words, ShownAddress(), reason.Why),
             };
             return Finished(result, toolName, reason.Why, null);
         }
@@ -444,7 +476,7 @@ namespace Licensing
             lines.AppendLine("machine id ends with: " + (id.Length > 4 ? id.Substring(id.Length - 4) : "(too short to show)"));
             lines.AppendLine("code: " + result.Code);
             lines.AppendLine("source: " + result.Source);
-            lines.AppendLine("pinned keys: " + (keys == null ? "none, answers are not signed" : string.Join(", ", kids)));
+            lines.AppendLine("pinned keys: " + (keyProblem ?? (keys == null ? "none, the plain question" : string.Join(", ", kids))));
             lines.AppendLine("no answer because: " + (why ?? "-"));
             lines.AppendLine("clock: " + ShownMoment(Clock()));
             lines.AppendLine("lease ends: " + (lease == null ? "-" : ShownMoment(lease.Ends)));
@@ -453,19 +485,14 @@ namespace Licensing
             return result;
         }
 
-        private static DateTime? Moment(long seconds)
+        private static DateTime Moment(long seconds)
         {
-            // The years that DateTime knows.
-            return seconds < -62135596800 || seconds > 253402300799
-                ? (DateTime?)null
-                : new DateTime(1970, 1, 1, 0, 0, 0, DateTimeKind.Utc).AddSeconds(seconds);
+            return new DateTime(1970, 1, 1, 0, 0, 0, DateTimeKind.Utc).AddSeconds(seconds);
         }
 
         private static string ShownMoment(long seconds)
         {
-            DateTime? moment = Moment(seconds);
-            return moment == null ? Number(seconds)
-                : moment.Value.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) + " UTC";
+            return Moment(seconds).ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) + " UTC";
         }
 
         private static string Number(long number)
@@ -738,14 +765,13 @@ namespace Licensing
         /// <summary>Whether the lease has not run out, and the clock has not been set back.</summary>
         internal bool IsUsable(long now, long? highestIat)
         {
-            decimal highest = Math.Max(IssuedAt, highestIat ?? IssuedAt);
-            return now < Ends && now >= highest - 86400;
+            return now < Ends && now >= Math.Max(IssuedAt, highestIat ?? IssuedAt) - 86400;
         }
 
         /// <summary>Whether the first half of the lease's life is not over.</summary>
         internal bool IsFresh(long now)
         {
-            return (decimal)now * 2 < (decimal)IssuedAt + Ends;
+            return now * 2 < IssuedAt + Ends;
         }
 
         /// <summary>Reads a compact JWS, or returns null for whatever is not the server's own answer to this
@@ -789,9 +815,9 @@ namespace Licensing
         private static SignedAnswer FromClaims(string token, Dictionary<string, object> claims, string toolName,
             string licenseKey, string nonce)
         {
-            long? http = Json.Integer(claims, "http");
-            long? issuedAt = Json.Integer(claims, "iat");
-            long? ends = Json.Integer(claims, "exp");
+            long? http = Json.Count(claims, "http");
+            long? issuedAt = Json.Count(claims, "iat");
+            long? ends = Json.Count(claims, "exp");
             string code = Json.Text(claims, "code");
             if (Json.Text(claims, "aud") != toolName || Json.Text(claims, "sub") != licenseKey ||
                 (nonce != null && Json.Text(claims, "nonce") != nonce) ||
@@ -858,12 +884,16 @@ namespace Licensing
             Machine.Attempt(() => Locked(() =>
             {
                 Stored stored = Machine.Attempt(ReadFile, default(Stored));
-                // Somebody else asked later and was refused meanwhile.
-                bool outrun = stored.Token == null && stored.HighestIat > answer.IssuedAt &&
-                    stored.HighestIat != before.HighestIat;
-                string token = answer.IsGood && !outrun ? answer.Token : null;
+                string token = answer.IsGood ? answer.Token : null;
+                // Another process may have heard something newer meanwhile. A refusal always counts.
+                bool changed = stored.Token != before.Token || stored.HighestIat != before.HighestIat;
+                if (answer.IsGood && changed && stored.HighestIat >= answer.IssuedAt)
+                {
+                    token = stored.Token;
+                }
                 long highest = Math.Max(answer.IssuedAt, stored.HighestIat ?? answer.IssuedAt);
-                WriteFile(Json.Write(new Dictionary<string, object> { { "token", token }, { "highest_iat", highest } }), token == null);
+                var next = new Dictionary<string, object> { { "token", token }, { "highest_iat", highest } };
+                WriteFile(Json.Write(next), token == null);
                 return true;
             }), false);
         }
@@ -880,7 +910,7 @@ namespace Licensing
                 file.CopyTo(content);
                 var found = Json.Parse(content.ToArray()) as Dictionary<string, object>;
                 object token = null;
-                long? highest = Json.Integer(found, "highest_iat");
+                long? highest = Json.Count(found, "highest_iat");
                 bool complete = found != null && found.TryGetValue("token", out token) && (token == null || token is string);
                 return complete && highest != null
                     ? new Stored { Token = (string)token, HighestIat = highest }
@@ -967,7 +997,12 @@ namespace Licensing
 
         internal static string Encode(byte[] bytes)
         {
-            return Convert.ToBase64String(bytes).TrimEnd('=').Replace('+', '-').Replace('/', '_');
+            return FromBase64(Convert.ToBase64String(bytes));
+        }
+
+        internal static string FromBase64(string text)
+        {
+            return text.TrimEnd('=').Replace('+', '-').Replace('/', '_');
         }
 
         /// <summary>The bytes, or null unless the text is the one way to write them.</summary>
@@ -1030,10 +1065,12 @@ namespace Licensing
             return found != null && found.TryGetValue(name, out value) ? value as string : null;
         }
 
-        internal static long? Integer(Dictionary<string, object> found, string name)
+        /// <summary>An integer from 0 to the last second of the year 9999.</summary>
+        internal static long? Count(Dictionary<string, object> found, string name)
         {
             object value;
-            return found != null && found.TryGetValue(name, out value) ? value as long? : null;
+            long? count = found != null && found.TryGetValue(name, out value) ? value as long? : null;
+            return count >= 0 && count <= 253402300799 ? count : null;
         }
 
         private object Value(int depth)
@@ -1344,29 +1381,51 @@ namespace Licensing
         /// <summary>The beginning of the thumbprint (RFC 7638), which names the key.</summary>
         internal string Kid { get; private set; }
 
-        /// <summary>Reads "x.y" or a JWK; null is for what is not a point of P-256.</summary>
+        /// <summary>Reads the text "x.y", PEM or a JWK; what is wrong with it is in the FormatException.</summary>
         internal static PublicKey Parse(string text)
         {
-            if (text == null)
+            text = (text ?? "").Trim();
+            string[] coordinates = text.StartsWith("{", StringComparison.Ordinal) ? FromJwk(text)
+                : text.StartsWith("-----", StringComparison.Ordinal) ? FromPem(text) : text.Split('.');
+            byte[] x = coordinates.Length == 2 ? Base64Url.Decode(coordinates[0] ?? "") : null;
+            byte[] y = coordinates.Length == 2 ? Base64Url.Decode(coordinates[1] ?? "") : null;
+            if (x == null || y == null || x.Length != 32 || y.Length != 32)
             {
-                return null;
+                throw new FormatException("one of them is not a public key");
             }
-            text = text.Trim();
-            string[] parts = text.Split('.');
-            if (text.StartsWith("{", StringComparison.Ordinal))
+            if (!P256.IsOnCurve(x, y))
             {
-                var jwk = Json.Parse(Encoding.UTF8.GetBytes(text)) as Dictionary<string, object>;
-                bool isOurs = Json.Text(jwk, "kty") == "EC" && Json.Text(jwk, "crv") == "P-256";
-                parts = isOurs ? new[] { Json.Text(jwk, "x") ?? "", Json.Text(jwk, "y") ?? "" } : new string[0];
+                throw new FormatException("one of them was copied wrongly");
             }
-            if (parts.Length != 2)
+            return new PublicKey(x, y);
+        }
+
+        private static string[] FromJwk(string text)
+        {
+            var jwk = Json.Parse(Encoding.UTF8.GetBytes(text)) as Dictionary<string, object>;
+            if (jwk != null && jwk.ContainsKey("d"))
             {
-                return null;
+                throw new FormatException("one of them is the private key, which must stay on the server");
             }
-            byte[] x = Base64Url.Decode(parts[0]);
-            byte[] y = Base64Url.Decode(parts[1]);
-            bool isPoint = x != null && y != null && x.Length == 32 && y.Length == 32 && P256.IsOnCurve(x, y);
-            return isPoint ? new PublicKey(x, y) : null;
+            if (Json.Text(jwk, "kty") != "EC" || Json.Text(jwk, "crv") != "P-256")
+            {
+                throw new FormatException("one of them is not for ES256");
+            }
+            return new[] { Json.Text(jwk, "x"), Json.Text(jwk, "y") };
+        }
+
+        private static string[] FromPem(string text)
+        {
+            // SubjectPublicKeyInfo (RFC 5480) of a P-256 key, up to its two coordinates.
+            const string Beginning = "3059301306072a8648ce3d020106082a8648ce3d03010703420004";
+            Match match = Regex.Match(text, @"^-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]*)-----END PUBLIC KEY-----\z");
+            byte[] der = Machine.Attempt(() => Convert.FromBase64String(match.Groups[1].Value), new byte[0]);
+            if (der.Length != 91 || !Machine.Hex(der, "").StartsWith(Beginning, StringComparison.Ordinal))
+            {
+                throw new FormatException("one of them is not the PEM text of a P-256 public key");
+            }
+            string x = Convert.ToBase64String(der, 27, 32), y = Convert.ToBase64String(der, 59, 32);
+            return new[] { Base64Url.FromBase64(x), Base64Url.FromBase64(y) };
         }
 
         internal bool HasSigned(byte[] data, byte[] signature)
