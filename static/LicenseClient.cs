@@ -48,10 +48,11 @@ namespace Licensing
     /// <summary>What is known about a license, and from whom.</summary>
     public sealed class LicenseResult
     {
-        internal string DiagnosticText = "";
+        private readonly Func<string> diagnostic;
 
-        internal LicenseResult()
+        internal LicenseResult(Func<string> diagnostic)
         {
+            this.diagnostic = diagnostic;
         }
 
         /// <summary>Whether this computer may run the tool.</summary>
@@ -76,7 +77,7 @@ namespace Licensing
         /// <summary>One text to copy into a mail to the vendor; it contains no secrets.</summary>
         public string Diagnostic()
         {
-            return DiagnosticText;
+            return Machine.Attempt(diagnostic, "");
         }
     }
 
@@ -94,6 +95,7 @@ namespace Licensing
             "Please try again in a few minutes. If this does not help, contact the vendor of this program.";
         private const string BadAddress = "The license server cannot be reached. This program looks for it at \"{0}\", " +
             "which is not a web address. Please contact the vendor of this program.";
+        private const string Behind = ", but the clock of this computer is behind";
         private const string ClockBehind = " The clock of this computer seems to be wrong; please set it right.";
         private const string BadKeys = "The license cannot be checked: the public keys in this program cannot be used ({1}). " +
             "Please contact the vendor of this program.";
@@ -104,6 +106,8 @@ namespace Licensing
 
         private const double DefaultTimeout = 5.0;
         private const int MostRedirects = 5;
+        // How far behind the newest signed moment a clock may be for a lease to count, in seconds.
+        private const long ClockTolerance = 24 * 3600;
         // Between two refreshes in the background, and the longest that a program's end waits for one.
         private static readonly TimeSpan RefreshPause = TimeSpan.FromSeconds(60), RefreshAtEnd = TimeSpan.FromSeconds(1);
 
@@ -206,24 +210,29 @@ namespace Licensing
             var answer = Json.Parse(reply.Body) as Dictionary<string, object>;
             string status = Json.Text(answer, "status");
             string message = Json.Text(answer, "message");
-            var result = new LicenseResult { Source = "server", Message = message ?? "" };
             // The server's verdict, and nobody else's: a proxy too answers 200, 403 and 404.
+            string code;
             if (reply.Status == 200 && status == "valid")
             {
-                result.Valid = true;
-                result.Code = "VALID";
+                code = "VALID";
             }
             else if ((reply.Status == 403 || reply.Status == 404) && message != null &&
                 (status == "invalid" || status == "expired"))
             {
-                result.Code = status == "expired" ? "EXPIRED" : reply.Status == 404 ? "NOT_FOUND"
+                code = status == "expired" ? "EXPIRED" : reply.Status == 404 ? "NOT_FOUND"
                     : message.Contains("'suspended'") ? "SUSPENDED" : "REVOKED";
             }
             else
             {
                 throw new NoVerdict(NotOurs, "HTTP " + Number(reply.Status));
             }
-            return Finished(result, toolName, null, null);
+            return new LicenseResult(Diagnostic(toolName, code, "server", null))
+            {
+                Valid = code == "VALID",
+                Code = code,
+                Message = message ?? "",
+                Source = "server",
+            };
         }
 
         // ---- The signed protocol ----
@@ -235,7 +244,7 @@ namespace Licensing
             {
                 throw new NoVerdict(BadKeys, keyProblem);
             }
-            var store = new LeaseStore(Folder(), serverUrl.Trim().TrimEnd('/'), toolName, MachineId);
+            LeaseStore store = Store(toolName);
             Stored stored = store.Read();
             long now = Clock();
             SignedAnswer lease = UsableLease(stored, toolName, now);
@@ -254,20 +263,12 @@ namespace Licensing
             catch (Exception error)
             {
                 // Read once more: meanwhile it may have ended, or another process may have changed it.
-                stored = store.Read();
-                lease = UsableLease(stored, toolName, Clock());
-                if (lease != null)
+                lease = UsableLease(store.Read(), toolName, Clock());
+                if (lease == null)
                 {
-                    return Concluded(lease, "lease", toolName, error);
+                    throw;
                 }
-                LicenseResult result = WithoutAnswer(toolName, error);
-                // Would it count if the clock stood where it must?
-                lease = stored.HighestIat == null ? null : UsableLease(stored, toolName, stored.HighestIat.Value);
-                if (lease != null && Clock() < stored.HighestIat)
-                {
-                    result.Message += ClockBehind;
-                }
-                return result;
+                return Concluded(lease, "lease", toolName, error);
             }
         }
 
@@ -323,20 +324,50 @@ namespace Licensing
 
         private SignedAnswer UsableLease(Stored stored, string toolName, long now)
         {
+            SignedAnswer lease;
+            AboutLease(stored, toolName, now, out lease);
+            return lease;
+        }
+
+        /// <summary>The stored lease if it counts now, otherwise null, and a word about it.</summary>
+        private string AboutLease(Stored stored, string toolName, long now, out SignedAnswer lease)
+        {
+            lease = null;
             if (stored.Token == null)
             {
-                return null;
+                return "none";
             }
-            SignedAnswer lease = SignedAnswer.Verify(stored.Token, keys, toolName, MachineId, null);
-            if (lease == null || !lease.IsGood || !lease.IsUsable(now, stored.HighestIat))
+            SignedAnswer found = SignedAnswer.Verify(stored.Token, keys, toolName, MachineId, null);
+            if (found == null)
             {
-                return null;
+                return "not signed for this tool and computer";
             }
             lock (refusedAt)
             {
                 long refused;
-                return refusedAt.TryGetValue(toolName, out refused) && lease.IssuedAt <= refused ? null : lease;
+                if (!found.IsGood || (refusedAt.TryGetValue(toolName, out refused) && found.IssuedAt <= refused))
+                {
+                    return "withdrawn";
+                }
             }
+            string until = "until " + ShownMoment(found.Ends);
+            if (now < Math.Max(found.IssuedAt, stored.HighestIat ?? 0) - ClockTolerance)
+            {
+                return until + Behind;
+            }
+            if (now >= found.Ends)
+            {
+                return until + ", over";
+            }
+            lease = found;
+            return until;
+        }
+
+        private string AboutLease(string toolName)
+        {
+            SignedAnswer lease;
+            return keys == null || keyProblem != null ? "none"
+                : Machine.Attempt(() => AboutLease(Store(toolName).Read(), toolName, Clock(), out lease), "none");
         }
 
         private bool IsRefreshDue(string toolName)
@@ -374,6 +405,11 @@ namespace Licensing
             {
                 // No thread to be had is no reason to refuse a good lease.
             }
+        }
+
+        private LeaseStore Store(string toolName)
+        {
+            return new LeaseStore(Folder(), serverUrl.Trim().TrimEnd('/'), toolName, MachineId);
         }
 
         private string Folder()
@@ -428,7 +464,7 @@ namespace Licensing
 
         private LicenseResult Concluded(SignedAnswer answer, string source, string toolName, Exception error)
         {
-            var result = new LicenseResult
+            var result = new LicenseResult(Diagnostic(toolName, answer.Code, source, error))
             {
                 Valid = answer.IsGood,
                 Code = answer.Code,
@@ -439,50 +475,55 @@ namespace Licensing
             if (answer.ExpirationDate != null && DateTime.TryParseExact(answer.ExpirationDate, "yyyy-MM-dd",
                 CultureInfo.InvariantCulture, DateTimeStyles.None, out end))
             {
-                result.Expires = answer.ExpirationDate;
-                // Fresh from the server its own clock counts, since that of the computer may be wrong.
+                // Online the server's clock counts days; the computer's may be wrong.
                 DateTime now = Moment(source == "server" ? answer.IssuedAt : Clock());
+                result.Expires = answer.ExpirationDate;
                 result.DaysLeft = (int)Math.Max(0, (end - now.Date).TotalDays);
             }
-            return Finished(result, toolName, error == null ? null : Explain(error).Why, answer.IsGood ? answer : null);
+            return result;
         }
 
         private LicenseResult WithoutAnswer(string toolName, Exception error)
         {
             NoVerdict reason = Explain(error);
-            var result = new LicenseResult
+            string message = string.Format(CultureInfo.InvariantCulture, reason.Words, ShownAddress(), reason.Why);
+            bool isBehind = AboutLease(toolName).EndsWith(Behind, StringComparison.Ordinal);
+            return new LicenseResult(Diagnostic(toolName, "NO_ANSWER", "none", error))
             {
                 Code = "NO_ANSWER",
+                Message = isBehind ? message + ClockBehind : message,
                 Source = "none",
-                Message = string.Format(CultureInfo.InvariantCulture, reason.Words, ShownAddress(), reason.Why),
             };
-            return Finished(result, toolName, reason.Why, null);
         }
 
-        private LicenseResult Finished(LicenseResult result, string toolName, string why, SignedAnswer lease)
+        /// <summary>What makes the diagnostic text when somebody wants it.</summary>
+        private Func<string> Diagnostic(string toolName, string code, string source, Exception error)
         {
-            string id = machineId ?? "";
-            var kids = new List<string>();
-            foreach (PublicKey key in keys ?? new List<PublicKey>())
+            long now = Clock();
+            return () =>
             {
-                kids.Add(key.Kid);
-            }
-            var lines = new StringBuilder();
-            lines.AppendLine("license client: " + Version + " (C#)");
-            lines.AppendLine("program: " + Machine.Attempt(() => Assembly.GetEntryAssembly().GetName().Name, "?") +
-                " " + ProgramVersion);
-            lines.AppendLine("server: " + ShownAddress());
-            lines.AppendLine("tool: " + toolName);
-            lines.AppendLine("machine id ends with: " + (id.Length > 4 ? id.Substring(id.Length - 4) : "(too short to show)"));
-            lines.AppendLine("code: " + result.Code);
-            lines.AppendLine("source: " + result.Source);
-            lines.AppendLine("pinned keys: " + (keyProblem ?? (keys == null ? "none, the plain question" : string.Join(", ", kids))));
-            lines.AppendLine("no answer because: " + (why ?? "-"));
-            lines.AppendLine("clock: " + ShownMoment(Clock()));
-            lines.AppendLine("lease ends: " + (lease == null ? "-" : ShownMoment(lease.Ends)));
-            lines.Append("system: " + Environment.OSVersion + ", .NET " + Environment.Version);
-            result.DiagnosticText = lines.ToString();
-            return result;
+                string id = MachineId;
+                var kids = new List<string>();
+                foreach (PublicKey key in keys ?? new List<PublicKey>())
+                {
+                    kids.Add(key.Kid);
+                }
+                string[] lines =
+                {
+                    "client: LicenseClient.cs " + Version + ", .NET " + Environment.Version + ", " + Environment.OSVersion,
+                    "tool: " + toolName + " " + ProgramVersion,
+                    "server: " + ShownAddress(),
+                    "machine id: ..." + id.Substring(Math.Max(0, id.Length - 4)),
+                    "code: " + code,
+                    "source: " + source,
+                    "keys: " + (keyProblem ?? (keys == null ? "none, the plain question" : string.Join(", ", kids))),
+                    "lease: " + AboutLease(toolName),
+                    "clock: " + ShownMoment(now),
+                    "no answer: " + (error == null ? "-" : Described(error)),
+                };
+                string[] printable = Array.ConvertAll(lines, line => Regex.Replace(line, @"\p{C}", " ").Trim());
+                return string.Join(Environment.NewLine, printable);
+            };
         }
 
         private static DateTime Moment(long seconds)
@@ -519,7 +560,7 @@ namespace Licensing
             internal readonly string Words;
             internal readonly string Why;
 
-            internal NoVerdict(string words, string why) : base(why)
+            internal NoVerdict(string words, string why, Exception cause = null) : base(why, cause)
             {
                 Words = words;
                 Why = why;
@@ -562,10 +603,23 @@ namespace Licensing
                 }
                 else if (web != null && web.Status == WebExceptionStatus.ServerProtocolViolation)
                 {
-                    return new NoVerdict(NotOurs, "not an answer of a web server");
+                    return new NoVerdict(NotOurs, "not an answer of a web server", error);
                 }
             }
-            return new NoVerdict(NoAnswer, why);
+            return new NoVerdict(NoAnswer, why, error);
+        }
+
+        /// <summary>For the vendor: what we say, and the words of the innermost error.</summary>
+        private static string Described(Exception error)
+        {
+            string why = Explain(error).Why;
+            Exception innermost = error.GetBaseException();
+            if (innermost is NoVerdict)
+            {
+                return why;
+            }
+            string words = innermost.Message.Length > 200 ? innermost.Message.Substring(0, 200) : innermost.Message;
+            return why + "; " + innermost.GetType().Name + ": " + words;
         }
 
         // ---- The question ----
@@ -607,7 +661,8 @@ namespace Licensing
 
         private Reply Send(Uri url, byte[] question, bool followRedirects)
         {
-            Reply reply = Transport != null ? Transport(question) : Within(timeout, cancel => Post(url, question, followRedirects, cancel));
+            Reply reply = Transport != null ? Transport(question)
+                : Within(timeout, cancel => Post(url, question, followRedirects, cancel));
             if (reply.Body.Length > LongestAnswer)
             {
                 throw new NoVerdict(NotOurs, "an endless answer");
@@ -694,7 +749,8 @@ namespace Licensing
 #endif
             // Many offices reach the internet only through a proxy, which is taken from the Windows settings. A
             // server on this computer is never asked through one: seen from the proxy, "localhost" is the proxy.
-            using (var handler = new HttpClientHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = !url.IsLoopback })
+            bool useProxy = !url.IsLoopback;
+            using (var handler = new HttpClientHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = useProxy })
             using (var client = new HttpClient(handler))
             using (var request = new HttpRequestMessage(HttpMethod.Post, url))
             {
@@ -704,8 +760,8 @@ namespace Licensing
                 request.Headers.ExpectContinue = false;
                 request.Headers.ConnectionClose = true;
                 request.Headers.TryAddWithoutValidation("User-Agent", "LicenseClient.cs/" + Version);
-                using (HttpResponseMessage response = client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel)
-                    .GetAwaiter().GetResult())
+                var sent = client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel);
+                using (HttpResponseMessage response = sent.GetAwaiter().GetResult())
                 // A read that hangs ends when the answer is taken away from it.
                 using (cancel.Register(response.Dispose))
                 using (Stream body = response.Content.ReadAsStreamAsync().GetAwaiter().GetResult())
@@ -762,12 +818,6 @@ namespace Licensing
             get { return Array.IndexOf(GoodCodes, Code) >= 0; }
         }
 
-        /// <summary>Whether the lease has not run out, and the clock has not been set back.</summary>
-        internal bool IsUsable(long now, long? highestIat)
-        {
-            return now < Ends && now >= Math.Max(IssuedAt, highestIat ?? IssuedAt) - 86400;
-        }
-
         /// <summary>Whether the first half of the lease's life is not over.</summary>
         internal bool IsFresh(long now)
         {
@@ -776,7 +826,8 @@ namespace Licensing
 
         /// <summary>Reads a compact JWS, or returns null for whatever is not the server's own answer to this
         /// question. The nonce is not compared where it is null.</summary>
-        internal static SignedAnswer Verify(string token, List<PublicKey> keys, string toolName, string licenseKey, string nonce)
+        internal static SignedAnswer Verify(string token, List<PublicKey> keys, string toolName, string licenseKey,
+            string nonce)
         {
             string[] parts = token.Split('.');
             if (parts.Length != 3)
@@ -873,8 +924,8 @@ namespace Licensing
             return path == null ? default(Stored) : Machine.Attempt(() => Locked(ReadFile), default(Stored));
         }
 
-        /// <summary>Stores a good answer as the lease, or erases the lease after a refusal.</summary>
-        /// <param name="before">What was stored when the question was sent.</param>
+        /// <summary>Stores a good answer as the lease, or erases the lease after a refusal; before is what was
+        /// stored when the question was sent.</summary>
         internal void Keep(SignedAnswer answer, Stored before)
         {
             if (path == null)
@@ -930,7 +981,7 @@ namespace Licensing
                 }
                 if (File.Exists(path))
                 {
-                    File.Replace(next, path, null);
+                    File.Replace(next, path, null, true);
                 }
                 else
                 {
@@ -939,12 +990,9 @@ namespace Licensing
             }
             catch (Exception)
             {
-                if (!erases)
-                {
-                    throw;
-                }
-                // A refused lease must not stay because the folder is full or a file is held.
-                if (!Machine.Attempt(() => { File.WriteAllBytes(path, content); return true; }, false))
+                // Then not whole at once: a file that is cut short counts as none.
+                bool isWritten = Machine.Attempt(() => { File.WriteAllBytes(path, content); return true; }, false);
+                if (!isWritten && erases)
                 {
                     File.Delete(path);
                 }
@@ -1374,7 +1422,8 @@ namespace Licensing
         {
             this.x = x;
             this.y = y;
-            string jwk = "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"" + Base64Url.Encode(x) + "\",\"y\":\"" + Base64Url.Encode(y) + "\"}";
+            string jwk = "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"" + Base64Url.Encode(x) +
+                "\",\"y\":\"" + Base64Url.Encode(y) + "\"}";
             Kid = Base64Url.Encode(Sha256.Hash(Encoding.ASCII.GetBytes(jwk))).Substring(0, 16);
         }
 
@@ -1850,7 +1899,8 @@ namespace Licensing
         // (Cisco, Fortinet, OpenVPN), some of which give every computer the same address.
         private static readonly string[] SoftwareMakers =
         {
-            "000569", "000c29", "001c14", "005056", "0003ff", "00155d", "080027", "001c42", "00163e", "00059a", "00090f", "00ff",
+            "000569", "000c29", "001c14", "005056", "0003ff", "00155d", "080027", "001c42", "00163e",
+            "00059a", "00090f", "00ff",
         };
 
         internal sealed class Adapter
@@ -1897,7 +1947,8 @@ namespace Licensing
             Adapter best = null;
             foreach (Adapter adapter in adapters)
             {
-                bool usable = adapter.Mac.Length == 6 && Array.Exists(adapter.Mac, b => b != 0) && (adapter.Mac[0] & Multicast) == 0;
+                bool usable = adapter.Mac.Length == 6 && Array.Exists(adapter.Mac, b => b != 0) &&
+                    (adapter.Mac[0] & Multicast) == 0;
                 if (usable && (best == null || string.CompareOrdinal(adapter.Precedence(), best.Precedence()) < 0))
                 {
                     best = adapter;
@@ -1926,7 +1977,8 @@ namespace Licensing
             @"usb|remote ndis|\bncm\b|dock|thunderbolt|displaylink|surface ethernet|apple mobile";
 
         [DllImport("iphlpapi.dll")]
-        private static extern uint GetAdaptersAddresses(uint family, uint flags, IntPtr reserved, IntPtr addresses, ref uint size);
+        private static extern uint GetAdaptersAddresses(uint family, uint flags, IntPtr reserved, IntPtr addresses,
+            ref uint size);
 
         [DllImport("iphlpapi.dll")]
         private static extern uint GetIfEntry2([In, Out] byte[] row);

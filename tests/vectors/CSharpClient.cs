@@ -91,7 +91,7 @@ internal static class CSharpClient
         {
             if (vector.ContainsKey("background"))
             {
-                ask();
+                Machine.Attempt(() => { ask(); return true; }, false);
             }
         };
         LicenseResult result = client.Check(tool, (bool)vector["refresh"]);
