@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use license_server::commands::keys::{self, KeyForm};
 use license_server::commands::{self, Format};
 use license_server::config::{self, Config};
 use license_server::server;
@@ -47,6 +48,9 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Csv)]
         format: Format,
     },
+    /// Look after the keys that answers are signed with; works while the server runs
+    #[command(subcommand)]
+    Keys(Keys),
     /// Look after the audit log
     #[command(subcommand)]
     Audit(Audit),
@@ -59,6 +63,35 @@ enum Command {
 enum Audit {
     /// Prove that no entry was changed or taken out, or name the first one
     Verify,
+}
+
+#[derive(Subcommand)]
+enum Keys {
+    /// List them, newest first
+    List,
+    /// Make one more
+    Create,
+    /// Let a key sign for clients that name none
+    SetDefault {
+        /// As `keys list` names it
+        kid: String,
+    },
+    /// Let a key sign nothing any more
+    Retire {
+        /// As `keys list` names it
+        kid: String,
+    },
+    /// Write the public half, for programs
+    Export {
+        /// As `keys list` names it
+        kid: String,
+        /// As what
+        #[arg(long, value_enum, default_value_t = KeyForm::Pem)]
+        format: KeyForm,
+        /// The private half instead, as PKCS #8 in PEM: a backup, to be kept secret
+        #[arg(long, conflicts_with = "format")]
+        private: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -75,6 +108,17 @@ fn main() -> ExitCode {
     let Cli { config, command } = Cli::parse();
     let done = Config::load_here(config.as_deref()).and_then(|config| match command {
         None | Some(Command::Serve) => server::serve(config),
+        Some(Command::Keys(command)) => match command {
+            Keys::List => keys::list(&config),
+            Keys::Create => keys::create(&config),
+            Keys::SetDefault { kid } => keys::set_default(&config, &kid),
+            Keys::Retire { kid } => keys::retire(&config, &kid),
+            Keys::Export {
+                kid,
+                format,
+                private,
+            } => keys::export(&config, &kid, (!private).then_some(format)),
+        },
         Some(Command::Audit(Audit::Verify)) => commands::verify_audit(&config),
         Some(Command::SeedDemo { licenses }) => commands::seed_demo(&config, licenses),
         Some(Command::Import {

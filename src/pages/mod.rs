@@ -11,12 +11,14 @@ mod flash;
 mod form;
 mod frame;
 mod import;
+mod keys;
 mod license;
 mod license_form;
 mod licenses;
 mod login;
 mod overview;
 mod shown;
+mod tool;
 mod unknown;
 mod upload;
 mod wanted;
@@ -44,11 +46,13 @@ pub fn routes() -> Vec<Route> {
         explain::routes(),
         export::routes(),
         import::routes(),
+        keys::routes(),
         license::routes(),
         license_form::routes(),
         licenses::routes(),
         login::routes(),
         overview::routes(),
+        tool::routes(),
         unknown::routes(),
     ]
     .concat()

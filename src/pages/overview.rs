@@ -43,7 +43,9 @@ async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
     Ok(Page::new(&OverviewPage {
         next_to_end: shown(&mut overview.next_to_end),
         refused: shown(&mut overview.refused),
-        checks: checks(&overview),
+        checks: checks(&overview.days, overview.today, |day| {
+            format!("/licenses?seen={day}")
+        }),
         ending: ending(&overview),
         frame,
         overview,
@@ -74,7 +76,12 @@ fn verdict_words(verdict: &Verdict) -> &'static str {
     }
 }
 
-fn checks(overview: &Overview) -> Chart {
+/// Checks a day by verdict; `href` says where a click on a day leads.
+pub(super) fn checks(
+    days: &[(Date, [i64; Verdict::ALL.len()])],
+    today: Date,
+    href: impl Fn(&str) -> String,
+) -> Chart {
     let day = |(day, numbers): &(Date, [i64; Verdict::ALL.len()])| {
         let number = |verdict: Verdict| numbers[verdict as usize];
         let parts = Verdict::ALL
@@ -92,11 +99,11 @@ fn checks(overview: &Overview) -> Chart {
                 true => format!("{date}: no checks"),
                 false => format!("{date}: {}", parts.join(", ")),
             },
-            href: format!("/licenses?seen={date}"),
-            label: label(*day, overview.today),
+            href: href(&date),
+            label: label(*day, today),
         }
     };
-    Chart::of(overview.days.iter().map(day).collect())
+    Chart::of(days.iter().map(day).collect())
 }
 
 fn ending(overview: &Overview) -> Chart {

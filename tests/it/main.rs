@@ -25,6 +25,7 @@ mod headers;
 mod hostile;
 mod house;
 mod import;
+mod keys;
 mod licenses_api;
 mod migrations;
 mod moves;

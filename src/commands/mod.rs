@@ -5,6 +5,8 @@
     reason = "the answer to the person who gave the command"
 )]
 
+pub mod keys;
+
 use std::fs;
 use std::io::{self, BufRead, BufWriter, IsTerminal, Read, Write};
 use std::path::Path;
