@@ -30,6 +30,7 @@ pub fn measure(rounds: Option<u32>) {
     let kinds = [
         kind("good keys", demo.good(), From::Here, false),
         kind("good keys, 20 writes/s", demo.good(), From::Here, true),
+        kind("good keys, signed", demo.signed(), From::Here, false),
         kind("revoked keys", demo.revoked(), From::Here, false),
         kind(
             "unknown keys, each from elsewhere",

@@ -15,6 +15,9 @@ use crate::program::license_server;
 
 pub const LICENSES: u32 = 1_000_000;
 
+const GOOD: &str = "status = 'activated' and \
+     (expiration_date is null or expiration_date > date('now', '+1 day'))";
+
 /// A copy of the database that may be written to.
 pub struct Demo {
     folder: TempDir,
@@ -37,14 +40,16 @@ impl Demo {
 
     /// Questions about all licenses that are good, the same for those that are revoked.
     pub fn good(&self) -> PathBuf {
-        self.questions(
-            "good",
-            "status = 'activated' and (expiration_date is null or expiration_date > date('now', '+1 day'))",
-        )
+        self.write("good", &self.pairs(GOOD), false)
+    }
+
+    /// The same, from clients that want a signed answer.
+    pub fn signed(&self) -> PathBuf {
+        self.write("signed", &self.pairs(GOOD), true)
     }
 
     pub fn revoked(&self) -> PathBuf {
-        self.questions("revoked", "status = 'revoked'")
+        self.write("revoked", &self.pairs("status = 'revoked'"), false)
     }
 
     /// Questions about keys that nobody has.
@@ -61,23 +66,26 @@ impl Demo {
         let pairs: Vec<_> = (0..LICENSES)
             .map(|_| ("PdfBatchPro".to_owned(), key()))
             .collect();
-        self.write("unknown", &pairs)
+        self.write("unknown", &pairs, false)
     }
 
-    fn questions(&self, name: &str, condition: &str) -> PathBuf {
+    fn pairs(&self, condition: &str) -> Vec<(String, String)> {
         let db = Connection::open(self.data().join("licenses.db")).unwrap();
         let sql = format!("select tool_name, license_key from licenses where {condition}");
         let mut statement = db.prepare(&sql).unwrap();
         let pairs = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
-        let pairs: Vec<(String, String)> = pairs.unwrap().map(Result::unwrap).collect();
-        self.write(name, &pairs)
+        pairs.unwrap().map(Result::unwrap).collect()
     }
 
-    fn write(&self, name: &str, pairs: &[(String, String)]) -> PathBuf {
+    fn write(&self, name: &str, pairs: &[(String, String)], is_signed: bool) -> PathBuf {
         let path = self.folder.path().join(name);
         let mut file = std::io::BufWriter::new(fs::File::create(&path).unwrap());
         for (tool_name, license_key) in pairs {
-            let question = serde_json::json!({"tool_name": tool_name, "license_key": license_key});
+            let mut question =
+                serde_json::json!({"tool_name": tool_name, "license_key": license_key});
+            if is_signed {
+                question["nonce"] = "0123456789abcdefABCDEF".into();
+            }
             writeln!(file, "{question}").unwrap();
         }
         path
