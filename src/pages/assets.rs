@@ -18,7 +18,7 @@ struct Asset {
 }
 
 /// Every file, under its own name and under one that changes with its content.
-pub struct Assets([Asset; 3]);
+pub struct Assets([Asset; 4]);
 
 impl Assets {
     /// The files that were compiled in.
@@ -39,6 +39,11 @@ impl Assets {
                 "license_client.py",
                 python,
                 include_str!("../../static/license_client.py"),
+            ),
+            asset(
+                "LicenseClient.cs",
+                ContentType::Plain,
+                include_str!("../../static/LicenseClient.cs"),
             ),
         ])
     }

@@ -211,8 +211,10 @@ fn only_files_whose_name_changes_with_them_are_kept() {
         let answer = server.stranger().get(link);
         assert_headers(&answer, "public, max-age=31536000, immutable", false, link);
     }
-    let client = server.stranger().get("/static/license_client.py");
-    assert_headers(&client, "no-cache", false, "license_client.py");
+    for name in ["license_client.py", "LicenseClient.cs"] {
+        let client = server.stranger().get(&format!("/static/{name}"));
+        assert_headers(&client, "no-cache", false, name);
+    }
 }
 
 /// What no client of ours would send. (What is not even HTTP gets an empty 400 below Rocket.)

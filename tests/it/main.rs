@@ -13,6 +13,7 @@ mod browser;
 mod bulk;
 mod check;
 mod crash;
+mod csharp_client;
 mod database;
 mod deploy;
 mod disk;
