@@ -110,7 +110,9 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Json<T> {
 }
 
 fn json(status: u16, body: &impl Serialize) -> rocket::response::Result<'static> {
-    let text = serde_json::to_string(body).map_err(|_| Status::InternalServerError)?;
+    // As much as nearly every answer has, signed ones too: a text that grows is copied again and again.
+    let mut text = Vec::with_capacity(1_024);
+    serde_json::to_writer(&mut text, body).map_err(|_| Status::InternalServerError)?;
     Response::build()
         .status(Status::new(status))
         .header(ContentType::JSON)

@@ -67,7 +67,8 @@ impl Key {
     /// A compact JWS.
     pub(super) fn sign(&self, claims: &Claims<'_>) -> Result<String, Error> {
         let fault = |e: &dyn std::fmt::Display| Error::Unavailable(format!("signing: {e}"));
-        let payload = serde_json::to_vec(claims).map_err(|e| fault(&e))?;
+        let mut payload = Vec::with_capacity(512);
+        serde_json::to_writer(&mut payload, claims).map_err(|e| fault(&e))?;
         let mut token = String::with_capacity(self.header.len() + payload.len() * 4 / 3 + 96);
         token.push_str(&self.header);
         token.push('.');

@@ -7,6 +7,9 @@ use rusqlite::types::Value;
 
 use crate::server::Server;
 
+const LEFT_BY_CHECKS: [&str; 4] = ["check_days", "key_days", "seen_counts", "unknown_keys"];
+const NOTED_BY_USE: [&str; 4] = ["last_used_at", "last_seen_on", "refused_on", "shared_on"];
+
 pub struct Database(PathBuf);
 
 /// An entry of the audit log, its JSON as text.
@@ -37,19 +40,27 @@ impl Database {
         Connection::open(&self.0).unwrap()
     }
 
-    /// Every row of every table, but not when a session or a token was last used.
+    /// Every row of every table, but not what checks leave behind, nor when a session or a token was
+    /// last used.
     pub fn rows(&self) -> Vec<String> {
         let db = self.open();
         let names = "select name from sqlite_master where type = 'table' order by name";
         let mut names = db.prepare(names).unwrap();
         let names = names.query_map([], |row| row.get::<_, String>(0)).unwrap();
         let mut rows = vec![];
-        for table in names.map(Result::unwrap) {
+        let is_left_by_checks = |table: &String| {
+            table.starts_with("sighting") || LEFT_BY_CHECKS.contains(&table.as_str())
+        };
+        for table in names
+            .map(Result::unwrap)
+            .filter(|table| !is_left_by_checks(table))
+        {
             let mut statement = db.prepare(&format!("select * from {table}")).unwrap();
             let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
             let mut found = statement.query([]).unwrap();
             while let Some(row) = found.next().unwrap() {
-                let values = columns.iter().filter(|column| *column != "last_used_at");
+                let is_kept = |column: &&String| !NOTED_BY_USE.contains(&column.as_str());
+                let values = columns.iter().filter(is_kept);
                 let value = |column: &String| row.get::<_, Value>(column.as_str()).unwrap();
                 let values: Vec<Value> = values.map(value).collect();
                 rows.push(format!("{table} {values:?}"));
