@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use license_server::commands::keys::{self, KeyForm};
 use license_server::commands::{self, Format};
 use license_server::config::{self, Config};
-use license_server::server;
+use license_server::server::{self, Mock};
 use license_server::service::FIRST_USER;
 
 /// A self-hosted license server for people who sell Windows tools.
@@ -48,6 +48,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Csv)]
         format: Format,
     },
+    /// Answer every question in the same way, so that you can test what your program does then
+    Mock(Mock),
     /// Look after the keys that answers are signed with; works while the server runs
     #[command(subcommand)]
     Keys(Keys),
@@ -108,6 +110,7 @@ fn main() -> ExitCode {
     let Cli { config, command } = Cli::parse();
     let done = Config::load_here(config.as_deref()).and_then(|config| match command {
         None | Some(Command::Serve) => server::serve(config),
+        Some(Command::Mock(mock)) => server::serve_mock(config, mock),
         Some(Command::Keys(command)) => match command {
             Keys::List => keys::list(&config),
             Keys::Create => keys::create(&config),

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::request::{BODY, read_body, refuse};
 
 /// The JSON object in the body of a request, at most `LIMIT` bytes of it.
-pub(super) struct Body<T, const LIMIT: u64 = BODY>(pub(super) T);
+pub struct Body<T, const LIMIT: u64 = BODY>(pub(crate) T);
 
 #[rocket::async_trait]
 impl<'r, T: DeserializeOwned, const LIMIT: u64> FromData<'r> for Body<T, LIMIT> {

@@ -4,9 +4,10 @@ use rocket::{Either, Request, Route, post, response, routes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::body::{Body, required};
-use super::{Answer, json};
+use super::body::required;
+use super::{Answer, Body, json};
 use crate::auth::Address;
+use crate::error::Error;
 use crate::model::license::Verdict;
 use crate::model::question::Question;
 use crate::model::sighting::Said;
@@ -18,17 +19,27 @@ pub(super) fn routes() -> Vec<Route> {
     routes![check]
 }
 
+/// A question as it is sent.
 #[derive(Deserialize)]
-struct Asked {
+pub struct Asked {
     tool_name: Option<String>,
     license_key: Option<String>,
     /// Who sends one wants a signed answer.
-    nonce: Option<String>,
+    pub(crate) nonce: Option<String>,
     /// The keys that the client knows.
-    kids: Option<Vec<String>>,
+    pub(crate) kids: Option<Vec<String>>,
     /// What the client says of itself, whatever that is.
     #[serde(default)]
     client: Value,
+}
+
+impl Asked {
+    /// Tool and key, without which there is no question.
+    pub(crate) fn pair(&mut self) -> Result<(String, String), Error> {
+        let tool_name = required("tool_name", self.tool_name.take())?;
+        let license_key = required("license_key", self.license_key.take())?;
+        Ok((tool_name, license_key))
+    }
 }
 
 #[post("/api/check", data = "<body>")]
@@ -37,9 +48,8 @@ fn check(
     address: Address,
     body: Body<Asked, { SMALL_BODY }>,
 ) -> Result<Either<Answer, SignedAnswer>, Failure> {
-    let Body(asked) = body;
-    let tool_name = required("tool_name", asked.tool_name)?;
-    let license_key = required("license_key", asked.license_key)?;
+    let Body(mut asked) = body;
+    let (tool_name, license_key) = asked.pair()?;
     let question = Question::parse(&tool_name, &license_key)?;
     let said = Said::read(&asked.client);
     let Some(nonce) = asked.nonce else {
@@ -62,7 +72,8 @@ impl From<Verdict> for Answer {
     }
 }
 
-struct SignedAnswer(Signed);
+/// A verdict that a client can verify, as it is sent.
+pub struct SignedAnswer(pub(crate) Signed);
 
 /// The published fields, then those of a client that asked for them.
 #[derive(Serialize)]
@@ -81,7 +92,7 @@ impl<'r> response::Responder<'r, 'static> for SignedAnswer {
         let body = SignedBody {
             status: signed.verdict.word(),
             message: &signed.message,
-            code: signed.verdict.code(),
+            code: signed.code,
             expiration_date: signed.expiration_date.as_deref(),
             days_left: signed.days_left,
             token: &signed.token,

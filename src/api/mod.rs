@@ -14,6 +14,9 @@ use rocket::response::{Responder, Response};
 use rocket::{Catcher, Request, Route, catch, catchers};
 use serde::Serialize;
 
+pub(crate) use body::Body;
+pub(crate) use check::{Asked, SignedAnswer};
+
 use crate::error::Error;
 use crate::request::{describe, refused};
 

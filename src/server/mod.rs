@@ -4,6 +4,7 @@ mod headers;
 mod journal;
 mod keeper;
 mod methods;
+mod mock;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::service::{FIRST_USER, FirstPassword, Service};
 use crate::{api, pages};
 use journal::Journal;
 use keeper::Keeper;
+pub use mock::{Mock, serve_mock};
 
 /// Threads that may wait for the disk at once; each has a database connection of its own.
 const BLOCKING_THREADS: usize = 16;

@@ -28,6 +28,8 @@ struct Decided {
 pub struct Signed {
     /// The decision.
     pub verdict: Verdict,
+    /// The word for programs, the same in the token.
+    pub code: &'static str,
     /// For the customer, the same in the token.
     pub message: String,
     /// The last day, `YYYY-MM-DD`.
@@ -79,6 +81,7 @@ impl Service {
         self.note(question, decided, address, said, Some(&key.kid));
         Ok(Signed {
             verdict: decided.verdict,
+            code: claims.code,
             message: claims.message,
             expiration_date: claims.expiration_date,
             days_left: told.days_left(),

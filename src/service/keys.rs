@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 
 use super::Service;
 use crate::error::{Error, Refusal};
@@ -25,7 +26,7 @@ const RESTORE: &str = "Restore the backup that has it, for the clients in the fi
 
 /// All keys, newest first.
 #[derive(Default)]
-pub(super) struct KeyRing(Vec<Key>);
+pub struct KeyRing(Vec<Key>);
 
 pub(super) struct Key {
     pub(super) kid: Arc<str>,
@@ -64,6 +65,28 @@ impl Key {
         })
     }
 
+    /// A new one with its secret.
+    fn new(now: OffsetDateTime) -> Result<(Key, Secret), Error> {
+        let fault = |e: &dyn std::fmt::Display| Error::Internal(format!("a new key: {e}"));
+        let document =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+                .map_err(|e| fault(&e))?;
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref())
+            .map_err(|e| fault(&e))?;
+        let secret = Secret(STANDARD.encode(document.as_ref()));
+        let known = SigningKey {
+            kid: kid(&pair),
+            created_at: now,
+            is_default: true,
+            retired_at: None,
+            exported_at: None,
+            last_used_on: None,
+            answers: 0,
+        };
+        let key = Key::of(known, &secret).map_err(|e| fault(&e))?;
+        Ok((key, secret))
+    }
+
     /// A compact JWS.
     pub(super) fn sign(&self, claims: &Claims<'_>) -> Result<String, Error> {
         let fault = |e: &dyn std::fmt::Display| Error::Unavailable(format!("signing: {e}"));
@@ -82,6 +105,22 @@ impl Key {
 
     fn coordinates(&self) -> (String, String) {
         coordinates(&self.pair)
+    }
+
+    fn text(&self, form: Form) -> Result<String, Error> {
+        Ok(match form {
+            Form::Xy => {
+                let (x, y) = self.coordinates();
+                format!("{x}.{y}")
+            }
+            Form::Jwk => serde_json::to_string(&self.jwk())
+                .map_err(|e| Error::Internal(format!("a public key: {e}")))?,
+            Form::Pem => {
+                let der: Result<PublicKeyX509Der<'_>, _> = self.pair.public_key().as_der();
+                let der = der.map_err(|e| Error::Internal(format!("a public key: {e}")))?;
+                pem("PUBLIC KEY", der.as_ref())
+            }
+        })
     }
 
     fn jwk(&self) -> Jwk {
@@ -157,7 +196,43 @@ impl KeyRing {
         Ok(KeyRing(keys))
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// One key that is stored nowhere.
+    pub fn of_this_run(now: OffsetDateTime) -> Result<KeyRing, Error> {
+        let (key, _) = Key::new(now)?;
+        Ok(KeyRing(vec![key]))
+    }
+
+    /// The same ids and headers before other private keys: what it signs is forged.
+    pub fn forged(&self, now: OffsetDateTime) -> Result<KeyRing, Error> {
+        let forge = |key: &Key| {
+            let (other, _) = Key::new(now)?;
+            Ok(Key {
+                kid: Arc::clone(&key.kid),
+                known: key.known.clone(),
+                pair: other.pair,
+                header: key.header.clone(),
+            })
+        };
+        self.0
+            .iter()
+            .map(forge)
+            .collect::<Result<_, _>>()
+            .map(KeyRing)
+    }
+
+    /// A compact JWS for a client that knows these keys.
+    pub fn sign(&self, claims: &Claims<'_>, kids: &[String]) -> Result<String, Error> {
+        self.choose(kids)?.sign(claims)
+    }
+
+    /// The key that signs for clients that name none: its id, and its public half as text.
+    pub fn default_key(&self, form: Form) -> Result<(String, String), Error> {
+        let key = self.choose(&[])?;
+        Ok((key.kid.to_string(), key.text(form)?))
+    }
+
+    /// Whether there is no key at all.
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
@@ -177,7 +252,8 @@ impl KeyRing {
 }
 
 impl Service {
-    pub(super) fn key_ring(&self) -> Arc<KeyRing> {
+    /// The keys as they are now.
+    pub fn key_ring(&self) -> Arc<KeyRing> {
         Arc::clone(&self.keys.read())
     }
 
@@ -190,15 +266,9 @@ impl Service {
 
     /// Makes a key, and returns its id; the first one is the default.
     pub fn create_key(&self, actor: &Actor) -> Result<String, Error> {
-        let fault = |e: &dyn std::fmt::Display| Error::Internal(format!("a new key: {e}"));
-        let document =
-            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
-                .map_err(|e| fault(&e))?;
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref())
-            .map_err(|e| fault(&e))?;
-        let kid = kid(&pair);
-        let secret = Secret(STANDARD.encode(document.as_ref()));
         let now = self.clock.now();
+        let (key, secret) = Key::new(now)?;
+        let kid = key.known.kid;
         self.store.write(|db| {
             let is_first = signing_keys::all(db)?.is_empty();
             signing_keys::add(db, &kid, &secret, now)?;
@@ -279,21 +349,7 @@ impl Service {
 
     /// A public key as text.
     pub fn public_key(&self, kid: &str, form: Form) -> Result<String, Error> {
-        let ring = self.key_ring();
-        let key = ring.get(kid)?;
-        Ok(match form {
-            Form::Xy => {
-                let (x, y) = key.coordinates();
-                format!("{x}.{y}")
-            }
-            Form::Jwk => serde_json::to_string(&key.jwk())
-                .map_err(|e| Error::Internal(format!("a public key: {e}")))?,
-            Form::Pem => {
-                let der: Result<PublicKeyX509Der<'_>, _> = key.pair.public_key().as_der();
-                let der = der.map_err(|e| Error::Internal(format!("a public key: {e}")))?;
-                pem("PUBLIC KEY", der.as_ref())
-            }
-        })
+        self.key_ring().get(kid)?.text(form)
     }
 
     /// A private key as PKCS #8 in PEM: a backup, and noted as one.

@@ -33,7 +33,6 @@ pub use crate::store::Remembered;
 use crate::store::{Missing, Store};
 
 use import::Runs;
-use keys::KeyRing;
 use passwords::Passwords;
 use sightings::Notes;
 use throttle::Throttle;
@@ -44,7 +43,7 @@ pub use bulk::{MOST_AT_ONCE, Plan};
 pub use check::Signed;
 pub use explain::{Doubts, Explanation, MOST_NEAR, NearMiss, OtherTool, Past};
 pub use import::{ImportState, Report, WrongRow};
-pub use keys::Form;
+pub use keys::{Form, KeyRing};
 pub use sessions::{Client, SignedIn};
 pub use tokens::TokenUser;
 pub use tools::ToolUse;

@@ -1,0 +1,318 @@
+//! A server that answers every question in the same way, for a vendor who tests a program's dialogs.
+
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use rocket::config::Shutdown as Ending;
+use rocket::fairing::AdHoc;
+use rocket::response::content::RawHtml;
+use rocket::shield::Shield;
+use rocket::tokio::runtime::Builder;
+use rocket::{Build, Responder, Rocket, Shutdown, State, post, routes};
+use time::{Duration, OffsetDateTime};
+
+use super::{headers, launch, methods, refusal, say, settings};
+use crate::api::{self, Answer, Asked, Body, SignedAnswer};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::{Error, Refusal};
+use crate::model::license::Verdict;
+use crate::model::question::Question;
+use crate::model::signed::{Told, Wish};
+use crate::model::tool::{Tool, ToolDraft};
+use crate::request::{Failure, SMALL_BODY};
+use crate::service::{Form, KeyRing, Service, Signed};
+
+/// What it shall play.
+#[derive(Debug, Args)]
+pub struct Mock {
+    /// The answer to every question
+    #[arg(long, value_enum, ignore_case = true)]
+    verdict: Part,
+    /// Where to listen, instead of the setting
+    #[arg(long)]
+    port: Option<u16>,
+    /// What a signed refusal says behind the published words
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    message: String,
+    /// How many days a signed answer is good for without asking again
+    #[arg(long, value_name = "N", default_value = "7")]
+    days_offline: String,
+}
+
+/// Each verdict, and what can go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Part {
+    /// 200
+    Valid,
+    /// 200, a day behind the last one
+    InGrace,
+    /// 200, with 14 days left
+    Trial,
+    /// 403
+    Expired,
+    /// 403
+    Suspended,
+    /// 403
+    Revoked,
+    /// 404
+    NotFound,
+    /// 200 as published, but without a signature
+    Unsigned,
+    /// 200, signed with a key that nobody knows under the id of a known one
+    Forged,
+    /// 200 with the page of a proxy
+    Html,
+    /// 503
+    Unavailable,
+    /// No answer at all
+    Silent,
+}
+
+/// What is to be said, if anything.
+enum Line {
+    /// The word for programs is the verdict's own but for a trial.
+    Verdict(Verdict, &'static str),
+    Unsigned,
+    Html,
+    Unavailable,
+    Silent,
+}
+
+impl Part {
+    fn line(self) -> Line {
+        let verdict = |verdict: Verdict| Line::Verdict(verdict, verdict.code());
+        match self {
+            Part::Valid | Part::Forged => verdict(Verdict::Valid),
+            Part::InGrace => verdict(Verdict::InGrace),
+            Part::Trial => Line::Verdict(Verdict::Valid, "TRIAL"),
+            Part::Expired => verdict(Verdict::Expired),
+            Part::Suspended => verdict(Verdict::Suspended),
+            Part::Revoked => verdict(Verdict::Revoked),
+            Part::NotFound => verdict(Verdict::NotFound),
+            Part::Unsigned => Line::Unsigned,
+            Part::Html => Line::Html,
+            Part::Unavailable => Line::Unavailable,
+            Part::Silent => Line::Silent,
+        }
+    }
+
+    /// How many days behind the last one it is; none for a license without end.
+    fn days_over(self) -> Option<i64> {
+        match self {
+            Part::InGrace | Part::Expired => Some(1),
+            Part::Trial => Some(-14),
+            Part::Valid
+            | Part::Suspended
+            | Part::Revoked
+            | Part::NotFound
+            | Part::Unsigned
+            | Part::Forged
+            | Part::Html
+            | Part::Unavailable
+            | Part::Silent => None,
+        }
+    }
+}
+
+/// The mock while it serves.
+struct Stage {
+    part: Part,
+    tool: Tool,
+    keys: Arc<KeyRing>,
+    /// What signs in their place where the answers are forged.
+    forged: Option<KeyRing>,
+    config: Config,
+}
+
+const PROXY_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\n\
+     <body><h1>Sign in to this network</h1></body></html>\n";
+
+#[derive(Responder)]
+enum Played {
+    Plain(Answer),
+    Signed(SignedAnswer),
+    Page(RawHtml<&'static str>),
+}
+
+#[post("/api/check", data = "<body>")]
+async fn check(
+    stage: &State<Stage>,
+    body: Body<Asked, { SMALL_BODY }>,
+    end: Shutdown,
+) -> Result<Played, Failure> {
+    let Body(mut asked) = body;
+    let (tool_name, license_key) = asked.pair()?;
+    let question = Question::parse(&tool_name, &license_key)?;
+    let kids = asked.kids.unwrap_or_default();
+    let wish = match &asked.nonce {
+        Some(nonce) => Some(Wish::parse(nonce, &kids)?),
+        None => None,
+    };
+    let unavailable = || Error::Unavailable("the mock plays it".into());
+    match (stage.part.line(), wish) {
+        (Line::Verdict(verdict, code), Some(wish)) => {
+            let signed = stage.sign(&question, &license_key, &wish, verdict, code)?;
+            Ok(Played::Signed(SignedAnswer(signed)))
+        }
+        (Line::Verdict(verdict, _), None) => Ok(Played::Plain(verdict.into())),
+        (Line::Unsigned, _) => Ok(Played::Plain(Verdict::Valid.into())),
+        (Line::Html, _) => Ok(Played::Page(RawHtml(PROXY_PAGE))),
+        (Line::Unavailable, _) => Err(unavailable().into()),
+        (Line::Silent, _) => {
+            end.await;
+            Err(unavailable().into())
+        }
+    }
+}
+
+impl Stage {
+    fn sign(
+        &self,
+        question: &Question<'_>,
+        sent_key: &str,
+        wish: &Wish<'_>,
+        verdict: Verdict,
+        code: &'static str,
+    ) -> Result<Signed, Error> {
+        let now = Clock::System.now();
+        let offset = self.config.utc_offset;
+        let over = self.part.days_over().map(Duration::days);
+        let told = Told {
+            question,
+            sent_key,
+            verdict,
+            last_day: over.and_then(|over| now.to_offset(offset).date().checked_sub(over)),
+            tool: &self.tool,
+            now,
+            offset,
+        };
+        let mut claims = told.claims(wish.nonce);
+        claims.code = code;
+        Ok(Signed {
+            verdict,
+            code,
+            token: self
+                .forged
+                .as_ref()
+                .unwrap_or(&self.keys)
+                .sign(&claims, wish.kids)?,
+            days_left: told.days_left(),
+            message: claims.message,
+            expiration_date: claims.expiration_date,
+        })
+    }
+
+    /// Says that this is a mock, and which keys believe it.
+    fn announce(&self, port: u16) -> Result<(), Error> {
+        let part = self.part.to_possible_value();
+        let part = part.as_ref().map_or("", |part| part.get_name());
+        let origin = std::net::SocketAddr::new(self.config.address, port);
+        let (kid, xy) = self.keys.default_key(Form::Xy)?;
+        let (_, jwk) = self.keys.default_key(Form::Jwk)?;
+        say(&format!(
+            "License Server {}: THIS IS A MOCK. It looks nothing up: every answer is {part}.\n  \
+             Answers at  http://{origin}{}/api/check\n  \
+             Key         {kid}\n  \
+             Public half {xy}\n  \
+             as JWK      {jwk}",
+            env!("CARGO_PKG_VERSION"),
+            self.config.base_path()
+        ));
+        Ok(())
+    }
+}
+
+/// Plays it until SIGTERM or Ctrl-C, for this computer only.
+pub fn serve_mock(mut config: Config, mock: Mock) -> Result<(), Refusal> {
+    if !config.address.is_loopback() {
+        return Err(Refusal(format!(
+            "The setting `address` is `{}`, but a mock listens on loopback only, since it would answer \
+             customers, too; write 127.0.0.1.",
+            config.address
+        )));
+    }
+    config.port = mock.port.unwrap_or(config.port);
+    let tool = Tool {
+        // A lease never ends behind the license and its grace; here it lasts as long as it is told to.
+        grace_days: u16::MAX,
+        ..Tool::parse(&ToolDraft {
+            offline_days: mock.days_offline,
+            grace_days: "0".into(),
+            message: mock.message,
+            link: String::new(),
+        })?
+    };
+    let now = Clock::System.now();
+    let (keys, of) = keys(&config, now)?;
+    let stage = Stage {
+        part: mock.verdict,
+        tool,
+        forged: (mock.verdict == Part::Forged)
+            .then(|| keys.forged(now))
+            .transpose()?,
+        keys,
+        config: config.clone(),
+    };
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Refusal(format!("The system gives no threads: {e}.")))?;
+    let rocket = rocket(&config, stage).attach(AdHoc::on_liftoff("announce", move |rocket| {
+        Box::pin(async move {
+            if let Some(stage) = rocket.state::<Stage>()
+                && stage.announce(rocket.config().port).is_ok()
+            {
+                say(&format!("  Database    {of}"));
+            }
+        })
+    }));
+    runtime
+        .block_on(launch(rocket))
+        .map_err(|error| refusal(&config, &error))
+}
+
+/// The database's keys where there is a database, otherwise one for this run; and which.
+fn keys(config: &Config, now: OffsetDateTime) -> Result<(Arc<KeyRing>, String), Refusal> {
+    let file = config.data_dir.join("licenses.db");
+    if file.exists() {
+        let keys = Service::open_existing(config, Clock::System)?.key_ring();
+        if !keys.is_empty() {
+            return Ok((keys, format!("{}: only its keys are used", file.display())));
+        }
+    }
+    let keys = Arc::new(KeyRing::of_this_run(now)?);
+    Ok((
+        keys,
+        "none: the key was made for this run and is stored nowhere".into(),
+    ))
+}
+
+fn rocket(config: &Config, stage: Stage) -> Rocket<Build> {
+    let base = config.base_path();
+    let at_once = rocket::Config {
+        shutdown: Ending {
+            grace: 0,
+            mercy: 0,
+            ..settings(config).shutdown
+        },
+        ..settings(config)
+    };
+    let mut rocket = rocket::custom(at_once)
+        .attach(Shield::new()) // as on the real server
+        .attach(headers::fairing(config))
+        .manage(stage);
+    let routes = methods::refused_elsewhere(routes![check]);
+    for prefix in if base.is_empty() {
+        vec![""]
+    } else {
+        vec!["", base]
+    } {
+        rocket = rocket
+            .mount(format!("{prefix}/"), routes.clone())
+            .register(format!("{prefix}/"), headers::on(api::catchers(), config));
+    }
+    rocket
+}

@@ -1,0 +1,191 @@
+//! `license-server mock`: each answer and each fault on demand, for the dialogs of a vendor's program.
+
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use crate::lines;
+use crate::program::{Program, command};
+use crate::server::Client;
+
+const NONCE: &str = "0123456789abcdef";
+
+fn mock(folder: &Path, part: &str, more: &[&str]) -> Program {
+    Program::run(command(folder).args(["mock", "--verdict", part]).args(more))
+}
+
+fn url(mock: &Program) -> String {
+    let address = mock.line("Answers at").unwrap();
+    address.strip_suffix("/api/check").unwrap().to_owned()
+}
+
+fn public_half(mock: &Program) -> Value {
+    json!([mock.line("Public half").unwrap()])
+}
+
+fn refused(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let Output { status, stderr, .. } = command(folder)
+        .arg("mock")
+        .args(arguments)
+        .output()
+        .unwrap();
+    (status.code(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn a_client_concludes_from_each_part_what_it_must() {
+    let folder = tempfile::tempdir().unwrap();
+    let refusal = |code: &str| (json!([false, code, code]), false);
+    let good = |code: &str| (json!([true, "VALID", code]), true);
+    let fault = |plain: bool| {
+        let code = if plain { "VALID" } else { "NO_ANSWER" };
+        (json!([plain, code, "NO_ANSWER"]), false)
+    };
+    let parts = [
+        ("VALID", good("VALID")),
+        ("IN_GRACE", good("IN_GRACE")),
+        ("TRIAL", good("TRIAL")),
+        ("EXPIRED", refusal("EXPIRED")),
+        ("SUSPENDED", refusal("SUSPENDED")),
+        ("REVOKED", refusal("REVOKED")),
+        ("NOT_FOUND", refusal("NOT_FOUND")),
+        // A plain client believes whoever answers.
+        ("UNSIGNED", fault(true)),
+        ("FORGED", fault(true)),
+        ("HTML", fault(false)),
+        ("UNAVAILABLE", fault(false)),
+        ("SILENT", fault(false)),
+    ];
+    let mocks = parts
+        .each_ref()
+        .map(|(part, _)| mock(folder.path(), part, &["--message", "Renew it."]));
+    let questions: Vec<Value> = mocks
+        .iter()
+        .zip(&parts)
+        .flat_map(|(mock, (part, _))| {
+            [Value::Null, public_half(mock)].map(|keys| {
+                let mut question = lines::question(&url(mock), "any key", &keys);
+                if *part == "SILENT" {
+                    question["seconds"] = json!(0.5);
+                }
+                question
+            })
+        })
+        .collect();
+    let Some(concluded) = lines::python_client(&questions) else {
+        return;
+    };
+    for (pair, (part, (expected, leased))) in concluded.chunks(2).zip(&parts) {
+        let [plain, signed] = pair else { panic!() };
+        assert_eq!(
+            &json!([plain["valid"], plain["code"], signed["code"]]),
+            expected,
+            "{part}"
+        );
+        assert_eq!(signed["leased"], json!(leased), "{part}: {signed}");
+        let said = signed["message"].as_str().unwrap();
+        // The vendor's words stand behind those of a refusal only.
+        let with_words = !["VALID", "IN_GRACE", "TRIAL", "NO_ANSWER"]
+            .contains(&signed["code"].as_str().unwrap());
+        assert_eq!(said.ends_with(" Renew it."), with_words, "{part}: {said}");
+    }
+    assert_eq!(concluded[5]["days_left"], 14);
+    assert!(concluded[7]["expires"].is_string());
+}
+
+#[test]
+fn any_question_is_answered_at_the_root_and_under_the_base_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let mock = Program::run(
+        command(folder.path())
+            .args(["mock", "--verdict", "expired", "--days-offline", "0"])
+            .env("LICENSE_SERVER_PUBLIC_URL", "https://example.com/ls"),
+    );
+    assert!(mock.printed.contains("THIS IS A MOCK"), "{}", mock.printed);
+    assert!(url(&mock).ends_with("/ls"));
+    let root = url(&mock).strip_suffix("/ls").unwrap().to_owned();
+    for (url, tool) in [(url(&mock), "A"), (root.clone(), "B")] {
+        let question = json!({"tool_name": tool, "license_key": "anybody"});
+        let answer = Client::new(&url).post("/api/check", &question.to_string());
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (
+                403,
+                r#"{"status":"expired","message":"License has expired."}"#
+            )
+        );
+    }
+    for (question, status) in [
+        (json!({"tool_name": "T"}), 400),
+        (
+            json!({"tool_name": "T", "license_key": "k", "nonce": "short"}),
+            422,
+        ),
+        (
+            json!({"tool_name": "T", "license_key": "x".repeat(9_000)}),
+            413,
+        ),
+    ] {
+        let answer = Client::new(&root).post("/api/check", &question.to_string());
+        assert_eq!(answer.status, status, "{}", answer.body);
+    }
+    assert_eq!(Client::new(&root).get("/api/check").status, 405);
+    assert_eq!(Client::new(&root).get("/login").status, 404);
+    assert_eq!(mock.stop("TERM"), (Some(0), String::new()));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_keys_of_a_database_sign_and_nothing_is_written_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Program::start(folder.path());
+    let keys = server.client().get("/api/keys").json();
+    let mock = mock(folder.path(), "REVOKED", &[]);
+    assert!(mock.line("Database").unwrap().contains("licenses.db"));
+    assert_eq!(mock.line("Key").unwrap(), keys["keys"][0]["kid"]);
+    let question = json!({"tool_name": "T", "license_key": "k", "nonce": NONCE});
+    let answer = Client::new(&url(&mock)).post("/api/check", &question.to_string());
+    assert_eq!(answer.json()["code"], "REVOKED");
+    let question = lines::question(&url(&mock), "k", &keys);
+    if let Some(concluded) = lines::python_client(&[question]) {
+        assert_eq!(concluded[0]["code"], "REVOKED");
+    }
+    let audit = |program: &Program| {
+        assert_eq!(program.client().get("/health").status, 200);
+        command(folder.path())
+            .args(["audit", "verify"])
+            .output()
+            .unwrap()
+            .stdout
+    };
+    let said = String::from_utf8(audit(&server)).unwrap();
+    assert!(said.contains("whole: 1 entries"), "{said}");
+}
+
+#[test]
+fn it_listens_on_loopback_only_and_refuses_what_it_cannot_play() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut everywhere = command(folder.path());
+    let output = everywhere
+        .args(["mock", "--verdict", "VALID"])
+        .env("LICENSE_SERVER_ADDRESS", "0.0.0.0")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said.contains("loopback") && said.contains("0.0.0.0"),
+        "{said}"
+    );
+    for (arguments, word) in [
+        (&["--verdict", "MAYBE"][..], "NOT_FOUND"),
+        (&[], "--verdict"),
+        (&["--verdict", "VALID", "--days-offline", "x"], "0 to 3650"),
+    ] {
+        let (code, said) = refused(folder.path(), arguments);
+        assert!(code != Some(0) && said.contains(word), "{said}");
+    }
+    let said = refused(folder.path(), &["--verdict", "VALID", "--message", "a\nb"]).1;
+    assert!(said.contains("message"), "{said}");
+}
