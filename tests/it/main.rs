@@ -41,6 +41,7 @@ mod program;
 mod proxy;
 mod python_client;
 mod remembered;
+mod rotation;
 mod server;
 mod sessions;
 mod sightings;
