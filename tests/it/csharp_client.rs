@@ -81,6 +81,14 @@ impl Program {
     }
 }
 
+/// The program that concludes from one vector a line; none where there is no Mono.
+pub fn lines() -> Option<Command> {
+    let program = compiled()?;
+    let mut command = Command::new(&program.mono);
+    command.arg(&program.file).arg("--lines");
+    Some(command)
+}
+
 fn vectors() -> Vec<(String, Value)> {
     let files = fs::read_dir(VECTORS)
         .unwrap()

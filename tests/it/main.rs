@@ -47,6 +47,7 @@ mod sessions;
 mod sightings;
 mod sign_in;
 mod signed;
+mod signed_by_others;
 mod throttle;
 mod tokens;
 mod tools;

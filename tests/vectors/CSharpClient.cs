@@ -1,5 +1,6 @@
 // Shows to static/LicenseClient.cs, with which it is compiled, one vector from standard input, and writes what
-// the client concludes to standard output. With arguments it asks a server instead:
+// the client concludes to standard output; with --lines one vector from each line, and a line for each. With other
+// arguments it asks a server instead:
 //
 //     CSharpClient.exe SERVER TIMEOUT CACHE_DIR [KEY ...]
 //
@@ -21,20 +22,39 @@ internal static class CSharpClient
     {
         // For comparison with the file's own arithmetic, where the operating system has ECDSA, too.
         PublicKey.AskPlatform = Environment.GetEnvironmentVariable("LICENSE_CLIENT_ASKS_PLATFORM") != "no";
-        Dictionary<string, object> concluded = arguments.Length == 0 ? Vector() : Question(arguments);
         using (Stream output = Console.OpenStandardOutput())
         {
-            byte[] json = Json.Write(concluded);
-            output.Write(json, 0, json.Length);
+            if (arguments.Length == 1 && arguments[0] == "--lines")
+            {
+                var lines = new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false));
+                for (string line = lines.ReadLine(); line != null; line = lines.ReadLine())
+                {
+                    Write(output, Vector(Encoding.UTF8.GetBytes(line)));
+                    output.WriteByte((byte)'\n');
+                }
+                return 0;
+            }
+            Write(output, arguments.Length == 0 ? Vector(Input()) : Question(arguments));
         }
         return 0;
     }
 
-    private static Dictionary<string, object> Vector()
+    private static void Write(Stream output, Dictionary<string, object> concluded)
+    {
+        byte[] json = Json.Write(concluded);
+        output.Write(json, 0, json.Length);
+    }
+
+    private static byte[] Input()
     {
         var input = new MemoryStream();
         Console.OpenStandardInput().CopyTo(input);
-        var vector = Object(Json.Parse(input.ToArray()));
+        return input.ToArray();
+    }
+
+    private static Dictionary<string, object> Vector(byte[] text)
+    {
+        var vector = Object(Json.Parse(text));
         if (vector == null)
         {
             throw new FormatException("the vector is not JSON");

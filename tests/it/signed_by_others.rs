@@ -1,0 +1,268 @@
+//! Signed answers under other eyes: verified by code that shares nothing with the server, altered bit by
+//! bit, and at the end of the shortest lease.
+
+use std::process::Command;
+
+use license_server::model::audit::Actor;
+use license_server::model::tool::ToolDraft;
+use serde_json::{Value, json};
+
+use crate::csharp_client;
+use crate::lines;
+use crate::server::Server;
+use crate::tools;
+
+/// Verifies with plain integers, also where there is a library.
+const PYTHON: &str = "
+import json, sys
+import license_client
+for line in sys.stdin:
+    asked = json.loads(line)
+    keys, problem = license_client._pin(asked['keys'])
+    header, payload, signature = asked['token'].split('.')
+    key = keys[json.loads(license_client._from_base64url(header))['kid']]
+    signature = license_client._from_base64url(signature)
+    r, s = (int.from_bytes(part, 'big') for part in (signature[:32], signature[32:]))
+    is_good = license_client._python_verifies(r, s, (header + '.' + payload).encode('ascii'), key)
+    print(json.dumps([is_good, json.loads(license_client._from_base64url(payload))]))
+";
+
+const NODE: &str = "
+const crypto = require('crypto');
+const keys = new Map();
+for (const line of require('fs').readFileSync(0, 'utf8').trimEnd().split('\\n')) {
+    const asked = JSON.parse(line);
+    const [header, payload, signature] = asked.token.split('.');
+    const { kid } = JSON.parse(Buffer.from(header, 'base64url'));
+    if (!keys.has(kid)) {
+        const jwk = asked.keys.keys.find(key => key.kid === kid);
+        keys.set(kid, crypto.createPublicKey({ key: jwk, format: 'jwk' }));
+    }
+    const isGood = crypto.verify('sha256', Buffer.from(header + '.' + payload),
+        { key: keys.get(kid), dsaEncoding: 'ieee-p1363' }, Buffer.from(signature, 'base64url'));
+    console.log(JSON.stringify([isGood, JSON.parse(Buffer.from(payload, 'base64url'))]));
+}
+";
+
+/// What the Python adapter concludes from each vector.
+const CONCLUDE: &str = "
+import json, sys
+from python_client import conclude
+for line in sys.stdin:
+    print(json.dumps(conclude(json.loads(line))))
+";
+
+const NONCE: &str = "0123456789abcdef";
+const MACHINE: &str = "0a:1b:2c:3d:4e:5f";
+
+fn set_tool(server: &Server, tool: &str, offline_days: &str, grace_days: &str) {
+    let draft = ToolDraft {
+        offline_days: offline_days.into(),
+        grace_days: grace_days.into(),
+        message: "Verlängern: “Größe” 鍵".into(),
+        link: "https://shop.example/?a=1&b=2".into(),
+    };
+    let actor = Actor::command_line();
+    server.service.set_tool(&actor, tool, &draft).unwrap();
+}
+
+/// A thousand questions over all outcomes, and of each: its code, the sent question and the token.
+fn a_thousand(server: &Server) -> Vec<(&'static str, Value, String)> {
+    const OUTCOMES: [(&str, &str, Option<&str>); 8] = [
+        ("VALID", "activated", None),
+        ("VALID", "activated", Some("2026-06-15")),
+        ("VALID", "activated", Some("2027-12-31")),
+        ("IN_GRACE", "activated", Some("2026-06-13")),
+        ("EXPIRED", "activated", Some("2020-02-29")),
+        ("SUSPENDED", "suspended", None),
+        ("REVOKED", "revoked", Some("2026-12-31")),
+        ("NOT_FOUND", "", None),
+    ];
+    let tools = ["T", "Größe & Co. \"2\"", "図面 \\ 印刷", "<tool>/🔑"];
+    let mut admin = server.admin();
+    let mut questions = vec![];
+    for (at, tool) in tools.iter().enumerate() {
+        for (index, (code, status, day)) in OUTCOMES.into_iter().enumerate() {
+            let key = match at {
+                0 => format!("0a:1b:2c:3d:4e:{index:02x}"),
+                _ => format!("Schlüssel-鍵-{index}"),
+            };
+            if !status.is_empty() {
+                let license = json!({
+                    "tool_name": tool, "license_key": key, "status": status, "expiration_date": day
+                });
+                let answer = admin.post("/api/licenses", &license.to_string());
+                assert_eq!(answer.status, 201, "{}", answer.body);
+            }
+            // As stored, and in another spelling.
+            let sent = match index % 2 {
+                0 if at == 0 => key.to_uppercase().replace(':', "-"),
+                _ => key,
+            };
+            questions.push((code, *tool, sent));
+        }
+        set_tool(server, tool, &(at * 7).to_string(), "3");
+    }
+    let actor = Actor::command_line();
+    for _ in 0..2 {
+        server.clock.turn(1);
+        server.service.create_key(&actor).unwrap();
+    }
+    let kids: Vec<String> = server
+        .service
+        .public_keys()
+        .into_iter()
+        .map(|key| key.kid)
+        .collect();
+    let mut stranger = server.stranger();
+    let asked = questions.iter().cycle().take(1_000).enumerate();
+    asked
+        .map(|(number, (code, tool, key))| {
+            let question = json!({
+                "tool_name": tool, "license_key": key, "nonce": format!("{number:0>20}_-aZ"),
+                "kids": [kids[number % 3]]
+            });
+            // Each from an address of its own: nobody's keys are throttled.
+            let address = format!("10.0.{}.{}", number / 250, number % 250);
+            let headers = [
+                ("Content-Type", "application/json"),
+                ("X-Forwarded-For", &address),
+            ];
+            let body = question.to_string();
+            let answer = stranger.send("POST", "/api/check", &headers, body.as_bytes());
+            let answer = answer.json();
+            let token = answer["token"].as_str();
+            let token = token.unwrap_or_else(|| panic!("{answer}")).to_owned();
+            (*code, question, token)
+        })
+        .collect()
+}
+
+#[test]
+fn a_thousand_answers_are_verified_by_python_and_by_node() {
+    let server = Server::start();
+    let told = a_thousand(&server);
+    let keys = server.stranger().get("/api/keys").json();
+    let lines: Vec<Value> = told
+        .iter()
+        .map(|(_, _, token)| json!({"keys": keys, "token": token}))
+        .collect();
+    let node = tools::find("node").map(|node| {
+        let mut command = Command::new(node);
+        command.args(["-e", NODE]);
+        command
+    });
+    for mut verifier in [lines::python(PYTHON), node].into_iter().flatten() {
+        let verified = lines::answers(&mut verifier, &lines);
+        for (said, (code, question, _)) in verified.iter().zip(&told) {
+            assert_eq!(said[0], true, "{question}");
+            let claims = &said[1];
+            assert_eq!(claims["code"], *code, "{question}");
+            for (claim, field) in [
+                ("aud", "tool_name"),
+                ("sub", "license_key"),
+                ("nonce", "nonce"),
+            ] {
+                assert_eq!(claims[claim], question[field]);
+            }
+            assert!(claims["exp"].as_i64() > claims["iat"].as_i64(), "{claims}");
+        }
+    }
+}
+
+/// A question with its answer as a vector has it.
+fn vector(keys: &Value, now: i64, answer: Value, cache: Value) -> Value {
+    json!({
+        "keys": keys["keys"], "tool_name": "T", "license_key": MACHINE, "nonce": NONCE, "now": now,
+        "cache": cache, "refresh": false, "answer": answer, "asks": true
+    })
+}
+
+/// A token of the server for the question of the vectors.
+fn token(server: &Server) -> (String, i64) {
+    let question = json!({"tool_name": "T", "license_key": MACHINE, "nonce": NONCE});
+    let body = server
+        .stranger()
+        .post("/api/check", &question.to_string())
+        .json();
+    let token = body["token"].as_str().unwrap().to_owned();
+    (token, server.clock.now().unix_timestamp())
+}
+
+fn sent(token: &str) -> Value {
+    let body = json!({"status": "valid", "message": "", "code": "VALID", "token": token});
+    json!({"status": 200, "content_type": "application/json", "body": body.to_string()})
+}
+
+/// What both clients conclude from each vector, as far as they can be run here.
+fn conclusions(vectors: &[Value]) -> Vec<(&'static str, Vec<Value>)> {
+    let clients = [
+        ("Python", lines::python(CONCLUDE)),
+        ("C#", csharp_client::lines()),
+    ];
+    let conclude =
+        |(name, client): (_, Option<Command>)| Some((name, lines::answers(&mut client?, vectors)));
+    clients.into_iter().filter_map(conclude).collect()
+}
+
+fn flipped(token: &str, bit: usize) -> String {
+    let mut bytes = token.as_bytes().to_vec();
+    bytes[bit / 8] ^= 1 << (bit % 8);
+    // What is ASCII no more becomes the character of that number.
+    bytes.into_iter().map(char::from).collect()
+}
+
+#[test]
+fn no_client_believes_a_token_with_a_flipped_bit() {
+    let server = Server::start();
+    server.license("T", MACHINE);
+    let keys = server.stranger().get("/api/keys").json();
+    let (token, now) = token(&server);
+    let payload = token.find('.').unwrap() * 8;
+    let signature = token.rfind('.').unwrap() * 8;
+    // The first 600 bits, which are of the header; and those around what follows it.
+    let bits = (0..600)
+        .chain(payload..payload + 64)
+        .chain(signature - 16..signature + 64)
+        .chain(token.len() * 8 - 48..token.len() * 8);
+    let answers = bits.map(|bit| sent(&flipped(&token, bit)));
+    let vectors: Vec<Value> = [sent(&token)]
+        .into_iter()
+        .chain(answers)
+        .map(|answer| vector(&keys, now, answer, Value::Null))
+        .collect();
+    for (name, concluded) in conclusions(&vectors) {
+        assert_eq!(concluded[0]["code"], "VALID", "{name}");
+        for (number, said) in concluded.iter().enumerate().skip(1) {
+            assert_eq!(said["code"], "NO_ANSWER", "{name}, {number}: {said}");
+            assert_eq!(
+                (&said["valid"], &said["cache"]),
+                (&json!(false), &Value::Null)
+            );
+        }
+    }
+}
+
+#[test]
+fn without_days_offline_an_answer_is_believed_and_a_second_later_no_lease() {
+    let server = Server::start();
+    server.license("T", MACHINE);
+    set_tool(&server, "T", "0", "0");
+    let keys = server.stranger().get("/api/keys").json();
+    let (token, iat) = token(&server);
+    let stored = json!({"token": token, "highest_iat": iat});
+    let online = vector(&keys, iat, sent(&token), Value::Null);
+    let later = vector(&keys, iat + 1, Value::Null, stored.clone());
+    let mut at_once = vector(&keys, iat, Value::Null, stored.clone());
+    at_once["asks"] = json!(false);
+    for (name, concluded) in conclusions(&[online, at_once, later]) {
+        let said = |number: usize| {
+            let said: &Value = &concluded[number];
+            json!([said["code"], said["source"]])
+        };
+        assert_eq!(said(0), json!(["VALID", "server"]), "{name}");
+        assert_eq!(concluded[0]["cache"], stored, "{name}");
+        assert_eq!(said(1), json!(["VALID", "lease"]), "{name}");
+        assert_eq!(said(2), json!(["NO_ANSWER", "none"]), "{name}");
+    }
+}
