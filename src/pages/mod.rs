@@ -11,6 +11,7 @@ mod flash;
 mod form;
 mod frame;
 mod import;
+mod integrate;
 mod keys;
 mod license;
 mod license_form;
@@ -18,6 +19,7 @@ mod licenses;
 mod login;
 mod overview;
 mod shown;
+mod snippets;
 mod tool;
 mod unknown;
 mod upload;
@@ -46,6 +48,7 @@ pub fn routes() -> Vec<Route> {
         explain::routes(),
         export::routes(),
         import::routes(),
+        integrate::routes(),
         keys::routes(),
         license::routes(),
         license_form::routes(),

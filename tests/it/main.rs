@@ -26,6 +26,7 @@ mod headers;
 mod hostile;
 mod house;
 mod import;
+mod integrate;
 mod keys;
 mod licenses_api;
 mod lines;

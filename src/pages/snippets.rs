@@ -1,0 +1,192 @@
+//! Ready code for programs, from templates that an operator may replace or add to without rebuilding.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use rocket_dyn_templates::minijinja::{Environment, UndefinedBehavior, Value};
+
+/// The folder below the data folder, and the end of the names in it.
+const FOLDER: &str = "templates";
+const END: &str = ".j2";
+
+/// Templates of an operator that are read, and how large each may be.
+const MOST: usize = 50;
+const LARGEST: u64 = 64 * 1024;
+
+const BUILT_IN: [(&str, &str); 6] = [
+    (
+        "1-python.py.j2",
+        include_str!("../../templates/snippets/1-python.py.j2"),
+    ),
+    (
+        "2-csharp.cs.j2",
+        include_str!("../../templates/snippets/2-csharp.cs.j2"),
+    ),
+    (
+        "3-powershell.ps1.j2",
+        include_str!("../../templates/snippets/3-powershell.ps1.j2"),
+    ),
+    (
+        "4-javascript.mjs.j2",
+        include_str!("../../templates/snippets/4-javascript.mjs.j2"),
+    ),
+    (
+        "5-cpp.cpp.j2",
+        include_str!("../../templates/snippets/5-cpp.cpp.j2"),
+    ),
+    (
+        "6-curl.sh.j2",
+        include_str!("../../templates/snippets/6-curl.sh.j2"),
+    ),
+];
+
+/// The code for one language.
+pub(super) struct Snippet {
+    /// The template's name without its end: `1-python.py`.
+    pub(super) name: String,
+    /// The code, or why there is none: the template, the line and what is wrong.
+    pub(super) code: Result<String, String>,
+}
+
+/// Every snippet, filled in; a template that is broken breaks no other.
+pub(super) fn all(data_dir: &Path, values: &Value) -> Vec<Snippet> {
+    let built_in = BUILT_IN.map(|(name, text)| (name.to_owned(), Ok(text.to_owned())));
+    let mut templates: BTreeMap<String, Result<String, String>> = built_in.into_iter().collect();
+    templates.extend(of_operator(&data_dir.join(FOLDER)));
+    let snippet = |(name, text): (String, Result<String, String>)| Snippet {
+        code: text.and_then(|text| render(&name, &text, values)),
+        name: name.trim_end_matches(END).to_owned(),
+    };
+    templates.into_iter().map(snippet).collect()
+}
+
+fn of_operator(folder: &Path) -> Vec<(String, Result<String, String>)> {
+    // Without the folder there are none.
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let mut names: Vec<String> = names
+        .filter(|name| name.ends_with(END) && name.chars().all(is_plain))
+        .collect();
+    names.sort();
+    names.truncate(MOST);
+    let read = |name: String| {
+        let text = read(&folder.join(&name)).map_err(|e| format!("{name} cannot be read: {e}"));
+        (name, text)
+    };
+    names.into_iter().map(read).collect()
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let size = fs::metadata(path).map_err(|e| e.to_string())?.len();
+    if size > LARGEST {
+        return Err(format!("it has {size} bytes, and may have {LARGEST}"));
+    }
+    fs::read_to_string(path).map_err(|e| e.to_string())
+}
+
+fn render(name: &str, text: &str, values: &Value) -> Result<String, String> {
+    let mut engine = Environment::new();
+    engine.set_undefined_behavior(UndefinedBehavior::Strict);
+    engine.set_auto_escape_callback(|_| rocket_dyn_templates::minijinja::AutoEscape::None);
+    for (filter, quote) in QUOTES {
+        engine.add_filter(filter, move |text: &str| quote(text));
+    }
+    let rendered = engine
+        .template_from_named_str(name, text)
+        .and_then(|template| template.render(values));
+    rendered.map_err(|error| {
+        let line = error
+            .line()
+            .map_or(String::new(), |line| format!(", line {line}"));
+        let detail = error
+            .detail()
+            .map_or(String::new(), |detail| format!(": {detail}"));
+        format!("{name}{line}: {}{detail}", error.kind())
+    })
+}
+
+type Quote = fn(&str) -> String;
+
+/// A text as a literal of each language.
+const QUOTES: [(&str, Quote); 5] = [
+    ("py", escaped),
+    ("js", escaped),
+    ("cs", escaped),
+    ("ps", |text| single(text, "''", &['\'', '‘', '’', '‚', '‛'])),
+    ("sh", |text| single(text, "'\\''", &['\''])),
+];
+
+/// In double quotes; beyond ASCII as UTF-16 escapes, which Python, JavaScript and C# share where the
+/// characters stand in the first plane, and as they are elsewhere.
+fn escaped(text: &str) -> String {
+    let mut literal = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => literal.extend(['\\', c]),
+            ' '..='~' => literal.push(c),
+            c if u32::from(c) < 0x1_0000 => literal.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => literal.push(c),
+        }
+    }
+    literal + "\""
+}
+
+/// In single quotes, which are written so inside; PowerShell takes typographic ones for the same.
+fn single(text: &str, quote: &str, quotes: &[char]) -> String {
+    let mut literal = String::from("'");
+    for c in text.chars() {
+        match c {
+            '\'' => literal.push_str(quote),
+            c if quotes.contains(&c) => literal.extend([c, c]),
+            c => literal.push(c),
+        }
+    }
+    literal + "'"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_leaves_its_literal() {
+        let odd = "a\"b\\c'd$e`fä’😀";
+        assert_eq!(escaped(odd), "\"a\\\"b\\\\c'd$e`f\\u00e4\\u2019😀\"");
+        let [.., (_, ps), (_, sh)] = QUOTES;
+        assert_eq!(ps(odd), "'a\"b\\c''d$e`fä’’😀'");
+        assert_eq!(sh(odd), "'a\"b\\c'\\''d$e`fä’😀'");
+    }
+
+    #[test]
+    fn a_broken_template_names_its_line_and_breaks_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(FOLDER)).unwrap();
+        let write = |name: &str, text: &str| {
+            fs::write(folder.path().join(FOLDER).join(name), text).unwrap();
+        };
+        write("1-python.py.j2", "one\ntwo {{ nothing }}");
+        write("7-lua.lua.j2", "tool = {{ tool_name|js }}");
+        write("8-broken.j2", "{% if %}");
+        let values = rocket_dyn_templates::minijinja::context! {
+            tool_name => "T", server_url => "http://x", keys => Vec::<Value>::new(),
+        };
+        let all = all(folder.path(), &values);
+        let code = |name: &str| &all.iter().find(|s| s.name == name).unwrap().code;
+        assert!(
+            code("1-python.py")
+                .as_ref()
+                .unwrap_err()
+                .contains("1-python.py.j2, line 2")
+        );
+        assert!(
+            code("8-broken")
+                .as_ref()
+                .unwrap_err()
+                .contains("8-broken.j2, line 1")
+        );
+        assert_eq!(code("7-lua.lua").as_deref(), Ok("tool = \"T\""));
+        assert!(code("4-javascript.mjs").is_ok() && all.len() == 8);
+    }
+}

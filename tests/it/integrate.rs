@@ -1,0 +1,148 @@
+//! The ready code of a tool: filled in right, and really run where the machine can.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::page::{Page, urlencoded};
+use crate::server::Server;
+use crate::tools;
+
+const ODD: &str = "A \"b\" 'c' \\ $d `e` ${f} <g> ä’😀";
+
+/// A server that knows its own address, as one with a fixed port does.
+fn server() -> (Server, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().to_owned();
+    (Server::with(|config| config.data_dir = data_dir), folder)
+}
+
+fn code(server: &Server, tool: &str, name: &str) -> String {
+    let path = format!("/tool/integrate?name={}", urlencoded(tool));
+    let page = Page::open(&mut server.admin(), &path);
+    let sections = page.all("section.card").into_iter();
+    let section = sections
+        .filter(|section| section.text().any(|text| text == name))
+        .last()
+        .unwrap_or_else(|| panic!("{name}: {}", page.text()));
+    section
+        .text()
+        .skip_while(|text| *text != name)
+        .skip(1)
+        .collect()
+}
+
+#[test]
+fn the_code_has_the_tool_and_every_key_that_may_sign() {
+    let (server, _folder) = server();
+    server.license("My Tool", "k");
+    server
+        .service
+        .create_key(&license_server::model::audit::Actor::command_line())
+        .unwrap();
+    let keys = server.stranger().get("/api/keys").json();
+    for name in [
+        "1-python.py",
+        "2-csharp.cs",
+        "3-powershell.ps1",
+        "4-javascript.mjs",
+        "5-cpp.cpp",
+    ] {
+        let code = code(&server, "My Tool", name);
+        for key in keys["keys"].as_array().unwrap() {
+            assert!(code.contains(key["x"].as_str().unwrap()), "{name}: {code}");
+        }
+        assert!(
+            code.contains("My Tool") || name == "5-cpp.cpp",
+            "{name}: {code}"
+        );
+    }
+    assert_eq!(
+        Page::open(&mut server.admin(), "/tool/integrate?name=nobody").status,
+        404
+    );
+}
+
+#[test]
+fn an_operators_template_replaces_adds_and_when_broken_names_its_line() {
+    let (server, folder) = server();
+    server.license("T", "k");
+    let templates = folder.path().join("templates");
+    fs::create_dir(&templates).unwrap();
+    fs::write(templates.join("1-python.py.j2"), "ours: {{ tool_name|py }}").unwrap();
+    fs::write(templates.join("7-own.txt.j2"), "one\n{{ nobody_knows }}").unwrap();
+    assert!(code(&server, "T", "1-python.py").contains("ours: \"T\""));
+    let broken = code(&server, "T", "7-own.txt");
+    assert!(broken.contains("7-own.txt.j2, line 2"), "{broken}");
+    assert!(code(&server, "T", "6-curl.sh").contains("curl -i"));
+}
+
+/// What `checkLicense` of the page's module concludes about each key, the server being at `url`.
+fn concluded_by_node(code: &str, url: &str, keys: &[&str]) -> Option<Value> {
+    let node = tools::find("node")?;
+    let folder = tempfile::tempdir().unwrap();
+    let begin = code.find("const SERVER").unwrap();
+    let line_end = code[begin..].find('\n').unwrap() + begin;
+    let module = format!("const SERVER = {};{}", json!(url), &code[line_end..]);
+    fs::write(folder.path().join("license.mjs"), module).unwrap();
+    let run = format!(
+        "import {{ checkLicense }} from './license.mjs';
+         const told = [];
+         for (const key of {}) told.push((await checkLicense(key)).code);
+         console.log(JSON.stringify(told));",
+        json!(keys)
+    );
+    fs::write(folder.path().join("run.mjs"), run).unwrap();
+    let output = Command::new(node)
+        .arg("run.mjs")
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+#[test]
+fn the_javascript_believes_this_server_and_no_other() {
+    let (server, _folder) = server();
+    for (key, status) in [("good", "activated"), ("taken back", "revoked")] {
+        server.add(json!({"tool_name": ODD, "license_key": key, "status": status}));
+    }
+    let code = code(&server, ODD, "4-javascript.mjs");
+    let url = server.stranger().origin();
+    let keys = ["good", "taken back", "nobody"];
+    let Some(told) = concluded_by_node(&code, &url, &keys) else {
+        return;
+    };
+    assert_eq!(told, json!(["VALID", "REVOKED", "NOT_FOUND"]));
+    let (other, _other_folder) = self::server();
+    other.license(ODD, "good");
+    let told = concluded_by_node(&code, &other.stranger().origin(), &["good"]);
+    assert_eq!(told, Some(json!(["NO_ANSWER"])));
+    let nowhere = concluded_by_node(&code, "http://127.0.0.1:1", &["good"]);
+    assert_eq!(nowhere, Some(json!(["NO_ANSWER"])));
+}
+
+#[test]
+fn the_tools_name_is_a_literal_in_the_shell_and_in_python() {
+    let (server, _folder) = server();
+    server.license(ODD, "k");
+    let Some(python) = tools::find("python3") else {
+        return;
+    };
+    let code = code(&server, ODD, "1-python.py");
+    let (_, literal) = code.split_once("client.check(").unwrap();
+    let (literal, _) = literal.split_once(")\n").unwrap();
+    let print = format!("import sys; sys.stdout.buffer.write({literal}.encode())");
+    let output = Command::new(python).args(["-c", &print]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), ODD);
+    let curl = self::code(&server, ODD, "6-curl.sh");
+    let (_, literal) = curl.split_once("-d ").unwrap();
+    let (literal, _) = literal.split_once("\n\n").unwrap();
+    let print = format!("printf %s {literal}");
+    let output = Command::new("sh").args(["-c", &print]).output().unwrap();
+    let question: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(question["tool_name"], ODD);
+}
