@@ -246,6 +246,7 @@ fn content_type(path: &str) -> &'static str {
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some("py") => "text/x-python; charset=utf-8",
+        Some("cs") => "text/plain; charset=utf-8",
         _ => "text/html; charset=utf-8",
     }
 }
