@@ -37,11 +37,12 @@ create index licenses_by_customer on licenses (coalesce(user_id, ''), id);
 -- The last columns are there so that the filters by date need not look into the table.
 create index licenses_by_id on licenses (tool_name, status, id, expiration_date);
 create index licenses_by_last_seen on licenses (tool_name, status, last_seen_on, id, expiration_date);
-create index licenses_by_end on licenses (tool_name, status, coalesce(expiration_date, 'never'), id);
+create index licenses_by_end on licenses (tool_name, status, coalesce(expiration_date, 'never'), id, last_seen_on);
 -- Few rows each.
 create index licenses_refused on licenses (refused_on, id, tool_name, status, expiration_date)
     where refused_on <> '';
-create index licenses_shared on licenses (shared_on, id) where shared_on <> '';
+create index licenses_shared on licenses (shared_on, id, tool_name, status, expiration_date)
+    where shared_on <> '';
 create index licenses_moved on licenses (moved_to) where moved_to is not null;
 
 -- How many licenses there are of each kind, so that nobody has to count them.

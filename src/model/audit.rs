@@ -1,5 +1,6 @@
 //! The audit log: what was done, by whom, chained so that nothing can be taken out unseen.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -243,17 +244,29 @@ impl Event {
     }
 }
 
+/// What the log has of a license; the names stand in the order of the alphabet.
+#[derive(Serialize)]
+struct Values<'a> {
+    expiration_date: Option<String>,
+    license_key: &'a str,
+    note: Option<&'a str>,
+    status: &'a str,
+    tool_name: &'a str,
+    user_id: Option<&'a str>,
+}
+
 /// The values of a license as the log has them, a JSON object.
 pub fn values(license: &License) -> String {
-    json!({
-        "tool_name": license.tool_name,
-        "license_key": license.license_key,
-        "status": license.status.as_str(),
-        "user_id": license.user_id,
-        "expiration_date": license.expiration_date.map(format_date),
-        "note": license.note,
-    })
-    .to_string()
+    let values = Values {
+        expiration_date: license.expiration_date.map(format_date),
+        license_key: &license.license_key,
+        note: license.note.as_deref(),
+        status: license.status.as_str(),
+        tool_name: &license.tool_name,
+        user_id: license.user_id.as_deref(),
+    };
+    // A struct of texts is always JSON.
+    serde_json::to_string(&values).unwrap_or_default()
 }
 
 /// An event as it stands in the log.

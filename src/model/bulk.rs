@@ -166,6 +166,24 @@ impl Start {
     }
 }
 
+/// What an action can change.
+#[derive(PartialEq)]
+struct Target<'a> {
+    status: Status,
+    user_id: Option<&'a str>,
+    expiration_date: Option<Date>,
+}
+
+impl Target<'_> {
+    fn of(license: &License) -> Target<'_> {
+        Target {
+            status: license.status,
+            user_id: license.user_id.as_deref(),
+            expiration_date: license.expiration_date,
+        }
+    }
+}
+
 impl Action {
     /// A customer as somebody typed it; empty for none.
     pub fn set_customer(typed: &str) -> Result<Action, Problem> {
@@ -175,15 +193,33 @@ impl Action {
 
     /// What becomes of a license on that day.
     pub fn on(&self, license: &License, today: Date) -> Outcome {
-        let before = NewLicense::from(license);
-        let mut after = before.clone();
+        match self.target(license, today) {
+            None => Outcome::Deleted,
+            Some(target) if target == Target::of(license) => Outcome::Same,
+            Some(target) => Outcome::Changed(NewLicense {
+                status: target.status,
+                user_id: target.user_id.map(str::to_owned),
+                expiration_date: target.expiration_date,
+                ..NewLicense::from(license)
+            }),
+        }
+    }
+
+    /// Whether it changes a license on that day.
+    pub fn changes(&self, license: &License, today: Date) -> bool {
+        self.target(license, today) != Some(Target::of(license))
+    }
+
+    /// None for deletion.
+    fn target<'a>(&'a self, license: &'a License, today: Date) -> Option<Target<'a>> {
+        let mut target = Target::of(license);
         match self {
-            Action::Delete => return Outcome::Deleted,
-            Action::SetStatus(status) => after.status = *status,
-            Action::SetCustomer(customer) => after.user_id.clone_from(customer),
-            Action::Extend(Term::To(day), _) => after.expiration_date = Some(*day),
+            Action::Delete => return None,
+            Action::SetStatus(status) => target.status = *status,
+            Action::SetCustomer(customer) => target.user_id = customer.as_deref(),
+            Action::Extend(Term::To(day), _) => target.expiration_date = Some(*day),
             Action::Extend(term, start) => {
-                after.expiration_date = license.expiration_date.map(|end| {
+                target.expiration_date = license.expiration_date.map(|end| {
                     term.after(match start {
                         Start::End => end,
                         Start::Today => today,
@@ -192,11 +228,7 @@ impl Action {
                 });
             }
         }
-        if after == before {
-            Outcome::Same
-        } else {
-            Outcome::Changed(after)
-        }
+        Some(target)
     }
 
     /// What is done, as a sentence without its full stop.

@@ -317,8 +317,8 @@ impl BulkPage {
             [(action, ..), ..] => action.in_words(),
         };
         let changed = |action: &Action| {
-            let stays = |license: &&License| action.on(license, plan.today) == Outcome::Same;
-            plan.licenses.len() - plan.licenses.iter().filter(stays).count()
+            let is_changed = |license: &&License| action.changes(license, plan.today);
+            plan.licenses.iter().filter(is_changed).count()
         };
         let previews: Vec<Preview> = actions
             .into_iter()

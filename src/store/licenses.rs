@@ -130,6 +130,14 @@ pub fn get(db: &Connection, id: i64) -> Result<Option<License>> {
         .optional()
 }
 
+/// Those of these ids that are there.
+pub fn of_ids(db: &Connection, ids: impl Iterator<Item = i64>) -> Result<Vec<License>> {
+    let sql = format!("select {COLUMNS} from licenses where id = ?1");
+    let mut read = db.prepare_cached(&sql)?;
+    let rows = ids.map(|id| read.query_row([id], license).optional());
+    rows.filter_map(Result::transpose).collect()
+}
+
 /// The license of a tool and a canonical key.
 pub fn of_pair(db: &Connection, tool_name: &str, license_key: &str) -> Result<Option<License>> {
     db.prepare_cached(&format!(

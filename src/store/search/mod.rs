@@ -17,7 +17,7 @@ use crate::model::bulk::Selection;
 use crate::model::license::{License, Listed, Status};
 use crate::model::new_license::format_date;
 use crate::model::search::{Activity, Count, Ends, Filter, Fragment, Mark, Order, Piece};
-use query::{By, Query, value};
+use query::{By, Query, Step, value};
 
 /// What a row of the table costs, in entries of an index.
 const ROW: i64 = 20;
@@ -97,24 +97,44 @@ pub fn list(db: &Connection, filter: &Filter, piece: &Piece) -> Result<Vec<Liste
 fn list_by(db: &Connection, filter: &Filter, piece: &Piece, way: Way) -> Result<Vec<Listed>> {
     let parts = parts(filter, way, Some(piece.order));
     if matches!(parts, Parts::One) {
-        let mut query = Query::new(filter, way, Some(piece.order));
-        let tail = query.in_order(piece);
-        query.from = format!("{} {}", query.from, licenses::WITH_SIGHTINGS);
-        return query.run(db, licenses::LISTED, &tail, licenses::listed_in);
+        return step_by_step(filter, piece, way, |mut query, tail| {
+            query.from = format!("{} {}", query.from, licenses::WITH_SIGHTINGS);
+            query.run(db, licenses::LISTED, tail, licenses::listed_in)
+        });
     }
     let mut marks = Vec::new();
     for part in divided(db, filter, &parts)? {
         let Some(inner) = within(&part, piece) else {
             continue;
         };
-        let mut query = Query::new(&part, way, Some(inner.order));
-        let tail = query.in_order(&inner);
-        let columns = format!("{}, {}", value(inner.order), query.id_column);
-        let of_part = |row: &Row<'_>| mark_in(row, &part, piece.order, inner.order);
-        marks.extend(query.run(db, &columns, &tail, of_part)?);
+        marks.extend(step_by_step(&part, &inner, way, |query, tail| {
+            let columns = format!("{}, {}", value(inner.order), query.id_column);
+            let of_part = |row: &Row<'_>| mark_in(row, &part, piece.order, inner.order);
+            query.run(db, &columns, tail, of_part)
+        })?);
     }
     sort(&mut marks, piece);
     rows(db, &marks)
+}
+
+/// The rows of a piece, each step giving what is still missing.
+fn step_by_step<T>(
+    filter: &Filter,
+    piece: &Piece,
+    way: Way,
+    run: impl Fn(Query, &str) -> Result<Vec<T>>,
+) -> Result<Vec<T>> {
+    let mut rows = Vec::new();
+    for step in Step::of(piece, way) {
+        let missing = Piece {
+            limit: piece.limit - rows.len() as i64,
+            ..piece.clone()
+        };
+        let mut query = Query::new(filter, way, Some(piece.order));
+        let tail = query.in_order(&missing, &step);
+        rows.extend(run(query, &tail)?);
+    }
+    Ok(rows)
 }
 
 /// The first rows in the wanted order that fit, where they are found among the first `most`.
@@ -130,18 +150,17 @@ fn tried(db: &Connection, filter: &Filter, piece: &Piece, most: i64) -> Result<O
             limit: most,
             ..inner
         };
-        let mut query = Query::new(part, Way::Order, Some(inner.order));
-        let tail = query.in_order(&inner);
-        let columns = format!("{}, {}", value(inner.order), query.id_column);
-        let sql = query.leading(&format!("{columns}, "), &tail);
-        let looked_at: Vec<(Mark, bool)> = db
-            .prepare_cached(&sql)?
-            .query_map(params_from_iter(&query.values), |row| {
-                let fits: Option<bool> = row.get(2)?;
-                let mark = mark_in(row, part, piece.order, inner.order)?;
-                Ok((mark, fits.unwrap_or(false)))
-            })?
-            .collect::<Result<_>>()?;
+        let looked_at = step_by_step(part, &inner, Way::Order, |query, tail| {
+            let columns = format!("{}, {}", value(inner.order), query.id_column);
+            let sql = query.leading(&format!("{columns}, "), tail);
+            db.prepare_cached(&sql)?
+                .query_map(params_from_iter(&query.values), |row| {
+                    let fits: Option<bool> = row.get(2)?;
+                    let mark = mark_in(row, part, piece.order, inner.order)?;
+                    Ok((mark, fits.unwrap_or(false)))
+                })?
+                .collect::<Result<Vec<(Mark, bool)>>>()
+        })?;
         if looked_at.len() as i64 == most {
             ends.extend(looked_at.last().map(|(mark, _)| mark.clone()));
         }
@@ -258,15 +277,13 @@ pub fn ids(db: &Connection, filter: &Filter, most: usize) -> Result<Vec<i64>> {
 
 /// The licenses of a selection by their numbers; not more than `most`, which then are any.
 pub fn selected(db: &Connection, selection: &Selection, most: usize) -> Result<Vec<License>> {
-    let ids = match selection {
+    match selection {
         Selection::Ids(ids) => {
             let different: BTreeSet<i64> = ids.iter().copied().collect();
-            different.into_iter().take(most).collect()
+            licenses::of_ids(db, different.into_iter().take(most))
         }
-        Selection::Found(filter) => ids(db, filter, most)?,
-    };
-    let rows = ids.into_iter().map(|id| licenses::get(db, id));
-    rows.filter_map(Result::transpose).collect()
+        Selection::Found(filter) => licenses::of_ids(db, ids(db, filter, most)?.into_iter()),
+    }
 }
 
 /// Among those that were refused on that day the ones that ask most often.
@@ -392,7 +409,7 @@ fn number(db: &Connection, filter: &Filter, way: Way) -> Result<i64> {
                 fragment: filter.fragment.clone().filter(|_| way == Way::Fragment),
             };
             let most = match way {
-                Way::Fragment | Way::Shared => COUNTED_ROWS / ROW,
+                Way::Fragment => COUNTED_ROWS / ROW,
                 _ => COUNTED_ROWS * ROW,
             };
             let (found, _) = Query::new(&alone, way, None).count(db, most)?;
@@ -422,14 +439,10 @@ fn counts(db: &Connection, filter: &Filter, way: Way) -> Result<i64> {
             let either = format!("({end} >= ? or {end} = '')");
             query.and(By::Index, &either, format_date(day).into());
         }
-        (Way::End, Some(Ends::On(days)), _) => {
-            query.and_text(By::Index, end, ">", "");
-            query.and_days(By::Index, end, days);
-        }
+        (Way::End, Some(Ends::On(days)), _) => query.and_days(By::Index, end, days, ""),
         (Way::LastSeen, _, Some(Activity::Never)) => query.and_text(By::Index, seen, "=", ""),
         (Way::LastSeen, _, Some(Activity::LastSeen(days))) => {
-            query.and_text(By::Index, seen, ">", "");
-            query.and_days(By::Index, seen, days);
+            query.and_days(By::Index, seen, days, "");
         }
         _ => {}
     }
@@ -442,16 +455,21 @@ fn is_in_index(filter: &Filter, way: Way, order: Option<Order>) -> bool {
     let is_plain = filter.fragment.is_none() && filter.user_id.is_none();
     is_plain
         && match way {
-            Way::Kind | Way::End => {
+            Way::Kind => {
                 filter.activity.is_none()
                     && matches!(order, None | Some(Order::Created | Order::Expires))
             }
-            Way::LastSeen => matches!(
-                order,
-                None | Some(Order::Created | Order::LastSeen | Order::Expires)
-            ),
-            Way::Refused => matches!(order, None | Some(Order::Created)),
-            Way::Order | Way::Shared | Way::Customer | Way::Fragment => false,
+            Way::End | Way::LastSeen => {
+                let by_seen =
+                    |activity| matches!(activity, Activity::Never | Activity::LastSeen(_));
+                filter.activity.is_none_or(by_seen)
+                    && matches!(
+                        order,
+                        None | Some(Order::Created | Order::LastSeen | Order::Expires)
+                    )
+            }
+            Way::Refused | Way::Shared => matches!(order, None | Some(Order::Created)),
+            Way::Order | Way::Customer | Way::Fragment => false,
         }
 }
 

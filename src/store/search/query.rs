@@ -6,7 +6,7 @@ use time::Date;
 
 use super::{Parts, Way, own_order, parts};
 use crate::model::new_license::format_date;
-use crate::model::search::{Activity, Days, Ends, Filter, Fragment, NEVER, Order, Piece};
+use crate::model::search::{Activity, Days, Ends, Filter, Fragment, Mark, NEVER, Order, Piece};
 
 const CUSTOMER: &str = "coalesce(licenses.user_id, '')";
 const END: &str = "coalesce(licenses.expiration_date, 'never')";
@@ -24,11 +24,44 @@ impl By {
     }
 }
 
+/// Where the rows of a piece are looked for.
+pub(super) enum Step<'a> {
+    /// At the beginning.
+    First,
+    /// Behind that number.
+    LaterNumbers(&'a Mark),
+    /// Behind that place, among the rows of the same value.
+    SameValue(&'a Mark),
+    /// Behind all rows of that value.
+    LaterValues(&'a Mark),
+    /// Behind that place, without an index.
+    Both(&'a Mark),
+}
+
+impl Step<'_> {
+    /// One after the other. An index on an expression is not entered by a pair, so that there are two
+    /// where the rows are sorted.
+    pub(super) fn of(piece: &Piece, way: Way) -> Vec<Step<'_>> {
+        match &piece.beyond {
+            None => vec![Step::First],
+            Some(mark) if piece.order == Order::Created => vec![Step::LaterNumbers(mark)],
+            Some(mark) if is_sorted(way, Some(piece.order)) => {
+                vec![Step::SameValue(mark), Step::LaterValues(mark)]
+            }
+            Some(mark) => vec![Step::Both(mark)],
+        }
+    }
+}
+
+/// Whether the rows of that way come in the wanted order by themselves.
+fn is_sorted(way: Way, order: Option<Order>) -> bool {
+    way == Way::Order || own_order(way) == order
+}
+
 /// A `select` that grows by its conditions; parameters are numbered as they come.
 pub(super) struct Query {
     pub(super) from: String,
     pub(super) id_column: &'static str,
-    /// Whether the rows come in the wanted order by themselves.
     is_sorted: bool,
     conditions: Vec<(By, String)>,
     pub(super) values: Vec<Value>,
@@ -47,7 +80,7 @@ impl Query {
 
     pub(super) fn new(filter: &Filter, way: Way, order: Option<Order>) -> Query {
         let mut query = Query::on("licenses");
-        query.is_sorted = way == Way::Order || own_order(way) == order;
+        query.is_sorted = is_sorted(way, order);
         let leads =
             |to: Way, by: Order| By::when(way == to || (way == Way::Order && order == Some(by)));
         match &filter.fragment {
@@ -69,10 +102,7 @@ impl Query {
         match filter.activity {
             None => {}
             Some(Activity::Never) => query.and_text(by_seen, last_seen, "=", ""),
-            Some(Activity::LastSeen(days)) => {
-                query.and_text(by_seen, last_seen, ">", "");
-                query.and_days(by_seen, last_seen, days);
-            }
+            Some(Activity::LastSeen(days)) => query.and_days(by_seen, last_seen, days, ""),
             Some(Activity::RefusedSince(day)) => {
                 query.and_since(By::when(way == Way::Refused), "licenses.refused_on", day);
             }
@@ -126,10 +156,7 @@ impl Query {
             (By::Index, Ends::Never) => self.and_text(by, END, "=", NEVER),
             // What stands for never comes behind all days.
             (By::Index, Ends::NotBefore(day)) => self.and_text(by, END, ">=", &format_date(day)),
-            (By::Index, Ends::On(days)) => {
-                self.and_text(by, END, "<", NEVER);
-                self.and_days(by, END, days);
-            }
+            (By::Index, Ends::On(days)) => self.and_days(by, END, days, NEVER),
             (By::Row, Ends::Never) => self.conditions.push((by, format!("{column} is null"))),
             (By::Row, Ends::NotBefore(day)) => {
                 let either = format!("({column} is null or {column} >= ?)");
@@ -147,12 +174,17 @@ impl Query {
         }
     }
 
-    pub(super) fn and_days(&mut self, by: By, column: &str, days: Days) {
-        if let Some(from) = days.from {
-            self.and_text(by, column, ">=", &format_date(from));
-        }
-        if let Some(until) = days.until {
-            self.and_text(by, column, "<=", &format_date(until));
+    /// `never` stands for no day. One bound a side: of two, SQLite may enter an index by the wider one.
+    pub(super) fn and_days(&mut self, by: By, column: &str, days: Days, never: &str) {
+        let mut from = days.from.map(|day| (">=", format_date(day)));
+        let mut until = days.until.map(|day| ("<=", format_date(day)));
+        let (open, sign) = match never == NEVER {
+            true => (&mut until, "<"),
+            false => (&mut from, ">"),
+        };
+        open.get_or_insert((sign, never.to_owned()));
+        for (sign, value) in [from, until].into_iter().flatten() {
+            self.and_text(by, column, sign, &value);
         }
     }
 
@@ -189,8 +221,8 @@ impl Query {
         self.conditions.push((By::Row, any));
     }
 
-    /// Adds where the piece begins; returns how it is sorted and where it ends.
-    pub(super) fn in_order(&mut self, piece: &Piece) -> String {
+    /// Adds where that step of a piece begins; returns how it is sorted and where it ends.
+    pub(super) fn in_order(&mut self, piece: &Piece, step: &Step<'_>) -> String {
         let (beyond, direction) = if piece.is_descending {
             ("<", "desc")
         } else {
@@ -200,26 +232,44 @@ impl Query {
         if !self.is_sorted {
             (id, by) = (format!("{id} + 0"), plain(&by));
         }
-        let is_by_id = piece.order == Order::Created;
-        if let Some(mark) = &piece.beyond {
-            let place = By::when(self.is_sorted);
-            if is_by_id {
-                self.and(place, &format!("{id} {beyond} ?"), mark.id.into());
-            } else {
+        let place = By::when(self.is_sorted);
+        let behind = format!("{id} {beyond} ?");
+        match step {
+            Step::First => {}
+            Step::LaterNumbers(mark) => self.and(place, &behind, mark.id.into()),
+            Step::SameValue(mark) => {
+                self.and(place, &format!("{by} = ?"), mark.value.clone().into());
+                self.and(place, &behind, mark.id.into());
+            }
+            Step::LaterValues(mark) => {
+                self.ask_rows(&by, beyond);
+                let later = format!("{by} {beyond} ?");
+                self.and(place, &later, mark.value.clone().into());
+            }
+            Step::Both(mark) => {
                 self.values.push(mark.value.clone().into());
-                let value = format!("(?{}, ", self.values.len());
-                self.and(place, &format!("({by}, {id}) {beyond} :?)"), mark.id.into());
-                if let Some((_, pair)) = self.conditions.last_mut() {
-                    *pair = pair.replace(':', &value);
-                }
+                let pair = format!("({by}, {id}) {beyond} (?{}, ", self.values.len());
+                self.values.push(mark.id.into());
+                let pair = format!("{pair}?{})", self.values.len());
+                self.conditions.push((place, pair));
             }
         }
-        let by = if is_by_id {
+        let by = if piece.order == Order::Created {
             String::new()
         } else {
             format!("{by} {direction}, ")
         };
         format!("order by {by}{id} {direction} limit {}", piece.limit)
+    }
+
+    /// Where a piece begins is the nearer bound: the index shall not be entered by that of the filter.
+    fn ask_rows(&mut self, by: &str, beyond: &str) {
+        for (place, condition) in &mut self.conditions {
+            if let Some(bound) = condition.strip_prefix(&format!("{by} {beyond}")) {
+                *condition = format!("{} {beyond}{bound}", plain(by));
+                *place = By::Row;
+            }
+        }
     }
 
     fn all(&self, wanted: impl Fn(By) -> bool) -> Option<String> {

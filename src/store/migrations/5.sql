@@ -1,0 +1,8 @@
+-- From version 4 to 5: two more filters by two dates are answered from one index.
+
+drop index licenses_by_end;
+create index licenses_by_end on licenses (tool_name, status, coalesce(expiration_date, 'never'), id, last_seen_on);
+
+drop index licenses_shared;
+create index licenses_shared on licenses (shared_on, id, tool_name, status, expiration_date)
+    where shared_on <> '';
