@@ -8,7 +8,8 @@ use crate::program::Program;
 
 const TIMES: usize = 9;
 
-const PAGES: [(&str, &str); 20] = [
+const PAGES: [(&str, &str); 27] = [
+    ("overview", "/"),
     ("first page", "/licenses"),
     ("far page", "/licenses?before=500000"),
     ("last page", "/licenses?after=0"),
@@ -45,6 +46,27 @@ const PAGES: [(&str, &str); 20] = [
         "search in a tool and status",
         "/licenses?q=olsen&tool=TurnAssist&status=revoked",
     ),
+    (
+        "ends in 30 days, never seen, by key",
+        "/licenses?ends=30&seen=never&sort=key",
+    ),
+    (
+        "ended, seen in 7 days",
+        "/licenses?ends=over&seen=7&sort=expires",
+    ),
+    (
+        "a fragment, ends in 30 days",
+        "/licenses?q=anna&ends=30&sort=customer",
+    ),
+    ("far page, by key", "/licenses?sort=key&after=a4_500000"),
+    (
+        "far page, by last day",
+        "/licenses?ends=not-over&sort=expires&after=2027-06-01_500000",
+    ),
+    (
+        "preview: ended and refused",
+        "/bulk?of=all&quick=1y&filter=%3Fends%3Dover-30%26seen%3Drefused",
+    ),
     ("one license", "/licenses/500000"),
     ("audit log", "/audit"),
 ];
@@ -67,7 +89,7 @@ pub fn measure(_: Option<u32>) {
             .collect();
         times.sort_by(f64::total_cmp);
         println!(
-            "  {name:34} {:6.1} ms (longest {:.1}), {:3.0} kB",
+            "  {name:36} {:6.1} ms (longest {:.1}), {:3.0} kB",
             times[TIMES / 2],
             times[TIMES - 1],
             size as f64 / 1000.0
@@ -78,7 +100,7 @@ pub fn measure(_: Option<u32>) {
     let answer = admin.get("/api/licenses");
     let seconds = begin.elapsed().as_secs_f64();
     println!(
-        "  whole GET /api/licenses            {:.0} rows/s, {} MB, beside checks: {}",
+        "  whole GET /api/licenses              {:.0} rows/s, {} MB, beside checks: {}",
         f64::from(LICENSES) / seconds,
         answer.body.len() / 1_000_000,
         load.heard(),

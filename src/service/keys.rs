@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
@@ -12,6 +9,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use super::Service;
+use super::signer::Signer;
 use crate::error::{Error, Refusal};
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::signed::Claims;
@@ -31,7 +29,7 @@ pub struct KeyRing(Vec<Key>);
 pub(super) struct Key {
     pub(super) kid: Arc<str>,
     known: SigningKey,
-    pair: EcdsaKeyPair,
+    signer: Signer,
     /// The encoded header of every token that it signs.
     header: String,
 }
@@ -50,9 +48,8 @@ pub enum Form {
 impl Key {
     fn of(known: SigningKey, secret: &Secret) -> Result<Key, String> {
         let bytes = STANDARD.decode(&secret.0).map_err(|e| e.to_string())?;
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &bytes)
-            .map_err(|e| e.to_string())?;
-        let kid = kid(&pair);
+        let signer = Signer::of(&bytes)?;
+        let kid = kid(&signer);
         if kid != known.kid {
             return Err(format!("it is the key {kid}"));
         }
@@ -60,22 +57,19 @@ impl Key {
         Ok(Key {
             kid: kid.into(),
             known,
-            pair,
+            signer,
             header: URL_SAFE_NO_PAD.encode(header.to_string()),
         })
     }
 
     /// A new one with its secret.
     fn new(now: OffsetDateTime) -> Result<(Key, Secret), Error> {
-        let fault = |e: &dyn std::fmt::Display| Error::Internal(format!("a new key: {e}"));
-        let document =
-            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
-                .map_err(|e| fault(&e))?;
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref())
-            .map_err(|e| fault(&e))?;
-        let secret = Secret(STANDARD.encode(document.as_ref()));
+        let fault = |e| Error::Internal(format!("a new key: {e}"));
+        let document = Signer::generate().map_err(fault)?;
+        let signer = Signer::of(&document).map_err(fault)?;
+        let secret = Secret(STANDARD.encode(document));
         let known = SigningKey {
-            kid: kid(&pair),
+            kid: kid(&signer),
             created_at: now,
             is_default: true,
             retired_at: None,
@@ -83,7 +77,7 @@ impl Key {
             last_used_on: None,
             answers: 0,
         };
-        let key = Key::of(known, &secret).map_err(|e| fault(&e))?;
+        let key = Key::of(known, &secret).map_err(fault)?;
         Ok((key, secret))
     }
 
@@ -96,35 +90,26 @@ impl Key {
         token.push_str(&self.header);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(payload, &mut token);
-        let signature = self.pair.sign(&SystemRandom::new(), token.as_bytes());
-        let signature = signature.map_err(|e| fault(&e))?;
+        let signature = self.signer.sign(token.as_bytes()).map_err(|e| fault(&e))?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
         Ok(token)
     }
 
-    fn coordinates(&self) -> (String, String) {
-        coordinates(&self.pair)
-    }
-
     fn text(&self, form: Form) -> Result<String, Error> {
-        Ok(match form {
+        let text = match form {
             Form::Xy => {
-                let (x, y) = self.coordinates();
-                format!("{x}.{y}")
+                let (x, y) = self.signer.coordinates();
+                Ok(format!("{x}.{y}"))
             }
-            Form::Jwk => serde_json::to_string(&self.jwk())
-                .map_err(|e| Error::Internal(format!("a public key: {e}")))?,
-            Form::Pem => {
-                let der: Result<PublicKeyX509Der<'_>, _> = self.pair.public_key().as_der();
-                let der = der.map_err(|e| Error::Internal(format!("a public key: {e}")))?;
-                pem("PUBLIC KEY", der.as_ref())
-            }
-        })
+            Form::Jwk => serde_json::to_string(&self.jwk()).map_err(|e| e.to_string()),
+            Form::Pem => self.signer.public_pem(),
+        };
+        text.map_err(|e| Error::Internal(format!("a public key: {e}")))
     }
 
     fn jwk(&self) -> Jwk {
-        let (x, y) = self.coordinates();
+        let (x, y) = self.signer.coordinates();
         Jwk {
             kty: "EC",
             crv: "P-256",
@@ -137,31 +122,14 @@ impl Key {
     }
 }
 
-/// Of an uncompressed point: a byte 4, then 32 bytes each.
-fn coordinates(pair: &EcdsaKeyPair) -> (String, String) {
-    let point = pair.public_key().as_ref();
-    let encoded = |from, to| URL_SAFE_NO_PAD.encode(point.get(from..to).unwrap_or_default());
-    (encoded(1, 33), encoded(33, 65))
-}
-
-fn kid(pair: &EcdsaKeyPair) -> String {
-    let (x, y) = coordinates(pair);
+fn kid(signer: &Signer) -> String {
+    let (x, y) = signer.coordinates();
     let thumbprint = Sha256::digest(format!(
         r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#
     ));
     let mut kid = URL_SAFE_NO_PAD.encode(thumbprint);
     kid.truncate(16);
     kid
-}
-
-fn pem(label: &str, der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let mut pem = format!("-----BEGIN {label}-----\n");
-    for line in text.as_bytes().chunks(64) {
-        pem.push_str(&String::from_utf8_lossy(line));
-        pem.push('\n');
-    }
-    pem + &format!("-----END {label}-----\n")
 }
 
 impl KeyRing {
@@ -209,7 +177,7 @@ impl KeyRing {
             Ok(Key {
                 kid: Arc::clone(&key.kid),
                 known: key.known.clone(),
-                pair: other.pair,
+                signer: other.signer,
                 header: key.header.clone(),
             })
         };
@@ -355,17 +323,25 @@ impl Service {
     /// A private key as PKCS #8 in PEM: a backup, and noted as one.
     pub fn private_key(&self, actor: &Actor, kid: &str) -> Result<String, Error> {
         let now = self.clock.now();
-        let mut text = String::new();
+        let text = self.key_ring().get(kid)?.signer.private_pem();
+        let text = text.map_err(|e| Error::Internal(format!("a private key: {e}")))?;
         self.change_key(actor, kid, Kind::SigningKeyExported, |db, _| {
-            let all = signing_keys::all(db)?;
-            let found = all.iter().find(|(key, _)| key.kid == kid);
-            let (_, secret) = found.ok_or(NO_SUCH_KEY)?;
-            let der = STANDARD
-                .decode(&secret.0)
-                .map_err(|e| Error::Internal(format!("a private key: {e}")))?;
-            text = pem("PRIVATE KEY", &der);
             Ok(signing_keys::set_exported(db, kid, now)?)
         })?;
         Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made by another library, which wrote the public key into it too.
+    const OLD: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQggomsNVBuxR9wdlsYAV7SgPj5IUfkPK7AUkce2stjwouhRANCAAQmCP90iVTcFOKbhyyoNw778ZAygBqE04ZT7Q1uUua9PwWjspPsj5m7f1m/wWvchT6TM8wfE808SXb6i+HLafy/";
+
+    #[test]
+    fn a_key_of_an_older_version_keeps_its_id() {
+        let signer = Signer::of(&STANDARD.decode(OLD).unwrap()).unwrap();
+        assert_eq!(kid(&signer), "r2C5ldGSw95LFZuM");
     }
 }

@@ -13,6 +13,7 @@ mod passwords;
 mod secrets;
 mod sessions;
 mod sightings;
+mod signer;
 mod throttle;
 mod tokens;
 mod tools;

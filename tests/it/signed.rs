@@ -1,8 +1,9 @@
 //! Answers that cannot be faked: what is signed, by which key, and what stays as it was published.
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use p256::ecdsa::signature::Verifier;
+use p256::ecdsa::{Signature, VerifyingKey};
 use serde_json::{Value, json};
 
 use crate::database::Database;
@@ -51,8 +52,9 @@ fn verified(server: &Server, token: &str) -> Value {
         .unwrap_or_else(|| panic!("{header}"));
     let [x, y] = ["x", "y"].map(|name| decoded(key[name].as_str().unwrap()));
     let point = [vec![4], x, y].concat();
-    let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
-    key.verify(signed.as_bytes(), &decoded(signature)).unwrap();
+    let key = VerifyingKey::from_sec1_bytes(&point).unwrap();
+    let signature = Signature::from_slice(&decoded(signature)).unwrap();
+    key.verify(signed.as_bytes(), &signature).unwrap();
     serde_json::from_slice(&decoded(payload)).unwrap()
 }
 
