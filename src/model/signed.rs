@@ -1,5 +1,7 @@
 //! The signed answer: what a client wishes, and what it is told.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
@@ -57,7 +59,7 @@ pub struct Claims<'a> {
     /// Its HTTP status.
     pub http: u16,
     /// For the customer.
-    pub message: String,
+    pub message: Cow<'static, str>,
     /// Unix seconds.
     pub iat: i64,
     /// The end of the lease.

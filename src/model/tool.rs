@@ -1,5 +1,7 @@
 //! What a vendor wants of one tool.
 
+use std::borrow::Cow;
+
 use super::license::Verdict;
 use super::text;
 use crate::error::{Error, Problem};
@@ -20,14 +22,17 @@ pub struct Tool {
     pub link: String,
 }
 
+/// The rules of a tool for which nobody has made any.
+pub static NEW: Tool = Tool {
+    offline_days: 7,
+    grace_days: 0,
+    message: String::new(),
+    link: String::new(),
+};
+
 impl Default for Tool {
     fn default() -> Tool {
-        Tool {
-            offline_days: 7,
-            grace_days: 0,
-            message: String::new(),
-            link: String::new(),
-        }
+        NEW.clone()
     }
 }
 
@@ -73,13 +78,12 @@ impl Tool {
     }
 
     /// What a customer reads in a signed answer.
-    pub fn words(&self, verdict: Verdict) -> String {
-        let mut words = verdict.message().to_owned();
+    pub fn words(&self, verdict: Verdict) -> Cow<'static, str> {
+        let mut words = Cow::Borrowed(verdict.message());
         if verdict.is_refusal() {
             for more in [&self.message, &self.link] {
                 if !more.is_empty() {
-                    words.push(' ');
-                    words.push_str(more);
+                    words = format!("{words} {more}").into();
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! May this tool run on this machine?
 
+use std::borrow::Cow;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use time::OffsetDateTime;
 
@@ -13,6 +13,7 @@ use crate::model::license::Verdict;
 use crate::model::question::Question;
 use crate::model::sighting::Said;
 use crate::model::signed::{Told, Wish};
+use crate::model::tool::NEW;
 use crate::store::licenses::{self, Judged};
 
 /// A verdict, and what it was made from.
@@ -31,7 +32,7 @@ pub struct Signed {
     /// The word for programs, the same in the token.
     pub code: &'static str,
     /// For the customer, the same in the token.
-    pub message: String,
+    pub message: Cow<'static, str>,
     /// The last day, `YYYY-MM-DD`.
     pub expiration_date: Option<String>,
     /// Days until the last one.
@@ -65,17 +66,17 @@ impl Service {
         said: Option<Said>,
     ) -> Result<Signed, Error> {
         let decided = self.decide(question, address)?;
+        let (rules, ring) = (self.rules.read(), self.keys.read());
         let told = Told {
             question,
             sent_key,
             verdict: decided.verdict,
             last_day: decided.judged.and_then(|judged| judged.last_day),
-            tool: &self.tool(question.tool_name),
+            tool: rules.get(question.tool_name).map_or(&NEW, |tool| tool),
             now: decided.now,
             offset: self.utc_offset,
         };
         let claims = told.claims(wish.nonce);
-        let ring = self.key_ring();
         let key = ring.choose(wish.kids)?;
         let token = key.sign(&claims)?;
         self.note(question, decided, address, said, Some(&key.kid));
@@ -110,7 +111,7 @@ impl Service {
         decided: Decided,
         address: IpAddr,
         said: Option<Said>,
-        kid: Option<&Arc<str>>,
+        kid: Option<&str>,
     ) {
         let answered = Answered {
             question,

@@ -27,7 +27,7 @@ const RESTORE: &str = "Restore the backup that has it, for the clients in the fi
 pub struct KeyRing(Vec<Key>);
 
 pub(super) struct Key {
-    pub(super) kid: Arc<str>,
+    pub(super) kid: String,
     known: SigningKey,
     signer: Signer,
     /// The encoded header of every token that it signs.
@@ -55,7 +55,7 @@ impl Key {
         }
         let header = json!({"alg": "ES256", "kid": kid, "typ": "license+jwt"});
         Ok(Key {
-            kid: kid.into(),
+            kid,
             known,
             signer,
             header: URL_SAFE_NO_PAD.encode(header.to_string()),
@@ -115,7 +115,7 @@ impl Key {
             crv: "P-256",
             x,
             y,
-            kid: self.kid.to_string(),
+            kid: self.kid.clone(),
             use_for: "sig",
             alg: "ES256",
         }
@@ -175,7 +175,7 @@ impl KeyRing {
         let forge = |key: &Key| {
             let (other, _) = Key::new(now)?;
             Ok(Key {
-                kid: Arc::clone(&key.kid),
+                kid: key.kid.clone(),
                 known: key.known.clone(),
                 signer: other.signer,
                 header: key.header.clone(),
@@ -196,7 +196,7 @@ impl KeyRing {
     /// The key that signs for clients that name none: its id, and its public half as text.
     pub fn default_key(&self, form: Form) -> Result<(String, String), Error> {
         let key = self.choose(&[])?;
-        Ok((key.kid.to_string(), key.text(form)?))
+        Ok((key.kid.clone(), key.text(form)?))
     }
 
     /// Whether there is no key at all.
@@ -208,13 +208,13 @@ impl KeyRing {
     pub(super) fn choose(&self, kids: &[String]) -> Result<&Key, Error> {
         let usable = || self.0.iter().filter(|key| key.known.retired_at.is_none());
         usable()
-            .find(|key| kids.iter().any(|kid| *kid == *key.kid))
+            .find(|key| kids.contains(&key.kid))
             .or_else(|| usable().find(|key| key.known.is_default))
             .ok_or_else(|| Error::Unavailable("there is no signing key".into()))
     }
 
     fn get(&self, kid: &str) -> Result<&Key, Error> {
-        let key = self.0.iter().find(|key| *key.kid == *kid);
+        let key = self.0.iter().find(|key| key.kid == kid);
         key.ok_or(NO_SUCH_KEY)
     }
 }

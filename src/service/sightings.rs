@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use parking_lot::Mutex;
 use thread_local::ThreadLocal;
@@ -52,7 +51,7 @@ struct Noted {
     days: HashMap<Date, HashMap<String, [u64; Verdict::ALL.len()]>>,
     unknown: HashMap<(String, String), Asked>,
     /// Signed answers by day and key.
-    signed: HashMap<(Date, Arc<str>), u64>,
+    signed: HashMap<Date, HashMap<String, u64>>,
 }
 
 /// A check that was answered.
@@ -64,7 +63,7 @@ pub(super) struct Answered<'a> {
     pub(super) said: Option<Said>,
     pub(super) now: OffsetDateTime,
     /// The key that signed the answer.
-    pub(super) kid: Option<&'a Arc<str>>,
+    pub(super) kid: Option<&'a str>,
 }
 
 impl Notes {
@@ -96,7 +95,12 @@ impl Noted {
             tools.entry(tool_name.to_owned()).or_default()[check.verdict as usize] += 1;
         }
         if let Some(kid) = check.kid {
-            *self.signed.entry((day, Arc::clone(kid))).or_default() += 1;
+            let keys = self.signed.entry(day).or_default();
+            if let Some(number) = keys.get_mut(kid) {
+                *number += 1;
+            } else {
+                keys.insert(kid.to_owned(), 1);
+            }
         }
     }
 
@@ -178,8 +182,11 @@ impl Noted {
         for (pair, asked) in other.unknown {
             self.add_unknown(pair, asked);
         }
-        for (signed, number) in other.signed {
-            *self.signed.entry(signed).or_default() += number;
+        for (day, keys) in other.signed {
+            let all = self.signed.entry(day).or_default();
+            for (kid, number) in keys {
+                *all.entry(kid).or_default() += number;
+            }
         }
     }
 
@@ -205,8 +212,10 @@ impl Noted {
         if !self.unknown.is_empty() {
             unknown_keys::prune(db)?;
         }
-        for ((day, kid), number) in &self.signed {
-            signing_keys::count(db, kid, *day, *number)?;
+        for (day, keys) in &self.signed {
+            for (kid, number) in keys {
+                signing_keys::count(db, kid, *day, *number)?;
+            }
         }
         Ok(())
     }
