@@ -80,6 +80,12 @@ pub fn plain(line: &str) {
     write(&line.replace(char::is_control, " "));
 }
 
+/// To the person who started the program, on standard output. Where nobody listens any more the
+/// program goes on, which `println!` would not let it.
+pub fn say(line: &str) {
+    drop(writeln!(io::stdout(), "{line}"));
+}
+
 /// A test's log, which its harness keeps to itself as it does with nothing but the macros.
 #[expect(clippy::print_stderr, reason = "the log is standard error")]
 fn print(line: &str) {

@@ -73,19 +73,27 @@ enum Keys {
     List,
     /// Make one more
     Create,
+    /// Put a key back from its exported private half
+    Import {
+        /// PKCS #8 in PEM; - for standard input
+        file: PathBuf,
+    },
     /// Let a key sign for clients that name none
     SetDefault {
         /// As `keys list` names it
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
     /// Let a key sign nothing any more
     Retire {
         /// As `keys list` names it
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
     /// Write the public half, for programs
     Export {
         /// As `keys list` names it
+        #[arg(allow_hyphen_values = true)]
         kid: String,
         /// As what
         #[arg(long, value_enum, default_value_t = KeyForm::Pem)]
@@ -114,6 +122,7 @@ fn main() -> ExitCode {
         Some(Command::Keys(command)) => match command {
             Keys::List => keys::list(&config),
             Keys::Create => keys::create(&config),
+            Keys::Import { file } => keys::import(&config, &file),
             Keys::SetDefault { kid } => keys::set_default(&config, &kid),
             Keys::Retire { kid } => keys::retire(&config, &kid),
             Keys::Export {

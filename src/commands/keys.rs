@@ -1,15 +1,15 @@
 //! The signing keys on the command line.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "the answer to the person who gave the command"
-)]
+use std::path::Path;
 
 use clap::ValueEnum;
+
+use super::read;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Refusal;
+use crate::log::say;
 use crate::model::audit::Actor;
 use crate::model::new_license::format_date;
 use crate::service::{Form, Service};
@@ -40,10 +40,10 @@ pub fn list(config: &Config) -> Result<(), Refusal> {
             Some(at) => format_date(at.to_offset(config.utc_offset).date()),
             None => "never".to_owned(),
         };
-        println!(
+        say(&format!(
             "{}  {state:8}  made {made}, last used {used}, {} answers, backed up {saved}",
             key.kid, key.answers
-        );
+        ));
     }
     Ok(())
 }
@@ -52,8 +52,19 @@ pub fn list(config: &Config) -> Result<(), Refusal> {
 pub fn create(config: &Config) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
     let kid = service.create_key(&Actor::command_line())?;
-    println!("The key {kid} is made. Ship its public half before you make it the default:");
-    println!("{}", service.public_key(&kid, Form::Xy)?);
+    say(&format!(
+        "The key {kid} is made. Ship its public half before you make it the default:"
+    ));
+    say(&service.public_key(&kid, Form::Xy)?);
+    Ok(())
+}
+
+/// Adds a key from its private half in a file; `-` is standard input.
+pub fn import(config: &Config, file: &Path) -> Result<(), Refusal> {
+    let service = Service::open_without_keys(config, Clock::System)?;
+    let text = String::from_utf8_lossy(&read(file)?).into_owned();
+    let kid = service.import_key(&Actor::command_line(), &text)?;
+    say(&format!("The key {kid} is in the database."));
     Ok(())
 }
 
@@ -61,7 +72,9 @@ pub fn create(config: &Config) -> Result<(), Refusal> {
 pub fn set_default(config: &Config, kid: &str) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
     service.set_default_key(&Actor::command_line(), kid)?;
-    println!("The key {kid} signs from now on for clients that name none.");
+    say(&format!(
+        "The key {kid} signs from now on for clients that name none."
+    ));
     Ok(())
 }
 
@@ -69,7 +82,7 @@ pub fn set_default(config: &Config, kid: &str) -> Result<(), Refusal> {
 pub fn retire(config: &Config, kid: &str) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
     service.retire_key(&Actor::command_line(), kid)?;
-    println!("The key {kid} signs nothing any more.");
+    say(&format!("The key {kid} signs nothing any more."));
     Ok(())
 }
 
@@ -82,6 +95,6 @@ pub fn export(config: &Config, kid: &str, form: Option<KeyForm>) -> Result<(), R
         Some(KeyForm::Xy) => service.public_key(kid, Form::Xy)?,
         None => service.private_key(&Actor::command_line(), kid)?,
     };
-    println!("{}", text.trim_end());
+    say(text.trim_end());
     Ok(())
 }

@@ -1,10 +1,5 @@
 //! What the command line does besides serving.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "the answer to the person who gave the command"
-)]
-
 pub mod keys;
 
 use std::fs;
@@ -16,6 +11,7 @@ use clap::ValueEnum;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Refusal;
+use crate::log::say;
 use crate::model::audit::Actor;
 use crate::model::import::{file_name, readable};
 use crate::model::license::Listed;
@@ -38,8 +34,11 @@ pub enum Format {
 pub fn verify_audit(config: &Config) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
     let proof = service.verify_audit()?;
-    println!("The audit log is whole: {} entries.", proof.entries);
-    println!("Last hash: {}", proof.head);
+    say(&format!(
+        "The audit log is whole: {} entries.",
+        proof.entries
+    ));
+    say(&format!("Last hash: {}", proof.head));
     Ok(())
 }
 
@@ -48,7 +47,7 @@ pub fn seed_demo(config: &Config, licenses: u32) -> Result<(), Refusal> {
     let (service, first) = Service::open(config, Clock::System)?;
     server::greet(first.as_ref());
     let added = service.seed_demo(licenses)?;
-    println!("{added} invented licenses added.");
+    say(&format!("{added} invented licenses added."));
     Ok(())
 }
 
@@ -67,16 +66,16 @@ pub fn import(
     };
     let report = service.dry_run(&text)?;
     let numbers = report.numbers;
-    println!(
+    say(&format!(
         "{name}: {} new, {} changed, {} unchanged, {} wrong",
         numbers.new, numbers.changed, numbers.unchanged, numbers.wrong
-    );
+    ));
     if !report.ignored.is_empty() {
-        println!("Not imported: {}", report.ignored.join(", "));
+        say(&format!("Not imported: {}", report.ignored.join(", ")));
     }
     let by = report.counts_by.as_str();
     service.each_wrong_row(&text, &mut |row| {
-        println!("{by} {}: {}", row.line, row.reason);
+        say(&format!("{by} {}: {}", row.line, row.reason));
         Ok(())
     })?;
     if numbers.wrong > 0 && !leaves_out_wrong {
@@ -87,12 +86,12 @@ pub fn import(
         ));
     }
     if is_dry || numbers.written() == 0 {
-        println!("Nothing was changed.");
+        say("Nothing was changed.");
         return Ok(());
     }
     let actor = Actor::command_line();
     let done = service.import_text(&actor, &name, &text, &report.fingerprint)?;
-    println!("Imported: {}.", done.in_words());
+    say(&format!("Imported: {}.", done.in_words()));
     Ok(service.close()?)
 }
 
@@ -154,7 +153,9 @@ pub fn set_password(config: &Config, name: &str) -> Result<(), Refusal> {
     let password =
         ask_password().map_err(|e| Refusal(format!("The password cannot be read: {e}.")))?;
     service.set_password(name, &password)?;
-    println!("The password of {name} is set; all sessions of {name} have ended.");
+    say(&format!(
+        "The password of {name} is set; all sessions of {name} have ended."
+    ));
     Ok(())
 }
 

@@ -6,7 +6,6 @@ mod keeper;
 mod methods;
 mod mock;
 
-use std::io::Write;
 use std::sync::Arc;
 
 use rocket::config::{Ident, LogLevel, Shutdown, Sig};
@@ -20,7 +19,7 @@ use rocket::{Build, Request, Rocket};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Refusal;
-use crate::log::Log;
+use crate::log::{Log, say};
 use crate::pages::Assets;
 use crate::service::{FIRST_USER, FirstPassword, Service};
 use crate::{api, pages};
@@ -172,12 +171,6 @@ fn announce(config: Option<&Config>, port: u16) {
         "  Database    {}",
         config.data_dir.join("licenses.db").display()
     ));
-}
-
-/// To the person who started the program. Where nobody listens any more the server goes on, which
-/// `println!` would not let it.
-fn say(text: &str) {
-    drop(writeln!(std::io::stdout(), "{text}"));
 }
 
 fn refusal(config: &Config, error: &rocket::Error) -> Refusal {

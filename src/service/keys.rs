@@ -19,8 +19,9 @@ use crate::store::{Store, Writing, audit, signing_keys};
 const NO_SUCH_KEY: Error = Error::NotFound("Signing key not found.");
 
 /// What the restored backup must have: a new key would make every client refuse this server.
-const RESTORE: &str = "Restore the backup that has it, for the clients in the field know its public \
-                       half, and would believe no other.";
+const RESTORE: &str = "Restore the backup that has it, or its private half with `license-server keys \
+                       import FILE`: the clients in the field know its public half, and would \
+                       believe no other.";
 
 /// All keys, newest first.
 #[derive(Default)]
@@ -133,27 +134,10 @@ fn kid(signer: &Signer) -> String {
 }
 
 impl KeyRing {
-    /// Every key of the database, or which one is missing or broken.
+    /// Every key of the database, or which one is broken.
     pub(super) fn load(store: &Store) -> Result<KeyRing, Refusal> {
-        let (all, missing, was_made) = store.read(|db| {
-            Ok((
-                signing_keys::all(db)?,
-                signing_keys::missing(db)?,
-                audit::has(db, Kind::SigningKeyCreated)?,
-            ))
-        })?;
-        if let Some(kid) = missing.first() {
-            return Err(Refusal(format!(
-                "The database names the signing key {kid}, which is not in it. {RESTORE}"
-            )));
-        }
-        if all.is_empty() && was_made {
-            return Err(Refusal(format!(
-                "The database had a signing key, which is not in it any more. {RESTORE}"
-            )));
-        }
         let mut keys = Vec::new();
-        for (known, secret) in all {
+        for (known, secret) in store.read(signing_keys::all)? {
             let kid = known.kid.clone();
             keys.push(Key::of(known, &secret).map_err(|e| {
                 Refusal(format!(
@@ -162,6 +146,24 @@ impl KeyRing {
             })?);
         }
         Ok(KeyRing(keys))
+    }
+
+    /// The same for a server: none may be missing that was ever made, and one has to be the default.
+    pub(super) fn load_whole(store: &Store) -> Result<KeyRing, Refusal> {
+        let ring = KeyRing::load(store)?;
+        if let Some(kid) = store.read(signing_keys::missing)?.first() {
+            return Err(Refusal(format!(
+                "The database names the signing key {kid}, which is not in it. {RESTORE}"
+            )));
+        }
+        if !ring.is_empty() && ring.choose(&[]).is_err() {
+            return Err(Refusal(
+                "None of the signing keys in the database is the default, so that nothing could be \
+                 signed; choose one with `license-server keys set-default KID`."
+                    .into(),
+            ));
+        }
+        Ok(ring)
     }
 
     /// One key that is stored nowhere.
@@ -247,6 +249,28 @@ impl Service {
             Ok(audit::append(db, &event.with(json!({"kid": kid})), now)?)
         })?;
         self.reload_keys()?;
+        Ok(kid)
+    }
+
+    /// Adds a key from its private half as PKCS #8 in PEM, or mends the one that is there; returns its id.
+    pub fn import_key(&self, actor: &Actor, pem: &str) -> Result<String, Error> {
+        let now = self.clock.now();
+        let (document, signer) = Signer::from_pem(pem).map_err(|e| {
+            Error::invalid(
+                "file",
+                format!("This is no private key on P-256 as PKCS #8 in PEM: {e}."),
+            )
+        })?;
+        let (kid, secret) = (kid(&signer), Secret(STANDARD.encode(document)));
+        self.store.write(|db| {
+            if !signing_keys::restore(db, &kid, &secret)? {
+                signing_keys::add(db, &kid, &secret, now)?;
+            }
+            signing_keys::set_exported(db, &kid, now)?;
+            let event = Event::new(Kind::SigningKeyCreated, actor);
+            let details = json!({"kid": kid, "from": "a backup"});
+            Ok(audit::append(db, &event.with(details), now)?)
+        })?;
         Ok(kid)
     }
 

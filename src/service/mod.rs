@@ -85,7 +85,7 @@ impl Service {
         config: &Config,
         clock: Clock,
     ) -> Result<(Service, Option<FirstPassword>), Refusal> {
-        let service = Service::with_store(config, clock, Missing::Make)?;
+        let service = Service::with_store(config, clock, Missing::Make, KeyRing::load_whole)?;
         service.make_first_key()?;
         let first = service.add_first_user(config.admin_password.as_deref())?;
         Ok((service, first))
@@ -93,13 +93,23 @@ impl Service {
 
     /// Opens the database that is there, for a command that makes none.
     pub fn open_existing(config: &Config, clock: Clock) -> Result<Service, Refusal> {
-        Service::with_store(config, clock, Missing::Refuse)
+        Service::with_store(config, clock, Missing::Refuse, KeyRing::load)
     }
 
-    fn with_store(config: &Config, clock: Clock, missing: Missing) -> Result<Service, Refusal> {
+    /// The same without signing keys, of which some may be missing or broken.
+    pub fn open_without_keys(config: &Config, clock: Clock) -> Result<Service, Refusal> {
+        Service::with_store(config, clock, Missing::Refuse, |_| Ok(KeyRing::default()))
+    }
+
+    fn with_store(
+        config: &Config,
+        clock: Clock,
+        missing: Missing,
+        load: impl FnOnce(&Store) -> Result<KeyRing, Refusal>,
+    ) -> Result<Service, Refusal> {
         let store = Store::open(&config.data_dir, missing)?;
         let service = Service {
-            keys: RwLock::new(Arc::new(KeyRing::load(&store)?)),
+            keys: RwLock::new(Arc::new(load(&store)?)),
             rules: RwLock::default(),
             store,
             log: Log::new(config.log_format, clock.clone()),

@@ -31,6 +31,15 @@ impl Signer {
         })
     }
 
+    /// The key in a text as [`Signer::private_pem`] writes it, and as PKCS #8.
+    pub(super) fn from_pem(text: &str) -> Result<(Vec<u8>, Signer), String> {
+        let key = SigningKey::from_pkcs8_pem(text).map_err(|e| e.to_string())?;
+        let document = key.to_pkcs8_der().map_err(|e| e.to_string())?;
+        let document = document.as_bytes().to_vec();
+        let signer = Signer::of(&document)?;
+        Ok((document, signer))
+    }
+
     /// ES256: two numbers of 32 bytes.
     pub(super) fn sign(&self, message: &[u8]) -> Result<[u8; 64], String> {
         match &self.fast {

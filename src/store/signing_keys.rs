@@ -4,6 +4,7 @@ use rusqlite::{Connection, Result, Row, params};
 use time::{Date, OffsetDateTime};
 
 use super::moment;
+use crate::model::audit::Kind;
 use crate::model::new_license::format_date;
 use crate::model::signing_key::{Secret, SigningKey};
 
@@ -38,12 +39,15 @@ fn maybe_moment(row: &Row<'_>, column: usize) -> Result<Option<OffsetDateTime>> 
     }
 }
 
-/// Keys that other rows name and that are not there.
+/// Keys that were made, or have signed, and that are not there.
 pub fn missing(db: &Connection) -> Result<Vec<String>> {
     db.prepare_cached(
-        "select distinct kid from key_days where kid not in (select kid from signing_keys)",
+        "select kid from key_days where kid not in (select kid from signing_keys)
+         union
+         select after ->> 'kid' from audit
+         where kind = ?1 and after ->> 'kid' not in (select kid from signing_keys)",
     )?
-    .query_map([], |row| row.get(0))?
+    .query_map([Kind::SigningKeyCreated.as_str()], |row| row.get(0))?
     .collect()
 }
 
@@ -54,6 +58,14 @@ pub fn add(db: &Connection, kid: &str, secret: &Secret, now: OffsetDateTime) -> 
     )?
     .execute(params![kid, secret.0, now.unix_timestamp()])?;
     Ok(())
+}
+
+/// Writes the private half of a key again; false where there is no such key.
+pub fn restore(db: &Connection, kid: &str, secret: &Secret) -> Result<bool> {
+    let restored = db
+        .prepare_cached("update signing_keys set private_key = ?2 where kid = ?1")?
+        .execute(params![kid, secret.0])?;
+    Ok(restored > 0)
 }
 
 /// Makes it the one that signs for clients that name none.

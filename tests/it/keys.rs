@@ -1,9 +1,11 @@
 //! The signing keys and the rules of tools, on their pages and on the command line.
 
+use std::fs;
 use std::path::Path;
 
 use serde_json::json;
 
+use crate::database::Database;
 use crate::page::Page;
 use crate::program::{Program, command};
 use crate::server::{PASSWORD, Server};
@@ -96,7 +98,7 @@ fn the_command_line_does_it_too_while_the_server_runs() {
     assert!(!done && words.contains("is the default"), "{words}");
     assert!(keys(folder.path(), &["set-default", &second]).0);
     assert!(keys(folder.path(), &["retire", &first]).0);
-    let (done, words) = keys(folder.path(), &["retire", "nobody"]);
+    let (done, words) = keys(folder.path(), &["retire", "-nobody-"]);
     assert!(!done && words.contains("not found"), "{words}");
     let (_, list) = keys(folder.path(), &["list"]);
     assert!(
@@ -104,6 +106,37 @@ fn the_command_line_does_it_too_while_the_server_runs() {
         "{list}"
     );
     assert_eq!(server.stop("TERM").0, Some(0));
+}
+
+#[test]
+fn a_key_that_is_gone_is_put_back_from_its_private_half() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || Program::run(&mut command(folder.path()));
+    drop(start());
+    let (_, made) = keys(folder.path(), &["create"]);
+    let kid = made.split_whitespace().nth(2).unwrap().to_owned();
+    let (_, private) = keys(folder.path(), &["export", &kid, "--private"]);
+    let database = Database::of(&folder.path().join("data"));
+    let refused = |change: &str, words: &str| {
+        database.tamper(change);
+        let output = command(folder.path()).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains(words), "{told}");
+    };
+    // It has not signed anything, but some customers may know it.
+    refused("delete from signing_keys where is_default = 0", &kid);
+    let file = folder.path().join("key.pem");
+    fs::write(&file, &private).unwrap();
+    let (done, words) = keys(folder.path(), &["import", file.to_str().unwrap()]);
+    assert!(done && words.contains(&kid), "{words}");
+    let (_, again) = keys(folder.path(), &["export", &kid, "--private"]);
+    assert_eq!(again, private);
+    refused("update signing_keys set is_default = 0", "set-default KID");
+    assert!(keys(folder.path(), &["set-default", &kid]).0);
+    drop(start());
+    fs::write(&file, "-----BEGIN NONSENSE-----").unwrap();
+    let (done, words) = keys(folder.path(), &["import", file.to_str().unwrap()]);
+    assert!(!done && words.contains("no private key"), "{words}");
 }
 
 #[test]

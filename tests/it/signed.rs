@@ -268,7 +268,7 @@ fn a_database_that_misses_a_key_is_refused_and_gets_no_new_one() {
             "update signing_keys set private_key = 'AAAA'",
             "cannot be used",
         ),
-        ("delete from signing_keys", "had a signing key"),
+        ("delete from signing_keys", "which is not in it"),
     ] {
         database.tamper(loss);
         let output = command(folder.path()).output().unwrap();
