@@ -51,6 +51,12 @@ pub enum Error {
     Internal(String),
 }
 
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Error {
+        Error::Invalid(vec![problem])
+    }
+}
+
 impl Error {
     /// The HTTP status that belongs to this error.
     pub fn status(&self) -> u16 {
@@ -74,7 +80,7 @@ impl Error {
     /// One value that is not acceptable.
     pub fn invalid(field: &'static str, message: impl Into<String>) -> Error {
         let message = message.into();
-        Error::Invalid(vec![Problem { field, message }])
+        Problem { field, message }.into()
     }
 
     /// The field at fault, where one is.

@@ -52,6 +52,8 @@ pub enum Activity {
     LastSeen(Days),
     /// They last asked on that day or later, and were refused.
     RefusedSince(Date),
+    /// They asked after their last day, whatever they were told.
+    SinceEnd,
     /// They asked from several addresses on one day, that day or later.
     SharedSince(Date),
 }
@@ -119,12 +121,13 @@ impl Ends {
 
 impl Activity {
     /// The words of an address: `never`, `7` or `30` for the last days, `not-30` for those that have
-    /// not asked since, `refused` and `shared` in the last 30 days.
+    /// not asked since, `since-end`, `refused` and `shared` in the last 30 days.
     pub fn read(word: &str, today: Date) -> Option<Activity> {
         let number = |text: &str| text.parse().ok().filter(|days| (1..=9_999).contains(days));
         let month_ago = today.checked_sub(Duration::days(29)).unwrap_or(today);
         Some(match word {
             "never" => Activity::Never,
+            "since-end" => Activity::SinceEnd,
             "refused" => Activity::RefusedSince(month_ago),
             "refused-today" => Activity::RefusedSince(today),
             "shared" => Activity::SharedSince(month_ago),

@@ -142,7 +142,7 @@ async fn change(
             .into_iter()
             .find(|(_, word, _)| *word == start)
             .map(|(action, ..)| action),
-        Err(problem) => return Err(Error::Invalid(vec![problem]).into()),
+        Err(problem) => return Err(problem.into()),
     };
     let action = action.ok_or_else(|| {
         Error::invalid(
@@ -150,7 +150,7 @@ async fn change(
             "The form does not say what shall be done; look at the licenses again.",
         )
     })?;
-    let selection = selected.selection(app.today());
+    let selection = selected.selection(app.today())?;
     let done = app
         .run(move |service| service.change_many(&actor, &selection, &action, Some(&fingerprint)))
         .await?;
@@ -204,7 +204,9 @@ async fn renew(app: &App, config: &State<Config>, form: Posted<Renewed>) -> Resu
         .await?;
     let back = match &*back {
         "overview" => "/".to_owned(),
-        query if query.starts_with('?') => format!("/licenses{query}"),
+        query if query.starts_with('?') && query.bytes().all(|b| b.is_ascii_graphic()) => {
+            format!("/licenses{query}")
+        }
         _ => format!("/licenses/{id}"),
     };
     let (key, tool) = (&license.license_key, &license.tool_name);
@@ -225,11 +227,12 @@ async fn renew(app: &App, config: &State<Config>, form: Posted<Renewed>) -> Resu
 }
 
 impl Selected {
-    fn selection(&self, today: time::Date) -> Selection {
+    fn selection(&self, today: time::Date) -> Result<Selection, Problem> {
         if self.of == "all" {
-            Selection::Found(Box::new(Wanted::parse(&self.filter).filter(today)))
+            let filter = Wanted::parse(&self.filter)?.filter(today)?;
+            Ok(Selection::Found(Box::new(filter)))
         } else {
-            Selection::Ids(self.id.clone())
+            Ok(Selection::Ids(self.id.clone()))
         }
     }
 
@@ -304,7 +307,7 @@ impl BulkPage {
         selected: Selected,
         is_stale: bool,
     ) -> Result<Page, Error> {
-        let selection = selected.selection(app.today());
+        let selection = selected.selection(app.today())?;
         let plan = app.run(move |service| service.plan(&selection)).await?;
         let (actions, problem) = match selected.actions() {
             Ok(actions) => (actions, None),
@@ -366,7 +369,7 @@ impl BulkPage {
     /// The selection in words.
     fn which(&self) -> String {
         if self.selected.of == "all" {
-            Wanted::parse(&self.selected.filter).in_words()
+            Wanted::parse(&self.selected.filter).map_or(String::new(), |wanted| wanted.in_words())
         } else {
             String::new()
         }

@@ -28,7 +28,7 @@ pub(super) fn routes() -> Vec<Route> {
 #[get("/licenses.csv?<wanted..>")]
 async fn export(app: &App, _session: Session, wanted: Wanted) -> Result<Table, Failure> {
     let today = app.today();
-    let filter = wanted.filter(today);
+    let filter = wanted.filter(today).map_err(Error::from)?;
     let first = app
         .run(move |service| service.walk_on(service.walk(filter)?))
         .await?;

@@ -37,6 +37,8 @@ struct ListPage<'a> {
     wanted: &'a Wanted,
     sorting: Sorting,
     tools: &'a [String],
+    /// What in the address means nothing.
+    problem: Option<&'a str>,
     rows: &'a [Shown],
     count: Count,
     /// Nothing is left out before these rows.
@@ -56,7 +58,10 @@ async fn list(
     wanted: Wanted,
 ) -> Result<Page, Failure> {
     let (now, offset) = (app.now(), app.utc_offset());
-    let filter = wanted.filter(now.to_offset(offset).date());
+    let (filter, problem) = match wanted.filter(now.to_offset(offset).date()) {
+        Ok(filter) => (Some(filter), None),
+        Err(problem) => (None, Some(problem.message)),
+    };
     let sorting = wanted.sorting();
     let (place, is_descending) = match (after, before) {
         (Some(after), _) => (Some(after), false),
@@ -73,7 +78,10 @@ async fn list(
     let is_backwards = is_descending != sorting.is_descending;
     let (tools, mut listed, count) = app
         .run(move |service| {
-            let (listed, count) = service.licenses(&filter, &piece)?;
+            let (listed, count) = match filter {
+                Some(filter) => service.licenses(&filter, &piece)?,
+                None => (vec![], Count::Exactly(0)),
+            };
             Ok((service.tool_names()?, listed, count))
         })
         .await?;
@@ -103,7 +111,9 @@ async fn list(
         .into_iter()
         .map(|listed| Shown::new(listed, app, now))
         .collect();
-    Ok(Page::new(&ListPage {
+    let status = if problem.is_some() { 422 } else { 200 };
+    let page = ListPage {
+        problem: problem.as_deref(),
         frame: &frame,
         wanted: &wanted,
         sorting,
@@ -113,7 +123,8 @@ async fn list(
         is_first,
         previous,
         next,
-    })?)
+    };
+    Ok(Page::with_status(status, &page)?)
 }
 
 impl ListPage<'_> {

@@ -137,6 +137,7 @@ impl ErrorPage {
             403 => "That is not allowed",
             404 => "There is nothing here",
             405 => "That cannot be done here",
+            409 => "That cannot be done now",
             429 => "Too much at once",
             503 => "The server cannot answer right now",
             500.. => "Something went wrong",

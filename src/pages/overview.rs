@@ -97,7 +97,10 @@ pub(super) fn checks(
                 .to_vec(),
             words: match parts.is_empty() {
                 true => format!("{date}: no checks"),
-                false => format!("{date}: {}", parts.join(", ")),
+                false => format!(
+                    "{date}: {} (opens who was last seen then)",
+                    parts.join(", ")
+                ),
             },
             href: href(&date),
             label: label(*day, today),
@@ -141,7 +144,7 @@ impl OverviewPage {
     /// Where the list behind the checks with that verdict is.
     fn behind(&self, verdict: &Verdict) -> &'static str {
         match verdict {
-            Verdict::Valid => "/licenses?seen=30",
+            Verdict::Valid => "/licenses?status=activated&ends=not-over&seen=30",
             Verdict::InGrace => "/licenses?status=activated&ends=over&seen=30",
             Verdict::Expired => "/licenses?status=activated&ends=over&seen=refused",
             Verdict::Suspended => "/licenses?status=suspended&seen=refused",

@@ -6,6 +6,7 @@ use rocket::http::RawStr;
 use time::Date;
 
 use super::query;
+use crate::error::Problem;
 use crate::model::license::Status;
 use crate::model::new_license::read_date;
 use crate::model::search::{Activity, Days, Ends, Filter, Fragment, Order};
@@ -25,13 +26,14 @@ pub(super) const ENDS: [Choice; 9] = [
     ("never", "never"),
 ];
 
-pub(super) const SEEN: [Choice; 10] = [
+pub(super) const SEEN: [Choice; 11] = [
     ("1", "today"),
     ("7", "in the last 7 days"),
     ("30", "in the last 30 days"),
     ("not-30", "not for 30 days"),
     ("not-90", "not for 90 days"),
     ("never", "never"),
+    ("since-end", "after their last day"),
     ("refused-today", "refused today"),
     ("refused", "refused, and still asking"),
     ("shared-today", "from several addresses today"),
@@ -67,30 +69,42 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// From the query of an address.
-    pub(super) fn parse(query: &str) -> Wanted {
+    pub(super) fn parse(query: &str) -> Result<Wanted, Problem> {
         let query = query.trim_start_matches('?');
-        Form::parse_encoded(RawStr::new(query)).unwrap_or_default()
+        Form::parse_encoded(RawStr::new(query)).map_err(|_| Problem {
+            field: "filter",
+            message: format!("The filter “{query}” cannot be read; go back to the table."),
+        })
     }
 
-    pub(super) fn filter(&self, today: Date) -> Filter {
+    /// A word that means nothing is refused: it must not find all.
+    pub(super) fn filter(&self, today: Date) -> Result<Filter, Problem> {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let days = Days {
-            from: read_date(&self.from),
-            until: read_date(&self.until),
+            from: understood("from", &self.from, DAY, read_date)?,
+            until: understood("until", &self.until, DAY, read_date)?,
         };
-        let ends = if days == Days::default() {
-            Ends::read(&self.ends, today)
-        } else {
-            Some(Ends::On(days))
+        let ends = understood("ends", &self.ends, CHOICE, |word| Ends::read(word, today))?;
+        let activity = understood("seen", &self.seen, CHOICE, |word| {
+            Activity::read(word, today)
+        })?;
+        let status = understood("status", &self.status, STATUS, Status::from_word)?;
+        let ends = match days == Days::default() {
+            // Who asked after the end has an end behind him.
+            true if activity == Some(Activity::SinceEnd) => {
+                ends.or_else(|| Ends::read("over", today))
+            }
+            true => ends,
+            false => Some(Ends::On(days)),
         };
-        Filter {
+        Ok(Filter {
             tool_name: given(&self.tool),
-            status: Status::from_word(&self.status),
+            status,
             user_id: given(&self.customer),
             fragment: Fragment::parse(&self.q),
             ends,
-            activity: Activity::read(&self.seen, today),
-        }
+            activity,
+        })
     }
 
     fn fields(&self) -> [(&'static str, &str); 8] {
@@ -131,15 +145,6 @@ impl Wanted {
         Sorting::read(&self.sort)
     }
 
-    /// A date that was typed and is none, with its name.
-    pub(super) fn bad_date(&self) -> Option<(&'static str, &str)> {
-        let dates = [("from", &self.from), ("until", &self.until)];
-        let bad = dates
-            .into_iter()
-            .find(|(_, text)| !text.is_empty() && read_date(text).is_none());
-        bad.map(|(name, text)| (name, text.as_str()))
-    }
-
     /// The filter in words, as they stand in the middle of a sentence; empty for all.
     pub(super) fn in_words(&self) -> String {
         let of = |choices: &[Choice], word: &str| {
@@ -171,6 +176,7 @@ impl Wanted {
         say(&self.until, &|day| format!("ending until {day}"));
         say(&self.seen, &|word| match word {
             "never" => "never seen".to_owned(),
+            "since-end" => "asking after the end".to_owned(),
             _ if word.starts_with("refused") || word.starts_with("not-") => {
                 let words = of(&SEEN, word);
                 words.replace("not for", "not seen for")
@@ -180,6 +186,27 @@ impl Wanted {
             _ => format!("seen {}", of(&SEEN, word)),
         });
         words.join(", ")
+    }
+}
+
+const DAY: &str = "write a day as YYYY-MM-DD, such as 2026-12-31";
+const CHOICE: &str = "choose one of those in the list";
+const STATUS: &str = "write activated, suspended or revoked; those whose last day is over are found \
+                      by “Ends”";
+
+/// What a word of an address means; none where there is no word.
+fn understood<T>(
+    field: &'static str,
+    word: &str,
+    help: &str,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, Problem> {
+    match read(word) {
+        None if !word.is_empty() => Err(Problem {
+            field,
+            message: format!("The filter “{field}” is “{word}”, which means nothing; {help}."),
+        }),
+        meaning => Ok(meaning),
     }
 }
 

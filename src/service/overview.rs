@@ -41,7 +41,7 @@ impl Service {
         let ended_and_asking = Filter {
             status: Some(Status::Activated),
             ends: Some(Ends::On(Days::past(DAYS, today))),
-            activity: Some(Activity::RefusedSince(first)),
+            activity: Some(Activity::SinceEnd),
             ..Filter::default()
         };
         self.store.read_at_once(|db| {

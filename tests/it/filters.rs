@@ -1,9 +1,11 @@
 //! The morning's questions, asked of the table of licenses.
 
+use license_server::model::audit::Actor;
+use license_server::model::tool::ToolDraft;
 use serde_json::json;
 
 use crate::database::Database;
-use crate::page::Page;
+use crate::page::{Page, urlencoded};
 use crate::server::Server;
 
 /// One license of each sort; today is the 15th of June.
@@ -152,13 +154,68 @@ fn by_a_note_that_the_search_finds() {
 }
 
 #[test]
-fn what_nobody_can_read_is_told_and_finds_all() {
+fn a_word_that_means_nothing_is_told_and_finds_nothing() {
     let (server, _) = furnished();
-    let page = Page::open(&mut server.admin(), "/licenses?from=2026-02-30");
-    assert!(page.text().contains("“2026-02-30”"), "{}", page.text());
-    assert_eq!(page.keys().len(), 7);
-    let odd = "?ends=%00&seen=%FF&sort=-nothing&after=_&tool=&status=gone";
-    assert_eq!(keys(&server, odd).len(), 7);
+    let mut admin = server.admin();
+    for (query, word) in [
+        ("from=2026-02-30", "“2026-02-30”"),
+        ("until=31.12.2026&ends=over", "“31.12.2026”"),
+        ("status=revokd", "“revokd”"),
+        ("status=expired&tool=T", "by “Ends”"),
+        ("ends=next-week", "“next-week”"),
+        ("ends=%00", "“ends”"),
+        ("seen=sometimes", "“sometimes”"),
+    ] {
+        let page = Page::open(&mut admin, &format!("/licenses?{query}"));
+        assert_eq!((page.status, page.keys().len()), (422, 0), "{query}");
+        assert!(page.text().contains(word), "{query}: {}", page.text());
+        let bulk = format!(
+            "/bulk?of=all&do=delete&filter={}",
+            urlencoded(&format!("?{query}"))
+        );
+        for path in [bulk, format!("/licenses.csv?{query}")] {
+            let page = Page::open(&mut admin, &path);
+            assert_eq!(page.status, 422, "{path}");
+            assert!(page.text().contains(word), "{path}: {}", page.text());
+        }
+    }
+    assert_eq!(keys(&server, "?sort=-nothing&after=_&tool=").len(), 7);
+}
+
+#[test]
+fn who_asked_after_the_end_is_found_whatever_the_answer_was() {
+    let (server, _) = furnished();
+    server.add(json!({"tool_name": "Generous", "license_key": "in grace", "expiration_date": "2026-06-10"}));
+    let rules = ToolDraft {
+        offline_days: "7".into(),
+        grace_days: "30".into(),
+        ..ToolDraft::default()
+    };
+    server
+        .service
+        .set_tool(&Actor::command_line(), "Generous", &rules)
+        .unwrap();
+    for (tool, key) in [
+        ("T", "ended and asks"),
+        ("Generous", "in grace"),
+        ("T", "ends today"),
+        ("T", "without end"),
+    ] {
+        server.check(tool, key);
+    }
+    server.tick().unwrap();
+    let both = vec!["in grace", "ended and asks"];
+    assert_eq!(keys(&server, "?seen=since-end"), both);
+    assert_eq!(
+        keys(&server, "?ends=over-30&seen=since-end&status=activated"),
+        both
+    );
+    let overview = Page::open(&mut server.admin(), "/");
+    assert!(
+        overview.has_link("2 ended in the last 30 days and still ask"),
+        "{}",
+        overview.text()
+    );
 }
 
 #[test]

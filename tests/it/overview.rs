@@ -91,7 +91,10 @@ fn checks_are_drawn_by_day_and_told_in_words_too() {
     let bars = page.texts("svg.chart a title");
     assert_eq!(
         bars[28..30],
-        ["2026-06-15: 3 valid", "2026-06-16: 1 not found"]
+        [
+            "2026-06-15: 3 valid (opens who was last seen then)",
+            "2026-06-16: 1 not found (opens who was last seen then)"
+        ]
     );
     assert_eq!(bars[27], "2026-06-14: no checks");
     assert_eq!(

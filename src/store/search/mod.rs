@@ -351,7 +351,8 @@ fn counted(db: &Connection, filter: &Filter) -> Result<Option<i64>> {
         (None, Some(Activity::Never | Activity::LastSeen(_))) => {
             Some(counts(db, filter, Way::LastSeen)?)
         }
-        (Some(_), Some(_)) | (None, Some(Activity::RefusedSince(_) | Activity::SharedSince(_))) => {
+        (Some(_), Some(_)) => None,
+        (None, Some(Activity::SinceEnd | Activity::RefusedSince(_) | Activity::SharedSince(_))) => {
             None
         }
     })
@@ -376,10 +377,11 @@ fn cheapest(db: &Connection, filter: &Filter, order: Option<Order>) -> Result<Op
 
 /// The ways whose condition the filter has.
 fn ways(filter: &Filter) -> impl Iterator<Item = Way> {
-    let by_activity = filter.activity.map(|activity| match activity {
-        Activity::Never | Activity::LastSeen(_) => Way::LastSeen,
-        Activity::RefusedSince(_) => Way::Refused,
-        Activity::SharedSince(_) => Way::Shared,
+    let by_activity = filter.activity.and_then(|activity| match activity {
+        Activity::Never | Activity::LastSeen(_) => Some(Way::LastSeen),
+        Activity::RefusedSince(_) => Some(Way::Refused),
+        Activity::SharedSince(_) => Some(Way::Shared),
+        Activity::SinceEnd => None,
     });
     let is_kind = filter.tool_name.is_some() || filter.status.is_some();
     [
@@ -460,9 +462,13 @@ fn is_in_index(filter: &Filter, way: Way, order: Option<Order>) -> bool {
                     && matches!(order, None | Some(Order::Created | Order::Expires))
             }
             Way::End | Way::LastSeen => {
-                let by_seen =
-                    |activity| matches!(activity, Activity::Never | Activity::LastSeen(_));
-                filter.activity.is_none_or(by_seen)
+                let is_elsewhere = |activity| {
+                    matches!(
+                        activity,
+                        Activity::RefusedSince(_) | Activity::SharedSince(_)
+                    )
+                };
+                !filter.activity.is_some_and(is_elsewhere)
                     && matches!(
                         order,
                         None | Some(Order::Created | Order::LastSeen | Order::Expires)

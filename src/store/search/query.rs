@@ -106,6 +106,10 @@ impl Query {
             Some(Activity::RefusedSince(day)) => {
                 query.and_since(By::when(way == Way::Refused), "licenses.refused_on", day);
             }
+            Some(Activity::SinceEnd) => {
+                let asked = format!("{} > {END}", plain(last_seen));
+                query.conditions.push((By::Row, asked));
+            }
             Some(Activity::SharedSince(day)) => {
                 query.and_since(By::when(way == Way::Shared), "licenses.shared_on", day);
             }

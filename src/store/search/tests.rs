@@ -85,6 +85,7 @@ fn filter() -> impl Strategy<Value = Filter> {
         1 => days.prop_map(|days| Some(Activity::LastSeen(days))),
         1 => Just(Some(Activity::RefusedSince(date!(2026 - 06 - 14)))),
         1 => Just(Some(Activity::SharedSince(TODAY))),
+        1 => Just(Some(Activity::SinceEnd)),
     ];
     let fragment = select(vec!["", "", "key-1", "LAP", "k", "nn", "ö"]);
     let kind = (
@@ -151,6 +152,7 @@ fn fits(db: &Connection, filter: &Filter, listed: &Listed) -> bool {
             Some(Activity::LastSeen(days)) => seen.is_some_and(|day| within(days, day)),
             Some(Activity::RefusedSince(day)) => column("refused_on") >= format_date(day),
             Some(Activity::SharedSince(day)) => column("shared_on") >= format_date(day),
+            Some(Activity::SinceEnd) => seen > license.expiration_date.or(Some(Date::MAX)),
         }
 }
 
