@@ -110,12 +110,13 @@ fn render(name: &str, text: &str, values: &Value) -> Result<String, String> {
 type Quote = fn(&str) -> String;
 
 /// A text as a literal of each language.
-const QUOTES: [(&str, Quote); 5] = [
+const QUOTES: [(&str, Quote); 6] = [
     ("py", escaped),
     ("js", escaped),
     ("cs", escaped),
-    ("ps", |text| single(text, "''", &['\'', '‘', '’', '‚', '‛'])),
-    ("sh", |text| single(text, "'\\''", &['\''])),
+    ("cpp", octal),
+    ("ps", powershell),
+    ("sh", |text| single(text, "'\\''")),
 ];
 
 /// In double quotes; beyond ASCII as UTF-16 escapes, which Python, JavaScript and C# share where the
@@ -133,17 +134,40 @@ fn escaped(text: &str) -> String {
     literal + "\""
 }
 
-/// In single quotes, which are written so inside; PowerShell takes typographic ones for the same.
-fn single(text: &str, quote: &str, quotes: &[char]) -> String {
-    let mut literal = String::from("'");
-    for c in text.chars() {
-        match c {
-            '\'' => literal.push_str(quote),
-            c if quotes.contains(&c) => literal.extend([c, c]),
-            c => literal.push(c),
+/// In double quotes; beyond ASCII each byte of UTF-8 in octal, which no set of characters changes and no
+/// digit behind it lengthens. No two question marks stand together: they begin a trigraph.
+fn octal(text: &str) -> String {
+    let mut literal = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => literal.extend(['\\', char::from(byte)]),
+            b'?' if literal.ends_with('?') => literal.push_str("\\?"),
+            b' '..=b'~' => literal.push(char::from(byte)),
+            byte => literal.push_str(&format!("\\{byte:03o}")),
         }
     }
-    literal + "'"
+    literal + "\""
+}
+
+/// In ASCII only: Windows PowerShell reads a file without a byte order mark in the code page of its machine.
+fn powershell(text: &str) -> String {
+    if text.is_ascii() {
+        return single(text, "''");
+    }
+    let mut literal = String::from("\"");
+    for unit in text.encode_utf16() {
+        match char::from_u32(unit.into()) {
+            Some(c @ ('"' | '`' | '$')) => literal.extend(['`', c]),
+            Some(c) if c.is_ascii() => literal.push(c),
+            _ => literal.push_str(&format!("$([char]0x{unit:04x})")),
+        }
+    }
+    literal + "\""
+}
+
+/// In single quotes, which are written so inside.
+fn single(text: &str, quote: &str) -> String {
+    format!("'{}'", text.replace('\'', quote))
 }
 
 #[cfg(test)]
@@ -154,8 +178,16 @@ mod tests {
     fn no_text_leaves_its_literal() {
         let odd = "a\"b\\c'd$e`fä’😀";
         assert_eq!(escaped(odd), "\"a\\\"b\\\\c'd$e`f\\u00e4\\u2019😀\"");
-        let [.., (_, ps), (_, sh)] = QUOTES;
-        assert_eq!(ps(odd), "'a\"b\\c''d$e`fä’’😀'");
+        assert_eq!(
+            octal("a\"b\\ä1’😀???/"),
+            "\"a\\\"b\\\\\\303\\2441\\342\\200\\231\\360\\237\\230\\200?\\?\\?/\""
+        );
+        assert_eq!(powershell("a\"b'c$d`e"), "'a\"b''c$d`e'");
+        assert_eq!(
+            powershell("a\"b'c$d`eä’😀"),
+            "\"a`\"b'c`$d``e$([char]0x00e4)$([char]0x2019)$([char]0xd83d)$([char]0xde00)\""
+        );
+        let [.., (_, sh)] = QUOTES;
         assert_eq!(sh(odd), "'a\"b\\c'\\''d$e`fä’😀'");
     }
 
