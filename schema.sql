@@ -210,7 +210,8 @@ create table bulk_changes (
     who    text    not null,
     what   text    not null,                 -- in words
     number bigint  not null,                 -- of licenses
-    undone text                              -- in words, when it was taken back
+    undone text,                             -- in words, when it was taken back
+    seen   text    not null default ''       -- fingerprint of what was looked at before
 );
 
 create table bulk_rows (

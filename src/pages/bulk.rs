@@ -152,7 +152,7 @@ async fn change(
     })?;
     let selection = selected.selection(app.today())?;
     let done = app
-        .run(move |service| service.change_many(&actor, &selection, &action, Some(&fingerprint)))
+        .run(move |service| service.change_many(&actor, &selection, &action, &fingerprint))
         .await?;
     Ok(match done {
         Some(id) => Either::Left(to(config, &format!("/bulk/{id}"))),
@@ -186,7 +186,8 @@ async fn undo(
 
 #[derive(FromForm)]
 struct Renewed {
-    id: i64,
+    /// The license's number and its last day, as the page had them.
+    id: String,
     /// The query of the table, `license` or `overview`.
     #[field(default = "")]
     back: String,
@@ -195,10 +196,17 @@ struct Renewed {
 #[post("/renew", data = "<form>")]
 async fn renew(app: &App, config: &State<Config>, form: Posted<Renewed>) -> Result<Told, Failure> {
     let (Renewed { id, back }, actor) = (form.form, form.actor);
+    let (id, seen) = id.split_once('_').unwrap_or((&id, ""));
+    let (id, seen) = (id.parse().unwrap_or(0), read_date(seen));
     let (license, bulk) = app
         .run(move |service| {
+            let (license, selection) = (service.license(id)?, Selection::Ids(vec![id]));
+            if license.expiration_date != seen {
+                return Ok((license, None));
+            }
             let action = Action::Extend(Term::Months(12), Start::Later);
-            let bulk = service.change_many(&actor, &Selection::Ids(vec![id]), &action, None)?;
+            let plan = service.plan(&selection)?;
+            let bulk = service.change_many(&actor, &selection, &action, &plan.fingerprint)?;
             Ok((service.license(id)?, bulk))
         })
         .await?;
@@ -218,7 +226,14 @@ async fn renew(app: &App, config: &State<Config>, form: Posted<Renewed>) -> Resu
             );
             told_of_change(config, &back, &line, bulk)
         }
-        _ => told(
+        (Some(day), None) => {
+            let day = format_date(day);
+            let line = format!(
+                "License of {tool} for {key} ends on {day} already, not when you saw it; it stays as it is."
+            );
+            told(config, &back, &line)
+        }
+        (None, _) => told(
             config,
             &back,
             &format!("License of {tool} for {key} has no end; it stays as it is."),

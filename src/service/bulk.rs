@@ -63,24 +63,25 @@ impl Service {
     }
 
     /// Does it to all of them, in one transaction, and returns the number of the change; none where
-    /// they are not as they were looked at. Without a fingerprint nobody has looked.
+    /// they are not as they were looked at. A form that is sent twice has one change.
     pub fn change_many(
         &self,
         actor: &Actor,
         selection: &Selection,
         action: &Action,
-        fingerprint: Option<&str>,
+        fingerprint: &str,
     ) -> Result<Option<i64>, Error> {
-        let now = self.clock.now();
+        let (now, what) = (self.clock.now(), action.in_words());
         self.store.write(|db| {
             let licenses = search::selected(db, selection, MOST_AT_ONCE + 1)?;
             few_enough(&licenses)?;
             let plan = Plan::of(licenses, self.today());
-            if fingerprint.is_some_and(|looked_at| looked_at != plan.fingerprint) {
-                return Ok(None);
+            if fingerprint != plan.fingerprint {
+                let since = now - UNDO_FOR;
+                return Ok(bulk::same(db, &actor.who, &what, fingerprint, since)?);
             }
             bulk::prune(db, now - UNDO_FOR)?;
-            let id = bulk::add(db, &actor.who, &action.in_words(), now)?;
+            let id = bulk::add(db, &actor.who, &what, fingerprint, now)?;
             let mut number = 0;
             for before in &plan.licenses {
                 let after = match action.on(before, plan.today) {
@@ -111,7 +112,7 @@ impl Service {
             }
             bulk::set_number(db, id, number)?;
             if number > 1 {
-                let details = json!({"what": action.in_words(), "licenses": number});
+                let details = json!({"what": what, "licenses": number});
                 audit::append(db, &Event::new(Kind::ManyChanged, actor).with(details), now)?;
             }
             Ok(Some(id))
@@ -145,6 +146,9 @@ impl Service {
                 }
             }
             let undone = undone(number, &others);
+            if number == 0 && !others.is_empty() {
+                return Err(Error::Conflict(undone));
+            }
             bulk::set_undone(db, id, &undone)?;
             if number > 1 {
                 let details = json!({"what": format!("Undo: {}", done.what), "licenses": number});

@@ -16,11 +16,39 @@ const SIGHTING: &str =
 const HISTORY: &str = "license_id, day, verdict, address, version, first_at";
 
 /// Adds a change and returns its id.
-pub fn add(db: &Connection, who: &str, what: &str, now: OffsetDateTime) -> Result<i64> {
+pub fn add(
+    db: &Connection,
+    who: &str,
+    what: &str,
+    fingerprint: &str,
+    now: OffsetDateTime,
+) -> Result<i64> {
     db.prepare_cached(
-        "insert into bulk_changes (at, who, what, number) values (?1, ?2, ?3, 0) returning id",
+        "insert into bulk_changes (at, who, what, number, seen)
+         values (?1, ?2, ?3, 0, ?4) returning id",
     )?
-    .query_row(params![now.unix_timestamp(), who, what], |row| row.get(0))
+    .query_row(
+        params![now.unix_timestamp(), who, what, fingerprint],
+        |row| row.get(0),
+    )
+}
+
+/// The same change of the same licenses since that moment, unless it was taken back.
+pub fn same(
+    db: &Connection,
+    who: &str,
+    what: &str,
+    fingerprint: &str,
+    since: OffsetDateTime,
+) -> Result<Option<i64>> {
+    db.prepare_cached(
+        "select max(id) from bulk_changes
+         where who = ?1 and what = ?2 and seen = ?3 and at >= ?4 and undone is null",
+    )?
+    .query_row(
+        params![who, what, fingerprint, since.unix_timestamp()],
+        |row| row.get(0),
+    )
 }
 
 /// Says how many licenses it has changed.

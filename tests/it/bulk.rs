@@ -168,13 +168,38 @@ fn a_deleted_license_that_was_added_again_stays_as_it_is_now() {
     let mut admin = server.admin();
     let page = change(&mut admin, &of_ids(&ids, "do=delete"), "Delete 1 license");
     server.license("T", "k0");
-    let page = page.form("/undo").submit(&mut admin, "Undo");
-    assert!(
-        page.text().contains("k0 for T was added again since"),
-        "{}",
-        page.text()
+    let refused = page.form("/undo").submit(&mut admin, "Undo");
+    let words = refused.text();
+    assert!(words.contains("k0 for T was added again since"), "{words}");
+    assert_eq!(
+        (refused.status, values(&server, "id")),
+        (409, vec![json!(2)])
     );
-    assert_eq!(values(&server, "id"), [2]);
+    admin.delete("/api/licenses/2");
+    page.form("/undo").submit(&mut admin, "Undo");
+    assert_eq!(values(&server, "id"), [1]);
+}
+
+#[test]
+fn a_form_that_is_sent_twice_changes_once_and_leads_to_the_same_undo() {
+    let server = Server::start();
+    let ids = ending(&server, &["2026-12-31"]);
+    let mut admin = server.admin();
+    let button = "Extend 1 license from the present end";
+    let form = Page::open(&mut admin, &of_ids(&ids, "quick=1y")).form(button);
+    let first = form.submit(&mut admin, button);
+    let second = form.submit(&mut admin, button);
+    assert_eq!(first.path, second.path);
+    assert_eq!(values(&server, "expiration_date"), ["2027-12-31"]);
+    first.form("/undo").submit(&mut admin, "Undo");
+    form.submit(&mut admin, button);
+    assert_eq!(values(&server, "expiration_date"), ["2027-12-31"]);
+    let renew = Page::open(&mut admin, "/licenses").form("/renew");
+    let button = "Extend k0 by a year";
+    renew.submit(&mut admin, button);
+    let page = renew.submit(&mut admin, button);
+    assert!(page.flash().unwrap().contains("ends on 2028-12-31 already"));
+    assert_eq!(values(&server, "expiration_date"), ["2028-12-31"]);
 }
 
 #[test]
