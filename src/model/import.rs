@@ -155,6 +155,9 @@ impl Judge {
         draft: &SheetDraft,
         find: impl FnOnce(&str, &str) -> Result<Option<License>, Error>,
     ) -> Result<Fate, Error> {
+        if let Some(problem) = &draft.problem {
+            return Ok(Fate::Wrong(problem.clone()));
+        }
         // Also tells the pair: its canonical spelling stands in the values.
         let fresh = match NewLicense::parse(&merged(draft, None)) {
             Ok(fresh) => fresh,
@@ -170,6 +173,12 @@ impl Judge {
         }
         let Some(before) = find(&fresh.tool_name, &fresh.license_key)? else {
             return Ok(match created_at(draft) {
+                Ok(_) if is_shortened(&fresh.license_key) => Fate::Wrong(format!(
+                    "The license key `{}` is a number that the spreadsheet program has shortened, its \
+                     digits are lost; enter the key again in a column of the format Text and save the \
+                     file once more.",
+                    fresh.license_key
+                )),
                 Ok(created_at) => Fate::New {
                     license: fresh,
                     created_at,
@@ -244,6 +253,19 @@ fn found(draft: SheetDraft) -> Option<(String, String)> {
     (!tool.is_empty() || !key.is_empty()).then_some((tool, key))
 }
 
+/// `4.41E+11`, as spreadsheet programs write a long number.
+fn is_shortened(key: &str) -> bool {
+    let is_number = |digits: &str| digits.bytes().all(|c| c.is_ascii_digit());
+    let Some((number, power)) = key.split_once("E+") else {
+        return false;
+    };
+    let (first, others) = number.split_once(['.', ',']).unwrap_or((number, "0"));
+    first.len() == 1
+        && power.len() >= 2
+        && !others.is_empty()
+        && [first, others, power].into_iter().all(is_number)
+}
+
 /// In UTC, as the API tells it; a day alone is its beginning.
 fn created_at(draft: &SheetDraft) -> Result<Option<OffsetDateTime>, String> {
     let typed = draft.created_at.as_deref().unwrap_or_default().trim();
@@ -282,7 +304,7 @@ pub fn broken_off() -> String {
 /// Refuses a file that is only the beginning of an export.
 fn is_whole(text: &str) -> Result<(), Error> {
     let last = text.trim_end().lines().next_back().unwrap_or_default();
-    if !last.contains(BROKEN_OFF) {
+    if !last.trim_start_matches('"').starts_with(BROKEN_OFF) {
         return Ok(());
     }
     Err(Error::invalid(
@@ -362,6 +384,20 @@ mod tests {
             expiration_date: read_date("2026-12-31"),
             note: Some("old".into()),
             moved_to: None,
+        }
+    }
+
+    #[test]
+    fn a_shortened_number_is_no_key_of_a_new_license() {
+        for key in ["4.41E+11", "\"1,23457E+12\"", " 1E+05 ", "9.9E+123"] {
+            let fates = fates(&format!("tool,key\nT,{key}"));
+            let Fate::Wrong(reason) = &fates[0] else {
+                panic!("{key}: {fates:?}")
+            };
+            assert!(reason.contains("Text"), "{reason}");
+        }
+        for key in ["4.41E11", "E+11", "4.41E+1", "44.1E+11", "4.E+11", "4E+1x"] {
+            assert!(!is_shortened(key), "{key}");
         }
     }
 

@@ -162,6 +162,25 @@ fn the_older_servers_array_is_imported_as_it_is() {
 }
 
 #[test]
+fn what_the_server_has_is_never_wrong_when_it_comes_back() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    for key in ["1E+05", "THE EXPORT BROKE OFF HERE"] {
+        server.add(
+            json!({"tool_name": "T", "license_key": key, "note": "THE EXPORT BROKE OFF HERE"}),
+        );
+    }
+    for path in ["/licenses.csv", "/api/licenses"] {
+        let whole = admin.get(path).body;
+        assert_eq!(
+            numbers(&upload(&mut admin, "whole", whole)),
+            [0, 0, 2, 0],
+            "{path}"
+        );
+    }
+}
+
+#[test]
 fn wrong_rows_are_named_with_their_lines_and_left_out() {
     let server = Server::start();
     let mut admin = server.admin();

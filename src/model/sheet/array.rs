@@ -49,7 +49,7 @@ impl<'de> Visitor<'de> for &mut Array<'_, '_> {
         let mut line = 0;
         while let Some(element) = elements.next_element::<&RawValue>()? {
             line += 1;
-            let draft = draft(element.get(), &mut self.ignored).and_then(tidy);
+            let draft = draft(element.get(), &mut self.ignored).map(tidy);
             if let Err(error) = (self.use_row)(SheetRow { line, draft }) {
                 self.stopped = Some(error);
                 return Err(A::Error::custom("stopped"));
@@ -141,7 +141,6 @@ mod tests {
             Some("12345678901234567890123")
         );
         assert_eq!(draft.user_id.as_deref(), Some("-7"));
-        assert!(reason(r#"[{"key": 4.41E+11}]"#).contains("shortened"));
     }
 
     #[test]

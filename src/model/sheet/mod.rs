@@ -40,6 +40,8 @@ pub struct SheetDraft {
     pub note: Option<String>,
     /// When the license was added, as it was written there.
     pub created_at: Option<String>,
+    /// Why the row is wrong all the same, a sentence for a person.
+    pub problem: Option<String>,
 }
 
 /// One license of a file, or why it cannot be read.
@@ -117,35 +119,15 @@ fn shorten(text: &str) -> String {
 }
 
 /// The draft with its date and status in the published spelling.
-fn tidy(mut draft: SheetDraft) -> Result<SheetDraft, String> {
-    if let Some(key) = draft.license_key.as_deref()
-        && is_shortened(key.trim())
-    {
-        return Err(format!(
-            "The license key `{}` is a number that the spreadsheet program has shortened, its digits \
-             are lost; enter the key again in a column of the format Text and save the file once \
-             more.",
-            shorten(key)
-        ));
-    }
+fn tidy(mut draft: SheetDraft) -> SheetDraft {
     if let Some(date) = &mut draft.expiration_date {
-        *date = normal_date(date)?;
+        match normal_date(date) {
+            Ok(normal) => *date = normal,
+            Err(reason) => draft.problem = Some(reason),
+        }
     }
     draft.status = draft.status.map(published_status);
-    Ok(draft)
-}
-
-/// `4.41E+11`, as spreadsheet programs write a long number.
-fn is_shortened(key: &str) -> bool {
-    let is_number = |digits: &str| digits.bytes().all(|c| c.is_ascii_digit());
-    let Some((number, power)) = key.split_once("E+") else {
-        return false;
-    };
-    let (first, others) = number.split_once(['.', ',']).unwrap_or((number, "0"));
-    first.len() == 1
-        && power.len() >= 2
-        && !others.is_empty()
-        && [first, others, power].into_iter().all(is_number)
+    draft
 }
 
 fn published_status(typed: String) -> String {
@@ -186,34 +168,14 @@ mod tests {
     pub(super) fn reason(text: &str) -> String {
         let mut rows = rows(text);
         assert_eq!(rows.len(), 1, "{rows:?}");
-        rows.remove(0).draft.unwrap_err()
-    }
-
-    fn with_key(key: &str) -> Result<SheetDraft, String> {
-        rows(&format!("tool;key\nA;{key}")).remove(0).draft
+        match rows.remove(0).draft {
+            Ok(draft) => draft.problem.unwrap(),
+            Err(reason) => reason,
+        }
     }
 
     fn with_status(status: &str) -> Option<String> {
         only(&format!("tool,key,status\nA,K,{status}")).status
-    }
-
-    #[test]
-    fn a_shortened_number_is_no_license_key() {
-        for key in ["4.41E+11", "1,23457E+12", " 1E+05 ", "9.9E+123"] {
-            let reason = with_key(key).unwrap_err();
-            assert!(reason.contains(key) && reason.contains("Text"), "{reason}");
-        }
-        for key in [
-            "4.41E11",
-            "E+11",
-            "4.41E+1",
-            "44.1E+11",
-            "4.E+11",
-            "4E+1x",
-            "441234567890",
-        ] {
-            assert_eq!(with_key(key).unwrap().license_key.as_deref(), Some(key));
-        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(super) fn each(text: &str, use_row: &mut UseRow<'_>) -> Result<Sheet, Error>
     let mut ignored = Ignored::default();
     let header = Header::read(&mut records, &mut ignored)?;
     while records.advance()? {
-        let draft = header.draft(&records).and_then(tidy);
+        let draft = header.draft(&records).map(tidy);
         let line = records.line;
         use_row(SheetRow { line, draft })?;
     }
