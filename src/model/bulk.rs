@@ -113,8 +113,8 @@ impl Term {
         read().ok_or_else(|| Problem {
             field: "term",
             message: format!(
-                "The term `{typed}` cannot be read; write a number of days, months or years, up \
-                 to 100 years, or a day as YYYY-MM-DD."
+                "`{typed}` is no term; write a number of days, months or years from 1 on, up to \
+                 100 years, or a day as YYYY-MM-DD."
             ),
         })
     }
@@ -208,6 +208,13 @@ impl Action {
     /// Whether it changes a license on that day.
     pub fn changes(&self, license: &License, today: Date) -> bool {
         self.target(license, today) != Some(Target::of(license))
+    }
+
+    /// Whether the license would end earlier than now.
+    pub fn shortens(&self, license: &License, today: Date) -> bool {
+        let end = |date: Option<Date>| date.unwrap_or(Date::MAX);
+        self.target(license, today)
+            .is_some_and(|then| end(then.expiration_date) < end(license.expiration_date))
     }
 
     /// None for deletion.

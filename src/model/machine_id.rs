@@ -199,6 +199,7 @@ fn repeated(signs: &str) -> Option<Doubt> {
     Some(match first {
         '0' => Doubt::Zeros,
         'f' => Doubt::AllF,
+        _ if signs.chars().nth(1).is_none() => return None,
         _ => Doubt::Repeated,
     })
 }

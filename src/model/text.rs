@@ -60,6 +60,10 @@ pub(super) fn check(
         }
     }
     match text.chars().find(|c| c.is_control()) {
+        Some('\n' | '\r') => Err(Problem {
+            field,
+            message: format!("{label} has a line break; write it in one line."),
+        }),
         Some(c) => Err(Problem {
             field,
             message: format!(

@@ -65,6 +65,8 @@ struct Preview {
     /// Over the column that shows what would become of each license.
     head: &'static str,
     changed: usize,
+    /// How many of them would end earlier than now.
+    shortened: usize,
 }
 
 /// A license before and after.
@@ -72,7 +74,13 @@ struct Row {
     license: License,
     now: String,
     /// By each preview; none where it stays.
-    then: Vec<Option<String>>,
+    then: Vec<Option<Then>>,
+}
+
+/// What would become of a license.
+struct Then {
+    words: String,
+    is_earlier: bool,
 }
 
 #[derive(Template)]
@@ -282,10 +290,12 @@ impl Selected {
                 Some(day) => one(Action::Extend(Term::To(day), Start::End)),
                 None => Err(Problem {
                     field: "day",
-                    message: format!(
-                        "The day `{}` is none; write it as YYYY-MM-DD, such as 2026-12-31.",
-                        self.day
-                    ),
+                    message: match self.day.trim() {
+                        "" => "No day is given; choose the one on which they shall end.".to_owned(),
+                        day => format!(
+                            "`{day}` is no day; write it as YYYY-MM-DD, such as 2026-12-31."
+                        ),
+                    },
                 }),
             },
             status => one(Action::SetStatus(Status::parse(status)?)),
@@ -334,14 +344,14 @@ impl BulkPage {
             [(Action::Extend(term, _), ..), ..] => format!("Extend by {}", term.in_words()),
             [(action, ..), ..] => action.in_words(),
         };
-        let changed = |action: &Action| {
-            let is_changed = |license: &&License| action.changes(license, plan.today);
-            plan.licenses.iter().filter(is_changed).count()
-        };
+        let all = || plan.licenses.iter();
+        let changed = |action: &Action| all().filter(|l| action.changes(l, plan.today)).count();
+        let shortened = |action: &Action| all().filter(|l| action.shortens(l, plan.today)).count();
         let previews: Vec<Preview> = actions
             .into_iter()
             .map(|(action, start, head)| Preview {
                 changed: changed(&action),
+                shortened: shortened(&action),
                 action,
                 start,
                 head,
@@ -417,6 +427,12 @@ impl Preview {
         self.action == Action::Delete
     }
 
+    fn warning(&self) -> Option<String> {
+        let number = shown::licenses(Count::Exactly(self.shortened as i64));
+        let words = || format!("{}: {number} would end earlier than now.", self.button());
+        (self.shortened > 0).then(words)
+    }
+
     fn button(&self) -> String {
         let number = shown::licenses(Count::Exactly(self.changed as i64));
         match &self.action {
@@ -452,6 +468,11 @@ fn row(license: &License, previews: &[Preview], plan: &Plan) -> Row {
             Outcome::Same => None,
             Outcome::Deleted => Some("deleted".to_owned()),
             Outcome::Changed(new) => Some(shown_by(&new)),
+        })
+        .zip(previews)
+        .map(|(words, preview)| {
+            let is_earlier = preview.action.shortens(license, plan.today);
+            words.map(|words| Then { words, is_earlier })
         });
     Row {
         now: shown_by(&before),

@@ -139,6 +139,14 @@ pub(super) fn licenses(count: impl Borrow<Count>) -> String {
     }
 }
 
+/// `1 check`, `1,234 checks`.
+pub(super) fn checks(number: i64) -> String {
+    match number {
+        1 => "1 check".to_owned(),
+        _ => format!("{} checks", grouped(number)),
+    }
+}
+
 /// The beginning of a note.
 pub(super) fn first_line(note: &str) -> String {
     let line = note.lines().next().unwrap_or_default();

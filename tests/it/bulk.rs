@@ -56,6 +56,11 @@ fn both_ways_to_count_a_term_are_shown_before_one_is_chosen() {
         .collect();
     assert_eq!(shown[0], ["2026-05-31", "2027-05-31", "2027-06-15"]);
     assert_eq!(shown[1], ["2026-12-31", "2027-12-31", "2027-06-15"]);
+    assert!(!page.text().contains("earlier"));
+    let shorter = Page::open(&mut admin, &of_ids(&ids, "do=extend&number=1&unit=m"));
+    let words = "Extend 2 licenses from today: 1 license would end earlier than now.";
+    assert!(shorter.text().contains(words), "{}", shorter.text());
+    assert_eq!(shorter.rows()[1][5], "2026-07-15 earlier");
     assert_eq!(shown[2], ["without end", "stays", "stays"]);
     let button = "Extend 2 licenses from the present end";
     page.form(button).submit(&mut admin, button);

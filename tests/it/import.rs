@@ -421,7 +421,9 @@ fn a_second_confirmation_imports_nothing_again() {
     let before = database.rows();
     assert_eq!(confirm(&mut admin, &page).text(), done.text());
     assert_eq!(
-        page.form("/leave").submit(&mut admin, "Leave it").status,
+        page.form("/leave")
+            .submit(&mut admin, "Discard the file")
+            .status,
         409
     );
     assert!(database.rows() == before);
@@ -454,7 +456,10 @@ fn while_it_runs_its_page_shows_how_far_and_no_second_one_starts() {
         409
     );
     assert_eq!(
-        first.form("/leave").submit(&mut admin, "Leave it").status,
+        first
+            .form("/leave")
+            .submit(&mut admin, "Discard the file")
+            .status,
         409
     );
     lock.execute_batch("rollback").unwrap();
@@ -515,7 +520,7 @@ fn a_file_that_was_left_or_is_a_day_old_is_gone() {
     let (server, database) = Database::start();
     let mut admin = server.admin();
     let page = upload(&mut admin, "f.csv", "tool,key\nT,k1\n");
-    let left = page.form("/leave").submit(&mut admin, "Leave it");
+    let left = page.form("/leave").submit(&mut admin, "Discard the file");
     assert_eq!(
         left.flash().unwrap(),
         "f.csv was not imported; nothing was changed."

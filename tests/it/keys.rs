@@ -31,14 +31,14 @@ fn a_key_is_made_chosen_and_the_old_one_retired_on_the_page() {
     let server = Server::start();
     let mut admin = server.admin();
     let page = Page::open(&mut admin, "/keys");
-    assert!(page.text().contains("There is only one key"));
+    assert!(page.text().contains("Only one key may sign"));
     assert!(page.text().contains("never: on the server"));
     server.clock.turn(1);
     let page = page
         .form("Make a new key")
         .submit(&mut admin, "Make a new key");
     let [new, old] = kids(&server).try_into().unwrap();
-    assert!(page.flash().unwrap().contains(&new) && !page.text().contains("only one key"));
+    assert!(page.flash().unwrap().contains(&new) && !page.text().contains("Only one key"));
     let button = format!("Make {new} the default");
     let page = page.form(&button).submit(&mut admin, &button);
     let button = format!("Retire {old}");
