@@ -1,5 +1,7 @@
 //! A server that answers every question in the same way, for a vendor who tests a program's dialogs.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
@@ -38,6 +40,9 @@ pub struct Mock {
     /// How many days a signed answer is good for without asking again
     #[arg(long, value_name = "N", default_value = "7")]
     days_offline: String,
+    /// Sign with this private key, PKCS #8 in PEM, so that a test build can pin its public half
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
 }
 
 /// Each verdict, and what can go wrong.
@@ -245,7 +250,7 @@ pub fn serve_mock(mut config: Config, mock: Mock) -> Result<(), Refusal> {
         })?
     };
     let now = Clock::System.now();
-    let (keys, of) = keys(&config, now)?;
+    let (keys, of) = keys(&config, mock.key.as_deref(), now)?;
     let stage = Stage {
         part: mock.verdict,
         tool,
@@ -274,8 +279,19 @@ pub fn serve_mock(mut config: Config, mock: Mock) -> Result<(), Refusal> {
         .map_err(|error| refusal(&config, &error))
 }
 
-/// The database's keys where there is a database, otherwise one for this run; and which.
-fn keys(config: &Config, now: OffsetDateTime) -> Result<(Arc<KeyRing>, String), Refusal> {
+/// The key of the file, or the database's where there is a database, or one for this run; and which.
+fn keys(
+    config: &Config,
+    of_file: Option<&Path>,
+    now: OffsetDateTime,
+) -> Result<(Arc<KeyRing>, String), Refusal> {
+    if let Some(file) = of_file {
+        let name = file.display();
+        let pem = fs::read_to_string(file)
+            .map_err(|e| Refusal(format!("The file {name} cannot be read: {e}.")))?;
+        let keys = KeyRing::of_pem(&pem, now)?;
+        return Ok((Arc::new(keys), format!("none: the key is that of {name}")));
+    }
     let file = config.data_dir.join("licenses.db");
     if file.exists() {
         let keys = Service::open_existing(config, Clock::System)?.key_ring();

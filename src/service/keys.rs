@@ -54,13 +54,7 @@ impl Key {
         if kid != known.kid {
             return Err(format!("it is the key {kid}"));
         }
-        let header = json!({"alg": "ES256", "kid": kid, "typ": "license+jwt"});
-        Ok(Key {
-            kid,
-            known,
-            signer,
-            header: URL_SAFE_NO_PAD.encode(header.to_string()),
-        })
+        Ok(Key::with(known, signer))
     }
 
     /// A new one with its secret.
@@ -68,7 +62,11 @@ impl Key {
         let fault = |e| Error::Internal(format!("a new key: {e}"));
         let document = Signer::generate().map_err(fault)?;
         let signer = Signer::of(&document).map_err(fault)?;
-        let secret = Secret(STANDARD.encode(document));
+        Ok((Key::alone(signer, now), Secret(STANDARD.encode(document))))
+    }
+
+    /// The default, of which nothing more is known.
+    fn alone(signer: Signer, now: OffsetDateTime) -> Key {
         let known = SigningKey {
             kid: kid(&signer),
             created_at: now,
@@ -78,8 +76,18 @@ impl Key {
             last_used_on: None,
             answers: 0,
         };
-        let key = Key::of(known, &secret).map_err(fault)?;
-        Ok((key, secret))
+        Key::with(known, signer)
+    }
+
+    fn with(known: SigningKey, signer: Signer) -> Key {
+        let kid = known.kid.clone();
+        let header = json!({"alg": "ES256", "kid": kid, "typ": "license+jwt"});
+        Key {
+            kid,
+            known,
+            signer,
+            header: URL_SAFE_NO_PAD.encode(header.to_string()),
+        }
     }
 
     /// A compact JWS.
@@ -121,6 +129,11 @@ impl Key {
             alg: "ES256",
         }
     }
+}
+
+fn not_a_key(reason: String) -> Error {
+    let words = format!("This is no private key on P-256 as PKCS #8 in PEM: {reason}.");
+    Error::invalid("file", words)
 }
 
 fn kid(signer: &Signer) -> String {
@@ -170,6 +183,12 @@ impl KeyRing {
     pub fn of_this_run(now: OffsetDateTime) -> Result<KeyRing, Error> {
         let (key, _) = Key::new(now)?;
         Ok(KeyRing(vec![key]))
+    }
+
+    /// One key from its private half as PKCS #8 in PEM.
+    pub fn of_pem(pem: &str, now: OffsetDateTime) -> Result<KeyRing, Error> {
+        let (_, signer) = Signer::from_pem(pem).map_err(not_a_key)?;
+        Ok(KeyRing(vec![Key::alone(signer, now)]))
     }
 
     /// The same ids and headers before other private keys: what it signs is forged.
@@ -255,12 +274,7 @@ impl Service {
     /// Adds a key from its private half as PKCS #8 in PEM, or mends the one that is there; returns its id.
     pub fn import_key(&self, actor: &Actor, pem: &str) -> Result<String, Error> {
         let now = self.clock.now();
-        let (document, signer) = Signer::from_pem(pem).map_err(|e| {
-            Error::invalid(
-                "file",
-                format!("This is no private key on P-256 as PKCS #8 in PEM: {e}."),
-            )
-        })?;
+        let (document, signer) = Signer::from_pem(pem).map_err(not_a_key)?;
         let (kid, secret) = (kid(&signer), Secret(STANDARD.encode(document)));
         self.store.write(|db| {
             if !signing_keys::restore(db, &kid, &secret)? {

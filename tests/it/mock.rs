@@ -1,5 +1,6 @@
 //! `license-server mock`: each answer and each fault on demand, for the dialogs of a vendor's program.
 
+use std::fs;
 use std::path::Path;
 use std::process::Output;
 
@@ -31,6 +32,30 @@ fn refused(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
         .output()
         .unwrap();
     (status.code(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn a_test_build_can_pin_the_key_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Program::run(&mut command(folder.path())));
+    let keys = |arguments: &[&str]| {
+        let output = command(folder.path()).arg("keys").args(arguments).output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    let list = keys(&["list"]);
+    let kid = list.split_whitespace().next().unwrap();
+    let file = folder.path().join("test.pem");
+    fs::write(&file, keys(&["export", "--private", kid])).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let key = file.to_str().unwrap();
+    let mock = mock(elsewhere.path(), "VALID", &["--key", key]);
+    assert_eq!(mock.line("Key").unwrap(), kid);
+    fs::write(&file, "none").unwrap();
+    let (code, words) = refused(elsewhere.path(), &["--verdict", "VALID", "--key", key]);
+    assert!(
+        code == Some(1) && words.contains("no private key"),
+        "{words}"
+    );
 }
 
 #[test]
