@@ -974,11 +974,7 @@ namespace Licensing
             string next = path + ".tmp";
             try
             {
-                using (var file = new FileStream(next, FileMode.Create, FileAccess.Write, FileShare.None))
-                {
-                    file.Write(content, 0, content.Length);
-                    file.Flush(true);
-                }
+                Fill(next, content);
                 if (File.Exists(path))
                 {
                     File.Replace(next, path, null, true);
@@ -991,11 +987,21 @@ namespace Licensing
             catch (Exception)
             {
                 // Then not whole at once: a file that is cut short counts as none.
-                bool isWritten = Machine.Attempt(() => { File.WriteAllBytes(path, content); return true; }, false);
+                bool isWritten = Machine.Attempt(() => { Fill(path, content); return true; }, false);
                 if (!isWritten && erases)
                 {
                     File.Delete(path);
                 }
+            }
+        }
+
+        private static void Fill(string path, byte[] content)
+        {
+            using (var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read))
+            {
+                file.Write(content, 0, content.Length);
+                file.SetLength(content.Length);
+                file.Flush(true);
             }
         }
 

@@ -764,23 +764,37 @@ class _Store:
         if token is not None and now and now != before and now.highest_iat >= iat:
             token = now.token
         stored = _Stored(token, max(iat, now.highest_iat if now else 0))
+        content = json.dumps(stored._asdict()).encode("ascii")
         try:
-            self._write(json.dumps(stored._asdict()).encode("ascii"))
+            self._write(content)
         except OSError:
             if token is None:
-                os.remove(self.path)
+                self._erase(content)
 
     def _write(self, content):
         draft = "%s.%d.%s" % (self.path, os.getpid(), os.urandom(4).hex())
         try:
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+                _fill(file, content)
             _patiently(lambda: os.replace(draft, self.path))
         except OSError:
             _attempt(lambda: os.remove(draft), None)
             raise
+
+    def _erase(self, content):
+        """Without a new file: the folder cannot be written, or the disk is full."""
+        try:
+            with _patiently(lambda: open(self.path, "r+b")) as file:
+                _fill(file, content)
+        except OSError:
+            os.remove(self.path)
+
+
+def _fill(file, content):
+    file.write(content)
+    file.truncate()
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _read_file(path):

@@ -6,6 +6,8 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -21,10 +23,14 @@ const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors");
 const KEY: &str =
     "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY.T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU";
 
+const NOBODY: u32 = 65_534;
+
 /// The client and its adapter, compiled.
 struct Program {
     mono: PathBuf,
     file: PathBuf,
+    /// Who runs it, where that is somebody else.
+    user: Option<u32>,
 }
 
 /// Compiles both, once for all tests. `None` where there is no Mono.
@@ -49,14 +55,38 @@ impl Program {
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said);
         assert!(output.status.success() && said.is_empty(), "{said}");
-        Some(Program { mono, file })
+        Some(Program {
+            mono,
+            file,
+            user: None,
+        })
+    }
+
+    /// The same program, run by a user for whom permissions hold, as they do not for root.
+    fn of_ordinary_user(&self, home: &Path) -> Program {
+        let is_root = fs::metadata(home).unwrap().uid() == 0;
+        let file = home.join("CSharpClient.exe");
+        fs::copy(&self.file, &file).unwrap();
+        if is_root {
+            chown(home, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        Program {
+            mono: self.mono.clone(),
+            file,
+            user: is_root.then_some(NOBODY),
+        }
     }
 
     /// Runs it with these arguments and this input; it writes JSON.
     fn run(&self, arguments: &[&str], input: &[u8]) -> Result<Value, String> {
-        let mut child = Command::new(&self.mono)
+        let mut command = Command::new(&self.mono);
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
+        let mut child = command
             .arg(&self.file)
             .args(arguments)
+            .current_dir(self.file.parent().unwrap())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -102,6 +132,20 @@ fn vectors() -> Vec<(String, Value)> {
         )
     };
     vectors.map(read).collect()
+}
+
+/// The vector of this name, with a folder for the lease in place of what is stored.
+fn vector_in(folder: &Path, name: &str) -> Value {
+    let text = fs::read(Path::new(VECTORS).join(name).with_extension("json")).unwrap();
+    let mut vector: Value = serde_json::from_slice(&text).unwrap();
+    vector["cache"] = Value::Null;
+    vector["folder"] = folder.to_str().unwrap().into();
+    vector["refresh"] = true.into();
+    vector
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
 /// A server on a loopback port that always answers this; its thread ends with the test program.
@@ -188,6 +232,27 @@ fn a_refresh_in_the_background_changes_what_is_stored_and_not_the_answer() {
         }
     }
     assert!(refreshed > 0, "no lease is past half its life");
+}
+
+#[test]
+fn a_refusal_erases_the_lease_in_a_folder_that_cannot_be_written() {
+    let Some(program) = compiled() else {
+        return;
+    };
+    let home = tempfile::tempdir().unwrap();
+    let program = program.of_ordinary_user(home.path());
+    let folder = home.path().join("leases");
+    let conclude = |name| program.conclude(&vector_in(&folder, name)).unwrap();
+    assert!(conclude("good-valid")["cache"]["token"].is_string());
+    set_mode(&folder, 0o555);
+    let refused = conclude("refused-revoked");
+    let again = conclude("none-nobody");
+    set_mode(&folder, 0o755);
+    assert_eq!(refused["cache"]["token"], Value::Null, "{refused}");
+    assert_eq!(
+        (&again["code"], &again["cache"]),
+        (&json!("NO_ANSWER"), &refused["cache"])
+    );
 }
 
 #[test]

@@ -119,6 +119,24 @@ class Case(unittest.TestCase):
             return json.load(file)
 
 
+@contextlib.contextmanager
+def ordinary_user(folder):
+    """Permissions do not hold for root: then it is somebody else, whose folder this becomes.
+
+    Nothing may be imported meanwhile: root's Python may be where nobody else can read.
+    """
+    nobody, is_root = 65534, os.geteuid() == 0
+    if is_root:
+        for path in [folder] + [os.path.join(folder, name) for name in os.listdir(folder)]:
+            os.chown(path, nobody, -1)
+        os.seteuid(nobody)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
 def let_refreshes_end():
     for thread in list(license_client._refreshes):
         thread.join(60)
@@ -367,7 +385,23 @@ class Files(Case):
         client._send = lambda address, body, *_: signs("REVOKED")(json.loads(body))
         with mock.patch.object(license_client._Store, "_write", side_effect=OSError(28, "no space")):
             client.check(TOOL, refresh=True)
+            self.assertEqual(self.stored(), {"token": None, "highest_iat": NOW})
+            with mock.patch.object(license_client, "_fill", side_effect=OSError(28, "no space")):
+                client.check(TOOL, refresh=True)
         self.assertIsNone(self.stored())
+
+    @unittest.skipIf(sys.platform == "win32", "Windows has other rights")
+    def test_a_folder_that_cannot_be_written_does_not_save_a_lease_from_a_refusal(self):
+        url = self.leased()
+        client = self.client(url)
+        client._send = lambda address, body, *_: signs("REVOKED")(json.loads(body))
+        os.chmod(self.folder, 0o555)
+        self.addCleanup(os.chmod, self.folder, 0o700)
+        with ordinary_user(self.folder):
+            self.assertRaises(PermissionError, os.remove, client._store(TOOL).path)
+            self.assertEqual(client.check(TOOL, refresh=True).code, "REVOKED")
+        self.assertEqual(self.stored(), {"token": None, "highest_iat": NOW})
+        self.assert_unreached(self.client(url).check(TOOL))
 
     def test_a_refusal_counts_where_nothing_can_be_erased(self):
         url = self.leased()

@@ -1,6 +1,6 @@
 // Shows to static/LicenseClient.cs, with which it is compiled, one vector from standard input, and writes what
-// the client concludes to standard output; with --lines one vector from each line, and a line for each. With other
-// arguments it asks a server instead:
+// the client concludes to standard output; with --lines one vector from each line, and a line for each. A vector
+// may name a "folder" for the lease, which is kept. With other arguments it asks a server instead:
 //
 //     CSharpClient.exe SERVER TIMEOUT CACHE_DIR [KEY ...]
 //
@@ -65,15 +65,17 @@ internal static class CSharpClient
             keys.Add(Encoding.UTF8.GetString(Json.Write(jwk)));
         }
         string tool = (string)vector["tool_name"], machine = (string)vector["license_key"];
-        string folder = Path.Combine(Path.GetTempPath(), "license-client-" + Guid.NewGuid().ToString("N"));
+        bool isKept = vector.ContainsKey("folder");
+        string folder = isKept ? (string)vector["folder"]
+            : Path.Combine(Path.GetTempPath(), "license-client-" + Guid.NewGuid().ToString("N"));
         string file = Path.Combine(folder, Machine.Hex(Sha256.Hash(Encoding.UTF8.GetBytes(
             ServerUrl + "\n" + tool + "\n" + machine)), "") + ".json");
         try
         {
-            Directory.CreateDirectory(folder);
             var cache = Object(vector["cache"]);
             if (cache != null)
             {
+                Directory.CreateDirectory(folder);
                 byte[] content = cache.ContainsKey("text") ? Encoding.UTF8.GetBytes((string)cache["text"]) : Json.Write(cache);
                 File.WriteAllBytes(file, content);
             }
@@ -81,7 +83,10 @@ internal static class CSharpClient
         }
         finally
         {
-            Directory.Delete(folder, true);
+            if (!isKept && Directory.Exists(folder))
+            {
+                Directory.Delete(folder, true);
+            }
         }
     }
 
