@@ -902,6 +902,7 @@ namespace Licensing
     internal sealed class LeaseStore
     {
         private const int LongestFile = 128 * 1024;
+        private const uint UserOnlyFile = 6 << 6, UserOnlyFolder = 7 << 6;  // 0600 and 0700
         private static readonly object OneThread = new object();
         private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
 
@@ -999,11 +1000,24 @@ namespace Licensing
         {
             using (var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read))
             {
+                ForUserOnly(path, UserOnlyFile);
                 file.Write(content, 0, content.Length);
                 file.SetLength(content.Length);
                 file.Flush(true);
             }
         }
+
+        /// <summary>On Windows the folder above says who may read.</summary>
+        private static void ForUserOnly(string path, uint mode)
+        {
+            if (Environment.OSVersion.Platform != PlatformID.Win32NT)
+            {
+                Machine.Attempt(() => chmod(path, mode), 0);
+            }
+        }
+
+        [DllImport("libc")]
+        private static extern int chmod(string path, uint mode);
 
         /// <summary>Runs alone among threads and processes; a file that nobody deletes is the lock. Who cannot get
         /// it in time goes on without: the file is replaced whole in any case.</summary>
@@ -1011,7 +1025,11 @@ namespace Licensing
         {
             lock (OneThread)
             {
-                Directory.CreateDirectory(folder);
+                if (!Directory.Exists(folder))
+                {
+                    Directory.CreateDirectory(folder);
+                    ForUserOnly(folder, UserOnlyFolder);
+                }
                 FileStream held = null;
                 DateTime deadline = DateTime.UtcNow + Patience;
                 while (held == null)
@@ -1019,6 +1037,7 @@ namespace Licensing
                     try
                     {
                         held = new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                        ForUserOnly(path + ".lock", UserOnlyFile);
                     }
                     catch (UnauthorizedAccessException)
                     {

@@ -144,6 +144,10 @@ fn vector_in(folder: &Path, name: &str) -> Value {
     vector
 }
 
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o777
+}
+
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
@@ -232,6 +236,25 @@ fn a_refresh_in_the_background_changes_what_is_stored_and_not_the_answer() {
         }
     }
     assert!(refreshed > 0, "no lease is past half its life");
+}
+
+#[test]
+fn only_the_user_reads_the_lease() {
+    let Some(program) = compiled() else {
+        return;
+    };
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("Größe");
+    // Written, replaced and erased.
+    for name in ["good-valid", "good-valid", "refused-revoked"] {
+        let concluded = program.conclude(&vector_in(&folder, name)).unwrap();
+        assert_eq!(concluded["source"], "server", "{concluded}");
+        let files = fs::read_dir(&folder).unwrap();
+        let files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+        assert_eq!(files.len(), 2, "the lease and the lock: {files:?}");
+        assert!(files.iter().all(|file| mode(file) == 0o600), "{files:?}");
+        assert_eq!(mode(&folder), 0o700);
+    }
 }
 
 #[test]
