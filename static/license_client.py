@@ -1090,9 +1090,11 @@ def main(arguments):
         _say(USAGE, sys.stdout if asks_help else sys.stderr)
         return 0 if asks_help else 2
     client = LicenseClient("" if asks_id else arguments[0], public_keys=arguments[2:] or None)
-    _say("Machine id: " + (client.machine_id() or "none found"), sys.stdout)
+    found = client.machine_id()
     if asks_id:
-        return 0 if client.machine_id() else 1
+        _say(found or "no machine id found", sys.stdout if found else sys.stderr)
+        return 0 if found else 1
+    _say("Machine id: " + (found or "none found"), sys.stdout)
     result = client.check(arguments[1], refresh=True)
     _say("Verdict: " + ("valid" if result.valid else "not confirmed"), sys.stdout)
     _say("Message: " + result.message, sys.stdout)

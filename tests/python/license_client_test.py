@@ -587,6 +587,14 @@ class Words(Case):
                 self.assertFalse(result.valid)
                 self.assertIsInstance(result.diagnostic() + repr(result), str)
 
+    def test_the_command_line_says_the_machine_id_and_nothing_else(self):
+        for machine, code, said in ((MACHINE, 0, (MACHINE + "\n", "")), ("", 1, ("", "no machine id found\n"))):
+            out, error = io.StringIO(), io.StringIO()
+            with mock.patch.object(license_client, "_find_machine_id", return_value=machine), \
+                    contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+                self.assertEqual(license_client.main(["--machine-id"]), code)
+            self.assertEqual((out.getvalue(), error.getvalue()), said)
+
     def test_the_command_line_takes_keys(self):
         server = self.server(lambda question: signs(sub=question["license_key"], iat=int(time.time()))(question))
         keys = ["%(x)s.%(y)s" % key for key in KEYS]
