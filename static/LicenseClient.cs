@@ -68,7 +68,7 @@ namespace Licensing
         /// <summary>The last day of the license as yyyy-MM-dd; null without end, or where it is not known.</summary>
         public string Expires { get; internal set; }
 
-        /// <summary>Days until then, 0 on the last day; null like Expires.</summary>
+        /// <summary>Days until then on this computer's calendar, 0 on the last day; null like Expires.</summary>
         public int? DaysLeft { get; internal set; }
 
         /// <summary>"server", "lease" or "none".</summary>
@@ -475,8 +475,8 @@ namespace Licensing
             if (answer.ExpirationDate != null && DateTime.TryParseExact(answer.ExpirationDate, "yyyy-MM-dd",
                 CultureInfo.InvariantCulture, DateTimeStyles.None, out end))
             {
-                // Online the server's clock counts days; the computer's may be wrong.
-                DateTime now = Moment(source == "server" ? answer.IssuedAt : Clock());
+                // Online the server's clock says what day it is; the computer's may be wrong.
+                DateTime now = Moment(source == "server" ? answer.IssuedAt : Clock()).ToLocalTime();
                 result.Expires = answer.ExpirationDate;
                 result.DaysLeft = (int)Math.Max(0, (end - now.Date).TotalDays);
             }

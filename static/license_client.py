@@ -217,9 +217,9 @@ class LicenseClient:
     # ---- The result ----
 
     def _concluded(self, tool_name, claims, source, error=None):
-        # Online the server's clock counts days; the computer's may be wrong.
-        today = claims.iat if source == "server" else self._now()
-        days_left = _days_left(claims.expiration_date, today)
+        # Online the server's clock says what day it is; the computer's may be wrong.
+        now = claims.iat if source == "server" else self._now()
+        days_left = _days_left(claims.expiration_date, now)
         return LicenseCheck(claims.code, claims.message, source, claims.expiration_date, days_left,
                             self._diagnostic(tool_name, claims.code, source, error))
 
@@ -260,7 +260,7 @@ class LicenseCheck:
                not a refusal
     message    for the customer
     expires    the last day of the license as "2027-12-31", or None
-    days_left  the days until then, 0 on the last one, or None
+    days_left  the days until then on this computer's calendar, 0 on the last one, or None
     source     "server", "lease" or "none"
     """
 
@@ -546,7 +546,13 @@ def _day(text):
 
 def _days_left(last_day, now):
     last_day = _day(last_day)
-    return max((last_day - datetime.date(1970, 1, 1)).days - now // 86400, 0) if last_day else None
+    return max((last_day - _today(now)).days, 0) if last_day else None
+
+
+def _today(now):
+    """The day in the computer's time zone; in UTC at the end of time, where some systems know no other."""
+    in_utc = datetime.date(1970, 1, 1) + datetime.timedelta(seconds=now)
+    return _attempt(lambda: datetime.date.fromtimestamp(now), in_utc)
 
 
 def _json_object(data):

@@ -77,38 +77,43 @@ impl Program {
         }
     }
 
-    /// Runs it with these arguments and this input; it writes JSON.
-    fn run(&self, arguments: &[&str], input: &[u8]) -> Result<Value, String> {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.mono);
         if let Some(user) = self.user {
             command.uid(user).gid(user);
         }
-        let mut child = command
+        command
             .arg(&self.file)
             .args(arguments)
-            .current_dir(self.file.parent().unwrap())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // With arguments it does not read, and may have ended already.
-        drop(child.stdin.take().unwrap().write_all(input));
-        let output = child.wait_with_output().unwrap();
-        serde_json::from_slice(&output.stdout)
-            .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())
+            .current_dir(self.file.parent().unwrap());
+        command
     }
 
     fn conclude(&self, vector: &Value) -> Result<Value, String> {
-        self.run(&[], vector.to_string().as_bytes())
+        run(&mut self.command(&[]), vector.to_string().as_bytes())
     }
 
     /// What the client concludes about the server at this address, with these keys.
     fn ask(&self, server: &str, keys: &[&str]) -> Value {
         let leases = tempfile::tempdir().unwrap();
         let arguments = [&[server, "60", leases.path().to_str().unwrap()], keys].concat();
-        self.run(&arguments, b"").unwrap()
+        run(&mut self.command(&arguments), b"").unwrap()
     }
+}
+
+/// Runs the program with this input; it writes JSON.
+fn run(command: &mut Command, input: &[u8]) -> Result<Value, String> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // With arguments it does not read, and may have ended already.
+    drop(child.stdin.take().unwrap().write_all(input));
+    let output = child.wait_with_output().unwrap();
+    serde_json::from_slice(&output.stdout)
+        .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 /// The program that concludes from one vector a line; none where there is no Mono.
@@ -351,6 +356,37 @@ fn without_keys_it_asks_the_plain_question() {
     let concluded = program.ask(&server.url, &[]);
     let suspended = "License status is 'suspended'.";
     assert_eq!(said(&concluded), (json!("SUSPENDED"), json!(suspended)));
+}
+
+/// A time zone without summer time, as its file (RFC 8536) says it.
+fn zone(hours: i32) -> Vec<u8> {
+    let counts = [0_u32, 0, 0, 0, 1, 4].map(u32::to_be_bytes).concat();
+    let offset = (hours * 3600).to_be_bytes();
+    [b"TZif", &[0; 16][..], &counts, &offset, &[0, 0], b"XXX\0"].concat()
+}
+
+#[test]
+fn days_are_counted_on_the_customers_calendar() {
+    let Some(program) = compiled() else {
+        return;
+    };
+    let server = Server::start();
+    server.add(json!({
+        "tool_name": "Tool_A", "license_key": "0a:1b:2c:3d:4e:5f", "expiration_date": "2026-06-20"
+    }));
+    let keys = server.stranger().get("/api/keys").json();
+    // At noon of the 15th in UTC.
+    for (hours, days) in [(-14, 6), (0, 5), (11, 5), (14, 4)] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("zone");
+        fs::write(&file, zone(hours)).unwrap();
+        let leases = folder.path().to_str().unwrap();
+        let mut command =
+            program.command(&[&server.url, "60", leases, &keys["keys"][0].to_string()]);
+        let concluded = run(command.env("TZ", file), b"").unwrap();
+        let said = (&concluded["source"], &concluded["days_left"]);
+        assert_eq!(said, (&json!("server"), &json!(days)), "{hours}");
+    }
 }
 
 #[test]

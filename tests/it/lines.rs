@@ -59,7 +59,9 @@ pub fn python(program: &str) -> Option<Command> {
     let mut command = Command::new(python);
     command
         .args(["-B", "-c", program])
-        .env("PYTHONPATH", std::env::join_paths(folders).unwrap());
+        .env("PYTHONPATH", std::env::join_paths(folders).unwrap())
+        // Days are counted where the client is.
+        .env("TZ", "UTC");
     Some(command)
 }
 

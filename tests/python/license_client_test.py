@@ -180,8 +180,24 @@ class Answers(Case):
     def test_a_signed_answer_is_believed(self):
         result = self.client(self.server(signs(expiration_date="2027-01-20")).url).check(TOOL)
         self.assertEqual((result.valid, result.code, result.source), (True, "VALID", "server"))
-        self.assertEqual((result.expires, result.days_left), ("2027-01-20", 5))
-        self.assertEqual(result.message, "License is active and valid.")
+        self.assertEqual((result.expires, result.message), ("2027-01-20", "License is active and valid."))
+
+    @unittest.skipUnless(hasattr(time, "tzset"), "Windows takes no TZ")
+    def test_days_are_counted_on_the_customers_calendar(self):
+        self.addCleanup(time.tzset)
+        hour = 3600
+        for zone, iat, days in (
+                ("UTC", NOW, 5), ("UTC", NOW + 16 * hour - 1, 5), ("UTC", NOW + 16 * hour, 4),
+                ("EAST-14", NOW + 2 * hour - 1, 5), ("EAST-14", NOW + 2 * hour, 4),
+                ("WEST12", NOW, 6), ("WEST12", NOW + 4 * hour, 5),
+                ("EAST-14", NOW + 30 * DAY, 0), ("EAST-14", license_client.LAST_SECOND - 1, 0)):
+            with mock.patch.dict(os.environ, TZ=zone):
+                time.tzset()
+                server = self.server(signs(iat=iat, exp=iat + 1, expiration_date="2027-01-20"))
+                client = self.client(server.url, iat)
+                results = [client.check(TOOL, refresh=True), client.check(TOOL)]
+                self.assertEqual([(result.source, result.days_left) for result in results],
+                                 [("server", days), ("lease", days)], (zone, iat))
 
     def test_check_license_returns_the_same_pair(self):
         good, bad = self.server(signs()), self.server(signs("REVOKED"))

@@ -156,6 +156,7 @@ internal static class CSharpClient
             { "source", result.Source },
             { "message", result.Message },
             { "expires", result.Expires },
+            { "days_left", (long?)result.DaysLeft },
             { "diagnostic", result.Diagnostic() },
         };
     }
