@@ -207,16 +207,7 @@ async fn renew(app: &App, config: &State<Config>, form: Posted<Renewed>) -> Resu
     let (id, seen) = id.split_once('_').unwrap_or((&id, ""));
     let (id, seen) = (id.parse().unwrap_or(0), read_date(seen));
     let (license, bulk) = app
-        .run(move |service| {
-            let (license, selection) = (service.license(id)?, Selection::Ids(vec![id]));
-            if license.expiration_date != seen {
-                return Ok((license, None));
-            }
-            let action = Action::Extend(Term::Months(12), Start::Later);
-            let plan = service.plan(&selection)?;
-            let bulk = service.change_many(&actor, &selection, &action, &plan.fingerprint)?;
-            Ok((service.license(id)?, bulk))
-        })
+        .run(move |service| service.renew(&actor, id, seen))
         .await?;
     let back = match &*back {
         "overview" => "/".to_owned(),

@@ -7,7 +7,7 @@ use time::{Date, OffsetDateTime};
 use super::Service;
 use crate::error::Error;
 use crate::model::audit::{Actor, Event, Kind, values};
-use crate::model::bulk::{Action, Done, Outcome, Selection, UNDO_FOR};
+use crate::model::bulk::{Action, Done, Outcome, Selection, Start, Term, UNDO_FOR};
 use crate::model::license::License;
 use crate::model::new_license::{Change, Draft, NewLicense};
 use crate::store::bulk::Kept;
@@ -117,6 +117,25 @@ impl Service {
             }
             Ok(Some(id))
         })
+    }
+
+    /// Extends one license by a year if it still ends on the day that was seen; returns it as it is
+    /// now, and the number of the change.
+    pub fn renew(
+        &self,
+        actor: &Actor,
+        id: i64,
+        seen: Option<Date>,
+    ) -> Result<(License, Option<i64>), Error> {
+        let license = self.license(id)?;
+        if license.expiration_date != seen {
+            return Ok((license, None));
+        }
+        let action = Action::Extend(Term::Months(12), Start::Later);
+        let selection = Selection::Ids(vec![id]);
+        let plan = self.plan(&selection)?;
+        let bulk = self.change_many(actor, &selection, &action, &plan.fingerprint)?;
+        Ok((self.license(id)?, bulk))
     }
 
     /// A change of many.

@@ -79,7 +79,7 @@ impl Service {
         let claims = told.claims(wish.nonce);
         let key = ring.choose(wish.kids)?;
         let token = key.sign(&claims)?;
-        self.note(question, decided, address, said, Some(&key.kid));
+        self.note(question, decided, address, said, Some(key.kid()));
         Ok(Signed {
             verdict: decided.verdict,
             code: claims.code,

@@ -28,7 +28,6 @@ const RESTORE: &str = "Restore the backup that has it, or its private half with 
 pub struct KeyRing(Vec<Key>);
 
 pub(super) struct Key {
-    pub(super) kid: String,
     known: SigningKey,
     signer: Signer,
     /// The encoded header of every token that it signs.
@@ -80,14 +79,16 @@ impl Key {
     }
 
     fn with(known: SigningKey, signer: Signer) -> Key {
-        let kid = known.kid.clone();
-        let header = json!({"alg": "ES256", "kid": kid, "typ": "license+jwt"});
+        let header = json!({"alg": "ES256", "kid": known.kid, "typ": "license+jwt"});
         Key {
-            kid,
             known,
             signer,
             header: URL_SAFE_NO_PAD.encode(header.to_string()),
         }
+    }
+
+    pub(super) fn kid(&self) -> &str {
+        &self.known.kid
     }
 
     /// A compact JWS.
@@ -124,7 +125,7 @@ impl Key {
             crv: "P-256",
             x,
             y,
-            kid: self.kid.clone(),
+            kid: self.known.kid.clone(),
             use_for: "sig",
             alg: "ES256",
         }
@@ -196,7 +197,6 @@ impl KeyRing {
         let forge = |key: &Key| {
             let (other, _) = Key::new(now)?;
             Ok(Key {
-                kid: key.kid.clone(),
                 known: key.known.clone(),
                 signer: other.signer,
                 header: key.header.clone(),
@@ -217,7 +217,7 @@ impl KeyRing {
     /// The key that signs for clients that name none: its id, and its public half as text.
     pub fn default_key(&self, form: Form) -> Result<(String, String), Error> {
         let key = self.choose(&[])?;
-        Ok((key.kid.clone(), key.text(form)?))
+        Ok((key.kid().to_owned(), key.text(form)?))
     }
 
     /// Whether there is no key at all.
@@ -229,13 +229,13 @@ impl KeyRing {
     pub(super) fn choose(&self, kids: &[String]) -> Result<&Key, Error> {
         let usable = || self.0.iter().filter(|key| key.known.retired_at.is_none());
         usable()
-            .find(|key| kids.contains(&key.kid))
+            .find(|key| kids.contains(&key.known.kid))
             .or_else(|| usable().find(|key| key.known.is_default))
             .ok_or_else(|| Error::Unavailable("there is no signing key".into()))
     }
 
     fn get(&self, kid: &str) -> Result<&Key, Error> {
-        let key = self.0.iter().find(|key| key.kid == kid);
+        let key = self.0.iter().find(|key| key.kid() == kid);
         key.ok_or(NO_SUCH_KEY)
     }
 }

@@ -1,5 +1,5 @@
 //! One ECDSA key on P-256. `p256` makes, reads and shows it and can sign everywhere; where the processor
-//! allows it `graviola` signs, in a ninth of the time.
+//! allows it `graviola` signs, in a third of the time.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -38,12 +38,6 @@ pub fn append(db: &Connection, event: &Event, now: OffsetDateTime) -> Result<()>
     Ok(())
 }
 
-/// Whether there is an entry of that kind.
-pub fn has(db: &Connection, kind: Kind) -> Result<bool> {
-    db.prepare_cached("select exists (select 1 from audit where kind = ?1)")?
-        .query_row([kind.as_str()], |row| row.get(0))
-}
-
 /// At most `limit` entries that the filter finds, newest first, ids below `before`.
 pub fn list(db: &Connection, filter: &AuditFilter, before: i64, limit: i64) -> Result<Vec<Entry>> {
     let wanted: [(&str, Option<Value>); 5] = [

@@ -462,13 +462,11 @@ fn is_in_index(filter: &Filter, way: Way, order: Option<Order>) -> bool {
                     && matches!(order, None | Some(Order::Created | Order::Expires))
             }
             Way::End | Way::LastSeen => {
-                let is_elsewhere = |activity| {
-                    matches!(
-                        activity,
-                        Activity::RefusedSince(_) | Activity::SharedSince(_)
-                    )
-                };
-                !filter.activity.is_some_and(is_elsewhere)
+                let by_days = matches!(
+                    filter.activity,
+                    None | Some(Activity::Never | Activity::LastSeen(_) | Activity::SinceEnd)
+                );
+                by_days
                     && matches!(
                         order,
                         None | Some(Order::Created | Order::LastSeen | Order::Expires)
