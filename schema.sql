@@ -173,34 +173,51 @@ create table unknown_keys (
 
 create index unknown_keys_by_time on unknown_keys (last_at, tool_name, license_key);
 
--- Any three characters or more of tool, key, customer or note, without regard to case or accents.
--- SQLite's own; elsewhere a trigram index on the four columns does the same.
+-- What the search looks through. With two marks behind each text, every part of it begins a trigram,
+-- one of one or two characters too.
+create view license_texts as
+select id, tool_name || char(3, 3) as tool_name, license_key || char(3, 3) as license_key,
+    user_id || char(3, 3) as user_id, note || char(3, 3) as note
+from licenses;
+
+-- Any part of tool, key, customer or note, without regard to case or accents. SQLite's own; elsewhere
+-- a trigram index on the four columns does the same.
 create virtual table license_search using fts5 (
     tool_name, license_key, user_id, note,
-    content = 'licenses', content_rowid = 'id',
+    content = 'license_texts', content_rowid = 'id',
     tokenize = 'trigram remove_diacritics 1'
 );
 
+-- Its trigrams in their order: the way to those that one or two characters begin.
+create virtual table license_terms using fts5vocab (license_search, instance);
+
 create trigger licenses_insert_search after insert on licenses begin
     insert into license_search (rowid, tool_name, license_key, user_id, note)
-    values (new.id, new.tool_name, new.license_key, new.user_id, new.note);
+    select * from license_texts where id = new.id;
 end;
 
-create trigger licenses_delete_search after delete on licenses begin
+create trigger licenses_delete_search before delete on licenses begin
     insert into license_search (license_search, rowid, tool_name, license_key, user_id, note)
-    values ('delete', old.id, old.tool_name, old.license_key, old.user_id, old.note);
+    select 'delete', * from license_texts where id = old.id;
 end;
 
 -- Not for a value that stays: the index is the dearest part of a write.
-create trigger licenses_update_search after update of tool_name, license_key, user_id, note on licenses
+create trigger licenses_update_search before update of tool_name, license_key, user_id, note on licenses
 when new.tool_name <> old.tool_name or new.license_key <> old.license_key
     or coalesce(new.user_id, '') <> coalesce(old.user_id, '')
     or coalesce(new.note, '') <> coalesce(old.note, '')
 begin
     insert into license_search (license_search, rowid, tool_name, license_key, user_id, note)
-    values ('delete', old.id, old.tool_name, old.license_key, old.user_id, old.note);
+    select 'delete', * from license_texts where id = old.id;
+end;
+
+create trigger licenses_updated_search after update of tool_name, license_key, user_id, note on licenses
+when new.tool_name <> old.tool_name or new.license_key <> old.license_key
+    or coalesce(new.user_id, '') <> coalesce(old.user_id, '')
+    or coalesce(new.note, '') <> coalesce(old.note, '')
+begin
     insert into license_search (rowid, tool_name, license_key, user_id, note)
-    values (new.id, new.tool_name, new.license_key, new.user_id, new.note);
+    select * from license_texts where id = new.id;
 end;
 
 -- What was done to many licenses at once, and how they were before, for as long as it can be undone.

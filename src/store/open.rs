@@ -17,17 +17,18 @@ const LOCK: &str = "lock";
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// What `pragma user_version` says of a database with the present schema.
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 
 /// What `pragma application_id` says of ours: "LSRV".
 const APPLICATION_ID: i64 = 0x4c53_5256;
 
 /// The steps that lead an older database here: the first makes version 2 of version 1.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
     include_str!("migrations/4.sql"),
     include_str!("migrations/5.sql"),
+    include_str!("migrations/6.sql"),
 ];
 
 /// How long a read waits where even a reader must: short, it may stand on an async thread.

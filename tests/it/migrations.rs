@@ -29,7 +29,7 @@ fn old() -> (TempDir, Config) {
     (folder, config)
 }
 
-/// Every column, index, trigger and reference, whatever the order of the columns.
+/// Every column, index, view, trigger and reference, whatever the order of the columns.
 fn shape(db: &Connection) -> BTreeSet<String> {
     let sql = "select 'column ' || t.name || c.name || c.type || c.\"notnull\" || ifnull(c.dflt_value, '') || c.pk
                from sqlite_schema t, pragma_table_info(t.name) c where t.type = 'table'
@@ -37,7 +37,7 @@ fn shape(db: &Connection) -> BTreeSet<String> {
                from sqlite_schema t, pragma_index_list(t.name) i, pragma_index_info(i.name) x where t.type = 'table'
                union all select 'reference ' || t.name || f.\"table\" || f.\"from\" || f.on_update || f.on_delete
                from sqlite_schema t, pragma_foreign_key_list(t.name) f where t.type = 'table'
-               union all select sql from sqlite_schema where type = 'trigger'";
+               union all select sql from sqlite_schema where type in ('trigger', 'view') or sql like 'create virtual%'";
     let mut statement = db.prepare(sql).unwrap();
     let rows = statement.query_map([], |row| row.get(0)).unwrap();
     rows.map(Result::unwrap).collect()

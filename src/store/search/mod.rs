@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_i
 use time::Date;
 
 mod query;
+mod terms;
 
 use super::{licenses, tools};
 use crate::model::bulk::Selection;
@@ -47,7 +48,10 @@ enum Way {
     Refused,
     Shared,
     Customer,
+    /// Of a fragment of three characters or more.
     Fragment,
+    /// Of a shorter one.
+    Short,
 }
 
 /// The parts whose pieces are merged.
@@ -130,7 +134,7 @@ fn step_by_step<T>(
             limit: piece.limit - rows.len() as i64,
             ..piece.clone()
         };
-        let mut query = Query::new(filter, way, Some(piece.order));
+        let mut query = Query::new(filter, way, Some(piece.order))?;
         let tail = query.in_order(&missing, &step);
         rows.extend(run(query, &tail)?);
     }
@@ -224,7 +228,7 @@ fn met(db: &Connection, filter: &Filter) -> Result<Vec<i64>> {
         fragment: filter.fragment.clone(),
         ..Filter::default()
     };
-    let query = Query::new(&alone, Way::Fragment, None);
+    let query = Query::new(&alone, Way::Fragment, None)?;
     let with_fragment: Vec<i64> = query.run(db, query.id_column, "", |row| row.get(0))?;
     let mut with_fragment = with_fragment.into_iter().peekable();
     let mut ids = ids(db, &without_fragment(filter), usize::MAX)?;
@@ -266,7 +270,7 @@ pub fn ids(db: &Connection, filter: &Filter, most: usize) -> Result<Vec<i64>> {
     let way = cheapest(db, filter, None)?.map_or(Way::Order, |(_, way)| way);
     let mut ids: Vec<i64> = Vec::new();
     for part in divided(db, filter, &parts(filter, way, None))? {
-        let query = Query::new(&part, way, None);
+        let query = Query::new(&part, way, None)?;
         let left = i64::try_from(most - ids.len()).unwrap_or(i64::MAX);
         let tail = format!("limit {left}");
         ids.extend(query.run(db, query.id_column, &tail, |row| row.get::<_, i64>(0))?);
@@ -331,7 +335,7 @@ pub fn count(db: &Connection, filter: &Filter) -> Result<Count> {
     };
     let mut found = 0;
     for part in divided(db, filter, &parts(filter, way, None))? {
-        let (looked_at, fitting) = Query::new(&part, way, None).count(db, left)?;
+        let (looked_at, fitting) = Query::new(&part, way, None)?.count(db, left)?;
         left -= looked_at;
         found += fitting;
         if left == 0 {
@@ -367,7 +371,12 @@ fn cheapest(db: &Connection, filter: &Filter, order: Option<Order>) -> Result<Op
             true => 1,
             false => ROW,
         };
-        let cost = number(db, filter, way)?.saturating_mul(each);
+        let number = number(db, filter, way)?;
+        // All would have to be gathered before the first is looked at.
+        if way == Way::Short && number == TOO_MUCH {
+            continue;
+        }
+        let cost = number.saturating_mul(each);
         if best.is_none_or(|(least, _)| cost < least) {
             best = Some((cost, way));
         }
@@ -389,7 +398,10 @@ fn ways(filter: &Filter) -> impl Iterator<Item = Way> {
         filter.ends.map(|_| Way::End),
         by_activity,
         filter.user_id.as_ref().map(|_| Way::Customer),
-        is_indexed(filter).then_some(Way::Fragment),
+        filter.fragment.as_ref().map(|_| match is_indexed(filter) {
+            true => Way::Fragment,
+            false => Way::Short,
+        }),
     ]
     .into_iter()
     .flatten()
@@ -397,8 +409,16 @@ fn ways(filter: &Filter) -> impl Iterator<Item = Way> {
 
 /// How many rows that way leads to; where nobody knows and they are many, far too many.
 fn number(db: &Connection, filter: &Filter, way: Way) -> Result<i64> {
+    let or_too_much = |found, most| if found == most { TOO_MUCH } else { found };
     match way {
         Way::Order | Way::Kind | Way::End | Way::LastSeen => counts(db, filter, way),
+        Way::Short => {
+            let Some(fragment) = &filter.fragment else {
+                return Ok(0);
+            };
+            let (found, _) = Query::short(fragment)?.count(db, COUNTED_ROWS)?;
+            Ok(or_too_much(found, COUNTED_ROWS))
+        }
         Way::Refused | Way::Shared | Way::Customer | Way::Fragment => {
             let alone = Filter {
                 tool_name: None,
@@ -414,8 +434,8 @@ fn number(db: &Connection, filter: &Filter, way: Way) -> Result<i64> {
                 Way::Fragment => COUNTED_ROWS / ROW,
                 _ => COUNTED_ROWS * ROW,
             };
-            let (found, _) = Query::new(&alone, way, None).count(db, most)?;
-            Ok(if found == most { TOO_MUCH } else { found })
+            let (found, _) = Query::new(&alone, way, None)?.count(db, most)?;
+            Ok(or_too_much(found, most))
         }
     }
 }
@@ -430,7 +450,8 @@ fn counts(db: &Connection, filter: &Filter, way: Way) -> Result<i64> {
         | Way::Refused
         | Way::Shared
         | Way::Customer
-        | Way::Fragment => "license_counts",
+        | Way::Fragment
+        | Way::Short => "license_counts",
     };
     let mut query = Query::on(table);
     query.and_kind(filter, "", By::Index, By::Index);
@@ -473,14 +494,14 @@ fn is_in_index(filter: &Filter, way: Way, order: Option<Order>) -> bool {
                     )
             }
             Way::Refused | Way::Shared => matches!(order, None | Some(Order::Created)),
-            Way::Order | Way::Customer | Way::Fragment => false,
+            Way::Order | Way::Customer | Way::Fragment | Way::Short => false,
         }
 }
 
 fn parts(filter: &Filter, way: Way, order: Option<Order>) -> Parts {
     match (way, order) {
         (Way::Kind | Way::End | Way::LastSeen, _) => Parts::Kinds,
-        (Way::Refused | Way::Shared | Way::Customer | Way::Fragment, _) => Parts::One,
+        (Way::Refused | Way::Shared | Way::Customer | Way::Fragment | Way::Short, _) => Parts::One,
         (Way::Order, Some(Order::Key)) => Parts::Tools,
         (Way::Order, Some(Order::LastSeen | Order::Expires | Order::Tool | Order::Status)) => {
             Parts::Kinds
@@ -570,8 +591,8 @@ fn within(part: &Filter, piece: &Piece) -> Option<Piece> {
     })
 }
 
-/// The index of fragments knows those of three characters and more; shorter ones stand almost
-/// everywhere, and soon fill a page.
+/// The index of fragments finds those of three characters and more, in the order of the numbers; of
+/// shorter ones it only knows where they stand, and most stand almost everywhere and soon fill a page.
 fn is_indexed(filter: &Filter) -> bool {
     let is_long = |fragment: &Fragment| fragment.spellings().all(|s| s.chars().count() >= 3);
     filter.fragment.as_ref().is_some_and(is_long)
@@ -584,7 +605,7 @@ fn own_order(way: Way) -> Option<Order> {
         Way::End => Some(Order::Expires),
         Way::LastSeen => Some(Order::LastSeen),
         Way::Customer => Some(Order::Customer),
-        Way::Order | Way::Refused | Way::Shared => None,
+        Way::Order | Way::Refused | Way::Shared | Way::Short => None,
     }
 }
 

@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Result, Row, params_from_iter};
 use time::Date;
 
-use super::{Parts, Way, own_order, parts};
+use super::{Parts, Way, own_order, parts, terms};
 use crate::model::new_license::format_date;
 use crate::model::search::{Activity, Days, Ends, Filter, Fragment, Mark, NEVER, Order, Piece};
 
@@ -78,13 +78,18 @@ impl Query {
         }
     }
 
-    pub(super) fn new(filter: &Filter, way: Way, order: Option<Order>) -> Query {
+    pub(super) fn new(filter: &Filter, way: Way, order: Option<Order>) -> Result<Query> {
         let mut query = Query::on("licenses");
         query.is_sorted = is_sorted(way, order);
         let leads =
             |to: Way, by: Order| By::when(way == to || (way == Way::Order && order == Some(by)));
         match &filter.fragment {
             Some(fragment) if way == Way::Fragment => query.find(fragment),
+            Some(fragment) if way == Way::Short => {
+                let ids = format!("licenses.id in ({})", query.begun_by(fragment)?);
+                query.conditions.push((By::Index, ids));
+                query.look_for(fragment);
+            }
             Some(fragment) => query.look_for(fragment),
             None => {}
         }
@@ -122,7 +127,14 @@ impl Query {
                 user_id,
             );
         }
-        query
+        Ok(query)
+    }
+
+    /// Ids, some of them several times: of all licenses with a trigram that the fragment begins.
+    pub(super) fn short(fragment: &Fragment) -> Result<Query> {
+        let mut query = Query::on("");
+        query.from = format!("({})", query.begun_by(fragment)?);
+        Ok(query)
     }
 
     /// `condition` holds one `?`, which stands for `value`.
@@ -204,6 +216,20 @@ impl Query {
         let quoted = |s: &str| format!("\"{}\"", s.replace('"', "\"\""));
         let any: Vec<String> = fragment.spellings().map(quoted).collect();
         self.and(By::Index, "license_search match ?", any.join(" OR ").into());
+    }
+
+    /// A `select` of the ids.
+    fn begun_by(&mut self, fragment: &Fragment) -> Result<String> {
+        let mut selects = Vec::new();
+        for (first, behind) in terms::bounds(fragment)? {
+            self.values.extend([first.into(), behind.into()]);
+            let number = self.values.len();
+            selects.push(format!(
+                "select doc from license_terms where term >= ?{} and term < ?{number}",
+                number - 1
+            ));
+        }
+        Ok(selects.join(" union all "))
     }
 
     fn look_for(&mut self, fragment: &Fragment) {

@@ -87,7 +87,9 @@ fn filter() -> impl Strategy<Value = Filter> {
         1 => Just(Some(Activity::SharedSince(TODAY))),
         1 => Just(Some(Activity::SinceEnd)),
     ];
-    let fragment = select(vec!["", "", "key-1", "LAP", "k", "nn", "ö"]);
+    let fragment = select(vec![
+        "", "", "key-1", "LAP", "k", "nn", "ö", "7", "Öl", "zx",
+    ]);
     let kind = (
         select(vec![None, Some("B"), Some("C")]),
         select(vec![None, Some(Status::Revoked)]),
@@ -205,5 +207,35 @@ proptest! {
         let mut numbers: Vec<i64> = expected.iter().map(|row| row.license.id).collect();
         numbers.sort_unstable();
         prop_assert_eq!(ids(&db, &filter, 1_000).unwrap(), numbers);
+    }
+}
+
+/// A short fragment is looked for among those that a trigram leads to: none may be missing there.
+#[test]
+fn a_letter_of_any_script_is_found_by_its_trigrams() {
+    let db = Connection::open_in_memory().unwrap();
+    db.execute_batch(include_str!("../../../schema.sql"))
+        .unwrap();
+    let letters: Vec<char> = ('\u{21}'..'\u{600}')
+        .chain('\u{1e00}'..'\u{2000}')
+        .chain(['が', '李', '한', '\u{10400}', '😀'])
+        .filter(|c| !c.is_control())
+        .collect();
+    db.execute_batch("insert into tools (name, created_at) values ('T', 0)")
+        .unwrap();
+    for letter in &letters {
+        db.execute(
+            "insert into licenses (created_at, tool_name, license_key, status, user_id)
+             values (0, 'T', ?1, 'activated', ?2)",
+            [format!("{:x}", u32::from(*letter)), format!("{letter}")],
+        )
+        .unwrap();
+    }
+    for (letter, id) in letters.iter().zip(1..) {
+        let fragment = Fragment::parse(&letter.to_string());
+        let Some(fragment) = fragment else { continue };
+        let query = Query::short(&fragment).unwrap();
+        let ids: Vec<i64> = query.run(&db, "doc", "", |row| row.get(0)).unwrap();
+        assert!(ids.contains(&id), "{letter:?} {:x}", u32::from(*letter));
     }
 }
