@@ -6,9 +6,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use fantoccini::key::Key;
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -98,10 +99,17 @@ impl Browser {
 
     /// The first element of this XPath, as soon as it is there.
     fn find(&self, xpath: &str) -> Element {
-        let wait = self.client.wait().at_most(PATIENCE).every(LOOK_AGAIN);
-        self.runtime
-            .block_on(wait.for_element(Locator::XPath(xpath)))
-            .unwrap_or_else(|e| panic!("{xpath} at {}: {e}", self.path()))
+        let begin = Instant::now();
+        loop {
+            let wait = self.client.wait().at_most(PATIENCE).every(LOOK_AGAIN);
+            let found = wait.for_element(Locator::XPath(xpath));
+            match self.runtime.block_on(found) {
+                Err(e) if is_between_pages(&e) && begin.elapsed() < PATIENCE => {}
+                found => {
+                    return found.unwrap_or_else(|e| panic!("{xpath} at {}: {e}", self.path()));
+                }
+            }
+        }
     }
 
     /// Waits until these words stand on the page, and looks at it.
@@ -197,6 +205,11 @@ impl Browser {
         let mut answer = ureq::post(url).send(body.to_string()).unwrap();
         serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
     }
+}
+
+/// What chromedriver says, against the standard, to a question that meets a page on its way out.
+fn is_between_pages(error: &CmdError) -> bool {
+    matches!(error, CmdError::NotW3C(Value::String(words)) if words == "aborted by navigation")
 }
 
 impl Drop for Browser {
