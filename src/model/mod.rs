@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod bulk;
 pub mod explain;
+pub mod fold;
 pub mod import;
 pub mod license;
 pub mod mac;

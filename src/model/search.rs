@@ -2,6 +2,7 @@
 
 use time::{Date, Duration};
 
+use super::fold::folded;
 use super::license::{Listed, Status};
 use super::mac::fragment_spellings;
 use super::new_license::{format_date, read_date};
@@ -145,27 +146,30 @@ impl Activity {
     }
 }
 
-/// A fragment to look for, without regard to case, and its other spellings.
+/// A fragment to look for, without regard to case or accents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fragment {
-    /// As typed, without the white space around it; never empty.
+    /// As typed, without the white space around it.
     pub typed: String,
-    /// How it stands in a stored MAC address, where it can.
-    pub in_mac: Vec<String>,
+    /// How a row may hold it, folded, without repetition: as typed, and as a stored MAC address has it.
+    /// Never empty, nor is any of them.
+    pub spellings: Vec<String>,
 }
 
 impl Fragment {
     /// None for nothing but white space. NUL, which no row holds, is removed.
     pub fn parse(typed: &str) -> Option<Fragment> {
         let typed = typed.replace('\0', "").trim().to_owned();
-        let in_mac = fragment_spellings(&typed);
-        (!typed.is_empty()).then_some(Fragment { typed, in_mac })
+        let mut spellings = vec![folded(&typed)];
+        spellings.extend(fragment_spellings(&typed));
+        spellings.dedup();
+        let is_something = !spellings.iter().any(String::is_empty);
+        is_something.then_some(Fragment { typed, spellings })
     }
 
-    /// Every spelling to look for, without repetition.
-    pub fn spellings(&self) -> impl Iterator<Item = &str> {
-        let others = self.in_mac.iter().map(String::as_str);
-        std::iter::once(self.typed.as_str()).chain(others.filter(|s| *s != self.typed))
+    /// Whether the index finds it: one that is shorter than three characters is only part of its entries.
+    pub fn is_indexed(&self) -> bool {
+        self.spellings.iter().all(|s| s.chars().count() >= 3)
     }
 }
 

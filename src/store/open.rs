@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::WRITE_WAIT;
+use super::{WRITE_WAIT, search};
 use crate::error::Refusal;
 
 /// Held while the database is opened; its content says that there was one.
@@ -119,6 +119,7 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(READ_WAIT)?;
     db.set_prepared_statement_cache_capacity(64);
+    search::add_functions(&db)?;
     Ok(db)
 }
 
@@ -126,6 +127,7 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
 fn configure(db: &Connection) -> rusqlite::Result<()> {
     db.busy_timeout(WRITE_WAIT)?;
     db.set_prepared_statement_cache_capacity(64);
+    search::add_functions(db)?;
     db.pragma_update(None, "journal_mode", "wal")?;
     db.pragma_update(None, "synchronous", "full")?;
     db.pragma_update(None, "foreign_keys", "on")

@@ -7,18 +7,19 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_iter};
 use time::Date;
 
 mod query;
-mod terms;
 
 use super::{licenses, tools};
 use crate::model::bulk::Selection;
+use crate::model::fold::holds;
 use crate::model::license::{License, Listed, Status};
 use crate::model::new_license::format_date;
 use crate::model::search::{Activity, Count, Ends, Filter, Fragment, Mark, Order, Piece};
-use query::{By, Query, Step, value};
+use query::{By, Query, Step, is_sorted, value};
 
 /// What a row of the table costs, in entries of an index.
 const ROW: i64 = 20;
@@ -29,6 +30,10 @@ const CHEAP: i64 = 50_000;
 const TRIED: i64 = 8_000;
 /// What would be more than this is not gathered: it is so much that the order soon fills a page.
 const TOO_MUCH: i64 = 3_000_000;
+
+/// Rows of a short fragment are gathered up to this number, and its ids up to that.
+const GATHERED: i64 = 30_000;
+const FREQUENT: i64 = 200_000;
 
 /// Ids of two conditions that meet are sorted up to this number.
 const SORTED: usize = 10_000;
@@ -61,9 +66,20 @@ enum Parts {
     Kinds,
 }
 
+/// What the statements here ask of the program: whether one of some texts holds one of some spellings.
+pub fn add_functions(db: &Connection) -> Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    db.create_scalar_function("holds", 5, flags, |context| {
+        let text = |number| context.get_raw(number).as_str_or_null();
+        let texts = [text(1)?, text(2)?, text(3)?, text(4)?];
+        let mut spellings = context.get_raw(0).as_str()?.split('\0');
+        Ok(spellings.any(|spelling| texts.iter().flatten().any(|text| holds(text, spelling))))
+    })
+}
+
 /// A piece of what the filter finds, and how many rows it finds in all.
 pub fn page(db: &Connection, filter: &Filter, piece: &Piece) -> Result<(Vec<Listed>, Count)> {
-    if let Some(ids) = meeting(db, filter)? {
+    if let Some(ids) = gathered(db, filter)? {
         let count = Count::Exactly(ids.len() as i64);
         let rows = match ids.len() <= SORTED {
             true => of_ids(db, &ids, piece)?,
@@ -100,7 +116,7 @@ pub fn list(db: &Connection, filter: &Filter, piece: &Piece) -> Result<Vec<Liste
 
 fn list_by(db: &Connection, filter: &Filter, piece: &Piece, way: Way) -> Result<Vec<Listed>> {
     let parts = parts(filter, way, Some(piece.order));
-    if matches!(parts, Parts::One) {
+    if matches!(parts, Parts::One) && is_sorted(way, Some(piece.order)) {
         return step_by_step(filter, piece, way, |mut query, tail| {
             query.from = format!("{} {}", query.from, licenses::WITH_SIGHTINGS);
             query.run(db, licenses::LISTED, tail, licenses::listed_in)
@@ -108,7 +124,11 @@ fn list_by(db: &Connection, filter: &Filter, piece: &Piece, way: Way) -> Result<
     }
     let mut marks = Vec::new();
     for part in divided(db, filter, &parts)? {
-        let Some(inner) = within(&part, piece) else {
+        let inner = match parts {
+            Parts::One => Some(piece.clone()),
+            Parts::Tools | Parts::Kinds => within(&part, piece),
+        };
+        let Some(inner) = inner else {
             continue;
         };
         marks.extend(step_by_step(&part, &inner, way, |query, tail| {
@@ -134,7 +154,7 @@ fn step_by_step<T>(
             limit: piece.limit - rows.len() as i64,
             ..piece.clone()
         };
-        let mut query = Query::new(filter, way, Some(piece.order))?;
+        let mut query = Query::new(filter, way, Some(piece.order));
         let tail = query.in_order(&missing, &step);
         rows.extend(run(query, &tail)?);
     }
@@ -209,34 +229,59 @@ fn rows(db: &Connection, marks: &[Mark]) -> Result<Vec<Listed>> {
     rows.filter_map(Result::transpose).collect()
 }
 
-/// The ids of what a frequent fragment finds and the rest of the filter finds too: to look at each row
-/// of one of them would take far longer than to find them both.
-fn meeting(db: &Connection, filter: &Filter) -> Result<Option<Vec<i64>>> {
-    if !is_indexed(filter) || filter.user_id.is_some() {
+/// The ids of what the filter finds, where to gather them all is the way to some of them too: of a short
+/// fragment, and of a frequent one and the rest of the filter, of which to look at each row of either
+/// would take far longer than to find them both.
+fn gathered(db: &Connection, filter: &Filter) -> Result<Option<Vec<i64>>> {
+    let Some(fragment) = &filter.fragment else {
+        return Ok(None);
+    };
+    if filter.user_id.is_some() {
         return Ok(None);
     }
-    let is_frequent = number(db, filter, Way::Fragment)? == TOO_MUCH;
-    let rest = without_fragment(filter);
-    Ok(match cheapest(db, &rest, None)? {
-        Some((cost, _)) if is_frequent && cost <= COUNTED => Some(met(db, filter)?),
-        Some(_) | None => None,
-    })
+    let rest = cheapest(db, &without_fragment(filter), None)?;
+    let rest = rest.map(|(cost, _)| cost).filter(|cost| *cost <= COUNTED);
+    let way = way_to(fragment);
+    let number = number(db, filter, way)?;
+    match way {
+        Way::Short if rest.is_some_and(|cost| cost < number.saturating_mul(ROW)) => met(db, filter),
+        Way::Short if number < TOO_MUCH => Ok(Some(ids(db, filter, usize::MAX)?)),
+        Way::Fragment if rest.is_some() && number == TOO_MUCH => met(db, filter),
+        _ => Ok(None),
+    }
 }
 
-fn met(db: &Connection, filter: &Filter) -> Result<Vec<i64>> {
-    let alone = Filter {
-        fragment: filter.fragment.clone(),
-        ..Filter::default()
+/// The ids that both the fragment and the rest of the filter find; none where a short fragment finds
+/// more than is worth while: then a page is soon full.
+fn met(db: &Connection, filter: &Filter) -> Result<Option<Vec<i64>>> {
+    let with_fragment = match &filter.fragment {
+        None => return Ok(None),
+        Some(fragment) if fragment.is_indexed() => {
+            let alone = Filter {
+                fragment: Some(fragment.clone()),
+                ..Filter::default()
+            };
+            let query = Query::new(&alone, Way::Fragment, None);
+            query.run(db, query.id_column, "", |row| row.get(0))?
+        }
+        Some(fragment) => {
+            let tail = format!("limit {FREQUENT}");
+            let mut ids: Vec<i64> =
+                Query::short(fragment).run(db, "doc", &tail, |row| row.get(0))?;
+            if ids.len() as i64 == FREQUENT {
+                return Ok(None);
+            }
+            ids.sort_unstable();
+            ids
+        }
     };
-    let query = Query::new(&alone, Way::Fragment, None)?;
-    let with_fragment: Vec<i64> = query.run(db, query.id_column, "", |row| row.get(0))?;
     let mut with_fragment = with_fragment.into_iter().peekable();
     let mut ids = ids(db, &without_fragment(filter), usize::MAX)?;
     ids.retain(|id| {
         while with_fragment.next_if(|other| other < id).is_some() {}
         with_fragment.peek() == Some(id)
     });
-    Ok(ids)
+    Ok(Some(ids))
 }
 
 fn without_fragment(filter: &Filter) -> Filter {
@@ -270,7 +315,7 @@ pub fn ids(db: &Connection, filter: &Filter, most: usize) -> Result<Vec<i64>> {
     let way = cheapest(db, filter, None)?.map_or(Way::Order, |(_, way)| way);
     let mut ids: Vec<i64> = Vec::new();
     for part in divided(db, filter, &parts(filter, way, None))? {
-        let query = Query::new(&part, way, None)?;
+        let query = Query::new(&part, way, None);
         let left = i64::try_from(most - ids.len()).unwrap_or(i64::MAX);
         let tail = format!("limit {left}");
         ids.extend(query.run(db, query.id_column, &tail, |row| row.get::<_, i64>(0))?);
@@ -325,7 +370,7 @@ pub fn count(db: &Connection, filter: &Filter) -> Result<Count> {
     if let Some(number) = counted(db, filter)? {
         return Ok(Count::Exactly(number));
     }
-    if let Some(ids) = meeting(db, filter)? {
+    if let Some(ids) = gathered(db, filter)? {
         return Ok(Count::Exactly(ids.len() as i64));
     }
     let way = cheapest(db, filter, None)?.map_or(Way::Order, |(_, way)| way);
@@ -335,7 +380,7 @@ pub fn count(db: &Connection, filter: &Filter) -> Result<Count> {
     };
     let mut found = 0;
     for part in divided(db, filter, &parts(filter, way, None))? {
-        let (looked_at, fitting) = Query::new(&part, way, None)?.count(db, left)?;
+        let (looked_at, fitting) = Query::new(&part, way, None).count(db, left)?;
         left -= looked_at;
         found += fitting;
         if left == 0 {
@@ -398,13 +443,23 @@ fn ways(filter: &Filter) -> impl Iterator<Item = Way> {
         filter.ends.map(|_| Way::End),
         by_activity,
         filter.user_id.as_ref().map(|_| Way::Customer),
-        filter.fragment.as_ref().map(|_| match is_indexed(filter) {
-            true => Way::Fragment,
-            false => Way::Short,
-        }),
+        filter
+            .fragment
+            .as_ref()
+            .map(|fragment| match fragment.is_indexed() {
+                true => Way::Fragment,
+                false => Way::Short,
+            }),
     ]
     .into_iter()
     .flatten()
+}
+
+fn way_to(fragment: &Fragment) -> Way {
+    match fragment.is_indexed() {
+        true => Way::Fragment,
+        false => Way::Short,
+    }
 }
 
 /// How many rows that way leads to; where nobody knows and they are many, far too many.
@@ -416,8 +471,8 @@ fn number(db: &Connection, filter: &Filter, way: Way) -> Result<i64> {
             let Some(fragment) = &filter.fragment else {
                 return Ok(0);
             };
-            let (found, _) = Query::short(fragment)?.count(db, COUNTED_ROWS)?;
-            Ok(or_too_much(found, COUNTED_ROWS))
+            let (found, _) = Query::short(fragment).count(db, GATHERED)?;
+            Ok(or_too_much(found, GATHERED))
         }
         Way::Refused | Way::Shared | Way::Customer | Way::Fragment => {
             let alone = Filter {
@@ -434,7 +489,7 @@ fn number(db: &Connection, filter: &Filter, way: Way) -> Result<i64> {
                 Way::Fragment => COUNTED_ROWS / ROW,
                 _ => COUNTED_ROWS * ROW,
             };
-            let (found, _) = Query::new(&alone, way, None)?.count(db, most)?;
+            let (found, _) = Query::new(&alone, way, None).count(db, most)?;
             Ok(or_too_much(found, most))
         }
     }
@@ -591,11 +646,8 @@ fn within(part: &Filter, piece: &Piece) -> Option<Piece> {
     })
 }
 
-/// The index of fragments finds those of three characters and more, in the order of the numbers; of
-/// shorter ones it only knows where they stand, and most stand almost everywhere and soon fill a page.
 fn is_indexed(filter: &Filter) -> bool {
-    let is_long = |fragment: &Fragment| fragment.spellings().all(|s| s.chars().count() >= 3);
-    filter.fragment.as_ref().is_some_and(is_long)
+    filter.fragment.as_ref().is_some_and(Fragment::is_indexed)
 }
 
 /// The order that the rows of a way have by themselves.

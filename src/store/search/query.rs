@@ -4,12 +4,16 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Result, Row, params_from_iter};
 use time::Date;
 
-use super::{Parts, Way, own_order, parts, terms};
+use super::{Parts, Way, own_order, parts};
 use crate::model::new_license::format_date;
 use crate::model::search::{Activity, Days, Ends, Filter, Fragment, Mark, NEVER, Order, Piece};
 
 const CUSTOMER: &str = "coalesce(licenses.user_id, '')";
 const END: &str = "coalesce(licenses.expiration_date, 'never')";
+
+/// [`super::add_functions`] knows the function.
+const HOLDS: &str =
+    "holds(?, licenses.license_key, licenses.user_id, licenses.tool_name, licenses.note)";
 
 /// Whether an index is entered by a condition, or each row is asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,7 +58,7 @@ impl Step<'_> {
 }
 
 /// Whether the rows of that way come in the wanted order by themselves.
-fn is_sorted(way: Way, order: Option<Order>) -> bool {
+pub(super) fn is_sorted(way: Way, order: Option<Order>) -> bool {
     way == Way::Order || own_order(way) == order
 }
 
@@ -78,7 +82,7 @@ impl Query {
         }
     }
 
-    pub(super) fn new(filter: &Filter, way: Way, order: Option<Order>) -> Result<Query> {
+    pub(super) fn new(filter: &Filter, way: Way, order: Option<Order>) -> Query {
         let mut query = Query::on("licenses");
         query.is_sorted = is_sorted(way, order);
         let leads =
@@ -86,9 +90,8 @@ impl Query {
         match &filter.fragment {
             Some(fragment) if way == Way::Fragment => query.find(fragment),
             Some(fragment) if way == Way::Short => {
-                let ids = format!("licenses.id in ({})", query.begun_by(fragment)?);
+                let ids = format!("licenses.id in ({})", query.begun_by(fragment));
                 query.conditions.push((By::Index, ids));
-                query.look_for(fragment);
             }
             Some(fragment) => query.look_for(fragment),
             None => {}
@@ -127,14 +130,14 @@ impl Query {
                 user_id,
             );
         }
-        Ok(query)
+        query
     }
 
     /// Ids, some of them several times: of all licenses with a trigram that the fragment begins.
-    pub(super) fn short(fragment: &Fragment) -> Result<Query> {
+    pub(super) fn short(fragment: &Fragment) -> Query {
         let mut query = Query::on("");
-        query.from = format!("({})", query.begun_by(fragment)?);
-        Ok(query)
+        query.from = format!("({})", query.begun_by(fragment));
+        query
     }
 
     /// `condition` holds one `?`, which stands for `value`.
@@ -213,42 +216,28 @@ impl Query {
     fn find(&mut self, fragment: &Fragment) {
         self.from = "license_search join licenses on licenses.id = license_search.rowid".to_owned();
         self.id_column = "license_search.rowid";
-        let quoted = |s: &str| format!("\"{}\"", s.replace('"', "\"\""));
-        let any: Vec<String> = fragment.spellings().map(quoted).collect();
+        let quoted = |s: &String| format!("\"{}\"", s.replace('"', "\"\""));
+        let any: Vec<String> = fragment.spellings.iter().map(quoted).collect();
         self.and(By::Index, "license_search match ?", any.join(" OR ").into());
     }
 
-    /// A `select` of the ids.
-    fn begun_by(&mut self, fragment: &Fragment) -> Result<String> {
+    /// A `select` of the ids: no spelling of such a fragment is longer than a trigram.
+    fn begun_by(&mut self, fragment: &Fragment) -> String {
         let mut selects = Vec::new();
-        for (first, behind) in terms::bounds(fragment)? {
-            self.values.extend([first.into(), behind.into()]);
+        for spelling in &fragment.spellings {
+            let behind = format!("{spelling}{}", char::MAX);
+            self.values.extend([spelling.clone().into(), behind.into()]);
             let number = self.values.len();
             selects.push(format!(
                 "select doc from license_terms where term >= ?{} and term < ?{number}",
                 number - 1
             ));
         }
-        Ok(selects.join(" union all "))
+        selects.join(" union all ")
     }
 
     fn look_for(&mut self, fragment: &Fragment) {
-        let mut alternatives = Vec::new();
-        for spelling in fragment.spellings() {
-            let escaped = spelling
-                .replace('\\', "\\\\")
-                .replace('%', "\\%")
-                .replace('_', "\\_");
-            self.values.push(format!("%{escaped}%").into());
-            for column in ["license_key", "user_id", "tool_name", "note"] {
-                alternatives.push(format!(
-                    "licenses.{column} like ?{} escape '\\'",
-                    self.values.len()
-                ));
-            }
-        }
-        let any = format!("({})", alternatives.join(" or "));
-        self.conditions.push((By::Row, any));
+        self.and(By::Row, HOLDS, fragment.spellings.join("\0").into());
     }
 
     /// Adds where that step of a piece begins; returns how it is sorted and where it ends.
