@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use rusqlite::functions::FunctionFlags;
-use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_iter};
+use rusqlite::{Connection, Result, Row, params, params_from_iter};
 use time::Date;
 
 mod query;
@@ -33,14 +33,17 @@ const TOO_MUCH: i64 = 3_000_000;
 
 /// Rows of a short fragment are gathered up to this number, and its ids up to that.
 const GATHERED: i64 = 30_000;
-const FREQUENT: i64 = 200_000;
+const FREQUENT: i64 = 400_000;
+
+/// A longer one that finds more than this is frequent.
+const RARE: i64 = 1_000;
 
 /// Ids of two conditions that meet are sorted up to this number.
 const SORTED: usize = 10_000;
 
 /// Counting stops behind so many entries of an index, or rows of the table.
 const COUNTED: i64 = 600_000;
-const COUNTED_ROWS: i64 = 20_000;
+const COUNTED_ROWS: i64 = 10_000;
 
 /// Which index leads to the rows: that of the order, where the first that fit are the wanted ones, or
 /// that of a condition, where what it finds has to be sorted.
@@ -80,12 +83,15 @@ pub fn add_functions(db: &Connection) -> Result<()> {
 /// A piece of what the filter finds, and how many rows it finds in all.
 pub fn page(db: &Connection, filter: &Filter, piece: &Piece) -> Result<(Vec<Listed>, Count)> {
     if let Some(ids) = gathered(db, filter)? {
-        let count = Count::Exactly(ids.len() as i64);
-        let rows = match ids.len() <= SORTED {
-            true => of_ids(db, &ids, piece)?,
-            false => list(db, filter, piece)?,
-        };
-        return Ok((rows, count));
+        return page_of(db, filter, &ids, piece);
+    }
+    if is_met(db, filter)? {
+        if let Some(marks) = tried(db, filter, piece, TRIED)? {
+            return Ok((rows(db, &marks)?, count(db, filter)?));
+        }
+        if let Some(ids) = met(db, filter)? {
+            return page_of(db, filter, &ids, piece);
+        }
     }
     let rows = list(db, filter, piece)?;
     // A piece that is not full has been counted by looking for it.
@@ -95,6 +101,19 @@ pub fn page(db: &Connection, filter: &Filter, piece: &Piece) -> Result<(Vec<List
         _ => count(db, filter)?,
     };
     Ok((rows, count))
+}
+
+fn page_of(
+    db: &Connection,
+    filter: &Filter,
+    ids: &[i64],
+    piece: &Piece,
+) -> Result<(Vec<Listed>, Count)> {
+    let rows = match ids.len() <= SORTED {
+        true => of_ids(db, ids, piece)?,
+        false => list(db, filter, piece)?,
+    };
+    Ok((rows, Count::Exactly(ids.len() as i64)))
 }
 
 /// A piece of what the filter finds.
@@ -229,26 +248,38 @@ fn rows(db: &Connection, marks: &[Mark]) -> Result<Vec<Listed>> {
     rows.filter_map(Result::transpose).collect()
 }
 
-/// The ids of what the filter finds, where to gather them all is the way to some of them too: of a short
-/// fragment, and of a frequent one and the rest of the filter, of which to look at each row of either
-/// would take far longer than to find them both.
+/// The ids of what the filter finds, where to gather them all is the way to some of them too: of a rare
+/// short fragment, and of a frequent long one and the rest of the filter, of which to look at each row
+/// of either would take far longer than to find them both.
 fn gathered(db: &Connection, filter: &Filter) -> Result<Option<Vec<i64>>> {
-    let Some(fragment) = &filter.fragment else {
+    let Some(fragment) = filter
+        .fragment
+        .as_ref()
+        .filter(|_| filter.user_id.is_none())
+    else {
         return Ok(None);
     };
-    if filter.user_id.is_some() {
-        return Ok(None);
-    }
-    let rest = cheapest(db, &without_fragment(filter), None)?;
-    let rest = rest.map(|(cost, _)| cost).filter(|cost| *cost <= COUNTED);
     let way = way_to(fragment);
     let number = number(db, filter, way)?;
+    let rest = cost_of_rest(db, filter)?;
     match way {
-        Way::Short if rest.is_some_and(|cost| cost < number.saturating_mul(ROW)) => met(db, filter),
-        Way::Short if number < TOO_MUCH => Ok(Some(ids(db, filter, usize::MAX)?)),
-        Way::Fragment if rest.is_some() && number == TOO_MUCH => met(db, filter),
+        Way::Short if number == TOO_MUCH => Ok(None),
+        Way::Short if rest < number * ROW => met(db, filter),
+        Way::Short => Ok(Some(ids(db, filter, usize::MAX)?)),
+        _ if number == TOO_MUCH && rest <= COUNTED => met(db, filter),
         _ => Ok(None),
     }
+}
+
+/// Whether a short fragment may be so frequent that it is better met with the rest of the filter.
+fn is_met(db: &Connection, filter: &Filter) -> Result<bool> {
+    let is_short = matches!(&filter.fragment, Some(fragment) if !fragment.is_indexed());
+    Ok(is_short && filter.user_id.is_none() && cost_of_rest(db, filter)? <= FREQUENT)
+}
+
+fn cost_of_rest(db: &Connection, filter: &Filter) -> Result<i64> {
+    let rest = cheapest(db, &without_fragment(filter), None)?;
+    Ok(rest.map_or(i64::MAX, |(cost, _)| cost))
 }
 
 /// The ids that both the fragment and the rest of the filter find; none where a short fragment finds
@@ -293,16 +324,30 @@ fn without_fragment(filter: &Filter) -> Filter {
 
 /// A piece of the rows with these ids.
 fn of_ids(db: &Connection, ids: &[i64], piece: &Piece) -> Result<Vec<Listed>> {
-    let sql = format!("select {} from licenses where id = ?1", value(piece.order));
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut marks = Vec::new();
-    for id in ids {
-        let value = match piece.order {
-            Order::Created => Some(String::new()),
-            _ => statement.query_row([id], |row| row.get(0)).optional()?,
-        };
-        marks.extend(value.map(|value| Mark { value, id: *id }));
-    }
+    let mut marks: Vec<Mark> = match piece.order {
+        Order::Created => {
+            let mark = |id: &i64| Mark {
+                value: String::new(),
+                id: *id,
+            };
+            ids.iter().map(mark).collect()
+        }
+        order => {
+            let sql = format!(
+                "select {}, id from licenses where id in (select value from json_each(?1))",
+                value(order)
+            );
+            let mark = |row: &Row<'_>| {
+                Ok(Mark {
+                    value: row.get(0)?,
+                    id: row.get(1)?,
+                })
+            };
+            db.prepare_cached(&sql)?
+                .query_map([serde_json::json!(ids).to_string()], mark)?
+                .collect::<Result<_>>()?
+        }
+    };
     if let Some(beyond) = &piece.beyond {
         marks.retain(|mark| (mark < beyond) == piece.is_descending && mark != beyond);
     }
@@ -486,8 +531,8 @@ fn number(db: &Connection, filter: &Filter, way: Way) -> Result<i64> {
                 fragment: filter.fragment.clone().filter(|_| way == Way::Fragment),
             };
             let most = match way {
-                Way::Fragment => COUNTED_ROWS / ROW,
-                _ => COUNTED_ROWS * ROW,
+                Way::Fragment => RARE,
+                _ => FREQUENT,
             };
             let (found, _) = Query::new(&alone, way, None).count(db, most)?;
             Ok(or_too_much(found, most))

@@ -192,6 +192,9 @@ proptest! {
                 if rows.is_empty() {
                     break;
                 }
+                let of_page = page(&db, &filter, &piece).unwrap();
+                let number = Count::Exactly(expected.len() as i64);
+                prop_assert_eq!(of_page, (rows.clone(), number));
                 let tried = tried(&db, &filter, &piece, most).unwrap();
                 let listed: Vec<Mark> = rows.iter().map(mark).collect();
                 prop_assert!(tried.is_none_or(|tried| tried == listed));
