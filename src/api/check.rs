@@ -1,8 +1,10 @@
 //! `POST /api/check`: may this tool run on this machine? Public.
 
+use rocket::http::Status;
 use rocket::{Either, Request, Route, post, response, routes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::body::required;
 use super::{Answer, Body, json};
@@ -83,19 +85,22 @@ struct SignedBody<'a> {
     code: &'static str,
     expiration_date: Option<&'a str>,
     days_left: Option<i64>,
-    token: &'a str,
+    token: &'a RawValue,
 }
 
 impl<'r> response::Responder<'r, 'static> for SignedAnswer {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
         let SignedAnswer(signed) = self;
+        // Base64url: nothing in it has to be escaped, which a string would be searched for.
+        let token = RawValue::from_string(["\"", &signed.token, "\""].concat())
+            .map_err(|_| Status::InternalServerError)?;
         let body = SignedBody {
             status: signed.verdict.word(),
             message: &signed.message,
             code: signed.code,
             expiration_date: signed.expiration_date.as_deref(),
             days_left: signed.days_left,
-            token: &signed.token,
+            token: &token,
         };
         json(signed.verdict.http(), &body)
     }

@@ -66,7 +66,8 @@ fn set(response: &mut Response<'_>, is_https: bool, may_be_page: bool) {
     if is_https {
         response.set_raw_header("Strict-Transport-Security", STRICT_TRANSPORT);
     }
-    if !response.headers().contains("Cache-Control") {
+    // A verdict never has one.
+    if !may_be_page || !response.headers().contains("Cache-Control") {
         response.set_raw_header("Cache-Control", "no-store");
     }
 }

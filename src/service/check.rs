@@ -66,7 +66,7 @@ impl Service {
         said: Option<Said>,
     ) -> Result<Signed, Error> {
         let decided = self.decide(question, address)?;
-        let (rules, ring) = (self.rules.read(), self.keys.read());
+        let (rules, ring) = (self.rules.load(), self.keys.load());
         let told = Told {
             question,
             sent_key,

@@ -243,13 +243,13 @@ impl KeyRing {
 impl Service {
     /// The keys as they are now.
     pub fn key_ring(&self) -> Arc<KeyRing> {
-        Arc::clone(&self.keys.read())
+        self.keys.load_full()
     }
 
     /// Reads the keys again: they were changed here, or by another program.
     pub(super) fn reload_keys(&self) -> Result<(), Error> {
         let ring = KeyRing::load(&self.store).map_err(|Refusal(words)| Error::Internal(words))?;
-        *self.keys.write() = Arc::new(ring);
+        self.keys.store(Arc::new(ring));
         Ok(())
     }
 

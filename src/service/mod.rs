@@ -22,7 +22,7 @@ mod walk;
 
 use std::sync::Arc;
 
-use parking_lot::RwLock;
+use arc_swap::ArcSwap;
 use rocket::tokio::task;
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
@@ -74,9 +74,9 @@ pub struct Service {
     /// The import that runs.
     runs: Runs,
     /// What answers are signed with.
-    keys: RwLock<Arc<KeyRing>>,
+    keys: ArcSwap<KeyRing>,
     /// The vendor's rules for the tools that have some.
-    rules: RwLock<Rules>,
+    rules: ArcSwap<Rules>,
 }
 
 impl Service {
@@ -109,8 +109,8 @@ impl Service {
     ) -> Result<Service, Refusal> {
         let store = Store::open(&config.data_dir, missing)?;
         let service = Service {
-            keys: RwLock::new(Arc::new(load(&store)?)),
-            rules: RwLock::default(),
+            keys: ArcSwap::from_pointee(load(&store)?),
+            rules: ArcSwap::default(),
             store,
             log: Log::new(config.log_format, clock.clone()),
             clock,

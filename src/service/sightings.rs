@@ -1,7 +1,7 @@
 //! Remembering who asked, without a write on the way: each thread notes in memory of its own, and
 //! once a second all notes become one transaction.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use parking_lot::Mutex;
@@ -48,10 +48,10 @@ struct Held {
 struct Noted {
     /// Each at most [`PIECE`] long; all but the last are merged.
     pieces: Vec<Vec<Sighting>>,
-    days: HashMap<Date, HashMap<String, [u64; Verdict::ALL.len()]>>,
+    days: BTreeMap<Date, BTreeMap<String, [u64; Verdict::ALL.len()]>>,
     unknown: HashMap<(String, String), Asked>,
     /// Signed answers by day and key.
-    signed: HashMap<Date, HashMap<String, u64>>,
+    signed: BTreeMap<Date, BTreeMap<String, u64>>,
 }
 
 /// A check that was answered.

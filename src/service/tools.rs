@@ -1,6 +1,6 @@
 //! The tools and the vendor's rules for them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -19,7 +19,7 @@ const NO_SUCH_TOOL: Error = Error::NotFound("Tool not found.");
 /// Days in which a machine that asked is an active one.
 const ACTIVE: i64 = 7;
 
-pub(super) type Rules = HashMap<String, Arc<Tool>>;
+pub(super) type Rules = BTreeMap<String, Arc<Tool>>;
 
 /// A tool and how it is used.
 pub struct ToolUse {
@@ -34,7 +34,7 @@ pub struct ToolUse {
 impl Service {
     /// The rules of a tool; the default where there is none of that name.
     pub fn tool(&self, name: &str) -> Arc<Tool> {
-        let rules = self.rules.read();
+        let rules = self.rules.load();
         rules.get(name).cloned().unwrap_or_default()
     }
 
@@ -48,7 +48,7 @@ impl Service {
     pub(super) fn reload_rules(&self) -> Result<(), Error> {
         let rules = self.store.read(tools::rules)?;
         let rules = rules.into_iter().map(|(name, tool)| (name, Arc::new(tool)));
-        *self.rules.write() = rules.collect();
+        self.rules.store(Arc::new(rules.collect()));
         Ok(())
     }
 
