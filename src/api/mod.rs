@@ -10,7 +10,7 @@ mod login;
 use std::io::Cursor;
 
 use rocket::http::{ContentType, Status};
-use rocket::response::{Responder, Response};
+use rocket::response::{Body as ResponseBody, Responder, Response};
 use rocket::{Catcher, Request, Route, catch, catchers};
 use serde::Serialize;
 
@@ -112,13 +112,22 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Json<T> {
     }
 }
 
+/// Bytes that nearly every answer fits into, signed ones too. The system's allocator has pieces of that
+/// size at hand for each thread; of larger ones not.
+const USUAL: usize = 1_024;
+
 fn json(status: u16, body: &impl Serialize) -> rocket::response::Result<'static> {
-    // As much as nearly every answer has, signed ones too: a text that grows is copied again and again.
-    let mut text = Vec::with_capacity(1_024);
+    let mut text = Vec::with_capacity(USUAL);
     serde_json::to_writer(&mut text, body).map_err(|_| Status::InternalServerError)?;
+    let is_usual = text.len() < USUAL;
     Response::build()
         .status(Status::new(status))
         .header(ContentType::JSON)
         .sized_body(text.len(), Cursor::new(text))
+        .max_chunk_size(if is_usual {
+            USUAL
+        } else {
+            ResponseBody::DEFAULT_MAX_CHUNK
+        })
         .ok()
 }
