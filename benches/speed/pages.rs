@@ -8,7 +8,7 @@ use crate::program::Program;
 
 const TIMES: usize = 9;
 
-const PAGES: [(&str, &str); 27] = [
+const PAGES: [(&str, &str); 29] = [
     ("overview", "/"),
     ("first page", "/licenses"),
     ("far page", "/licenses?before=500000"),
@@ -40,7 +40,12 @@ const PAGES: [(&str, &str); 27] = [
     ("search: a whole key", "/licenses?q=00:1b:21:2c:3d:4e"),
     ("search: a fragment of a key", "/licenses?q=2c3d4"),
     ("search: a frequent customer", "/licenses?q=Schreinerei"),
-    ("search: two letters", "/licenses?q=zx"),
+    ("search: two letters of nobody", "/licenses?q=zx"),
+    ("search: two frequent letters", "/licenses?q=le"),
+    (
+        "the same, ends in 30 days",
+        "/licenses?q=le&ends=30&sort=customer",
+    ),
     ("search: nobody", "/licenses?q=nobody+at+all"),
     (
         "search in a tool and status",
