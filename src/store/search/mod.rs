@@ -31,7 +31,8 @@ const TRIED: i64 = 8_000;
 /// What would be more than this is not gathered: it is so much that the order soon fills a page.
 const TOO_MUCH: i64 = 3_000_000;
 
-/// Rows of a short fragment are gathered up to this number, and its ids up to that.
+/// Rows of a short fragment are gathered up to this number, and entries of an index counted or ids
+/// gathered up to that.
 const GATHERED: i64 = 30_000;
 const FREQUENT: i64 = 400_000;
 
@@ -488,13 +489,7 @@ fn ways(filter: &Filter) -> impl Iterator<Item = Way> {
         filter.ends.map(|_| Way::End),
         by_activity,
         filter.user_id.as_ref().map(|_| Way::Customer),
-        filter
-            .fragment
-            .as_ref()
-            .map(|fragment| match fragment.is_indexed() {
-                true => Way::Fragment,
-                false => Way::Short,
-            }),
+        filter.fragment.as_ref().map(way_to),
     ]
     .into_iter()
     .flatten()
