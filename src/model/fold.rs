@@ -2,8 +2,8 @@
 
 use unicode_normalization::char::decompose_canonical;
 
-/// Small letters without accents. The same as in SQLite's index of trigrams with `remove_diacritics 1`:
-/// of one accent on a Latin letter nothing is left, everything else stays.
+/// Small letters, those of the Latin alphabet without accents: the same as in SQLite's index of trigrams
+/// with `remove_diacritics 1`.
 pub fn folded(text: &str) -> String {
     match text.is_ascii() {
         true => text.to_ascii_lowercase(),
@@ -46,7 +46,12 @@ fn fold(c: char) -> Option<char> {
 /// By way of the capital, so that the two small sigmas are one letter; the Turkish i is one of its own.
 fn small(c: char) -> char {
     let capital = only(c.to_uppercase()).filter(|_| c != 'ı');
-    only(capital.unwrap_or(c).to_lowercase()).unwrap_or(c)
+    lower(capital.unwrap_or(c))
+}
+
+/// One character for one, so that the length stays.
+pub(super) fn lower(c: char) -> char {
+    only(c.to_lowercase()).unwrap_or(c)
 }
 
 fn only(mut chars: impl Iterator<Item = char>) -> Option<char> {

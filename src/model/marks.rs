@@ -1,7 +1,8 @@
 //! Which characters of two nearly equal texts differ.
 
+use super::fold::lower;
 use super::mac::is_mac;
-use super::near::{Difference, is_separator, is_wrapping, lower};
+use super::near::{Difference, is_separator, is_wrapping};
 
 /// A part of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]

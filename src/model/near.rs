@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::fold::lower;
 use super::mac::{canonical_key, is_mac};
 
 /// Spellings of one key at the most.
@@ -161,15 +162,6 @@ pub(super) fn is_wrapping(c: char) -> bool {
             | '\u{200b}'..='\u{200f}'
             | '\u{feff}'
     ) || c.is_whitespace()
-}
-
-/// One character for one, so that the length stays.
-pub(super) fn lower(c: char) -> char {
-    let mut lower = c.to_lowercase();
-    match (lower.next(), lower.next()) {
-        (Some(one), None) => one,
-        (Some(_) | None, _) => c,
-    }
 }
 
 /// What all spellings of an id have in common.

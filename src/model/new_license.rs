@@ -242,17 +242,12 @@ pub fn read_date(text: &str) -> Option<Date> {
 
 /// `YYYY-MM-DD`.
 pub fn format_date(date: Date) -> String {
-    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
-    let digit = |number: i32| char::from(b'0' + (number.rem_euclid(10)) as u8);
-    let two = |number: u8| [digit(i32::from(number) / 10), digit(i32::from(number))];
-    let years = [year / 1000, year / 100, year / 10, year].map(digit);
-    years
-        .into_iter()
-        .chain(['-'])
-        .chain(two(month))
-        .chain(['-'])
-        .chain(two(day))
-        .collect()
+    format!(
+        "{:04}-{:02}-{:02}",
+        date.year(),
+        u8::from(date.month()),
+        date.day()
+    )
 }
 
 #[cfg(test)]

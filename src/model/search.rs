@@ -157,7 +157,7 @@ pub struct Fragment {
 }
 
 impl Fragment {
-    /// None for nothing but white space. NUL, which no row holds, is removed.
+    /// None for nothing but white space or accents. NUL, which no row holds, is removed.
     pub fn parse(typed: &str) -> Option<Fragment> {
         let typed = typed.replace('\0', "").trim().to_owned();
         let mut spellings = vec![folded(&typed)];

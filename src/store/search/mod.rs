@@ -1,43 +1,34 @@
 //! Finding licenses: filters, orders and counts that do not walk through a million rows.
 //!
 //! Every order and every filter by date has an index that begins with tool and status. What is wanted
-//! is merged from the pieces of each tool and status; from which index the pieces come is decided
-//! here, by the counts that triggers keep, and not by SQLite, which knows nothing of them.
+//! is merged from the pieces of each tool and status; from which index the pieces come is decided in
+//! `ways`, by the counts that triggers keep, and not by SQLite, which knows nothing of them.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, Result, Row, params, params_from_iter};
 use time::Date;
 
 mod query;
+mod ways;
 
 use super::{licenses, tools};
 use crate::model::bulk::Selection;
-use crate::model::fold::holds;
-use crate::model::license::{License, Listed, Status};
+use crate::model::license::{License, Listed};
 use crate::model::new_license::format_date;
-use crate::model::search::{Activity, Count, Ends, Filter, Fragment, Mark, Order, Piece};
-use query::{By, Query, Step, is_sorted, value};
-
-/// What a row of the table costs, in entries of an index.
-const ROW: i64 = 20;
+use crate::model::search::{Activity, Count, Filter, Mark, Order, Piece};
+pub use query::add_functions;
+use query::{Query, Step, value};
+use ways::{
+    FREQUENT, Parts, ROW, TOO_MUCH, Way, cheapest, counts, divided, is_in_index, is_sorted, number,
+    parts, way_to, ways,
+};
 
 /// So many entries are gathered and sorted without trying anything else.
 const CHEAP: i64 = 50_000;
 /// So many rows are tried in the wanted order before.
 const TRIED: i64 = 8_000;
-/// What would be more than this is not gathered: it is so much that the order soon fills a page.
-const TOO_MUCH: i64 = 3_000_000;
-
-/// Rows of a short fragment are gathered up to this number, and entries of an index counted or ids
-/// gathered up to that.
-const GATHERED: i64 = 30_000;
-const FREQUENT: i64 = 400_000;
-
-/// A longer one that finds more than this is frequent.
-const RARE: i64 = 1_000;
 
 /// Ids of two conditions that meet are sorted up to this number.
 const SORTED: usize = 10_000;
@@ -45,41 +36,6 @@ const SORTED: usize = 10_000;
 /// Counting stops behind so many entries of an index, or rows of the table.
 const COUNTED: i64 = 600_000;
 const COUNTED_ROWS: i64 = 10_000;
-
-/// Which index leads to the rows: that of the order, where the first that fit are the wanted ones, or
-/// that of a condition, where what it finds has to be sorted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Order,
-    Kind,
-    End,
-    LastSeen,
-    Refused,
-    Shared,
-    Customer,
-    /// Of a fragment of three characters or more.
-    Fragment,
-    /// Of a shorter one.
-    Short,
-}
-
-/// The parts whose pieces are merged.
-enum Parts {
-    One,
-    Tools,
-    Kinds,
-}
-
-/// What the statements here ask of the program: whether one of some texts holds one of some spellings.
-pub fn add_functions(db: &Connection) -> Result<()> {
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
-    db.create_scalar_function("holds", 5, flags, |context| {
-        let text = |number| context.get_raw(number).as_str_or_null();
-        let texts = [text(1)?, text(2)?, text(3)?, text(4)?];
-        let mut spellings = context.get_raw(0).as_str()?.split('\0');
-        Ok(spellings.any(|spelling| texts.iter().flatten().any(|text| holds(text, spelling))))
-    })
-}
 
 /// A piece of what the filter finds, and how many rows it finds in all.
 pub fn page(db: &Connection, filter: &Filter, piece: &Piece) -> Result<(Vec<Listed>, Count)> {
@@ -123,7 +79,9 @@ pub fn list(db: &Connection, filter: &Filter, piece: &Piece) -> Result<Vec<Liste
         None => list_by(db, filter, piece, Way::Order),
         Some((cost, way)) if cost <= CHEAP => list_by(db, filter, piece, way),
         // It has the order of the numbers.
-        Some(_) if piece.order == Order::Created && is_indexed(filter) => {
+        Some(_)
+            if piece.order == Order::Created && ways(filter).any(|way| way == Way::Fragment) =>
+        {
             list_by(db, filter, piece, Way::Fragment)
         }
         Some((cost, way)) => match tried(db, filter, piece, TRIED)? {
@@ -253,11 +211,7 @@ fn rows(db: &Connection, marks: &[Mark]) -> Result<Vec<Listed>> {
 /// short fragment, and of a frequent long one and the rest of the filter, of which to look at each row
 /// of either would take far longer than to find them both.
 fn gathered(db: &Connection, filter: &Filter) -> Result<Option<Vec<i64>>> {
-    let Some(fragment) = filter
-        .fragment
-        .as_ref()
-        .filter(|_| filter.user_id.is_none())
-    else {
+    let (Some(fragment), None) = (&filter.fragment, &filter.user_id) else {
         return Ok(None);
     };
     let way = way_to(fragment);
@@ -274,7 +228,7 @@ fn gathered(db: &Connection, filter: &Filter) -> Result<Option<Vec<i64>>> {
 
 /// Whether a short fragment may be so frequent that it is better met with the rest of the filter.
 fn is_met(db: &Connection, filter: &Filter) -> Result<bool> {
-    let is_short = matches!(&filter.fragment, Some(fragment) if !fragment.is_indexed());
+    let is_short = ways(filter).any(|way| way == Way::Short);
     Ok(is_short && filter.user_id.is_none() && cost_of_rest(db, filter)? <= FREQUENT)
 }
 
@@ -453,194 +407,6 @@ fn counted(db: &Connection, filter: &Filter) -> Result<Option<i64>> {
     })
 }
 
-/// Of the ways that gather what the filter finds the cheapest, and its cost; none where the filter
-/// has nothing to gather by.
-fn cheapest(db: &Connection, filter: &Filter, order: Option<Order>) -> Result<Option<(i64, Way)>> {
-    let mut best: Option<(i64, Way)> = None;
-    for way in ways(filter) {
-        let each = match is_in_index(filter, way, order) {
-            true => 1,
-            false => ROW,
-        };
-        let number = number(db, filter, way)?;
-        // All would have to be gathered before the first is looked at.
-        if way == Way::Short && number == TOO_MUCH {
-            continue;
-        }
-        let cost = number.saturating_mul(each);
-        if best.is_none_or(|(least, _)| cost < least) {
-            best = Some((cost, way));
-        }
-    }
-    Ok(best)
-}
-
-/// The ways whose condition the filter has.
-fn ways(filter: &Filter) -> impl Iterator<Item = Way> {
-    let by_activity = filter.activity.and_then(|activity| match activity {
-        Activity::Never | Activity::LastSeen(_) => Some(Way::LastSeen),
-        Activity::RefusedSince(_) => Some(Way::Refused),
-        Activity::SharedSince(_) => Some(Way::Shared),
-        Activity::SinceEnd => None,
-    });
-    let is_kind = filter.tool_name.is_some() || filter.status.is_some();
-    [
-        is_kind.then_some(Way::Kind),
-        filter.ends.map(|_| Way::End),
-        by_activity,
-        filter.user_id.as_ref().map(|_| Way::Customer),
-        filter.fragment.as_ref().map(way_to),
-    ]
-    .into_iter()
-    .flatten()
-}
-
-fn way_to(fragment: &Fragment) -> Way {
-    match fragment.is_indexed() {
-        true => Way::Fragment,
-        false => Way::Short,
-    }
-}
-
-/// How many rows that way leads to; where nobody knows and they are many, far too many.
-fn number(db: &Connection, filter: &Filter, way: Way) -> Result<i64> {
-    let or_too_much = |found, most| if found == most { TOO_MUCH } else { found };
-    match way {
-        Way::Order | Way::Kind | Way::End | Way::LastSeen => counts(db, filter, way),
-        Way::Short => {
-            let Some(fragment) = &filter.fragment else {
-                return Ok(0);
-            };
-            let (found, _) = Query::short(fragment).count(db, GATHERED)?;
-            Ok(or_too_much(found, GATHERED))
-        }
-        Way::Refused | Way::Shared | Way::Customer | Way::Fragment => {
-            let alone = Filter {
-                tool_name: None,
-                status: None,
-                ends: None,
-                activity: filter
-                    .activity
-                    .filter(|_| matches!(way, Way::Refused | Way::Shared)),
-                user_id: filter.user_id.clone().filter(|_| way == Way::Customer),
-                fragment: filter.fragment.clone().filter(|_| way == Way::Fragment),
-            };
-            let most = match way {
-                Way::Fragment => RARE,
-                _ => FREQUENT,
-            };
-            let (found, _) = Query::new(&alone, way, None).count(db, most)?;
-            Ok(or_too_much(found, most))
-        }
-    }
-}
-
-/// From the counts: of tool and status, and of the condition of that way.
-fn counts(db: &Connection, filter: &Filter, way: Way) -> Result<i64> {
-    let table = match way {
-        Way::LastSeen => "seen_counts",
-        Way::Order
-        | Way::Kind
-        | Way::End
-        | Way::Refused
-        | Way::Shared
-        | Way::Customer
-        | Way::Fragment
-        | Way::Short => "license_counts",
-    };
-    let mut query = Query::on(table);
-    query.and_kind(filter, "", By::Index, By::Index);
-    let (end, seen) = ("expiration_date", "last_seen_on");
-    match (way, filter.ends, filter.activity) {
-        (Way::End, Some(Ends::Never), _) => query.and_text(By::Index, end, "=", ""),
-        (Way::End, Some(Ends::NotBefore(day)), _) => {
-            let either = format!("({end} >= ? or {end} = '')");
-            query.and(By::Index, &either, format_date(day).into());
-        }
-        (Way::End, Some(Ends::On(days)), _) => query.and_days(By::Index, end, days, ""),
-        (Way::LastSeen, _, Some(Activity::Never)) => query.and_text(By::Index, seen, "=", ""),
-        (Way::LastSeen, _, Some(Activity::LastSeen(days))) => {
-            query.and_days(By::Index, seen, days, "");
-        }
-        _ => {}
-    }
-    let sum = query.run(db, "coalesce(sum(number), 0)", "", |row| row.get(0))?;
-    Ok(sum.first().copied().unwrap_or(0))
-}
-
-/// Whether the index holds all that has to be known of a row.
-fn is_in_index(filter: &Filter, way: Way, order: Option<Order>) -> bool {
-    let is_plain = filter.fragment.is_none() && filter.user_id.is_none();
-    is_plain
-        && match way {
-            Way::Kind => {
-                filter.activity.is_none()
-                    && matches!(order, None | Some(Order::Created | Order::Expires))
-            }
-            Way::End | Way::LastSeen => {
-                let by_days = matches!(
-                    filter.activity,
-                    None | Some(Activity::Never | Activity::LastSeen(_) | Activity::SinceEnd)
-                );
-                by_days
-                    && matches!(
-                        order,
-                        None | Some(Order::Created | Order::LastSeen | Order::Expires)
-                    )
-            }
-            Way::Refused | Way::Shared => matches!(order, None | Some(Order::Created)),
-            Way::Order | Way::Customer | Way::Fragment | Way::Short => false,
-        }
-}
-
-fn parts(filter: &Filter, way: Way, order: Option<Order>) -> Parts {
-    match (way, order) {
-        (Way::Kind | Way::End | Way::LastSeen, _) => Parts::Kinds,
-        (Way::Refused | Way::Shared | Way::Customer | Way::Fragment | Way::Short, _) => Parts::One,
-        (Way::Order, Some(Order::Key)) => Parts::Tools,
-        (Way::Order, Some(Order::LastSeen | Order::Expires | Order::Tool | Order::Status)) => {
-            Parts::Kinds
-        }
-        (Way::Order, None | Some(Order::Customer)) => Parts::One,
-        (Way::Order, Some(Order::Created)) => {
-            if filter.tool_name.is_some() || filter.status.is_some() {
-                Parts::Kinds
-            } else {
-                Parts::One
-            }
-        }
-    }
-}
-
-/// The filter for each part.
-fn divided(db: &Connection, filter: &Filter, parts: &Parts) -> Result<Vec<Filter>> {
-    if matches!(parts, Parts::One) {
-        return Ok(vec![filter.clone()]);
-    }
-    let tools = match &filter.tool_name {
-        Some(name) => vec![name.clone()],
-        None => tools::names(db)?,
-    };
-    let of_tool = tools.into_iter().map(|name| Filter {
-        tool_name: Some(name),
-        ..filter.clone()
-    });
-    Ok(match parts {
-        Parts::One | Parts::Tools => of_tool.collect(),
-        Parts::Kinds => of_tool
-            .flat_map(|of_tool| {
-                let wanted = of_tool.status;
-                let statuses = Status::ALL.into_iter();
-                let fits = move |status: &Status| wanted.is_none_or(|wanted| wanted == *status);
-                statuses.filter(fits).map(move |status| Filter {
-                    status: Some(status),
-                    ..of_tool.clone()
-                })
-            })
-            .collect(),
-    })
-}
-
 /// What the rows of a part have in common in that order.
 fn constant(part: &Filter, order: Order) -> String {
     match order {
@@ -684,21 +450,6 @@ fn within(part: &Filter, piece: &Piece) -> Option<Piece> {
         beyond,
         ..piece.clone()
     })
-}
-
-fn is_indexed(filter: &Filter) -> bool {
-    filter.fragment.as_ref().is_some_and(Fragment::is_indexed)
-}
-
-/// The order that the rows of a way have by themselves.
-fn own_order(way: Way) -> Option<Order> {
-    match way {
-        Way::Kind | Way::Fragment => Some(Order::Created),
-        Way::End => Some(Order::Expires),
-        Way::LastSeen => Some(Order::LastSeen),
-        Way::Customer => Some(Order::Customer),
-        Way::Order | Way::Refused | Way::Shared | Way::Short => None,
-    }
 }
 
 #[cfg(test)]

@@ -1,19 +1,31 @@
 //! A `select` on the licenses that grows by its conditions.
 
+use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Result, Row, params_from_iter};
 use time::Date;
 
-use super::{Parts, Way, own_order, parts};
+use super::ways::{Parts, Way, is_sorted, parts};
+use crate::model::fold::holds;
 use crate::model::new_license::format_date;
 use crate::model::search::{Activity, Days, Ends, Filter, Fragment, Mark, NEVER, Order, Piece};
 
 const CUSTOMER: &str = "coalesce(licenses.user_id, '')";
 const END: &str = "coalesce(licenses.expiration_date, 'never')";
 
-/// [`super::add_functions`] knows the function.
 const HOLDS: &str =
     "holds(?, licenses.license_key, licenses.user_id, licenses.tool_name, licenses.note)";
+
+/// Adds the function of [`HOLDS`]: whether one of the texts holds one of the spellings.
+pub fn add_functions(db: &Connection) -> Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    db.create_scalar_function("holds", 5, flags, |context| {
+        let text = |number| context.get_raw(number).as_str_or_null();
+        let texts = [text(1)?, text(2)?, text(3)?, text(4)?];
+        let mut spellings = context.get_raw(0).as_str()?.split('\0');
+        Ok(spellings.any(|spelling| texts.iter().flatten().any(|text| holds(text, spelling))))
+    })
+}
 
 /// Whether an index is entered by a condition, or each row is asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,11 +67,6 @@ impl Step<'_> {
             Some(mark) => vec![Step::Both(mark)],
         }
     }
-}
-
-/// Whether the rows of that way come in the wanted order by themselves.
-pub(super) fn is_sorted(way: Way, order: Option<Order>) -> bool {
-    way == Way::Order || own_order(way) == order
 }
 
 /// A `select` that grows by its conditions; parameters are numbered as they come.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::model::fold::folded;
-use crate::model::search::Days;
+use crate::model::license::Status;
+use crate::model::search::{Days, Ends, Fragment};
 use proptest::prelude::*;
 use proptest::sample::select;
 use time::Date;
@@ -92,7 +93,7 @@ fn filter() -> impl Strategy<Value = Filter> {
         1 => Just(Some(Activity::SinceEnd)),
     ];
     let fragment = select(vec![
-        "", "", "key-1", "LAP", "k", "nn", "ö", "7", "Öl", "zx",
+        "", "", "key-1", "LAP", "k", "nn", "ö", "7", "Öl", "ÖLE", "1-", "zx",
     ]);
     let kind = (
         select(vec![None, Some("B"), Some("C")]),
