@@ -75,4 +75,6 @@ fn what_stood_in_an_old_database_is_there_and_counted() {
     assert_eq!(number("select sum(number) from license_counts"), 2);
     let revoked = "select number from license_counts where status = 'revoked' and expiration_date = '2030-01-01'";
     assert_eq!(number(revoked), 1);
+    let found = "select doc from license_terms where term = 'l' || char(3, 3)";
+    assert_eq!(number(found), 2);
 }
