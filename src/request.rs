@@ -1,9 +1,6 @@
 //! What both doors do with a request: read its body within limits, and carry a refusal to the
 //! catcher that gives it a face.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use rocket::data::{Data, ToByteUnit};
@@ -11,7 +8,6 @@ use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::response::{self, Responder};
 use rocket::tokio::io::{self, AsyncReadExt};
-use rocket::tokio::time::error::Elapsed;
 use rocket::tokio::time::timeout;
 use rocket::{Request, Response, State};
 
@@ -37,20 +33,11 @@ pub async fn read_body(data: Data<'_>, limit: u64) -> Result<Vec<u8>, Error> {
     let mut sent = data.open((limit + 1).bytes());
     // Read into its place: Rocket's `into_bytes` would copy it through 8 KiB that it clears before.
     let mut body = Vec::with_capacity(512);
-    match in_time(sent.read_to_end(&mut body)).await {
+    match timeout(BODY_TIME, sent.read_to_end(&mut body)).await {
         Ok(Ok(_)) if body.len() as u64 <= limit => Ok(body),
         Ok(Ok(_)) => Err(Error::TooLarge(limit)),
         Ok(Err(_)) => Err(broken_off()),
         Err(_) => Err(Error::BodyTimeout),
-    }
-}
-
-/// Most bodies have come with their request, and for them no timer is set.
-async fn in_time<T>(read: impl Future<Output = T>) -> Result<T, Elapsed> {
-    let mut read = pin!(read);
-    match poll_fn(|context| Poll::Ready(read.as_mut().poll(context))).await {
-        Poll::Ready(read) => Ok(read),
-        Poll::Pending => timeout(BODY_TIME, read).await,
     }
 }
 
