@@ -1,10 +1,8 @@
-// Shows to static/LicenseClient.cs, with which it is compiled, one vector from standard input, and writes what
-// the client concludes to standard output; with --lines one vector from each line, and a line for each. A vector
-// may name a "folder" for the lease, which is kept. With other arguments it asks a server instead:
+// Runs static/LicenseClient.cs, with which it is compiled, on one vector from standard input, and writes the result to
+// standard output; with --lines, on one vector per line, with one result per line. A vector may name a "folder" for the
+// lease, which is not deleted. With other arguments it checks with a server instead, without keys by a plain check:
 //
 //     CSharpClient.exe SERVER TIMEOUT CACHE_DIR [KEY ...]
-//
-// Where there is no key, the plain question is asked.
 
 using System;
 using System.Collections.Generic;
@@ -20,8 +18,6 @@ internal static class CSharpClient
 
     private static int Main(string[] arguments)
     {
-        // For comparison with the file's own arithmetic, where the operating system has ECDSA, too.
-        PublicKey.AskPlatform = Environment.GetEnvironmentVariable("LICENSE_CLIENT_ASKS_PLATFORM") != "no";
         using (Stream output = Console.OpenStandardOutput())
         {
             if (arguments.Length == 1 && arguments[0] == "--lines")
@@ -29,30 +25,30 @@ internal static class CSharpClient
                 var lines = new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false));
                 for (string line = lines.ReadLine(); line != null; line = lines.ReadLine())
                 {
-                    Write(output, Vector(Encoding.UTF8.GetBytes(line)));
+                    Write(output, RunVector(Encoding.UTF8.GetBytes(line)));
                     output.WriteByte((byte)'\n');
                 }
                 return 0;
             }
-            Write(output, arguments.Length == 0 ? Vector(Input()) : Question(arguments));
+            Write(output, arguments.Length == 0 ? RunVector(ReadInput()) : CheckOnline(arguments));
         }
         return 0;
     }
 
-    private static void Write(Stream output, Dictionary<string, object> concluded)
+    private static void Write(Stream output, Dictionary<string, object> result)
     {
-        byte[] json = Json.Write(concluded);
+        byte[] json = Json.Write(result);
         output.Write(json, 0, json.Length);
     }
 
-    private static byte[] Input()
+    private static byte[] ReadInput()
     {
         var input = new MemoryStream();
         Console.OpenStandardInput().CopyTo(input);
         return input.ToArray();
     }
 
-    private static Dictionary<string, object> Vector(byte[] text)
+    private static Dictionary<string, object> RunVector(byte[] text)
     {
         var vector = Object(Json.Parse(text));
         if (vector == null)
@@ -65,10 +61,10 @@ internal static class CSharpClient
             keys.Add(Encoding.UTF8.GetString(Json.Write(jwk)));
         }
         string tool = (string)vector["tool_name"], machine = (string)vector["license_key"];
-        bool isKept = vector.ContainsKey("folder");
-        string folder = isKept ? (string)vector["folder"]
+        bool keepsFolder = vector.ContainsKey("folder");
+        string folder = keepsFolder ? (string)vector["folder"]
             : Path.Combine(Path.GetTempPath(), "license-client-" + Guid.NewGuid().ToString("N"));
-        string file = Path.Combine(folder, Machine.Hex(Sha256.Hash(Encoding.UTF8.GetBytes(
+        string file = Path.Combine(folder, Machine.Hex(Crypto.Sha256(Encoding.UTF8.GetBytes(
             ServerUrl + "\n" + tool + "\n" + machine)), "") + ".json");
         try
         {
@@ -79,31 +75,31 @@ internal static class CSharpClient
                 byte[] content = cache.ContainsKey("text") ? Encoding.UTF8.GetBytes((string)cache["text"]) : Json.Write(cache);
                 File.WriteAllBytes(file, content);
             }
-            return Concluded(vector, keys, tool, machine, folder, file);
+            return Check(vector, keys, tool, machine, folder);
         }
         finally
         {
-            if (!isKept && Directory.Exists(folder))
+            if (!keepsFolder && Directory.Exists(folder))
             {
                 Directory.Delete(folder, true);
             }
         }
     }
 
-    private static Dictionary<string, object> Concluded(Dictionary<string, object> vector, List<string> keys, string tool,
-        string machine, string folder, string file)
+    private static Dictionary<string, object> Check(Dictionary<string, object> vector, List<string> keys, string tool,
+        string machine, string folder)
     {
-        int asked = 0;
+        int requests = 0;
         var answer = Object(vector["answer"]);
         var client = new LicenseClient(ServerUrl, 5.0, keys, folder) { MachineId = machine };
         client.Clock = () => (long)vector["now"];
         client.Nonce = () => (string)vector["nonce"];
-        client.Transport = question =>
+        client.Transport = request =>
         {
-            asked++;
+            requests++;
             if (answer == null)
             {
-                throw new WebException("nobody answers", WebExceptionStatus.ConnectFailure);
+                throw new WebException("unreachable", WebExceptionStatus.ConnectFailure);
             }
             return new LicenseClient.Reply
             {
@@ -111,20 +107,20 @@ internal static class CSharpClient
                 Body = Encoding.UTF8.GetBytes((string)answer["body"]),
             };
         };
-        // The vectors leave the background out; a test may ask for it, at once.
-        client.InBackground = ask =>
+        // Vectors have no background refresh; a test may request one, which runs at once.
+        client.InBackground = refresh =>
         {
             if (vector.ContainsKey("background"))
             {
-                Machine.Attempt(() => { ask(); return true; }, false);
+                Machine.Attempt(() => { refresh(); return true; }, false);
             }
         };
         LicenseResult result = client.Check(tool, (bool)vector["refresh"]);
-        if (asked != ((bool)vector["asks"] ? 1 : 0))
+        if (requests != ((bool)vector["asks"] ? 1 : 0))
         {
-            throw new InvalidOperationException("asked " + asked.ToString(CultureInfo.InvariantCulture) + " times");
+            throw new InvalidOperationException(requests.ToString(CultureInfo.InvariantCulture) + " requests");
         }
-        Stored stored = new LeaseStore(folder, ServerUrl, tool, machine).Read();
+        StoredLease stored = new LeaseStore(folder, ServerUrl, tool, machine).Read();
         return new Dictionary<string, object>
         {
             { "valid", result.Valid },
@@ -139,7 +135,7 @@ internal static class CSharpClient
         };
     }
 
-    private static Dictionary<string, object> Question(string[] arguments)
+    private static Dictionary<string, object> CheckOnline(string[] arguments)
     {
         var keys = new List<string>(arguments);
         keys.RemoveRange(0, 3);
