@@ -1,7 +1,7 @@
-//! `static/LicenseClient.cs` as Mono compiles and runs it: the conformance vectors, and impostors.
+//! `static/LicenseClient.cs`, compiled and run by Mono: the conformance vectors, and fake servers.
 //!
-//! .NET on Windows, and with it the operating system's ECDSA, is not run here: Mono has none, so that
-//! the file's own arithmetic is what verifies.
+//! .NET on Windows is not tested here, nor is its ECDSA. Mono has no ECDSA, so the file's class
+//! `MonoP256` verifies.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -19,7 +19,7 @@ use crate::tools;
 
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors");
 
-/// A point of P-256 that nobody signs with here: the curve's own base point.
+/// A public key without a known private key: the generator of P-256.
 const KEY: &str =
     "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY.T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU";
 
@@ -29,11 +29,11 @@ const NOBODY: u32 = 65_534;
 struct Program {
     mono: PathBuf,
     file: PathBuf,
-    /// Who runs it, where that is somebody else.
+    /// The user that runs it, if not the current one.
     user: Option<u32>,
 }
 
-/// Compiles both, once for all tests. `None` where there is no Mono.
+/// Compiled once for all tests; `None` without Mono.
 fn compiled() -> Option<&'static Program> {
     static PROGRAM: OnceLock<Option<Program>> = OnceLock::new();
     PROGRAM.get_or_init(Program::compile).as_ref()
@@ -44,7 +44,7 @@ impl Program {
         let (compiler, mono) = (tools::find("mcs")?, tools::find("mono")?);
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("CSharpClient.exe");
         let output = Command::new(compiler)
-            // A warning is an error, and a strict project's rule for arithmetic must not matter.
+            // A vendor's project may treat warnings as errors, and check arithmetic for overflow.
             .args(["-langversion:6", "-checked", "-warn:4", "-warnaserror"])
             .args(["-r:System.Core.dll", "-r:System.Net.Http.dll"])
             .arg("-r:System.Numerics.dll")
@@ -53,9 +53,9 @@ impl Program {
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .output()
             .unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
-        assert!(output.status.success() && said.is_empty(), "{said}");
+        let messages = [output.stdout, output.stderr].concat();
+        let messages = String::from_utf8_lossy(&messages);
+        assert!(output.status.success() && messages.is_empty(), "{messages}");
         Some(Program {
             mono,
             file,
@@ -63,8 +63,8 @@ impl Program {
         })
     }
 
-    /// The same program, run by a user for whom permissions hold, as they do not for root.
-    fn of_ordinary_user(&self, home: &Path) -> Program {
+    /// The same program, run by an ordinary user: permissions do not apply to root.
+    fn as_ordinary_user(&self, home: &Path) -> Program {
         let is_root = fs::metadata(home).unwrap().uid() == 0;
         let file = home.join("CSharpClient.exe");
         fs::copy(&self.file, &file).unwrap();
@@ -90,12 +90,12 @@ impl Program {
         command
     }
 
-    fn conclude(&self, vector: &Value) -> Result<Value, String> {
+    fn run_vector(&self, vector: &Value) -> Result<Value, String> {
         run(&mut self.command(&[]), vector.to_string().as_bytes())
     }
 
-    /// What the client concludes about the server at this address, with these keys.
-    fn ask(&self, server: &str, keys: &[&str]) -> Value {
+    /// The result of a check with the server at this address, and with these keys.
+    fn check(&self, server: &str, keys: &[&str]) -> Value {
         let leases = tempfile::tempdir().unwrap();
         let arguments = [&[server, "60", leases.path().to_str().unwrap()], keys].concat();
         run(&mut self.command(&arguments), b"").unwrap()
@@ -110,14 +110,14 @@ fn run(command: &mut Command, input: &[u8]) -> Result<Value, String> {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // With arguments it does not read, and may have ended already.
+    // With arguments it does not read, and may have exited already.
     drop(child.stdin.take().unwrap().write_all(input));
     let output = child.wait_with_output().unwrap();
     serde_json::from_slice(&output.stdout)
         .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// The program that concludes from one vector a line; none where there is no Mono.
+/// A command that reads one vector per line; `None` without Mono.
 pub fn lines() -> Option<Command> {
     let program = compiled()?;
     let mut command = Command::new(&program.mono);
@@ -140,7 +140,7 @@ fn vectors() -> Vec<(String, Value)> {
     vectors.map(read).collect()
 }
 
-/// The vector of this name, with a folder for the lease in place of what is stored.
+/// This vector, but with its lease stored in the folder.
 fn vector_in(folder: &Path, name: &str) -> Value {
     let text = fs::read(Path::new(VECTORS).join(name).with_extension("json")).unwrap();
     let mut vector: Value = serde_json::from_slice(&text).unwrap();
@@ -158,7 +158,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// A server on a loopback port that always answers this; its thread ends with the test program.
+/// A server on a loopback port that always sends this; its thread ends with the test program.
 fn always(status: &str, header: &str, body: &str) -> String {
     let length = body.len();
     let answer = format!(
@@ -192,29 +192,29 @@ const JSON: &str = "Content-Type: application/json";
 const VALID: &str = r#"{"status":"valid","message":"License is active and valid."}"#;
 
 #[test]
-fn every_vector_is_concluded_as_written() {
+fn every_vector_has_the_expected_result() {
     let Some(program) = compiled() else {
         return;
     };
-    let wrong = |(name, vector): &(String, Value)| {
-        let concluded = program.conclude(vector);
-        (concluded.as_ref() != Ok(&vector["conclude"])).then(|| format!("{name}: {concluded:?}"))
+    let failure = |(name, vector): &(String, Value)| {
+        let result = program.run_vector(vector);
+        (result.as_ref() != Ok(&vector["expected"])).then(|| format!("{name}: {result:?}"))
     };
-    let wrong: Vec<String> = vectors().iter().filter_map(wrong).collect();
+    let wrong: Vec<String> = vectors().iter().filter_map(failure).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
-fn a_refresh_in_the_background_changes_what_is_stored_and_not_the_answer() {
+fn a_background_refresh_changes_the_stored_lease_but_not_the_result() {
     let Some(program) = compiled() else {
         return;
     };
     let vectors = vectors();
     let is_lease =
-        |vector: &&Value| vector["conclude"]["source"] == "lease" && vector["answer"].is_null();
+        |vector: &&Value| vector["expected"]["source"] == "lease" && vector["answer"].is_null();
     let answers = vectors.iter().map(|(_, vector)| vector);
-    let refusal = |vector: &&Value| vector["conclude"]["code"] == "REVOKED";
-    // The vectors share tool, machine, nonce and keys, so that the answer of one fits the lease of another.
+    let refusal = |vector: &&Value| vector["expected"]["code"] == "REVOKED";
+    // Most vectors share tool, machine, nonce and keys, so the answer of one fits the lease of another.
     let Some(refused) = answers.clone().find(refusal) else {
         return;
     };
@@ -234,18 +234,18 @@ fn a_refresh_in_the_background_changes_what_is_stored_and_not_the_answer() {
         vector["answer"] = refused["answer"].clone();
         vector["background"] = true.into();
         vector["asks"] = true.into();
-        // A fresh lease asks nobody, and then the program says so instead of concluding.
-        if let Ok(concluded) = program.conclude(&vector) {
-            assert_eq!(concluded["source"], "lease", "{vector}");
-            assert_eq!(concluded["cache"]["token"], Value::Null, "{vector}");
+        // A fresh lease needs no request, which the adapter reports as an error.
+        if let Ok(result) = program.run_vector(&vector) {
+            assert_eq!(result["source"], "lease", "{vector}");
+            assert_eq!(result["cache"]["token"], Value::Null, "{vector}");
             refreshed += 1;
         }
     }
-    assert!(refreshed > 0, "no lease is past half its life");
+    assert!(refreshed > 0, "no lease is past half of its life");
 }
 
 #[test]
-fn only_the_user_reads_the_lease() {
+fn only_the_user_can_read_the_lease() {
     let Some(program) = compiled() else {
         return;
     };
@@ -253,8 +253,8 @@ fn only_the_user_reads_the_lease() {
     let folder = home.path().join("Größe");
     // Written, replaced and erased.
     for name in ["good-valid", "good-valid", "refused-revoked"] {
-        let concluded = program.conclude(&vector_in(&folder, name)).unwrap();
-        assert_eq!(concluded["source"], "server", "{concluded}");
+        let result = program.run_vector(&vector_in(&folder, name)).unwrap();
+        assert_eq!(result["source"], "server", "{result}");
         let files = fs::read_dir(&folder).unwrap();
         let files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
         assert_eq!(files.len(), 2, "the lease and the lock: {files:?}");
@@ -264,18 +264,18 @@ fn only_the_user_reads_the_lease() {
 }
 
 #[test]
-fn a_refusal_erases_the_lease_in_a_folder_that_cannot_be_written() {
+fn a_refusal_erases_the_lease_in_a_read_only_folder() {
     let Some(program) = compiled() else {
         return;
     };
     let home = tempfile::tempdir().unwrap();
-    let program = program.of_ordinary_user(home.path());
+    let program = program.as_ordinary_user(home.path());
     let folder = home.path().join("leases");
-    let conclude = |name| program.conclude(&vector_in(&folder, name)).unwrap();
-    assert!(conclude("good-valid")["cache"]["token"].is_string());
+    let run = |name| program.run_vector(&vector_in(&folder, name)).unwrap();
+    assert!(run("good-valid")["cache"]["token"].is_string());
     set_mode(&folder, 0o555);
-    let refused = conclude("refused-revoked");
-    let again = conclude("none-nobody");
+    let refused = run("refused-revoked");
+    let again = run("none-unreachable");
     set_mode(&folder, 0o755);
     assert_eq!(refused["cache"]["token"], Value::Null, "{refused}");
     assert_eq!(
@@ -285,30 +285,30 @@ fn a_refusal_erases_the_lease_in_a_folder_that_cannot_be_written() {
 }
 
 #[test]
-fn with_keys_nobody_else_says_valid_or_invalid() {
+fn with_keys_no_fake_server_makes_a_license_valid_or_invalid() {
     let Some(program) = compiled() else {
         return;
     };
     let html = "Content-Type: text/html";
     let not_found = r#"{"status":"invalid","message":"License key not found for this tool."}"#;
-    let honest = always("200 OK", JSON, VALID);
-    let impostors = [
+    let unsigned = always("200 OK", JSON, VALID);
+    let fakes = [
         always("200 OK", html, "<h1>Welcome to this Wi-Fi</h1>"),
         always("404 Not Found", html, "<h1>404 Invalid address</h1>"),
         always("404 Not Found", JSON, not_found),
-        always("302 Found", &format!("Location: {honest}/api/check"), ""),
+        always("302 Found", &format!("Location: {unsigned}/api/check"), ""),
         always("503 Service Unavailable", JSON, VALID),
         always("200 OK", JSON, r#"{"status":"valid","token":"a.b.c"}"#),
-        honest,
+        unsigned,
         "http://127.0.0.1:1".into(),
         "nowhere".into(),
     ];
-    for server in &impostors {
-        let concluded = program.ask(server, &[KEY, KEY]);
-        assert_eq!(concluded["valid"], false, "{concluded}");
-        assert_eq!(concluded["code"], "NO_ANSWER");
-        assert_eq!(concluded["source"], "none");
-        let message = concluded["message"].as_str().unwrap();
+    for server in &fakes {
+        let result = program.check(server, &[KEY, KEY]);
+        assert_eq!(result["valid"], false, "{result}");
+        assert_eq!(result["code"], "NO_ANSWER");
+        assert_eq!(result["source"], "none");
+        let message = result["message"].as_str().unwrap();
         assert!(
             message.starts_with("The license server cannot be reached"),
             "{message}"
@@ -318,48 +318,56 @@ fn with_keys_nobody_else_says_valid_or_invalid() {
 }
 
 #[test]
-fn a_key_that_cannot_be_read_does_not_mean_the_plain_question() {
+fn an_unusable_key_does_not_mean_a_plain_check() {
     let Some(program) = compiled() else {
         return;
     };
     let server = always("200 OK", JSON, VALID);
-    assert_eq!(program.ask(&server, &[])["valid"], true);
-    for keys in [[KEY, "x.y"], [&KEY[1..], KEY], ["{}", KEY]] {
-        let concluded = program.ask(&server, &keys);
+    assert_eq!(program.check(&server, &[])["valid"], true);
+    let off_curve = KEY.replace("axf", "bxf");
+    for keys in [
+        [KEY, "x.y"],
+        [&KEY[1..], KEY],
+        ["{}", KEY],
+        [&off_curve, KEY],
+    ] {
+        let result = program.check(&server, &keys);
         assert_eq!(
-            (&concluded["valid"], &concluded["code"]),
+            (&result["valid"], &result["code"]),
             (&json!(false), &json!("NO_ANSWER"))
         );
+        let message = result["message"].as_str().unwrap();
+        assert!(message.contains("public keys"), "{message}");
     }
 }
 
 #[test]
-fn without_keys_it_asks_the_plain_question() {
+fn without_keys_it_sends_a_plain_check() {
     let Some(program) = compiled() else {
         return;
     };
     let server = Server::start();
-    let said = |verdict: &Value| (verdict["code"].clone(), verdict["message"].clone());
-    let concluded = program.ask(&server.url, &[]);
+    let summary = |result: &Value| (result["code"].clone(), result["message"].clone());
+    let result = program.check(&server.url, &[]);
     let unknown = "License key not found for this tool.";
-    assert_eq!(said(&concluded), (json!("NOT_FOUND"), json!(unknown)));
+    assert_eq!(summary(&result), (json!("NOT_FOUND"), json!(unknown)));
     let id = server.license("Tool_A", "0a:1b:2c:3d:4e:5f");
-    let concluded = program.ask(&server.url, &[]);
+    let result = program.check(&server.url, &[]);
     let valid = "License is active and valid.";
-    assert_eq!(said(&concluded), (json!("VALID"), json!(valid)));
+    assert_eq!(summary(&result), (json!("VALID"), json!(valid)));
     assert_eq!(
-        (&concluded["valid"], &concluded["source"]),
+        (&result["valid"], &result["source"]),
         (&json!(true), &json!("server"))
     );
     server
         .admin()
         .patch(&format!("/api/licenses/{id}"), r#"{"status": "suspended"}"#);
-    let concluded = program.ask(&server.url, &[]);
+    let result = program.check(&server.url, &[]);
     let suspended = "License status is 'suspended'.";
-    assert_eq!(said(&concluded), (json!("SUSPENDED"), json!(suspended)));
+    assert_eq!(summary(&result), (json!("SUSPENDED"), json!(suspended)));
 }
 
-/// A time zone without summer time, as its file (RFC 8536) says it.
+/// The file (RFC 8536) of a time zone without daylight saving time.
 fn zone(hours: i32) -> Vec<u8> {
     let counts = [0_u32, 0, 0, 0, 1, 4].map(u32::to_be_bytes).concat();
     let offset = (hours * 3600).to_be_bytes();
@@ -367,7 +375,7 @@ fn zone(hours: i32) -> Vec<u8> {
 }
 
 #[test]
-fn days_are_counted_on_the_customers_calendar() {
+fn days_left_follow_the_customers_calendar() {
     let Some(program) = compiled() else {
         return;
     };
@@ -376,7 +384,7 @@ fn days_are_counted_on_the_customers_calendar() {
         "tool_name": "Tool_A", "license_key": "0a:1b:2c:3d:4e:5f", "expiration_date": "2026-06-20"
     }));
     let keys = server.stranger().get("/api/keys").json();
-    // At noon of the 15th in UTC.
+    // It is noon on the 15th in UTC.
     for (hours, days) in [(-14, 6), (0, 5), (11, 5), (14, 4)] {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("zone");
@@ -384,9 +392,9 @@ fn days_are_counted_on_the_customers_calendar() {
         let leases = folder.path().to_str().unwrap();
         let mut command =
             program.command(&[&server.url, "60", leases, &keys["keys"][0].to_string()]);
-        let concluded = run(command.env("TZ", file), b"").unwrap();
-        let said = (&concluded["source"], &concluded["days_left"]);
-        assert_eq!(said, (&json!("server"), &json!(days)), "{hours}");
+        let result = run(command.env("TZ", file), b"").unwrap();
+        let days_left = (&result["source"], &result["days_left"]);
+        assert_eq!(days_left, (&json!("server"), &json!(days)), "{hours}");
     }
 }
 
@@ -395,8 +403,8 @@ fn the_diagnostic_text_has_no_secrets() {
     let Some(program) = compiled() else {
         return;
     };
-    let concluded = program.ask("http://anna:secret@127.0.0.1:1/licenseserver?a=b", &[KEY]);
-    let text = concluded["diagnostic"].as_str().unwrap();
+    let result = program.check("http://anna:secret@127.0.0.1:1/licenseserver?a=b", &[KEY]);
+    let text = result["diagnostic"].as_str().unwrap();
     for shown in ["code: NO_ANSWER", "http://127.0.0.1:1/licenseserver\n"] {
         assert!(text.contains(shown), "{text}");
     }

@@ -1,5 +1,5 @@
-//! Signed answers under other eyes: verified by code that shares nothing with the server, altered bit by
-//! bit, and at the end of the shortest lease.
+//! Signed answers, verified by code that shares nothing with the server, altered bit by bit, and at the
+//! end of the shortest lease.
 
 use std::process::Command;
 
@@ -12,14 +12,14 @@ use crate::lines;
 use crate::server::Server;
 use crate::tools;
 
-/// Verifies with plain integers, also where there is a library.
+/// Verifies with plain Python, even if there is a library.
 const PYTHON: &str = "
 import json, sys
 import license_client
 for line in sys.stdin:
-    asked = json.loads(line)
-    keys, problem = license_client._pin(asked['keys'])
-    header, payload, signature = asked['token'].split('.')
+    received = json.loads(line)
+    keys, problem = license_client._pin(received['keys'])
+    header, payload, signature = received['token'].split('.')
     key = keys[json.loads(license_client._from_base64url(header))['kid']]
     signature = license_client._from_base64url(signature)
     r, s = (int.from_bytes(part, 'big') for part in (signature[:32], signature[32:]))
@@ -31,11 +31,11 @@ const NODE: &str = "
 const crypto = require('crypto');
 const keys = new Map();
 for (const line of require('fs').readFileSync(0, 'utf8').trimEnd().split('\\n')) {
-    const asked = JSON.parse(line);
-    const [header, payload, signature] = asked.token.split('.');
+    const received = JSON.parse(line);
+    const [header, payload, signature] = received.token.split('.');
     const { kid } = JSON.parse(Buffer.from(header, 'base64url'));
     if (!keys.has(kid)) {
-        const jwk = asked.keys.keys.find(key => key.kid === kid);
+        const jwk = received.keys.keys.find(key => key.kid === kid);
         keys.set(kid, crypto.createPublicKey({ key: jwk, format: 'jwk' }));
     }
     const isGood = crypto.verify('sha256', Buffer.from(header + '.' + payload),
@@ -44,12 +44,12 @@ for (const line of require('fs').readFileSync(0, 'utf8').trimEnd().split('\\n'))
 }
 ";
 
-/// What the Python adapter concludes from each vector.
-const CONCLUDE: &str = "
+/// Runs the Python adapter with one vector per line.
+const RUN_VECTORS: &str = "
 import json, sys
-from python_client import conclude
+from python_client import run
 for line in sys.stdin:
-    print(json.dumps(conclude(json.loads(line))))
+    print(json.dumps(run(json.loads(line))))
 ";
 
 const NONCE: &str = "0123456789abcdef";
@@ -66,9 +66,9 @@ fn set_tool(server: &Server, tool: &str, offline_days: &str, grace_days: &str) {
     server.service.set_tool(&actor, tool, &draft).unwrap();
 }
 
-/// A thousand questions over all outcomes, and of each: its code, the sent question and the token.
-fn a_thousand(server: &Server) -> Vec<(&'static str, Value, String)> {
-    const OUTCOMES: [(&str, &str, Option<&str>); 8] = [
+/// A thousand checks with all kinds of results: the code, the request and the token of each.
+fn a_thousand_checks(server: &Server) -> Vec<(&'static str, Value, String)> {
+    const LICENSES: [(&str, &str, Option<&str>); 8] = [
         ("VALID", "activated", None),
         ("VALID", "activated", Some("2026-06-15")),
         ("VALID", "activated", Some("2027-12-31")),
@@ -80,9 +80,9 @@ fn a_thousand(server: &Server) -> Vec<(&'static str, Value, String)> {
     ];
     let tools = ["T", "Größe & Co. \"2\"", "図面 \\ 印刷", "<tool>/🔑"];
     let mut admin = server.admin();
-    let mut questions = vec![];
+    let mut checks = vec![];
     for (at, tool) in tools.iter().enumerate() {
-        for (index, (code, status, day)) in OUTCOMES.into_iter().enumerate() {
+        for (index, (code, status, day)) in LICENSES.into_iter().enumerate() {
             let key = match at {
                 0 => format!("0a:1b:2c:3d:4e:{index:02x}"),
                 _ => format!("Schlüssel-鍵-{index}"),
@@ -94,12 +94,12 @@ fn a_thousand(server: &Server) -> Vec<(&'static str, Value, String)> {
                 let answer = admin.post("/api/licenses", &license.to_string());
                 assert_eq!(answer.status, 201, "{}", answer.body);
             }
-            // As stored, and in another spelling.
+            // Half of the MAC addresses are sent in another spelling.
             let sent = match index % 2 {
                 0 if at == 0 => key.to_uppercase().replace(':', "-"),
                 _ => key,
             };
-            questions.push((code, *tool, sent));
+            checks.push((code, *tool, sent));
         }
         set_tool(server, tool, &(at * 7).to_string(), "3");
     }
@@ -115,35 +115,35 @@ fn a_thousand(server: &Server) -> Vec<(&'static str, Value, String)> {
         .map(|key| key.kid)
         .collect();
     let mut stranger = server.stranger();
-    let asked = questions.iter().cycle().take(1_000).enumerate();
-    asked
+    let checks = checks.iter().cycle().take(1_000).enumerate();
+    checks
         .map(|(number, (code, tool, key))| {
-            let question = json!({
+            let request = json!({
                 "tool_name": tool, "license_key": key, "nonce": format!("{number:0>20}_-aZ"),
                 "kids": [kids[number % 3]]
             });
-            // Each from an address of its own: nobody's keys are throttled.
+            // Each comes from an address of its own, so that none is throttled.
             let address = format!("10.0.{}.{}", number / 250, number % 250);
             let headers = [
                 ("Content-Type", "application/json"),
                 ("X-Forwarded-For", &address),
             ];
-            let body = question.to_string();
+            let body = request.to_string();
             let answer = stranger.send("POST", "/api/check", &headers, body.as_bytes());
             let answer = answer.json();
             let token = answer["token"].as_str();
             let token = token.unwrap_or_else(|| panic!("{answer}")).to_owned();
-            (*code, question, token)
+            (*code, request, token)
         })
         .collect()
 }
 
 #[test]
-fn a_thousand_answers_are_verified_by_python_and_by_node() {
+fn a_thousand_answers_are_verified_by_python_and_node() {
     let server = Server::start();
-    let told = a_thousand(&server);
+    let checks = a_thousand_checks(&server);
     let keys = server.stranger().get("/api/keys").json();
-    let lines: Vec<Value> = told
+    let lines: Vec<Value> = checks
         .iter()
         .map(|(_, _, token)| json!({"keys": keys, "token": token}))
         .collect();
@@ -154,23 +154,22 @@ fn a_thousand_answers_are_verified_by_python_and_by_node() {
     });
     for mut verifier in [lines::python(PYTHON), node].into_iter().flatten() {
         let verified = lines::answers(&mut verifier, &lines);
-        for (said, (code, question, _)) in verified.iter().zip(&told) {
-            assert_eq!(said[0], true, "{question}");
-            let claims = &said[1];
-            assert_eq!(claims["code"], *code, "{question}");
+        for (result, (code, request, _)) in verified.iter().zip(&checks) {
+            assert_eq!(result[0], true, "{request}");
+            let claims = &result[1];
+            assert_eq!(claims["code"], *code, "{request}");
             for (claim, field) in [
                 ("aud", "tool_name"),
                 ("sub", "license_key"),
                 ("nonce", "nonce"),
             ] {
-                assert_eq!(claims[claim], question[field]);
+                assert_eq!(claims[claim], request[field]);
             }
             assert!(claims["exp"].as_i64() > claims["iat"].as_i64(), "{claims}");
         }
     }
 }
 
-/// A question with its answer as a vector has it.
 fn vector(keys: &Value, now: i64, answer: Value, cache: Value) -> Value {
     json!({
         "keys": keys["keys"], "tool_name": "T", "license_key": MACHINE, "nonce": NONCE, "now": now,
@@ -178,65 +177,65 @@ fn vector(keys: &Value, now: i64, answer: Value, cache: Value) -> Value {
     })
 }
 
-/// A token of the server for the question of the vectors.
+/// The server's token for the check in the vectors, and the time.
 fn token(server: &Server) -> (String, i64) {
-    let question = json!({"tool_name": "T", "license_key": MACHINE, "nonce": NONCE});
+    let request = json!({"tool_name": "T", "license_key": MACHINE, "nonce": NONCE});
     let body = server
         .stranger()
-        .post("/api/check", &question.to_string())
+        .post("/api/check", &request.to_string())
         .json();
     let token = body["token"].as_str().unwrap().to_owned();
     (token, server.clock.now().unix_timestamp())
 }
 
-fn sent(token: &str) -> Value {
+fn answer(token: &str) -> Value {
     let body = json!({"status": "valid", "message": "", "code": "VALID", "token": token});
     json!({"status": 200, "content_type": "application/json", "body": body.to_string()})
 }
 
-/// What both clients conclude from each vector, as far as they can be run here.
-fn conclusions(vectors: &[Value]) -> Vec<(&'static str, Vec<Value>)> {
+/// The results of both clients for these vectors, as far as they can run here.
+fn results(vectors: &[Value]) -> Vec<(&'static str, Vec<Value>)> {
     let clients = [
-        ("Python", lines::python(CONCLUDE)),
+        ("Python", lines::python(RUN_VECTORS)),
         ("C#", csharp_client::lines()),
     ];
-    let conclude =
+    let run =
         |(name, client): (_, Option<Command>)| Some((name, lines::answers(&mut client?, vectors)));
-    clients.into_iter().filter_map(conclude).collect()
+    clients.into_iter().filter_map(run).collect()
 }
 
 fn flipped(token: &str, bit: usize) -> String {
     let mut bytes = token.as_bytes().to_vec();
     bytes[bit / 8] ^= 1 << (bit % 8);
-    // What is ASCII no more becomes the character of that number.
+    // A byte that is no longer ASCII becomes the character with that number.
     bytes.into_iter().map(char::from).collect()
 }
 
 #[test]
-fn no_client_believes_a_token_with_a_flipped_bit() {
+fn no_client_accepts_a_token_with_a_flipped_bit() {
     let server = Server::start();
     server.license("T", MACHINE);
     let keys = server.stranger().get("/api/keys").json();
     let (token, now) = token(&server);
     let payload = token.find('.').unwrap() * 8;
     let signature = token.rfind('.').unwrap() * 8;
-    // The first 600 bits, which are of the header; and those around what follows it.
+    // The first 600 bits, which belong to the header, and the bits around the other parts.
     let bits = (0..600)
         .chain(payload..payload + 64)
         .chain(signature - 16..signature + 64)
         .chain(token.len() * 8 - 48..token.len() * 8);
-    let answers = bits.map(|bit| sent(&flipped(&token, bit)));
-    let vectors: Vec<Value> = [sent(&token)]
+    let answers = bits.map(|bit| answer(&flipped(&token, bit)));
+    let vectors: Vec<Value> = [answer(&token)]
         .into_iter()
         .chain(answers)
         .map(|answer| vector(&keys, now, answer, Value::Null))
         .collect();
-    for (name, concluded) in conclusions(&vectors) {
-        assert_eq!(concluded[0]["code"], "VALID", "{name}");
-        for (number, said) in concluded.iter().enumerate().skip(1) {
-            assert_eq!(said["code"], "NO_ANSWER", "{name}, {number}: {said}");
+    for (name, results) in results(&vectors) {
+        assert_eq!(results[0]["code"], "VALID", "{name}");
+        for (number, result) in results.iter().enumerate().skip(1) {
+            assert_eq!(result["code"], "NO_ANSWER", "{name}, {number}: {result}");
             assert_eq!(
-                (&said["valid"], &said["cache"]),
+                (&result["valid"], &result["cache"]),
                 (&json!(false), &Value::Null)
             );
         }
@@ -244,25 +243,25 @@ fn no_client_believes_a_token_with_a_flipped_bit() {
 }
 
 #[test]
-fn without_days_offline_an_answer_is_believed_and_a_second_later_no_lease() {
+fn with_zero_offline_days_an_answer_is_accepted_and_the_lease_lasts_one_second() {
     let server = Server::start();
     server.license("T", MACHINE);
     set_tool(&server, "T", "0", "0");
     let keys = server.stranger().get("/api/keys").json();
     let (token, iat) = token(&server);
     let stored = json!({"token": token, "highest_iat": iat});
-    let online = vector(&keys, iat, sent(&token), Value::Null);
+    let online = vector(&keys, iat, answer(&token), Value::Null);
     let later = vector(&keys, iat + 1, Value::Null, stored.clone());
     let mut at_once = vector(&keys, iat, Value::Null, stored.clone());
     at_once["asks"] = json!(false);
-    for (name, concluded) in conclusions(&[online, at_once, later]) {
-        let said = |number: usize| {
-            let said: &Value = &concluded[number];
-            json!([said["code"], said["source"]])
+    for (name, results) in results(&[online, at_once, later]) {
+        let summary = |number: usize| {
+            let result: &Value = &results[number];
+            json!([result["code"], result["source"]])
         };
-        assert_eq!(said(0), json!(["VALID", "server"]), "{name}");
-        assert_eq!(concluded[0]["cache"], stored, "{name}");
-        assert_eq!(said(1), json!(["VALID", "lease"]), "{name}");
-        assert_eq!(said(2), json!(["NO_ANSWER", "none"]), "{name}");
+        assert_eq!(summary(0), json!(["VALID", "server"]), "{name}");
+        assert_eq!(results[0]["cache"], stored, "{name}");
+        assert_eq!(summary(1), json!(["VALID", "lease"]), "{name}");
+        assert_eq!(summary(2), json!(["NO_ANSWER", "none"]), "{name}");
     }
 }

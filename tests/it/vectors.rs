@@ -1,4 +1,4 @@
-//! What a client must conclude from a signed answer: `tests/vectors/`, put to a client in any language.
+//! The conformance vectors in `tests/vectors/`, run with a client in any language.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::tools;
 
-/// The program to test and its arguments, in place of the Python client.
+/// The program to test and its arguments, instead of the Python client.
 const UNDER_TEST: &str = "LICENSE_CLIENT_UNDER_TEST";
 
 fn folder() -> PathBuf {
@@ -30,7 +30,7 @@ fn vectors(folder: &Path) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The program under test; none where it is the Python client and there is no Python.
+/// The program under test; `None` for the Python client without Python.
 fn program() -> Option<Vec<String>> {
     if let Ok(command) = std::env::var(UNDER_TEST) {
         return Some(command.split_whitespace().map(str::to_owned).collect());
@@ -44,8 +44,8 @@ fn program() -> Option<Vec<String>> {
     )
 }
 
-/// What the program concludes, or how it failed.
-fn conclude(program: &[String], question: &Value) -> Result<Value, String> {
+/// The result that the program prints, or how it failed.
+fn run(program: &[String], vector: &Value) -> Result<Value, String> {
     let mut child = Command::new(&program[0])
         .args(&program[1..])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -54,37 +54,33 @@ fn conclude(program: &[String], question: &Value) -> Result<Value, String> {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A program that does not read to the end has failed, and says so itself.
+    // A program that does not read everything has failed, and reports that itself.
     drop(
         child
             .stdin
             .take()
             .unwrap()
-            .write_all(question.to_string().as_bytes()),
+            .write_all(vector.to_string().as_bytes()),
     );
     let output = child.wait_with_output().unwrap();
     serde_json::from_slice(&output.stdout).map_err(|error| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        format!("{error}, {}: {said}", output.status)
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        format!("{error}, {}: {stderr}", output.status)
     })
 }
 
 #[test]
-fn a_client_concludes_what_each_vector_says() {
+fn a_client_returns_what_each_vector_expects() {
     let Some(program) = program() else { return };
     let mut wrong = vec![];
     for (name, text) in vectors(&folder()) {
-        let mut question: Value = serde_json::from_str(&text).unwrap();
-        let expected = question
-            .as_object_mut()
-            .unwrap()
-            .remove("conclude")
-            .unwrap();
-        let concluded = conclude(&program, &question);
-        if concluded.as_ref() != Ok(&expected) {
-            let about = &question["about"];
+        let mut vector: Value = serde_json::from_str(&text).unwrap();
+        let expected = vector.as_object_mut().unwrap().remove("expected").unwrap();
+        let result = run(&program, &vector);
+        if result.as_ref() != Ok(&expected) {
+            let about = &vector["about"];
             wrong.push(format!(
-                "{name}: {about}\n  {expected} expected, but {concluded:?}"
+                "{name}: {about}\n  expected {expected}, got {result:?}"
             ));
         }
     }
@@ -97,25 +93,25 @@ fn a_client_concludes_what_each_vector_says() {
 }
 
 #[test]
-fn the_vectors_are_those_that_their_program_writes() {
+fn the_vectors_are_what_make_py_writes() {
     for python in tools::pythons() {
-        let again = tempfile::tempdir().unwrap();
-        let made = Command::new(python)
+        let temporary = tempfile::tempdir().unwrap();
+        let output = Command::new(python)
             .arg(folder().join("make.py"))
-            .arg(again.path())
+            .arg(temporary.path())
             .output()
             .unwrap();
         assert!(
-            made.status.success(),
+            output.status.success(),
             "{}",
-            String::from_utf8_lossy(&made.stderr)
+            String::from_utf8_lossy(&output.stderr)
         );
-        let (kept, made) = (vectors(&folder()), vectors(again.path()));
+        let (committed, written) = (vectors(&folder()), vectors(temporary.path()));
         let names =
             |vectors: &BTreeMap<String, String>| vectors.keys().cloned().collect::<Vec<_>>();
-        assert_eq!(names(&kept), names(&made));
-        for (name, text) in kept {
-            assert_eq!(text, made[&name], "{name}");
+        assert_eq!(names(&committed), names(&written));
+        for (name, text) in committed {
+            assert_eq!(text, written[&name], "{name}");
         }
     }
 }

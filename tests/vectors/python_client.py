@@ -1,4 +1,4 @@
-"""`static/license_client.py` under test: one vector on standard input, the conclusion on standard output."""
+"""Runs `static/license_client.py` on one vector from standard input, and prints the result."""
 
 import json
 import os
@@ -12,7 +12,7 @@ sys.dont_write_bytecode = True
 from license_client import LicenseClient  # noqa: E402
 
 
-def conclude(vector):
+def run(vector):
     with tempfile.TemporaryDirectory() as folder:
         client = LicenseClient("http://127.0.0.1:1", public_keys=vector["keys"], cache_dir=folder)
         client._machine_id = vector["license_key"]
@@ -37,4 +37,4 @@ def send(answer):
 
 
 if __name__ == "__main__":
-    json.dump(conclude(json.load(sys.stdin)), sys.stdout)
+    json.dump(run(json.load(sys.stdin)), sys.stdout)
