@@ -1,4 +1,4 @@
-//! `static/license_client.py` as a customer's computer runs it, against the server and impostors.
+//! `static/license_client.py`, run as on a customer's computer, against the server and fake servers.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::server::Server;
 use crate::tools;
 
-/// The program of the published text, with a place for the address and for the tool.
+/// The program in the published text, with placeholders for the address and the tool.
 const PUBLISHED_PROGRAM: &str = r#"
 import sys
 from license_client import LicenseClient
@@ -39,15 +39,15 @@ if __name__ == "__main__":
         sys.exit(1)
 "#;
 
-/// Prints what `check_license` returns: time limit and addresses are arguments.
-const ASK: &str = "
+/// Prints what `check_license` returns; the arguments are a timeout and addresses.
+const CHECK: &str = "
 import sys
 from license_client import LicenseClient
 for server in sys.argv[2:]:
     print(LicenseClient(server, float(sys.argv[1])).check_license('Tool_A'))";
 
-/// Long enough for the slowest machine; no test waits for it.
-const PATIENT: &str = "60";
+/// Long enough for the slowest computer; no test waits for it.
+const LONG_TIMEOUT: &str = "60";
 
 /// A customer's computer: one Python and the client in a folder.
 struct Customer {
@@ -55,7 +55,7 @@ struct Customer {
     folder: TempDir,
 }
 
-/// One customer for each Python that is installed here.
+/// One customer for each installed Python.
 fn customers() -> Vec<Customer> {
     let client = include_str!("../../static/license_client.py");
     let customer = |python| {
@@ -67,7 +67,7 @@ fn customers() -> Vec<Customer> {
 }
 
 impl Customer {
-    /// Runs Python with these arguments: the exit code and what was printed.
+    /// Runs Python with these arguments; returns its exit code and output.
     fn run(&self, arguments: &[&str]) -> (i32, String) {
         let mut child = Command::new(&self.python)
             .args(arguments)
@@ -78,7 +78,7 @@ impl Customer {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // For a program that waits for Enter; one that does not may have ended already.
+        // For a program that waits for Enter; another may have exited already.
         drop(child.stdin.take().unwrap().write_all(b"\n"));
         let output = child.wait_with_output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
@@ -95,38 +95,38 @@ impl Customer {
     /// `license_client.py SERVER Tool_A`: the exit code, the verdict and the message.
     fn check(&self, server: &str) -> (i32, String, String) {
         let (code, printed) = self.run(&["license_client.py", server, "Tool_A"]);
-        let said = |name: &str| {
+        let line = |name: &str| {
             let mut lines = printed.lines();
             let line = lines.find_map(|line| line.strip_prefix(name));
             line.unwrap_or_else(|| panic!("{printed}")).to_owned()
         };
-        assert_eq!(said("Machine id: "), self.machine_id());
-        (code, said("Verdict: "), said("Message: "))
+        assert_eq!(line("Machine ID: "), self.machine_id());
+        (code, line("Verdict: "), line("Message: "))
     }
 
-    /// What `check_license` returns about the servers at these addresses, as Python writes it.
-    fn ask(&self, seconds: &str, servers: &[&str]) -> Vec<String> {
-        let (code, printed) = self.run(&[&["-c", ASK, seconds], servers].concat());
+    /// What `check_license` returns for each of these servers, as Python prints it.
+    fn check_each(&self, seconds: &str, servers: &[&str]) -> Vec<String> {
+        let (code, printed) = self.run(&[&["-c", CHECK, seconds], servers].concat());
         assert_eq!((code, printed.lines().count()), (0, servers.len()));
         printed.lines().map(str::to_owned).collect()
     }
 
-    /// Asks all these servers: each time the customer may not go on, is told why, and is not told
-    /// that the license is bad.
-    fn assert_no_verdict(&self, seconds: &str, impostors: &[(&str, &str)]) {
-        let servers: Vec<&str> = impostors.iter().map(|(server, _)| *server).collect();
-        for (returned, (_, why)) in self.ask(seconds, &servers).iter().zip(impostors) {
+    /// Checks with each of these servers: the license is not confirmed, the message has the reason,
+    /// and it does not call the license invalid.
+    fn assert_no_verdict(&self, seconds: &str, fakes: &[(&str, &str)]) {
+        let servers: Vec<&str> = fakes.iter().map(|(server, _)| *server).collect();
+        for (returned, (_, reason)) in self.check_each(seconds, &servers).iter().zip(fakes) {
             assert!(returned.starts_with("(False, "), "{returned}");
             assert!(returned.contains("The license server"), "{returned}");
-            assert!(returned.contains(why), "{why}: {returned}");
+            assert!(returned.contains(reason), "{reason}: {returned}");
             assert!(!returned.to_lowercase().contains("invalid"), "{returned}");
         }
     }
 }
 
-/// Something on a loopback port that is not our server: it reads each request, then does this with
-/// the connection. Its thread ends with the test program.
-fn impostor(answer: impl Fn(&mut TcpStream) + Send + 'static) -> String {
+/// A fake server on a loopback port: it reads each request, then does this with the connection. Its
+/// thread ends with the test program.
+fn fake(answer: impl Fn(&mut TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -151,16 +151,16 @@ fn read_request(request: &mut BufReader<TcpStream>) {
     request.read_exact(&mut vec![0; length]).unwrap();
 }
 
-/// An impostor that always sends this status line, header and body.
+/// A fake server that always sends this status line, header and body.
 fn always(status: &str, header: &str, body: &str) -> String {
     let length = body.len();
     let answer = format!(
         "HTTP/1.1 {status}\r\n{header}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     );
-    impostor(move |connection| connection.write_all(answer.as_bytes()).unwrap())
+    fake(move |connection| connection.write_all(answer.as_bytes()).unwrap())
 }
 
-/// Sends `text`, then `more` for as long as anybody reads, one byte at a time.
+/// Sends `text`, then `more` until the client disconnects, one byte at a time.
 fn drip(connection: &mut TcpStream, text: &str, more: u8) {
     let bytes = text.bytes().chain(std::iter::repeat(more));
     for byte in bytes {
@@ -172,7 +172,7 @@ fn drip(connection: &mut TcpStream, text: &str, more: u8) {
 }
 
 #[test]
-fn the_command_line_says_machine_id_and_verdict() {
+fn the_command_line_prints_machine_id_and_verdict() {
     let server = Server::start();
     let mut admin = server.admin();
     for customer in customers() {
@@ -190,7 +190,7 @@ fn the_command_line_says_machine_id_and_verdict() {
 }
 
 #[test]
-fn a_refusal_says_why() {
+fn a_refusal_has_a_reason() {
     let server = Server::start();
     for customer in customers() {
         let license = json!({"tool_name": "Tool_A", "license_key": customer.machine_id(), "status": "revoked"});
@@ -203,7 +203,7 @@ fn a_refusal_says_why() {
 }
 
 #[test]
-fn the_day_after_the_last_it_says_expired() {
+fn a_license_has_expired_on_the_day_after_its_expiration_date() {
     for customer in customers() {
         let server = Server::start();
         let license = json!({"tool_name": "Tool_A", "license_key": customer.machine_id(), "expiration_date": "2026-06-15"});
@@ -233,7 +233,7 @@ fn the_published_program_runs() {
 }
 
 #[test]
-fn a_machine_id_stays_and_has_a_known_form() {
+fn a_machine_id_is_stable_and_has_a_known_format() {
     let customers = customers();
     let ids: Vec<String> = customers.iter().map(Customer::machine_id).collect();
     for (customer, id) in customers.iter().zip(&ids) {
@@ -250,10 +250,10 @@ fn a_machine_id_stays_and_has_a_known_form() {
 }
 
 #[test]
-fn an_answer_that_is_not_our_servers_is_no_verdict() {
+fn a_fake_servers_answer_is_no_verdict() {
     let html = "Content-Type: text/html";
     let json = "Content-Type: application/json";
-    let impostors = [
+    let fakes = [
         (
             always("200 OK", html, "<h1>Welcome to this Wi-Fi</h1>"),
             "HTTP 200",
@@ -320,18 +320,18 @@ fn an_answer_that_is_not_our_servers_is_no_verdict() {
             ),
             "HTTP 503",
         ),
-        (impostor(|_| {}), "no connection"),
+        (fake(|_| {}), "no connection"),
         (
-            impostor(|connection| connection.write_all(b"SSH-2.0-invalid\r\n").unwrap()),
-            "not an answer",
+            fake(|connection| connection.write_all(b"SSH-2.0-invalid\r\n").unwrap()),
+            "not an HTTP response",
         ),
     ];
-    let impostors: Vec<(&str, &str)> = impostors
+    let fakes: Vec<(&str, &str)> = fakes
         .iter()
-        .map(|(s, why)| (s.as_str(), *why))
+        .map(|(server, reason)| (server.as_str(), *reason))
         .collect();
     for customer in customers() {
-        customer.assert_no_verdict(PATIENT, &impostors);
+        customer.assert_no_verdict(LONG_TIMEOUT, &fakes);
     }
 }
 
@@ -339,33 +339,33 @@ fn an_answer_that_is_not_our_servers_is_no_verdict() {
 fn a_redirect_to_another_host_is_not_followed() {
     let server = Server::start();
     let location = format!("Location: http://localhost:{}/api/check", server.port);
-    let impostors = [
+    let fakes = [
         "301 Moved Permanently",
         "302 Found",
         "307 Temporary Redirect",
     ]
     .map(|status| always(status, &location, ""));
-    let impostors = impostors
+    let fakes = fakes
         .each_ref()
-        .map(|s| (s.as_str(), "redirect to another address"));
+        .map(|server| (server.as_str(), "redirect to another address"));
     for customer in customers() {
         let id = server.license("Tool_A", &customer.machine_id());
-        assert!(customer.ask(PATIENT, &[&server.url])[0].starts_with("(True, "));
-        customer.assert_no_verdict(PATIENT, &impostors);
+        assert!(customer.check_each(LONG_TIMEOUT, &[&server.url])[0].starts_with("(True, "));
+        customer.assert_no_verdict(LONG_TIMEOUT, &fakes);
         server.admin().delete(&format!("/api/licenses/{id}"));
     }
 }
 
 #[test]
-fn a_port_where_nobody_listens_is_no_verdict() {
+fn a_refused_connection_is_no_verdict() {
     for customer in customers() {
         let refused = [("http://127.0.0.1:1", "the connection was refused")];
-        customer.assert_no_verdict(PATIENT, &refused);
+        customer.assert_no_verdict(LONG_TIMEOUT, &refused);
     }
 }
 
 #[test]
-fn a_server_that_says_nothing_is_given_up() {
+fn a_silent_server_times_out() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     for customer in customers() {
@@ -374,43 +374,40 @@ fn a_server_that_says_nothing_is_given_up() {
 }
 
 #[test]
-fn a_server_that_drips_is_given_up() {
+fn a_dripping_server_times_out() {
     const VALID: &str = "HTTP/1.1 200 OK\r\n\r\n{\"status\":\"valid\",\"message\":\"License is active and valid.\"}";
-    let slow_head = impostor(|connection| drip(connection, "HTTP/1.1 200 OK\r\nX-Filler: ", b'x'));
-    let slow_body = impostor(|connection| drip(connection, VALID, b' '));
+    let slow_head = fake(|connection| drip(connection, "HTTP/1.1 200 OK\r\nX-Filler: ", b'x'));
+    let slow_body = fake(|connection| drip(connection, VALID, b' '));
     for customer in customers() {
         customer.assert_no_verdict("1.0", &[(&slow_head, "("), (&slow_body, "(")]);
     }
 }
 
 #[test]
-fn an_answer_without_end_is_given_up() {
-    let endless = impostor(|connection| {
+fn a_huge_answer_is_rejected() {
+    let huge = fake(|connection| {
         let text = "HTTP/1.1 200 OK\r\n\r\n".to_owned() + &" ".repeat(10_000_000);
-        // The client hangs up in the middle.
+        // The client disconnects before the end.
         drop(connection.write_all(text.as_bytes()));
     });
     for customer in customers() {
-        customer.assert_no_verdict(PATIENT, &[(&endless, "an endless answer")]);
+        customer.assert_no_verdict(LONG_TIMEOUT, &[(&huge, "the answer is too long")]);
     }
 }
 
 #[test]
-fn the_sentences_about_signed_answers_and_leases_hold() {
-    let sentences = concat!(
+fn its_own_tests_of_signed_answers_and_leases_pass() {
+    let tests = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/python/license_client_test.py"
     );
     let pythons = tools::pythons();
     for python in &pythons {
-        let output = Command::new(python)
-            .args(["-B", sentences])
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{}: {said}", python.display());
+        let output = Command::new(python).args(["-B", tests]).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {stderr}", python.display());
     }
-    // Without the package they hold, too, but say nothing about it.
+    // Without the package they also pass, but do not test its use.
     let has_package = |python: &PathBuf| {
         let import = Command::new(python)
             .args(["-c", "import cryptography"])

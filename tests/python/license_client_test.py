@@ -1,6 +1,6 @@
-"""`license_client.py` with pinned keys, against real servers on loopback: `python3 license_client_test.py`.
+"""Tests `license_client.py` with pinned keys against real servers on loopback: `python3 license_client_test.py`.
 
-What a token may look like is in `tests/vectors/`; here are the ways there and back, the lease and its file.
+`tests/vectors/` covers the tokens; these tests cover requests and answers, the lease and its file.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from license_client import LicenseClient  # noqa: E402
 
 KEYS = [make.CURRENT.jwk, make.NEXT.jwk]
 NOW, DAY, TERM, TOOL, MACHINE = make.NOW, make.DAY, make.TERM, make.TOOL, make.MACHINE
-UNREACHED = "The license server cannot be reached. "
+UNREACHABLE = "The license server cannot be reached. "
 
 try:
     import cryptography
@@ -36,16 +36,16 @@ except ImportError:
 
 
 class Server:
-    """A web server on loopback that answers each question with `answer(question)`: (status, body, headers)."""
+    """A web server on loopback that answers each request with `answer(request)`: (status, body, headers)."""
 
     def __init__(self, answer):
-        self.questions = questions = []
+        self.requests = requests = []
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
-                question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                questions.append(question)
-                status, body, headers = (answer(question) + ({},))[:3]
+                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                requests.append(request)
+                status, body, headers = (answer(request) + ({},))[:3]
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -66,21 +66,21 @@ class Server:
 
 
 def signs(code="VALID", iat=NOW, key=make.CURRENT, header=None, sign=make.pair, **claims):
-    """What the real server answers, unless something is changed."""
-    def answer(question):
-        asked = dict(aud=question["tool_name"], sub=question["license_key"], nonce=question["nonce"])
-        signed = make.token(make.claims(code, iat, **dict(asked, **claims)), key, header, sign)
+    """Answers as the real server does, apart from what the arguments change."""
+    def answer(request):
+        expected = dict(aud=request["tool_name"], sub=request["license_key"], nonce=request["nonce"])
+        signed = make.token(make.claims(code, iat, **dict(expected, **claims)), key, header, sign)
         reply = make.answer(signed, code)
         return reply["status"], reply["body"].encode("utf-8")
     return answer
 
 
-def says(status, body):
-    return lambda question: (status, body.encode("utf-8"))
+def sends(status, body):
+    return lambda request: (status, body.encode("utf-8"))
 
 
 class Case(unittest.TestCase):
-    """Each sentence has a folder for the lease and as many servers as it wants."""
+    """Each test has its own folder for the lease."""
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -93,22 +93,22 @@ class Case(unittest.TestCase):
         return server
 
     def client(self, url, now=NOW, **options):
-        """A program that has just been started, at this moment."""
+        """The client of a program that has just started, at this time."""
         options = dict({"public_keys": KEYS, "cache_dir": self.folder, "timeout": 60.0}, **options)
         client = LicenseClient(url, **options)
         client._machine_id, client._now = MACHINE, lambda: now
         return client
 
     def leased(self, iat=NOW, **claims):
-        """The address of a server that gave a lease and is gone."""
+        """The address of a server that granted a lease and then stopped."""
         server = Server(signs(iat=iat, **claims))
         self.assertTrue(self.client(server.url, now=iat).check(TOOL))
         server.stop()
         return server.url
 
-    def assert_unreached(self, result):
+    def assert_unreachable(self, result):
         self.assertEqual((result.valid, result.code, result.source), (False, "NO_ANSWER", "none"), result.message)
-        self.assertTrue(result.message.startswith(UNREACHED), result.message)
+        self.assertTrue(result.message.startswith(UNREACHABLE), result.message)
         self.assertNotIn("invalid", result.message.lower())
 
     def stored(self):
@@ -121,9 +121,9 @@ class Case(unittest.TestCase):
 
 @contextlib.contextmanager
 def ordinary_user(folder):
-    """Permissions do not hold for root: then it is somebody else, whose folder this becomes.
+    """Permissions do not apply to root, so root becomes another user for a while, and gives that user this folder.
 
-    Nothing may be imported meanwhile: root's Python may be where nobody else can read.
+    Import nothing meanwhile: root's Python may be in a folder that only root can read.
     """
     nobody, is_root = 65534, os.geteuid() == 0
     if is_root:
@@ -137,17 +137,17 @@ def ordinary_user(folder):
             os.seteuid(0)
 
 
-def let_refreshes_end():
+def wait_for_refreshes():
     for thread in list(license_client._refreshes):
         thread.join(60)
 
 
-class Questions(Case):
-    def test_a_signed_question_has_nonce_kids_and_client(self):
+class Requests(Case):
+    def test_a_signed_check_sends_nonce_kids_and_client(self):
         server = self.server(signs())
         for _ in range(2):
             self.client(server.url, version="2.1 " + "x" * 200).check(TOOL, refresh=True)
-        first, second = server.questions
+        first, second = server.requests
         self.assertRegex(first["nonce"], r"\A[A-Za-z0-9_-]{16,64}\Z")
         self.assertNotEqual(first["nonce"], second["nonce"])
         self.assertEqual((first["tool_name"], first["license_key"]), (TOOL, MACHINE))
@@ -156,34 +156,34 @@ class Questions(Case):
         self.assertLessEqual(set(first["client"]), {"version", "hostname", "user"})
         self.assertEqual(set(first), {"tool_name", "license_key", "nonce", "kids", "client"})
 
-    def test_a_plain_question_is_the_published_one_and_leaves_nothing(self):
-        server = self.server(says(200, '{"status":"valid","message":"License is active and valid."}'))
+    def test_a_plain_check_is_the_published_one_and_stores_nothing(self):
+        server = self.server(sends(200, '{"status":"valid","message":"License is active and valid."}'))
         client = self.client(server.url, public_keys=None)
         self.assertEqual(client.check_license(TOOL), (True, "License is active and valid."))
-        self.assertEqual(server.questions, [{"tool_name": TOOL, "license_key": MACHINE}])
+        self.assertEqual(server.requests, [{"tool_name": TOOL, "license_key": MACHINE}])
         self.assertEqual(os.listdir(self.folder), [])
 
-    def test_plain_answers_have_codes_too(self):
+    def test_plain_answers_also_have_codes(self):
         for status, word, message, code in (
                 (200, "valid", "License is active and valid.", "VALID"),
                 (403, "expired", "License has expired.", "EXPIRED"),
                 (403, "invalid", "License status is 'revoked'.", "REVOKED"),
                 (403, "invalid", "License status is 'suspended'.", "SUSPENDED"),
                 (404, "invalid", "License key not found for this tool.", "NOT_FOUND")):
-            server = self.server(says(status, json.dumps({"status": word, "message": message})))
+            server = self.server(sends(status, json.dumps({"status": word, "message": message})))
             result = self.client(server.url, public_keys=None).check(TOOL)
             self.assertEqual((result.code, result.message, result.source), (code, message, "server"))
             self.assertEqual((result.valid, bool(result)), (code == "VALID",) * 2)
 
 
 class Answers(Case):
-    def test_a_signed_answer_is_believed(self):
+    def test_a_signed_answer_is_accepted(self):
         result = self.client(self.server(signs(expiration_date="2027-01-20")).url).check(TOOL)
         self.assertEqual((result.valid, result.code, result.source), (True, "VALID", "server"))
         self.assertEqual((result.expires, result.message), ("2027-01-20", "License is active and valid."))
 
-    @unittest.skipUnless(hasattr(time, "tzset"), "Windows takes no TZ")
-    def test_days_are_counted_on_the_customers_calendar(self):
+    @unittest.skipUnless(hasattr(time, "tzset"), "Windows ignores TZ")
+    def test_days_left_follow_the_customers_calendar(self):
         self.addCleanup(time.tzset)
         hour = 3600
         for zone, iat, days in (
@@ -204,30 +204,30 @@ class Answers(Case):
         self.assertEqual(self.client(good.url).check_license(TOOL), (True, "License is active and valid."))
         self.assertEqual(self.client(bad.url).check_license(TOOL), (False, "License status is 'revoked'."))
 
-    def test_a_fake_server_never_makes_the_program_run(self):
+    def test_a_fake_server_cannot_make_the_program_run(self):
         replayed = signs()({"tool_name": TOOL, "license_key": MACHINE, "nonce": "x" * 32})
         none = dict(make.CURRENT.header, alg="none")
         fakes = {
-            "unsigned": says(200, '{"status":"valid","message":"License is active and valid.","code":"VALID"}'),
+            "unsigned": sends(200, '{"status":"valid","message":"License is active and valid.","code":"VALID"}'),
             "other key": signs(key=make.FOREIGN),
-            "other key, our id": signs(key=make.FOREIGN, header=make.CURRENT.header),
+            "other key, our ID": signs(key=make.FOREIGN, header=make.CURRENT.header),
             "none": signs(header=none, sign=lambda rs: b""),
             "none, signed": signs(header=none),
-            "replayed": lambda question: replayed,
+            "replayed": lambda request: replayed,
             "other machine's": signs(sub="0a:1b:2c:3d:4e:60"),
             "other tool's": signs(aud="Tool_B"),
-            "html": says(200, "<h1>valid</h1>"),
-            "html 404": says(404, "<h1>404 Not Found: invalid</h1>"),
-            "endless": lambda question: (200, b" " * 65536 + signs()(question)[1]),
+            "html": sends(200, "<h1>valid</h1>"),
+            "html 404": sends(404, "<h1>404 Not Found: invalid</h1>"),
+            "too long": lambda request: (200, b" " * 65536 + signs()(request)[1]),
         }
         for name, answer in fakes.items():
             with self.subTest(name):
                 client = self.client(self.server(answer).url)
-                self.assert_unreached(client.check(TOOL))
+                self.assert_unreachable(client.check(TOOL))
                 self.assertFalse(client.check_license(TOOL)[0])
                 self.assertIsNone(self.stored())
 
-    def test_the_first_600_bits_of_a_token_count_and_so_do_the_others(self):
+    def test_a_flipped_bit_in_a_token_is_noticed(self):
         client = self.client("http://127.0.0.1:1")
         client._nonce = lambda: make.NONCE
         good = make.token()
@@ -243,95 +243,95 @@ class Answers(Case):
     def test_a_redirect_is_not_followed(self):
         target = self.server(signs())
         for status in (301, 302, 303, 307, 308):
-            server = self.server(lambda question: (status, b"", {"Location": target.url + "/api/check"}))
-            self.assert_unreached(self.client(server.url).check(TOOL))
-        self.assertEqual(target.questions, [])
+            server = self.server(lambda request: (status, b"", {"Location": target.url + "/api/check"}))
+            self.assert_unreachable(self.client(server.url).check(TOOL))
+        self.assertEqual(target.requests, [])
 
-    def test_a_server_that_says_nothing_is_given_up(self):
-        open_end = threading.Event()
-        self.addCleanup(open_end.set)
-        server = self.server(lambda question: open_end.wait() and (200, b""))
+    def test_a_silent_server_times_out(self):
+        stopping = threading.Event()
+        self.addCleanup(stopping.set)
+        server = self.server(lambda request: stopping.wait() and (200, b""))
         result = self.client(server.url, timeout=0.3).check(TOOL)
-        self.assert_unreached(result)
+        self.assert_unreachable(result)
         self.assertIn("no answer in time", result.message)
 
-    def test_an_address_that_is_none_is_no_refusal(self):
+    def test_a_malformed_address_is_not_a_refusal(self):
         for url in ("", "ftp://example.com", "http://", None, 7):
-            self.assert_unreached(self.client(url).check(TOOL))
+            self.assert_unreachable(self.client(url).check(TOOL))
 
 
 class Leases(Case):
-    def test_a_lease_runs_until_its_end_and_not_a_second_longer(self):
+    def test_a_lease_is_good_until_its_last_second(self):
         url = self.leased()
         for seconds, runs in ((0, True), (TERM // 2, True), (TERM - 1, True), (TERM, False), (TERM + DAY, False)):
             result = self.client(url, NOW + seconds).check(TOOL)
-            let_refreshes_end()
+            wait_for_refreshes()
             self.assertEqual((result.valid, result.source), (runs, "lease" if runs else "none"), seconds)
 
-    def test_one_program_stops_where_another_that_is_started_would(self):
+    def test_a_lease_expires_while_the_program_runs(self):
         client, moment = self.client(self.leased()), [NOW]
         client._now = lambda: moment[0]
         self.assertTrue(client.check(TOOL))
         moment[0] = NOW + TERM
-        self.assert_unreached(client.check(TOOL))
+        self.assert_unreachable(client.check(TOOL))
 
-    def test_a_clock_turned_back_does_not_help(self):
+    def test_setting_the_clock_back_does_not_help(self):
         url = self.leased(iat=NOW)
         self.assertTrue(self.client(url, NOW - DAY).check(TOOL))
         result = self.client(url, NOW - DAY - 1).check(TOOL)
-        self.assert_unreached(result)
+        self.assert_unreachable(result)
         self.assertIn("clock", result.message)
-        self.assert_unreached(self.client(url, NOW + TERM - 30 * DAY).check(TOOL))
+        self.assert_unreachable(self.client(url, NOW + TERM - 30 * DAY).check(TOOL))
 
-    def test_a_fresh_lease_asks_nobody(self):
+    def test_a_fresh_lease_needs_no_request(self):
         server = self.server(signs())
         self.client(server.url).check(TOOL)
         for now in (NOW, NOW + TERM // 2 - 1):
             self.assertEqual(self.client(server.url, now).check(TOOL).source, "lease")
-        let_refreshes_end()
-        self.assertEqual(len(server.questions), 1)
+        wait_for_refreshes()
+        self.assertEqual(len(server.requests), 1)
 
-    def test_past_half_its_life_it_is_refreshed_in_the_background_once(self):
+    def test_past_half_its_life_a_lease_is_refreshed_once_in_the_background(self):
         iats = [NOW, NOW + TERM // 2]
-        server = self.server(lambda question: signs(iat=iats[len(server.questions) - 1])(question))
+        server = self.server(lambda request: signs(iat=iats[len(server.requests) - 1])(request))
         self.client(server.url).check(TOOL)
         client = self.client(server.url, NOW + TERM // 2)
         self.assertEqual(client.check(TOOL).source, "lease")
-        let_refreshes_end()
+        wait_for_refreshes()
         self.assertEqual(self.stored()["highest_iat"], NOW + TERM // 2)
         for _ in range(3):
             client.check(TOOL)
-        let_refreshes_end()
-        self.assertEqual(len(server.questions), 2)
+        wait_for_refreshes()
+        self.assertEqual(len(server.requests), 2)
 
-    def test_nobody_answers_the_refresh_and_it_is_not_repeated_at_once(self):
+    def test_a_failed_refresh_is_not_repeated_at_once(self):
         url = self.leased()
         client = self.client(url, NOW + TERM - 1)
-        begun = []
-        client._in_background = begun.append
+        started = []
+        client._in_background = started.append
         self.assertTrue(client.check(TOOL) and client.check(TOOL))
-        self.assertEqual(len(begun), 1)
+        self.assertEqual(len(started), 1)
 
-    def test_a_refusal_in_the_background_ends_the_lease(self):
+    def test_a_refusal_in_the_background_erases_the_lease(self):
         codes = ["VALID", "REVOKED", "REVOKED"]
-        server = self.server(lambda question: signs(codes.pop(0))(question))
+        server = self.server(lambda request: signs(codes.pop(0))(request))
         self.client(server.url).check(TOOL)
         client = self.client(server.url, NOW + TERM // 2)
         self.assertTrue(client.check(TOOL))
-        let_refreshes_end()
+        wait_for_refreshes()
         self.assertIsNone(self.stored()["token"])
         self.assertEqual(client.check(TOOL).code, "REVOKED")
 
-    def test_after_a_refusal_it_does_not_run_at_all(self):
+    def test_after_a_refusal_there_is_no_lease(self):
         url = self.leased()
         client = self.client(url)
         client._send = lambda address, body, *_: signs("REVOKED")(json.loads(body))
         self.assertEqual(client.check(TOOL, refresh=True).code, "REVOKED")
         self.assertEqual(self.stored(), {"token": None, "highest_iat": NOW})
         for now in (NOW, NOW + 1, NOW + DAY, NOW - DAY):
-            self.assert_unreached(self.client(url, now).check(TOOL))
+            self.assert_unreachable(self.client(url, now).check(TOOL))
 
-    def test_a_program_may_insist_on_asking(self):
+    def test_a_program_can_force_a_refresh(self):
         server = self.server(signs())
         self.client(server.url).check(TOOL)
         self.assertEqual(self.client(server.url).check(TOOL, refresh=True).source, "server")
@@ -340,11 +340,11 @@ class Leases(Case):
         self.assertEqual((result.valid, result.source), (True, "lease"))
         self.assertIn("ConnectionRefusedError", result.diagnostic())
 
-    def test_a_program_that_ends_at_once_still_renews_its_lease(self):
+    def test_a_program_that_exits_at_once_still_renews_its_lease(self):
         arrived = []
-        server = self.server(lambda question: arrived.append(1) or time.sleep(0.2) or signs(iat=NOW + TERM)(question))
+        server = self.server(lambda request: arrived.append(1) or time.sleep(0.2) or signs(iat=NOW + TERM)(request))
         self.client(server.url, NOW).check(TOOL)
-        # The lease of the past, almost over.
+        # An old lease that has almost expired.
         store = self.client(server.url)._store(TOOL)
         store._write(json.dumps(make.stored(make.token(make.claims(iat=NOW)), NOW)).encode("ascii"))
         program = """if True:
@@ -355,22 +355,22 @@ class Leases(Case):
             client._machine_id, client._now = %r, lambda: %d
             print(client.check(%r).source)""" % (KEYS, MACHINE, NOW + TERM - 1, TOOL)
         static = os.path.dirname(license_client.__file__)
-        said = subprocess.run([sys.executable, "-c", program, static, server.url, self.folder],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.assertEqual(said.stdout.decode().strip(), "lease")
+        output = subprocess.run([sys.executable, "-c", program, static, server.url, self.folder],
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+        self.assertEqual(output.decode().strip(), "lease")
         self.assertEqual((len(arrived), self.stored()["highest_iat"]), (2, NOW + TERM))
 
-    def test_each_server_tool_and_machine_has_its_own(self):
+    def test_each_server_tool_and_machine_has_its_own_lease(self):
         client = self.client(self.leased())
         paths = {client._store(TOOL).path, client._store("Tool_B").path, self.client("http://x")._store(TOOL).path}
         client._machine_id = "0a:1b:2c:3d:4e:60"
         self.assertEqual(len(paths | {client._store(TOOL).path}), 4)
-        self.assert_unreached(client.check(TOOL))
+        self.assert_unreachable(client.check(TOOL))
 
 
 class Files(Case):
-    @unittest.skipIf(sys.platform == "win32", "Windows has other rights")
-    def test_only_the_owner_reads_them(self):
+    @unittest.skipIf(sys.platform == "win32", "Windows has other permissions")
+    def test_only_the_owner_can_read_them(self):
         self.folder = os.path.join(self.folder, "a", "b")
         self.leased()
         for name in os.listdir(self.folder):
@@ -378,7 +378,7 @@ class Files(Case):
         self.assertEqual(stat.S_IMODE(os.stat(self.folder).st_mode), 0o700)
         self.assertEqual(len(os.listdir(self.folder)), 2)  # the lease and the lock
 
-    def test_a_folder_that_cannot_be_used_costs_nothing_but_the_lease(self):
+    def test_without_a_usable_folder_only_the_lease_is_lost(self):
         file = os.path.join(self.folder, "file")
         open(file, "w").close()
         server, refusing = self.server(signs()), self.server(signs("REVOKED"))
@@ -388,26 +388,26 @@ class Files(Case):
             self.assertEqual(client.check(TOOL).source, "server")
             self.assertEqual(self.client(refusing.url, cache_dir=folder).check(TOOL).code, "REVOKED")
 
-    def test_a_folder_where_the_file_should_be(self):
+    def test_a_folder_in_place_of_the_file(self):
         server = self.server(signs())
         client = self.client(server.url)
         os.mkdir(client._store(TOOL).path)
         self.assertEqual((client.check(TOOL).source, client.check(TOOL).source), ("server", "server"))
         self.assertEqual([name for name in os.listdir(self.folder) if name.count(".") > 1], [])
 
-    def test_a_full_disk_does_not_save_a_lease_from_a_refusal(self):
+    def test_a_refusal_erases_the_lease_on_a_full_disk(self):
         url = self.leased()
         client = self.client(url)
         client._send = lambda address, body, *_: signs("REVOKED")(json.loads(body))
         with mock.patch.object(license_client._Store, "_write", side_effect=OSError(28, "no space")):
             client.check(TOOL, refresh=True)
             self.assertEqual(self.stored(), {"token": None, "highest_iat": NOW})
-            with mock.patch.object(license_client, "_fill", side_effect=OSError(28, "no space")):
+            with mock.patch.object(license_client, "_overwrite", side_effect=OSError(28, "no space")):
                 client.check(TOOL, refresh=True)
         self.assertIsNone(self.stored())
 
-    @unittest.skipIf(sys.platform == "win32", "Windows has other rights")
-    def test_a_folder_that_cannot_be_written_does_not_save_a_lease_from_a_refusal(self):
+    @unittest.skipIf(sys.platform == "win32", "Windows has other permissions")
+    def test_a_refusal_erases_the_lease_in_a_read_only_folder(self):
         url = self.leased()
         client = self.client(url)
         client._send = lambda address, body, *_: signs("REVOKED")(json.loads(body))
@@ -417,30 +417,30 @@ class Files(Case):
             self.assertRaises(PermissionError, os.remove, client._store(TOOL).path)
             self.assertEqual(client.check(TOOL, refresh=True).code, "REVOKED")
         self.assertEqual(self.stored(), {"token": None, "highest_iat": NOW})
-        self.assert_unreached(self.client(url).check(TOOL))
+        self.assert_unreachable(self.client(url).check(TOOL))
 
-    def test_a_refusal_counts_where_nothing_can_be_erased(self):
+    def test_a_refusal_counts_even_if_the_lease_cannot_be_erased(self):
         url = self.leased()
         client = self.client(url)
         client._send = lambda address, body, *_: signs("REVOKED")(json.loads(body))
-        with mock.patch.object(license_client._Store, "remember"):
+        with mock.patch.object(license_client._Store, "save"):
             client.check(TOOL, refresh=True)
         client._send = mock.Mock(side_effect=ConnectionRefusedError)
         self.assertIsNotNone(self.stored()["token"])
-        self.assert_unreached(client.check(TOOL))
+        self.assert_unreachable(client.check(TOOL))
 
-    def test_a_good_answer_that_was_overtaken_by_a_refusal_is_not_kept(self):
+    def test_a_good_answer_that_arrives_after_a_newer_refusal_is_not_stored(self):
         client = self.client("http://127.0.0.1:1")
         store = client._store(TOOL)
-        store.remember("first", NOW, None)
+        store.save("first", NOW, None)
         before = store.read()
-        store.remember(None, NOW + 1, before)
-        store.remember("late", NOW, before)
+        store.save(None, NOW + 1, before)
+        store.save("late", NOW, before)
         self.assertEqual(tuple(store.read()), (None, NOW + 1))
-        store.remember("next", NOW + 1, store.read())
+        store.save("next", NOW + 1, store.read())
         self.assertEqual(tuple(store.read()), ("next", NOW + 1))
 
-    def test_many_processes_at_once_lose_nothing(self):
+    def test_parallel_processes_lose_nothing(self):
         program = """if True:
             import sys
             sys.path.insert(0, sys.argv[1])
@@ -449,13 +449,13 @@ class Files(Case):
             for n in range(40):
                 before = store.read()
                 assert n == 0 or before, "unreadable"
-                store.remember("token" * 200, n * 10 + number, before)
+                store.save("token" * 200, n * 10 + number, before)
             print(store.read().highest_iat)"""
         static = os.path.dirname(license_client.__file__)
         programs = [subprocess.Popen([sys.executable, "-c", program, static, self.folder, str(number)],
                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for number in range(4)]
-        said = [program.communicate()[0].decode() for program in programs]
-        self.assertTrue(all(text.strip().isdigit() for text in said), said)
+        outputs = [program.communicate()[0].decode() for program in programs]
+        self.assertTrue(all(text.strip().isdigit() for text in outputs), outputs)
         self.assertEqual(license_client._Store(self.folder, "x.json").read().highest_iat, 393)
         self.assertEqual(sorted(os.listdir(self.folder)), ["lock", "x.json"])
 
@@ -463,7 +463,7 @@ class Files(Case):
         tries = [PermissionError, PermissionError, None]
         msvcrt = mock.Mock(LK_NBLCK=2, locking=mock.Mock(side_effect=tries))
         with mock.patch.object(sys, "platform", "win32"), mock.patch.dict(sys.modules, msvcrt=msvcrt):
-            license_client._Store(self.folder, "x.json").remember("token", NOW, None)
+            license_client._Store(self.folder, "x.json").save("token", NOW, None)
         self.assertEqual(msvcrt.locking.call_count, 3)
         self.assertEqual(self.stored(), {"token": "token", "highest_iat": NOW})
 
@@ -480,7 +480,7 @@ class Files(Case):
 
 
 class Keys(Case):
-    def test_they_are_pinned_in_each_form(self):
+    def test_every_format_is_accepted(self):
         import base64
         x, y = make.CURRENT.jwk["x"], make.CURRENT.jwk["y"]
         raw = b"".join(base64.urlsafe_b64decode(text + "=") for text in (x, y))
@@ -491,8 +491,8 @@ class Keys(Case):
             self.assertEqual(license_client._pin(keys)[1], "")
             self.assertEqual(self.client("http://x", public_keys=keys)._keys.keys(), {make.CURRENT.kid})
 
-    def test_wrong_ones_never_mean_the_plain_protocol(self):
-        server = self.server(says(200, '{"status":"valid","message":"License is active and valid."}'))
+    def test_an_unusable_key_never_means_a_plain_check(self):
+        server = self.server(sends(200, '{"status":"valid","message":"License is active and valid."}'))
         x, y = make.CURRENT.jwk["x"], make.CURRENT.jwk["y"]
         for keys in ([], "", {}, 7, [None], [b"x"], ["x.y"], [x + "." + x], [x], [x + "=." + y],
                      [x + "." + y + "." + x], [make.CURRENT.jwk, "typo"], [dict(make.CURRENT.jwk, crv="P-384")],
@@ -502,17 +502,17 @@ class Keys(Case):
             self.assertEqual((result.valid, result.code), (False, "NO_ANSWER"), keys)
             self.assertIn("public keys in this program", result.message)
             self.assertNotIn("invalid", result.message)
-        self.assertEqual(server.questions, [])
+        self.assertEqual(server.requests, [])
 
 
 class Arithmetic(unittest.TestCase):
     def both(self, r, s, message, key):
-        said = license_client._python_verifies(r, s, message, key)
+        result = license_client._python_verifies(r, s, message, key)
         if cryptography:
-            self.assertEqual(license_client._cryptography_verifies(r, s, message, key), said)
-        return said
+            self.assertEqual(license_client._cryptography_verifies(r, s, message, key), result)
+        return result
 
-    def test_a_signature_is_verified_and_nothing_near_it(self):
+    def test_a_signature_is_verified_and_its_neighbors_are_not(self):
         for private in (1, 2, make.N - 1, make.N - 2, make.CURRENT.private, make.NEXT.private):
             key, message = make.multiply(private, make.G), b"message %d" % private
             r, s = make.ecdsa(private, message)
@@ -522,16 +522,16 @@ class Arithmetic(unittest.TestCase):
             self.assertFalse(self.both(r, s, message + b".", key))
             self.assertFalse(self.both(r, s, message, make.multiply(private + 5, make.G)))
 
-    def test_a_sum_that_is_no_point_is_no_signature(self):
+    def test_a_sum_at_infinity_is_not_a_signature(self):
         import hashlib
         hashed = int.from_bytes(hashlib.sha256(b"m").digest(), "big")
         for private in (1, make.N - 1, make.CURRENT.private):
             r = -hashed * pow(private, -1, make.N) % make.N
             self.assertFalse(self.both(r, 3, b"m", make.multiply(private, make.G)))
 
-    def test_numbers_beyond_the_order_are_no_signature(self):
+    def test_numbers_above_the_order_are_not_a_signature(self):
         import hashlib
-        nonce, s = 7, 5  # a small s, so that s + N still has 32 bytes: the key is made for it
+        nonce, s = 7, 5  # s is small, so that s + N still fits 32 bytes; the key is computed to match
         r = make.multiply(nonce, make.G)[0] % make.N
         hashed = int.from_bytes(hashlib.sha256(b"m").digest(), "big")
         key = make.multiply((s * nonce - hashed) * pow(r, -1, make.N) % make.N, make.G)
@@ -548,7 +548,7 @@ class Arithmetic(unittest.TestCase):
             got = (x * pow(z, -2, make.P) % make.P, y * pow(z, -3, make.P) % make.P) if z else None
             self.assertEqual(got, expected, (a, b))
 
-    def test_without_cryptography_or_with_a_broken_one_it_is_the_standard_library(self):
+    def test_without_cryptography_or_with_a_broken_one_plain_python_verifies(self):
         class Panic(BaseException):
             pass
 
@@ -569,7 +569,7 @@ class Arithmetic(unittest.TestCase):
         self.assertEqual(subprocess.call([sys.executable, "-c", program], cwd=folder), 0)
 
     @unittest.skipUnless(cryptography, "the package cryptography is not installed")
-    def test_with_cryptography_it_is_cryptography(self):
+    def test_with_cryptography_plain_python_is_not_used(self):
         signature = make.pair(make.ecdsa(make.CURRENT.private, b"m"))
         key = make.multiply(make.CURRENT.private, make.G)
         with mock.patch.object(license_client, "_python_verifies", side_effect=AssertionError):
@@ -577,7 +577,7 @@ class Arithmetic(unittest.TestCase):
             self.assertFalse(license_client._is_signature(signature, b"n", key))
 
 
-class Words(Case):
+class Texts(Case):
     def test_the_diagnostic_text_has_no_secrets(self):
         server = self.server(signs())
         good = self.client(server.url, version="2.1").check(TOOL)
@@ -589,8 +589,8 @@ class Words(Case):
             for secret in (MACHINE, "secret", "anna", self.stored()["token"], make.CURRENT.jwk["x"]):
                 self.assertNotIn(secret, text)
                 self.assertNotIn(secret, result.message)
-            for word in (TOOL, "..." + MACHINE[-4:], result.code, "source: " + result.source, "clock: 2027-01-15 08:00"):
-                self.assertIn(word, text)
+            for part in (TOOL, "..." + MACHINE[-4:], result.code, "source: " + result.source, "clock: 2027-01-15"):
+                self.assertIn(part, text)
         self.assertIn(make.CURRENT.kid + ", " + make.NEXT.kid, good.diagnostic())
         self.assertIn("lease: until 2027-01-29 08:00:00 UTC", good.diagnostic())
         self.assertIn("ConnectionRefusedError", results[3].diagnostic())
@@ -603,37 +603,37 @@ class Words(Case):
                 self.assertFalse(result.valid)
                 self.assertIsInstance(result.diagnostic() + repr(result), str)
 
-    def test_the_command_line_says_the_machine_id_and_nothing_else(self):
-        for machine, code, said in ((MACHINE, 0, (MACHINE + "\n", "")), ("", 1, ("", "no machine id found\n"))):
+    def test_the_command_line_prints_only_the_machine_id(self):
+        for machine, code, printed in ((MACHINE, 0, (MACHINE + "\n", "")), ("", 1, ("", "no machine ID found\n"))):
             out, error = io.StringIO(), io.StringIO()
             with mock.patch.object(license_client, "_find_machine_id", return_value=machine), \
                     contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
                 self.assertEqual(license_client.main(["--machine-id"]), code)
-            self.assertEqual((out.getvalue(), error.getvalue()), said)
+            self.assertEqual((out.getvalue(), error.getvalue()), printed)
 
-    def test_the_command_line_takes_keys(self):
-        server = self.server(lambda question: signs(sub=question["license_key"], iat=int(time.time()))(question))
+    def test_the_command_line_accepts_keys(self):
+        server = self.server(lambda request: signs(sub=request["license_key"], iat=int(time.time()))(request))
         keys = ["%(x)s.%(y)s" % key for key in KEYS]
         with mock.patch.dict(os.environ, {"XDG_STATE_HOME": self.folder, "LOCALAPPDATA": self.folder,
                                           "HOME": self.folder}):
-            with contextlib.redirect_stdout(io.StringIO()) as said:
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
                 self.assertEqual(license_client.main([server.url, TOOL] + keys), 0)
-        self.assertIn("Verdict: valid\nMessage: License is active and valid.\n\nclient: ", said.getvalue())
+        self.assertIn("Verdict: valid\nMessage: License is active and valid.\n\nclient: ", printed.getvalue())
 
 
 class Vectors(unittest.TestCase):
-    def test_all_of_them_both_ways(self):
+    def test_every_vector_with_and_without_cryptography(self):
         import python_client
         folder = os.path.join(TESTS, "vectors")
         names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
         self.assertGreater(len(names), 150)
         absent = mock.patch.dict(sys.modules, {"cryptography.exceptions": None})
-        for way in (contextlib.ExitStack(), absent):
-            with way:
+        for setting in (contextlib.ExitStack(), absent):
+            with setting:
                 for name in names:
                     with open(os.path.join(folder, name), encoding="ascii") as file:
                         vector = json.load(file)
-                    self.assertEqual(python_client.conclude(vector), vector["conclude"], name)
+                    self.assertEqual(python_client.run(vector), vector["expected"], name)
 
 
 if __name__ == "__main__":
