@@ -1,4 +1,4 @@
-//! The ready code of a tool: filled in right, and really run where the machine can.
+//! The ready code of a tool: filled in correctly, and run if the programs for it are installed.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::tools;
 
 const ODD: &str = "A \"b\" 'c' \\ $d `e` ${f} <g> ä1’😀2 ??/";
 
-/// A server that knows its own address, as one with a fixed port does.
+/// A server with a data folder, where an operator can put templates.
 fn server() -> (Server, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().to_owned();
@@ -35,7 +35,7 @@ fn code(server: &Server, tool: &str, name: &str) -> String {
 }
 
 #[test]
-fn the_code_has_the_tool_and_every_key_that_may_sign() {
+fn the_code_has_the_tools_name_and_every_signing_key() {
     let (server, _folder) = server();
     server.license("My Tool", "k");
     server
@@ -63,7 +63,7 @@ fn the_code_has_the_tool_and_every_key_that_may_sign() {
 }
 
 #[test]
-fn an_operators_template_replaces_adds_and_when_broken_names_its_line() {
+fn an_operators_templates_replace_and_add_and_a_broken_one_names_its_line() {
     let (server, folder) = server();
     server.license("T", "k");
     let templates = folder.path().join("templates");
@@ -76,15 +76,15 @@ fn an_operators_template_replaces_adds_and_when_broken_names_its_line() {
     assert!(code(&server, "T", "6-curl.sh").contains("curl -i"));
 }
 
-/// The code with another line in place of the one that begins so.
-fn with_line(code: &str, begin: &str, line: &str) -> String {
-    let from = code.find(begin).unwrap();
+/// The code, with the line that starts with `prefix` replaced.
+fn with_line(code: &str, prefix: &str, line: &str) -> String {
+    let from = code.find(prefix).unwrap();
     let to = code[from..].find('\n').unwrap() + from;
     [&code[..from], line, &code[to..]].concat()
 }
 
-/// What `checkLicense` of the page's module concludes about each key, the server being at `url`.
-fn concluded_by_node(code: &str, url: &str, keys: &[&str]) -> Option<Value> {
+/// The codes that `checkLicense` of the page's module returns for each key from the server at `url`.
+fn codes_by_node(code: &str, url: &str, keys: &[&str]) -> Option<Value> {
     let node = tools::find("node")?;
     let folder = tempfile::tempdir().unwrap();
     let module = with_line(
@@ -95,9 +95,9 @@ fn concluded_by_node(code: &str, url: &str, keys: &[&str]) -> Option<Value> {
     fs::write(folder.path().join("license.mjs"), module).unwrap();
     let run = format!(
         "import {{ checkLicense }} from './license.mjs';
-         const told = [];
-         for (const key of {}) told.push((await checkLicense(key)).code);
-         console.log(JSON.stringify(told));",
+         const codes = [];
+         for (const key of {}) codes.push((await checkLicense(key)).code);
+         console.log(JSON.stringify(codes));",
         json!(keys)
     );
     fs::write(folder.path().join("run.mjs"), run).unwrap();
@@ -106,34 +106,34 @@ fn concluded_by_node(code: &str, url: &str, keys: &[&str]) -> Option<Value> {
         .current_dir(folder.path())
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
 #[test]
-fn the_javascript_believes_this_server_and_no_other() {
+fn the_javascript_accepts_only_this_servers_answers() {
     let (server, _folder) = server();
-    for (key, status) in [("good", "activated"), ("taken back", "revoked")] {
+    for (key, status) in [("good", "activated"), ("bad", "revoked")] {
         server.add(json!({"tool_name": ODD, "license_key": key, "status": status}));
     }
     let code = code(&server, ODD, "4-javascript.mjs");
     let url = server.stranger().origin();
-    let keys = ["good", "taken back", "nobody"];
-    let Some(told) = concluded_by_node(&code, &url, &keys) else {
+    let keys = ["good", "bad", "unknown"];
+    let Some(codes) = codes_by_node(&code, &url, &keys) else {
         return;
     };
-    assert_eq!(told, json!(["VALID", "REVOKED", "NOT_FOUND"]));
+    assert_eq!(codes, json!(["VALID", "REVOKED", "NOT_FOUND"]));
     let (other, _other_folder) = self::server();
     other.license(ODD, "good");
-    let told = concluded_by_node(&code, &other.stranger().origin(), &["good"]);
-    assert_eq!(told, Some(json!(["NO_ANSWER"])));
-    let nowhere = concluded_by_node(&code, "http://127.0.0.1:1", &["good"]);
-    assert_eq!(nowhere, Some(json!(["NO_ANSWER"])));
+    let codes = codes_by_node(&code, &other.stranger().origin(), &["good"]);
+    assert_eq!(codes, Some(json!(["NO_ANSWER"])));
+    let unreachable = codes_by_node(&code, "http://127.0.0.1:1", &["good"]);
+    assert_eq!(unreachable, Some(json!(["NO_ANSWER"])));
 }
 
 #[test]
-fn what_compilers_read_in_a_machines_own_code_page_is_ascii() {
+fn code_that_is_read_in_the_computers_code_page_is_ascii() {
     let (server, _folder) = server();
     server.license(ODD, "k");
     for name in ["3-powershell.ps1", "5-cpp.cpp"] {
@@ -142,8 +142,8 @@ fn what_compilers_read_in_a_machines_own_code_page_is_ascii() {
     }
 }
 
-/// Asks the server of each address about the key behind it, and says what it concludes.
-const ASKS: &str = r#"
+/// Takes pairs of server address and key, and prints the result of each check.
+const MAIN: &str = r#"
 #include <cstdio>
 int main(int count, char** arguments) {
     for (int i = 1; i + 1 < count; i += 2) {
@@ -157,19 +157,19 @@ int main(int count, char** arguments) {
 fn windows_program(code: &str, folder: &Path) -> Option<PathBuf> {
     let compiler = tools::find("x86_64-w64-mingw32-g++")?;
     let code = with_line(code, "const char kServer[]", "const char* kServer;");
-    fs::write(folder.join("license.cpp"), code + ASKS).unwrap();
+    fs::write(folder.join("license.cpp"), code + MAIN).unwrap();
     let output = Command::new(compiler)
         .args(["-std=c++17", "-Wall", "-Wextra", "-Werror", "-static"])
         .args(["license.cpp", "-o", "license.exe", "-lwinhttp", "-lbcrypt"])
         .current_dir(folder)
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
     Some(folder.join("license.exe"))
 }
 
-/// What the program writes, in a Windows of its own that ends with it.
+/// The output of the program, which runs in its own Wine prefix.
 fn run_by_wine(program: &Path, arguments: &[&str], folder: &Path) -> Option<String> {
     let (wine, wine_server) = (tools::find("wine")?, tools::find("wineserver")?);
     let in_folder = |program: &Path| {
@@ -177,30 +177,30 @@ fn run_by_wine(program: &Path, arguments: &[&str], folder: &Path) -> Option<Stri
         command
             .env("WINEPREFIX", folder.join("windows"))
             .env("HOME", folder)
-            // No windows, no offers to download more, no entries in a menu.
+            // No windows, no offers to download components, no menu entries.
             .env_remove("DISPLAY")
             .env("WINEDLLOVERRIDES", "mscoree,mshtml,winemenubuilder.exe=")
             .env("WINEDEBUG", "-all");
         command
     };
-    let told = folder.join("told");
+    let stderr = folder.join("stderr");
     let output = in_folder(&wine)
         .arg(program)
         .args(arguments)
-        // A file, since what Windows leaves running would keep a pipe open.
-        .stderr(File::create(&told).unwrap())
+        // A file, since Wine's background processes would keep a pipe open.
+        .stderr(File::create(&stderr).unwrap())
         .output()
         .unwrap();
     in_folder(&wine_server).arg("-k").status().unwrap();
-    let told = fs::read_to_string(told).unwrap();
-    assert!(output.status.success(), "{told}");
+    let stderr = fs::read_to_string(stderr).unwrap();
+    assert!(output.status.success(), "{stderr}");
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
 #[test]
-fn the_cpp_believes_this_server_and_no_other() {
+fn the_cpp_accepts_only_this_servers_answers() {
     let (server, _folder) = server();
-    for (key, status) in [("good", "activated"), ("taken back", "revoked")] {
+    for (key, status) in [("good", "activated"), ("bad", "revoked")] {
         server.add(json!({"tool_name": ODD, "license_key": key, "status": status}));
     }
     let (other, _other_folder) = self::server();
@@ -211,24 +211,24 @@ fn the_cpp_believes_this_server_and_no_other() {
         return;
     };
     let (ours, others) = (server.stranger().origin(), other.stranger().origin());
-    let asked = [
+    let checks = [
         [&ours, "good"],
-        [&ours, "taken back"],
-        [&ours, "nobody"],
+        [&ours, "bad"],
+        [&ours, "unknown"],
         [&others, "good"],
         ["http://127.0.0.1:1", "good"],
     ];
-    let Some(told) = run_by_wine(&program, asked.as_flattened(), folder.path()) else {
+    let Some(output) = run_by_wine(&program, checks.as_flattened(), folder.path()) else {
         return;
     };
-    let concluded = [
+    let expected = [
         "valid VALID",
         "invalid REVOKED",
         "invalid NOT_FOUND",
         "invalid NO_ANSWER",
         "invalid NO_ANSWER",
     ];
-    assert_eq!(told.lines().collect::<Vec<_>>(), concluded);
+    assert_eq!(output.lines().collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -249,6 +249,6 @@ fn the_tools_name_is_a_literal_in_the_shell_and_in_python() {
     let (literal, _) = literal.split_once("\n\n").unwrap();
     let print = format!("printf %s {literal}");
     let output = Command::new("sh").args(["-c", &print]).output().unwrap();
-    let question: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(question["tool_name"], ODD);
+    let request: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(request["tool_name"], ODD);
 }
