@@ -1,4 +1,4 @@
-//! One walk through the pages in a real browser, which complains about nothing.
+//! The pages in a real browser, which must report no error.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -18,7 +18,9 @@ use rocket::tokio::runtime::{Builder, Runtime};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::bulk::{EXTEND_BY_1_YEAR, FROM_TODAY};
 use crate::database::Database;
+use crate::page::{address, filter};
 use crate::server::{PASSWORD, Server};
 use crate::tools;
 
@@ -41,17 +43,17 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 struct Browser {
     driver: Child,
-    /// Of the session, at the driver.
+    /// The address of the session at the driver.
     url: String,
     client: Client,
     runtime: Runtime,
-    /// The ids of what our pages have loaded.
+    /// The IDs of the requests of our pages.
     loads: RefCell<HashSet<String>>,
     _folder: TempDir,
 }
 
 impl Browser {
-    /// None where the programs are not installed.
+    /// None if the programs are not installed.
     fn start() -> Option<Browser> {
         let (chromedriver, chromium) = (tools::find("chromedriver")?, tools::find("chromium")?);
         let folder = tempfile::tempdir().unwrap();
@@ -90,55 +92,75 @@ impl Browser {
         self.look();
     }
 
-    /// Where it is, with the query.
+    /// The path of the current page, with the query.
     fn path(&self) -> String {
         let url = self.runtime.block_on(self.client.current_url()).unwrap();
         let query = url.query().map(|query| format!("?{query}"));
         format!("{}{}", url.path(), query.unwrap_or_default())
     }
 
-    /// The first element of this XPath, as soon as it is there.
-    fn find(&self, xpath: &str) -> Element {
+    /// The first element that the CSS selector finds, as soon as it exists.
+    fn find(&self, selector: &str) -> Element {
         let begin = Instant::now();
         loop {
             let wait = self.client.wait().at_most(PATIENCE).every(LOOK_AGAIN);
-            let found = wait.for_element(Locator::XPath(xpath));
+            let found = wait.for_element(Locator::Css(selector));
             match self.runtime.block_on(found) {
                 Err(e) if is_between_pages(&e) && begin.elapsed() < PATIENCE => {}
                 found => {
-                    return found.unwrap_or_else(|e| panic!("{xpath} at {}: {e}", self.path()));
+                    return found.unwrap_or_else(|e| panic!("{selector} at {}: {e}", self.path()));
                 }
             }
         }
     }
 
-    /// Waits until these words stand on the page, and looks at it.
-    fn reads(&self, words: &str) {
-        self.find(&format!(
-            r#"//body[contains(normalize-space(), "{words}")]"#
-        ));
+    /// Waits for this element and looks at the page.
+    fn sees(&self, selector: &str) {
+        self.find(selector);
         self.look();
     }
 
-    fn follow(&self, words: &str) {
-        let link = self.find(&format!(r#"//a[normalize-space()="{words}"]"#));
-        self.runtime.block_on(link.click()).unwrap();
+    /// The numbers in the texts of these elements.
+    fn numbers(&self, selector: &str) -> Vec<i64> {
+        self.sees(selector);
+        let texts = format!(
+            "return [...document.querySelectorAll(\"{selector}\")].map(e => e.textContent).join(' ')"
+        );
+        let text = self.script(&texts).as_str().unwrap().replace(',', "");
+        let words = text.split(|c: char| !c.is_ascii_digit());
+        words.filter_map(|word| word.parse().ok()).collect()
     }
 
-    fn press(&self, words: &str) {
-        let xpath = format!(r#"//button[normalize-space()="{words}" and not(@hidden)]"#);
-        self.runtime.block_on(self.find(&xpath).click()).unwrap();
+    fn click(&self, selector: &str) {
+        self.runtime.block_on(self.find(selector).click()).unwrap();
     }
 
-    /// Types into a field in place of what stands there.
+    /// Follows the first link whose address ends with this.
+    fn follow(&self, address: &str) {
+        self.click(&format!("a[href$='{address}']"));
+    }
+
+    /// Presses the button with this name and value.
+    fn press(&self, button: &str) {
+        let (name, value) = button.split_once('=').unwrap();
+        self.click(&format!("button[name='{name}'][value='{value}']"));
+    }
+
+    /// Presses the button without a name in the form to this address.
+    fn submit(&self, action: &str) {
+        let form = format!("form[action$='{action}']");
+        self.click(&format!("{form} button:not([name]):not([hidden])"));
+    }
+
+    /// Replaces the value of a field.
     fn fill(&self, name: &str, value: &str) {
-        let field = self.find(&format!("//*[@name='{name}']"));
+        let field = self.find(&format!("[name='{name}']"));
         self.runtime.block_on(field.clear()).unwrap();
         self.runtime.block_on(field.send_keys(value)).unwrap();
     }
 
     fn press_enter_in(&self, name: &str) {
-        let field = self.find(&format!("//*[@name='{name}']"));
+        let field = self.find(&format!("[name='{name}']"));
         let enter = String::from(char::from(Key::Enter));
         self.runtime.block_on(field.send_keys(&enter)).unwrap();
     }
@@ -148,7 +170,7 @@ impl Browser {
         self.runtime.block_on(result).unwrap()
     }
 
-    /// At no width does the page scroll sideways, and the browser complains about nothing.
+    /// The page does not scroll sideways at any width, and the browser reports no error.
     fn look(&self) {
         for width in WIDTHS {
             let screen =
@@ -168,8 +190,8 @@ impl Browser {
         assert!(complaints.is_empty(), "{}: {complaints:#?}", self.path());
     }
 
-    /// What the console says, and every load for one of our pages that failed, since the last
-    /// time. A form that comes back with its problems is 422 and no failure.
+    /// The messages of the console and the failed requests of our pages since the last call. A form
+    /// that comes back with its problems is 422 and not a failure.
     fn complaints(&self) -> Vec<String> {
         let console = self
             .log("browser")
@@ -187,7 +209,7 @@ impl Browser {
             let status = load["response"]["status"].as_u64().unwrap_or(0);
             let is_form = status == 422 && load["type"] == "Document";
             let is_failure = method == "Network.loadingFailed" || (status >= 400 && !is_form);
-            // The browser also loads things for itself.
+            // The browser makes requests of its own, too.
             let is_ours = ours.contains(&load["requestId"].to_string());
             (is_failure && is_ours).then(|| load.to_string())
         });
@@ -199,7 +221,7 @@ impl Browser {
         answer["value"].as_array().unwrap().clone()
     }
 
-    /// What chromedriver understands beyond the standard.
+    /// A command of chromedriver beyond the standard.
     fn ask(&self, command: &str, body: &Value) -> Value {
         let url = format!("{}/{command}", self.url);
         let mut answer = ureq::post(url).send(body.to_string()).unwrap();
@@ -207,13 +229,13 @@ impl Browser {
     }
 }
 
-/// What chromedriver says, against the standard, to a question that meets a page on its way out.
+/// An answer of chromedriver, against the standard, to a command during a navigation.
 fn is_between_pages(error: &CmdError) -> bool {
     matches!(error, CmdError::NotW3C(Value::String(words)) if words == "aborted by navigation")
 }
 
 impl Drop for Browser {
-    /// The driver takes the browser with it only when it is asked to.
+    /// The driver stops the browser only when asked to.
     fn drop(&mut self) {
         let ended = ureq::delete(&self.url).call();
         let killed = self.driver.kill().and_then(|()| self.driver.wait());
@@ -240,7 +262,7 @@ fn start_driver(chromedriver: &Path, folder: &Path) -> (Child, u16) {
 }
 
 #[test]
-fn a_browser_walks_through_every_page_without_a_complaint() {
+fn every_page_loads_without_an_error() {
     let Some(browser) = Browser::start() else {
         return;
     };
@@ -250,23 +272,23 @@ fn a_browser_walks_through_every_page_without_a_complaint() {
     ask_about_case(&browser);
     revoke_and_delete(&browser, &server);
     long_values_fit(&browser, &server);
-    browser.press("Sign out");
-    browser.reads("Sign in");
+    browser.submit("/logout");
+    browser.sees("form[action$='/login']");
     browser.open(&format!("{}/licenses", server.url));
     assert_eq!(browser.path(), "/login?next=%2Flicenses");
     complaints_are_heard(&browser, &server);
 }
 
 #[test]
-fn who_has_ended_and_still_asks_is_extended_and_that_undone_in_five_clicks() {
+fn expired_licenses_in_use_are_extended_and_restored_in_five_clicks() {
     let Some(browser) = Browser::start() else {
         return;
     };
     let server = Server::start();
-    let ended = ["2026-05-20", "2026-06-14"];
+    let expired = ["2026-05-20", "2026-06-14"];
     for n in 0..60 {
         server.add(json!({
-            "tool_name": "T", "license_key": format!("k{n}"), "expiration_date": ended[n % 2]
+            "tool_name": "T", "license_key": format!("k{n}"), "expiration_date": expired[n % 2]
         }));
         server.check("T", &format!("k{n}"));
     }
@@ -284,19 +306,19 @@ fn who_has_ended_and_still_asks_is_extended_and_that_undone_in_five_clicks() {
     browser.fill("username", "admin");
     browser.fill("password", PASSWORD);
     browser.press_enter_in("password");
-    browser.follow("60 ended in the last 30 days and still ask");
-    browser.reads("60 licenses");
-    browser.press("Change all 60 licenses found …");
-    browser.press("1 year");
-    browser.reads("60 licenses will be changed.");
-    browser.press("Extend 60 licenses from today");
-    browser.reads("60 licenses changed.");
+    browser.follow(filter::SEEN_AFTER_EXPIRATION);
+    assert_eq!(browser.numbers("h1 .count"), [60]);
+    browser.press("of=all");
+    browser.press(EXTEND_BY_1_YEAR);
+    browser.sees("#preview");
+    browser.press(FROM_TODAY);
+    assert_eq!(browser.numbers("p.verdict")[0], 60);
     assert_eq!(
         (server.check("T", "k7").0, server.check("T", "silent").0),
         (200, 403)
     );
-    browser.press("Undo");
-    browser.reads("60 licenses are as before.");
+    browser.submit("/undo");
+    assert_eq!(browser.numbers("p.verdict.suspended")[0], 60);
     assert_eq!(
         (server.check("T", "k7").0, server.check("T", "good").0),
         (403, 200)
@@ -308,55 +330,52 @@ fn sign_in(browser: &Browser, server: &Server) {
     browser.fill("username", "admin");
     browser.fill("password", PASSWORD);
     browser.press_enter_in("password");
-    browser.reads("No licenses yet");
+    browser.sees(".empty a[href='/licenses/new']");
     assert_eq!(browser.path(), "/licenses");
 }
 
 fn add_and_find(browser: &Browser) {
-    browser.follow("Add the first license");
-    browser.reads("A MAC address may be written in any way");
-    browser.press("Add license");
-    browser.reads("The tool name is missing");
+    browser.follow("/licenses/new");
+    browser.sees("form[action='/licenses/new']");
+    browser.submit("/licenses/new");
+    browser.sees("#tool_name-problem");
     browser.fill("tool_name", "Tool_A");
     browser.fill("license_key", "0A-1B-2C-3D-4E-5F");
     browser.fill("expiration_date", "2027-01-31");
-    browser.press("Add license");
-    browser.reads("added.");
-    browser.follow("Licenses");
-    browser.reads("1 license");
+    browser.submit("/licenses/new");
+    browser.sees("[role=status]");
+    browser.follow("/licenses");
+    assert_eq!(browser.numbers("h1 .count"), [1]);
     browser.fill("q", "3d4e");
-    browser.press("Find");
-    browser.reads("Show all");
-    browser.follow("0a:1b:2c:3d:4e:5f");
-    browser.reads("License is active and valid.");
+    browser.submit("/licenses");
+    browser.sees(".filters a[href='/licenses']");
+    browser.click("th.key a");
+    browser.sees("p.verdict.activated");
 }
 
 fn ask_about_case(browser: &Browser) {
-    browser.follow("Add license");
+    browser.follow("/licenses/new");
     browser.fill("tool_name", "tool_a");
     browser.fill("license_key", "k");
     browser.press_enter_in("license_key");
-    browser.reads("There is already a tool “Tool_A”.");
-    // Enter is no answer to the question.
+    browser.sees("button[name=meant_tool]");
+    // Enter confirms neither name.
     browser.fill("user_id", "somebody");
     browser.press_enter_in("user_id");
-    browser.find("//input[@name='user_id' and @value='somebody']");
-    browser.reads("There is already a tool “Tool_A”.");
-    browser.press("Keep tool_a");
-    browser.reads("License of tool_a for k added.");
+    browser.find("input[name=user_id][value=somebody]");
+    browser.sees("button[name=meant_tool]");
+    browser.press("meant_tool=tool_a");
+    browser.sees("p.verdict.activated");
 }
 
 fn revoke_and_delete(browser: &Browser, server: &Server) {
-    let words = "License status is 'revoked'.";
-    browser.press("Revoke");
-    browser.reads("is revoked.");
-    browser.reads(words);
-    let refused = format!(r#"{{"status":"invalid","message":"{words}"}}"#);
-    assert_eq!(server.check("tool_a", "k"), (403, refused));
-    browser.follow("Delete …");
-    browser.reads("Delete this license?");
-    browser.press("Delete license");
-    browser.reads("License of tool_a for k deleted.");
+    browser.press("status=revoked");
+    browser.sees("p.verdict.revoked");
+    assert_eq!(server.check("tool_a", "k").0, 403);
+    browser.follow("/delete");
+    browser.sees("form[action$='/delete']");
+    browser.submit("/delete");
+    browser.sees("[role=status]");
     assert_eq!(server.check("tool_a", "k").0, 404);
 }
 
@@ -380,29 +399,34 @@ fn long_values_fit(browser: &Browser, server: &Server) {
         format!("/licenses/{id}/edit"),
         format!("/licenses/{id}/delete"),
         format!("/licenses/{id}/move"),
-        format!("/bulk?id={id}&quick=1y"),
+        format!("/bulk?id={id}&{EXTEND_BY_1_YEAR}"),
         format!(
             "/bulk?of=all&filter=%3Fq%3DW&do=customer&customer={}",
             long("@", 255)
         ),
-        format!("/explain?tool={}&key={}", long("M", 100), long("W", 255)),
+        format!(
+            "{}?tool={}&key={}",
+            address::DIAGNOSE,
+            long("M", 100),
+            long("W", 255)
+        ),
         "/".to_owned(),
-        "/unknown".to_owned(),
+        address::UNLICENSED.to_owned(),
         "/account".to_owned(),
         "/audit".to_owned(),
     ] {
         browser.open(&format!("{}{path}", server.url));
     }
     browser.open(&format!("{}/licenses/{id}", server.url));
-    browser.press("Revoke");
-    browser.reads("is revoked.");
-    browser.follow("Add license");
+    browser.press("status=revoked");
+    browser.sees("p.verdict.revoked");
+    browser.follow("/licenses/new");
     browser.fill("tool_name", &long("m", 100));
-    browser.press("Add license");
-    browser.reads("There is already a tool");
+    browser.submit("/licenses/new");
+    browser.sees("button[name=meant_tool]");
 }
 
-/// The page that follows a running import by itself, without a script.
+/// The page of a running import refreshes itself without a script.
 #[test]
 fn a_file_is_imported_in_the_browser() {
     let Some(browser) = Browser::start() else {
@@ -418,27 +442,27 @@ fn a_file_is_imported_in_the_browser() {
     std::fs::write(&file, table).unwrap();
     sign_in(&browser, &server);
     server.license("T", "k1");
-    browser.follow("Import a spreadsheet");
-    browser.reads("What the file may look like");
-    browser.press("Look at it");
-    browser.reads("Choose a file first.");
-    let input = browser.find("//input[@name='file']");
+    browser.follow("/import");
+    browser.sees("input[name=file]");
+    browser.submit("/import");
+    browser.sees("#file-problem");
+    let input = browser.find("input[name=file]");
     let path = file.to_str().unwrap();
     browser.runtime.block_on(input.send_keys(path)).unwrap();
-    browser.press("Look at it");
-    browser.reads("3 new 1 changed 0 unchanged 1 wrong");
+    browser.submit("/import");
+    assert_eq!(browser.numbers(".numbers strong"), [3, 1, 0, 1]);
     let lock = database.open();
     lock.execute_batch("begin immediate").unwrap();
-    browser.press("Import 4 rows, leave out 1");
-    browser.reads("0 of 5 rows, 0 %");
+    browser.submit("/import/1");
+    browser.sees("progress[max='5'][value='0']");
     lock.execute_batch("rollback").unwrap();
-    browser.reads("3 added, 1 changed, 0 as before, 1 left out.");
-    browser.follow("To the licenses");
-    browser.reads("4 licenses");
+    assert_eq!(browser.numbers("p.verdict.activated"), [3, 1, 0, 1]);
+    browser.follow("/licenses");
+    assert_eq!(browser.numbers("h1 .count"), [4]);
 }
 
 #[test]
-fn what_a_foreign_page_makes_the_browser_send_changes_nothing() {
+fn a_request_that_another_site_causes_changes_nothing() {
     let Some(browser) = Browser::start() else {
         return;
     };
@@ -448,7 +472,7 @@ fn what_a_foreign_page_makes_the_browser_send_changes_nothing() {
     browser.fill("username", "admin");
     browser.fill("password", PASSWORD);
     browser.press_enter_in("password");
-    browser.reads("1 license");
+    browser.find("form[action='/logout']");
     for (path, kind, name, value) in [
         (format!("/licenses/{id}/delete"), "", "csrf", ""),
         (format!("/licenses/{id}/status"), "", "status", "revoked"),
@@ -467,23 +491,25 @@ fn what_a_foreign_page_makes_the_browser_send_changes_nothing() {
             .runtime
             .block_on(browser.client.goto(&foreign))
             .unwrap();
-        browser.press("Win");
-        browser.find(r#"//body[contains(., "A page of another site sent this request.")]"#);
+        browser.click("#win");
+        browser.find("body:not(:has(#win))");
+        let status = "return performance.getEntriesByType('navigation')[0].responseStatus";
+        assert_eq!(browser.script(status), 403, "{path}");
     }
     assert_eq!(server.check("T", "k").0, 200);
     browser
         .runtime
         .block_on(browser.client.goto(&format!("{}/licenses", server.url)))
         .unwrap();
-    browser.find(r#"//body[contains(normalize-space(), "1 license")]"#);
+    browser.find("tbody th.key");
 }
 
-/// A page of somebody else with one form that leads to us, served until the test is over.
+/// Serves a page of another site with one form that posts to us.
 fn serve_form(action: &str, kind: &str, name: &str, value: &str) -> String {
     let escape = |text: &str| text.replace('"', "&quot;");
     let page = format!(
         r#"<!doctype html><form method="post" action="{action}" enctype="{kind}">
-           <input type="hidden" name="{}" value="{}"><button>Win</button></form>"#,
+           <input type="hidden" name="{}" value="{}"><button id="win">Win</button></form>"#,
         escape(name),
         escape(value)
     );
@@ -500,7 +526,7 @@ fn serve_form(action: &str, kind: &str, name: &str, value: &str) -> String {
             while stream.read_line(&mut line).is_ok_and(|length| length > 2) {
                 line.clear();
             }
-            // A browser also opens connections on which it asks nothing.
+            // A browser also opens connections that it does not use.
             if stream.get_mut().write_all(answer.as_bytes()).is_err() {
                 continue;
             }
@@ -509,7 +535,7 @@ fn serve_form(action: &str, kind: &str, name: &str, value: &str) -> String {
     url
 }
 
-/// The case that must fail.
+/// Proves that errors are detected.
 fn complaints_are_heard(browser: &Browser, server: &Server) {
     browser.script("document.body.setAttribute('style', 'color: red')");
     let complaints = browser.complaints().concat();

@@ -1,15 +1,41 @@
-//! Changing many licenses at once: looked at, done, undone.
+//! Bulk changes: previewed, confirmed, undone.
 
 use serde_json::{Value, json};
 
 use crate::database::Database;
-use crate::page::{Page, urlencoded};
+use crate::page::{Page, filter, urlencoded};
 use crate::server::{Client, Server};
 
 const DAY: i64 = 86_400;
 
-/// Licenses of one tool that end on these days; empty for without end.
-fn ending(server: &Server, days: &[&str]) -> Vec<i64> {
+// What the form of the page sends.
+pub const EXTEND_BY_1_YEAR: &str = "quick=1y";
+const EXTEND_BY_1_MONTH: &str = "quick=1m";
+const DELETE: &str = "do=delete";
+
+// The buttons that confirm a preview.
+const CONFIRM: &str = "start=";
+const FROM_EXPIRATION: &str = "start=end";
+pub const FROM_TODAY: &str = "start=today";
+
+fn extend(number: &str, unit: &str) -> String {
+    format!("do=extend&number={number}&unit={unit}")
+}
+
+fn expire_on(day: &str) -> String {
+    format!("do=end&day={day}")
+}
+
+fn set_status(status: &str) -> String {
+    format!("do={status}")
+}
+
+fn set_customer(name: &str) -> String {
+    format!("do=customer&customer={name}")
+}
+
+/// Licenses of one tool with these expiration dates; an empty one is perpetual.
+fn expiring(server: &Server, days: &[&str]) -> Vec<i64> {
     let add = |(n, day): (usize, &&str)| {
         server
             .add(json!({"tool_name": "T", "license_key": format!("k{n}"), "expiration_date": day}))
@@ -17,20 +43,31 @@ fn ending(server: &Server, days: &[&str]) -> Vec<i64> {
     days.iter().enumerate().map(add).collect()
 }
 
-fn of_ids(ids: &[i64], what: &str) -> String {
+fn selected(ids: &[i64], change: &str) -> String {
     let ids: Vec<String> = ids.iter().map(|id| format!("id={id}")).collect();
-    format!("/bulk?{}&of=selected&{what}", ids.join("&"))
+    format!("/bulk?{}&of=selected&{change}", ids.join("&"))
 }
 
-fn of_filter(filter: &str, what: &str) -> String {
-    format!("/bulk?of=all&filter={}&{what}", urlencoded(filter))
+fn found(filter: &str, change: &str) -> String {
+    format!("/bulk?of=all&filter={}&{change}", urlencoded(filter))
 }
 
-/// Looks at it and confirms it with that button.
-fn change(admin: &mut Client, address: &str, button: &str) -> Page {
-    Page::open(admin, address)
-        .form(button)
-        .submit(admin, button)
+/// Opens the preview and confirms it with this button.
+fn change(admin: &mut Client, preview: &str, button: &str) -> Page {
+    Page::open(admin, preview).press(admin, button)
+}
+
+/// Presses the button that renews this license by a year.
+fn renew(admin: &mut Client, page: &Page, id: i64) -> Page {
+    page.form("/renew").press(admin, &format!("id={id}_"))
+}
+
+/// How many licenses a bulk change has changed or an undo has restored.
+fn number(page: &Page) -> usize {
+    let result = page.texts("p.verdict").concat();
+    let digits = result.chars().skip_while(|c| !c.is_ascii_digit());
+    let digits: String = digits.take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or_else(|_| panic!("{}", page.text()))
 }
 
 fn values(server: &Server, field: &str) -> Vec<Value> {
@@ -44,91 +81,85 @@ fn whole(server: &Server) -> String {
 }
 
 #[test]
-fn both_ways_to_count_a_term_are_shown_before_one_is_chosen() {
+fn a_term_is_previewed_from_the_expiration_date_and_from_today() {
     let server = Server::start();
-    let ids = ending(&server, &["2026-05-31", "2026-12-31", ""]);
+    let ids = expiring(&server, &["2026-05-31", "2026-12-31", ""]);
     let mut admin = server.admin();
-    let page = Page::open(&mut admin, &of_ids(&ids, "quick=1y"));
-    let shown: Vec<Vec<String>> = page
-        .rows()
-        .into_iter()
-        .map(|row| row[3..].to_vec())
-        .collect();
-    assert_eq!(shown[0], ["2026-05-31", "2027-05-31", "2027-06-15"]);
-    assert_eq!(shown[1], ["2026-12-31", "2027-12-31", "2027-06-15"]);
-    assert!(!page.text().contains("earlier"));
-    let shorter = Page::open(&mut admin, &of_ids(&ids, "do=extend&number=1&unit=m"));
-    let words = "Extend 2 licenses from today: 1 license would end earlier than now.";
-    assert!(shorter.text().contains(words), "{}", shorter.text());
-    assert_eq!(shorter.rows()[1][5], "2026-07-15 earlier");
-    assert_eq!(shown[2], ["without end", "stays", "stays"]);
-    let button = "Extend 2 licenses from the present end";
-    page.form(button).submit(&mut admin, button);
+    let page = Page::open(&mut admin, &selected(&ids, EXTEND_BY_1_YEAR));
+    let rows = page.rows();
+    assert_eq!(rows[0][3..], ["2026-05-31", "2027-05-31", "2027-06-15"]);
+    assert_eq!(rows[1][3..], ["2026-12-31", "2027-12-31", "2027-06-15"]);
+    assert_eq!(rows[2][4..], ["", ""]);
+    assert!(page.all(".warning, tbody .refused").is_empty());
+    let shorter = Page::open(&mut admin, &selected(&ids, &extend("1", "m")));
+    assert!(shorter.texts(".warning").concat().contains('1'));
+    assert_eq!(shorter.rows()[1][5], "2026-07-15");
+    assert_eq!(shorter.all("tbody tr:nth-child(2) .refused").len(), 1);
+    page.press(&mut admin, FROM_EXPIRATION);
     let days = [json!("2027-05-31"), json!("2027-12-31"), Value::Null];
     assert_eq!(values(&server, "expiration_date"), days);
 }
 
 #[test]
-fn what_the_filter_finds_is_changed_and_nothing_else() {
+fn only_the_licenses_that_the_filter_finds_are_changed() {
     let server = Server::start();
-    ending(
+    expiring(
         &server,
         &["2026-06-01", "2026-06-14", "2026-06-15", "2026-03-01"],
     );
-    let page = change(
-        &mut server.admin(),
-        &of_filter("?ends=over-30", "do=revoked"),
-        "Revoke 2 licenses",
-    );
-    assert!(
-        page.text().contains("2 licenses changed"),
-        "{}",
-        page.text()
-    );
+    let filter = format!("?{}", filter::EXPIRED_IN_LAST_30_DAYS);
+    let preview = found(&filter, &set_status("revoked"));
+    let page = change(&mut server.admin(), &preview, CONFIRM);
+    assert_eq!(number(&page), 2);
     let expected = ["revoked", "revoked", "activated", "activated"];
     assert_eq!(values(&server, "status"), expected);
     assert_eq!(server.check("T", "k1").0, 403);
 }
 
 #[test]
-fn every_action_does_what_it_says_and_undo_brings_every_value_back() {
+fn undo_restores_every_value_after_every_action() {
     let (server, database) = Database::start();
-    let ids = ending(&server, &["2026-12-31", ""]);
+    let ids = expiring(&server, &["2026-12-31", ""]);
     (0..3).for_each(|_| drop(server.check("T", "k0")));
     server.tick().unwrap();
     let mut admin = server.admin();
     let before = whole(&server);
-    for (what, button, field, expected) in [
+    for (what, button, field, changed, expected) in [
         (
-            "do=suspended",
-            "Suspend 2 licenses",
+            set_status("suspended"),
+            CONFIRM,
             "status",
+            2,
             vec![json!("suspended"), json!("suspended")],
         ),
         (
-            "do=customer&customer=Anna",
-            "Change the customer of 2 licenses",
+            set_customer("Anna"),
+            CONFIRM,
             "user_id",
+            2,
             vec![json!("Anna"), json!("Anna")],
         ),
         (
-            "do=end&day=2028-02-29",
-            "Let 2 licenses end on 2028-02-29",
+            expire_on("2028-02-29"),
+            CONFIRM,
             "expiration_date",
+            2,
             vec![json!("2028-02-29"), json!("2028-02-29")],
         ),
         (
-            "do=extend&number=10&unit=d",
-            "Extend 1 license from today",
+            extend("10", "d"),
+            FROM_TODAY,
             "expiration_date",
+            1,
             vec![json!("2026-06-25"), Value::Null],
         ),
-        ("do=delete", "Delete 2 licenses", "id", vec![]),
+        (DELETE.to_owned(), CONFIRM, "id", 2, vec![]),
     ] {
-        let page = change(&mut admin, &of_ids(&ids, what), button);
+        let page = change(&mut admin, &selected(&ids, &what), button);
+        assert_eq!(number(&page), changed, "{what}");
         assert_eq!(values(&server, field), expected, "{what}");
-        let page = page.form("/undo").submit(&mut admin, "Undo");
-        assert!(page.text().contains("as before"), "{}", page.text());
+        let page = page.form("/undo").submit(&mut admin);
+        assert_eq!(number(&page), changed, "{what}");
         assert_eq!(whole(&server), before, "{what}");
     }
     let history = "select count(*) from sighting_history where license_id = 1";
@@ -140,142 +171,114 @@ fn every_action_does_what_it_says_and_undo_brings_every_value_back() {
 }
 
 #[test]
-fn what_was_changed_since_is_named_and_stays() {
+fn undo_skips_and_names_licenses_that_were_changed_later() {
     let server = Server::start();
-    let ids = ending(&server, &["2026-12-31", "2026-12-31", "2026-12-31"]);
+    let ids = expiring(&server, &["2026-12-31", "2026-12-31", "2026-12-31"]);
     let mut admin = server.admin();
-    let page = change(&mut admin, &of_ids(&ids, "do=revoked"), "Revoke 3 licenses");
+    let preview = selected(&ids, &set_status("revoked"));
+    let page = change(&mut admin, &preview, CONFIRM);
     admin.patch("/api/licenses/1", r#"{"user_id":"Ole"}"#);
     admin.delete("/api/licenses/2");
-    let page = page.form("/undo").submit(&mut admin, "Undo");
-    assert!(
-        page.text().contains("1 license is as before"),
-        "{}",
-        page.text()
-    );
-    assert!(
-        page.text().contains("k0 for T was changed since"),
-        "{}",
-        page.text()
-    );
-    assert!(
-        page.text().contains("k1 for T was deleted since"),
-        "{}",
-        page.text()
-    );
+    let page = page.form("/undo").submit(&mut admin);
+    let result = page.texts("p.verdict").concat();
+    let is_named = ["k0", "k1", "k2"].map(|key| result.contains(key));
+    assert_eq!(is_named, [true, true, false], "{result}");
+    assert_eq!(number(&page), 1);
     assert_eq!(values(&server, "status"), ["revoked", "activated"]);
 }
 
 #[test]
-fn a_deleted_license_that_was_added_again_stays_as_it_is_now() {
+fn undo_does_not_replace_a_license_that_was_added_again() {
     let server = Server::start();
-    let ids = ending(&server, &[""]);
+    let ids = expiring(&server, &[""]);
     let mut admin = server.admin();
-    let page = change(&mut admin, &of_ids(&ids, "do=delete"), "Delete 1 license");
+    let page = change(&mut admin, &selected(&ids, DELETE), CONFIRM);
     server.license("T", "k0");
-    let refused = page.form("/undo").submit(&mut admin, "Undo");
-    let words = refused.text();
-    assert!(words.contains("k0 for T was added again since"), "{words}");
+    let refused = page.form("/undo").submit(&mut admin);
+    assert!(refused.text().contains("k0"), "{}", refused.text());
     assert_eq!(
         (refused.status, values(&server, "id")),
         (409, vec![json!(2)])
     );
     admin.delete("/api/licenses/2");
-    page.form("/undo").submit(&mut admin, "Undo");
+    page.form("/undo").submit(&mut admin);
     assert_eq!(values(&server, "id"), [1]);
 }
 
 #[test]
-fn a_form_that_is_sent_twice_changes_once_and_leads_to_the_same_undo() {
+fn a_form_that_is_sent_twice_changes_licenses_once() {
     let server = Server::start();
-    let ids = ending(&server, &["2026-12-31"]);
+    let ids = expiring(&server, &["2026-12-31"]);
     let mut admin = server.admin();
-    let button = "Extend 1 license from the present end";
-    let form = Page::open(&mut admin, &of_ids(&ids, "quick=1y")).form(button);
-    let first = form.submit(&mut admin, button);
-    let second = form.submit(&mut admin, button);
+    let preview = Page::open(&mut admin, &selected(&ids, EXTEND_BY_1_YEAR));
+    let form = preview.form_with(FROM_EXPIRATION);
+    let first = form.press(&mut admin, FROM_EXPIRATION);
+    let second = form.press(&mut admin, FROM_EXPIRATION);
     assert_eq!(first.path, second.path);
     assert_eq!(values(&server, "expiration_date"), ["2027-12-31"]);
-    first.form("/undo").submit(&mut admin, "Undo");
-    form.submit(&mut admin, button);
+    first.form("/undo").submit(&mut admin);
+    form.press(&mut admin, FROM_EXPIRATION);
     assert_eq!(values(&server, "expiration_date"), ["2027-12-31"]);
-    let renew = Page::open(&mut admin, "/licenses").form("/renew");
-    let button = "Extend k0 by a year";
-    renew.submit(&mut admin, button);
-    let page = renew.submit(&mut admin, button);
-    assert!(page.flash().unwrap().contains("ends on 2028-12-31 already"));
+    let table = Page::open(&mut admin, "/licenses");
+    renew(&mut admin, &table, 1);
+    let page = renew(&mut admin, &table, 1);
+    let flash = page.flash().unwrap();
+    assert!(flash.contains("2028-12-31"), "{flash}");
+    assert!(!page.has_form("/undo"));
     assert_eq!(values(&server, "expiration_date"), ["2028-12-31"]);
 }
 
 #[test]
-fn a_change_is_undone_once_and_for_ten_minutes() {
+fn a_change_can_be_undone_once_within_ten_minutes() {
     let server = Server::start();
-    let ids = ending(&server, &["2026-12-31"]);
+    let ids = expiring(&server, &["2026-12-31"]);
     let mut admin = server.admin();
-    let first = change(
-        &mut admin,
-        &of_ids(&ids, "quick=1m"),
-        "Extend 1 license from today",
-    );
-    let undo = first.form("/undo");
+    let preview = selected(&ids, EXTEND_BY_1_MONTH);
+    let undo = change(&mut admin, &preview, FROM_TODAY).form("/undo");
     server.clock.turn(600);
-    assert_eq!(undo.submit(&mut admin, "Undo").status, 200);
-    assert_eq!(undo.submit(&mut admin, "Undo").status, 409);
-    let second = change(
-        &mut admin,
-        &of_ids(&ids, "quick=1m"),
-        "Extend 1 license from today",
-    );
-    let undo = second.form("/undo");
+    assert_eq!(undo.submit(&mut admin).status, 200);
+    assert_eq!(undo.submit(&mut admin).status, 409);
+    let undo = change(&mut admin, &preview, FROM_TODAY).form("/undo");
     server.clock.turn(601);
-    let refused = undo.submit(&mut admin, "Undo");
+    let refused = undo.submit(&mut admin);
     assert_eq!(refused.status, 409);
-    assert!(refused.text().contains("10 minutes"), "{}", refused.text());
+    assert!(refused.text().contains("10"), "{}", refused.text());
     assert_eq!(values(&server, "expiration_date"), ["2026-07-15"]);
 }
 
 #[test]
-fn nothing_is_changed_that_was_not_looked_at() {
+fn a_stale_preview_changes_nothing() {
     let server = Server::start();
-    let ids = ending(&server, &["2026-12-31"]);
+    let ids = expiring(&server, &["2026-12-31"]);
     let mut admin = server.admin();
+    let preview = found("?tool=T", &set_status("revoked"));
     for meanwhile in [
         r#"{"user_id":"Ole"}"#,
         r#"{"expiration_date":"2027-01-31"}"#,
     ] {
-        let looked = Page::open(&mut admin, &of_filter("?tool=T", "do=revoked"));
-        let form = looked.form("Revoke 1 license");
+        let form = Page::open(&mut admin, &preview).form_with(CONFIRM);
         admin.patch("/api/licenses/1", meanwhile);
-        let page = form.submit(&mut admin, "Revoke 1 license");
+        let page = form.press(&mut admin, CONFIRM);
         assert_eq!(page.status, 409);
-        assert!(
-            page.text().contains("Nothing was changed"),
-            "{}",
-            page.text()
-        );
+        assert!(!page.alert().is_empty());
         assert_eq!(values(&server, "status"), ["activated"]);
     }
-    let looked = Page::open(&mut admin, &of_filter("?tool=T", "do=revoked"));
-    let form = looked.form("Revoke 1 license");
+    let form = Page::open(&mut admin, &preview).form_with(CONFIRM);
     server.license("T", "another");
-    assert_eq!(form.submit(&mut admin, "Revoke 1 license").status, 409);
+    assert_eq!(form.press(&mut admin, CONFIRM).status, 409);
     server.clock.turn(DAY);
-    let page = Page::open(&mut server.admin(), &of_ids(&ids, "quick=1y"));
+    let page = Page::open(&mut server.admin(), &selected(&ids, EXTEND_BY_1_YEAR));
     assert_eq!(page.rows()[0][5], "2027-06-16");
 }
 
 #[test]
-fn each_license_has_its_entry_in_the_log_and_all_together_one() {
+fn each_license_and_the_bulk_change_are_in_the_audit_log() {
     let (server, database) = Database::start();
-    let ids = ending(&server, &["", ""]);
+    let ids = expiring(&server, &["", ""]);
     let mut admin = server.admin();
-    change(
-        &mut admin,
-        &of_ids(&ids, "do=suspended"),
-        "Suspend 2 licenses",
-    )
-    .form("/undo")
-    .submit(&mut admin, "Undo");
+    let preview = selected(&ids, &set_status("suspended"));
+    let page = change(&mut admin, &preview, CONFIRM);
+    page.form("/undo").submit(&mut admin);
     let audit = database.audit();
     let kinds: Vec<&str> = audit[audit.len() - 6..]
         .iter()
@@ -290,51 +293,46 @@ fn each_license_has_its_entry_in_the_log_and_all_together_one() {
 }
 
 #[test]
-fn a_term_or_a_day_that_is_none_is_told_with_its_value() {
+fn an_invalid_period_date_or_action_is_reported_with_its_value() {
     let server = Server::start();
-    let ids = ending(&server, &["2026-12-31"]);
+    let ids = expiring(&server, &["2026-12-31"]);
     for (what, word) in [
-        ("do=extend&number=0&unit=d", "`0d`"),
-        ("do=extend&number=x&unit=y", "`xy`"),
-        ("do=end&day=2026-02-30", "`2026-02-30`"),
-        ("do=destroyed", "`destroyed`"),
+        (extend("0", "d"), "0"),
+        (extend("x", "y"), "x"),
+        (expire_on("2026-02-30"), "`2026-02-30`"),
+        (set_status("destroyed"), "`destroyed`"),
     ] {
-        let page = Page::open(&mut server.admin(), &of_ids(&ids, what));
+        let page = Page::open(&mut server.admin(), &selected(&ids, &what));
         assert_eq!(page.status, 422);
         assert!(page.alert().contains(word), "{}", page.alert());
     }
 }
 
 #[test]
-fn nothing_selected_is_a_page_that_says_how() {
+fn without_a_selection_the_page_leads_back_to_the_table() {
     let server = Server::start();
     server.license("T", "k");
-    let page = Page::open(&mut server.admin(), "/bulk?of=selected&filter=%3Ftool%3DT");
-    assert!(page.text().contains("No license is selected"));
-    let back = page.follow(&mut server.admin(), "Back to the table");
-    assert_eq!(back.path, "/licenses?tool=T");
+    let mut admin = server.admin();
+    let page = Page::open(&mut admin, "/bulk?of=selected&filter=%3Ftool%3DT");
+    assert_eq!((page.rows().len(), page.all(".empty").len()), (0, 1));
+    let back = page.follow(&mut admin, "/licenses?tool=T");
+    assert_eq!(back.keys(), ["k"]);
 }
 
 #[test]
-fn a_click_renews_by_a_year_from_the_end_or_from_today_where_that_is_over() {
+fn one_click_renews_by_a_year_from_the_expiration_date_or_from_today() {
     let server = Server::start();
-    ending(&server, &["2026-05-31", "2026-12-31"]);
+    expiring(&server, &["2026-05-31", "2026-12-31"]);
     let mut admin = server.admin();
     let table = Page::open(&mut admin, "/licenses?tool=T&sort=key");
-    let renew = table.form("/renew");
-    let page = renew.submit(&mut admin, "Extend k0 by a year");
+    let page = renew(&mut admin, &table, 1);
     assert_eq!(page.path, "/licenses?tool=T&sort=key");
-    assert!(page.flash().unwrap().contains("extended until 2027-06-15"));
-    let page = page.form("/undo").submit(&mut admin, "Undo");
-    assert!(
-        page.text().contains("1 license is as before"),
-        "{}",
-        page.text()
-    );
-    let license = Page::open(&mut admin, "/licenses/2");
-    license
+    assert!(page.flash().unwrap().contains("2027-06-15"));
+    let page = page.form("/undo").submit(&mut admin);
+    assert_eq!(number(&page), 1);
+    Page::open(&mut admin, "/licenses/2")
         .form("/renew")
-        .submit(&mut admin, "Extend by a year");
+        .submit(&mut admin);
     let days = ["2026-05-31", "2027-12-31"];
     assert_eq!(values(&server, "expiration_date"), days);
 }

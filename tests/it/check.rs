@@ -13,14 +13,14 @@ const EXPIRED: &str = r#"{"status":"expired","message":"License has expired."}"#
 const KEY: &str = "0a:1b:2c:3d:4e:5f";
 
 #[test]
-fn a_good_license_is_valid() {
+fn an_activated_license_is_valid() {
     let server = Server::start();
     server.license("Tool_A", KEY);
     assert_eq!(server.check("Tool_A", KEY), (200, VALID.into()));
 }
 
 #[test]
-fn an_unknown_pair_is_not_found() {
+fn an_unknown_tool_or_key_is_not_found() {
     let server = Server::start();
     server.license("Tool_A", KEY);
     assert_eq!(
@@ -50,7 +50,7 @@ fn a_license_key_is_compared_byte_for_byte() {
 }
 
 #[test]
-fn the_spellings_of_a_mac_address_are_one_key() {
+fn all_spellings_of_a_mac_address_are_one_key() {
     let server = Server::start();
     server.license("Tool_A", "0A1B2C3D4E5F");
     for key in ["0A-1B-2C-3D-4E-5F", KEY, "0a1b.2c3d.4e5f", "0A1B2C3D4E5F"] {
@@ -59,7 +59,7 @@ fn the_spellings_of_a_mac_address_are_one_key() {
 }
 
 #[test]
-fn a_stopped_license_says_its_status() {
+fn a_suspended_or_revoked_license_gets_its_status() {
     let server = Server::start();
     server.add(json!({"tool_name": "T", "license_key": "s", "status": "suspended"}));
     server.add(json!({"tool_name": "T", "license_key": "r", "status": "revoked", "expiration_date": "2020-01-01"}));
@@ -67,12 +67,12 @@ fn a_stopped_license_says_its_status() {
     assert_eq!(
         server.check("T", "r"),
         (403, REVOKED.into()),
-        "the status is judged before the expiry"
+        "the status is checked before the expiration date"
     );
 }
 
 #[test]
-fn a_license_ends_after_the_last_second_of_its_day() {
+fn a_license_expires_after_the_last_second_of_its_expiration_date() {
     let server = Server::start();
     server.add(json!({"tool_name": "T", "license_key": "k", "expiration_date": "2026-06-15"}));
     server.clock.turn(12 * 3600 - 1);
@@ -82,7 +82,7 @@ fn a_license_ends_after_the_last_second_of_its_day() {
 }
 
 #[test]
-fn the_day_ends_in_the_operators_offset() {
+fn a_day_ends_at_midnight_in_the_operators_offset() {
     let server =
         Server::with(|config: &mut Config| config.utc_offset = time::macros::offset!(+5:30));
     server.add(json!({"tool_name": "T", "license_key": "k", "expiration_date": "2026-06-15"}));
@@ -93,7 +93,7 @@ fn the_day_ends_in_the_operators_offset() {
 }
 
 #[test]
-fn fields_that_nobody_knows_change_nothing() {
+fn unknown_fields_are_ignored() {
     let server = Server::start();
     server.license("T", "k");
     let answer = server.stranger().post(

@@ -1,4 +1,4 @@
-//! The program is killed while eight writers write: what was answered is there after the restart.
+//! Kills during writes lose no acknowledged write.
 
 use std::fs::File;
 use std::path::Path;
@@ -61,7 +61,7 @@ fn kill_again_and_again(kills: u64) {
     assert!(slowest < Duration::from_secs(10), "{slowest:?}");
 }
 
-/// The log goes to a file: nobody reads a pipe while the writers write.
+/// The log goes to a file, because nobody reads a pipe meanwhile.
 fn quiet(folder: &Path) -> Command {
     let mut command = command(folder);
     let log = File::create(folder.join("log")).unwrap();
@@ -71,7 +71,7 @@ fn quiet(folder: &Path) -> Command {
     command
 }
 
-/// The moment is after some answers and a little more.
+/// Kills the server a random moment after a random number of answers.
 fn kill_under_writers(server: &mut Program, writers: &mut [Writer], chance: &mut SmallRng) {
     let port = server.port();
     let (answers, after) = (
@@ -85,7 +85,7 @@ fn kill_under_writers(server: &mut Program, writers: &mut [Writer], chance: &mut
             let (told, is_killed) = (told.clone(), &is_killed);
             threads.spawn(move || {
                 let ended = writer.work(port, || {
-                    // Nobody listens any more when the kill is near.
+                    // The receiver is gone shortly before the kill.
                     told.send(()).unwrap_or_default();
                     true
                 });

@@ -1,4 +1,4 @@
-//! What `deploy/` ships: its nginx file as it is in front of the real server, over TLS, and the rest.
+//! The files in `deploy/`: nginx in front of the real server over TLS, the settings, the unit.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -22,9 +22,9 @@ const PUBLIC: &str = "https://licenses.example.com";
 const BASE: &str = "/licenseserver";
 const QUESTION: &str = r#"{"tool_name":"Tool_A","license_key":"k"}"#;
 
-/// Opens slow connections and says how many it holds; those that nginx ends it opens anew, as an
-/// attacker would, until its input ends. The first argument is the port, then come the number, the
-/// number of source addresses from 127.0.0.2 on, and which part of a request drips.
+/// Opens slow connections and prints how many it holds. It reopens those that nginx closes, as an
+/// attacker would, until its input ends. Arguments: the port, the number of connections, the number
+/// of source addresses from 127.0.0.2 on, and which part of a request is sent slowly.
 const SLOW: &str = r#"
 import asyncio, os, ssl, sys, threading
 threading.Timer(120, os._exit, [1]).start()  # nobody waits for ever
@@ -76,20 +76,20 @@ headers = {n for n in range(number) if which == "headers" or which == "both" and
 asyncio.run(main())
 "#;
 
-/// Prints what the customer's program is told about `Tool_A`.
+/// Prints what the Python client returns for `Tool_A`.
 const ASK: &str = "
 import sys
 from license_client import LicenseClient
 print(LicenseClient(sys.argv[1], 60.0).check_license('Tool_A'))";
 
-/// Which way the file takes the path.
+/// What the file does with the base path.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Way {
     Kept,
     Stripped,
 }
 
-/// The server behind the shipped nginx file.
+/// The server and an nginx with the shipped file in front of it.
 struct Site {
     server: Option<Server>,
     nginx: Child,
@@ -122,7 +122,7 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         make_certificate(&openssl, folder.path());
         let server = Server::at(&format!("{PUBLIC}{BASE}"));
-        // Somebody else may take the free ports before nginx does; then others are tried.
+        // Another process may take the free ports first; then others are tried.
         for _ in 0..10 {
             let (tls, plain) = (free_port(), free_port());
             if let Some(nginx) = start_nginx(&nginx, folder.path(), way, [server.port, tls, plain])
@@ -144,16 +144,16 @@ impl Site {
         self.server.as_ref().unwrap()
     }
 
-    /// A browser that has our page at its public address.
+    /// A browser that sends the public address as its origin.
     fn visitor(&self) -> Client {
         Client::new(&format!("http://127.0.0.1:{}{BASE}", self.tunnel)).header("Origin", PUBLIC)
     }
 
-    /// Somebody who signs in on the page.
+    /// The client, signed in on the page.
     fn admin(&self, mut client: Client) -> Client {
         let form = Page::open(&mut client, "/").form("/login");
         let form = form.fill("username", "admin").fill("password", PASSWORD);
-        let page = form.submit(&mut client, "Sign in");
+        let page = form.submit(&mut client);
         assert_eq!(page.path, "/");
         client
     }
@@ -163,7 +163,7 @@ impl Site {
         (answer.status, answer.body)
     }
 
-    /// What `license_client.py` says.
+    /// What `license_client.py` prints.
     fn ask_by_python(&self, python: &Path) -> String {
         let client = include_str!("../../static/license_client.py");
         fs::write(self.folder.path().join("license_client.py"), client).unwrap();
@@ -197,7 +197,7 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// The shipped file with this machine's addresses in the lines that it marks for that.
+/// The shipped file with this machine's addresses in the lines marked for that.
 fn shipped(way: Way, folder: &Path, [server, tls, plain]: [u16; 3]) -> String {
     let live = "/etc/letsencrypt/live/licenses.example.com";
     let folder = folder.display();
@@ -235,13 +235,13 @@ fn shipped(way: Way, folder: &Path, [server, tls, plain]: [u16; 3]) -> String {
     }
 }
 
-/// The numbers that the file wants to stand in `nginx.conf`.
+/// The settings that the file requires in `nginx.conf`.
 fn wanted(mark: &str) -> &'static str {
     let mut lines = NGINX.lines();
     lines.find_map(|line| line.strip_prefix(mark)).unwrap()
 }
 
-/// nginx with the shipped file; none when it cannot listen at these ports.
+/// nginx with the shipped file; none when a port is taken.
 fn start_nginx(program: &Path, folder: &Path, way: Way, ports: [u16; 3]) -> Option<Child> {
     fs::write(
         folder.join("license-server.conf"),
@@ -284,8 +284,8 @@ fn start_nginx(program: &Path, folder: &Path, way: Way, ports: [u16; 3]) -> Opti
     panic!("nginx does not start: {}", log());
 }
 
-/// Each connection to this port goes on over TLS by an openssl of its own, which trusts nothing but
-/// this certificate.
+/// Forwards each connection to this port over TLS by its own openssl, which trusts only this
+/// certificate.
 fn open_tunnel(openssl: PathBuf, tls: u16, certificate: PathBuf) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -306,7 +306,7 @@ fn open_tunnel(openssl: PathBuf, tls: u16, certificate: PathBuf) -> u16 {
     port
 }
 
-/// Carries bytes in both directions until one side has ended.
+/// Copies bytes in both directions until one side closes.
 fn carry(connection: TcpStream, mut child: Child) {
     let (mut from, mut to) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
     let mut back = connection.try_clone().unwrap();
@@ -318,12 +318,12 @@ fn carry(connection: TcpStream, mut child: Child) {
                 break;
             }
         }
-        // Gone already when the client went first.
+        // Closed already when the client was first.
         drop(back.shutdown(Shutdown::Both));
     });
     let mut buffer = [0; 16 * 1024];
     while let Ok(read @ 1..) = there.read(&mut buffer) {
-        // Read on also when nginx has heard enough: its answer is still on the way back.
+        // Read on even after nginx has closed: its answer is still on its way.
         drop(to.write_all(&buffer[..read]));
     }
     child.kill().unwrap();
@@ -332,7 +332,7 @@ fn carry(connection: TcpStream, mut child: Child) {
 }
 
 #[test]
-fn over_tls_somebody_signs_in_adds_and_checks() {
+fn signing_in_adding_and_checking_work_over_tls() {
     for way in [Way::Kept, Way::Stripped] {
         let Some(site) = Site::start(way) else {
             return;
@@ -340,7 +340,7 @@ fn over_tls_somebody_signs_in_adds_and_checks() {
         let mut admin = site.admin(site.visitor());
         let form = Page::open(&mut admin, "/licenses/new").form("/licenses/new");
         let form = form.fill("tool_name", "Tool_A").fill("license_key", "k");
-        let page = form.submit(&mut admin, "Add license");
+        let page = form.submit(&mut admin);
         assert_eq!((page.status, page.path.as_str()), (200, "/licenses/1"));
         let valid = r#"{"status":"valid","message":"License is active and valid."}"#;
         assert_eq!(site.check(), (200, valid.to_owned()), "{way:?}");
@@ -350,7 +350,7 @@ fn over_tls_somebody_signs_in_adds_and_checks() {
 }
 
 #[test]
-fn the_cookie_is_for_tls_only_and_every_header_is_there_once() {
+fn the_cookie_requires_tls_and_each_header_is_sent_once() {
     let Some(site) = Site::start(Way::Kept) else {
         return;
     };
@@ -375,7 +375,7 @@ fn the_cookie_is_for_tls_only_and_every_header_is_there_once() {
 }
 
 #[test]
-fn a_forged_address_is_not_believed() {
+fn a_forged_client_address_is_ignored() {
     let Some(site) = Site::start(Way::Kept) else {
         return;
     };
@@ -392,7 +392,7 @@ fn a_forged_address_is_not_believed() {
 }
 
 #[test]
-fn what_is_too_large_stops_at_nginx() {
+fn nginx_refuses_large_bodies() {
     let Some(site) = Site::start(Way::Kept) else {
         return;
     };
@@ -419,7 +419,7 @@ fn what_is_too_large_stops_at_nginx() {
 }
 
 #[test]
-fn what_nginx_says_itself_is_no_verdict() {
+fn an_error_from_nginx_is_not_a_result() {
     let Some(mut site) = Site::start(Way::Kept) else {
         return;
     };
@@ -435,14 +435,14 @@ fn what_nginx_says_itself_is_no_verdict() {
     assert_eq!(answer.json()["status"], "error");
     for python in &pythons {
         let said = site.ask_by_python(python);
-        assert!(said.starts_with("(False, 'The license server"), "{said}");
+        assert!(said.starts_with("(False, "), "{said}");
         assert!(!said.contains("nvalid"), "{said}");
     }
     assert_eq!(site.visitor().get("/login").status, 502);
 }
 
 #[test]
-fn another_path_is_no_verdict_and_plain_http_leads_to_tls() {
+fn another_path_is_not_a_result_and_http_redirects_to_tls() {
     let Some(site) = Site::start(Way::Kept) else {
         return;
     };
@@ -495,7 +495,7 @@ impl Slow {
         }
     }
 
-    /// Reads on until the numbers held now, ended once and refused are at least these.
+    /// Waits until at least these numbers are held, closed and refused.
     fn wait(&mut self, least: [usize; 3]) {
         let mut line = String::new();
         loop {
@@ -520,13 +520,13 @@ impl Drop for Slow {
     }
 }
 
-/// So many checks while `number` slow connections are held; returns how many were not answered well.
+/// Checks while `number` slow connections are held; returns how many failed.
 fn failures_beside(number: usize, addresses: usize, checks: usize, ended: usize) -> Option<usize> {
     let site = Site::start(Way::Kept)?;
     let python = tools::pythons().into_iter().next()?;
     site.server().license("Tool_A", "k");
     let mut slow = Slow::start(&python, &site, number, addresses, "both");
-    // Those that nginx has just ended are on the way back.
+    // Those that nginx has just closed are being reopened.
     let held = number - number / 20;
     slow.wait([held, 0, 0]);
     let asked = |_: &usize| site.check().0 != 200;
@@ -536,23 +536,23 @@ fn failures_beside(number: usize, addresses: usize, checks: usize, ended: usize)
 }
 
 #[test]
-fn checks_are_answered_beside_150_slow_connections() {
+fn checks_work_during_150_slow_connections() {
     if let Some(failed) = failures_beside(150, 5, 40, 0) {
         assert_eq!(failed, 0);
     }
 }
 
-/// Half of them drip headers, which nginx ends after 10 s, half of them a body.
+/// Half of them send headers slowly, which nginx closes after 10 s, half of them a body.
 #[test]
 #[ignore = "a minute with 1,200 connections"]
-fn checks_are_answered_beside_1200_slow_connections() {
+fn checks_work_during_1200_slow_connections() {
     if let Some(failed) = failures_beside(1_200, 50, 500, 600) {
         assert_eq!(failed, 0);
     }
 }
 
 #[test]
-fn one_address_holds_a_hundred_requests_at_most() {
+fn one_address_holds_at_most_a_hundred_requests() {
     let Some(site) = Site::start(Way::Kept) else {
         return;
     };
@@ -566,7 +566,7 @@ fn one_address_holds_a_hundred_requests_at_most() {
 }
 
 #[test]
-fn the_example_has_every_setting_with_its_default() {
+fn the_example_lists_every_setting_with_its_default() {
     for line in config::help().lines().filter(|line| line.starts_with("  ")) {
         let name = line.split_whitespace().next().unwrap();
         let is_it = |l: &str| l.trim_start_matches('#').starts_with(&format!("{name} = "));
@@ -601,7 +601,7 @@ fn the_example_has_every_setting_with_its_default() {
 }
 
 #[test]
-fn systemd_takes_the_unit_and_calls_it_safe() {
+fn systemd_accepts_the_unit_and_rates_it_as_safe() {
     let Some(systemd) = tools::find("systemd-analyze") else {
         return;
     };
@@ -624,7 +624,7 @@ fn systemd_takes_the_unit_and_calls_it_safe() {
 }
 
 #[test]
-fn a_backup_of_a_running_server_is_a_whole_server() {
+fn a_backup_of_a_running_server_is_complete() {
     let Some(sqlite) = tools::find("sqlite3") else {
         return;
     };

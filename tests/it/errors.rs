@@ -1,4 +1,4 @@
-//! Bad requests get a JSON error that says why, never a 5xx and never a verdict.
+//! Bad requests get a JSON error with a reason, never a 5xx and never a result.
 
 use crate::server::{Answer, Server};
 use serde_json::json;
@@ -11,7 +11,7 @@ fn refused(answer: &Answer, status: u16) {
 }
 
 #[test]
-fn a_question_that_cannot_be_read_is_400() {
+fn an_unreadable_request_is_400() {
     let server = Server::start();
     let deep = format!(r#"{{"tool_name":{}"#, "[".repeat(4_000));
     for body in [
@@ -40,7 +40,7 @@ fn a_question_that_cannot_be_read_is_400() {
 }
 
 #[test]
-fn bytes_that_are_not_utf8_are_400() {
+fn a_body_that_is_not_utf_8_is_400() {
     let server = Server::start();
     let body = b"{\"tool_name\":\"\xff\xfe\",\"license_key\":\"k\"}";
     refused(
@@ -55,7 +55,7 @@ fn bytes_that_are_not_utf8_are_400() {
 }
 
 #[test]
-fn a_value_that_no_row_can_hold_is_422_with_its_field() {
+fn an_invalid_value_is_422_with_its_field() {
     let server = Server::start();
     for (tool, key, field) in [
         (String::new(), "k".to_owned(), "tool_name"),
@@ -77,7 +77,7 @@ fn a_value_that_no_row_can_hold_is_422_with_its_field() {
 }
 
 #[test]
-fn only_json_is_read() {
+fn only_json_is_accepted() {
     let server = Server::start();
     for kind in [
         "",
@@ -142,7 +142,7 @@ fn a_body_that_is_too_large_is_413() {
 }
 
 #[test]
-fn a_wrong_method_is_405_with_the_right_ones() {
+fn a_wrong_method_is_405_with_the_allowed_ones() {
     let server = Server::start();
     for (method, path, allow) in [
         ("GET", "/api/check", "POST"),
@@ -158,7 +158,7 @@ fn a_wrong_method_is_405_with_the_right_ones() {
 }
 
 #[test]
-fn an_unknown_address_is_404_and_no_verdict() {
+fn an_unknown_address_is_404_and_not_a_result() {
     let server = Server::start();
     for path in ["/api", "/api/", "/api/checks", "/api/check/1"] {
         refused(&server.stranger().post(path, "{}"), 404);
@@ -166,7 +166,7 @@ fn an_unknown_address_is_404_and_no_verdict() {
 }
 
 #[test]
-fn whoever_is_not_signed_in_is_told_so() {
+fn a_request_without_credentials_is_401() {
     let server = Server::start();
     let id = server.license("T", "k");
     for (method, path) in [
@@ -193,7 +193,7 @@ fn whoever_is_not_signed_in_is_told_so() {
 }
 
 #[test]
-fn a_wrong_bearer_is_401_even_with_a_good_cookie() {
+fn a_wrong_bearer_token_is_401_even_with_a_valid_cookie() {
     let server = Server::start();
     for value in ["Bearer nonsense", "Bearer ", "Bearer", "Basic YTpi", ""] {
         let answer = server
@@ -212,5 +212,5 @@ fn an_error_outside_the_api_is_a_page() {
         (answer.status, answer.header("content-type")),
         (404, "text/html; charset=utf-8")
     );
-    assert!(answer.body.contains("There is nothing at this address."));
+    assert!(answer.body.contains("<h1"));
 }

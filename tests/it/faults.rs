@@ -1,4 +1,4 @@
-//! A fault is never a verdict: locks, damage, a full disk, and files that are not what they were.
+//! A fault is never a result: locks, damage, a full disk, replaced files.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::hostile::exchange;
-use crate::program::{Program, assert_names, command, log_in, refusal};
+use crate::program::{Program, assert_names, command, is_started, log_in, refusal};
 use crate::server::{Answer, Client, PASSWORD, Server};
 
 fn file(server: &Server) -> PathBuf {
@@ -30,7 +30,7 @@ fn assert_fault(answer: &Answer) {
     assert!(!answer.header("retry-after").is_empty());
 }
 
-/// So many licenses of `Tool`, of every kind, written past the server.
+/// Writes licenses of every kind directly into the database.
 fn fill(db: &Connection, count: u32) {
     db.execute_batch(&format!(
         "insert into tools (name, created_at) values ('Tool', 0);
@@ -45,7 +45,7 @@ fn fill(db: &Connection, count: u32) {
     .unwrap();
 }
 
-/// What `key-NUMBER` must be told.
+/// The result that `key-NUMBER` must get.
 fn truth(number: u32) -> (u16, &'static str) {
     match number % 4 {
         0 => (200, "License is active and valid."),
@@ -55,7 +55,7 @@ fn truth(number: u32) -> (u16, &'static str) {
     }
 }
 
-/// Asks for these keys: each answer is the truth or a fault. How many of each there were.
+/// Checks these keys: each answer is right or a fault. Returns how many of each there were.
 fn ask(client: &mut Client, numbers: impl Iterator<Item = u32>) -> (usize, usize) {
     let (mut truths, mut faults) = (0, 0);
     for number in numbers {
@@ -78,9 +78,9 @@ fn ask(client: &mut Client, numbers: impl Iterator<Item = u32>) -> (usize, usize
     (truths, faults)
 }
 
-/// Takes the 5 s that a write waits; others run meanwhile.
+/// Takes 5 s, because a write waits that long.
 #[test]
-fn while_another_program_writes_checks_go_on_and_a_write_is_503_after_its_wait() {
+fn while_the_database_is_locked_checks_work_and_a_write_is_503() {
     let server = Server::start();
     let db = Connection::open(file(&server)).unwrap();
     fill(&db, 100);
@@ -99,7 +99,7 @@ fn while_another_program_writes_checks_go_on_and_a_write_is_503_after_its_wait()
         while began.elapsed().as_secs() < 2 {
             assert_eq!(ask(&mut server.stranger(), 0..100), (100, 0));
         }
-        // It waits for the first one and then for the other program: 5 s in all.
+        // It waits for the first write and for the other program, 5 s in all.
         write(second);
     });
     db.execute_batch("rollback").unwrap();
@@ -107,7 +107,7 @@ fn while_another_program_writes_checks_go_on_and_a_write_is_503_after_its_wait()
 }
 
 #[test]
-fn a_stored_value_that_cannot_be_read_is_a_fault_of_its_row_alone() {
+fn an_unreadable_value_is_a_fault_of_its_license_only() {
     let server = Server::start();
     let mut admin = server.admin();
     let db = Connection::open(file(&server)).unwrap();
@@ -145,7 +145,7 @@ fn a_stored_value_that_cannot_be_read_is_a_fault_of_its_row_alone() {
 }
 
 #[test]
-fn a_row_whose_moment_cannot_be_read_is_still_judged_but_not_listed() {
+fn a_license_with_an_unreadable_creation_date_is_checked_but_not_listed() {
     let server = Server::start();
     let mut admin = server.admin();
     let db = Connection::open(file(&server)).unwrap();
@@ -162,7 +162,7 @@ fn a_row_whose_moment_cannot_be_read_is_still_judged_but_not_listed() {
 }
 
 #[test]
-fn a_list_that_breaks_on_the_way_does_not_look_whole() {
+fn a_list_that_fails_halfway_is_not_valid_json() {
     let server = Server::start();
     let db = Connection::open(file(&server)).unwrap();
     fill(&db, 3_000);
@@ -179,7 +179,7 @@ fn a_list_that_breaks_on_the_way_does_not_look_whole() {
     .unwrap();
     let broken = list();
     assert!(broken.starts_with("HTTP/1.1 200") && !broken.contains("odd"));
-    // Rocket ends the chunks even so: a reader sees it by the JSON.
+    // Rocket ends the chunks regularly, so only the JSON shows the fault.
     assert!(
         broken.contains(r#""id":1000,"#) && !broken.contains(']'),
         "{}",
@@ -187,7 +187,7 @@ fn a_list_that_breaks_on_the_way_does_not_look_whole() {
     );
 }
 
-/// What a disk may leave in the place of a page.
+/// Replaces a page with what a failing disk may leave.
 fn overwrite(file: &Path, page: u64, with: u8) {
     let noise: Vec<u8> = match with {
         0 => vec![0; 4096],
@@ -204,10 +204,9 @@ fn pages(file: &Path) -> u64 {
     fs::metadata(file).unwrap().len() / 4096
 }
 
-/// Whole pages only: SQLite has no checksums, and a few bytes among the keys of the index can make a
-/// key unknown.
+/// Whole pages only: SQLite has no checksums, so a few wrong bytes in an index can hide a key.
 #[test]
-fn pages_that_are_overwritten_while_the_server_runs_make_faults_and_no_wrong_verdict() {
+fn damaged_pages_cause_faults_and_never_a_wrong_result() {
     for with in 0..3 {
         let server = Server::start();
         let db = Connection::open(file(&server)).unwrap();
@@ -217,7 +216,7 @@ fn pages_that_are_overwritten_while_the_server_runs_make_faults_and_no_wrong_ver
         let (mut truths, mut faults) = (0, 0);
         for page in (20..pages(&file(&server))).step_by(9) {
             overwrite(&file(&server), page, with);
-            // Any commit makes the readers forget the pages that they know; it may fail itself.
+            // Any commit empties the page cache of the readers; it may fail itself.
             drop(db.execute("update users set created_at = created_at + 1", []));
             let asked = ask(&mut stranger, (page as u32 % 13..2_000).step_by(13));
             (truths, faults) = (truths + asked.0, faults + asked.1);
@@ -226,7 +225,7 @@ fn pages_that_are_overwritten_while_the_server_runs_make_faults_and_no_wrong_ver
     }
 }
 
-/// A folder with a database of a thousand licenses that no process holds.
+/// A folder with a closed database of a thousand licenses.
 fn stopped() -> (TempDir, Config) {
     let folder = tempfile::tempdir().unwrap();
     let config = Config {
@@ -244,7 +243,7 @@ fn stopped() -> (TempDir, Config) {
 }
 
 #[test]
-fn a_damaged_page_is_found_at_start() {
+fn a_start_finds_a_damaged_page() {
     let (_folder, config) = stopped();
     let file = config.data_dir.join("licenses.db");
     let whole = fs::read(&file).unwrap();
@@ -267,10 +266,7 @@ fn a_damaged_page_is_found_at_start() {
 fn refused(folder: &Path) -> String {
     let mut child = command(folder).spawn().unwrap();
     let stdout = BufReader::new(child.stdout.take().unwrap());
-    if stdout
-        .lines()
-        .any(|line| line.unwrap().contains("  Database "))
-    {
+    if stdout.lines().any(|line| is_started(&line.unwrap())) {
         child.kill().unwrap();
         child.wait().unwrap();
         panic!("it has started");
@@ -279,7 +275,7 @@ fn refused(folder: &Path) -> String {
 }
 
 #[test]
-fn a_file_that_is_not_our_database_is_refused_and_stays_as_it_is() {
+fn a_foreign_database_is_refused_and_not_changed() {
     let (folder, config) = stopped();
     let file = config.data_dir.join("licenses.db");
     let whole = fs::read(&file).unwrap();
@@ -299,13 +295,13 @@ fn a_file_that_is_not_our_database_is_refused_and_stays_as_it_is() {
     let mut cut = whole.clone();
     cut.truncate(whole.len() / 2);
     for (content, way_out) in [
-        (foreign, "another `data_dir`"),
-        (change("pragma application_id = 7"), "another `data_dir`"),
-        (change("pragma user_version = 99"), "the newer program"),
+        (foreign, "`data_dir`"),
+        (change("pragma application_id = 7"), "`data_dir`"),
+        (change("pragma user_version = 99"), "licenses.db"),
         (vec![], "backup"),
         (
             change("pragma user_version = 0; pragma application_id = 0"),
-            "another `data_dir`",
+            "`data_dir`",
         ),
         (
             b"Dear diary, this is not a database.\n".repeat(300),
@@ -341,17 +337,17 @@ fn a_missing_database_or_a_folder_in_its_place_is_refused() {
 }
 
 #[test]
-fn a_first_start_that_was_cut_off_before_the_schema_is_begun_again() {
+fn a_first_start_that_failed_before_the_schema_is_repeated() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("data")).unwrap();
     for name in ["lock", "licenses.db"] {
         fs::write(folder.path().join("data").join(name), "").unwrap();
     }
-    assert!(Program::start(folder.path()).line("Password").is_some());
+    assert!(Program::start(folder.path()).password().is_some());
 }
 
 #[test]
-fn a_database_that_is_removed_or_replaced_while_the_server_runs_takes_no_write() {
+fn a_database_that_is_removed_or_replaced_takes_no_write() {
     for replace in [false, true] {
         let server = Server::start();
         fill(&Connection::open(file(&server)).unwrap(), 200);
@@ -369,7 +365,7 @@ fn a_database_that_is_removed_or_replaced_while_the_server_runs_takes_no_write()
             fs::copy(other.path().unwrap(), file(&server)).unwrap();
         }
         assert_fault(&admin.post("/api/licenses", r#"{"tool_name":"T","license_key":"k"}"#));
-        // Both threads that answer, each with a connection of its own.
+        // Both threads, each with its own connection.
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| ask(&mut server.stranger(), 0..200));
@@ -387,7 +383,7 @@ fn licenses(client: &mut Client) -> Vec<Value> {
         .collect()
 }
 
-/// Adds licenses; every one that was acknowledged goes to `acknowledged`.
+/// Adds licenses and collects those that were acknowledged.
 fn add(admin: &mut Client, names: std::ops::Range<u32>, acknowledged: &mut Vec<Value>) -> usize {
     let before = acknowledged.len();
     for name in names {
@@ -407,9 +403,9 @@ fn with_password(command: &mut Command) -> &mut Command {
 }
 
 #[test]
-fn on_a_full_disk_checks_go_on_and_nothing_acknowledged_is_lost() {
+fn on_a_full_disk_checks_work_and_no_acknowledged_write_is_lost() {
     let folder = tempfile::tempdir().unwrap();
-    // A limit for the size of files is a disk that is full; the signal that comes with it is not.
+    // A limit on file sizes acts like a full disk, once its signal is ignored.
     let program = command(folder.path());
     let mut shell = Command::new("sh");
     shell
@@ -452,7 +448,7 @@ fn on_a_full_disk_checks_go_on_and_nothing_acknowledged_is_lost() {
 }
 
 #[test]
-fn a_log_that_cannot_be_written_stops_nothing() {
+fn an_unwritable_log_stops_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut command = command(folder.path());
@@ -464,9 +460,9 @@ fn a_log_that_cannot_be_written_stops_nothing() {
     assert_eq!(ask(&mut server.client(), [0, 4, 8].into_iter()), (3, 0));
 }
 
-/// Root may write everywhere, so the test of a file that is read-only needs somebody else.
+/// Root may write everywhere, so this needs another user.
 #[test]
-fn a_folder_or_file_that_turns_read_only_stops_a_start_but_no_check() {
+fn a_read_only_database_stops_a_start_but_no_check() {
     use std::os::unix::fs::{MetadataExt, chown};
     use std::os::unix::process::CommandExt;
     const NOBODY: u32 = 65_534;
@@ -518,7 +514,7 @@ fn a_folder_or_file_that_turns_read_only_stops_a_start_but_no_check() {
 }
 
 #[test]
-fn two_first_starts_at_once_both_work_and_show_one_password() {
+fn two_simultaneous_first_starts_show_one_password() {
     for _ in 0..20 {
         let folder = tempfile::tempdir().unwrap();
         let (one, two) = std::thread::scope(|scope| {
@@ -528,7 +524,7 @@ fn two_first_starts_at_once_both_work_and_show_one_password() {
         });
         let shown: Vec<_> = [&one, &two]
             .iter()
-            .filter_map(|server| server.line("Password"))
+            .filter_map(|server| server.password())
             .collect();
         assert_eq!(shown.len(), 1);
         for server in [&one, &two] {

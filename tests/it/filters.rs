@@ -1,24 +1,24 @@
-//! The morning's questions, asked of the table of licenses.
+//! The filters and the sorting of the table of licenses.
 
 use license_server::model::audit::Actor;
 use license_server::model::tool::ToolDraft;
 use serde_json::json;
 
 use crate::database::Database;
-use crate::page::{Page, urlencoded};
+use crate::page::{Page, filter, urlencoded};
 use crate::server::Server;
 
-/// One license of each sort; today is the 15th of June.
+/// One license of each kind; today is June 15.
 fn furnished() -> (Server, Database) {
     let (server, database) = Database::start();
     for (key, day, customer) in [
-        ("ended long ago", "2025-01-01", "Anna"),
-        ("ended", "2026-06-01", "Anna"),
-        ("ended and asks", "2026-06-10", "Ole"),
-        ("ends today", "2026-06-15", "Ole"),
-        ("ends in a month", "2026-07-15", "Li"),
-        ("ends in 90 days", "2026-09-13", ""),
-        ("without end", "", ""),
+        ("expired long ago", "2025-01-01", "Anna"),
+        ("expired", "2026-06-01", "Anna"),
+        ("expired and in use", "2026-06-10", "Ole"),
+        ("expires today", "2026-06-15", "Ole"),
+        ("expires in a month", "2026-07-15", "Li"),
+        ("expires in 90 days", "2026-09-13", ""),
+        ("perpetual", "", ""),
     ] {
         server.add(json!({
             "tool_name": "T", "license_key": key, "expiration_date": day, "user_id": customer
@@ -34,156 +34,188 @@ fn keys(server: &Server, query: &str) -> Vec<String> {
 }
 
 #[test]
-fn by_the_day_on_which_they_end() {
+fn licenses_are_found_by_expiration_date() {
+    use filter::*;
     let (server, _) = furnished();
+    let customer = |filter: &str, name: &str| format!("{filter}&customer={name}");
     for (query, expected) in [
-        ("?ends=7", vec!["ends today"]),
-        ("?ends=30", vec!["ends in a month", "ends today"]),
+        (EXPIRES_IN_7_DAYS.to_owned(), vec!["expires today"]),
         (
-            "?ends=90",
-            vec!["ends in 90 days", "ends in a month", "ends today"],
+            EXPIRES_IN_30_DAYS.to_owned(),
+            vec!["expires in a month", "expires today"],
         ),
         (
-            "?ends=over",
-            vec!["ended and asks", "ended", "ended long ago"],
+            EXPIRES_IN_90_DAYS.to_owned(),
+            vec!["expires in 90 days", "expires in a month", "expires today"],
         ),
-        ("?ends=over-30", vec!["ended and asks", "ended"]),
-        ("?ends=never", vec!["without end"]),
-        ("?ends=not-over&customer=Ole", vec!["ends today"]),
         (
-            "?from=2026-06-10&until=2026-07-14",
-            vec!["ends today", "ended and asks"],
+            EXPIRED.to_owned(),
+            vec!["expired and in use", "expired", "expired long ago"],
         ),
-        ("?until=2025-12-31", vec!["ended long ago"]),
-        ("?ends=over&customer=Anna", vec!["ended", "ended long ago"]),
+        (
+            EXPIRED_IN_LAST_30_DAYS.to_owned(),
+            vec!["expired and in use", "expired"],
+        ),
+        (PERPETUAL.to_owned(), vec!["perpetual"]),
+        (customer(NOT_EXPIRED, "Ole"), vec!["expires today"]),
+        (
+            format!("{FROM}=2026-06-10&{UNTIL}=2026-07-14"),
+            vec!["expires today", "expired and in use"],
+        ),
+        (format!("{UNTIL}=2025-12-31"), vec!["expired long ago"]),
+        (
+            customer(EXPIRED, "Anna"),
+            vec!["expired", "expired long ago"],
+        ),
     ] {
-        assert_eq!(keys(&server, query), expected, "{query}");
+        assert_eq!(keys(&server, &format!("?{query}")), expected, "{query}");
     }
 }
 
 #[test]
-fn by_what_their_machines_do() {
+fn licenses_are_found_by_use() {
     let (server, _) = furnished();
     let day = 86_400;
-    server.check("T", "without end");
+    server.check("T", "perpetual");
     server.tick().unwrap();
     server.clock.turn(40 * day);
-    server.check("T", "ends in 90 days");
+    server.check("T", "expires in 90 days");
     server.tick().unwrap();
     server.clock.turn(5 * day);
-    for key in ["ended and asks", "ended and asks"] {
+    for key in ["expired and in use", "expired and in use"] {
         server.check("T", key);
     }
     for address in ["203.0.113.1", "203.0.113.2"] {
         let client = server.stranger().header("X-Forwarded-For", address);
-        let question = json!({"tool_name": "T", "license_key": "ends in a month"});
+        let question = json!({"tool_name": "T", "license_key": "expires in a month"});
         { client }.post("/api/check", &question.to_string());
     }
     server.tick().unwrap();
+    let refused = format!(
+        "seen=refused&{}&customer=Ole",
+        filter::EXPIRED_IN_LAST_90_DAYS
+    );
+    let never = format!("{}&q=LONG", filter::NEVER_SEEN);
     for (query, expected) in [
-        ("?seen=1", vec!["ends in a month", "ended and asks"]),
+        ("seen=1", vec!["expires in a month", "expired and in use"]),
         (
-            "?seen=7",
-            vec!["ends in 90 days", "ends in a month", "ended and asks"],
+            "seen=7",
+            vec![
+                "expires in 90 days",
+                "expires in a month",
+                "expired and in use",
+            ],
         ),
-        ("?seen=not-30", vec!["without end"]),
-        ("?seen=not-90", vec![]),
-        ("?seen=never", vec!["ends today", "ended", "ended long ago"]),
+        (filter::NOT_SEEN_FOR_30_DAYS, vec!["perpetual"]),
+        (filter::NOT_SEEN_FOR_90_DAYS, vec![]),
         (
-            "?seen=refused-today",
-            vec!["ends in a month", "ended and asks"],
+            filter::NEVER_SEEN,
+            vec!["expires today", "expired", "expired long ago"],
         ),
         (
-            "?seen=refused&ends=over-90&customer=Ole",
-            vec!["ended and asks"],
+            "seen=refused-today",
+            vec!["expires in a month", "expired and in use"],
         ),
-        ("?seen=shared", vec!["ends in a month"]),
-        ("?seen=2026-07-25", vec!["ends in 90 days"]),
-        ("?seen=never&q=LONG", vec!["ended long ago"]),
+        (&refused, vec!["expired and in use"]),
+        ("seen=shared", vec!["expires in a month"]),
+        ("seen=2026-07-25", vec!["expires in 90 days"]),
+        (&never, vec!["expired long ago"]),
     ] {
-        assert_eq!(keys(&server, query), expected, "{query}");
+        assert_eq!(keys(&server, &format!("?{query}")), expected, "{query}");
     }
 }
 
 #[test]
-fn whoever_is_let_in_again_is_no_longer_refused() {
+fn a_license_that_is_valid_again_is_no_longer_refused() {
     let (server, _) = furnished();
-    server.check("T", "ended");
+    server.check("T", "expired");
     server.tick().unwrap();
-    assert_eq!(keys(&server, "?seen=refused"), ["ended"]);
+    assert_eq!(keys(&server, "?seen=refused"), ["expired"]);
     let mut admin = server.admin();
     admin.patch("/api/licenses/2", r#"{"expiration_date":null}"#);
-    server.check("T", "ended");
+    server.check("T", "expired");
     server.tick().unwrap();
     assert_eq!(keys(&server, "?seen=refused"), Vec::<String>::new());
 }
 
 #[test]
-fn by_each_column_there_and_back() {
+fn licenses_are_sorted_by_each_column_in_both_directions() {
     let (server, _) = furnished();
     let mut admin = server.admin();
     let mut page = Page::open(&mut admin, "/licenses");
-    for (head, first, last) in [
-        ("License key", "ended", "without end"),
-        ("Ends", "ended long ago", "without end"),
-        ("Customer", "ends in 90 days", "ends today"),
+    for (order, first, last) in [
+        ("key", "expired", "perpetual"),
+        ("expires", "expired long ago", "perpetual"),
+        ("customer", "expires in 90 days", "expires today"),
     ] {
-        page = page.follow(&mut admin, head);
+        page = page.follow(&mut admin, &format!("sort={order}"));
         let keys = page.keys();
-        assert_eq!((&*keys[0], &*keys[6]), (first, last), "{head}");
-        page = page.follow(&mut admin, head);
+        assert_eq!((&*keys[0], &*keys[6]), (first, last), "{order}");
+        page = page.follow(&mut admin, &format!("sort=-{order}"));
         let keys = page.keys();
-        assert_eq!((&*keys[0], &*keys[6]), (last, first), "{head}");
+        assert_eq!((&*keys[0], &*keys[6]), (last, first), "{order}");
     }
 }
 
 #[test]
-fn by_a_note_that_the_search_finds() {
+fn licenses_are_found_by_their_note() {
     let (server, _) = furnished();
     let mut admin = server.admin();
     let form = Page::open(&mut admin, "/licenses/7/edit").form("/edit");
     let page = form
         .fill("note", "Paid in cash,\r\nask for Lena")
-        .submit(&mut admin, "Save changes");
+        .submit(&mut admin);
     assert!(page.text().contains("Paid in cash"));
-    assert_eq!(keys(&server, "?q=lena"), ["without end"]);
+    assert_eq!(keys(&server, "?q=lena"), ["perpetual"]);
     let form = Page::open(&mut admin, "/licenses/7/edit").form("/edit");
     assert_eq!(form.value("note"), "Paid in cash,\nask for Lena");
-    form.fill("note", "").submit(&mut admin, "Save changes");
+    form.fill("note", "").submit(&mut admin);
     assert_eq!(keys(&server, "?q=lena"), Vec::<String>::new());
 }
 
 #[test]
-fn a_word_that_means_nothing_is_told_and_finds_nothing() {
+fn an_unknown_filter_value_is_reported_and_finds_nothing() {
+    use filter::*;
     let (server, _) = furnished();
     let mut admin = server.admin();
     for (query, word) in [
-        ("from=2026-02-30", "“2026-02-30”"),
-        ("until=31.12.2026&ends=over", "“31.12.2026”"),
-        ("status=revokd", "“revokd”"),
-        ("status=expired&tool=T", "by “Ends”"),
-        ("ends=next-week", "“next-week”"),
-        ("ends=%00", "“ends”"),
-        ("seen=sometimes", "“sometimes”"),
+        (format!("{FROM}=2026-02-30"), "2026-02-30"),
+        (format!("{UNTIL}=31.12.2026&{EXPIRED}"), "31.12.2026"),
+        ("status=revokd".to_owned(), "revokd"),
+        ("status=expired&tool=T".to_owned(), "expired"),
+        (UNKNOWN_PERIOD.to_owned(), value(UNKNOWN_PERIOD)),
+        (NO_PERIOD.to_owned(), name(NO_PERIOD)),
+        ("seen=sometimes".to_owned(), "sometimes"),
     ] {
-        let page = Page::open(&mut admin, &format!("/licenses?{query}"));
-        assert_eq!((page.status, page.keys().len()), (422, 0), "{query}");
-        assert!(page.text().contains(word), "{query}: {}", page.text());
         let bulk = format!(
             "/bulk?of=all&do=delete&filter={}",
             urlencoded(&format!("?{query}"))
         );
-        for path in [bulk, format!("/licenses.csv?{query}")] {
+        for path in [
+            format!("/licenses?{query}"),
+            bulk,
+            format!("/licenses.csv?{query}"),
+        ] {
             let page = Page::open(&mut admin, &path);
-            assert_eq!(page.status, 422, "{path}");
-            assert!(page.text().contains(word), "{path}: {}", page.text());
+            assert_eq!((page.status, page.keys().len()), (422, 0), "{path}");
+            let problem = page.texts(".problem, main > section > p").concat();
+            assert!(problem.contains(word), "{path}: {problem}");
         }
     }
     assert_eq!(keys(&server, "?sort=-nothing&after=_&tool=").len(), 7);
 }
 
+fn name(filter: &str) -> &str {
+    filter.split_once('=').unwrap().0
+}
+
+fn value(filter: &str) -> &str {
+    filter.split_once('=').unwrap().1
+}
+
 #[test]
-fn who_asked_after_the_end_is_found_whatever_the_answer_was() {
+fn a_license_used_after_expiration_is_found_even_in_its_grace_period() {
+    use filter::{EXPIRED_IN_LAST_30_DAYS, SEEN_AFTER_EXPIRATION};
     let (server, _) = furnished();
     server.add(json!({"tool_name": "Generous", "license_key": "in grace", "expiration_date": "2026-06-10"}));
     let rules = ToolDraft {
@@ -196,33 +228,34 @@ fn who_asked_after_the_end_is_found_whatever_the_answer_was() {
         .set_tool(&Actor::command_line(), "Generous", &rules)
         .unwrap();
     for (tool, key) in [
-        ("T", "ended and asks"),
+        ("T", "expired and in use"),
         ("Generous", "in grace"),
-        ("T", "ends today"),
-        ("T", "without end"),
+        ("T", "expires today"),
+        ("T", "perpetual"),
     ] {
         server.check(tool, key);
     }
     server.tick().unwrap();
-    let both = vec!["in grace", "ended and asks"];
-    assert_eq!(keys(&server, "?seen=since-end"), both);
-    assert_eq!(
-        keys(&server, "?ends=over-30&seen=since-end&status=activated"),
-        both
-    );
+    let both = vec!["in grace", "expired and in use"];
+    assert_eq!(keys(&server, &format!("?{SEEN_AFTER_EXPIRATION}")), both);
+    let query = format!("{EXPIRED_IN_LAST_30_DAYS}&{SEEN_AFTER_EXPIRATION}&status=activated");
+    assert_eq!(keys(&server, &format!("?{query}")), both);
     let overview = Page::open(&mut server.admin(), "/");
-    assert!(
-        overview.has_link("2 ended in the last 30 days and still ask"),
-        "{}",
-        overview.text()
-    );
+    let figure = overview.texts(&format!(".figure[href*='{SEEN_AFTER_EXPIRATION}'] strong"));
+    assert_eq!(figure, ["2"]);
 }
 
 #[test]
-fn a_filter_without_result_is_told_in_words() {
+fn a_search_without_a_match_repeats_its_filters() {
     let (server, _) = furnished();
-    let query = "/licenses?tool=T&status=revoked&ends=over-30&seen=never";
-    let page = Page::open(&mut server.admin(), query);
-    let words = "no license of T, revoked, ended in the last 30 days, never seen";
-    assert!(page.text().contains(words), "{}", page.text());
+    let query = format!(
+        "/licenses?tool=T&status=revoked&{}&{}",
+        filter::EXPIRED_IN_LAST_30_DAYS,
+        filter::NEVER_SEEN
+    );
+    let page = Page::open(&mut server.admin(), &query);
+    let empty = page.texts(".empty").concat();
+    for word in [" T", "revoked", "30 days", "never"] {
+        assert!(empty.contains(word), "{word}: {empty}");
+    }
 }

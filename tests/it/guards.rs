@@ -1,5 +1,5 @@
-//! Who gets in: every mounted route refuses everybody without a right, and every write what a
-//! foreign page makes a browser send.
+//! Access: every route refuses requests without credentials, and every write refuses requests that
+//! another site made a browser send.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::import::multipart;
 use crate::page::{Page, urlencoded};
 use crate::server::{Answer, Client, PASSWORD, Server};
 
-/// Everything that needs no right, and nothing else.
+/// The routes that need no credentials; there are no others.
 const PUBLIC: [&str; 7] = [
     "GET /api/keys",
     "GET /health",
@@ -35,7 +35,7 @@ pub struct Door {
     path: String,
 }
 
-/// Every mounted route but those that only say "wrong method".
+/// Every route but those that only answer 405.
 pub fn doors(server: &Server) -> Vec<Door> {
     let folder = tempfile::tempdir().unwrap();
     let config = Config {
@@ -71,7 +71,7 @@ impl Door {
         format!("{} {}", self.method, self.path)
     }
 
-    /// With the first row in the place of each parameter.
+    /// Its address, with the first row for each parameter.
     pub fn address(&self) -> String {
         self.path
             .replace("<id>", "1")
@@ -86,7 +86,7 @@ impl Door {
         self.path.starts_with("/api/")
     }
 
-    /// A form of many fields: its sign-in page is the answer, with the fields in it.
+    /// A long form, which a sign-in page keeps when the session has expired.
     fn keeps_what_was_typed(&self) -> bool {
         let is_long = self.path == "/licenses/new" || self.path.ends_with("/edit");
         is_long && self.writes()
@@ -96,7 +96,7 @@ impl Door {
         self.method != "GET"
     }
 
-    /// What somebody with every right would send here, with a form's hidden value.
+    /// A valid body, with the CSRF token of a form.
     fn body(&self, csrf: &str) -> String {
         if self.path == "/api/login" {
             return serde_json::json!({"username": "admin", "password": PASSWORD}).to_string();
@@ -122,7 +122,7 @@ impl Door {
         client.send(&self.method, &self.address(), &headers, &body)
     }
 
-    /// The kind of a form, and its body.
+    /// The content type and body of a form.
     fn file_or_fields(&self, csrf: &str) -> (String, Vec<u8>) {
         match (self.writes(), &*self.path) {
             (false, _) => (FORM.to_owned(), vec![]),
@@ -137,8 +137,7 @@ fn is_refused(answer: &Answer) -> bool {
     answer.status == 401 || answer.status == 303 && to_login
 }
 
-/// A server with a license, a session and a token, each the first of its kind, that the attacks
-/// could change.
+/// A server with one license, one session and one token that an attack could change.
 fn furnished() -> (Server, Database) {
     let (server, database) = Database::start();
     let mut admin = server.admin();
@@ -147,15 +146,15 @@ fn furnished() -> (Server, Database) {
     (server, database)
 }
 
-/// The hidden value of this session's forms.
+/// The CSRF token of this session.
 pub fn csrf(client: &mut Client) -> String {
-    let form = Page::open(client, "/account").form("Make a token");
+    let form = Page::open(client, "/account").form("/account/tokens");
     form.value("csrf").to_owned()
 }
 
-/// Makes a token over the account page's form and returns its secret.
+/// Creates a token on the account page and returns its secret.
 pub fn token(admin: &mut Client, name: &str, scopes: &str, last_day: &str) -> String {
-    let form = Page::open(admin, "/account").form("Make a token");
+    let form = Page::open(admin, "/account").form("/account/tokens");
     let body = format!(
         "csrf={}&name={}&{scopes}&last_day={last_day}",
         form.value("csrf"),
@@ -167,7 +166,7 @@ pub fn token(admin: &mut Client, name: &str, scopes: &str, last_day: &str) -> St
 }
 
 #[test]
-fn the_public_routes_are_these_and_no_others() {
+fn only_the_listed_routes_are_public() {
     let (server, _) = furnished();
     let doors = doors(&server).into_iter();
     let open = doors.filter(|door| !is_refused(&door.knock(&mut server.stranger(), "", &[])));
@@ -177,7 +176,7 @@ fn the_public_routes_are_these_and_no_others() {
 }
 
 #[test]
-fn whoever_has_a_session_is_refused_nowhere() {
+fn a_session_opens_every_route() {
     let (server, _) = furnished();
     for door in doors(&server) {
         let mut admin = server.admin();
@@ -190,14 +189,14 @@ fn whoever_has_a_session_is_refused_nowhere() {
 }
 
 #[test]
-fn nobody_without_a_right_gets_in_or_changes_a_row() {
+fn without_valid_credentials_nothing_is_readable_or_changed() {
     let (server, database) = furnished();
     let mut admin = server.admin();
     let doors = doors(&server);
     let expired = token(&mut admin, "old", "read=true&write=true", "2026-06-15");
     let revoked = token(&mut admin, "gone", "read=true&write=true", "2026-12-31");
     let gone = admin_form(&mut admin, "/account/tokens/3/revoke");
-    assert_eq!(gone.flash().unwrap(), "The token gone is revoked.");
+    assert!(gone.flash().unwrap().contains("gone"));
     server.clock.turn(12 * 3600);
     let mut signed_out = server.admin();
     let csrf = csrf(&mut signed_out);
@@ -260,7 +259,7 @@ fn admin_form(client: &mut Client, action: &str) -> Page {
 }
 
 #[test]
-fn a_token_that_may_read_does_not_write() {
+fn a_read_token_cannot_write() {
     let (server, database) = furnished();
     let reading = token(&mut server.admin(), "reader", "read=true", "2026-12-31");
     let mut client = server
@@ -312,7 +311,7 @@ fn writes(server: &Server) -> Vec<Door> {
 }
 
 #[test]
-fn no_foreign_page_writes() {
+fn another_site_cannot_write() {
     let (server, database) = furnished();
     let mut admin = server.admin();
     let csrf = csrf(&mut admin);
@@ -337,7 +336,7 @@ fn no_foreign_page_writes() {
 }
 
 #[test]
-fn no_form_writes_without_its_own_hidden_value() {
+fn a_form_needs_the_csrf_token_of_its_session() {
     let (server, database) = furnished();
     let mut admin = server.admin();
     let other = csrf(&mut server.admin());
@@ -357,7 +356,7 @@ fn no_form_writes_without_its_own_hidden_value() {
 }
 
 #[test]
-fn only_json_writes_over_the_api() {
+fn the_api_accepts_only_json() {
     let (server, database) = furnished();
     let mut admin = server.admin();
     for door in writes(&server).iter().filter(|door| door.is_api()) {
@@ -371,7 +370,7 @@ fn only_json_writes_over_the_api() {
 }
 
 #[test]
-fn a_form_that_names_another_method_writes_nothing() {
+fn a_method_override_writes_nothing() {
     let (server, database) = furnished();
     let mut admin = server.admin();
     let csrf = csrf(&mut admin);
@@ -393,7 +392,7 @@ fn a_form_that_names_another_method_writes_nothing() {
 }
 
 #[test]
-fn an_address_that_is_only_asked_writes_nothing() {
+fn a_get_request_writes_nothing() {
     let (server, database) = furnished();
     let mut admin = server.admin();
     let csrf = csrf(&mut admin);
@@ -409,12 +408,12 @@ fn an_address_that_is_only_asked_writes_nothing() {
 }
 
 #[test]
-fn the_three_honest_ways_write() {
+fn form_api_and_token_can_write() {
     let (server, database) = furnished();
     let mut admin = server.admin();
     let form = Page::open(&mut admin, "/licenses/new").form("/licenses/new");
     let form = form.fill("tool_name", "T").fill("license_key", "page");
-    assert_eq!(form.submit(&mut admin, "Add license").status, 200);
+    assert_eq!(form.submit(&mut admin).status, 200);
     let by_script = admin.post(
         "/api/licenses",
         r#"{"tool_name":"T","license_key":"script"}"#,
@@ -437,9 +436,9 @@ fn the_three_honest_ways_write() {
     );
 }
 
-/// A change is seen, so that "no row changed" means something.
+/// Proves that the comparison of rows finds a change.
 #[test]
-fn a_row_that_was_changed_is_found() {
+fn a_changed_row_is_detected() {
     let (server, database) = furnished();
     let before = database.rows();
     assert!(database.rows() == before);

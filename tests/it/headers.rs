@@ -1,4 +1,4 @@
-//! The headers of every answer, whatever it says.
+//! The headers of every answer.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -29,14 +29,14 @@ fn values<'a>(answer: &'a Answer, name: &str) -> Vec<&'a str> {
     found.map(|(_, value)| value.as_str()).collect()
 }
 
-/// The answers that no browser makes a page of, and that are sent most.
+/// Results of checks, the most frequent answers, which no browser shows as a page.
 fn is_verdict(answer: &Answer) -> bool {
     let words = ["valid", "invalid", "expired"];
     let json = serde_json::from_str::<serde_json::Value>(&answer.body);
     json.is_ok_and(|json| words.iter().any(|word| json["status"] == *word))
 }
 
-/// Each header once, with its exact value, and none that tells too much.
+/// Each header is sent once with its exact value, and none reveals too much.
 fn assert_headers(answer: &Answer, cache: &str, is_https: bool, what: &str) {
     let transport = ("strict-transport-security", "max-age=31536000");
     let more = [("cache-control", cache), transport];
@@ -58,7 +58,7 @@ fn assert_headers(answer: &Answer, cache: &str, is_https: bool, what: &str) {
     assert_eq!(names.into_iter().find(is_told), None, "{what}");
 }
 
-/// One answer of each status that there is.
+/// One answer of each status.
 fn one_of_each(server: &Server) -> Vec<(&'static str, Answer)> {
     let json = [("Content-Type", "application/json")];
     let form = [("Content-Type", "application/x-www-form-urlencoded")];
@@ -149,7 +149,7 @@ fn one_of_each(server: &Server) -> Vec<(&'static str, Answer)> {
 }
 
 #[test]
-fn every_status_has_them() {
+fn answers_of_every_status_have_the_headers() {
     for url in ["http://127.0.0.1:1", "https://example.com"] {
         let is_https = url.starts_with("https");
         let server = Server::at(url);
@@ -162,7 +162,7 @@ fn every_status_has_them() {
 }
 
 #[test]
-fn every_route_has_them_for_everybody() {
+fn answers_of_every_route_have_the_headers() {
     let server = Server::start();
     server.license("T", "k");
     for door in doors(&server) {
@@ -181,7 +181,7 @@ fn every_route_has_them_for_everybody() {
 }
 
 #[test]
-fn a_fault_has_them_too() {
+fn a_fault_has_the_headers() {
     let (server, database) = Database::start();
     let mut admin = server.admin();
     database.tamper("alter table licenses rename to elsewhere");
@@ -201,7 +201,7 @@ fn a_fault_has_them_too() {
 }
 
 #[test]
-fn only_files_whose_name_changes_with_them_are_kept() {
+fn only_files_with_a_hash_in_their_name_are_cached() {
     let server = Server::start();
     let page = Page::open(&mut server.stranger(), "/login");
     let links = page.all("link[href]").into_iter();
@@ -217,9 +217,9 @@ fn only_files_whose_name_changes_with_them_are_kept() {
     }
 }
 
-/// What no client of ours would send. (What is not even HTTP gets an empty 400 below Rocket.)
+/// Requests that no client of ours sends. (What is not HTTP gets an empty 400 from hyper.)
 #[test]
-fn a_request_that_is_none_is_answered_with_them() {
+fn the_answer_to_an_invalid_request_has_the_headers() {
     let server = Server::start();
     for line in [
         "FOO / HTTP/1.1",
@@ -260,7 +260,7 @@ fn raw(port: u16, request: &str) -> Answer {
 }
 
 #[test]
-fn the_right_password_is_in_no_answer() {
+fn no_answer_contains_the_password() {
     let server = Server::start();
     for (what, answer) in one_of_each(&server) {
         assert!(!answer.body.contains(PASSWORD), "{what}");

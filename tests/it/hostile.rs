@@ -1,4 +1,4 @@
-//! Hostile requests: thousands over raw sockets, and the limits one by one.
+//! Hostile requests: thousands over raw sockets, and each limit.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
@@ -13,13 +13,13 @@ use serde_json::Value;
 use crate::program::{Program, command};
 use crate::server::{Client, PASSWORD, Server};
 
-/// The storm is the same each time; another number makes another one.
+/// Each run sends the same requests; another seed gives others.
 const SEED: u64 = 20_260_615;
 const THREADS: u64 = 4;
 /// Connections of a storm, each with one request or a few.
 const CONNECTIONS: u64 = 2_400;
 
-/// A second is what an answer may take; the rest is for the other tests on the same two cores.
+/// An answer may take a second; the rest is for tests that run at the same time.
 const HANG: Duration = Duration::from_secs(5);
 
 const QUESTION: &str = r#"{"tool_name":"Tool","license_key":"0a:1b:2c:3d:4e:5f"}"#;
@@ -59,17 +59,17 @@ impl Random {
     }
 }
 
-/// What is sent over one connection.
+/// The requests of one connection.
 #[derive(Default)]
 struct Attack {
     bytes: Vec<u8>,
-    /// Whether the last request is there to its end.
+    /// Whether the last request is complete.
     is_complete: bool,
-    /// Requests that deserve a verdict.
+    /// Requests that may get a result.
     questions: usize,
 }
 
-/// Somebody who is signed in, or nobody.
+/// The credentials of an attacker who is signed in.
 struct Attacker {
     cookie: String,
     csrf: String,
@@ -135,7 +135,7 @@ const FIELDS: [&str; 21] = [
     "last_day",
 ];
 
-/// Text that somebody hopes we stumble over, as it may stand anywhere.
+/// Text that could break a parser anywhere.
 fn junk(random: &mut Random) -> Vec<u8> {
     let odd: [&[u8]; 28] = [
         b"",
@@ -175,7 +175,7 @@ fn junk(random: &mut Random) -> Vec<u8> {
     }
 }
 
-/// As [`junk`], without what would end a line.
+/// [`junk`] without line breaks.
 fn junk_in_a_line(random: &mut Random) -> Vec<u8> {
     let mut junk = junk(random);
     if !random.once_in(8) {
@@ -338,7 +338,7 @@ fn request(
     is_last: bool,
 ) -> bool {
     let (path, is_check) = target(random);
-    // A session that is ended early would spoil the storm.
+    // Signing out early would spoil the test.
     let attacker = attacker.filter(|_| !path.starts_with(b"/logout"));
     let method = random.pick(&METHODS);
     let is_form = random.once_in(3);
@@ -512,7 +512,7 @@ fn statuses(answer: &str) -> Vec<u16> {
         .collect()
 }
 
-/// What a storm has seen.
+/// What came back.
 #[derive(Default)]
 struct Seen {
     answers: usize,
@@ -570,7 +570,7 @@ fn judge(seed: u64, attack: &Attack, answer: Result<Vec<u8>, String>, seen: &mut
     seen.verdicts += verdicts;
 }
 
-/// The program, its log in a file (nobody reads a pipe during a storm), and a license in it.
+/// The program with a license; its log goes to a file, because nobody reads a pipe meanwhile.
 fn program(folder: &Path) -> (Program, Client) {
     let log = File::create(folder.join("log")).unwrap();
     let server = Program::run(
@@ -601,10 +601,10 @@ fn assert_whole(folder: &Path, server: &Program) {
     );
 }
 
-/// What a check may leave behind in the row of a license, within a second.
+/// The columns that a check may change.
 const OF_CHECKS: [&str; 3] = ["last_seen_on", "refused_on", "shared_on"];
 
-/// Every row that a stranger must not be able to change.
+/// Every row that must not change without credentials.
 fn rows(folder: &Path) -> Vec<String> {
     let db = rusqlite::Connection::open(folder.join("data/licenses.db")).unwrap();
     let tables = ["licenses", "tools", "users", "sessions", "api_tokens"];
@@ -626,7 +626,7 @@ fn rows(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_storm_of_hostile_requests_changes_nothing_and_gets_no_verdict() {
+fn hostile_requests_change_nothing_and_get_no_result() {
     let folder = tempfile::tempdir().unwrap();
     let (server, _admin) = program(folder.path());
     let before = rows(folder.path());
@@ -642,7 +642,7 @@ fn a_storm_of_hostile_requests_changes_nothing_and_gets_no_verdict() {
 }
 
 #[test]
-fn a_storm_from_a_signed_in_browser_finds_no_5xx_either() {
+fn hostile_requests_with_a_session_cause_no_5xx() {
     let folder = tempfile::tempdir().unwrap();
     let (server, mut admin) = program(folder.path());
     let page = admin.get("/licenses/new").body;
@@ -656,7 +656,7 @@ fn a_storm_from_a_signed_in_browser_finds_no_5xx_either() {
     assert_eq!(admin.get("/licenses").status, 200);
 }
 
-/// A request of exactly so many bytes of body, sent with its length or in chunks.
+/// A request with this body, sent with its length or in chunks.
 fn of_size(path: &str, kind: &str, body: &[u8], in_chunks: bool) -> Vec<u8> {
     let size = body.len();
     let (length, body) = if in_chunks {
@@ -672,7 +672,7 @@ fn of_size(path: &str, kind: &str, body: &[u8], in_chunks: bool) -> Vec<u8> {
 }
 
 #[test]
-fn a_body_is_read_to_its_last_allowed_byte() {
+fn a_body_may_be_as_large_as_its_limit() {
     let server = Server::start();
     let padded = |body: &str, size: usize| format!("{body}{}", " ".repeat(size - body.len()));
     let form = "application/x-www-form-urlencoded";
@@ -693,14 +693,14 @@ fn a_body_is_read_to_its_last_allowed_byte() {
     }
 }
 
-/// Its time stands still while there is work and jumps to the next deadline when there is none.
+/// A runtime whose clock stops during work and otherwise jumps to the next deadline.
 fn jumping() -> rocket::tokio::runtime::Runtime {
     let mut builder = rocket::tokio::runtime::Builder::new_current_thread();
     builder.enable_all().start_paused(true).build().unwrap()
 }
 
 #[test]
-fn a_body_that_does_not_arrive_is_answered_after_its_time() {
+fn an_incomplete_body_times_out() {
     let server = Server::on(jumping, |_| {});
     for (path, kind) in [
         ("/api/check", "application/json"),
@@ -711,13 +711,12 @@ fn a_body_that_does_not_arrive_is_answered_after_its_time() {
         request.pop();
         let answer = String::from_utf8(exchange(server.port, &request, true).unwrap()).unwrap();
         assert_eq!(statuses(&answer), [408], "{answer}");
-        assert!(answer.contains("did not arrive in time"), "{answer}");
     }
     assert_eq!(server.check("Tool", "k").0, 404);
 }
 
 #[test]
-fn a_flood_of_sign_ins_is_refused_and_disturbs_no_check() {
+fn a_flood_of_sign_ins_is_throttled_and_delays_no_check() {
     let server = Server::start();
     server.license("Tool", "k");
     let is_over = AtomicBool::new(false);

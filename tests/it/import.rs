@@ -1,23 +1,32 @@
-//! Importing and exporting: tables, JSON arrays, dry runs, one transaction.
+//! Importing and exporting tables and JSON arrays.
 
 use std::fmt::Write;
 use std::io::Write as _;
 use std::process::Stdio;
 
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use serde_json::json;
 
 use crate::database::Database;
-use crate::page::{Page, urlencoded};
+use crate::page::{Page, filter, urlencoded};
 use crate::pages::has_names;
+use crate::parsers::cases;
 use crate::program::{Program, assert_names, command, log_in, refusal};
 use crate::server::{Answer, Client, PASSWORD, Server};
 
 const BOUNDARY: &str = "----boundary";
+
+/// The file of invalid rows, the section that lists them, and the option that skips them.
+const INVALID_FILE: &str = "wrong.csv";
+const INVALID_SECTION: &str = "section[aria-labelledby=wrong]";
+const SKIP_INVALID: &str = "--leave-out-wrong";
+
+/// The last line of an export that failed, which no import takes.
+const INCOMPLETE: &str = "THE EXPORT BROKE OFF HERE";
+
 const HEADER: &str = "tool_name,license_key,status,user_id,expiration_date,note,created_at";
 
-/// The published example, as the older server answers it.
+/// The published example, as the earlier server sends it.
 const OLDER: &str = r#"[
 {
 "id": 1,
@@ -30,7 +39,7 @@ const OLDER: &str = r#"[
 }
 ]"#;
 
-/// The body of a form with a file in it.
+/// The content type and body of a form with a file.
 pub fn multipart(csrf: &str, name: &str, file: &[u8]) -> (String, Vec<u8>) {
     let mut body = format!(
         "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{csrf}\r\n\
@@ -50,30 +59,34 @@ fn post(client: &mut Client, csrf: &str, name: &str, file: &[u8]) -> Answer {
     client.send("POST", "/import", &headers, &body)
 }
 
-/// Sends a file over the form of the page.
+/// Uploads a file with the form.
 fn upload(client: &mut Client, name: &str, file: impl AsRef<[u8]>) -> Page {
     let form = Page::open(client, "/import").form("/import");
     let answer = post(client, form.value("csrf"), name, file.as_ref());
     Page::after(client, "/import", answer)
 }
 
-/// The four numbers of a dry run.
+/// The four numbers of a preview: new, changed, unchanged and invalid rows.
 fn numbers(page: &Page) -> [i64; 4] {
-    let numbers: Vec<i64> = page
-        .texts(".numbers strong")
-        .iter()
-        .map(|number| number.replace(',', "").parse().unwrap())
-        .collect();
-    numbers
-        .try_into()
-        .unwrap_or_else(|_| panic!("{} {}", page.status, page.text()))
+    let shown = page.texts(".numbers strong").join(" ");
+    let numbers = all_numbers(&shown).try_into();
+    numbers.unwrap_or_else(|_| panic!("{} {}", page.status, page.text()))
 }
 
-/// Presses the button of a dry run and looks until the import is over.
-fn confirm(client: &mut Client, dry_run: &Page) -> Page {
-    let form = dry_run.form(&dry_run.path);
-    let button = form.buttons().next().unwrap().to_owned();
-    let mut page = form.submit(client, &button);
+/// The numbers of the result: added, changed, unchanged and skipped rows.
+fn imported(page: &Page) -> Vec<i64> {
+    all_numbers(&page.texts("p.verdict").concat())
+}
+
+fn all_numbers(text: &str) -> Vec<i64> {
+    let text = text.replace(',', "");
+    let words = text.split(|c: char| !c.is_ascii_digit());
+    words.filter_map(|word| word.parse().ok()).collect()
+}
+
+/// Confirms a preview and follows the import to its end.
+fn confirm(client: &mut Client, preview: &Page) -> Page {
+    let mut page = preview.form(&preview.path).submit(client);
     while page.all("progress").len() == 1 {
         page = Page::open(client, &page.path);
     }
@@ -81,15 +94,15 @@ fn confirm(client: &mut Client, dry_run: &Page) -> Page {
 }
 
 fn import(client: &mut Client, file: impl AsRef<[u8]>) -> Page {
-    let dry_run = upload(client, "licenses.csv", file);
-    confirm(client, &dry_run)
+    let preview = upload(client, "licenses.csv", file);
+    confirm(client, &preview)
 }
 
-/// Where each wrong row is, and why.
-fn wrong(page: &Page) -> Vec<(String, String)> {
-    let rows = page.texts("section[aria-labelledby=wrong] tbody td");
-    rows.chunks(3)
-        .map(|row| (row[0].clone(), row[2].clone()))
+/// The line of each invalid row and the reason.
+fn invalid(page: &Page) -> Vec<(i64, String)> {
+    let cells = page.texts(&format!("{INVALID_SECTION} tbody td"));
+    let rows = cells.chunks(3);
+    rows.map(|row| (all_numbers(&row[0])[0], row[2].clone()))
         .collect()
 }
 
@@ -100,7 +113,7 @@ fn table(server: &Server) -> serde_json::Value {
 // Reading
 
 #[test]
-fn a_table_is_looked_at_confirmed_and_checked_at_once() {
+fn a_table_is_previewed_confirmed_and_counts_immediately() {
     let server = Server::start();
     let mut admin = server.admin();
     let file = format!("{HEADER}\nT,0A-1B-2C-3D-4E-5F,,Anna,31.12.2026,,2023-10-27 10:00:00\n");
@@ -111,10 +124,7 @@ fn a_table_is_looked_at_confirmed_and_checked_at_once() {
     assert_eq!(numbers(&page), [1, 0, 0, 0]);
     assert_eq!(table(&server), json!([]));
     let done = confirm(&mut admin, &page);
-    assert!(
-        done.text()
-            .contains("1 added, 0 changed, 0 as before, 0 left out")
-    );
+    assert_eq!(imported(&done), [1, 0, 0, 0]);
     assert_eq!(server.check("T", "0a:1b:2c:3d:4e:5f").0, 200);
     let row = &table(&server)[0];
     assert_eq!(row["created_at"], "2023-10-27 10:00:00");
@@ -125,7 +135,7 @@ fn a_table_is_looked_at_confirmed_and_checked_at_once() {
 }
 
 #[test]
-fn every_usual_file_is_read() {
+fn common_file_formats_are_read() {
     let server = Server::start();
     let mut admin = server.admin();
     let utf16: Vec<u8> = "\u{feff}Tool\tKey\tCustomer\nT\tk\tÄnne\n"
@@ -147,7 +157,7 @@ fn every_usual_file_is_read() {
 }
 
 #[test]
-fn the_older_servers_array_is_imported_as_it_is() {
+fn the_array_of_the_earlier_server_is_imported_unchanged() {
     let server = Server::start();
     let mut admin = server.admin();
     import(&mut admin, OLDER);
@@ -162,13 +172,11 @@ fn the_older_servers_array_is_imported_as_it_is() {
 }
 
 #[test]
-fn what_the_server_has_is_never_wrong_when_it_comes_back() {
+fn every_stored_value_can_be_imported_again() {
     let server = Server::start();
     let mut admin = server.admin();
-    for key in ["1E+05", "THE EXPORT BROKE OFF HERE"] {
-        server.add(
-            json!({"tool_name": "T", "license_key": key, "note": "THE EXPORT BROKE OFF HERE"}),
-        );
+    for key in ["1E+05", INCOMPLETE] {
+        server.add(json!({"tool_name": "T", "license_key": key, "note": INCOMPLETE}));
     }
     for path in ["/licenses.csv", "/api/licenses"] {
         let whole = admin.get(path).body;
@@ -181,7 +189,7 @@ fn what_the_server_has_is_never_wrong_when_it_comes_back() {
 }
 
 #[test]
-fn wrong_rows_are_named_with_their_lines_and_left_out() {
+fn invalid_rows_are_listed_with_their_lines_and_skipped() {
     let server = Server::start();
     let mut admin = server.admin();
     let file = format!(
@@ -190,30 +198,29 @@ fn wrong_rows_are_named_with_their_lines_and_left_out() {
     let page = upload(&mut admin, "f.csv", file);
     assert_eq!(numbers(&page), [1, 0, 0, 6]);
     let expected = [
-        ("line 3", "tool name"),
-        ("line 4", "2026-02-30"),
-        ("line 6", "`gone`"),
-        ("line 7", "at line 2"),
-        ("line 8", "4.41E+11"),
-        ("line 9", "yesterday"),
+        (3, ""),
+        (4, "2026-02-30"),
+        (6, "`gone`"),
+        (7, "2"),
+        (8, "4.41E+11"),
+        (9, "yesterday"),
     ];
-    for ((line, why), (expected_line, word)) in wrong(&page).iter().zip(expected) {
-        assert_eq!(line, expected_line);
+    let listed = invalid(&page);
+    assert_eq!(listed.len(), expected.len());
+    for ((line, why), (expected_line, word)) in listed.iter().zip(expected) {
+        assert_eq!(*line, expected_line);
         assert!(why.contains(word), "{line} {why}");
     }
-    let all = admin.get("/import/1/wrong.csv");
-    assert!(all.header("content-disposition").contains("wrong-rows.csv"));
+    let all = admin.get(&format!("/import/1/{INVALID_FILE}"));
+    let disposition = all.header("content-disposition");
+    assert!(disposition.starts_with("attachment") && disposition.contains(".csv"));
     assert_eq!(all.body.lines().count(), 7, "{}", all.body);
-    assert_eq!(
-        page.form("/import/1").buttons().next(),
-        Some("Import 1 row, leave out 6")
-    );
-    confirm(&mut admin, &page);
+    assert_eq!(imported(&confirm(&mut admin, &page)), [1, 0, 0, 6]);
     assert_eq!(table(&server).as_array().unwrap().len(), 1);
 }
 
 #[test]
-fn a_change_is_shown_before_and_after_and_keeps_what_has_no_column() {
+fn a_change_is_previewed_and_absent_columns_stay_unchanged() {
     let server = Server::start();
     let mut admin = server.admin();
     server.add(json!({"tool_name": "T", "license_key": "k1", "user_id": "Anna", "note": "n", "status": "suspended"}));
@@ -223,7 +230,8 @@ fn a_change_is_shown_before_and_after_and_keeps_what_has_no_column() {
         "tool,key,user,mail,status\nT,k1,Bob,x,\n",
     );
     assert_eq!(numbers(&page), [0, 1, 0, 0]);
-    assert_eq!(page.texts(".changed li"), ["Customer: Anna → Bob"]);
+    let changes = ["del", "ins"].map(|kind| page.texts(&format!(".changed li {kind}")));
+    assert_eq!(changes, [["Anna"], ["Bob"]]);
     assert!(page.texts(".warning")[0].contains("mail"));
     confirm(&mut admin, &page);
     let row = &table(&server)[0];
@@ -234,7 +242,7 @@ fn a_change_is_shown_before_and_after_and_keeps_what_has_no_column() {
 }
 
 #[test]
-fn keys_that_identify_poorly_and_new_tools_are_pointed_out() {
+fn weak_machine_ids_and_new_tools_are_pointed_out() {
     let server = Server::start();
     server.license("T", "k-there");
     let page = upload(
@@ -247,40 +255,39 @@ fn keys_that_identify_poorly_and_new_tools_are_pointed_out() {
         page.texts("section[aria-labelledby=doubts] th[scope=row]"),
         ["00:00:00:00:00:00"]
     );
-    assert!(page.texts(".warning")[0].contains("New tools come into being: t."));
+    assert_eq!(page.texts(".warning code"), ["t"]);
 }
 
 // Refusing
 
 #[test]
-fn a_file_that_cannot_be_read_comes_back_with_the_reason() {
+fn an_unreadable_file_is_refused_with_a_reason() {
     let server = Server::start();
     let mut admin = server.admin();
-    for (file, word) in [
-        (&b""[..], "empty"),
-        (b"tool_name,license_key\n", "no row"),
-        (b"[]", "empty array"),
-        (b"[{\"tool\": ", "JSON"),
-        (b"{}", "array"),
-        (b"a,b\n1,2\n", "tool_name"),
-        (b"PK\x03\x04\0\0", "xlsx"),
-        (
-            b"tool,key\nT,k\n\"THE EXPORT BROKE OFF HERE: x\"\n",
-            "broke off",
-        ),
+    let incomplete = format!("tool,key\nT,k\n\"{INCOMPLETE}: x\"\n");
+    let mut reasons = std::collections::BTreeSet::new();
+    for (name, file, word) in [
+        ("", &b""[..], ""),
+        ("f.csv", b"", ""),
+        ("f.csv", b"tool_name,license_key\n", ""),
+        ("f.csv", b"[]", ""),
+        ("f.csv", b"[{\"tool\": ", "JSON"),
+        ("f.csv", b"{}", ""),
+        ("f.csv", b"a,b\n1,2\n", "tool_name"),
+        ("f.csv", b"PK\x03\x04\0\0", "xlsx"),
+        ("f.csv", incomplete.as_bytes(), ""),
     ] {
-        let page = upload(&mut admin, "f.csv", file);
+        let page = upload(&mut admin, name, file);
         assert_eq!((page.status, page.path.as_str()), (422, "/import"));
         let problem = page.problem("file").unwrap();
         assert!(problem.contains(word), "{word}: {problem}");
+        assert!(reasons.insert(problem.clone()), "twice: {problem}");
         has_names(&page);
     }
-    let page = upload(&mut admin, "", b"");
-    assert!(page.problem("file").unwrap().contains("Choose a file"));
 }
 
 #[test]
-fn only_a_page_of_this_session_may_send_a_file() {
+fn only_a_form_of_this_session_can_upload_a_file() {
     let (server, database) = Database::start();
     let mut admin = server.admin();
     let csrf = Page::open(&mut admin, "/import")
@@ -346,7 +353,7 @@ fn only_a_page_of_this_session_may_send_a_file() {
 }
 
 #[test]
-fn a_file_may_have_16_mib_and_no_more() {
+fn a_file_has_at_most_16_mib() {
     let (server, database) = Database::start();
     let mut admin = server.admin();
     let mut file = b"tool,key\nT,k".to_vec();
@@ -357,17 +364,13 @@ fn a_file_may_have_16_mib_and_no_more() {
         file.resize(size, b'\n');
         let page = upload(&mut admin, "f.csv", &file);
         assert_eq!(page.status, 413);
-        assert!(
-            page.text().contains("larger than 16 MiB"),
-            "{}",
-            page.text()
-        );
+        assert!(page.text().contains("16 MiB"), "{}", page.text());
     }
     assert!(database.rows() == before);
 }
 
 #[test]
-fn a_file_may_have_250_000_rows_and_ten_may_wait() {
+fn a_file_has_at_most_250_000_rows_and_ten_files_are_kept() {
     let (server, database) = Database::start();
     let mut admin = server.admin();
     let page = upload(
@@ -377,7 +380,7 @@ fn a_file_may_have_250_000_rows_and_ten_may_wait() {
     );
     assert_eq!(page.status, 422);
     let problem = page.problem("file").unwrap();
-    assert!(problem.contains("250,001 rows"), "{problem}");
+    assert!(problem.contains("250,001"), "{problem}");
     for _ in 0..12 {
         upload(&mut admin, "f.csv", "tool,key\nT,k\n");
     }
@@ -392,7 +395,7 @@ fn a_file_may_have_250_000_rows_and_ten_may_wait() {
 // Confirming
 
 #[test]
-fn what_changed_since_the_dry_run_is_shown_again_and_nothing_written() {
+fn a_stale_preview_is_shown_again_and_nothing_is_imported() {
     let (server, database) = Database::start();
     let mut admin = server.admin();
     let page = upload(&mut admin, "f.csv", "tool,key,user\nT,k1,Bob\nT,k2,Bob\n");
@@ -400,18 +403,14 @@ fn what_changed_since_the_dry_run_is_shown_again_and_nothing_written() {
     let before = database.rows();
     let again = confirm(&mut admin, &page);
     assert_eq!(numbers(&again), [1, 1, 0, 0]);
-    assert!(
-        again.alert().contains("Nothing was imported"),
-        "{}",
-        again.alert()
-    );
+    assert!(!again.alert().is_empty());
     assert!(database.rows() == before);
     confirm(&mut admin, &again);
     assert_eq!(table(&server).as_array().unwrap().len(), 2);
 }
 
 #[test]
-fn a_second_confirmation_imports_nothing_again() {
+fn confirming_twice_imports_once() {
     let (server, database) = Database::start();
     let mut admin = server.admin();
     let page = upload(&mut admin, "f.csv", "tool,key\nT,k1\n");
@@ -420,25 +419,20 @@ fn a_second_confirmation_imports_nothing_again() {
     admin.delete(&format!("/api/licenses/{id}"));
     let before = database.rows();
     assert_eq!(confirm(&mut admin, &page).text(), done.text());
-    assert_eq!(
-        page.form("/leave")
-            .submit(&mut admin, "Discard the file")
-            .status,
-        409
-    );
+    assert_eq!(page.form("/leave").submit(&mut admin).status, 409);
     assert!(database.rows() == before);
 }
 
 #[test]
-fn while_it_runs_its_page_shows_how_far_and_no_second_one_starts() {
+fn a_running_import_shows_its_progress_and_excludes_others() {
     let (server, database) = Database::start();
     let mut admin = server.admin();
     let first = upload(&mut admin, "f.csv", "tool,key\nT,k1\n");
     let other = upload(&mut admin, "g.csv", "tool,key\nT,k2\n");
     let lock = database.open();
     lock.execute_batch("begin immediate").unwrap();
-    let running = first.form("/import/1").submit(&mut admin, "Import 1 row");
-    assert_eq!(running.heading(), "Importing f.csv");
+    let running = first.form("/import/1").submit(&mut admin);
+    assert!(running.heading().contains("f.csv"), "{}", running.heading());
     assert_eq!(
         running.all("meta[http-equiv=refresh][content='1']").len(),
         1
@@ -446,30 +440,19 @@ fn while_it_runs_its_page_shows_how_far_and_no_second_one_starts() {
     let progress = running.all("progress[max='1'][value='0']");
     assert_eq!(progress.len(), 1, "{}", running.text());
     has_names(&running);
-    let again = first.form("/import/1").submit(&mut admin, "Import 1 row");
-    assert_eq!(again.heading(), "Importing f.csv");
-    assert_eq!(
-        other
-            .form("/import/2")
-            .submit(&mut admin, "Import 1 row")
-            .status,
-        409
-    );
-    assert_eq!(
-        first
-            .form("/leave")
-            .submit(&mut admin, "Discard the file")
-            .status,
-        409
-    );
+    let again = first.form("/import/1").submit(&mut admin);
+    assert_eq!(again.all("progress").len(), 1);
+    let refused = other.form("/import/2").submit(&mut admin);
+    assert_eq!(refused.status, 409);
+    assert_eq!(first.form("/leave").submit(&mut admin).status, 409);
     lock.execute_batch("rollback").unwrap();
     let done = confirm(&mut admin, &first);
-    assert!(done.text().contains("1 added"), "{}", done.text());
+    assert_eq!(imported(&done), [1, 0, 0, 0]);
     assert_eq!(table(&server).as_array().unwrap().len(), 1);
 }
 
 #[test]
-fn a_fault_in_the_middle_leaves_nothing() {
+fn an_import_that_fails_changes_nothing() {
     let (server, database) = Database::start();
     let mut admin = server.admin();
     database.tamper(
@@ -479,14 +462,10 @@ fn a_fault_in_the_middle_leaves_nothing() {
     let page = upload(&mut admin, "f.csv", "tool,key\nT,k1\nT,k2\nT,k3\nT,k4\n");
     let before = database.rows();
     let failed = confirm(&mut admin, &page);
-    assert!(
-        failed.alert().contains("Nothing was imported"),
-        "{}",
-        failed.text()
-    );
+    assert!(!failed.alert().is_empty());
     assert!(database.rows() == before);
     database.tamper("drop trigger fault");
-    assert!(confirm(&mut admin, &failed).text().contains("4 added"));
+    assert_eq!(imported(&confirm(&mut admin, &failed)), [4, 0, 0, 0]);
     assert_eq!(server.check("T", "k3").0, 200);
 }
 
@@ -509,32 +488,32 @@ fn each_license_and_the_import_are_in_the_audit_log() {
         ("licenses imported", "admin")
     );
     let after: serde_json::Value = serde_json::from_str(imported.after.as_ref().unwrap()).unwrap();
-    assert_eq!(
-        after,
-        json!({"file": "licenses.csv", "added": 1, "changed": 1, "as before": 0, "left out": 1})
-    );
+    let values = ["file", "added", "changed"].map(|name| after[name].clone());
+    assert_eq!(values, [json!("licenses.csv"), json!(1), json!(1)]);
+    let mut numbers: Vec<i64> = after
+        .as_object()
+        .unwrap()
+        .values()
+        .filter_map(serde_json::Value::as_i64)
+        .collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [0, 1, 1, 1]);
 }
 
 #[test]
-fn a_file_that_was_left_or_is_a_day_old_is_gone() {
+fn a_file_is_kept_for_a_day_or_until_it_is_discarded() {
     let (server, database) = Database::start();
     let mut admin = server.admin();
     let page = upload(&mut admin, "f.csv", "tool,key\nT,k1\n");
-    let left = page.form("/leave").submit(&mut admin, "Discard the file");
-    assert_eq!(
-        left.flash().unwrap(),
-        "f.csv was not imported; nothing was changed."
-    );
+    let left = page.form("/leave").submit(&mut admin);
+    assert!(left.flash().unwrap().contains("f.csv"));
     upload(&mut admin, "f.csv", "tool,key\nT,k1\n");
     server.clock.turn(24 * 3600 + 1);
     let mut admin = server.admin();
     for path in ["/import/1", "/import/2"] {
         let gone = Page::open(&mut admin, path);
-        assert_eq!(
-            (gone.status, gone.heading().as_str()),
-            (404, "Import licenses")
-        );
-        assert!(gone.alert().contains("no longer here"));
+        assert_eq!((gone.status, gone.has_form("/import")), (404, true));
+        assert!(!gone.alert().is_empty());
     }
     upload(&mut admin, "f.csv", "tool,key\nT,k1\n");
     let kept: i64 = database
@@ -545,19 +524,17 @@ fn a_file_that_was_left_or_is_a_day_old_is_gone() {
 }
 
 #[test]
-fn every_state_of_the_pages_has_names() {
+fn every_state_of_the_pages_is_accessible() {
     let server = Server::start();
     let mut admin = server.admin();
     server.license("T", "k1");
     let form = Page::open(&mut admin, "/import");
     let nothing = upload(&mut admin, "f.csv", "tool,key\nT,k1\n");
-    assert!(
-        nothing.text().contains("Nothing to change"),
-        "{}",
-        nothing.text()
-    );
+    assert_eq!(nothing.all("p.verdict.activated").len(), 1);
+    assert!(!nothing.has_form("/import/1"));
     let hopeless = upload(&mut admin, "f.csv", "tool,key\nT,\n");
-    assert!(hopeless.text().contains("Every row is wrong"));
+    assert_eq!(hopeless.all("p.verdict.revoked").len(), 1);
+    assert!(!hopeless.has_form("/import/2"));
     let mixed = upload(
         &mut admin,
         "f.csv",
@@ -570,7 +547,7 @@ fn every_state_of_the_pages_has_names() {
 }
 
 #[test]
-fn a_long_list_of_wrong_rows_is_cut_and_offered_whole() {
+fn a_long_list_of_invalid_rows_is_cut_and_can_be_downloaded() {
     let server = Server::start();
     let mut admin = server.admin();
     let page = upload(
@@ -578,9 +555,11 @@ fn a_long_list_of_wrong_rows_is_cut_and_offered_whole() {
         "f.csv",
         format!("tool,key\n{}", "T,\n".repeat(250)),
     );
-    assert_eq!(wrong(&page).len(), 200);
-    assert!(page.text().contains("And 50 more."));
-    assert_eq!(admin.get("/import/1/wrong.csv").body.lines().count(), 251);
+    assert_eq!(invalid(&page).len(), 200);
+    let more = page.texts(&format!("{INVALID_SECTION} .more")).concat();
+    assert!(more.contains("50"), "{more}");
+    let file = admin.get(&format!("/import/1/{INVALID_FILE}")).body;
+    assert_eq!(file.lines().count(), 251);
 }
 
 // Exporting
@@ -590,7 +569,7 @@ fn export(server: &Server, query: &str) -> Answer {
 }
 
 #[test]
-fn an_export_has_what_the_filter_finds() {
+fn an_export_has_the_licenses_that_the_filter_finds() {
     let server = Server::start();
     server.add(json!({"tool_name": "A", "license_key": "k1", "user_id": "Anna, \"B\"", "expiration_date": "2026-06-20", "note": "two\nlines"}));
     server.add(json!({"tool_name": "A", "license_key": "k2", "status": "revoked"}));
@@ -601,17 +580,24 @@ fn an_export_has_what_the_filter_finds() {
         all.header("content-disposition"),
         "attachment; filename=\"licenses-2026-06-15.csv\""
     );
+    // New columns come after the note.
+    let columns = "\u{feff}id,created_at,tool_name,license_key,status,user_id,expiration_date,note";
     let first =
-        "1,2026-06-15 12:00:00,A,k1,activated,\"Anna, \"\"B\"\"\",2026-06-20,\"two\nlines\",,0\r\n";
-    assert!(all.body.starts_with(&format!("\u{feff}id,created_at,tool_name,license_key,status,user_id,expiration_date,note,last_seen_at,check_count\r\n{first}")), "{}", all.body);
+        "\r\n1,2026-06-15 12:00:00,A,k1,activated,\"Anna, \"\"B\"\"\",2026-06-20,\"two\nlines\"";
+    let is_there = all.body.starts_with(columns) && all.body.contains(first);
+    assert!(is_there, "{}", all.body);
+    let expiring = format!("?{}", filter::EXPIRES_IN_7_DAYS);
+    let perpetual = format!("?{}", filter::PERPETUAL);
+    let perpetual_a = format!("{perpetual}&tool=A");
+    let never_seen = format!("?{}", filter::NEVER_SEEN);
     for (query, found) in [
         ("?tool=A", vec!["k1", "k2"]),
         ("?status=revoked", vec!["k2"]),
         ("?q=k3", vec!["k3"]),
-        ("?ends=7", vec!["k1"]),
-        ("?ends=never", vec!["k2", "k3"]),
-        ("?ends=never&tool=A", vec!["k2"]),
-        ("?seen=never", vec!["k1", "k2", "k3"]),
+        (&*expiring, vec!["k1"]),
+        (&*perpetual, vec!["k2", "k3"]),
+        (&*perpetual_a, vec!["k2"]),
+        (&*never_seen, vec!["k1", "k2", "k3"]),
         ("?customer=nobody", vec![]),
     ] {
         let body = export(&server, query).body;
@@ -620,16 +606,12 @@ fn an_export_has_what_the_filter_finds() {
         assert_eq!(keys, found, "{query}");
     }
     let page = Page::open(&mut server.admin(), "/licenses?tool=A&sort=key");
-    let links = page.links();
-    assert!(
-        links.contains(&("Export as CSV".into(), "/licenses.csv?tool=A".into())),
-        "{links:?}"
-    );
+    let link = page.link("/licenses.csv");
+    assert_eq!(link.as_deref(), Some("/licenses.csv?tool=A"));
 }
 
-/// Rows of several pieces, oldest first, over both ways to them.
 #[test]
-fn a_long_export_is_whole_and_one_that_breaks_off_says_so() {
+fn a_long_export_is_complete_or_ends_with_a_mark() {
     let (server, database) = Database::start();
     database.tamper(
         "insert into tools (name, created_at) values ('T', 0);
@@ -637,7 +619,8 @@ fn a_long_export_is_whole_and_one_that_breaks_off_says_so() {
          insert into licenses (created_at, tool_name, license_key, status)
          select 0, 'T', 'key-' || i, 'activated' from n",
     );
-    for query in ["", "?ends=never", "?tool=T"] {
+    let perpetual = format!("?{}", filter::PERPETUAL);
+    for query in ["", &perpetual, "?tool=T"] {
         let body = export(&server, query).body;
         let ids: Vec<&str> = body
             .lines()
@@ -656,15 +639,14 @@ fn a_long_export_is_whole_and_one_that_breaks_off_says_so() {
             .lines()
             .last()
             .unwrap()
-            .starts_with("\"THE EXPORT BROKE OFF HERE")
+            .starts_with(&format!("\"{INCOMPLETE}"))
     );
     let page = upload(&mut server.admin(), "f.csv", broken.body);
-    assert_eq!(page.status, 422);
-    assert!(page.problem("file").unwrap().contains("broke off"));
+    assert_eq!((page.status, page.invalid_fields()), (422, vec!["file"]));
 }
 
 #[test]
-fn a_formula_is_defused_and_restored() {
+fn formulas_are_escaped_in_an_export_and_restored_by_an_import() {
     let server = Server::start();
     let mut admin = server.admin();
     for (n, customer) in ["=1+1", "+49 1", "@x", "-5", "'=x", "'quoted"]
@@ -682,7 +664,7 @@ fn a_formula_is_defused_and_restored() {
     assert_eq!(numbers(&page), [0, 0, 6, 0], "{}", page.text());
 }
 
-/// Texts rich in what has a meaning in tables, as the validator takes them.
+/// Valid texts with many characters that are special in tables.
 fn text(most: usize) -> impl Strategy<Value = String> {
     let rich = proptest::string::string_regex("[,;\t\"'=+@ äE1|\\[{a-c-]{0,12}").unwrap();
     prop_oneof![rich, "\\PC{0,20}"].prop_map(move |text| {
@@ -694,7 +676,7 @@ fn text(most: usize) -> impl Strategy<Value = String> {
 }
 
 #[test]
-fn what_was_exported_changes_nothing_when_it_is_imported() {
+fn importing_an_export_changes_nothing() {
     let license = (
         text(100),
         text(200),
@@ -703,13 +685,7 @@ fn what_was_exported_changes_nothing_when_it_is_imported() {
         proptest::sample::select(vec!["activated", "suspended", "revoked"]),
         proptest::collection::vec(text(50), 0..4),
     );
-    let config = ProptestConfig {
-        cases: 8,
-        failure_persistence: None,
-        rng_seed: RngSeed::Fixed(7),
-        ..ProptestConfig::default()
-    };
-    proptest!(config, |(licenses in proptest::collection::vec(license, 10..40))| {
+    proptest!(cases(8), |(licenses in proptest::collection::vec(license, 10..40))| {
         let server = Server::start();
         let mut admin = server.admin();
         let mut all = 0;
@@ -723,7 +699,7 @@ fn what_was_exported_changes_nothing_when_it_is_imported() {
         let exported = admin.get("/licenses.csv").body;
         prop_assert_eq!(numbers(&upload(&mut admin, "f.csv", &exported)), [0, 0, all, 0]);
         prop_assert_eq!(numbers(&upload(&mut admin, "f.json", &before)), [0, 0, all, 0]);
-        // Into an empty server it makes the same table.
+        // An empty server gets the same table.
         let other = Server::start();
         let mut elsewhere = other.admin();
         import(&mut elsewhere, &exported);
@@ -739,8 +715,8 @@ fn what_was_exported_changes_nothing_when_it_is_imported() {
 
 // Many
 
-/// A table of so many rows with 50 faults of six kinds, and the lines of these.
-fn planted(rows: usize) -> (String, Vec<String>) {
+/// A table with 50 invalid rows of six kinds, and their lines.
+fn planted(rows: usize) -> (String, Vec<i64>) {
     let mut file = "tool_name,license_key,status,user_id,expiration_date\r\n".to_owned();
     let mut lines = vec![];
     for n in 0..rows {
@@ -758,7 +734,7 @@ fn planted(rows: usize) -> (String, Vec<String>) {
             file += &good;
             continue;
         }
-        lines.push(format!("line {}", grouped(n + 2)));
+        lines.push(n as i64 + 2);
         match lines.len() % 6 {
             0 => write!(file, ",{key},activated,x,\r\n").unwrap(),
             1 => write!(file, "T,,activated,x,\r\n").unwrap(),
@@ -771,58 +747,43 @@ fn planted(rows: usize) -> (String, Vec<String>) {
     (file, lines)
 }
 
-fn grouped(number: usize) -> String {
-    match number {
-        0..1_000 => number.to_string(),
-        _ => format!("{},{:03}", number / 1_000, number % 1_000),
-    }
-}
-
 fn spreadsheet(rows: usize) {
     let server = Server::start();
     let mut admin = server.admin();
     let (file, lines) = planted(rows);
     let watch = std::time::Instant::now();
-    let tell = |what: &str| eprintln!("{what}: {:.1} s", watch.elapsed().as_secs_f64());
+    let print = |what: &str| eprintln!("{what}: {:.1} s", watch.elapsed().as_secs_f64());
     let page = upload(&mut admin, "many.csv", file);
-    tell("dry run");
+    print("preview");
     assert_eq!(numbers(&page), [rows as i64 - 50, 0, 0, 50]);
-    let found: Vec<String> = wrong(&page).into_iter().map(|(line, _)| line).collect();
+    let found: Vec<i64> = invalid(&page).into_iter().map(|(line, _)| line).collect();
     assert_eq!(found, lines);
-    let button = format!("Import {} rows, leave out 50", grouped(rows - 50));
-    assert_eq!(page.form("/import/1").buttons().next(), Some(&*button));
     let done = confirm(&mut admin, &page);
-    tell("imported");
-    assert!(
-        done.text()
-            .contains(&format!("{} added", grouped(rows - 50))),
-        "{}",
-        done.text()
-    );
+    print("imported");
+    assert_eq!(imported(&done), [rows as i64 - 50, 0, 0, 50]);
     assert_eq!(server.check("Tool_0", "00-1B-21-00-00-00").0, 200);
     let exported = admin.get("/licenses.csv").body;
-    tell("exported");
+    print("exported");
     assert_eq!(exported.lines().count(), rows - 50 + 1);
     let again = upload(&mut admin, "many.csv", exported);
-    tell("looked at again");
+    print("preview of the export");
     assert_eq!(numbers(&again), [0, 0, rows as i64 - 50, 0]);
-    assert!(again.text().contains("Nothing to change"));
 }
 
 #[test]
-fn a_spreadsheet_of_many_rows_with_planted_faults() {
+fn a_long_spreadsheet_with_invalid_rows() {
     spreadsheet(20_000);
 }
 
 /// `cargo test --release --test it -- --ignored --nocapture import::`
 #[test]
 #[ignore = "needs a release build to be quick"]
-fn a_spreadsheet_of_100_000_rows_with_planted_faults() {
+fn a_spreadsheet_of_100_000_rows_with_invalid_rows() {
     spreadsheet(100_000);
 }
 
 #[test]
-fn a_server_that_is_stopped_in_the_middle_has_imported_nothing() {
+fn a_server_stopped_during_an_import_has_imported_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let start = || {
         let mut command = command(folder.path());
@@ -833,7 +794,7 @@ fn a_server_that_is_stopped_in_the_middle_has_imported_nothing() {
         (program, admin)
     };
     let (mut program, mut admin) = start();
-    // Each row takes long enough that the import cannot end before the server does.
+    // Slow enough that the server stops before the import ends.
     Database::of(&folder.path().join("data")).tamper(
         "create trigger slow after insert on licenses begin
              select count(*) from (
@@ -843,10 +804,8 @@ fn a_server_that_is_stopped_in_the_middle_has_imported_nothing() {
     );
     let mut page = upload(&mut admin, "many.csv", planted(20_000).0);
     for (signal, code) in [("TERM", Some(0)), ("KILL", None)] {
-        let form = page.form("/import/1");
-        let button = form.buttons().next().unwrap().to_owned();
-        let running = form.submit(&mut admin, &button);
-        assert_eq!(running.heading(), "Importing many.csv");
+        let running = page.form("/import/1").submit(&mut admin);
+        assert_eq!(running.all("progress").len(), 1);
         assert_eq!(program.stop(signal).0, code, "{signal}");
         (program, admin) = start();
         assert_eq!(admin.get("/api/licenses?limit=1").body, "[]");
@@ -873,42 +832,25 @@ fn run(folder: &std::path::Path, arguments: &[&str], input: &str) -> std::proces
 }
 
 #[test]
-fn the_command_line_imports_and_exports_beside_a_running_server() {
+fn the_command_line_imports_and_exports_while_the_server_runs() {
     let (server, _) = Database::start();
     let folder = server.folder.path();
     assert_eq!(server.check("T", "k1").0, 404);
     let file = "tool,key,mail\nT,k1,x\nT,\nT,k2\n";
     let output = run(folder, &["import", "-"], file);
-    assert_names(
-        &refusal(&output),
-        &["Nothing was imported", "--leave-out-wrong"],
-    );
+    assert_names(&refusal(&output), &[SKIP_INVALID]);
     let printed = String::from_utf8(output.stdout).unwrap();
-    assert_names(
-        &printed,
-        &[
-            "standard input: 2 new, 0 changed, 0 unchanged, 1 wrong",
-            "line 3: The license key",
-            "Not imported: mail",
-        ],
-    );
-    let dry = run(
-        folder,
-        &["import", "-", "--dry-run", "--leave-out-wrong"],
-        file,
-    );
-    assert!(
-        String::from_utf8(dry.stdout)
-            .unwrap()
-            .contains("Nothing was changed.")
-    );
+    let mut lines = printed.lines();
+    assert_eq!(all_numbers(lines.next().unwrap()), [2, 0, 0, 1]);
+    let invalid = lines.find(|line| all_numbers(line).first() == Some(&3));
+    assert!(invalid.is_some(), "{printed}");
+    assert_names(&printed, &["mail"]);
+    let dry = run(folder, &["import", "-", "--dry-run", SKIP_INVALID], file);
+    assert_eq!(dry.status.code(), Some(0));
     assert_eq!(table(&server), json!([]));
-    let done = run(folder, &["import", "-", "--leave-out-wrong"], file);
-    assert!(
-        String::from_utf8(done.stdout)
-            .unwrap()
-            .contains("Imported: 2 added")
-    );
+    let done = run(folder, &["import", "-", SKIP_INVALID], file);
+    assert_eq!(done.status.code(), Some(0));
+    assert_eq!(table(&server).as_array().unwrap().len(), 2);
     server.tick().unwrap();
     assert_eq!(server.check("T", "k1").0, 200);
     let csv = run(folder, &["export"], "").stdout;
@@ -925,7 +867,7 @@ fn the_command_line_imports_and_exports_beside_a_running_server() {
 }
 
 #[test]
-fn a_filter_with_signs_of_addresses_is_exported() {
+fn a_filter_with_special_characters_is_exported() {
     let server = Server::start();
     server.add(json!({"tool_name": "R & D", "license_key": "k1"}));
     server.add(json!({"tool_name": "R", "license_key": "k2"}));

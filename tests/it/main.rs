@@ -1,11 +1,11 @@
-//! The real server, asked over real connections: one file per behaviour.
+//! Tests of the real server over real connections, one file per behaviour.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "a test that cannot go on has failed"
+    reason = "a test that cannot continue has failed"
 )]
 
 mod audit;

@@ -1,4 +1,4 @@
-//! An old database becomes the same as a new one, and nothing in it is lost.
+//! Migrating an old database gives the schema of a new one and keeps its data.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -44,7 +44,7 @@ fn shape(db: &Connection) -> BTreeSet<String> {
 }
 
 #[test]
-fn an_old_database_gets_the_shape_of_a_new_one() {
+fn a_migrated_database_has_the_current_schema() {
     let (folder, config) = old();
     drop(Service::open(&config, Clock::System).unwrap());
     let led = shape(&Connection::open(folder.path().join("licenses.db")).unwrap());
@@ -63,7 +63,7 @@ fn an_old_database_gets_the_shape_of_a_new_one() {
 }
 
 #[test]
-fn what_stood_in_an_old_database_is_there_and_counted() {
+fn a_migrated_database_keeps_and_counts_its_licenses() {
     let (folder, config) = old();
     drop(Service::open(&config, Clock::System).unwrap());
     let db = Connection::open(folder.path().join("licenses.db")).unwrap();

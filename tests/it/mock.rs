@@ -1,4 +1,4 @@
-//! `license-server mock`: each answer and each fault on demand, for the dialogs of a vendor's program.
+//! `license-server mock`: every answer and every fault on demand, for testing a vendor's program.
 
 use std::fs;
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
+use crate::database::Database;
 use crate::lines;
 use crate::program::{Program, command};
 use crate::server::Client;
@@ -17,12 +18,21 @@ fn mock(folder: &Path, part: &str, more: &[&str]) -> Program {
 }
 
 fn url(mock: &Program) -> String {
-    let address = mock.line("Answers at").unwrap();
+    let mut words = mock.printed.split_whitespace();
+    let address = words.find(|word| word.starts_with("http://")).unwrap();
     address.strip_suffix("/api/check").unwrap().to_owned()
 }
 
+/// Its coordinates, each 43 characters of base64url.
 fn public_half(mock: &Program) -> Value {
-    json!([mock.line("Public half").unwrap()])
+    let mut words = mock.printed.split_whitespace();
+    let is_it = |word: &&str| word.len() == 87 && word.find('.') == Some(43);
+    json!([words.find(is_it).unwrap()])
+}
+
+/// Whether it prints the ID of this key.
+fn signs_with(mock: &Program, kid: &str) -> bool {
+    mock.printed.split_whitespace().any(|word| word == kid)
 }
 
 fn refused(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
@@ -35,7 +45,7 @@ fn refused(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_test_build_can_pin_the_key_of_a_file() {
+fn the_mock_signs_with_the_key_of_a_file() {
     let folder = tempfile::tempdir().unwrap();
     drop(Program::run(&mut command(folder.path())));
     let keys = |arguments: &[&str]| {
@@ -49,17 +59,14 @@ fn a_test_build_can_pin_the_key_of_a_file() {
     let elsewhere = tempfile::tempdir().unwrap();
     let key = file.to_str().unwrap();
     let mock = mock(elsewhere.path(), "VALID", &["--key", key]);
-    assert_eq!(mock.line("Key").unwrap(), kid);
+    assert!(signs_with(&mock, kid), "{}", mock.printed);
     fs::write(&file, "none").unwrap();
-    let (code, words) = refused(elsewhere.path(), &["--verdict", "VALID", "--key", key]);
-    assert!(
-        code == Some(1) && words.contains("no private key"),
-        "{words}"
-    );
+    let (code, _) = refused(elsewhere.path(), &["--verdict", "VALID", "--key", key]);
+    assert_eq!(code, Some(1));
 }
 
 #[test]
-fn a_client_concludes_from_each_part_what_it_must() {
+fn a_client_draws_the_right_conclusion_from_each_answer() {
     let folder = tempfile::tempdir().unwrap();
     let refusal = |code: &str| (json!([false, code, code]), false);
     let good = |code: &str| (json!([true, "VALID", code]), true);
@@ -110,7 +117,7 @@ fn a_client_concludes_from_each_part_what_it_must() {
         );
         assert_eq!(signed["leased"], json!(leased), "{part}: {signed}");
         let said = signed["message"].as_str().unwrap();
-        // The vendor's words stand behind those of a refusal only.
+        // Only a refusal is followed by the vendor's message.
         let with_words = !["VALID", "IN_GRACE", "TRIAL", "NO_ANSWER"]
             .contains(&signed["code"].as_str().unwrap());
         assert_eq!(said.ends_with(" Renew it."), with_words, "{part}: {said}");
@@ -120,14 +127,14 @@ fn a_client_concludes_from_each_part_what_it_must() {
 }
 
 #[test]
-fn any_question_is_answered_at_the_root_and_under_the_base_path() {
+fn every_request_is_answered_at_the_root_and_below_the_base_path() {
     let folder = tempfile::tempdir().unwrap();
     let mock = Program::run(
         command(folder.path())
             .args(["mock", "--verdict", "expired", "--days-offline", "0"])
             .env("LICENSE_SERVER_PUBLIC_URL", "https://example.com/ls"),
     );
-    assert!(mock.printed.contains("THIS IS A MOCK"), "{}", mock.printed);
+    assert!(mock.printed.to_lowercase().contains("mock"));
     assert!(url(&mock).ends_with("/ls"));
     let root = url(&mock).strip_suffix("/ls").unwrap().to_owned();
     for (url, tool) in [(url(&mock), "A"), (root.clone(), "B")] {
@@ -162,13 +169,13 @@ fn any_question_is_answered_at_the_root_and_under_the_base_path() {
 }
 
 #[test]
-fn the_keys_of_a_database_sign_and_nothing_is_written_to_it() {
+fn the_mock_signs_with_the_keys_of_a_database_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let server = Program::start(folder.path());
     let keys = server.client().get("/api/keys").json();
     let mock = mock(folder.path(), "REVOKED", &[]);
-    assert!(mock.line("Database").unwrap().contains("licenses.db"));
-    assert_eq!(mock.line("Key").unwrap(), keys["keys"][0]["kid"]);
+    assert!(mock.printed.contains("licenses.db"), "{}", mock.printed);
+    assert!(signs_with(&mock, keys["keys"][0]["kid"].as_str().unwrap()));
     let question = json!({"tool_name": "T", "license_key": "k", "nonce": NONCE});
     let answer = Client::new(&url(&mock)).post("/api/check", &question.to_string());
     assert_eq!(answer.json()["code"], "REVOKED");
@@ -176,20 +183,13 @@ fn the_keys_of_a_database_sign_and_nothing_is_written_to_it() {
     if let Some(concluded) = lines::python_client(&[question]) {
         assert_eq!(concluded[0]["code"], "REVOKED");
     }
-    let audit = |program: &Program| {
-        assert_eq!(program.client().get("/health").status, 200);
-        command(folder.path())
-            .args(["audit", "verify"])
-            .output()
-            .unwrap()
-            .stdout
-    };
-    let said = String::from_utf8(audit(&server)).unwrap();
-    assert!(said.contains("whole: 1 entries"), "{said}");
+    assert_eq!(server.client().get("/health").status, 200);
+    let database = Database::of(&folder.path().join("data"));
+    assert_eq!(database.audit().len(), 1);
 }
 
 #[test]
-fn it_listens_on_loopback_only_and_refuses_what_it_cannot_play() {
+fn the_mock_listens_only_on_loopback_and_refuses_invalid_options() {
     let folder = tempfile::tempdir().unwrap();
     let mut everywhere = command(folder.path());
     let output = everywhere
@@ -206,7 +206,7 @@ fn it_listens_on_loopback_only_and_refuses_what_it_cannot_play() {
     for (arguments, word) in [
         (&["--verdict", "MAYBE"][..], "NOT_FOUND"),
         (&[], "--verdict"),
-        (&["--verdict", "VALID", "--days-offline", "x"], "0 to 3650"),
+        (&["--verdict", "VALID", "--days-offline", "x"], "3650"),
     ] {
         let (code, said) = refused(folder.path(), arguments);
         assert!(code != Some(0) && said.contains(word), "{said}");

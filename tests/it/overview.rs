@@ -1,8 +1,8 @@
-//! The first page: every figure is right, and leads to the rows behind it.
+//! The overview: every figure is right and leads to its rows.
 
 use serde_json::json;
 
-use crate::page::Page;
+use crate::page::{Page, filter};
 use crate::server::Server;
 
 const DAY: i64 = 86_400;
@@ -23,28 +23,28 @@ fn figures(page: &Page) -> Vec<String> {
 }
 
 #[test]
-fn without_licenses_it_says_how_to_begin() {
+fn without_licenses_it_leads_to_the_form() {
     let server = Server::start();
     let page = overview(&server);
-    assert!(page.text().contains("No licenses yet"));
+    assert_eq!(page.all(".empty a[href='/licenses/new']").len(), 1);
     assert!(page.all("svg.chart").is_empty());
 }
 
 #[test]
-fn the_figures_are_those_of_the_lists_behind_them() {
+fn the_figures_match_the_lists_they_lead_to() {
     let server = Server::start();
-    add(&server, "ends", "activated", "2026-07-15");
-    add(&server, "ends, suspended", "suspended", "2026-07-15");
-    add(&server, "ends later", "activated", "2026-07-16");
-    add(&server, "ended", "activated", "2026-06-01");
-    add(&server, "ended and asks", "activated", "2026-06-02");
+    add(&server, "expires", "activated", "2026-07-15");
+    add(&server, "expires, suspended", "suspended", "2026-07-15");
+    add(&server, "expires later", "activated", "2026-07-16");
+    add(&server, "expired", "activated", "2026-06-01");
+    add(&server, "expired and in use", "activated", "2026-06-02");
     add(&server, "revoked", "revoked", "");
     for key in [
-        "ended and asks",
+        "expired and in use",
         "revoked",
-        "unknown",
-        "unknown too",
-        "ends",
+        "unlicensed",
+        "unlicensed too",
+        "expires",
     ] {
         server.check("T", key);
     }
@@ -53,33 +53,64 @@ fn the_figures_are_those_of_the_lists_behind_them() {
     let page = Page::open(&mut admin, "/");
     assert_eq!(figures(&page), ["1", "1", "2", "2"]);
     for (link, keys) in [
-        ("1 end in the next 30 days", vec!["ends"]),
         (
-            "1 ended in the last 30 days and still ask",
-            vec!["ended and asks"],
+            format!(".figure[href$='{}']", filter::EXPIRES_IN_30_DAYS),
+            vec!["expires"],
         ),
-        ("2 were refused today", vec!["revoked", "ended and asks"]),
         (
-            "6 licenses",
+            format!(".figure[href$='{}']", filter::SEEN_AFTER_EXPIRATION),
+            vec!["expired and in use"],
+        ),
+        (
+            ".figure[href$='refused-today']".to_owned(),
+            vec!["revoked", "expired and in use"],
+        ),
+        (
+            "#states a".to_owned(),
             vec![
                 "revoked",
-                "ended and asks",
-                "ended",
-                "ends later",
-                "ends, suspended",
-                "ends",
+                "expired and in use",
+                "expired",
+                "expires later",
+                "expires, suspended",
+                "expires",
             ],
         ),
-        ("2 activated", vec!["ends later", "ends"]),
-        ("2 expired", vec!["ended and asks", "ended"]),
-        ("1 suspended", vec!["ends, suspended"]),
     ] {
-        assert_eq!(page.follow(&mut admin, link).keys(), keys, "{link}");
+        let figure = &page.all(&link)[0];
+        let shown = figure.text().find_map(number).unwrap();
+        let list = Page::open(&mut admin, figure.attr("href").unwrap());
+        assert_eq!((list.keys(), shown), (strings(&keys), keys.len()), "{link}");
+    }
+    let states = page.all("[aria-labelledby=states] .legend a").into_iter();
+    let states: Vec<Vec<String>> = states
+        .map(|state| {
+            let list = Page::open(&mut admin, state.attr("href").unwrap());
+            assert_eq!(state.text().find_map(number), Some(list.keys().len()));
+            list.keys()
+        })
+        .collect();
+    for keys in [
+        &["expires later", "expires"][..],
+        &["expired and in use", "expired"],
+        &["expires, suspended"],
+        &["revoked"],
+    ] {
+        assert!(states.contains(&strings(keys)), "{keys:?}: {states:?}");
     }
 }
 
+fn strings(keys: &[&str]) -> Vec<String> {
+    keys.iter().map(|key| (*key).to_owned()).collect()
+}
+
+/// The number at the beginning of a text.
+fn number(text: &str) -> Option<usize> {
+    text.split_whitespace().next()?.parse().ok()
+}
+
 #[test]
-fn checks_are_drawn_by_day_and_told_in_words_too() {
+fn checks_are_drawn_by_day_and_listed_in_a_table() {
     let server = Server::start();
     add(&server, "k", "activated", "");
     (0..3).for_each(|_| drop(server.check("T", "k")));
@@ -89,23 +120,25 @@ fn checks_are_drawn_by_day_and_told_in_words_too() {
     server.tick().unwrap();
     let page = overview(&server);
     let bars = page.texts("svg.chart a title");
-    assert_eq!(
-        bars[28..30],
-        [
-            "2026-06-15: 3 valid (opens who was last seen then)",
-            "2026-06-16: 1 not found (opens who was last seen then)"
-        ]
-    );
-    assert_eq!(bars[27], "2026-06-14: no checks");
+    for (bar, day, checks) in [
+        (27, "2026-06-14", None),
+        (28, "2026-06-15", Some(3)),
+        (29, "2026-06-16", Some(1)),
+    ] {
+        let (shown, words) = bars[bar].split_once(':').unwrap();
+        assert_eq!((shown, number(words)), (day, checks), "{}", bars[bar]);
+    }
     assert_eq!(
         page.rows()[28],
         ["2026-06-15", "3", "0", "0", "0", "0", "0"]
     );
-    assert!(page.has_link("3 valid") && page.has_link("1 not found"));
+    let legend = page.texts("[aria-labelledby=checks] .legend a");
+    let legend: Vec<_> = legend.iter().filter_map(|words| number(words)).collect();
+    assert_eq!(legend, [3, 1]);
 }
 
 #[test]
-fn a_tool_says_how_many_machines_were_active_in_a_week() {
+fn a_tool_shows_its_machines_of_the_last_week() {
     let server = Server::start();
     for key in ["a", "b", "c"] {
         add(&server, key, "activated", "");
@@ -118,17 +151,21 @@ fn a_tool_says_how_many_machines_were_active_in_a_week() {
     let page = overview(&server);
     let tools = page.texts("section[aria-labelledby=tools] tbody td");
     assert_eq!(tools, ["T", "3", "1"]);
-    assert_eq!(page.follow(&mut server.admin(), "1").keys(), ["b"]);
+    assert_eq!(
+        page.follow(&mut server.admin(), "/licenses?tool=T&seen=7")
+            .keys(),
+        ["b"]
+    );
 }
 
 #[test]
-fn what_ends_next_is_renewed_by_a_click() {
+fn the_next_license_to_expire_is_renewed_by_a_click() {
     let server = Server::start();
     add(&server, "k", "activated", "2026-06-20");
     let mut admin = server.admin();
     let form = Page::open(&mut admin, "/").form("/renew");
-    let page = form.submit(&mut admin, "Extend k by a year");
+    let page = form.press(&mut admin, "id=1_");
     assert_eq!(page.path, "/");
-    assert!(page.flash().unwrap().contains("until 2027-06-20"));
+    assert!(page.flash().unwrap().contains("2027-06-20"));
     assert_eq!(figures(&page)[0], "0");
 }

@@ -4,15 +4,42 @@ use scraper::{ElementRef, Html, Selector};
 
 use crate::server::{Answer, Client};
 
+/// Addresses of pages; only these tests know them.
+pub mod address {
+    pub const DIAGNOSE: &str = "/explain";
+    pub const UNLICENSED: &str = "/unknown";
+}
+
+/// Filters of the table of licenses by expiration date and by use, as they are in an address.
+pub mod filter {
+    pub const EXPIRES_IN_7_DAYS: &str = "ends=7";
+    pub const EXPIRES_IN_30_DAYS: &str = "ends=30";
+    pub const EXPIRES_IN_90_DAYS: &str = "ends=90";
+    pub const EXPIRED: &str = "ends=over";
+    pub const EXPIRED_IN_LAST_30_DAYS: &str = "ends=over-30";
+    pub const EXPIRED_IN_LAST_90_DAYS: &str = "ends=over-90";
+    pub const NOT_EXPIRED: &str = "ends=not-over";
+    pub const PERPETUAL: &str = "ends=never";
+    pub const UNKNOWN_PERIOD: &str = "ends=next-week";
+    pub const NO_PERIOD: &str = "ends=%00";
+    pub const FROM: &str = "from";
+    pub const UNTIL: &str = "until";
+    pub const SEEN_AFTER_EXPIRATION: &str = "seen=since-end";
+    pub const NEVER_SEEN: &str = "seen=never";
+    pub const NOT_SEEN_FOR_30_DAYS: &str = "seen=not-30";
+    pub const NOT_SEEN_FOR_90_DAYS: &str = "seen=not-90";
+}
+
 /// A page at the end of all redirects.
 pub struct Page {
     pub status: u16,
     /// Below the base path, with the query.
     pub path: String,
+    base: String,
     html: Html,
 }
 
-/// A form with the values that stand in it.
+/// A form and the current values of its controls.
 pub struct Form {
     action: String,
     is_post: bool,
@@ -26,19 +53,10 @@ struct Control {
 }
 
 enum Kind {
-    Typed {
-        most: usize,
-        is_required: bool,
-    },
-    Chosen {
-        options: Vec<String>,
-    },
+    Typed { most: usize, is_required: bool },
+    Chosen { options: Vec<String> },
     Fixed,
-    /// Its words, and what a screen reader says instead.
-    Button {
-        text: String,
-        label: String,
-    },
+    Button,
 }
 
 impl Page {
@@ -57,13 +75,14 @@ impl Page {
                 return Page {
                     status: answer.status,
                     path,
+                    base: client.base().to_owned(),
                     html: Html::parse_document(&answer.body),
                 };
             }
             path = below_base(client, answer.header("location"));
             answer = client.get(&path);
         }
-        panic!("{path} redirects without end");
+        panic!("{path} redirects for ever");
     }
 
     /// Every element that the CSS selector finds.
@@ -111,31 +130,64 @@ impl Page {
         self.all("a[href]").into_iter().map(link).collect()
     }
 
-    pub fn has_link(&self, words: &str) -> bool {
-        self.links().iter().any(|(text, _)| text == words)
+    /// The first link to this address, or else the first whose address contains it.
+    pub fn link(&self, address: &str) -> Option<String> {
+        let addresses: Vec<String> = self.links().into_iter().map(|(_, to)| to).collect();
+        let is_exact = |to: &&String| to.strip_prefix(&*self.base) == Some(address);
+        let exact = addresses.iter().find(is_exact);
+        let found = exact.or_else(|| addresses.iter().find(|to| to.contains(address)));
+        found.cloned()
     }
 
-    /// Follows the first link of these words.
-    pub fn follow(&self, client: &mut Client, words: &str) -> Page {
+    pub fn has_link(&self, address: &str) -> bool {
+        self.link(address).is_some()
+    }
+
+    /// Follows the link that [`Page::link`] finds.
+    pub fn follow(&self, client: &mut Client, address: &str) -> Page {
+        let found = self.link(address);
+        let found = found.unwrap_or_else(|| panic!("no {address:?} in {:?}", self.links()));
+        Page::open(client, &below_base(client, &found))
+    }
+
+    /// Follows the first link with exactly this text: a key, a tool or a customer, not a caption.
+    pub fn follow_text(&self, client: &mut Client, text: &str) -> Page {
         let links = self.links();
-        let found = links.iter().find(|(text, _)| text == words);
-        let (_, address) = found.unwrap_or_else(|| panic!("no link {words:?} in {links:?}"));
-        let path = below_base(client, address);
-        Page::open(client, &path)
+        let found = links.iter().find(|(words, _)| words == text);
+        let (_, address) = found.unwrap_or_else(|| panic!("no {text:?} in {links:?}"));
+        Page::open(client, &below_base(client, address))
     }
 
-    /// The cells of each line of the table.
+    /// The next page of a table.
+    pub fn next(&self, client: &mut Client) -> Option<Page> {
+        self.neighbor(client, "next")
+    }
+
+    /// The previous page of a table.
+    pub fn previous(&self, client: &mut Client) -> Option<Page> {
+        self.neighbor(client, "prev")
+    }
+
+    fn neighbor(&self, client: &mut Client, rel: &str) -> Option<Page> {
+        let link = self.all(&format!("a[rel={rel}]")).pop()?;
+        let path = below_base(client, attribute(link, "href"));
+        Some(Page::open(client, &path))
+    }
+
+    /// The data of each row of the tables: no controls, no remarks in small print, and nothing for
+    /// a value that is missing.
     pub fn rows(&self) -> Vec<Vec<String>> {
         let cells = |row: ElementRef<'_>| {
             let cells = row.child_elements();
-            let is_read =
-                |cell: &ElementRef<'_>| !["select", "renew"].contains(&attribute(*cell, "class"));
-            cells.filter(is_read).map(text).collect()
+            let is_data = |cell: &ElementRef<'_>| {
+                !["select", "renew", "do"].contains(&attribute(*cell, "class"))
+            };
+            cells.filter(is_data).map(data).collect()
         };
         self.all("tbody tr").into_iter().map(cells).collect()
     }
 
-    /// The first cell of each line: its license key.
+    /// The license key of each row.
     pub fn keys(&self) -> Vec<String> {
         self.texts("tbody tr th[scope=row]")
     }
@@ -169,25 +221,36 @@ impl Page {
             .collect()
     }
 
-    /// The one form whose action ends so, or that has a button of these words.
-    pub fn form(&self, which: &str) -> Form {
+    /// The one form whose action ends with this.
+    pub fn form(&self, action: &str) -> Form {
+        self.only(&|form| form.action.ends_with(action), action)
+    }
+
+    pub fn has_form(&self, action: &str) -> bool {
+        let mut forms = self.all("form").into_iter();
+        forms.any(|form| attribute(form, "action").ends_with(action))
+    }
+
+    /// The one form with the button that [`Form::press`] would press.
+    pub fn form_with(&self, button: &str) -> Form {
+        self.only(&|form| form.button(button).is_some(), button)
+    }
+
+    /// Presses the button in the one form that has it.
+    pub fn press(&self, client: &mut Client, button: &str) -> Page {
+        self.form_with(button).press(client, button)
+    }
+
+    fn only(&self, is_it: &dyn Fn(&Form) -> bool, which: &str) -> Form {
         let forms = self.all("form").into_iter().map(|form| self.read(form));
-        let mut found: Vec<Form> = forms
-            .filter(|form| {
-                if which.starts_with('/') {
-                    form.action.ends_with(which)
-                } else {
-                    form.buttons().any(|text| text == which)
-                }
-            })
-            .collect();
+        let mut found: Vec<Form> = forms.filter(is_it).collect();
         assert_eq!(found.len(), 1, "forms {which:?} in {}", self.text());
         found.remove(0)
     }
 }
 
 impl Page {
-    /// The controls of a form stand inside it, or name it.
+    /// The controls of a form are inside it or name it.
     fn read(&self, form: ElementRef<'_>) -> Form {
         let selector = Selector::parse("input, select, button, textarea").unwrap();
         let own = form.select(&selector);
@@ -205,18 +268,18 @@ impl Page {
 }
 
 impl Form {
-    /// The texts of the buttons.
-    pub fn buttons(&self) -> impl Iterator<Item = &str> {
-        self.controls
+    /// The button with this `name=value`, or else the first that begins with it.
+    fn button(&self, which: &str) -> Option<&Control> {
+        let named = |control: &Control| format!("{}={}", control.name, control.value);
+        let mut all = self
+            .controls
             .iter()
-            .filter_map(|control| match &control.kind {
-                Kind::Button { text, label } => Some([text.as_str(), label]),
-                _ => None,
-            })
-            .flatten()
+            .filter(|control| matches!(control.kind, Kind::Button) && !control.name.is_empty());
+        let exact = all.clone().find(|control| named(control) == which);
+        exact.or_else(|| all.find(|control| named(control).starts_with(which)))
     }
 
-    /// The present value of a field.
+    /// The current value of a field.
     pub fn value(&self, name: &str) -> &str {
         &self.control(name).value
     }
@@ -235,7 +298,7 @@ impl Form {
             Kind::Chosen { options } => {
                 assert!(options.iter().any(|o| o == value), "{value:?}: {options:?}");
             }
-            Kind::Fixed | Kind::Button { .. } => panic!("{name} cannot be filled in"),
+            Kind::Fixed | Kind::Button => panic!("{name} cannot be filled in"),
         }
         self.set(name, value)
     }
@@ -253,13 +316,22 @@ impl Form {
         self
     }
 
-    /// Presses the button of these words.
-    pub fn submit(&self, client: &mut Client, button: &str) -> Page {
-        assert!(
-            self.buttons().any(|text| text == button),
-            "no button {button:?} in the form to {}",
-            self.action
-        );
+    /// Presses the one button that has no name.
+    pub fn submit(&self, client: &mut Client) -> Page {
+        let is_it = |c: &&Control| matches!(c.kind, Kind::Button) && c.name.is_empty();
+        let buttons = self.controls.iter().filter(is_it).count();
+        assert_eq!(buttons, 1, "buttons in the form to {}", self.action);
+        self.send_with(client, None)
+    }
+
+    /// Presses the button with this `name=value`, or the first that begins with it.
+    pub fn press(&self, client: &mut Client, which: &str) -> Page {
+        let button = self.button(which);
+        let button = button.unwrap_or_else(|| panic!("no {which:?} in {}", self.action));
+        self.send_with(client, Some(button))
+    }
+
+    fn send_with(&self, client: &mut Client, pressed: Option<&Control>) -> Page {
         let is_sent = |control: &&Control| match &control.kind {
             Kind::Typed { is_required, .. } => {
                 assert!(
@@ -270,7 +342,7 @@ impl Form {
                 true
             }
             Kind::Chosen { .. } | Kind::Fixed => true,
-            Kind::Button { text, label } => text == button || label == button,
+            Kind::Button => pressed.is_some_and(|pressed| std::ptr::eq(pressed, *control)),
         };
         let sent = self.controls.iter().filter(is_sent);
         let body: Vec<String> = sent
@@ -312,10 +384,7 @@ impl Control {
         let of = |name| element.value().attr(name);
         let mut value = of("value").unwrap_or_default().to_owned();
         let kind = match (element.value().name(), of("type").unwrap_or("text")) {
-            ("button", _) => Kind::Button {
-                text: text(element),
-                label: of("aria-label").unwrap_or_default().to_owned(),
-            },
+            ("button", _) => Kind::Button,
             ("textarea", _) => {
                 value = element.text().collect();
                 Kind::Typed {
@@ -348,7 +417,7 @@ impl Control {
 fn options(select: ElementRef<'_>) -> (Vec<String>, String) {
     let selector = Selector::parse("option").unwrap();
     let options: Vec<ElementRef<'_>> = select.select(&selector).collect();
-    // Without a value of its own an option stands for its text, as the browser shows that.
+    // Without a value of its own an option has its text as its value.
     let value = |option: &ElementRef<'_>| {
         let own = option.value().attr("value").map(str::to_owned);
         own.unwrap_or_else(|| text(*option))
@@ -366,7 +435,7 @@ fn below_base(client: &Client, address: &str) -> String {
     let path = address
         .strip_prefix(client.base())
         .filter(|path| path.starts_with('/') && !path.starts_with("//"));
-    path.unwrap_or_else(|| panic!("{address:?} leads away"))
+    path.unwrap_or_else(|| panic!("{address:?} is outside"))
         .to_owned()
 }
 
@@ -378,6 +447,28 @@ fn attribute<'p>(element: ElementRef<'p>, name: &str) -> &'p str {
 fn text(element: ElementRef<'_>) -> String {
     let all: String = element.text().collect();
     let words: Vec<&str> = all.split_ascii_whitespace().collect();
+    words.join(" ")
+}
+
+/// The text of a cell without its remarks.
+fn data(cell: ElementRef<'_>) -> String {
+    let is_remark = |part: &ElementRef<'_>| {
+        part.value().name() == "small" || part.value().classes().any(|class| class == "none")
+    };
+    let mut words = vec![];
+    for node in cell.descendants() {
+        let is_data = || {
+            !node
+                .ancestors()
+                .filter_map(ElementRef::wrap)
+                .any(|e| is_remark(&e))
+        };
+        if let Some(text) = node.value().as_text()
+            && is_data()
+        {
+            words.extend(text.split_ascii_whitespace());
+        }
+    }
     words.join(" ")
 }
 

@@ -1,4 +1,4 @@
-//! What every parser at the door promises, for thousands of values each.
+//! Properties of the parsers, each with a thousand values.
 
 use license_server::config::Config;
 use license_server::error::Error;
@@ -15,10 +15,10 @@ use serde_json::{Map, Value};
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 
-/// The same values each time: a failure comes back.
-fn many() -> ProptestConfig {
+/// Properties are tested with the same values each time, so that a failure can be repeated.
+pub fn cases(number: u32) -> ProptestConfig {
     ProptestConfig {
-        cases: 1_000,
+        cases: number,
         failure_persistence: None,
         rng_seed: RngSeed::Fixed(15_062_026),
         ..ProptestConfig::default()
@@ -42,7 +42,7 @@ fn mac() -> impl Strategy<Value = String> {
     "[0-9a-fA-F]{12}"
 }
 
-/// How people write these digits down.
+/// The common spellings of these digits.
 fn spellings(digits: &str) -> [String; 4] {
     let in_groups = |size: usize, separator: &str| {
         let groups = digits.as_bytes().chunks(size);
@@ -97,7 +97,7 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Small, so that a chain with a seam in the wrong place would collide.
+/// Short values, so that a hash over ambiguous boundaries would collide.
 fn event() -> impl Strategy<Value = Event> {
     let word = || "[a,\"\\[\\]n]{0,3}";
     let subject = prop::option::of((0..2i64, word(), word()));
@@ -136,10 +136,10 @@ const SETTINGS: [&str; 10] = [
 ];
 
 proptest! {
-    #![proptest_config(many())]
+    #![proptest_config(cases(1_000))]
 
     #[test]
-    fn a_question_is_what_a_row_can_hold_and_nothing_else(tool in text(), key in text()) {
+    fn a_check_accepts_exactly_the_values_of_a_license(tool in text(), key in text()) {
         let good = is_plain(&tool, 1..=100) && is_plain(&key, 1..=255);
         match Question::parse(&tool, &key) {
             Ok(question) => {
@@ -152,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn a_license_is_written_exactly_when_every_field_is_good(draft in draft()) {
+    fn a_license_is_accepted_when_every_field_is_valid(draft in draft()) {
         let date = draft.expiration_date.trim();
         let good = is_plain(draft.tool_name.trim(), 1..=100)
             && is_plain(draft.license_key.trim(), 1..=255)
@@ -167,7 +167,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_found_again_and_can_be_saved_unchanged(draft in draft()) {
+    fn a_stored_license_is_found_and_can_be_saved_unchanged(draft in draft()) {
         let Ok(new) = NewLicense::parse(&draft) else { return Ok(()) };
         let found = Question::parse(&new.tool_name, &new.license_key).unwrap();
         prop_assert_eq!((found.tool_name, &*found.license_key), (&*new.tool_name, &*new.license_key));
@@ -183,7 +183,7 @@ proptest! {
     }
 
     #[test]
-    fn a_change_is_read_from_any_json_or_refused(value in json()) {
+    fn a_change_is_read_from_json_or_rejected(value in json()) {
         let text = value.to_string();
         let read = serde_json::from_str::<Change>(&text);
         if let Value::Object(fields) = &value {
@@ -203,13 +203,13 @@ proptest! {
     }
 
     #[test]
-    fn a_canonical_key_stays_as_it_is(key in text()) {
+    fn a_canonical_key_stays_the_same(key in text()) {
         let once = canonical_key(&key).into_owned();
         prop_assert_eq!(canonical_key(&once), once.as_str());
     }
 
     #[test]
-    fn the_four_spellings_of_any_mac_address_are_one_key(digits in mac()) {
+    fn the_four_spellings_of_a_mac_address_are_one_key(digits in mac()) {
         let [colons, others @ ..] = spellings(&digits);
         let stored = colons.to_ascii_lowercase();
         prop_assert_eq!(canonical_key(&colons), stored.as_str());
@@ -219,14 +219,14 @@ proptest! {
     }
 
     #[test]
-    fn no_key_but_a_mac_address_becomes_one(key in "[0-9a-fA-FgG:.\\- ä]{10,18}") {
+    fn only_a_mac_address_is_read_as_one(key in "[0-9a-fA-FgG:.\\- ä]{10,18}") {
         let digits: String = key.chars().filter(char::is_ascii_hexdigit).collect();
         let is_mac = digits.len() == 12 && spellings(&digits).contains(&key);
         prop_assert_eq!(is_mac, canonical_key(&key) == spellings(&digits.to_ascii_lowercase())[0], "{}", key);
     }
 
     #[test]
-    fn any_piece_of_any_spelling_finds_the_stored_key(
+    fn any_part_of_any_spelling_finds_the_stored_key(
         digits in mac(), spelling in 0..4usize, from in 0..17usize, length in 1..=17usize,
     ) {
         let stored = canonical_key(&digits).into_owned();
@@ -238,7 +238,7 @@ proptest! {
     }
 
     #[test]
-    fn a_fragment_is_never_empty_and_never_holds_nul(typed in text()) {
+    fn a_fragment_is_never_empty_and_contains_no_nul(typed in text()) {
         match Fragment::parse(&typed) {
             None => prop_assert!(folded(&typed.replace('\0', "")).trim().is_empty()),
             Some(fragment) => {
@@ -251,14 +251,14 @@ proptest! {
     }
 
     #[test]
-    fn a_date_is_read_as_the_calendar_reads_it(typed in "[0-9]{4}-([01][0-9]|[0-9]{2})-([0-3][0-9]|[0-9]{2})") {
+    fn a_date_is_a_calendar_day(typed in "[0-9]{4}-([01][0-9]|[0-9]{2})-([0-3][0-9]|[0-9]{2})") {
         let calendar = Date::parse(&typed, format_description!("[year]-[month]-[day]"));
         let calendar = calendar.ok().filter(|date| date.year() >= 1);
         prop_assert_eq!(read_date(&typed), calendar);
     }
 
     #[test]
-    fn every_day_is_written_as_it_is_read(day in 1_721_426..=5_373_484i32) {
+    fn every_date_is_read_as_it_is_written(day in 1_721_426..=5_373_484i32) {
         let date = Date::from_julian_day(day).unwrap();
         prop_assert_eq!(read_date(&format_date(date)), Some(date));
     }
@@ -271,11 +271,11 @@ proptest! {
     }
 
     #[test]
-    fn a_setting_is_taken_or_named_with_its_place(at in 0..SETTINGS.len(), value in text()) {
+    fn an_invalid_setting_is_named_with_its_source(at in 0..SETTINGS.len(), value in text()) {
         let name = SETTINGS[at];
         if let Err(refusal) = setting(name, &value) {
             prop_assert!(refusal.contains(&format!("`{name}`")), "{}", refusal);
-            prop_assert!(refusal.contains("the environment variable LICENSE_SERVER_"), "{}", refusal);
+            prop_assert!(refusal.contains("LICENSE_SERVER_"), "{}", refusal);
         }
     }
 
@@ -288,7 +288,7 @@ proptest! {
     }
 
     #[test]
-    fn a_public_url_is_an_origin_and_a_path_without_a_slash_at_its_end(
+    fn a_public_url_is_an_origin_and_a_path_without_a_trailing_slash(
         url in prop_oneof!["(http|HTTPS|ftp)://[a-zA-Z0-9.:@\\[\\]?#%/_~-]{0,20}", text()],
     ) {
         if let Ok(config) = setting("public_url", &url) {
@@ -302,7 +302,7 @@ proptest! {
     }
 
     #[test]
-    fn a_link_differs_when_anything_differs(
+    fn a_hash_differs_when_anything_differs(
         (one, two) in (event(), event()),
         (first, second) in ("[a\"]{0,2}", "[a\"]{0,2}"),
         ids in (0..3i64, 0..3i64),
@@ -314,10 +314,10 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..many() })]
+    #![proptest_config(cases(200))]
 
     #[test]
-    fn a_settings_file_is_read_or_refused_with_its_name(
+    fn an_invalid_settings_file_is_named(
         bytes in prop_oneof![
             prop::collection::vec(any::<u8>(), 0..60),
             "([a-z_]{1,9} = ['\"\\[{0-9ä]{0,4}\n){0,4}".prop_map(String::into_bytes),

@@ -1,4 +1,4 @@
-//! What is remembered for checks is never older than what was acknowledged.
+//! The license cache is never older than an acknowledged change.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::database::Database;
 use crate::server::Server;
 
 #[test]
-fn what_another_program_changed_is_known_a_second_later() {
+fn a_change_by_another_program_takes_effect_within_a_second() {
     let (server, database) = Database::start();
     server.license("T", "k");
     assert_eq!(server.check("T", "k").0, 200);
@@ -16,7 +16,7 @@ fn what_another_program_changed_is_known_a_second_later() {
 }
 
 #[test]
-fn an_acknowledged_change_is_what_the_next_check_is_told() {
+fn the_next_check_sees_an_acknowledged_change() {
     let server = Server::start();
     let id = server.license("T", "k");
     let mut admin = server.admin();

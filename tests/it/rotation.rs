@@ -1,5 +1,5 @@
-//! A new signing key, step by step as the README has it: every customer's program stays content until
-//! the old key is retired.
+//! Rotating a signing key, step by step as in the README: no client is refused before the old key is
+//! retired.
 
 use license_server::model::audit::Actor;
 use license_server::service::Form;
@@ -29,7 +29,7 @@ fn answers(server: &Server, kid: &str) -> i64 {
 }
 
 #[test]
-fn a_key_is_rotated_and_nobody_notices() {
+fn rotating_a_key_refuses_no_client() {
     let server = Server::start();
     server.license("T", KEY);
     let actor = Actor::command_line();

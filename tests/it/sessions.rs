@@ -1,10 +1,10 @@
-//! Sessions end when they should, and the account page shows and ends them.
+//! Sessions: how long they live, and the account page that lists and ends them.
 
 use crate::database::Database;
 use crate::page::Page;
 use crate::server::{Client, PASSWORD, Server};
 
-/// Somebody else with the same cookies.
+/// Another client with the same cookies.
 fn thief(server: &Server, victim: &Client) -> Client {
     let mut thief = server.stranger();
     thief.cookies = victim.cookies.clone();
@@ -26,23 +26,23 @@ fn change_password(client: &mut Client, present: &str, new: &str, again: &str) -
         .fill("present", present)
         .fill("new", new)
         .fill("again", again);
-    form.submit(client, "Change the password")
+    form.submit(client)
 }
 
 #[test]
-fn a_copied_cookie_is_dead_after_the_sign_out() {
+fn signing_out_invalidates_a_copied_cookie() {
     let server = Server::start();
     let mut admin = server.admin();
     let mut thief = thief(&server, &admin);
     assert!(is_in(&mut thief));
     let form = Page::open(&mut admin, "/licenses").form("/logout");
-    assert_eq!(form.submit(&mut admin, "Sign out").heading(), "Sign in");
+    assert!(form.submit(&mut admin).has_form("/login"));
     assert!(!is_in(&mut thief) && !is_in(&mut admin));
     assert!(admin.cookies.is_empty(), "{:?}", admin.cookies);
 }
 
 #[test]
-fn each_sign_in_gets_a_value_of_its_own_that_is_stored_as_its_hash() {
+fn each_sign_in_gets_its_own_token_which_is_stored_as_a_hash() {
     let (server, database) = Database::start();
     let mut client = server.admin();
     let first = client.cookies["license_session"].clone();
@@ -55,7 +55,7 @@ fn each_sign_in_gets_a_value_of_its_own_that_is_stored_as_its_hash() {
 }
 
 #[test]
-fn a_value_that_the_visitor_chose_becomes_no_session() {
+fn a_chosen_cookie_value_never_becomes_a_session() {
     let server = Server::start();
     let mut client = server.stranger();
     client
@@ -76,8 +76,7 @@ fn a_new_password_ends_all_other_sessions() {
         "another horse battery",
         "another horse battery",
     );
-    let told = "The password is changed; all other sessions have ended.";
-    assert_eq!(page.flash().unwrap(), told);
+    assert!(page.flash().is_some());
     assert!(is_in(&mut admin) && !is_in(&mut other));
     let log_in = |password: &str| {
         let body = serde_json::json!({"username": "admin", "password": password});
@@ -93,13 +92,13 @@ fn a_new_password_ends_all_other_sessions() {
 }
 
 #[test]
-fn a_password_that_is_not_changed_ends_nothing() {
+fn a_failed_password_change_ends_no_session() {
     let server = Server::start();
     let (mut admin, mut other) = (server.admin(), server.admin());
     let new = "another horse battery";
     for (present, new, again, field) in [
         ("wrong", new, new, "present"),
-        (PASSWORD, new, "typed otherwise", "again"),
+        (PASSWORD, new, "something else", "again"),
         (PASSWORD, "short", "short", "new"),
         (PASSWORD, "password1234", "password1234", "new"),
     ] {
@@ -111,7 +110,7 @@ fn a_password_that_is_not_changed_ends_nothing() {
 }
 
 #[test]
-fn the_present_password_cannot_be_guessed_on_the_account_page() {
+fn guesses_of_the_current_password_are_throttled() {
     let server = Server::start();
     let mut admin = server.admin();
     let mut guess = || {
@@ -128,7 +127,7 @@ fn the_present_password_cannot_be_guessed_on_the_account_page() {
 }
 
 #[test]
-fn how_long_a_session_lives_is_a_setting() {
+fn session_limits_are_settings() {
     let server = Server::with(|config| {
         config.session_idle_minutes = 5;
         config.session_hours = 1;
@@ -144,7 +143,7 @@ fn how_long_a_session_lives_is_a_setting() {
 }
 
 #[test]
-fn the_account_page_lists_the_living_sessions_and_ends_one() {
+fn the_account_page_lists_active_sessions_and_ends_one() {
     let server = Server::start();
     drop(server.admin());
     server.clock.turn(31 * 60);
@@ -154,30 +153,24 @@ fn the_account_page_lists_the_living_sessions_and_ends_one() {
     let body = serde_json::json!({"username": "admin", "password": PASSWORD});
     laptop.post("/api/login", &body.to_string());
     let page = Page::open(&mut admin, "/account");
-    let shown: Vec<[String; 2]> = page
-        .rows()
-        .into_iter()
-        .map(|r| [r[1].clone(), r[4].clone()])
-        .collect();
-    let expected = [["203.0.113.9", "End"], ["127.0.0.1", "this one"]];
-    assert_eq!(shown, expected.map(|row| row.map(str::to_owned)));
+    let addresses: Vec<String> = page.rows().into_iter().map(|row| row[1].clone()).collect();
+    assert_eq!(addresses, ["203.0.113.9", "127.0.0.1"]);
     assert!(page.text().contains("Laptop <b>"), "{}", page.text());
+    // The current session cannot be ended here.
+    assert_eq!(page.all("form[action$='/end']").len(), 1);
     let form = page.form("/account/sessions/3/end");
-    let page = form.submit(&mut admin, "End");
-    assert_eq!(
-        (page.flash().unwrap().as_str(), page.rows().len()),
-        ("The session has ended.", 1)
-    );
+    let page = form.submit(&mut admin);
+    assert_eq!((page.flash().is_some(), page.rows().len()), (true, 1));
     assert!(is_in(&mut admin) && !is_in(&mut laptop));
 }
 
 #[test]
-fn all_other_sessions_end_with_one_button() {
+fn one_button_ends_all_other_sessions() {
     let server = Server::start();
     let mut others = [server.admin(), server.admin()];
     let mut admin = server.admin();
-    let form = Page::open(&mut admin, "/account").form("End all other sessions");
-    let page = form.submit(&mut admin, "End all other sessions");
+    let form = Page::open(&mut admin, "/account").form("/account/sessions/end-others");
+    let page = form.submit(&mut admin);
     assert_eq!(page.rows().len(), 1);
     assert!(is_in(&mut admin) && others.iter_mut().all(|other| !is_in(other)));
 }

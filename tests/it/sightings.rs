@@ -1,4 +1,4 @@
-//! A check writes nothing, and yet the admin sees who asked.
+//! Checks are counted without a write of their own, and the pages show them.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -24,13 +24,13 @@ fn ask(client: &mut Client, key: &str, said: Value) -> (u16, String) {
     (answer.status, answer.body)
 }
 
-/// Last sight and number of checks, as `GET /api/licenses` says.
+/// `last_seen_at` and `check_count` in `GET /api/licenses`.
 fn row(server: &Server, id: i64) -> (Value, Value) {
     let row = server.admin().get(&format!("/api/licenses/{id}")).json();
     (row["last_seen_at"].clone(), row["check_count"].clone())
 }
 
-/// Column of the table of licenses on the first page.
+/// A column of the table of licenses on its first page.
 fn column(server: &Server, query: &str, number: usize) -> Vec<String> {
     let page = Page::open(&mut server.admin(), &format!("/licenses{query}"));
     page.rows().iter().map(|row| row[number].clone()).collect()
@@ -41,34 +41,29 @@ fn number(db: &Connection, sql: &str) -> i64 {
 }
 
 #[test]
-fn the_rows_of_the_api_say_when_a_license_was_last_seen_after_what_was_published() {
+fn the_api_shows_when_a_license_was_last_seen() {
     let server = Server::start();
     let id = server.license("T", "k");
     assert_eq!(row(&server, id), (Value::Null, 0.into()));
     (0..3).for_each(|_| drop(server.check("T", "k")));
     server.tick().unwrap();
     assert_eq!(row(&server, id), ("2026-06-15 12:00:00".into(), 3.into()));
-    let body = server.admin().get("/api/licenses").body;
-    let published = r#"[{"id":1,"created_at":"2026-06-15 12:00:00","tool_name":"T","license_key":"k","status":"activated","user_id":null,"expiration_date":null,"#;
-    assert!(
-        body.starts_with(published) && body.ends_with(r#""check_count":3,"note":null}]"#),
-        "{body}"
-    );
 }
 
 #[test]
-fn refusals_are_seen_too() {
+fn refused_checks_are_recorded() {
     let server = Server::start();
     let id = server.add(json!({"tool_name": "T", "license_key": "k", "status": "revoked"}));
     assert_eq!(server.check("T", "k").0, 403);
     server.tick().unwrap();
     let page = Page::open(&mut server.admin(), &format!("/licenses/{id}"));
-    assert!(page.text().contains("License status is 'revoked'."));
+    let checks = page.texts("[aria-labelledby=checks] tbody td");
+    assert_eq!(checks[1], page.texts("p.verdict").concat());
     assert_eq!(row(&server, id).1, 1);
 }
 
 #[test]
-fn the_answer_is_the_same_whatever_a_client_says_of_itself() {
+fn client_data_never_changes_the_answer() {
     let server = Server::start();
     server.license("T", "k");
     let plain = server.check("T", "k");
@@ -89,7 +84,7 @@ fn the_answer_is_the_same_whatever_a_client_says_of_itself() {
 }
 
 #[test]
-fn the_page_of_a_license_says_who_asked() {
+fn the_page_of_a_license_shows_the_client_of_its_last_check() {
     let server = Server::start();
     let id = server.license("T", "k");
     let said = json!({"version": "2.1", "hostname": "<b>PC-7</b>", "user": "anna"});
@@ -98,17 +93,18 @@ fn the_page_of_a_license_says_who_asked() {
     server.tick().unwrap();
     let text = Page::open(&mut server.admin(), &format!("/licenses/{id}")).text();
     for words in [
-        "2026-06-15 12:00 today",
-        "from 203.0.113.9",
-        "<b>PC-7</b>, user anna",
-        "version 2.1",
+        "2026-06-15 12:00",
+        "203.0.113.9",
+        "<b>PC-7</b>",
+        "anna",
+        "2.1",
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
 }
 
 #[test]
-fn the_history_has_what_was_new_and_not_each_check() {
+fn the_history_records_changes_and_not_every_check() {
     let (server, database) = Database::start();
     let id = server.license("T", "k");
     let history = || number(&database.open(), "select count(*) from sighting_history");
@@ -139,7 +135,7 @@ fn the_history_has_what_was_new_and_not_each_check() {
 }
 
 #[test]
-fn a_deleted_license_takes_its_sightings_with_it() {
+fn deleting_a_license_deletes_its_sightings() {
     let (server, database) = Database::start();
     let id = server.license("T", "k");
     server.check("T", "k");
@@ -156,7 +152,7 @@ fn a_deleted_license_takes_its_sightings_with_it() {
 }
 
 #[test]
-fn checks_are_counted_by_tool_day_and_verdict() {
+fn checks_are_counted_by_tool_day_and_result() {
     let (server, database) = Database::start();
     server.license("T", "k");
     server.add(json!({"tool_name": "T", "license_key": "r", "status": "revoked"}));
@@ -189,7 +185,7 @@ fn checks_are_counted_by_tool_day_and_verdict() {
 }
 
 #[test]
-fn unknown_keys_are_remembered_for_tools_that_exist_until_they_have_a_license() {
+fn unlicensed_machines_of_existing_tools_are_recorded_until_licensed() {
     let (server, database) = Database::start();
     server.license("T", "k");
     let unknown = || {
@@ -214,7 +210,7 @@ fn unknown_keys_are_remembered_for_tools_that_exist_until_they_have_a_license() 
 }
 
 #[test]
-fn ten_thousand_unknown_keys_are_remembered_and_the_oldest_go() {
+fn only_the_10_000_newest_unlicensed_machines_are_kept() {
     let (server, database) = Database::start();
     server.license("T", "k");
     database.tamper(
@@ -235,7 +231,7 @@ fn ten_thousand_unknown_keys_are_remembered_and_the_oldest_go() {
 }
 
 #[test]
-fn the_table_is_sorted_by_the_last_sight() {
+fn the_table_is_sorted_by_last_seen() {
     let server = Server::start();
     for key in ["never", "old", "new", "also never"] {
         server.license("T", key);
@@ -258,15 +254,14 @@ fn the_table_is_sorted_by_the_last_sight() {
         keys("?sort=-last-seen&q=e&tool=T"),
         ["new", "also never", "never"]
     );
-    assert_eq!(
-        column(&server, "?sort=-last-seen", 5),
-        ["today", "40 days ago", "never", "never"]
-    );
+    let seen = column(&server, "?sort=-last-seen", 5);
+    assert!(!seen[0].is_empty() && seen[1].contains("40"), "{seen:?}");
+    assert_eq!(seen[2..], ["", ""]);
     assert_eq!(keys("?sort=created"), ["never", "old", "new", "also never"]);
 }
 
 #[test]
-fn a_sorted_table_leads_through_every_row_once_there_and_back() {
+fn a_sorted_table_visits_every_row_once_in_both_directions() {
     let (server, database) = Database::start();
     server.license("A", "first");
     database.tamper(
@@ -288,13 +283,13 @@ fn a_sorted_table_leads_through_every_row_once_there_and_back() {
         for sort in ["last-seen", "-last-seen"] {
             let mut page = Page::open(&mut admin, &format!("/licenses?sort={sort}{query}"));
             let mut down = page.keys();
-            while page.has_link("Next →") {
-                page = page.follow(&mut admin, "Next →");
+            while let Some(next) = page.next(&mut admin) {
+                page = next;
                 down.extend(page.keys());
             }
             let mut up = page.keys();
-            while page.has_link("← Previous") {
-                page = page.follow(&mut admin, "← Previous");
+            while let Some(previous) = page.previous(&mut admin) {
+                page = previous;
                 up.splice(0..0, page.keys());
             }
             let different: std::collections::BTreeSet<&String> = down.iter().collect();
@@ -305,7 +300,7 @@ fn a_sorted_table_leads_through_every_row_once_there_and_back() {
 }
 
 #[test]
-fn a_database_that_cannot_be_written_delays_no_check_and_loses_no_sighting() {
+fn an_unwritable_database_delays_no_check_and_loses_no_sighting() {
     let (server, database) = Database::start();
     let id = server.license("T", "k");
     database.tamper(
@@ -314,14 +309,14 @@ fn a_database_that_cannot_be_written_delays_no_check_and_loses_no_sighting() {
     assert_eq!(server.check("T", "k").0, 200);
     assert!(server.tick().is_err());
     assert_eq!(server.check("T", "k").0, 200);
-    assert!(server.tick().is_ok(), "it is told once");
+    assert!(server.tick().is_ok(), "it is reported once");
     database.tamper("drop trigger stuck");
     server.tick().unwrap();
     assert_eq!(row(&server, id).1, 2);
 }
 
 #[test]
-fn a_storm_of_many_licenses_waits_and_is_folded_to_the_last_check() {
+fn checks_of_many_licenses_are_queued_and_then_merged() {
     let (server, database) = Database::start();
     server.license("T", "k");
     database.tamper(
@@ -358,7 +353,7 @@ fn a_storm_of_many_licenses_waits_and_is_folded_to_the_last_check() {
 }
 
 #[test]
-fn after_a_sigterm_under_load_the_counts_are_what_was_answered() {
+fn after_a_sigterm_under_load_every_answered_check_is_counted() {
     let folder = tempfile::tempdir().unwrap();
     let server =
         Program::run(command(folder.path()).env("LICENSE_SERVER_ADMIN_PASSWORD", PASSWORD));
@@ -374,7 +369,7 @@ fn after_a_sigterm_under_load_the_counts_are_what_was_answered() {
         let clients: Vec<_> = (0..8)
             .map(|first| {
                 let busy = sender.clone();
-                scope.spawn(move || asked_until_the_end(port, first, &busy))
+                scope.spawn(move || checks_until_closed(port, first, &busy))
             })
             .collect();
         (0..8).for_each(|_| busy.recv().unwrap());
@@ -392,9 +387,9 @@ fn after_a_sigterm_under_load_the_counts_are_what_was_answered() {
     assert_eq!(sum("check_days", "number"), answered);
 }
 
-/// Checks over one connection until the server closes it: how many were answered. Says when it has
-/// had a hundred answers.
-fn asked_until_the_end(port: u16, first: usize, busy: &mpsc::Sender<()>) -> i64 {
+/// Checks over one connection until the server closes it, and counts the answers; reports when a
+/// hundred have come.
+fn checks_until_closed(port: u16, first: usize, busy: &mpsc::Sender<()>) -> i64 {
     let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).unwrap());
     let mut answered = 0;
     loop {
@@ -414,7 +409,7 @@ fn asked_until_the_end(port: u16, first: usize, busy: &mpsc::Sender<()>) -> i64 
     }
 }
 
-/// Whether a whole good answer came.
+/// Whether a complete valid answer came.
 fn is_answered(stream: &mut BufReader<TcpStream>) -> bool {
     let (mut line, mut length) = (String::new(), 0);
     loop {

@@ -19,7 +19,7 @@ fn the_right_password_opens_a_session() {
 }
 
 #[test]
-fn a_wrong_name_or_password_is_told_in_the_same_words() {
+fn a_wrong_name_and_a_wrong_password_get_the_same_answer() {
     let server = Server::start();
     for (name, password) in [
         ("admin", "wrong"),
@@ -40,7 +40,7 @@ fn a_wrong_name_or_password_is_told_in_the_same_words() {
 }
 
 #[test]
-fn the_cookie_is_only_for_our_own_pages() {
+fn the_cookie_is_limited_to_this_site() {
     let server = Server::start();
     let answer = server
         .stranger()
@@ -54,7 +54,7 @@ fn the_cookie_is_only_for_our_own_pages() {
 }
 
 #[test]
-fn behind_tls_the_cookie_has_its_prefix_and_path() {
+fn over_tls_the_cookie_has_a_prefix_and_a_path() {
     for (url, start, end) in [
         (
             "https://example.com/licenseserver",
@@ -79,7 +79,7 @@ fn behind_tls_the_cookie_has_its_prefix_and_path() {
 }
 
 #[test]
-fn a_session_ends_after_half_an_hour_without_use() {
+fn a_session_expires_after_30_minutes_without_use() {
     let server = Server::start();
     let mut admin = server.admin();
     for _ in 0..3 {
@@ -91,7 +91,7 @@ fn a_session_ends_after_half_an_hour_without_use() {
 }
 
 #[test]
-fn a_session_ends_after_twelve_hours_of_use() {
+fn a_session_expires_after_12_hours() {
     let server = Server::start();
     let mut admin = server.admin();
     for _ in 0..35 {

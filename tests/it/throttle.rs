@@ -1,11 +1,11 @@
-//! Guessing passwords and keys is slow, for whoever does it and for nobody else.
+//! Guessing passwords and keys is throttled, without affecting anybody else.
 
 use license_server::config::Config;
 
 use crate::page::Page;
 use crate::server::{Answer, Client, PASSWORD, Server};
 
-/// Somebody behind a proxy on this machine, which is trusted.
+/// A client whose requests come through the trusted proxy.
 fn from(server: &Server, address: &str) -> Client {
     server.stranger().header("X-Forwarded-For", address)
 }
@@ -18,10 +18,10 @@ fn log_in(client: &mut Client, name: &str, password: &str) -> Answer {
 fn log_in_on_the_page(client: &mut Client, name: &str, password: &str) -> Page {
     let form = Page::open(client, "/login").form("/login");
     let form = form.fill("username", name).fill("password", password);
-    form.submit(client, "Sign in")
+    form.submit(client)
 }
 
-/// The status of so many wrong sign-ins, one after another, each with a name of its own.
+/// The statuses of successive failed sign-ins, each with another user name.
 fn guesses(server: &Server, address: &str, number: usize) -> Vec<u16> {
     let guess = |n| log_in(&mut from(server, address), &format!("{address} {n}"), "x").status;
     (0..number).map(guess).collect()
@@ -42,7 +42,7 @@ fn assert_wait(answer: &Answer) {
 }
 
 #[test]
-fn of_thirty_wrong_sign_ins_at_once_ten_are_heard() {
+fn at_most_ten_of_thirty_simultaneous_sign_ins_are_checked() {
     let server = Server::start();
     let answers: Vec<Answer> = std::thread::scope(|scope| {
         let guess = |n: usize| {
@@ -61,7 +61,7 @@ fn of_thirty_wrong_sign_ins_at_once_ten_are_heard() {
 }
 
 #[test]
-fn an_address_gets_ten_and_then_one_every_six_seconds() {
+fn an_address_gets_ten_attempts_and_then_one_every_six_seconds() {
     let server = Server::start();
     let mut expected = vec![401; 10];
     expected.push(429);
@@ -74,7 +74,7 @@ fn an_address_gets_ten_and_then_one_every_six_seconds() {
 }
 
 #[test]
-fn a_name_gets_ten_from_all_addresses_together_whether_it_exists_or_not() {
+fn a_user_name_gets_ten_attempts_from_all_addresses_together() {
     for name in ["admin", "nobody"] {
         let server = Server::start();
         let guess = |n| log_in(&mut from(&server, &format!("198.51.100.{n}")), name, "x");
@@ -90,7 +90,7 @@ fn a_name_gets_ten_from_all_addresses_together_whether_it_exists_or_not() {
 }
 
 #[test]
-fn the_right_password_has_to_wait_too_and_then_works() {
+fn the_right_password_is_throttled_too() {
     let server = Server::start();
     guesses(&server, "203.0.113.9", 10);
     let mut client = from(&server, "203.0.113.9");
@@ -100,7 +100,7 @@ fn the_right_password_has_to_wait_too_and_then_works() {
 }
 
 #[test]
-fn the_page_and_the_api_share_what_there_is() {
+fn the_page_and_the_api_share_one_limit() {
     let server = Server::start();
     let mut client = from(&server, "203.0.113.9");
     for n in 0..5 {
@@ -111,15 +111,11 @@ fn the_page_and_the_api_share_what_there_is() {
     assert_wait(&log_in(&mut client, "another", "x"));
     let page = log_in_on_the_page(&mut client, "another", "x");
     assert_eq!(page.status, 429);
-    assert!(
-        page.alert().contains("Too many requests"),
-        "{}",
-        page.alert()
-    );
+    assert!(!page.alert().is_empty());
 }
 
 #[test]
-fn good_sign_ins_use_nothing_up() {
+fn successful_sign_ins_do_not_count() {
     let server = Server::start();
     let mut client = from(&server, "203.0.113.9");
     let good = |client: &mut Client| log_in(client, "admin", PASSWORD).status;
@@ -134,7 +130,7 @@ fn good_sign_ins_use_nothing_up() {
 }
 
 #[test]
-fn a_network_of_ipv6_is_one_subscriber() {
+fn an_ipv6_network_counts_as_one_address() {
     let server = Server::start();
     let guess = |address: &str| guesses(&server, address, 1)[0];
     assert!((0..10).all(|n| guess(&format!("2001:db8:1:2:{n}::{n}")) == 401));
@@ -144,7 +140,7 @@ fn a_network_of_ipv6_is_one_subscriber() {
 }
 
 #[test]
-fn forged_headers_win_no_new_address() {
+fn forged_headers_do_not_change_the_address() {
     let direct = Server::with(|config: &mut Config| config.trusted_proxies.clear());
     let proxied = Server::start();
     for (server, seen) in [(direct, "127.0.0.1"), (proxied, "203.0.113.9")] {
@@ -169,7 +165,7 @@ fn forged_headers_win_no_new_address() {
 }
 
 #[test]
-fn of_unknown_keys_thirty_are_answered_and_then_ten_a_minute() {
+fn thirty_unknown_keys_are_answered_and_then_ten_a_minute() {
     let server = Server::start();
     let mut client = from(&server, "203.0.113.9");
     assert!((0..30).all(|n| ask(&mut client, &format!("unknown {n}")).status == 404));
@@ -184,7 +180,7 @@ fn of_unknown_keys_thirty_are_answered_and_then_ten_a_minute() {
 }
 
 #[test]
-fn a_known_key_is_always_judged() {
+fn a_known_key_is_always_answered() {
     let server = Server::start();
     server.license("T", "good");
     server.add(serde_json::json!({"tool_name": "T", "license_key": "bad", "status": "revoked"}));

@@ -1,19 +1,20 @@
-//! Machines that have asked and have no license.
+//! Unlicensed machines that have checked.
 
 use crate::page::Page;
+use crate::page::address::{DIAGNOSE, UNLICENSED};
 use crate::server::Server;
 
 #[test]
-fn without_any_the_page_says_what_will_stand_there() {
+fn without_unlicensed_machines_the_page_is_empty() {
     let server = Server::start();
     let mut admin = server.admin();
-    let page = Page::open(&mut admin, "/explain").follow(&mut admin, "Unknown machines");
-    assert_eq!((page.status, page.path.as_str()), (200, "/unknown"));
-    assert_eq!(page.texts("h2"), ["No unknown machine has asked"]);
+    let page = Page::open(&mut admin, DIAGNOSE).follow(&mut admin, UNLICENSED);
+    assert_eq!((page.status, page.path.as_str()), (200, UNLICENSED));
+    assert_eq!((page.rows().len(), page.all(".empty").len()), (0, 1));
 }
 
 #[test]
-fn a_machine_that_asked_stands_there_until_it_has_a_license() {
+fn an_unlicensed_machine_is_listed_until_it_has_a_license() {
     let server = Server::start();
     server.license("A & B", "licensed");
     server.check("A & B", "new machine");
@@ -21,34 +22,20 @@ fn a_machine_that_asked_stands_there_until_it_has_a_license() {
     server.check("A & B", "new machine");
     server.tick().unwrap();
     let mut admin = server.admin();
-    let page = Page::open(&mut admin, "/unknown");
-    let told = [
-        "new machine",
-        "A & B",
-        "2026-06-15 13:00 first 2026-06-15 12:00",
-        "2",
-        "127.0.0.1",
-        "Add license Explain",
-    ];
-    assert_eq!(page.rows(), [told]);
-    let links = page.links();
-    let of = |words: &str| {
-        links
-            .iter()
-            .rfind(|(text, _)| text == words)
-            .unwrap()
-            .1
-            .clone()
-    };
-    let explained = Page::open(&mut admin, &of("Explain"));
-    assert_eq!(explained.form("/explain").value("key"), "new machine");
-    let form = Page::open(&mut admin, &of("Add license")).form("/licenses/new");
-    form.submit(&mut admin, "Add license");
-    assert!(Page::open(&mut admin, "/unknown").rows().is_empty());
+    let page = Page::open(&mut admin, UNLICENSED);
+    let row = ["new machine", "A & B", "2026-06-15 13:00", "2", "127.0.0.1"];
+    assert_eq!(page.rows(), [row]);
+    let first = page.texts("tbody small").concat();
+    assert!(first.contains("2026-06-15 12:00"), "{first}");
+    let diagnosis = page.follow(&mut admin, &format!("{DIAGNOSE}?"));
+    assert_eq!(diagnosis.form(DIAGNOSE).value("key"), "new machine");
+    let form = page.follow(&mut admin, "/licenses/new?");
+    form.form("/licenses/new").submit(&mut admin);
+    assert!(Page::open(&mut admin, UNLICENSED).rows().is_empty());
 }
 
 #[test]
-fn the_newest_stand_first_and_older_leads_through_all_of_one_tool() {
+fn the_newest_machines_of_a_tool_come_first() {
     let server = Server::start();
     let mut admin = server.admin();
     for tool in ["T&U", "V"] {
@@ -67,30 +54,26 @@ fn the_newest_stand_first_and_older_leads_through_all_of_one_tool() {
     }
     server.check("V", "other");
     server.tick().unwrap();
-    let form = Page::open(&mut admin, "/unknown")
-        .form("Find")
-        .fill("tool", "T&U");
-    let mut page = form.submit(&mut admin, "Find");
-    assert_eq!(page.heading(), "Unknown machines 104");
+    let form = Page::open(&mut admin, UNLICENSED).form(UNLICENSED);
+    let mut page = form.fill("tool", "T&U").submit(&mut admin);
+    assert_eq!(page.texts("h1 .count"), ["104"]);
     let mut keys = page.keys();
-    while page.has_link("Older →") {
-        page = page.follow(&mut admin, "Older →");
-        assert_eq!(page.form("Find").value("tool"), "T&U");
+    while let Some(next) = page.next(&mut admin) {
+        page = next;
+        assert_eq!(page.form(UNLICENSED).value("tool"), "T&U");
         keys.extend(page.keys());
     }
     let newest_first: Vec<String> = (0..104).rev().map(|n| format!("key {n:03}")).collect();
     assert_eq!(keys, newest_first);
-    assert_eq!(page.follow(&mut admin, "← Newest").keys().len(), 50);
+    let newest = page.follow(&mut admin, &format!("{UNLICENSED}?tool="));
+    assert_eq!(newest.keys()[..], newest_first[..50]);
 }
 
 #[test]
-fn a_tool_that_nobody_sells_has_no_unknown_machines() {
+fn machines_of_a_tool_without_licenses_are_not_listed() {
     let server = Server::start();
     server.check("Nothing", "key");
     server.tick().unwrap();
-    assert!(
-        Page::open(&mut server.admin(), "/unknown")
-            .rows()
-            .is_empty()
-    );
+    let page = Page::open(&mut server.admin(), UNLICENSED);
+    assert!(page.rows().is_empty());
 }

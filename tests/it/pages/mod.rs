@@ -12,25 +12,24 @@ use crate::server::{Client, PASSWORD, Server};
 
 const MAC: &str = "0a:1b:2c:3d:4e:5f";
 
-/// Signs in on the page that somebody without a session is led to from `path`.
+/// Signs in on the page to which `path` redirects without a session.
 fn sign_in(client: &mut Client, path: &str) -> Page {
     let form = Page::open(client, path).form("/login");
     let form = form.fill("username", "admin").fill("password", PASSWORD);
-    form.submit(client, "Sign in")
+    form.submit(client)
 }
 
-/// Fills in and sends the form for a new license.
+/// Adds a license on its form.
 fn add(client: &mut Client, tool_name: &str, license_key: &str) -> Page {
     let form = Page::open(client, "/licenses/new").form("/licenses/new");
     let form = form.fill("tool_name", tool_name);
-    form.fill("license_key", license_key)
-        .submit(client, "Add license")
+    form.fill("license_key", license_key).submit(client)
 }
 
 /// What the search box finds.
 fn find(client: &mut Client, fragment: &str) -> Vec<String> {
-    let form = Page::open(client, "/licenses").form("Find");
-    form.fill("q", fragment).submit(client, "Find").keys()
+    let form = Page::open(client, "/licenses").form("/licenses");
+    form.fill("q", fragment).submit(client).keys()
 }
 
 fn message(server: &Server, tool_name: &str, license_key: &str) -> String {

@@ -1,4 +1,4 @@
-//! Whatever is asked for or sent: empty, hostile, gone, by another site.
+//! Requests for pages and forms: empty, hostile, outdated, or sent by another site.
 
 use serde_json::json;
 
@@ -8,75 +8,78 @@ use crate::page::{Form, Page};
 use crate::server::{Client, PASSWORD, Server};
 
 #[test]
-fn an_empty_table_and_a_search_without_result_say_what_to_do() {
+fn an_empty_table_and_a_search_without_a_match_show_a_way_on() {
     let server = Server::start();
     let mut admin = server.admin();
     let page = Page::open(&mut admin, "/licenses");
-    assert_eq!(page.texts("h2"), ["No licenses yet"]);
-    let form = page.follow(&mut admin, "Add the first license");
-    assert_eq!(form.heading(), "Add license");
+    let links = page.all(".empty a[href='/licenses/new']");
+    assert_eq!((page.keys().len(), links.len()), (0, 1));
     server.license("T", "k");
-    let page = page.form("Find").fill("q", "<i>nothing</i>");
-    let page = page.submit(&mut admin, "Find");
-    assert_eq!(page.texts("h2"), ["No license matches"]);
-    assert!(page.text().contains("“<i>nothing</i>”"));
-    assert_eq!(page.form("Find").value("q"), "<i>nothing</i>");
-    assert_eq!(page.follow(&mut admin, "Show all licenses").keys(), ["k"]);
+    let page = page.form("/licenses").fill("q", "<i>nothing</i>");
+    let page = page.submit(&mut admin);
+    let empty = page.texts(".empty").concat();
+    assert!(empty.contains("<i>nothing</i>"), "{empty}");
+    assert_eq!(page.all(".empty a[href='/licenses']").len(), 1);
+    assert_eq!(page.form("/licenses").value("q"), "<i>nothing</i>");
+    assert_eq!(page.follow(&mut admin, "/licenses").keys(), ["k"]);
 }
 
 #[test]
-fn what_somebody_typed_is_never_read_as_html() {
+fn user_input_is_never_read_as_html() {
     let server = Server::start();
     let mut admin = server.admin();
     let typed = "\"><script>alert(1)</script>'&amp;</title></textarea>";
     let form = Page::open(&mut admin, "/licenses/new").form("/licenses/new");
     let form = form.fill("tool_name", typed).fill("license_key", typed);
-    let license = form
-        .fill("user_id", typed)
-        .submit(&mut admin, "Add license");
-    assert_eq!(
-        license.flash().unwrap(),
-        format!("License of {typed} for {typed} added.")
-    );
+    let license = form.fill("user_id", typed).submit(&mut admin);
+    assert!(license.flash().unwrap().contains(typed));
     assert_eq!(
         (license.title(), license.heading()),
         (typed.into(), typed.into())
     );
-    let table = license.follow(&mut admin, "Licenses");
+    let table = license.follow(&mut admin, "/licenses");
     assert_eq!(table.rows()[0][..3], [typed; 3]);
-    let found = table.form("Find").fill("q", typed).fill("tool", typed);
-    let found = found.submit(&mut admin, "Find");
-    assert_eq!(found.form("Find").value("q"), typed);
+    let found = table.form("/licenses").fill("q", typed).fill("tool", typed);
+    let found = found.submit(&mut admin);
+    assert_eq!(found.form("/licenses").value("q"), typed);
     assert_eq!(found.keys(), [typed]);
     let taken = add(&mut admin, typed, typed);
     assert_eq!(taken.form("/licenses/new").value("license_key"), typed);
     assert_eq!(taken.suggestions("tool_name"), [typed]);
     let similar = add(&mut admin, &typed.to_uppercase(), "k");
     assert!(similar.alert().contains(typed));
-    let edit = license.follow(&mut admin, "Edit");
+    let edit = license.follow(&mut admin, "/edit");
     let dated = edit
         .form("/edit")
         .fill("expiration_date", "<b>\"2026\"</b>");
-    let dated = dated.submit(&mut admin, "Save changes");
+    let dated = dated.submit(&mut admin);
     assert!(
         dated
             .problem("expiration_date")
             .unwrap()
             .contains("`<b>\"2026\"</b>`")
     );
-    let asks = license.follow(&mut admin, "Delete …");
-    assert!(asks.text().contains(typed));
-    let deleted = asks.form("/delete").submit(&mut admin, "Delete license");
+    let confirmation = license.follow(&mut admin, "/delete");
+    assert!(confirmation.text().contains(typed));
+    let deleted = confirmation.form("/delete").submit(&mut admin);
     assert!(deleted.flash().unwrap().contains(typed));
     for page in [
-        license, table, found, taken, similar, edit, dated, asks, deleted,
+        license,
+        table,
+        found,
+        taken,
+        similar,
+        edit,
+        dated,
+        confirmation,
+        deleted,
     ] {
         assert!(page.all("script, main b").is_empty(), "{}", page.path);
     }
 }
 
 #[test]
-fn a_license_that_is_not_there_is_a_404_page() {
+fn a_missing_license_is_a_404_page() {
     let server = Server::start();
     let mut admin = server.admin();
     for path in [
@@ -90,34 +93,30 @@ fn a_license_that_is_not_there_is_a_404_page() {
     ] {
         let page = Page::open(&mut admin, path);
         assert_eq!(
-            (page.status, page.heading().as_str()),
-            (404, "There is nothing here"),
-            "{path}"
+            (page.status, page.texts(".code")),
+            (404, vec!["404".into()])
         );
-        assert_eq!(page.follow(&mut admin, "To the licenses").path, "/licenses");
+        assert_eq!(page.all("main a[href='/licenses']").len(), 1, "{path}");
     }
 }
 
 #[test]
-fn a_license_that_another_admin_deleted_meanwhile_is_a_404_page() {
+fn a_license_that_another_admin_has_deleted_is_a_404_page() {
     let server = Server::start();
     let mut admin = server.admin();
     let id = server.license("T", "k");
     let license = Page::open(&mut admin, &format!("/licenses/{id}"));
-    let edit = license.follow(&mut admin, "Edit").form("/edit");
-    let delete = license.follow(&mut admin, "Delete …").form("/delete");
+    let edit = license.follow(&mut admin, "/edit").form("/edit");
+    let delete = license.follow(&mut admin, "/delete").form("/delete");
     admin.delete(&format!("/api/licenses/{id}"));
-    for (form, button) in [
-        (edit, "Save changes"),
-        (delete, "Delete license"),
-        (license.form("/status"), "Revoke"),
-    ] {
-        assert_eq!(form.submit(&mut admin, button).status, 404, "{button}");
+    for form in [edit, delete] {
+        assert_eq!(form.submit(&mut admin).status, 404);
     }
+    assert_eq!(license.press(&mut admin, "status=revoked").status, 404);
 }
 
 #[test]
-fn a_row_that_cannot_be_read_is_a_503_page_without_inner_words() {
+fn an_unreadable_row_is_a_503_page_without_internals() {
     let server = Server::start();
     let mut admin = server.admin();
     let id = server.license("T", "k");
@@ -128,7 +127,6 @@ fn a_row_that_cannot_be_read_is_a_503_page_without_inner_words() {
     for path in ["/licenses", &format!("/licenses/{id}")] {
         let page = Page::open(&mut admin, path);
         assert_eq!((page.status, page.text().contains("odd")), (503, false));
-        assert!(page.text().contains("Try again in a moment."));
     }
 }
 
@@ -152,40 +150,48 @@ fn a_wrong_method_is_a_405_page() {
     }
 }
 
-/// Every form that writes, read by this client; none would fail for its values.
-fn forms(client: &mut Client, id: i64) -> Vec<(Form, &'static str)> {
+/// Every form that writes, as this client reads it, and its button; all have valid values.
+fn forms(client: &mut Client, id: i64) -> Vec<(Form, Option<&'static str>)> {
     let page = Page::open(client, &format!("/licenses/{id}"));
     let new = Page::open(client, "/licenses/new").form("/licenses/new");
     let new = new.fill("tool_name", "T").fill("license_key", "new");
-    let edit = page.follow(client, "Edit").form("/edit");
-    let delete = page.follow(client, "Delete …").form("/delete");
+    let edit = page.follow(client, "/edit").form("/edit");
+    let delete = page.follow(client, "/delete").form("/delete");
     vec![
-        (new, "Add license"),
-        (edit.fill("license_key", "changed"), "Save changes"),
-        (page.form("/status"), "Revoke"),
-        (delete, "Delete license"),
-        (page.form("/logout"), "Sign out"),
+        (new, None),
+        (edit.fill("license_key", "changed"), None),
+        (page.form("/status"), Some("status=revoked")),
+        (delete, None),
+        (page.form("/logout"), None),
     ]
 }
 
+fn send(form: &Form, client: &mut Client, button: Option<&str>) -> u16 {
+    let page = match button {
+        Some(button) => form.press(client, button),
+        None => form.submit(client),
+    };
+    page.status
+}
+
 #[test]
-fn a_form_without_its_hidden_value_or_with_another_sessions_changes_nothing() {
+fn a_form_without_the_csrf_token_of_its_session_changes_nothing() {
     let server = Server::start();
     let (mut admin, mut other) = (server.admin(), server.admin());
     let id = server.license("T", "k");
     let before = admin.get("/api/licenses").body;
-    for (form, button) in forms(&mut other, id) {
-        assert_eq!(form.submit(&mut admin, button).status, 403, "{button}");
+    for (at, (form, button)) in forms(&mut other, id).into_iter().enumerate() {
+        assert_eq!(send(&form, &mut admin, button), 403, "{at}");
         let empty = form.set("csrf", "");
-        assert_eq!(empty.submit(&mut admin, button).status, 403, "{button}");
+        assert_eq!(send(&empty, &mut admin, button), 403, "{at}");
         let none = empty.without("csrf");
-        assert_eq!(none.submit(&mut admin, button).status, 403, "{button}");
+        assert_eq!(send(&none, &mut admin, button), 403, "{at}");
     }
     assert_eq!(admin.get("/api/licenses").body, before);
 }
 
 #[test]
-fn a_form_that_another_site_sends_changes_nothing() {
+fn a_form_sent_by_another_site_changes_nothing() {
     let server = Server::start();
     let mut admin = server.admin();
     let id = server.license("T", "k");
@@ -199,24 +205,26 @@ fn a_form_that_another_site_sends_changes_nothing() {
         ("Origin", &format!("https://127.0.0.1:{}", server.port)),
         ("Origin", "null"),
     ] {
-        for (form, button) in forms(&mut admin, id) {
+        for (at, (form, button)) in forms(&mut admin, id).into_iter().enumerate() {
             let mut tricked = server.stranger().header(name, value);
             tricked.cookies = admin.cookies.clone();
-            let page = form.submit(&mut tricked, button);
-            assert_eq!(page.status, 403, "{name}: {value}, {button}");
-            assert_eq!(page.heading(), "That is not allowed");
+            assert_eq!(
+                send(&form, &mut tricked, button),
+                403,
+                "{name}: {value}, {at}"
+            );
         }
         let mut tricked = server.stranger().header(name, value);
         let form = Page::open(&mut tricked, "/login").form("/login");
         let form = form.fill("username", "admin").fill("password", PASSWORD);
-        assert_eq!(form.submit(&mut tricked, "Sign in").status, 403);
+        assert_eq!(form.submit(&mut tricked).status, 403);
         assert!(tricked.cookies.is_empty());
     }
     assert_eq!(admin.get("/api/licenses").body, before);
 }
 
 #[test]
-fn a_form_that_is_not_utf8_is_a_400_page() {
+fn a_form_that_is_not_utf_8_is_a_400_page() {
     let server = Server::start();
     let mut admin = server.admin();
     let form = Page::open(&mut admin, "/licenses/new").form("/licenses/new");
@@ -225,25 +233,25 @@ fn a_form_that_is_not_utf8_is_a_400_page() {
         let fields = format!("csrf={csrf}&status=activated&tool_name=T&license_key=");
         let page = form.send(&mut admin, &[fields.as_bytes(), bytes].concat());
         assert_eq!(page.status, 400, "{bytes:?}: {}", page.text());
-        assert!(page.text().contains("The form is not UTF-8 text."));
+        assert!(page.text().contains("UTF-8"));
     }
     assert_eq!(rows(&server), 0);
 }
 
 #[test]
-fn a_form_that_is_too_large_is_a_413_page_and_a_wrong_type_a_415_page() {
+fn a_form_that_is_too_large_is_a_413_and_a_wrong_type_a_415_page() {
     let server = Server::start();
     let mut admin = server.admin();
     let form = Page::open(&mut admin, "/licenses/new").form("/licenses/new");
     let large = form.set("user_id", &"x".repeat(64 * 1024));
-    assert_eq!(large.submit(&mut admin, "Add license").status, 413);
+    assert_eq!(large.submit(&mut admin).status, 413);
     let answer = admin.post("/licenses/new", "{}");
     assert_eq!(answer.status, 415);
     assert!(answer.body.contains("application/x-www-form-urlencoded"));
 }
 
 #[test]
-fn every_page_can_be_read_by_everybody() {
+fn every_page_is_accessible() {
     let server = Server::start();
     let mut admin = server.admin();
     let mut pages = vec![
@@ -257,16 +265,16 @@ fn every_page_can_be_read_by_everybody() {
     );
     let login = pages[0].form("/login");
     let login = login.fill("username", "admin").fill("password", "wrong");
-    pages.push(login.submit(&mut server.stranger(), "Sign in"));
+    pages.push(login.submit(&mut server.stranger()));
     pages.push(add(&mut admin, "", ""));
     pages.push(add(&mut admin, "Tool_A", MAC));
     pages.push(add(&mut admin, "tool_a", MAC));
     pages.push(add(&mut admin, "T", "added"));
     pages.push(Page::open(&mut admin, &format!("/licenses/{id}")));
     let status = pages[8].form("/status");
-    pages.push(status.submit(&mut admin, "Revoke"));
+    pages.push(status.press(&mut admin, "status=revoked"));
     let license = format!("/licenses/{id}");
-    pages.push(status.set("csrf", "").submit(&mut admin, "Revoke"));
+    pages.push(status.set("csrf", "").press(&mut admin, "status=revoked"));
     for path in [
         &format!("{license}/edit"),
         &format!("{license}/delete"),
@@ -279,8 +287,8 @@ fn every_page_can_be_read_by_everybody() {
     ] {
         pages.push(Page::open(&mut admin, path));
     }
-    let account = Page::open(&mut admin, "/account").form("Make a token");
-    pages.push(account.submit(&mut admin, "Make a token"));
+    let account = Page::open(&mut admin, "/account").form("/account/tokens");
+    pages.push(account.submit(&mut admin));
     many(&server);
     pages.push(Page::open(&mut admin, "/licenses?tool=T%26U&before=100"));
     for page in &pages {
@@ -289,7 +297,7 @@ fn every_page_can_be_read_by_everybody() {
     }
 }
 
-/// No script and no style inside the page, which our own policy would forbid.
+/// No inline script or style: the content security policy forbids both.
 fn is_plain(page: &Page) {
     for element in page.all("*") {
         let tag = element.value();
@@ -302,8 +310,7 @@ fn is_plain(page: &Page) {
     }
 }
 
-/// What a person needs who hears the page: language, title, landmarks, one heading that says where
-/// they are, a name for every control.
+/// What a screen reader needs: language, title, landmarks, one heading, a name for every control.
 pub fn has_names(page: &Page) {
     let path = format!("{} {}", page.path, page.heading());
     let count = |selector: &str| page.all(selector).len();
@@ -347,29 +354,22 @@ pub fn has_names(page: &Page) {
 }
 
 #[test]
-fn below_a_path_every_link_form_and_redirect_stays_below_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("settings.toml");
-    std::fs::write(&file, "public_url = 'http://127.0.0.1/licenseserver'").unwrap();
-    let read = license_server::config::Config::load(Some(&file), std::iter::empty()).unwrap();
-    let server = Server::with(|config| config.public_url = read.public_url);
+fn with_a_base_path_every_link_form_and_redirect_stays_below_it() {
+    let server = Server::at("http://127.0.0.1/licenseserver");
     let mut client = server.stranger();
     let page = sign_in(&mut client, "/licenses?q=k");
     assert_eq!(page.path, "/licenses?q=k");
     let license = add(&mut client, "T", "k");
-    let similar = add(&mut client, "t", "k2").form("/licenses/new");
-    similar.submit(&mut client, "Keep t");
-    let edit = license.follow(&mut client, "Edit").form("/edit");
-    assert_eq!(edit.submit(&mut client, "Save changes").status, 200);
-    let filtered = license.follow(&mut client, "T");
-    assert_eq!(
-        filtered.form("Find").submit(&mut client, "Find").keys(),
-        ["k"]
-    );
-    let page = license.form("/status").submit(&mut client, "Revoke");
-    let asks = page.follow(&mut client, "Delete …").form("/delete");
-    assert_eq!(asks.submit(&mut client, "Delete license").keys(), ["k2"]);
-    let page = page.form("/logout").submit(&mut client, "Sign out");
+    let similar = add(&mut client, "t", "k2");
+    similar.press(&mut client, "meant_tool=t");
+    let edit = license.follow(&mut client, "/edit").form("/edit");
+    assert_eq!(edit.submit(&mut client).status, 200);
+    let filtered = license.follow(&mut client, "/licenses?tool=T");
+    assert_eq!(filtered.form("/licenses").submit(&mut client).keys(), ["k"]);
+    let page = license.press(&mut client, "status=revoked");
+    let confirmation = page.follow(&mut client, "/delete").form("/delete");
+    assert_eq!(confirmation.submit(&mut client).keys(), ["k2"]);
+    let page = page.form("/logout").submit(&mut client);
     assert_eq!(page.path, "/login");
     for (_, address) in page.links().into_iter().filter(|(_, to)| to != "#main") {
         assert!(address.starts_with("/licenseserver/"), "{address}");
@@ -377,7 +377,7 @@ fn below_a_path_every_link_form_and_redirect_stays_below_it() {
 }
 
 #[test]
-fn what_was_typed_outlives_the_session() {
+fn a_form_survives_the_end_of_its_session() {
     let server = Server::start();
     let mut admin = server.admin();
     let form = Page::open(&mut admin, "/licenses/new").form("/licenses/new");
@@ -385,22 +385,19 @@ fn what_was_typed_outlives_the_session() {
         .set("tool_name", "Tool & Söhne")
         .set("license_key", "a+b=c%20d");
     server.clock.turn(31 * 60);
-    let login = form.submit(&mut admin, "Add license");
-    assert_eq!(login.status, 401);
-    assert!(login.text().contains("nothing that you typed is lost"));
+    let login = form.submit(&mut admin);
+    assert_eq!((login.status, login.texts("[role=status]").len()), (401, 1));
     let form = login
         .form("/login")
         .set("username", "admin")
         .set("password", PASSWORD);
-    let resumed = form.submit(&mut admin, "Sign in");
+    let resumed = form.submit(&mut admin);
     assert_eq!(rows(&server), 0);
-    let page = resumed
-        .form("/licenses/new")
-        .submit(&mut admin, "Send it now");
+    let page = resumed.form("/licenses/new").submit(&mut admin);
+    let flash = page.flash().unwrap();
     assert!(
-        page.text()
-            .contains("License of Tool & Söhne for a+b=c%20d added."),
-        "{}",
-        page.text()
+        flash.contains("Tool & Söhne") && flash.contains("a+b=c%20d"),
+        "{flash}"
     );
+    assert_eq!(rows(&server), 1);
 }
