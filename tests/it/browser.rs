@@ -18,7 +18,7 @@ use rocket::tokio::runtime::{Builder, Runtime};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::bulk::{EXTEND_BY_1_YEAR, FROM_TODAY};
+use crate::bulk::{EXTEND_BY_1_YEAR, FROM_TODAY, set_customer};
 use crate::database::Database;
 use crate::page::{address, filter};
 use crate::server::{PASSWORD, Server};
@@ -401,8 +401,8 @@ fn long_values_fit(browser: &Browser, server: &Server) {
         format!("/licenses/{id}/move"),
         format!("/bulk?id={id}&{EXTEND_BY_1_YEAR}"),
         format!(
-            "/bulk?of=all&filter=%3Fq%3DW&do=customer&customer={}",
-            long("@", 255)
+            "/bulk?of=all&filter=%3Fq%3DW&{}",
+            set_customer(&long("@", 255))
         ),
         format!(
             "{}?tool={}&key={}",

@@ -11,7 +11,7 @@ const DAY: i64 = 86_400;
 // What the form of the page sends.
 pub const EXTEND_BY_1_YEAR: &str = "quick=1y";
 const EXTEND_BY_1_MONTH: &str = "quick=1m";
-const DELETE: &str = "do=delete";
+pub const DELETE: &str = "do=delete";
 
 // The buttons that confirm a preview.
 const CONFIRM: &str = "start=";
@@ -30,7 +30,7 @@ fn set_status(status: &str) -> String {
     format!("do={status}")
 }
 
-fn set_customer(name: &str) -> String {
+pub fn set_customer(name: &str) -> String {
     format!("do=customer&customer={name}")
 }
 

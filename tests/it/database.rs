@@ -1,4 +1,4 @@
-//! What stands in a server's database, read beside the server.
+//! The database of a running server, read directly.
 
 use std::path::{Path, PathBuf};
 
@@ -40,8 +40,8 @@ impl Database {
         Connection::open(&self.0).unwrap()
     }
 
-    /// Every row of every table, but not what checks leave behind, nor when a session or a token was
-    /// last used.
+    /// Every row of every table, without what checks record and without the last use of sessions and
+    /// tokens.
     pub fn rows(&self) -> Vec<String> {
         let db = self.open();
         let names = "select name from sqlite_master where type = 'table' order by name";

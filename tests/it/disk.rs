@@ -1,8 +1,8 @@
-//! A model of the disk under a traced program: what is left of its files when the power goes.
+//! A model of the disk of a traced program: what is left of its files after a power cut.
 //!
-//! The strict reading of POSIX: a write is safe when an fsync of its file began after it and has
-//! ended, a name when that is so of its folder. Everything else is lost or kept, or torn at sectors,
-//! as chance will have it. Lines of the trace are the moments.
+//! POSIX read strictly: a write is safe once an fsync of its file that began after it has finished; a
+//! file name is safe once that holds for its folder. Everything else is randomly lost, kept or torn at
+//! a sector. Lines of the trace serve as points in time.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -17,10 +17,10 @@ use crate::tools;
 
 const SECTOR: usize = 512;
 
-/// The line in which a call ends that the end of the program cut off.
+/// The end of a call that was interrupted by the end of the program.
 const NEVER: usize = usize::MAX - 1;
 
-/// The calls that the model knows, and those that it has to know of when the program makes them.
+/// The calls in the model, and others that must fail the test when the program makes them.
 const KNOWN: [&str; 14] = [
     "?open",
     "openat",
@@ -61,8 +61,8 @@ const UNKNOWN: [&str; 21] = [
     "io_uring_setup",
 ];
 
-/// `program` under strace, which writes to `trace`; without strace, or where the system forbids to
-/// trace, the test leaves itself out. The child's id is the program's own.
+/// `program` under strace, which writes to `trace`. Without strace, or where tracing is forbidden, the
+/// test is skipped. The child's ID is that of the program.
 pub fn traced(program: &Command, trace: &Path) -> Option<Command> {
     let strace = tools::find("strace")?;
     let mut probe = Command::new(&strace);
@@ -91,7 +91,7 @@ pub fn traced(program: &Command, trace: &Path) -> Option<Command> {
     Some(command)
 }
 
-/// The whole trace of an ended program: strace writes its last lines a little later.
+/// The complete trace of a stopped program; strace writes the last lines a little later.
 pub fn whole_trace(file: &Path, program: u32) -> String {
     let program = program.to_string();
     let is_end = |line: &str| line.contains(" +++ ") && line.split(' ').next() == Some(&program);
@@ -111,7 +111,7 @@ pub fn whole_trace(file: &Path, program: u32) -> String {
     panic!("{} has no end", file.display());
 }
 
-/// Something that was in a trace besides files.
+/// Output in a trace.
 pub enum Said {
     /// The first bytes on a connection to this port of a client.
     Sent { port: u16, text: String },
@@ -119,16 +119,16 @@ pub enum Said {
     Printed(String),
 }
 
-/// A folder and everything that happened in it.
+/// A folder and its history.
 pub struct Disk {
     root: PathBuf,
     nodes: Vec<Node>,
-    /// What is at a path now.
+    /// The current node at each path.
     names: HashMap<PathBuf, usize>,
     positions: HashMap<String, u64>,
-    /// How many lines were read.
+    /// The number of lines read.
     pub now: usize,
-    /// What was said, and in which line that began.
+    /// The output, with the line in which it began.
     pub said: Vec<(usize, Said)>,
     /// The lines in which something begins or ends.
     pub moments: Vec<usize>,
@@ -142,7 +142,7 @@ struct Node {
     syncs: Vec<Span>,
 }
 
-/// From the line in which a call began to the one in which it ended.
+/// The first and the last line of a call.
 #[derive(Clone, Copy)]
 struct Span {
     begin: usize,
@@ -155,7 +155,7 @@ enum Change {
     Name { name: PathBuf, node: Option<usize> },
 }
 
-/// What becomes of that which was not yet safe.
+/// How much of the unsafe data survives.
 #[derive(Clone, Copy, PartialEq)]
 enum Luck {
     None,
@@ -189,7 +189,7 @@ impl Disk {
         }
     }
 
-    /// Goes on with the trace of a program whose working folder is the root.
+    /// Adds the trace of a program whose working folder is the root.
     pub fn read(&mut self, trace: &str) {
         let calls = calls(trace, self.now);
         self.now += trace.lines().count();
@@ -203,7 +203,7 @@ impl Disk {
         self.moments.dedup();
     }
 
-    /// `None` when the call is about none of our files and says nothing.
+    /// None if the call has no effect on our files and prints nothing.
     fn apply(&mut self, call: &Call) -> Option<()> {
         let name = format!("?{}", call.name);
         let is_known = [&name[..], &name[1..]].iter().any(|n| KNOWN.contains(n));
@@ -473,7 +473,7 @@ fn call(span: Span, text: &str) -> Option<Call> {
     })
 }
 
-/// The number of a file descriptor and what it stands for: `5</folder/file>`.
+/// The number and the target of a file descriptor: `5</folder/file>`.
 fn descriptor(text: &str) -> (String, Option<String>) {
     let number = text.chars().take_while(char::is_ascii_digit).collect();
     let what = text.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -504,7 +504,7 @@ fn text(arguments: &str) -> String {
     String::from_utf8(bytes(arguments)).unwrap()
 }
 
-/// `\x41` is one byte; anything else stands for itself.
+/// Reads `\x41` as one byte; everything else is literal.
 fn unescaped(text: &str) -> Vec<u8> {
     let text = text.as_bytes();
     let digit = |byte: u8| char::from(byte).to_digit(16).unwrap() as u8;

@@ -4,6 +4,7 @@ use license_server::model::audit::Actor;
 use license_server::model::tool::ToolDraft;
 use serde_json::json;
 
+use crate::bulk::DELETE;
 use crate::database::Database;
 use crate::page::{Page, filter, urlencoded};
 use crate::server::Server;
@@ -187,10 +188,8 @@ fn an_unknown_filter_value_is_reported_and_finds_nothing() {
         (NO_PERIOD.to_owned(), name(NO_PERIOD)),
         ("seen=sometimes".to_owned(), "sometimes"),
     ] {
-        let bulk = format!(
-            "/bulk?of=all&do=delete&filter={}",
-            urlencoded(&format!("?{query}"))
-        );
+        let encoded = urlencoded(&format!("?{query}"));
+        let bulk = format!("/bulk?of=all&{DELETE}&filter={encoded}");
         for path in [
             format!("/licenses?{query}"),
             bulk,

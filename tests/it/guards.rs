@@ -281,7 +281,7 @@ fn a_read_token_cannot_write() {
 }
 
 #[test]
-fn a_token_that_may_write_does_not_read() {
+fn a_write_token_cannot_read() {
     let (server, _) = furnished();
     let writing = token(&mut server.admin(), "writer", "write=true", "2026-12-31");
     let mut client = server

@@ -470,7 +470,7 @@ fn an_import_that_fails_changes_nothing() {
 }
 
 #[test]
-fn each_license_and_the_import_are_in_the_audit_log() {
+fn the_import_and_each_of_its_licenses_are_in_the_audit_log() {
     let (server, database) = Database::start();
     let mut admin = server.admin();
     server.license("T", "k1");

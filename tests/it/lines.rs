@@ -1,4 +1,4 @@
-//! Programs in other languages that read a JSON value a line and answer each with one.
+//! Programs in other languages that answer each line of JSON with one line of JSON.
 
 use std::io::Write;
 use std::path::Path;
@@ -36,7 +36,7 @@ pub fn answers(program: &mut Command, questions: &[Value]) -> Vec<Value> {
         .unwrap();
     let mut input = child.stdin.take().unwrap();
     let lines: String = questions.iter().map(|line| format!("{line}\n")).collect();
-    // In a thread of its own: both pipes may be full at once.
+    // In its own thread, because both pipes may be full.
     let written = std::thread::spawn(move || input.write_all(lines.as_bytes()));
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

@@ -82,7 +82,7 @@ fn a_client_draws_the_right_conclusion_from_each_answer() {
         ("SUSPENDED", refusal("SUSPENDED")),
         ("REVOKED", refusal("REVOKED")),
         ("NOT_FOUND", refusal("NOT_FOUND")),
-        // A plain client believes whoever answers.
+        // A client without pinned keys accepts any answer.
         ("UNSIGNED", fault(true)),
         ("FORGED", fault(true)),
         ("HTML", fault(false)),

@@ -60,13 +60,13 @@ enum Kind {
 }
 
 impl Page {
-    /// Asks for the page at `path` and follows where it leads.
+    /// Opens the page at `path` and follows redirects.
     pub fn open(client: &mut Client, path: &str) -> Page {
         let answer = client.get(path);
         Page::after(client, path, answer)
     }
 
-    /// The page that this answer is, or leads to.
+    /// The page of this answer, after any redirects.
     pub fn after(client: &mut Client, path: &str, mut answer: Answer) -> Page {
         let mut path = path.to_owned();
         for _ in 0..5 {
@@ -114,12 +114,12 @@ impl Page {
             .to_owned()
     }
 
-    /// The line that tells the result of the last form.
+    /// The message about the result of the last form.
     pub fn flash(&self) -> Option<String> {
         self.texts("main [role=status]").pop()
     }
 
-    /// The words that alert the reader.
+    /// The text of all alerts.
     pub fn alert(&self) -> String {
         self.texts("[role=alert]").concat()
     }
@@ -192,7 +192,7 @@ impl Page {
         self.texts("tbody tr th[scope=row]")
     }
 
-    /// What a screen reader says about a value that was not taken.
+    /// The description of an invalid value, as a screen reader reads it.
     pub fn problem(&self, field: &str) -> Option<String> {
         let input = self
             .all(&format!("[name={field}][aria-invalid=true]"))
@@ -205,7 +205,7 @@ impl Page {
         Some(words.join(" "))
     }
 
-    /// The fields that were not taken.
+    /// The names of the invalid fields.
     pub fn invalid_fields(&self) -> Vec<&str> {
         let inputs = self.all("[aria-invalid=true]").into_iter();
         inputs.map(|input| attribute(input, "name")).collect()
@@ -289,7 +289,7 @@ impl Form {
         found.unwrap_or_else(|| panic!("no field {name} in the form to {}", self.action))
     }
 
-    /// Types or chooses a value, as far as a browser lets a person do that.
+    /// Types or chooses a value within the limits of a browser.
     pub fn fill(self, name: &str, value: &str) -> Form {
         match &self.control(name).kind {
             Kind::Typed { most, .. } => {
@@ -303,14 +303,14 @@ impl Form {
         self.set(name, value)
     }
 
-    /// Puts a value where no person could.
+    /// Sets a value that no browser would send.
     pub fn set(mut self, name: &str, value: &str) -> Form {
         let control = self.controls.iter_mut().find(|c| c.name == name);
         control.unwrap().value = value.to_owned();
         self
     }
 
-    /// Takes a field out of the form, which no person could.
+    /// Removes a field, which no browser would do.
     pub fn without(mut self, name: &str) -> Form {
         self.controls.retain(|control| control.name != name);
         self
@@ -379,7 +379,7 @@ impl Form {
 }
 
 impl Control {
-    /// None for what is never sent: a box that is not ticked, or a control without use.
+    /// None for controls that are not sent: unchecked, disabled or hidden.
     fn read(element: ElementRef<'_>) -> Option<Control> {
         let of = |name| element.value().attr(name);
         let mut value = of("value").unwrap_or_default().to_owned();
@@ -430,7 +430,7 @@ fn options(select: ElementRef<'_>) -> (Vec<String>, String) {
     )
 }
 
-/// An address on one of our pages as a path below the base path; leading out of it is a mistake.
+/// An address on one of our pages as a path below the base path; any other is a mistake.
 fn below_base(client: &Client, address: &str) -> String {
     let path = address
         .strip_prefix(client.base())

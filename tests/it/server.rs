@@ -1,5 +1,4 @@
-//! The one helper: a real server on a port of its own, with a database of its own and a clock that
-//! the test turns.
+//! A real server with its own port, database and clock, which the test sets.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, mpsc};
@@ -20,7 +19,7 @@ use time::macros::datetime;
 
 pub const PASSWORD: &str = "correct horse battery";
 
-/// The moment at which every server's clock stands at first.
+/// The initial time of every server.
 pub const START: OffsetDateTime = datetime!(2026-06-15 12:00:00 UTC);
 
 pub struct Server {
@@ -29,7 +28,7 @@ pub struct Server {
     pub port: u16,
     pub clock: Clock,
     pub folder: TempDir,
-    /// What the commands do, for what has no page.
+    /// The service itself, for what has no page.
     pub service: Arc<Service>,
     stop: rocket::Shutdown,
     thread: Option<JoinHandle<()>>,
@@ -45,7 +44,7 @@ impl Server {
         Server::on(two_threads, change)
     }
 
-    /// The same in a runtime of the test's choice.
+    /// A server in a runtime that the test chooses.
     pub fn on(runtime: fn() -> Runtime, change: impl FnOnce(&mut Config)) -> Server {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config {
@@ -84,13 +83,13 @@ impl Server {
         Server::with(|config| config.public_url = read.public_url)
     }
 
-    /// What the program does once a second.
+    /// Does what the program does every second.
     pub fn tick(&self) -> Result<(), Error> {
         self.service.forget_if_others_wrote()?;
         self.service.write_sightings()
     }
 
-    /// Somebody who sends no cookie.
+    /// A client without a cookie.
     pub fn stranger(&self) -> Client {
         Client::new(&self.url)
     }
@@ -124,7 +123,7 @@ impl Server {
             .unwrap()
     }
 
-    /// What a tool is told.
+    /// The answer to a plain check.
     pub fn check(&self, tool_name: &str, license_key: &str) -> (u16, String) {
         let question = serde_json::json!({"tool_name": tool_name, "license_key": license_key});
         let answer = self.stranger().post("/api/check", &question.to_string());

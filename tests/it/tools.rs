@@ -1,16 +1,16 @@
-//! Outside programs that some sentences need and not every machine has.
+//! Programs that some tests need and not every machine has.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Set, it makes a missing program a failure; CI sets it.
+/// If set, as in CI, a missing program fails the test.
 const REQUIRE: &str = "REQUIRE_TEST_TOOLS";
 
-/// Where servers are installed and ordinary users do not look.
+/// Folders of servers that are not on the path of ordinary users.
 const MORE_FOLDERS: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/sbin"];
 
-/// Where the program is. Without it the test leaves itself out and says so in one line.
+/// The path of the program. Without it the test is skipped with a one-line message.
 pub fn find(name: &str) -> Option<PathBuf> {
     let found = candidates(name).next();
     if found.is_none() {
@@ -19,13 +19,13 @@ pub fn find(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// `python3` and every other Python that the client is written for, each version once.
+/// Every installed Python that the client supports, each version once.
 pub fn pythons() -> Vec<PathBuf> {
     let mut versions = vec![];
     let mut pythons = vec![];
     let more = (8..=13).map(|minor| format!("python3.{minor}"));
     for name in ["python3".to_owned()].into_iter().chain(more) {
-        // A version manager's stand-in may be first on the path and run nothing.
+        // The shim of a version manager may be first on the path and run nothing.
         let runs = candidates(&name).find_map(|path| Some((version(&path)?, path)));
         if let Some((version, path)) = runs
             && !versions.contains(&version)
@@ -57,13 +57,13 @@ fn version(program: &Path) -> Option<Vec<u8>> {
     output.status.success().then_some(output.stdout)
 }
 
-/// Says in one line why a test leaves itself out.
+/// Prints in one line why a test is skipped.
 pub fn leave_out(why: &str) {
     assert!(
         std::env::var_os(REQUIRE).is_none(),
         "{why}, and {REQUIRE} is set"
     );
-    // Past the test harness, which keeps to itself what a passing test prints.
+    // Not captured by the test harness, unlike the output of a passing test.
     let line = format!("left out: {why}\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap();
 }

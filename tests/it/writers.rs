@@ -1,4 +1,4 @@
-//! Eight writers that note what they were promised, and the comparison with what is there.
+//! Eight writers that record what was acknowledged, compared with the database.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -11,33 +11,32 @@ use sha2::{Digest, Sha256};
 
 use crate::server::PASSWORD;
 
-/// Something that a writer asks for, as the audit log will tell it.
+/// An action of a writer, as the audit log records it.
 #[derive(Debug, Clone, PartialEq)]
 struct Act {
     kind: String,
     /// Empty for a sign-in.
     license_key: String,
-    /// What stands there afterwards.
+    /// The value after the action.
     user_id: Option<String>,
 }
 
-/// Adds, changes and deletes licenses of its own and signs in anew from time to time, one act after
-/// the other.
+/// Adds, changes and deletes its own licenses and sometimes signs in again, one act after another.
 pub struct Writer {
-    /// Its tool and its browser, by which its rows are found.
+    /// The name of its tool and its browser, which identifies its rows.
     name: String,
-    /// All but perhaps the last were answered.
+    /// Each was answered, except perhaps the last.
     acts: Vec<Act>,
     answered: usize,
-    /// The session of each answered sign-in, with the number of the act.
+    /// The number and the session cookie of each answered sign-in.
     cookies: Vec<(usize, String)>,
     /// Its licenses and their ids.
     ids: BTreeMap<String, i64>,
-    /// The ports of its connections, one for each run of the program.
+    /// The local port of its connection in each run of the program.
     pub connections: Vec<u16>,
 }
 
-/// A connection that stays open, so that its answers can be counted.
+/// A connection that stays open, so that answers can be counted.
 struct Wire(BufReader<TcpStream>);
 
 struct Answer {
@@ -62,7 +61,7 @@ impl Writer {
         self.answered
     }
 
-    /// Works until the connection breaks or `goes_on`, asked after each answer, says no.
+    /// Works until the connection breaks or `goes_on`, called after each answer, returns false.
     pub fn work(&mut self, port: u16, mut goes_on: impl FnMut() -> bool) -> io::Result<()> {
         let mut wire = Wire(BufReader::new(TcpStream::connect(("127.0.0.1", port))?));
         let own = wire.0.get_ref().local_addr()?.port();
@@ -73,7 +72,7 @@ impl Writer {
             let answer = self.ask(&mut wire, &act)?;
             match answer.status {
                 200 | 201 => self.keep(&act, &answer),
-                // Overloaded: it promised nothing and did nothing.
+                // Overloaded: nothing was acknowledged or done.
                 429 | 503 => drop(self.acts.pop()),
                 other => panic!("{}: {act:?}: {other}", self.name),
             }
@@ -161,8 +160,8 @@ impl Writer {
         self.answered += 1;
     }
 
-    /// Compares what is in the database with the first `answered` acts. The act that was under way
-    /// then may be there, wholly, or not. Returns how many acts are there.
+    /// Compares the database with the first `answered` acts. The next act may be there completely or
+    /// not at all. Returns the number of acts found.
     pub fn compare(&self, db: &Connection, answered: usize) -> Result<usize, String> {
         let found = self.told(db).map_err(|e| e.to_string())?;
         let most = self.acts.len().min(answered + 1);
@@ -195,7 +194,7 @@ impl Writer {
         Ok(found.len())
     }
 
-    /// [`Writer::compare`], and from here the writer goes on.
+    /// [`Writer::compare`], after which the writer continues.
     pub fn settle(&mut self, db: &Connection) -> Result<(), String> {
         self.answered = self.compare(db, self.answered)?;
         self.acts.truncate(self.answered);
@@ -208,7 +207,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Its licenses as they stand after so many acts: key and customer.
+    /// Its licenses after this number of acts: key and customer.
     fn rows_after(&self, acts: usize) -> Vec<(String, Option<String>)> {
         let mut rows = BTreeMap::new();
         for act in &self.acts[..acts] {
@@ -235,7 +234,7 @@ impl Writer {
         hashes.collect()
     }
 
-    /// What the audit log tells of it.
+    /// Its acts in the audit log.
     fn told(&self, db: &Connection) -> rusqlite::Result<Vec<Act>> {
         let mut acts = db.prepare(
             "select kind, coalesce(license_key, ''), json_extract(after, '$.user_id') from audit \
@@ -282,7 +281,7 @@ impl Wire {
 }
 
 impl Answer {
-    /// What stands behind this beginning of a header line.
+    /// The rest of the header line that begins with this.
     fn header(&self, beginning: &str) -> &str {
         let rest = |line: &'_ String| {
             let head = line.get(..beginning.len())?;
@@ -301,7 +300,7 @@ fn hash(cookie: &str) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The database in a data folder, to look at.
+/// Opens the database of a data folder read-only.
 pub fn look(data: &Path) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(
         data.join("licenses.db"),
@@ -309,7 +308,7 @@ pub fn look(data: &Path) -> rusqlite::Result<Connection> {
     )
 }
 
-/// What SQLite finds wrong with the whole database, or nothing.
+/// The damage that SQLite finds in the database.
 pub fn damage(db: &Connection) -> rusqlite::Result<Option<String>> {
     let found: String = db.query_row("pragma integrity_check", [], |row| row.get(0))?;
     Ok(Some(found).filter(|found| found != "ok"))
