@@ -72,7 +72,7 @@ impl NewToken {
         let day = read_date(last_day.trim())
             .filter(|day| (today..=NewToken::longest(today)).contains(day));
         let day = day.ok_or_else(|| Problem {
-            field: "last_day",
+            field: "expiration_date",
             message: format!(
                 "Enter the last day as YYYY-MM-DD, from today to {}.",
                 format_date(NewToken::longest(today))

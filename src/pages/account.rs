@@ -5,8 +5,8 @@ use rocket::{Either, FromForm, Route, State, get, post, routes};
 use time::UtcOffset;
 
 use super::Page;
-use super::flash::{Told, told};
-use super::form::{Hidden, Posted};
+use super::flash::{Flashed, redirect_with_flash};
+use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
 use super::shown;
 use crate::auth;
@@ -36,10 +36,10 @@ struct AccountPage {
     own_session: i64,
     sessions: Vec<Session>,
     tokens: Vec<Token>,
-    /// The secret of a token that was just made; it is shown this once.
+    /// The secret of a token that was just created; it is never shown again.
     secret: Option<String>,
-    typed: NewToken,
-    longest: String,
+    draft: TokenForm,
+    latest_expiration: String,
     problems: Vec<Problem>,
     now: time::OffsetDateTime,
     offset: UtcOffset,
@@ -55,9 +55,9 @@ impl AccountPage {
 }
 
 #[derive(FromForm)]
-struct Passwords {
+struct PasswordForm {
     #[field(default = "")]
-    present: String,
+    current: String,
     #[field(default = "")]
     new: String,
     #[field(default = "")]
@@ -65,7 +65,7 @@ struct Passwords {
 }
 
 #[derive(FromForm, Default)]
-struct NewToken {
+struct TokenForm {
     #[field(default = "")]
     name: String,
     #[field(default = false)]
@@ -73,7 +73,7 @@ struct NewToken {
     #[field(default = false)]
     write: bool,
     #[field(default = "")]
-    last_day: String,
+    expiration_date: String,
 }
 
 #[get("/account")]
@@ -82,32 +82,29 @@ async fn show(app: &App, session: auth::Session, frame: Frame) -> Result<Page, F
     Ok(Page::new(&page)?)
 }
 
-#[post("/account/password", data = "<posted>")]
+#[post("/account/password", data = "<form>")]
 async fn change_password(
     app: &App,
     config: &State<Config>,
     frame: Frame,
-    posted: Posted<Passwords>,
-) -> Result<Either<Told, Page>, Failure> {
-    let Posted {
+    form: SignedInForm<PasswordForm>,
+) -> Result<Either<Flashed, Page>, Failure> {
+    let SignedInForm {
         form,
         session,
         actor,
-    } = posted;
+    } = form;
     let changed = if form.new == form.again {
-        app.change_password(actor, form.present, form.new, session.id)
+        app.change_password(actor, form.current, form.new, session.id)
             .await
     } else {
-        Err(Error::invalid(
-            "again",
-            "The new password was typed in two different ways.",
-        ))
+        Err(Error::invalid("again", "The passwords do not match."))
     };
     match changed {
-        Ok(()) => Ok(Either::Left(told(
+        Ok(()) => Ok(Either::Left(redirect_with_flash(
             config,
             "/account",
-            "The password is changed; all other sessions have ended.",
+            "Password changed. All other sessions were ended.",
         ))),
         Err(Error::Invalid(problems)) => {
             let page = page(app, frame, &session, None, problems).await?;
@@ -117,47 +114,56 @@ async fn change_password(
     }
 }
 
-#[post("/account/sessions/<id>/end", data = "<posted>")]
+#[post("/account/sessions/<id>/end", data = "<form>")]
 async fn end_session(
     app: &App,
     config: &State<Config>,
     id: i64,
-    posted: Posted<Hidden>,
-) -> Result<Told, Failure> {
-    let Posted { session, actor, .. } = posted;
+    form: SignedInForm<CsrfOnly>,
+) -> Result<Flashed, Failure> {
+    let SignedInForm { session, actor, .. } = form;
     app.run(move |service| service.end_session(&actor, session.user_id, id))
         .await?;
-    Ok(told(config, "/account", "The session has ended."))
+    Ok(redirect_with_flash(config, "/account", "Session ended."))
 }
 
-#[post("/account/sessions/end-others", data = "<posted>")]
+#[post("/account/sessions/end-others", data = "<form>")]
 async fn end_others(
     app: &App,
     config: &State<Config>,
-    posted: Posted<Hidden>,
-) -> Result<Told, Failure> {
-    let Posted { session, actor, .. } = posted;
+    form: SignedInForm<CsrfOnly>,
+) -> Result<Flashed, Failure> {
+    let SignedInForm { session, actor, .. } = form;
     app.run(move |service| service.end_other_sessions(&actor, session.user_id, session.id))
         .await?;
-    Ok(told(config, "/account", "All other sessions have ended."))
+    Ok(redirect_with_flash(
+        config,
+        "/account",
+        "All other sessions ended.",
+    ))
 }
 
-#[post("/account/tokens", data = "<posted>")]
-async fn create_token(app: &App, frame: Frame, posted: Posted<NewToken>) -> Result<Page, Failure> {
-    let Posted {
+#[post("/account/tokens", data = "<form>")]
+async fn create_token(
+    app: &App,
+    frame: Frame,
+    form: SignedInForm<TokenForm>,
+) -> Result<Page, Failure> {
+    let SignedInForm {
         form,
         session,
         actor,
-    } = posted;
+    } = form;
     let scopes: Vec<Scope> = [(form.read, Scope::Read), (form.write, Scope::Write)]
         .into_iter()
-        .filter_map(|(wanted, scope)| wanted.then_some(scope))
+        .filter_map(|(is_checked, scope)| is_checked.then_some(scope))
         .collect();
-    let (user_id, name, last_day) = (session.user_id, form.name.clone(), form.last_day.clone());
-    let made = app
-        .run(move |service| service.create_token(&actor, user_id, &name, &scopes, &last_day))
+    let (user_id, name) = (session.user_id, form.name.clone());
+    let expiration_date = form.expiration_date.clone();
+    let created = app
+        .run(move |service| service.create_token(&actor, user_id, &name, &scopes, &expiration_date))
         .await;
-    match made {
+    match created {
         Ok(secret) => {
             let mut page = page(app, frame, &session, None, Vec::new()).await?;
             page.secret = Some(secret);
@@ -171,21 +177,21 @@ async fn create_token(app: &App, frame: Frame, posted: Posted<NewToken>) -> Resu
     }
 }
 
-#[post("/account/tokens/<id>/revoke", data = "<posted>")]
+#[post("/account/tokens/<id>/revoke", data = "<form>")]
 async fn revoke_token(
     app: &App,
     config: &State<Config>,
     id: i64,
-    posted: Posted<Hidden>,
-) -> Result<Told, Failure> {
-    let Posted { session, actor, .. } = posted;
+    form: SignedInForm<CsrfOnly>,
+) -> Result<Flashed, Failure> {
+    let SignedInForm { session, actor, .. } = form;
     let token = app
         .run(move |service| service.revoke_token(&actor, session.user_id, id))
         .await?;
-    Ok(told(
+    Ok(redirect_with_flash(
         config,
         "/account",
-        &format!("The token {} is revoked.", token.name),
+        &format!("Token {} revoked.", token.name),
     ))
 }
 
@@ -193,16 +199,16 @@ async fn page(
     app: &App,
     frame: Frame,
     session: &Session,
-    typed: Option<NewToken>,
+    draft: Option<TokenForm>,
     problems: Vec<Problem>,
 ) -> Result<AccountPage, Error> {
     let user_id = session.user_id;
     let (sessions, tokens) = app
         .run(move |service| Ok((service.sessions(user_id)?, service.tokens(user_id)?)))
         .await?;
-    let begin = NewToken {
+    let new = TokenForm {
         read: true,
-        ..NewToken::default()
+        ..TokenForm::default()
     };
     Ok(AccountPage {
         frame,
@@ -210,8 +216,8 @@ async fn page(
         sessions,
         tokens,
         secret: None,
-        typed: typed.unwrap_or(begin),
-        longest: format_date(app.longest_token()),
+        draft: draft.unwrap_or(new),
+        latest_expiration: format_date(app.longest_token()),
         problems,
         now: app.now(),
         offset: app.utc_offset(),

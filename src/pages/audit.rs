@@ -1,4 +1,4 @@
-//! The audit log: what was done, by whom, from where, when.
+//! The audit log: who changed what, when and from where.
 
 use askama::Template;
 use rocket::{FromForm, Route, get, routes};
@@ -18,12 +18,11 @@ pub(super) fn routes() -> Vec<Route> {
     routes![list]
 }
 
-/// What stands in the address of the page.
 #[derive(FromForm)]
-struct Wanted {
+struct AuditQuery {
     #[field(default = "")]
     kind: String,
-    /// A license key, or `#` and a license's number.
+    /// A license key, or `#` and the id of a license.
     #[field(default = "")]
     license: String,
     #[field(default = "")]
@@ -35,19 +34,24 @@ struct Wanted {
 #[template(path = "audit.html")]
 struct AuditPage {
     frame: Frame,
-    wanted: Wanted,
+    query: AuditQuery,
     entries: Vec<Entry>,
-    /// The day that was asked for is none.
-    bad_day: bool,
+    is_day_invalid: bool,
+    /// The URL query of the next page.
     older: Option<String>,
     offset: UtcOffset,
 }
 
-#[get("/audit?<wanted..>")]
-async fn list(app: &App, _session: Session, frame: Frame, wanted: Wanted) -> Result<Page, Failure> {
+#[get("/audit?<query..>")]
+async fn list(
+    app: &App,
+    _session: Session,
+    frame: Frame,
+    query: AuditQuery,
+) -> Result<Page, Failure> {
     let offset = app.utc_offset();
-    let filter = wanted.filter(offset);
-    let before = wanted.before.unwrap_or(i64::MAX);
+    let filter = query.filter(offset);
+    let before = query.before.unwrap_or(i64::MAX);
     let mut entries = app
         .run(move |service| service.audit(&filter, before, PER_PAGE + 1))
         .await?;
@@ -56,30 +60,28 @@ async fn list(app: &App, _session: Session, frame: Frame, wanted: Wanted) -> Res
     let older = entries
         .last()
         .filter(|_| has_older)
-        .map(|last| wanted.address(last.id));
-    let bad_day = !wanted.day.is_empty() && read_date(&wanted.day).is_none();
+        .map(|last| query.before(last.id));
+    let is_day_invalid = !query.day.is_empty() && read_date(&query.day).is_none();
     Ok(Page::new(&AuditPage {
         frame,
-        wanted,
+        query,
         entries,
-        bad_day,
+        is_day_invalid,
         older,
         offset,
     })?)
 }
 
-impl Wanted {
+impl AuditQuery {
     fn filter(&self, offset: UtcOffset) -> AuditFilter {
         let license = self.license.trim();
-        let number = license
-            .strip_prefix('#')
-            .and_then(|number| number.parse().ok());
-        let is_key = !license.is_empty() && number.is_none();
+        let id = license.strip_prefix('#').and_then(|id| id.parse().ok());
+        let is_key = !license.is_empty() && id.is_none();
         let day = read_date(&self.day);
         let midnight = |day: time::Date| -> OffsetDateTime { day.midnight().assume_offset(offset) };
         AuditFilter {
             kind: Kind::from_word(&self.kind),
-            license_id: number,
+            license_id: id,
             license_key: is_key.then(|| canonical_key(license).into_owned()),
             from: day.map(midnight),
             until: day.and_then(time::Date::next_day).map(midnight),
@@ -92,7 +94,8 @@ impl Wanted {
             .any(|text| !text.is_empty())
     }
 
-    fn address(&self, before: i64) -> String {
+    /// The URL query of the page before that entry.
+    fn before(&self, before: i64) -> String {
         query(&[
             ("kind", &self.kind),
             ("license", &self.license),

@@ -6,8 +6,8 @@ use rocket::http::RawStr;
 use rocket::{Either, FromForm, Route, State, get, post, routes};
 use time::{OffsetDateTime, UtcOffset};
 
-use super::flash::{Told, told, told_of_change};
-use super::form::{Hidden, Posted};
+use super::flash::{Flashed, redirect_with_flash, redirect_with_undo};
+use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
 use super::shown;
 use super::wanted::{Choice, Wanted};
@@ -136,7 +136,7 @@ async fn change(
     app: &App,
     config: &State<Config>,
     frame: Frame,
-    form: Posted<Confirmed>,
+    form: SignedInForm<Confirmed>,
 ) -> Result<Either<rocket::response::Redirect, Page>, Failure> {
     let Confirmed {
         query,
@@ -185,7 +185,7 @@ async fn undo(
     app: &App,
     config: &State<Config>,
     id: i64,
-    form: Posted<Hidden>,
+    form: SignedInForm<CsrfOnly>,
 ) -> Result<rocket::response::Redirect, Failure> {
     app.run(move |service| service.undo(&form.actor, id))
         .await?;
@@ -202,7 +202,11 @@ struct Renewed {
 }
 
 #[post("/renew", data = "<form>")]
-async fn renew(app: &App, config: &State<Config>, form: Posted<Renewed>) -> Result<Told, Failure> {
+async fn renew(
+    app: &App,
+    config: &State<Config>,
+    form: SignedInForm<Renewed>,
+) -> Result<Flashed, Failure> {
     let (Renewed { id, back }, actor) = (form.form, form.actor);
     let (id, seen) = id.split_once('_').unwrap_or((&id, ""));
     let (id, seen) = (id.parse().unwrap_or(0), read_date(seen));
@@ -223,16 +227,16 @@ async fn renew(app: &App, config: &State<Config>, form: Posted<Renewed>) -> Resu
                 "License of {tool} for {key} extended until {}.",
                 format_date(day)
             );
-            told_of_change(config, &back, &line, bulk)
+            redirect_with_undo(config, &back, &line, bulk)
         }
         (Some(day), None) => {
             let day = format_date(day);
             let line = format!(
                 "License of {tool} for {key} ends on {day} already, not when you saw it; it stays as it is."
             );
-            told(config, &back, &line)
+            redirect_with_flash(config, &back, &line)
         }
-        (None, _) => told(
+        (None, _) => redirect_with_flash(
             config,
             &back,
             &format!("License of {tool} for {key} has no end; it stays as it is."),

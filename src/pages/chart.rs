@@ -1,88 +1,86 @@
-//! Bars of a chart, drawn as SVG by a template; their colours come from the style sheet.
+//! Stacked bar charts of days. A template draws them as SVG, and the style sheet colors them.
 
 use super::shown::grouped;
 
-/// In the units of the drawing.
+/// In SVG user units, without the labels around the bars.
 pub(super) const WIDTH: i64 = 720;
 pub(super) const HEIGHT: i64 = 150;
 const GAP: i64 = 4;
 
-/// A chart of days.
 pub(super) struct Chart {
     pub(super) bars: Vec<Bar>,
-    /// Half and whole of the scale: where the line is, and its words.
-    pub(super) lines: Vec<(i64, String)>,
+    /// Their y positions and labels.
+    pub(super) gridlines: Vec<(i64, String)>,
 }
 
-/// A day.
 pub(super) struct Bar {
     pub(super) x: i64,
     pub(super) width: i64,
-    /// From the ground up.
-    pub(super) pieces: Vec<Piece>,
-    /// What the reader is told about it.
-    pub(super) words: String,
-    /// Where a click on it leads, below the base path.
+    /// From bottom to top.
+    pub(super) segments: Vec<Segment>,
+    /// The tooltip, also for screen readers.
+    pub(super) title: String,
+    /// Relative to the base path.
     pub(super) href: String,
-    /// Below the bar; empty for most.
-    pub(super) label: String,
+    /// The text below the bar, empty for most.
+    pub(super) tick: String,
 }
 
-/// A part of a bar.
-pub(super) struct Piece {
+pub(super) struct Segment {
     pub(super) y: i64,
     pub(super) height: i64,
-    /// Its style class.
+    /// A CSS class.
     pub(super) class: &'static str,
 }
 
-/// A day before it is drawn.
+/// The data of one bar.
 pub(super) struct Day {
-    pub(super) numbers: Vec<(i64, &'static str)>,
-    pub(super) words: String,
+    /// With their CSS classes, from bottom to top.
+    pub(super) values: Vec<(i64, &'static str)>,
+    pub(super) title: String,
     pub(super) href: String,
-    pub(super) label: String,
+    pub(super) tick: String,
 }
 
 impl Chart {
-    pub(super) fn of(days: Vec<Day>) -> Chart {
-        let sum = |day: &Day| day.numbers.iter().map(|(number, _)| number).sum::<i64>();
+    pub(super) fn new(days: Vec<Day>) -> Chart {
+        let sum = |day: &Day| day.values.iter().map(|(value, _)| value).sum::<i64>();
         let top = scale(days.iter().map(sum).max().unwrap_or(0));
         let slot = WIDTH / i64::try_from(days.len()).unwrap_or(1).max(1);
-        // What is there is seen, however little it is.
-        let height = |number: i64| match number {
+        // A value above zero is always visible.
+        let height = |value: i64| match value {
             0 => 0,
-            _ => (number * HEIGHT / top).max(2),
+            _ => (value * HEIGHT / top).max(2),
         };
         let mut bars = Vec::with_capacity(days.len());
         for (at, day) in days.into_iter().enumerate() {
             let mut y = HEIGHT;
-            let mut pieces = Vec::new();
-            for (number, class) in day.numbers {
-                let height = height(number);
+            let mut segments = Vec::new();
+            for (value, class) in day.values {
+                let height = height(value);
                 if height > 0 {
                     y -= height;
-                    pieces.push(Piece { y, height, class });
+                    segments.push(Segment { y, height, class });
                 }
             }
             bars.push(Bar {
                 x: at as i64 * slot + GAP / 2,
                 width: slot - GAP,
-                pieces,
-                words: day.words,
+                segments,
+                title: day.title,
                 href: day.href,
-                label: day.label,
+                tick: day.tick,
             });
         }
-        let lines = [(HEIGHT / 2, top / 2), (0, top)];
+        let gridlines = [(HEIGHT / 2, top / 2), (0, top)];
         Chart {
             bars,
-            lines: lines.map(|(y, number)| (y, grouped(number))).to_vec(),
+            gridlines: gridlines.map(|(y, value)| (y, grouped(value))).to_vec(),
         }
     }
 }
 
-/// The round even number at or above the largest: 2, 4, 6, 8, 10, 20, 40, …
+/// The smallest round even number that is not below the largest value: 2, 4, 6, 8, 10, 20, 40, …
 fn scale(largest: i64) -> i64 {
     let mut unit = 1;
     loop {
@@ -100,25 +98,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scale_is_round_and_holds_the_largest() {
+    fn a_scale_is_round_and_covers_the_largest_value() {
         let scales = [0, 1, 3, 10, 11, 99, 4_001].map(scale);
         assert_eq!(scales, [2, 2, 4, 10, 20, 100, 6_000]);
     }
 
     #[test]
-    fn what_is_there_is_seen_and_stays_inside() {
-        let day = |numbers: Vec<(i64, &'static str)>| Day {
-            numbers,
-            words: String::new(),
+    fn small_values_are_visible_and_bars_stay_inside() {
+        let day = |values: Vec<(i64, &'static str)>| Day {
+            values,
+            title: String::new(),
             href: String::new(),
-            label: String::new(),
+            tick: String::new(),
         };
-        let chart = Chart::of(vec![
+        let chart = Chart::new(vec![
             day(vec![(1_000_000, "a"), (1, "b")]),
             day(vec![(0, "a")]),
         ]);
-        let pieces = &chart.bars[0].pieces;
-        assert!(pieces.len() == 2 && pieces.iter().all(|p| p.height >= 2 && p.y >= -2));
-        assert!(chart.bars[1].pieces.is_empty());
+        let segments = &chart.bars[0].segments;
+        assert!(segments.len() == 2 && segments.iter().all(|s| s.height >= 2 && s.y >= -2));
+        assert!(chart.bars[1].segments.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! One line that tells the result of the last form, on the page that follows it.
+//! One line with the result of the last form, shown on the page that follows it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,59 +10,60 @@ use super::to;
 use crate::auth::private_cookie;
 use crate::config::Config;
 
-const NAME: &str = "license_flash";
+const COOKIE: &str = "license_flash";
 
-/// On to another page, which tells a line.
-pub(super) struct Told {
+/// Between the message and the id of the bulk change.
+const SEPARATOR: char = '\u{1f}';
+
+/// A redirect whose target page shows a message once.
+pub(super) struct Flashed {
     cookie: Cookie<'static>,
     redirect: Redirect,
 }
 
-/// What is told.
 pub(super) struct Flash {
-    pub(super) line: String,
-    /// The number of the change that can be undone.
+    pub(super) message: String,
+    /// The bulk change that Undo takes back.
     pub(super) bulk: Option<i64>,
 }
 
-/// Between the line and the number.
-const AND: char = '\u{1f}';
-
-/// On to the page at `path`, which tells `line`.
-pub(super) fn told(config: &Config, path: &str, line: &str) -> Told {
-    let cookie = private_cookie(config, NAME.to_owned(), URL_SAFE_NO_PAD.encode(line));
-    Told {
-        cookie,
+pub(super) fn redirect_with_flash(config: &Config, path: &str, message: &str) -> Flashed {
+    let value = URL_SAFE_NO_PAD.encode(message);
+    Flashed {
+        cookie: private_cookie(config, COOKIE.to_owned(), value),
         redirect: to(config, path),
     }
 }
 
-/// The same, with a way to undo that change.
-pub(super) fn told_of_change(config: &Config, path: &str, line: &str, bulk: i64) -> Told {
-    told(config, path, &format!("{line}{AND}{bulk}"))
+/// With an Undo button for that bulk change.
+pub(super) fn redirect_with_undo(config: &Config, path: &str, message: &str, bulk: i64) -> Flashed {
+    redirect_with_flash(config, path, &format!("{message}{SEPARATOR}{bulk}"))
 }
 
-impl<'r> Responder<'r, 'static> for Told {
+impl<'r> Responder<'r, 'static> for Flashed {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         request.cookies().add(self.cookie);
         self.redirect.respond_to(request)
     }
 }
 
-/// The line to tell on this page; the browser forgets it.
+/// The message for this page; its cookie is removed.
 pub(super) fn take(request: &Request<'_>) -> Option<Flash> {
     let config: &Config = request.rocket().state()?;
-    let sent = request.cookies().get(NAME)?;
+    let sent = request.cookies().get(COOKIE)?;
     request
         .cookies()
-        .remove(private_cookie(config, NAME.to_owned(), String::new()));
-    let line = URL_SAFE_NO_PAD.decode(sent.value()).ok()?;
-    let line = String::from_utf8(line).ok()?;
-    Some(match line.split_once(AND) {
-        Some((line, bulk)) => Flash {
-            line: line.to_owned(),
+        .remove(private_cookie(config, COOKIE.to_owned(), String::new()));
+    let text = URL_SAFE_NO_PAD.decode(sent.value()).ok()?;
+    let text = String::from_utf8(text).ok()?;
+    Some(match text.split_once(SEPARATOR) {
+        Some((message, bulk)) => Flash {
+            message: message.to_owned(),
             bulk: bulk.parse().ok(),
         },
-        None => Flash { line, bulk: None },
+        None => Flash {
+            message: text,
+            bulk: None,
+        },
     })
 }

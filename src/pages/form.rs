@@ -1,4 +1,4 @@
-//! A form that one of our own pages sent.
+//! Forms that were sent by our own pages.
 
 use rocket::Request;
 use rocket::data::{Data, FromData, Outcome};
@@ -14,52 +14,50 @@ use crate::request::{BODY, read_body, refuse};
 use crate::service::SignedIn;
 use crate::store::sessions::Session;
 
-/// A form of a signed-in page: same origin, a living session, and the hidden value that only a page
-/// of this session knows. A page that writes takes its form through this.
-pub(super) struct Posted<T> {
+/// A form from a signed-in page: same origin, a live session and its CSRF token. Every route that writes
+/// takes its form through this guard.
+pub(super) struct SignedInForm<T> {
     pub(super) form: T,
     pub(super) session: Session,
-    /// Who did it, for the audit log.
     pub(super) actor: Actor,
 }
 
-/// A form that may come from somebody who is not signed in yet; still only from our own pages.
-pub(super) struct Public<T>(pub(super) T);
+/// A form from someone who is not signed in yet; same origin only.
+pub(super) struct PublicForm<T>(pub(super) T);
 
-/// The hidden value alone: all that a form of one button says.
+/// A form that consists of one button.
 #[derive(FromForm)]
-pub(super) struct Hidden {
+pub(super) struct CsrfOnly {
     #[field(default = "")]
     csrf: String,
 }
 
-/// A form that came after its session had ended: what was typed shall not be lost.
+/// A form that arrived after its session had expired, kept so that what was typed is not lost.
 #[derive(Debug, Clone)]
-pub(super) struct Interrupted {
-    /// Where it was sent, relative to the base path.
+pub(super) struct ExpiredForm {
+    /// The action of the form, relative to the base path.
     pub(super) path: String,
-    /// Its fields, as they were sent.
+    /// Still urlencoded.
     pub(super) fields: String,
 }
 
-impl Interrupted {
-    async fn keep(request: &Request<'_>, data: Data<'_>) {
+impl ExpiredForm {
+    async fn save(request: &Request<'_>, data: Data<'_>) {
         let base = request.rocket().state().map_or("", Config::base_path);
         let path = request.uri().path().as_str();
         let path = path.strip_prefix(base).unwrap_or(path).to_owned();
-        // Only where much was typed: a button is pressed again, a password typed again.
+        // Only where much was typed. A button can be pressed again, and passwords are not kept.
         let is_long = path == "/licenses/new" || path.ends_with("/edit");
         if is_long && let Ok(fields) = read(request, data).await {
-            request.local_cache(|| Some(Interrupted { path, fields }));
+            request.local_cache(|| Some(ExpiredForm { path, fields }));
         }
     }
 
-    /// The form that this request brought in vain.
-    pub(super) fn of<'r>(request: &'r Request<'_>) -> Option<&'r Interrupted> {
-        request.local_cache(|| None::<Interrupted>).as_ref()
+    pub(super) fn from_request<'r>(request: &'r Request<'_>) -> Option<&'r ExpiredForm> {
+        request.local_cache(|| None::<ExpiredForm>).as_ref()
     }
 
-    /// Names and values, without the hidden value of the dead session.
+    /// Names and values, without the CSRF token of the expired session.
     pub(super) fn pairs(fields: &str) -> Vec<(String, String)> {
         let decode = |text: &str| {
             RawStr::new(&text.replace('+', " "))
@@ -73,11 +71,11 @@ impl Interrupted {
 }
 
 #[rocket::async_trait]
-impl<'r, T: for<'a> FromForm<'a> + 'static> FromData<'r> for Posted<T> {
+impl<'r, T: for<'a> FromForm<'a> + 'static> FromData<'r> for SignedInForm<T> {
     type Error = ();
 
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
-        match read_hidden(request, data).await {
+        match read_signed_in(request, data).await {
             Ok(posted) => Outcome::Success(posted),
             Err(error) => refuse(request, error),
         }
@@ -85,45 +83,44 @@ impl<'r, T: for<'a> FromForm<'a> + 'static> FromData<'r> for Posted<T> {
 }
 
 #[rocket::async_trait]
-impl<'r, T: for<'a> FromForm<'a> + 'static> FromData<'r> for Public<T> {
+impl<'r, T: for<'a> FromForm<'a> + 'static> FromData<'r> for PublicForm<T> {
     type Error = ();
 
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
         match read(request, data).await.and_then(|text| parse(&text)) {
-            Ok(form) => Outcome::Success(Public(form)),
+            Ok(form) => Outcome::Success(PublicForm(form)),
             Err(error) => refuse(request, error),
         }
     }
 }
 
-async fn read_hidden<T>(request: &Request<'_>, data: Data<'_>) -> Result<Posted<T>, Error>
+async fn read_signed_in<T>(request: &Request<'_>, data: Data<'_>) -> Result<SignedInForm<T>, Error>
 where
     T: for<'a> FromForm<'a> + 'static,
 {
     let signed_in = match signed_in(request).await {
         Err(Error::Unauthenticated) => {
-            Interrupted::keep(request, data).await;
+            ExpiredForm::save(request, data).await;
             return Err(Error::Unauthenticated);
         }
         other => other?,
     };
     let text = read(request, data).await?;
-    let Hidden { csrf } = parse(&text)?;
-    of_this_session(&csrf, &signed_in)?;
-    Ok(Posted {
+    let CsrfOnly { csrf } = parse(&text)?;
+    verify_csrf(&csrf, &signed_in)?;
+    Ok(SignedInForm {
         form: parse(&text)?,
         actor: auth::actor(request, &signed_in.session.user_name),
         session: signed_in.session,
     })
 }
 
-/// Whether the hidden value is the one of this session.
-pub(super) fn of_this_session(csrf: &str, signed_in: &SignedIn) -> Result<(), Error> {
+pub(super) fn verify_csrf(csrf: &str, signed_in: &SignedIn) -> Result<(), Error> {
     if bool::from(csrf.as_bytes().ct_eq(signed_in.csrf.as_bytes())) {
         return Ok(());
     }
     Err(Error::Forbidden(
-        "This form belongs to an earlier session. Go back, load the page again and repeat what you did.".into(),
+        "This form belongs to an earlier session. Go back, reload the page and try again.".into(),
     ))
 }
 
@@ -136,7 +133,7 @@ async fn read(request: &Request<'_>, data: Data<'_>) -> Result<String, Error> {
     }
     let body = read_body(data, BODY).await?;
     let text = String::from_utf8(body).map_err(|_| not_utf8())?;
-    // Rocket would put U+FFFD in the place of what cannot be decoded.
+    // Rocket would replace what cannot be decoded with U+FFFD.
     match RawStr::new(&text).percent_decode() {
         Ok(_) => Ok(text),
         Err(_) => Err(not_utf8()),
@@ -145,7 +142,7 @@ async fn read(request: &Request<'_>, data: Data<'_>) -> Result<String, Error> {
 
 fn parse<T: for<'a> FromForm<'a> + 'static>(text: &str) -> Result<T, Error> {
     Form::parse_encoded(RawStr::new(text))
-        .map_err(|errors| malformed(&format!("The form cannot be read: {errors}.")))
+        .map_err(|errors| malformed(&format!("The form could not be read: {errors}.")))
 }
 
 fn not_utf8() -> Error {

@@ -1,4 +1,4 @@
-//! What stands around every page: the bar at the top, and the line that tells the last result.
+//! What every page shares: the navigation bar and the result of the last form.
 
 use std::convert::Infallible;
 
@@ -10,23 +10,20 @@ use super::flash::{self, Flash};
 use crate::auth;
 use crate::config::Config;
 
-/// The parts of a page that do not depend on which page it is.
 pub(super) struct Frame {
-    /// Empty, or the path under which the server lives.
+    /// The base path, empty where the server has the whole host.
     pub(super) base: String,
-    /// The addresses of the style sheet and the icon.
+    /// URL paths of the style sheet and the icon.
     pub(super) style: String,
     pub(super) favicon: String,
-    /// Who is signed in.
+    /// The name of the signed-in user.
     pub(super) user: Option<String>,
-    /// The hidden value of every form.
     pub(super) csrf: String,
-    /// The result of the last form.
     pub(super) flash: Option<Flash>,
 }
 
 impl Frame {
-    pub(super) async fn of(request: &Request<'_>) -> Frame {
+    pub(super) async fn load(request: &Request<'_>) -> Frame {
         let base = request.rocket().state().map_or("", Config::base_path);
         let asset = |name| {
             let assets: Option<&Assets> = request.rocket().state();
@@ -53,6 +50,6 @@ impl<'r> FromRequest<'r> for Frame {
     type Error = Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Frame, Infallible> {
-        Outcome::Success(Frame::of(request).await)
+        Outcome::Success(Frame::load(request).await)
     }
 }

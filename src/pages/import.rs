@@ -7,8 +7,8 @@ use rocket::http::ContentType;
 use rocket::{Either, FromForm, Responder, Route, State, get, post, routes};
 use time::{OffsetDateTime, UtcOffset};
 
-use super::flash::{Told, told};
-use super::form::{Hidden, Posted};
+use super::flash::{Flashed, redirect_with_flash};
+use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
 use super::shown;
 use super::upload::Uploaded;
@@ -176,7 +176,7 @@ async fn confirm(
     app: &App,
     config: &State<Config>,
     id: i64,
-    form: Posted<Confirmed>,
+    form: SignedInForm<Confirmed>,
 ) -> Result<rocket::response::Redirect, Failure> {
     app.confirm_import(form.actor, id, form.form.fingerprint)
         .await?;
@@ -188,12 +188,12 @@ async fn leave(
     app: &App,
     config: &State<Config>,
     id: i64,
-    form: Posted<Hidden>,
-) -> Result<Told, Failure> {
+    form: SignedInForm<CsrfOnly>,
+) -> Result<Flashed, Failure> {
     drop(form);
     let name = app.run(move |service| service.leave_import(id)).await?;
     let line = format!("{name} was not imported; nothing was changed.");
-    Ok(told(config, "/import", &line))
+    Ok(redirect_with_flash(config, "/import", &line))
 }
 
 impl ReportPage {

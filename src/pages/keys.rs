@@ -1,12 +1,12 @@
-//! The signing keys: their public halves as each language wants them, and what is to be done about them.
+//! The signing keys, with each public key in the formats that clients need.
 
 use askama::Template;
 use rocket::{FromForm, Route, State, get, post, routes};
 use time::UtcOffset;
 
 use super::Page;
-use super::flash::{Told, told};
-use super::form::{Hidden, Posted};
+use super::flash::{Flashed, redirect_with_flash};
+use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
 use super::shown;
 use crate::auth::Session;
@@ -19,8 +19,7 @@ pub(super) fn routes() -> Vec<Route> {
     routes![list, create, set_default, retire]
 }
 
-/// A key and its public half.
-struct Shown {
+struct KeyRow {
     key: SigningKey,
     xy: String,
     jwk: String,
@@ -31,7 +30,7 @@ struct Shown {
 #[template(path = "keys.html")]
 struct KeysPage {
     frame: Frame,
-    keys: Vec<Shown>,
+    keys: Vec<KeyRow>,
     offset: UtcOffset,
 }
 
@@ -39,15 +38,15 @@ struct KeysPage {
 async fn list(app: &App, _session: Session, frame: Frame) -> Result<Page, Failure> {
     let keys = app
         .run(|service| {
-            let shown = |key: SigningKey| {
-                Ok(Shown {
+            let row = |key: SigningKey| {
+                Ok(KeyRow {
                     xy: service.public_key(&key.kid, Form::Xy)?,
                     jwk: service.public_key(&key.kid, Form::Jwk)?,
                     pem: service.public_key(&key.kid, Form::Pem)?,
                     key,
                 })
             };
-            service.signing_keys()?.into_iter().map(shown).collect()
+            service.signing_keys()?.into_iter().map(row).collect()
         })
         .await?;
     Ok(Page::new(&KeysPage {
@@ -58,17 +57,20 @@ async fn list(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
 }
 
 #[post("/keys", data = "<form>")]
-async fn create(app: &App, config: &State<Config>, form: Posted<Hidden>) -> Result<Told, Failure> {
+async fn create(
+    app: &App,
+    config: &State<Config>,
+    form: SignedInForm<CsrfOnly>,
+) -> Result<Flashed, Failure> {
     let kid = app
         .run(move |service| service.create_key(&form.actor))
         .await?;
-    let line =
-        format!("The key {kid} is made. Ship its public half before you make it the default.");
-    Ok(told(config, "/keys", &line))
+    let message = format!("Key {kid} created. Ship its public key before you make it the default.");
+    Ok(redirect_with_flash(config, "/keys", &message))
 }
 
 #[derive(FromForm)]
-struct Named {
+struct KeyForm {
     #[field(default = "")]
     kid: String,
 }
@@ -77,28 +79,29 @@ struct Named {
 async fn set_default(
     app: &App,
     config: &State<Config>,
-    form: Posted<Named>,
-) -> Result<Told, Failure> {
-    let line = format!(
-        "The key {} signs from now on for clients that name none.",
-        form.form.kid
-    );
+    form: SignedInForm<KeyForm>,
+) -> Result<Flashed, Failure> {
+    let message = format!("{} is now the default key.", form.form.kid);
     app.run(move |service| service.set_default_key(&form.actor, &form.form.kid))
         .await?;
-    Ok(told(config, "/keys", &line))
+    Ok(redirect_with_flash(config, "/keys", &message))
 }
 
 #[post("/keys/retire", data = "<form>")]
-async fn retire(app: &App, config: &State<Config>, form: Posted<Named>) -> Result<Told, Failure> {
-    let line = format!("The key {} signs nothing any more.", form.form.kid);
+async fn retire(
+    app: &App,
+    config: &State<Config>,
+    form: SignedInForm<KeyForm>,
+) -> Result<Flashed, Failure> {
+    let message = format!("Key {} retired.", form.form.kid);
     app.run(move |service| service.retire_key(&form.actor, &form.form.kid))
         .await?;
-    Ok(told(config, "/keys", &line))
+    Ok(redirect_with_flash(config, "/keys", &message))
 }
 
 impl KeysPage {
     fn usable(&self) -> usize {
-        let usable = |shown: &&Shown| shown.key.retired_at.is_none();
-        self.keys.iter().filter(usable).count()
+        let is_usable = |row: &&KeyRow| row.key.retired_at.is_none();
+        self.keys.iter().filter(is_usable).count()
     }
 }

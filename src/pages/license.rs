@@ -1,51 +1,56 @@
-//! One license: what the tool says now, and what can be done about it.
+//! The page of one license: its current result, actions and history.
 
 use askama::Template;
 use rocket::{Either, FromForm, Route, State, get, post, routes};
 use time::UtcOffset;
 
-use super::flash::{Told, told};
-use super::form::{Hidden, Posted};
+use super::flash::{Flashed, redirect_with_flash};
+use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
-use super::shown::{self, Shown};
+use super::shown::{self, LicenseRow};
 use super::{Page, query};
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::audit::{AuditFilter, Entry};
-use crate::model::license::{License, Status};
+use crate::model::license::{License, Status, Verdict};
 use crate::model::sighting::Change;
 use crate::request::{App, Failure};
 use crate::service::Doubts;
 
-/// Entries of the audit log that the page shows.
+/// Audit entries on the page.
 const HISTORY: i64 = 20;
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![show, set_status, ask_delete, delete, ask_move, move_to]
+    routes![
+        show,
+        set_status,
+        confirm_delete,
+        delete,
+        move_form,
+        move_license
+    ]
 }
 
 #[derive(Template)]
 #[template(path = "license.html")]
 struct LicensePage {
     frame: Frame,
-    shown: Shown,
-    /// The last things that were done to it, newest first.
+    row: LicenseRow,
+    /// Newest first.
     history: Vec<Entry>,
-    /// What its checks were like, where one was different from those before it; newest first.
-    changes: Vec<Change>,
-    /// The license that took its place.
+    /// The first check of each day, and each that differed from the one before it; newest first.
+    checks: Vec<Change>,
+    /// The license that it was moved to.
     successor: Option<License>,
     moved_from: Vec<License>,
-    /// Why it may not do what it is meant for.
-    doubts: Doubts,
+    warnings: Doubts,
     offset: UtcOffset,
 }
 
 impl LicensePage {
-    /// What the tool asks, as the query of an address.
-    fn question(&self) -> String {
-        let license = &self.shown.license;
+    fn diagnose_query(&self) -> String {
+        let license = &self.row.license;
         query(&[("tool", &license.tool_name), ("key", &license.license_key)])
     }
 }
@@ -55,9 +60,9 @@ impl LicensePage {
 struct MovePage {
     frame: Frame,
     license: License,
-    typed: String,
+    license_key: String,
     problem: Option<String>,
-    /// The license that has the new key already.
+    /// The license that already has the new key.
     taken_by: Option<i64>,
 }
 
@@ -69,7 +74,7 @@ struct DeletePage {
 }
 
 #[derive(FromForm)]
-struct NewStatus {
+struct StatusForm {
     #[field(default = "")]
     status: String,
 }
@@ -80,30 +85,30 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         license_id: Some(id),
         ..AuditFilter::default()
     };
-    let (listed, history, changes, (successor, moved_from), doubts) = app
+    let (listed, history, checks, (successor, moved_from), warnings) = app
         .run(move |service| {
             let listed = service.listed(id)?;
             let relatives = service.relatives(&listed.license)?;
-            let doubts = service.doubts(&listed.license)?;
+            let warnings = service.doubts(&listed.license)?;
             Ok((
                 listed,
                 service.audit(&filter, i64::MAX, HISTORY)?,
                 service.check_history(id)?,
                 relatives,
-                doubts,
+                warnings,
             ))
         })
         .await?;
     let offset = app.utc_offset();
-    let shown = Shown::new(listed, app, app.now());
+    let row = LicenseRow::new(listed, app, app.now());
     Ok(Page::new(&LicensePage {
         frame,
-        shown,
+        row,
         history,
-        changes,
+        checks,
         successor,
         moved_from,
-        doubts,
+        warnings,
         offset,
     })?)
 }
@@ -113,10 +118,10 @@ async fn set_status(
     app: &App,
     config: &State<Config>,
     id: i64,
-    form: Posted<NewStatus>,
-) -> Result<Told, Failure> {
-    let Posted {
-        form: NewStatus { status },
+    form: SignedInForm<StatusForm>,
+) -> Result<Flashed, Failure> {
+    let SignedInForm {
+        form: StatusForm { status },
         actor,
         ..
     } = form;
@@ -125,19 +130,28 @@ async fn set_status(
         .run(move |service| service.set_status(&actor, id, status))
         .await?;
     let done = match status {
-        Status::Activated => "is activated again",
-        Status::Suspended => "is suspended",
-        Status::Revoked => "is revoked",
+        Status::Activated => "activated",
+        Status::Suspended => "suspended",
+        Status::Revoked => "revoked",
     };
-    let line = format!(
-        "License of {} for {} {done}.",
+    let message = format!(
+        "{} license for {} {done}.",
         license.tool_name, license.license_key
     );
-    Ok(told(config, &format!("/licenses/{id}"), &line))
+    Ok(redirect_with_flash(
+        config,
+        &format!("/licenses/{id}"),
+        &message,
+    ))
 }
 
 #[get("/licenses/<id>/delete")]
-async fn ask_delete(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
+async fn confirm_delete(
+    app: &App,
+    _session: Session,
+    frame: Frame,
+    id: i64,
+) -> Result<Page, Failure> {
     let license = app.run(move |service| service.license(id)).await?;
     Ok(Page::new(&DeletePage { frame, license })?)
 }
@@ -147,46 +161,46 @@ async fn delete(
     app: &App,
     config: &State<Config>,
     id: i64,
-    form: Posted<Hidden>,
-) -> Result<Told, Failure> {
+    form: SignedInForm<CsrfOnly>,
+) -> Result<Flashed, Failure> {
     let license = app
         .run(move |service| service.delete_license(&form.actor, id))
         .await?;
-    let line = format!(
-        "License of {} for {} deleted.",
+    let message = format!(
+        "{} license for {} deleted.",
         license.tool_name, license.license_key
     );
-    Ok(told(config, "/licenses", &line))
+    Ok(redirect_with_flash(config, "/licenses", &message))
 }
 
 #[get("/licenses/<id>/move")]
-async fn ask_move(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
+async fn move_form(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
     let license = app.run(move |service| service.license(id)).await?;
     Ok(Page::new(&MovePage {
         frame,
         license,
-        typed: String::new(),
+        license_key: String::new(),
         problem: None,
         taken_by: None,
     })?)
 }
 
 #[derive(FromForm)]
-struct NewKey {
+struct MoveForm {
     #[field(default = "")]
     license_key: String,
 }
 
 #[post("/licenses/<id>/move", data = "<form>")]
-async fn move_to(
+async fn move_license(
     app: &App,
     config: &State<Config>,
     frame: Frame,
     id: i64,
-    form: Posted<NewKey>,
-) -> Result<Either<Told, Page>, Failure> {
-    let (typed, actor) = (form.form.license_key, form.actor);
-    let key = typed.clone();
+    form: SignedInForm<MoveForm>,
+) -> Result<Either<Flashed, Page>, Failure> {
+    let (license_key, actor) = (form.form.license_key, form.actor);
+    let key = license_key.clone();
     let moved = app
         .run(
             move |service| match service.move_license(&actor, id, &key) {
@@ -205,18 +219,22 @@ async fn move_to(
         .await?;
     Ok(match moved {
         Ok(moved) => {
-            let line = format!(
-                "License of {} moved to {}; the old key is refused.",
+            let message = format!(
+                "{} license moved to {}. The old license is revoked.",
                 moved.tool_name, moved.license_key
             );
-            Either::Left(told(config, &format!("/licenses/{}", moved.id), &line))
+            Either::Left(redirect_with_flash(
+                config,
+                &format!("/licenses/{}", moved.id),
+                &message,
+            ))
         }
         Err((license, taken_by, problem)) => Either::Right(Page::with_status(
             422,
             &MovePage {
                 frame,
                 license,
-                typed,
+                license_key,
                 problem: Some(problem),
                 taken_by,
             },

@@ -4,8 +4,8 @@ use askama::Template;
 use rocket::{Either, FromForm, Route, State, get, post, routes};
 
 use super::Page;
-use super::flash::{Told, told};
-use super::form::Posted;
+use super::flash::{Flashed, redirect_with_flash};
+use super::form::SignedInForm;
 use super::frame::Frame;
 use crate::auth::Session;
 use crate::config::Config;
@@ -97,8 +97,8 @@ async fn add(
     app: &App,
     config: &State<Config>,
     frame: Frame,
-    form: Posted<Typed>,
-) -> Result<Either<Told, Page>, Failure> {
+    form: SignedInForm<Typed>,
+) -> Result<Either<Flashed, Page>, Failure> {
     save(app, config, frame, None, form).await
 }
 
@@ -123,8 +123,8 @@ async fn change(
     config: &State<Config>,
     frame: Frame,
     id: i64,
-    form: Posted<Typed>,
-) -> Result<Either<Told, Page>, Failure> {
+    form: SignedInForm<Typed>,
+) -> Result<Either<Flashed, Page>, Failure> {
     save(app, config, frame, Some(id), form).await
 }
 
@@ -133,9 +133,9 @@ async fn save(
     config: &Config,
     frame: Frame,
     id: Option<i64>,
-    form: Posted<Typed>,
-) -> Result<Either<Told, Page>, Failure> {
-    let Posted {
+    form: SignedInForm<Typed>,
+) -> Result<Either<Flashed, Page>, Failure> {
+    let SignedInForm {
         form: typed, actor, ..
     } = form;
     let is_meant = !typed.meant_tool.is_empty();
@@ -172,7 +172,7 @@ async fn save(
                     ""
                 }
             );
-            Ok(Either::Left(told(
+            Ok(Either::Left(redirect_with_flash(
                 config,
                 &format!("/licenses/{id}"),
                 &line,

@@ -5,7 +5,7 @@ use rocket::{Route, get, routes};
 
 use super::Page;
 use super::frame::Frame;
-use super::shown::{self, Shown};
+use super::shown::{self, LicenseRow};
 use super::wanted::{ENDS, SEEN, Sorting, Wanted};
 use crate::auth::Session;
 use crate::model::license::{Listed, Status};
@@ -39,7 +39,7 @@ struct ListPage<'a> {
     tools: &'a [String],
     /// What in the address means nothing.
     problem: Option<&'a str>,
-    rows: &'a [Shown],
+    rows: &'a [LicenseRow],
     count: Count,
     /// Nothing is left out before these rows.
     is_first: bool,
@@ -107,9 +107,9 @@ async fn list(
     };
     let previous = address(to_previous, listed.first(), has_previous);
     let next = address(to_next, listed.last(), has_next);
-    let rows: Vec<Shown> = listed
+    let rows: Vec<LicenseRow> = listed
         .into_iter()
-        .map(|listed| Shown::new(listed, app, now))
+        .map(|listed| LicenseRow::new(listed, app, now))
         .collect();
     let status = if problem.is_some() { 422 } else { 200 };
     let page = ListPage {

@@ -4,7 +4,7 @@ use askama::Template;
 use rocket::response::Redirect;
 use rocket::{Either, FromForm, Request, Route, State, get, post, routes};
 
-use super::form::{Hidden, Interrupted, Posted, Public};
+use super::form::{CsrfOnly, ExpiredForm, PublicForm, SignedInForm};
 use super::frame::Frame;
 use super::{Page, to};
 use crate::auth::SessionCookie;
@@ -23,7 +23,7 @@ struct LoginPage<'a> {
     frame: &'a Frame,
     username: &'a str,
     next: &'a str,
-    /// The fields of a form that came after its session had ended; it was sent to `next`.
+    /// The urlencoded fields of an expired form; its action is `next`.
     again: &'a str,
     problem: Option<String>,
 }
@@ -48,26 +48,26 @@ struct LoginForm {
     again: String,
 }
 
-/// The login page for somebody whose form came too late.
-pub(super) fn interrupted(frame: &Frame, form: &Interrupted) -> Result<Page, Error> {
+/// The login page in reply to an expired form, which is offered again after sign-in.
+pub(super) fn resume_after_login(frame: &Frame, form: &ExpiredForm) -> Result<Page, Error> {
     let page = LoginPage {
         frame,
         username: "",
-        next: inside(&form.path),
+        next: local_path(&form.path),
         again: &form.fields,
         problem: None,
     };
     Page::with_status(401, &page)
 }
 
-/// The login page, which leads back to where somebody wanted to go.
-pub(super) fn on_the_way_to(request: &Request<'_>) -> Redirect {
+/// To the login page, which leads back to the page that was requested.
+pub(super) fn redirect_to_login(request: &Request<'_>) -> Redirect {
     let base = request.rocket().state().map_or("", Config::base_path);
-    let wanted = request.uri().to_string();
-    let wanted = wanted.strip_prefix(base).unwrap_or(&wanted);
-    let is_page = request.method() == rocket::http::Method::Get && !matches!(wanted, "" | "/");
+    let uri = request.uri().to_string();
+    let path = uri.strip_prefix(base).unwrap_or(&uri);
+    let is_page = request.method() == rocket::http::Method::Get && !matches!(path, "" | "/");
     let query = if is_page {
-        format!("?next={}", encode(wanted))
+        format!("?next={}", encode(path))
     } else {
         String::new()
     };
@@ -80,7 +80,7 @@ fn show(
     config: &State<Config>,
     next: Option<&str>,
 ) -> Result<Either<Redirect, Page>, Failure> {
-    let next = inside(next.unwrap_or_default());
+    let next = local_path(next.unwrap_or_default());
     if frame.user.is_some() {
         return Ok(Either::Left(to(config, next)));
     }
@@ -101,15 +101,15 @@ async fn log_in(
     mut frame: Frame,
     client: Client,
     cookie: SessionCookie<'_>,
-    form: Public<LoginForm>,
+    form: PublicForm<LoginForm>,
 ) -> Result<Either<Redirect, Page>, Failure> {
-    let Public(LoginForm {
+    let PublicForm(LoginForm {
         username,
         password,
         next,
         again,
     }) = form;
-    let next = inside(&next);
+    let next = local_path(&next);
     match app.log_in(&username, password, client).await {
         Ok(token) if again.is_empty() => {
             cookie.set(token);
@@ -120,7 +120,7 @@ async fn log_in(
             frame.user = Some(session.session.user_name);
             frame.csrf = session.csrf;
             cookie.set(token);
-            let fields = Interrupted::pairs(&again);
+            let fields = ExpiredForm::pairs(&again);
             Ok(Either::Right(Page::new(&ResumePage {
                 frame,
                 path: next,
@@ -129,9 +129,7 @@ async fn log_in(
         }
         Err(error @ (Error::WrongCredentials | Error::TooManyRequests(_))) => {
             let problem = match error {
-                Error::WrongCredentials => {
-                    "The user name and the password do not belong together.".to_owned()
-                }
+                Error::WrongCredentials => "Wrong user name or password.".to_owned(),
                 ref busy => busy.to_string(),
             };
             let page = LoginPage {
@@ -152,7 +150,7 @@ async fn log_out(
     app: &App,
     config: &State<Config>,
     cookie: SessionCookie<'_>,
-    form: Posted<Hidden>,
+    form: SignedInForm<CsrfOnly>,
 ) -> Result<Redirect, Failure> {
     if let Some(token) = cookie.token().map(str::to_owned) {
         app.run(move |service| service.log_out(&form.actor, &token))
@@ -162,14 +160,14 @@ async fn log_out(
     Ok(to(config, "/login"))
 }
 
-/// Only a path of our own is gone to, relative to the base path; anything else is the first page.
-fn inside(next: &str) -> &str {
+/// The path if it is one of ours, relative to the base path; otherwise the overview.
+fn local_path(next: &str) -> &str {
     let plain = |c: char| c.is_ascii_graphic() && c != '\\';
     let is_path = next.starts_with('/') && !next.starts_with("//") && next.chars().all(plain);
-    // Browsers take `%2e` for a dot.
+    // Browsers decode `%2e` to a dot.
     let dotted = next.to_ascii_lowercase().replace("%2e", ".");
-    let climbs = dotted.split(['/', '?', '#']).any(|segment| segment == "..");
-    if is_path && !climbs { next } else { "/" }
+    let has_parent = dotted.split(['/', '?', '#']).any(|segment| segment == "..");
+    if is_path && !has_parent { next } else { "/" }
 }
 
 fn encode(path: &str) -> String {
@@ -178,14 +176,14 @@ fn encode(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::inside;
+    use super::local_path;
     use proptest::prelude::*;
     use proptest::test_runner::RngSeed;
 
     #[test]
     fn next_stays_inside() {
         for path in ["/licenses?q=a%20b&tool=T", "/licenses/7", "/"] {
-            assert_eq!(inside(path), path);
+            assert_eq!(local_path(path), path);
         }
         for path in [
             "",
@@ -200,7 +198,7 @@ mod tests {
             "javascript:alert(1)",
             "/ä",
         ] {
-            assert_eq!(inside(path), "/", "{path}");
+            assert_eq!(local_path(path), "/", "{path}");
         }
     }
 
@@ -214,9 +212,9 @@ mod tests {
 
         #[test]
         fn a_browser_that_follows_next_stays_inside(next in "\\PC{0,20}|/?(/|\\\\|\\.|\\.\\.|%2e|%2E|a|\\?|#|:|@|\t|\n){0,7}") {
-            let path = inside(&next);
+            let path = local_path(&next);
             prop_assert!(path == next || path == "/");
-            // As browsers read it: they drop tabs and line ends, and take %2e for a dot.
+            // As browsers read it: they drop tabs and line ends, and decode %2e to a dot.
             prop_assert!(path.starts_with('/') && !path[1..].starts_with(['/', '\\']), "{}", path);
             prop_assert!(!path.contains(|c: char| c.is_control() || c.is_whitespace()));
             let file = path.split(['?', '#']).next().unwrap_or_default().to_lowercase();

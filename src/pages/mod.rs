@@ -1,17 +1,17 @@
-//! The HTML door: one file per page or flow, plain forms, no script.
+//! The web pages: one file per page or flow, plain forms, no script.
 
 mod account;
 mod assets;
 mod audit;
 mod bulk;
 mod chart;
-mod explain;
+mod diagnose;
 mod export;
 mod flash;
 mod form;
 mod frame;
 mod import;
-mod integrate;
+mod integration;
 mod keys;
 mod license;
 mod license_form;
@@ -21,7 +21,7 @@ mod overview;
 mod shown;
 mod snippets;
 mod tool;
-mod unknown;
+mod unlicensed;
 mod upload;
 mod wanted;
 
@@ -33,7 +33,7 @@ use rocket::{Catcher, Either, Request, Route, catch, catchers};
 use crate::config::Config;
 use crate::error::Error;
 use crate::request::{describe, refused};
-use form::Interrupted;
+use form::ExpiredForm;
 use frame::Frame;
 
 pub use assets::Assets;
@@ -45,10 +45,10 @@ pub fn routes() -> Vec<Route> {
         assets::routes(),
         audit::routes(),
         bulk::routes(),
-        explain::routes(),
+        diagnose::routes(),
         export::routes(),
         import::routes(),
-        integrate::routes(),
+        integration::routes(),
         keys::routes(),
         license::routes(),
         license_form::routes(),
@@ -56,22 +56,22 @@ pub fn routes() -> Vec<Route> {
         login::routes(),
         overview::routes(),
         tool::routes(),
-        unknown::routes(),
+        unlicensed::routes(),
     ]
     .concat()
 }
 
-/// Everything that goes wrong outside `/api`.
+/// For every error outside `/api`.
 pub fn catchers() -> Vec<Catcher> {
     catchers![any]
 }
 
-/// On to one of our own pages; `path` begins with a slash.
+/// Redirects to one of our own pages; `path` starts with a slash.
 fn to(config: &Config, path: &str) -> Redirect {
     Redirect::to(format!("{}{path}", config.base_path()))
 }
 
-/// The query of an address, of what is not empty.
+/// A URL query without its empty values.
 fn query(given: &[(&str, &str)]) -> String {
     let encode = |text: &str| RawStr::new(text).percent_encode().to_string();
     let kept = given.iter().filter(|(_, text)| !text.is_empty());
@@ -83,10 +83,12 @@ fn query(given: &[(&str, &str)]) -> String {
 
 #[catch(default)]
 async fn any(status: Status, request: &Request<'_>) -> Result<Either<Redirect, Page>, ErrorPage> {
-    let frame = Frame::of(request).await;
-    let error = match (refused(status, request), Interrupted::of(request)) {
-        (Error::Unauthenticated, None) => return Ok(Either::Left(login::on_the_way_to(request))),
-        (Error::Unauthenticated, Some(form)) => match login::interrupted(&frame, form) {
+    let frame = Frame::load(request).await;
+    let error = match (refused(status, request), ExpiredForm::from_request(request)) {
+        (Error::Unauthenticated, None) => {
+            return Ok(Either::Left(login::redirect_to_login(request)));
+        }
+        (Error::Unauthenticated, Some(form)) => match login::resume_after_login(&frame, form) {
             Ok(page) => return Ok(Either::Right(page)),
             Err(error) => error,
         },
@@ -95,7 +97,6 @@ async fn any(status: Status, request: &Request<'_>) -> Result<Either<Redirect, P
     Err(ErrorPage { frame, error })
 }
 
-/// A whole page.
 struct Page {
     status: u16,
     html: String,
@@ -123,7 +124,6 @@ impl<'r> Responder<'r, 'static> for Page {
     }
 }
 
-/// The face of an error outside the API.
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage {
@@ -134,14 +134,14 @@ struct ErrorPage {
 impl ErrorPage {
     fn title(&self) -> &'static str {
         match self.error.status() {
-            403 => "That is not allowed",
-            404 => "There is nothing here",
-            405 => "That cannot be done here",
-            409 => "That cannot be done now",
-            429 => "Too much at once",
-            503 => "The server cannot answer right now",
+            403 => "Not allowed",
+            404 => "Not found",
+            405 => "Method not allowed",
+            409 => "Not possible right now",
+            429 => "Too many requests",
+            503 => "Temporarily unavailable",
             500.. => "Something went wrong",
-            _ => "That could not be read",
+            _ => "Invalid request",
         }
     }
 }

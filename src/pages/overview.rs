@@ -1,4 +1,4 @@
-//! The first page: what the vendor wants to know in the morning, every figure a link.
+//! The first page: what the vendor wants to know in the morning. Every figure is a link.
 
 use askama::Template;
 use rocket::{Route, get, routes};
@@ -7,7 +7,7 @@ use time::{Date, OffsetDateTime, UtcOffset};
 use super::Page;
 use super::chart::{self, Chart, Day};
 use super::frame::Frame;
-use super::shown::{self, Shown, grouped};
+use super::shown::{self, LicenseRow, grouped, verdict_class, verdict_label};
 use crate::auth::Session;
 use crate::model::license::{Listed, Status, Verdict};
 use crate::model::new_license::format_date;
@@ -26,9 +26,9 @@ struct OverviewPage {
     frame: Frame,
     overview: Overview,
     checks: Chart,
-    ending: Chart,
-    next_to_end: Vec<Shown>,
-    refused: Vec<Shown>,
+    expirations: Chart,
+    expiring_next: Vec<LicenseRow>,
+    refused: Vec<LicenseRow>,
     offset: UtcOffset,
 }
 
@@ -36,48 +36,27 @@ struct OverviewPage {
 async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failure> {
     let mut overview = app.run(Service::overview).await?;
     let (now, offset) = (app.now(), app.utc_offset());
-    let shown = |listed: &mut Vec<Listed>| -> Vec<Shown> {
+    let rows = |listed: &mut Vec<Listed>| -> Vec<LicenseRow> {
         let listed = std::mem::take(listed).into_iter();
-        listed.map(|listed| Shown::new(listed, app, now)).collect()
+        listed
+            .map(|listed| LicenseRow::new(listed, app, now))
+            .collect()
     };
     Ok(Page::new(&OverviewPage {
-        next_to_end: shown(&mut overview.next_to_end),
-        refused: shown(&mut overview.refused),
-        checks: checks(&overview.days, overview.today, |day| {
+        expiring_next: rows(&mut overview.next_to_end),
+        refused: rows(&mut overview.refused),
+        checks: checks_chart(&overview.days, overview.today, |day| {
             format!("/licenses?seen={day}")
         }),
-        ending: ending(&overview),
+        expirations: expirations_chart(&overview),
         frame,
         overview,
         offset,
     })?)
 }
 
-/// The style class of a verdict.
-fn class(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Valid => "activated",
-        Verdict::InGrace => "grace",
-        Verdict::Expired => "expired",
-        Verdict::Suspended => "suspended",
-        Verdict::Revoked => "revoked",
-        Verdict::NotFound => "unknown",
-    }
-}
-
-fn verdict_words(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Valid => "valid",
-        Verdict::InGrace => "in grace",
-        Verdict::Expired => "expired",
-        Verdict::Suspended => "suspended",
-        Verdict::Revoked => "revoked",
-        Verdict::NotFound => "not found",
-    }
-}
-
-/// Checks a day by verdict; `href` says where a click on a day leads.
-pub(super) fn checks(
+/// Checks per day by verdict; `href` makes the link of a day.
+pub(super) fn checks_chart(
     days: &[(Date, [i64; Verdict::ALL.len()])],
     today: Date,
     href: impl Fn(&str) -> String,
@@ -88,43 +67,44 @@ pub(super) fn checks(
             .into_iter()
             .filter(|verdict| number(*verdict) > 0);
         let parts: Vec<String> = parts
-            .map(|verdict| format!("{} {}", grouped(number(verdict)), verdict_words(&verdict)))
+            .map(|verdict| format!("{} {}", grouped(number(verdict)), verdict_label(verdict)))
             .collect();
         let date = format_date(*day);
         Day {
-            numbers: Verdict::ALL
-                .map(|verdict| (number(verdict), class(&verdict)))
+            values: Verdict::ALL
+                .map(|verdict| (number(verdict), verdict_class(verdict)))
                 .to_vec(),
-            words: match parts.is_empty() {
+            title: match parts.is_empty() {
                 true => format!("{date}: no checks"),
                 false => format!(
-                    "{date}: {} (opens who was last seen then)",
+                    "{date}: {} (show licenses last seen that day)",
                     parts.join(", ")
                 ),
             },
             href: href(&date),
-            label: label(*day, today),
+            tick: tick(*day, today),
         }
     };
-    Chart::of(days.iter().map(day).collect())
+    Chart::new(days.iter().map(day).collect())
 }
 
-fn ending(overview: &Overview) -> Chart {
+fn expirations_chart(overview: &Overview) -> Chart {
     let day = |(day, number): &(Date, i64)| {
         let date = format_date(*day);
-        let plural = if *number == 1 { "" } else { "s" };
+        let licenses = shown::licenses(Count::Exactly(*number));
+        let verb = if *number == 1 { "expires" } else { "expire" };
         Day {
-            numbers: vec![(*number, "expired")],
-            words: format!("{date}: {} license{plural} end", grouped(*number)),
+            values: vec![(*number, verdict_class(Verdict::Expired))],
+            title: format!("{date}: {licenses} {verb}"),
             href: format!("/licenses?status=activated&from={date}&until={date}"),
-            label: label(*day, overview.today),
+            tick: tick(*day, overview.today),
         }
     };
-    Chart::of(overview.ending.iter().map(day).collect())
+    Chart::new(overview.ending.iter().map(day).collect())
 }
 
 /// Today, and each Monday as `11-23`.
-fn label(day: Date, today: Date) -> String {
+fn tick(day: Date, today: Date) -> String {
     if day == today {
         return "today".to_owned();
     }
@@ -141,66 +121,62 @@ impl OverviewPage {
         self.overview.days.iter().map(of_day).sum()
     }
 
-    /// Where the list behind the checks with that verdict is.
-    fn behind(&self, verdict: &Verdict) -> &'static str {
+    /// The list of the licenses with that result.
+    fn link(&self, verdict: &Verdict) -> &'static str {
         match verdict {
             Verdict::Valid => "/licenses?status=activated&ends=not-over&seen=30",
             Verdict::InGrace => "/licenses?status=activated&ends=over&seen=30",
             Verdict::Expired => "/licenses?status=activated&ends=over&seen=refused",
             Verdict::Suspended => "/licenses?status=suspended&seen=refused",
             Verdict::Revoked => "/licenses?status=revoked&seen=refused",
-            Verdict::NotFound => "/unknown",
+            Verdict::NotFound => "/unlicensed",
         }
     }
 
-    fn number_of(&self, numbers: &[i64; Verdict::ALL.len()], verdict: &Verdict) -> i64 {
+    fn count_of(&self, numbers: &[i64; Verdict::ALL.len()], verdict: &Verdict) -> i64 {
         numbers[*verdict as usize]
     }
 
-    fn ending_soon(&self) -> i64 {
+    fn expiring_soon(&self) -> i64 {
         self.overview.ending.iter().map(|(_, number)| number).sum()
     }
 
-    /// Place, width and class of each state in a bar of 1,000; what is there is seen.
+    /// Position, width and CSS class of each state in a bar of 1,000. Small shares stay visible.
     fn shares(&self) -> Vec<(i64, i64, &'static str)> {
         let all = self.overview.licenses().max(1);
         let mut x = 0;
         let states = self.states().into_iter().filter(|(number, ..)| *number > 0);
         states
-            .map(|(number, _, class, _)| {
+            .map(|(number, verdict, _)| {
                 let (at, width) = (x, (number * 1_000 / all).max(4));
                 x += width;
-                (at, width, class)
+                (at, width, verdict_class(verdict))
             })
             .collect()
     }
 
-    /// Number, words, class and list of each state.
-    fn states(&self) -> [(i64, &'static str, &'static str, &'static str); 4] {
+    /// Count and link of each state.
+    fn states(&self) -> [(i64, Verdict, &'static str); 4] {
         let overview = &self.overview;
         [
             (
                 overview.good(),
-                "activated",
-                "activated",
+                Verdict::Valid,
                 "/licenses?status=activated&ends=not-over",
             ),
             (
                 overview.ended(),
-                "expired",
-                "expired",
+                Verdict::Expired,
                 "/licenses?status=activated&ends=over",
             ),
             (
                 overview.of(Status::Suspended),
-                "suspended",
-                "suspended",
+                Verdict::Suspended,
                 "/licenses?status=suspended",
             ),
             (
                 overview.of(Status::Revoked),
-                "revoked",
-                "revoked",
+                Verdict::Revoked,
                 "/licenses?status=revoked",
             ),
         ]
@@ -216,7 +192,7 @@ impl OverviewPage {
     }
 }
 
-fn number(count: &Count) -> String {
+fn count_words(count: &Count) -> String {
     match count {
         Count::Exactly(number) => grouped(*number),
         Count::MoreThan(number) => format!("more than {}", grouped(*number)),

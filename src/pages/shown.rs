@@ -1,4 +1,4 @@
-//! How moments, days and verdicts are shown.
+//! How dates, numbers and results are written for people.
 
 use std::borrow::Borrow;
 
@@ -24,9 +24,9 @@ pub(super) fn moment(moment: &OffsetDateTime, offset: &UtcOffset) -> String {
     moment.to_offset(*offset).format(format).unwrap_or_default()
 }
 
-/// `Firefox on Windows`, as far as a browser's own words tell.
+/// `Firefox on Windows`, from a `User-Agent` header.
 pub(super) fn browser(user_agent: &str) -> String {
-    // Each browser also names those that it wants to be taken for; the order tells them apart.
+    // Browsers also name those that they imitate, so the order matters.
     let programs = [
         ("Edg", "Edge"),
         ("OPR/", "Opera"),
@@ -56,77 +56,111 @@ pub(super) fn browser(user_agent: &str) -> String {
     }
 }
 
-/// A license as a line of a table or the head of a page.
-pub(super) struct Shown {
+/// A license as a row of a table or the head of a page.
+pub(super) struct LicenseRow {
     pub(super) license: License,
     pub(super) verdict: Verdict,
     /// `2026-11-23`, in the operator's offset.
     pub(super) created: String,
-    /// `2026-12-31`, or nothing.
-    pub(super) last_day: String,
-    /// How far the last day is, where it is near or over.
+    /// `2026-12-31`, empty for a perpetual license.
+    pub(super) expires: String,
+    /// How far away the expiration date is: `in 34 days`.
     pub(super) distance: Option<String>,
-    /// `today`, `3 days ago`, `2026-01-31`, or nothing for never.
+    /// `2026-11-23`, in the operator's offset; empty for never.
     pub(super) last_seen: String,
+    /// `3 days ago`.
+    pub(super) last_seen_distance: String,
     pub(super) seen: Option<Seen>,
 }
 
-impl Shown {
-    pub(super) fn new(listed: Listed, service: &Service, now: OffsetDateTime) -> Shown {
+impl LicenseRow {
+    pub(super) fn new(listed: Listed, service: &Service, now: OffsetDateTime) -> LicenseRow {
         let offset = service.utc_offset();
         let Listed { license, seen, .. } = listed;
         let today = now.to_offset(offset).date();
-        Shown {
+        let last_seen = seen
+            .as_ref()
+            .map(|seen| seen.last_at.to_offset(offset).date());
+        LicenseRow {
             verdict: service.verdict_on(&license, now),
             created: format_date(license.created_at.to_offset(offset).date()),
-            last_day: license.expiration_date.map(format_date).unwrap_or_default(),
-            distance: license.expiration_date.and_then(|day| distance(day, today)),
-            last_seen: seen
-                .as_ref()
-                .map(|seen| ago(seen.last_at.to_offset(offset).date(), today))
+            expires: license.expiration_date.map(format_date).unwrap_or_default(),
+            distance: license.expiration_date.map(|day| distance(day, today)),
+            last_seen: last_seen.map(format_date).unwrap_or_default(),
+            last_seen_distance: last_seen
+                .map(|day| distance(day, today))
                 .unwrap_or_default(),
             license,
             seen,
         }
     }
 
-    /// Whether its last check was told no.
+    /// Whether its last check was refused.
     pub(super) fn is_refused(&self) -> bool {
         self.seen
             .as_ref()
             .is_some_and(|seen| seen.verdict.is_refusal())
     }
+}
 
-    /// In one word, also the style class of its mark: the status, or expired, which is none.
-    pub(super) fn state(&self) -> &'static str {
-        match self.verdict {
-            Verdict::Expired => "expired",
-            Verdict::InGrace => "grace",
-            Verdict::Valid | Verdict::NotFound | Verdict::Suspended | Verdict::Revoked => {
-                self.license.status.as_str()
-            }
-        }
+/// How a check ended, in lower case.
+pub(super) fn verdict_label(verdict: impl Borrow<Verdict>) -> &'static str {
+    match verdict.borrow() {
+        Verdict::Valid => "valid",
+        Verdict::InGrace => "in grace period",
+        Verdict::Expired => "expired",
+        Verdict::Suspended => "suspended",
+        Verdict::Revoked => "revoked",
+        Verdict::NotFound => "unlicensed",
     }
 }
 
-fn ago(day: Date, today: Date) -> String {
-    match (today - day).whole_days() {
-        0 => "today".to_owned(),
-        1 => "yesterday".to_owned(),
-        days @ 2..=60 => format!("{days} days ago"),
-        _ => format_date(day),
+/// What a license with that verdict is: its status, unless it has expired.
+pub(super) fn state_label(verdict: impl Borrow<Verdict>) -> &'static str {
+    match verdict.borrow() {
+        Verdict::Valid => "activated",
+        Verdict::InGrace => "grace period",
+        verdict => verdict_label(verdict),
     }
 }
 
-fn distance(day: Date, today: Date) -> Option<String> {
-    match (day - today).whole_days() {
-        0 => Some("last day today".to_owned()),
-        1 => Some("tomorrow".to_owned()),
-        days @ 2..=60 => Some(format!("in {days} days")),
-        -1 => Some("since yesterday".to_owned()),
-        days @ -60..=-2 => Some(format!("{} days ago", -days)),
-        _ => None,
+/// The CSS class of marks, bars and boxes.
+pub(super) fn verdict_class(verdict: impl Borrow<Verdict>) -> &'static str {
+    match verdict.borrow() {
+        Verdict::Valid => "activated",
+        Verdict::InGrace => "grace",
+        Verdict::Expired => "expired",
+        Verdict::Suspended => "suspended",
+        Verdict::Revoked => "revoked",
+        Verdict::NotFound => "unlicensed",
     }
+}
+
+/// `today`, `in 34 days`, `12 days ago`, `in 8 months`, `3 years ago`.
+pub(super) fn distance(day: Date, today: Date) -> String {
+    let days = (day - today).whole_days();
+    let (number, unit) = match days.abs() {
+        0 => return "today".to_owned(),
+        1 if days > 0 => return "tomorrow".to_owned(),
+        1 => return "yesterday".to_owned(),
+        days @ 2..=90 => (days, "days"),
+        days @ 91..=730 => ((days * 12 + 182) / 365, "months"),
+        days => ((days * 100 + 18_262) / 36_525, "years"),
+    };
+    match days > 0 {
+        true => format!("in {number} {unit}"),
+        false => format!("{number} {unit} ago"),
+    }
+}
+
+/// `in 34 days`, counted from the operator's day to that of the moment.
+pub(super) fn distance_at(
+    moment: &OffsetDateTime,
+    now: &OffsetDateTime,
+    offset: &UtcOffset,
+) -> String {
+    let day = |moment: &OffsetDateTime| moment.to_offset(*offset).date();
+    distance(day(moment), day(now))
 }
 
 /// `1 license`, `1,234 licenses`, `more than 10,000 licenses`.
@@ -147,7 +181,6 @@ pub(super) fn checks(number: i64) -> String {
     }
 }
 
-/// The beginning of a note.
 pub(super) fn first_line(note: &str) -> String {
     let line = note.lines().next().unwrap_or_default();
     match line.char_indices().nth(60) {
@@ -160,4 +193,30 @@ pub(super) fn first_line(note: &str) -> String {
 /// 1234567 as 1,234,567.
 pub(super) fn grouped(number: impl Borrow<i64>) -> String {
     text::grouped(*number.borrow())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::Duration;
+    use time::macros::date;
+
+    #[test]
+    fn distances_use_the_unit_that_people_would() {
+        let today = date!(2026 - 11 - 26);
+        for (days, words) in [
+            (0, "today"),
+            (1, "tomorrow"),
+            (-1, "yesterday"),
+            (34, "in 34 days"),
+            (-12, "12 days ago"),
+            (91, "in 3 months"),
+            (365, "in 12 months"),
+            (730, "in 24 months"),
+            (731, "in 2 years"),
+            (-3 * 366, "3 years ago"),
+        ] {
+            assert_eq!(distance(today + Duration::days(days), today), words);
+        }
+    }
 }

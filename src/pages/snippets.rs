@@ -1,4 +1,4 @@
-//! Ready code for programs, from templates that an operator may replace or add to without rebuilding.
+//! Sample code for programs, from templates that an operator can replace or extend without rebuilding.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,13 +6,12 @@ use std::path::Path;
 
 use rocket_dyn_templates::minijinja::{Environment, UndefinedBehavior, Value};
 
-/// The folder below the data folder, and the end of the names in it.
+/// In the data folder.
 const FOLDER: &str = "templates";
-const END: &str = ".j2";
+const SUFFIX: &str = ".j2";
 
-/// Templates of an operator that are read, and how large each may be.
-const MOST: usize = 50;
-const LARGEST: u64 = 64 * 1024;
+const MAX_CUSTOM_TEMPLATES: usize = 50;
+const MAX_TEMPLATE_BYTES: u64 = 64 * 1024;
 
 const BUILT_IN: [(&str, &str); 6] = [
     (
@@ -41,38 +40,37 @@ const BUILT_IN: [(&str, &str); 6] = [
     ),
 ];
 
-/// The code for one language.
 pub(super) struct Snippet {
-    /// The template's name without its end: `1-python.py`.
+    /// The template's name without its suffix: `1-python.py`.
     pub(super) name: String,
-    /// The code, or why there is none: the template, the line and what is wrong.
+    /// The error names the template, the line and what is wrong.
     pub(super) code: Result<String, String>,
 }
 
-/// Every snippet, filled in; a template that is broken breaks no other.
+/// Every snippet, filled in. A broken template does not affect the others.
 pub(super) fn all(data_dir: &Path, values: &Value) -> Vec<Snippet> {
     let built_in = BUILT_IN.map(|(name, text)| (name.to_owned(), Ok(text.to_owned())));
     let mut templates: BTreeMap<String, Result<String, String>> = built_in.into_iter().collect();
-    templates.extend(of_operator(&data_dir.join(FOLDER)));
+    templates.extend(custom_templates(&data_dir.join(FOLDER)));
     let snippet = |(name, text): (String, Result<String, String>)| Snippet {
         code: text.and_then(|text| render(&name, &text, values)),
-        name: name.trim_end_matches(END).to_owned(),
+        name: name.trim_end_matches(SUFFIX).to_owned(),
     };
     templates.into_iter().map(snippet).collect()
 }
 
-fn of_operator(folder: &Path) -> Vec<(String, Result<String, String>)> {
-    // Without the folder there are none.
+fn custom_templates(folder: &Path) -> Vec<(String, Result<String, String>)> {
+    // The folder is optional.
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let mut names: Vec<String> = names
-        .filter(|name| name.ends_with(END) && name.chars().all(is_plain))
+        .filter(|name| name.ends_with(SUFFIX) && name.chars().all(is_plain))
         .collect();
     names.sort();
-    names.truncate(MOST);
+    names.truncate(MAX_CUSTOM_TEMPLATES);
     let read = |name: String| {
-        let text = read(&folder.join(&name)).map_err(|e| format!("{name} cannot be read: {e}"));
+        let text = read(&folder.join(&name)).map_err(|e| format!("{name} could not be read: {e}"));
         (name, text)
     };
     names.into_iter().map(read).collect()
@@ -80,8 +78,10 @@ fn of_operator(folder: &Path) -> Vec<(String, Result<String, String>)> {
 
 fn read(path: &Path) -> Result<String, String> {
     let size = fs::metadata(path).map_err(|e| e.to_string())?.len();
-    if size > LARGEST {
-        return Err(format!("it has {size} bytes, and may have {LARGEST}"));
+    if size > MAX_TEMPLATE_BYTES {
+        return Err(format!(
+            "it has {size} bytes, and at most {MAX_TEMPLATE_BYTES} are allowed"
+        ));
     }
     fs::read_to_string(path).map_err(|e| e.to_string())
 }
@@ -109,7 +109,7 @@ fn render(name: &str, text: &str, values: &Value) -> Result<String, String> {
 
 type Quote = fn(&str) -> String;
 
-/// A text as a literal of each language.
+/// By filter name: how each language writes a text as a literal.
 const QUOTES: [(&str, Quote); 6] = [
     ("py", escaped),
     ("js", escaped),
@@ -119,8 +119,8 @@ const QUOTES: [(&str, Quote); 6] = [
     ("sh", |text| single(text, "'\\''")),
 ];
 
-/// In double quotes; beyond ASCII as UTF-16 escapes, which Python, JavaScript and C# share where the
-/// characters stand in the first plane, and as they are elsewhere.
+/// In double quotes. Characters of the Basic Multilingual Plane beyond ASCII become `\uXXXX`, which Python,
+/// JavaScript and C# share; the others stay as they are.
 fn escaped(text: &str) -> String {
     let mut literal = String::from("\"");
     for c in text.chars() {
@@ -134,8 +134,8 @@ fn escaped(text: &str) -> String {
     literal + "\""
 }
 
-/// In double quotes; beyond ASCII each byte of UTF-8 in octal, which no set of characters changes and no
-/// digit behind it lengthens. No two question marks stand together: they begin a trigraph.
+/// In double quotes, each UTF-8 byte beyond ASCII in octal: no execution character set changes it, and a
+/// digit after it does not extend it. The second of two question marks is escaped, as they begin a trigraph.
 fn octal(text: &str) -> String {
     let mut literal = String::from("\"");
     for byte in text.bytes() {
@@ -149,7 +149,7 @@ fn octal(text: &str) -> String {
     literal + "\""
 }
 
-/// In ASCII only: Windows PowerShell reads a file without a byte order mark in the code page of its machine.
+/// ASCII only, because Windows PowerShell reads a file without a byte order mark in the local code page.
 fn powershell(text: &str) -> String {
     if text.is_ascii() {
         return single(text, "''");
@@ -165,9 +165,9 @@ fn powershell(text: &str) -> String {
     literal + "\""
 }
 
-/// In single quotes, which are written so inside.
-fn single(text: &str, quote: &str) -> String {
-    format!("'{}'", text.replace('\'', quote))
+/// In single quotes; `escaped` replaces those inside the text.
+fn single(text: &str, escaped: &str) -> String {
+    format!("'{}'", text.replace('\'', escaped))
 }
 
 #[cfg(test)]

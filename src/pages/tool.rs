@@ -1,13 +1,13 @@
-//! The tools, and one tool: its rules, its machines, its checks.
+//! The list of tools, and the page of one tool: rules, licenses and checks.
 
 use askama::Template;
 use rocket::{Either, FromForm, Route, State, get, post, routes};
 
 use super::chart::{self, Chart};
-use super::flash::{Told, told};
-use super::form::Posted;
+use super::flash::{Flashed, redirect_with_flash};
+use super::form::SignedInForm;
 use super::frame::Frame;
-use super::overview::checks;
+use super::overview::checks_chart;
 use super::shown;
 use super::{Page, query};
 use crate::auth::Session;
@@ -33,7 +33,7 @@ struct ToolsPage {
 #[template(path = "tool.html")]
 struct ToolPage {
     frame: Frame,
-    of: ToolUse,
+    usage: ToolUse,
     draft: ToolDraft,
     problems: Vec<Problem>,
     checks: Chart,
@@ -47,12 +47,12 @@ async fn list(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
 
 #[get("/tool?<name>")]
 async fn show(app: &App, _session: Session, frame: Frame, name: String) -> Result<Page, Failure> {
-    let of = app.run(move |service| service.tool_use(&name)).await?;
-    Ok(Page::new(&ToolPage::of(app, frame, of, None, vec![]))?)
+    let usage = app.run(move |service| service.tool_use(&name)).await?;
+    Ok(Page::new(&ToolPage::new(app, frame, usage, None, vec![]))?)
 }
 
 #[derive(FromForm)]
-struct Typed {
+struct ToolForm {
     #[field(default = "")]
     name: String,
     #[field(default = "")]
@@ -70,17 +70,15 @@ async fn change(
     app: &App,
     config: &State<Config>,
     frame: Frame,
-    form: Posted<Typed>,
-) -> Result<Either<Told, Page>, Failure> {
-    let Posted {
-        form: typed, actor, ..
-    } = form;
-    let name = typed.name.clone();
+    form: SignedInForm<ToolForm>,
+) -> Result<Either<Flashed, Page>, Failure> {
+    let SignedInForm { form, actor, .. } = form;
+    let name = form.name.clone();
     let draft = ToolDraft {
-        offline_days: typed.offline_days,
-        grace_days: typed.grace_days,
-        message: typed.message,
-        link: typed.link,
+        offline_days: form.offline_days,
+        grace_days: form.grace_days,
+        message: form.message,
+        link: form.link,
     };
     let values = draft.clone();
     let saved = app
@@ -93,36 +91,36 @@ async fn change(
         .await?;
     Ok(match saved {
         Ok(()) => {
-            let address = format!("/tool{}", query(&[("name", &typed.name)]));
-            let line = format!("The rules of {} are saved.", typed.name);
-            Either::Left(told(config, &address, &line))
+            let address = format!("/tool{}", query(&[("name", &form.name)]));
+            let message = format!("Rules of {} saved.", form.name);
+            Either::Left(redirect_with_flash(config, &address, &message))
         }
-        Err((problems, of)) => Either::Right(Page::with_status(
+        Err((problems, usage)) => Either::Right(Page::with_status(
             422,
-            &ToolPage::of(app, frame, of, Some(draft), problems),
+            &ToolPage::new(app, frame, usage, Some(draft), problems),
         )?),
     })
 }
 
 impl ToolPage {
-    fn of(
+    fn new(
         app: &App,
         frame: Frame,
-        of: ToolUse,
+        usage: ToolUse,
         draft: Option<ToolDraft>,
         problems: Vec<Problem>,
     ) -> ToolPage {
         let href = |day: &str| {
             format!(
                 "/licenses{}",
-                query(&[("tool", &of.line.name), ("seen", day)])
+                query(&[("tool", &usage.line.name), ("seen", day)])
             )
         };
         ToolPage {
-            checks: checks(&of.days, app.today(), href),
-            draft: draft.unwrap_or_else(|| ToolDraft::from(&*of.tool)),
+            checks: checks_chart(&usage.days, app.today(), href),
+            draft: draft.unwrap_or_else(|| ToolDraft::from(&*usage.tool)),
             frame,
-            of,
+            usage,
             problems,
         }
     }

@@ -1,4 +1,4 @@
-//! A form with a file that one of our own pages sent.
+//! Forms with a file that were sent by our own pages.
 
 use std::io;
 
@@ -7,14 +7,13 @@ use rocket::Request;
 use rocket::data::{Data, FromData, Outcome};
 use rocket::futures::{future, stream};
 
-use super::form::{malformed, of_this_session};
+use super::form::{malformed, verify_csrf};
 use crate::auth::{self, SameOrigin, signed_in};
 use crate::error::Error;
 use crate::model::audit::Actor;
 use crate::request::{IMPORT, read_file_body, refuse};
 
-/// What [`super::form::Posted`] is for other forms: same origin, a living session, its hidden value.
-/// The file stays in memory.
+/// A [`super::form::SignedInForm`] with a file, which is held in memory.
 pub(super) struct Uploaded {
     pub(super) file_name: String,
     /// Empty where no file was chosen.
@@ -41,19 +40,19 @@ async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Error> 
     let kind = kind.ok_or(Error::UnsupportedMediaType("multipart/form-data"))?;
     let boundary = kind
         .param("boundary")
-        .ok_or_else(|| malformed("The form names no boundary between its fields."))?;
+        .ok_or_else(|| malformed("The multipart form has no boundary."))?;
     let body = read_file_body(data).await?;
     let body = stream::once(future::ready(Ok::<_, io::Error>(body)));
-    let unreadable = |e: multer::Error| malformed(&format!("The form cannot be read: {e}."));
+    let unreadable = |e: multer::Error| malformed(&format!("The form could not be read: {e}."));
     let mut fields = Multipart::new(body, boundary);
-    let mut is_ours = false;
+    let mut is_verified = false;
     let (mut file_name, mut content) = (String::new(), Vec::new());
     while let Some(field) = fields.next_field().await.map_err(unreadable)? {
         match field.name() {
             Some("csrf") => {
                 let csrf = field.bytes().await.map_err(unreadable)?;
-                of_this_session(&String::from_utf8_lossy(&csrf), &signed_in)?;
-                is_ours = true;
+                verify_csrf(&String::from_utf8_lossy(&csrf), &signed_in)?;
+                is_verified = true;
             }
             Some("file") => {
                 file_name = field.file_name().unwrap_or_default().to_owned();
@@ -62,8 +61,8 @@ async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Error> 
             Some(_) | None => {}
         }
     }
-    if !is_ours {
-        of_this_session("", &signed_in)?;
+    if !is_verified {
+        verify_csrf("", &signed_in)?;
     }
     if content.len() as u64 > IMPORT {
         return Err(Error::TooLarge(IMPORT));

@@ -100,7 +100,7 @@ impl Service {
             .await?;
         if fits == Match::No {
             return Err(Error::invalid(
-                "present",
+                "current",
                 "This is not your present password.",
             ));
         }

@@ -1,4 +1,4 @@
-//! One tool's ready code: this server's address, the tool's name and the public keys filled in.
+//! Sample code for one tool, with the server URL, the tool's name and the public keys filled in.
 
 use askama::Template;
 use rocket::{Route, State, get, routes};
@@ -16,16 +16,16 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 #[derive(Template)]
-#[template(path = "integrate.html")]
-struct IntegratePage {
+#[template(path = "integration.html")]
+struct IntegrationPage {
     frame: Frame,
     tool_name: String,
-    /// How many keys there are to pin.
+    /// Number of public keys to pin.
     keys: usize,
     snippets: Vec<Snippet>,
 }
 
-#[get("/tool/integrate?<name>")]
+#[get("/tool/integration?<name>")]
 async fn show(
     app: &App,
     config: &State<Config>,
@@ -42,11 +42,11 @@ async fn show(
     let data_dir = config.data_dir.clone();
     let (tool_name, snippets) = app
         .run(move |service| {
-            let of = service.tool_use(&name)?;
-            Ok((of.line.name, snippets::all(&data_dir, &values)))
+            let usage = service.tool_use(&name)?;
+            Ok((usage.line.name, snippets::all(&data_dir, &values)))
         })
         .await?;
-    Ok(Page::new(&IntegratePage {
+    Ok(Page::new(&IntegrationPage {
         frame,
         tool_name,
         keys: keys.len(),

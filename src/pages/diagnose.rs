@@ -1,4 +1,4 @@
-//! Why a tool is told what it is told: the steps of the check, and near misses.
+//! Why a check ends as it does: its steps, and near misses.
 
 use std::borrow::Borrow;
 
@@ -7,7 +7,7 @@ use rocket::{Route, get, routes};
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
 use super::frame::Frame;
-use super::shown::{self, Shown};
+use super::shown::{self, LicenseRow, verdict_class};
 use super::{Page, query};
 use crate::auth::Session;
 use crate::model::explain::{LastDay, Outcome, Place, is_unseen};
@@ -18,43 +18,42 @@ use crate::model::new_license::format_date;
 use crate::request::{App, Failure};
 use crate::service::{Explanation, MOST_NEAR, NearMiss, OtherTool, Service};
 
-/// Tools that the field suggests.
-const SUGGESTIONS: usize = 300;
+/// Tool names in the suggestions of the field.
+const MAX_SUGGESTIONS: usize = 300;
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![explain]
+    routes![diagnose]
 }
 
 #[derive(Template)]
-#[template(path = "explain.html")]
-struct ExplainPage {
+#[template(path = "diagnose.html")]
+struct DiagnosePage {
     frame: Frame,
     tool: String,
     key: String,
     tools: Vec<String>,
-    /// None where nothing was asked yet.
-    explained: Option<Explained>,
+    /// None until a tool or key is entered.
+    diagnosis: Option<Diagnosis>,
     offset: UtcOffset,
 }
 
-struct Explained {
-    of: Explanation,
-    near: Vec<Near>,
-    /// Tools with nearly that name: marked, and the address of the same question to them.
+struct Diagnosis {
+    explanation: Explanation,
+    near_misses: Vec<NearMissRow>,
+    /// Tools with a similar name: the name with its differences marked, and the URL query that diagnoses it.
     similar_tools: Vec<(Vec<Piece>, String)>,
 }
 
-/// A near miss beside the question.
-struct Near {
-    shown: Shown,
-    words: String,
-    /// The tool's name as it was asked and as it is; none where they are the same.
+struct NearMissRow {
+    row: LicenseRow,
+    difference: String,
+    /// The tool's name as checked and as licensed; none where they are equal.
     tool: Option<[Vec<Piece>; 2]>,
     key: [Vec<Piece>; 2],
 }
 
-#[get("/explain?<tool>&<key>")]
-async fn explain(
+#[get("/diagnose?<tool>&<key>")]
+async fn diagnose(
     app: &App,
     _session: Session,
     frame: Frame,
@@ -62,92 +61,97 @@ async fn explain(
     key: Option<String>,
 ) -> Result<Page, Failure> {
     let (tool, key) = (tool.unwrap_or_default(), key.unwrap_or_default());
-    let asked = (tool.clone(), key.clone());
+    let entered = (tool.clone(), key.clone());
     let (mut tools, explanation) = app
         .run(move |service| {
-            let (tool, key) = asked;
-            let is_asked = !(tool.is_empty() && key.is_empty());
-            let explanation = is_asked.then(|| service.explain(&tool, &key)).transpose()?;
+            let (tool, key) = entered;
+            let is_entered = !(tool.is_empty() && key.is_empty());
+            let explanation = is_entered
+                .then(|| service.explain(&tool, &key))
+                .transpose()?;
             Ok((service.tool_names()?, explanation))
         })
         .await?;
-    tools.truncate(SUGGESTIONS);
+    tools.truncate(MAX_SUGGESTIONS);
     let offset = app.utc_offset();
-    let explained = explanation.map(|of| Explained::new(of, &tool, &key, app));
-    Ok(Page::new(&ExplainPage {
+    let diagnosis = explanation.map(|e| Diagnosis::new(e, &tool, &key, app));
+    Ok(Page::new(&DiagnosePage {
         frame,
         tool,
         key,
         tools,
-        explained,
+        diagnosis,
         offset,
     })?)
 }
 
-impl Explained {
-    fn new(mut of: Explanation, tool: &str, key: &str, service: &Service) -> Explained {
-        let read = of.decision.reading.as_ref();
-        let key = read.map_or(key, |reading| &reading.license_key);
-        let near = std::mem::take(&mut of.near).into_iter();
-        let near = near.map(|miss| Near::new(miss, tool, key, service, of.now));
-        let similar = of.similar_tools.iter().map(|(name, difference)| {
+impl Diagnosis {
+    fn new(mut explanation: Explanation, tool: &str, key: &str, service: &Service) -> Diagnosis {
+        let now = explanation.now;
+        let near_misses = std::mem::take(&mut explanation.near).into_iter();
+        let reading = explanation.decision.reading.as_ref();
+        let key = reading.map_or(key, |reading| &reading.license_key);
+        let near_misses = near_misses.map(|miss| NearMissRow::new(miss, tool, key, service, now));
+        let similar = explanation.similar_tools.iter().map(|(name, difference)| {
             let [_, found] = marked(tool, name, *difference);
             (found, query(&[("tool", name), ("key", key)]))
         });
-        Explained {
-            near: near.collect(),
+        Diagnosis {
+            near_misses: near_misses.collect(),
             similar_tools: similar.collect(),
-            of,
+            explanation,
         }
     }
 
-    /// Status, word and message as the tool gets them.
+    /// HTTP status, `status` and message, as the tool gets them.
     fn answer(&self) -> (u16, &'static str, String) {
-        match &self.of.answer {
+        match &self.explanation.answer {
             Ok(verdict) => (verdict.http(), verdict.word(), verdict.message().to_owned()),
             Err(error) => (error.status(), "error", error.to_string()),
         }
     }
 
-    /// The style class of the verdict.
-    fn state(&self) -> &'static str {
-        match self.of.answer {
-            Ok(Verdict::Valid) => "activated",
-            Ok(Verdict::Expired) => "expired",
-            Ok(Verdict::InGrace) => "grace",
-            Ok(Verdict::Suspended) => "suspended",
-            Ok(Verdict::Revoked | Verdict::NotFound) | Err(_) => "revoked",
+    fn class(&self) -> &'static str {
+        match self.explanation.answer {
+            Ok(verdict) => verdict_class(verdict),
+            Err(_) => "error",
         }
     }
 
     fn is_valid(&self) -> bool {
-        matches!(self.of.answer, Ok(Verdict::Valid))
+        matches!(self.explanation.answer, Ok(Verdict::Valid))
     }
 
     fn is_not_found(&self) -> bool {
-        matches!(self.of.answer, Ok(Verdict::NotFound))
+        matches!(self.explanation.answer, Ok(Verdict::NotFound))
     }
 
-    /// Whether a license can be made for exactly this question.
+    /// Whether a license can be added for exactly this tool and key.
     fn is_licensable(&self) -> bool {
-        let reading = self.of.decision.reading.as_ref();
+        let reading = self.explanation.decision.reading.as_ref();
         self.is_not_found() && reading.is_some_and(|reading| !reading.is_unlicensable())
     }
 
-    /// The address of the form for a new license, filled in.
+    /// The URL query that fills in the form for a new license.
     fn new_license(&self, tool: &str) -> String {
-        let reading = self.of.decision.reading.as_ref();
+        let reading = self.explanation.decision.reading.as_ref();
         let key = reading.map_or("", |reading| &reading.license_key);
         query(&[("tool", tool), ("key", key)])
     }
 
     fn outcome(&self, step: &usize) -> Outcome {
-        self.of.decision.outcomes()[*step - 1]
+        self.explanation.decision.outcomes()[*step - 1]
     }
 }
 
-impl Near {
-    fn new(miss: NearMiss, tool: &str, key: &str, service: &Service, now: OffsetDateTime) -> Near {
+impl NearMissRow {
+    fn new(
+        miss: NearMiss,
+        tool: &str,
+        key: &str,
+        service: &Service,
+        now: OffsetDateTime,
+    ) -> NearMissRow {
         let license = &miss.listed.license;
         let names = match miss.tool {
             OtherTool::Same => None,
@@ -158,43 +162,42 @@ impl Near {
             Some(difference) => marked(key, &license.license_key, difference),
             None => [plain(key), plain(&license.license_key)],
         };
-        Near {
-            words: words(miss.tool, miss.key),
+        NearMissRow {
+            difference: difference_words(miss.tool, miss.key),
             tool: names,
             key: keys,
-            shown: Shown::new(miss.listed, service, now),
+            row: LicenseRow::new(miss.listed, service, now),
         }
     }
 }
 
-/// What differs.
-fn words(tool: OtherTool, key: Option<Difference>) -> String {
+fn difference_words(tool: OtherTool, key: Option<Difference>) -> String {
     let what = |difference| match difference {
-        Difference::Case => "in upper and lower case only",
-        Difference::Spelling => "in white space or punctuation, perhaps in case",
+        Difference::Case => "only in upper and lower case",
+        Difference::Spelling => "in spaces, punctuation or case",
         Difference::OneCharacter => "in one character",
-        Difference::Swapped => "by two neighbours swapped",
+        Difference::Swapped => "by two swapped characters",
     };
     let key = key.map(|difference| match difference {
-        Difference::Spelling => "The same id in another spelling".to_owned(),
+        Difference::Spelling => "Same machine ID in another spelling".to_owned(),
         _ => format!("The key differs {}", what(difference)),
     });
     match (tool, key) {
         (OtherTool::Same, Some(key)) => format!("{key}."),
-        (OtherTool::Same, None) => "The same.".to_owned(),
+        (OtherTool::Same, None) => "Same tool and key.".to_owned(),
         (OtherTool::Similar(name), None) => {
-            format!("The same key; the tool’s name differs {}.", what(name))
+            format!("Same key; the tool name differs {}.", what(name))
         }
         (OtherTool::Similar(name), Some(key)) => {
-            format!("{key}, and the tool’s name {}.", what(name))
+            format!("{key}; the tool name differs {}.", what(name))
         }
-        (OtherTool::Other, None) => "The same key, for another tool.".to_owned(),
+        (OtherTool::Other, None) => "Same key, for another tool.".to_owned(),
         (OtherTool::Other, Some(key)) => format!("{key}, for another tool."),
     }
 }
 
-/// A text whose unseen characters are marked: a space at an end as `␣`, others by their number.
-fn seen(text: &str) -> Vec<Piece> {
+/// Marks invisible characters: leading and trailing spaces as `␣`, others by their code point.
+fn reveal_invisible(text: &str) -> Vec<Piece> {
     let (start, end) = (
         text.len() - text.trim_start().len(),
         text.trim_end_matches(' ').len(),
@@ -218,37 +221,36 @@ fn seen(text: &str) -> Vec<Piece> {
     pieces
 }
 
-/// `3 days 4 hours`, the two largest parts, rounded down.
-fn span(span: Duration) -> String {
-    let seconds = span.whole_seconds().unsigned_abs();
+/// `3 days 4 hours`: the two largest units, rounded down.
+fn duration_words(duration: Duration) -> String {
+    let seconds = duration.whole_seconds().unsigned_abs();
     let parts = [
         (seconds / 86_400, "day"),
         (seconds / 3_600 % 24, "hour"),
         (seconds / 60 % 60, "minute"),
         (seconds % 60, "second"),
     ];
-    let told = parts.iter().skip_while(|(number, _)| *number == 0).take(2);
-    let told: Vec<String> = told
+    let units = parts.iter().skip_while(|(number, _)| *number == 0).take(2);
+    let words: Vec<String> = units
         .filter(|(number, _)| *number > 0)
         .map(|(number, unit)| format!("{number} {unit}{}", if *number == 1 { "" } else { "s" }))
         .collect();
-    if told.is_empty() {
+    if words.is_empty() {
         return "less than a second".to_owned();
     }
-    told.join(" ")
+    words.join(" ")
 }
 
 fn day(day: impl Borrow<Date>) -> String {
     format_date(*day.borrow())
 }
 
-/// Until when it lasts still, or since when it is over.
-fn distance(last: &LastDay, now: &OffsetDateTime) -> Option<String> {
-    let ends_at = last.ends_at?;
-    Some(if *now < ends_at {
-        format!("It is good for another {}.", span(ends_at - *now))
+fn time_to_expiration(last: &LastDay, now: &OffsetDateTime) -> Option<String> {
+    let expires_at = last.ends_at?;
+    Some(if *now < expires_at {
+        format!("It expires in {}.", duration_words(expires_at - *now))
     } else {
-        format!("It ended {} ago.", span(*now - ends_at))
+        format!("It expired {} ago.", duration_words(*now - expires_at))
     })
 }
 
@@ -257,8 +259,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_is_told_by_its_two_largest_parts() {
-        for (seconds, told) in [
+    fn durations_show_their_two_largest_units() {
+        for (seconds, words) in [
             (0, "less than a second"),
             (1, "1 second"),
             (61, "1 minute 1 second"),
@@ -266,14 +268,14 @@ mod tests {
             (2 * 86_400 + 60, "2 days"),
             (400 * 86_400 + 3_700, "400 days 1 hour"),
         ] {
-            assert_eq!(span(Duration::seconds(seconds)), told);
+            assert_eq!(duration_words(Duration::seconds(seconds)), words);
         }
     }
 
     #[test]
-    fn what_nobody_sees_is_shown() {
+    fn invisible_characters_are_revealed() {
         let shown = |text| -> String {
-            let pieces = seen(text).into_iter();
+            let pieces = reveal_invisible(text).into_iter();
             pieces
                 .map(|p| {
                     if p.is_marked {
