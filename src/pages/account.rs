@@ -2,7 +2,7 @@
 
 use askama::Template;
 use rocket::{Either, FromForm, Route, State, get, post, routes};
-use time::UtcOffset;
+use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
 use super::Page;
 use super::flash::{Flashed, redirect_with_flash};
@@ -41,7 +41,7 @@ struct AccountPage {
     draft: TokenForm,
     latest_expiration: String,
     problems: Vec<Problem>,
-    now: time::OffsetDateTime,
+    now: OffsetDateTime,
     offset: UtcOffset,
 }
 
@@ -51,6 +51,21 @@ impl AccountPage {
             .iter()
             .find(|p| p.field == field)
             .map(|p| p.message.as_str())
+    }
+
+    /// Stored is the midnight after it.
+    fn last_day(&self, token: &Token) -> Date {
+        let last_moment = token.expires_at - Duration::SECOND;
+        last_moment.to_offset(self.offset).date()
+    }
+
+    fn expiration_date(&self, token: &Token) -> String {
+        format_date(self.last_day(token))
+    }
+
+    fn expiration_distance(&self, token: &Token) -> String {
+        let today = self.now.to_offset(self.offset).date();
+        shown::distance(self.last_day(token), today)
     }
 }
 

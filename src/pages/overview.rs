@@ -108,7 +108,8 @@ fn tick(day: Date, today: Date) -> String {
     if day == today {
         return "today".to_owned();
     }
-    let is_near = (day - today).whole_days().abs() < 3;
+    // Closer labels would overlap on a phone.
+    let is_near = (day - today).whole_days().abs() <= 3;
     match day.weekday() {
         time::Weekday::Monday if !is_near => format_date(day)[5..].to_owned(),
         _ => String::new(),

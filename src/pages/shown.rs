@@ -153,16 +153,6 @@ pub(super) fn distance(day: Date, today: Date) -> String {
     }
 }
 
-/// `in 34 days`, counted from the operator's day to that of the moment.
-pub(super) fn distance_at(
-    moment: &OffsetDateTime,
-    now: &OffsetDateTime,
-    offset: &UtcOffset,
-) -> String {
-    let day = |moment: &OffsetDateTime| moment.to_offset(*offset).date();
-    distance(day(moment), day(now))
-}
-
 /// `1 license`, `1,234 licenses`, `more than 10,000 licenses`.
 pub(super) fn licenses(count: impl Borrow<Count>) -> String {
     match count.borrow() {
