@@ -53,19 +53,19 @@ impl AccountPage {
             .map(|p| p.message.as_str())
     }
 
-    /// Stored is the midnight after it.
-    fn last_day(&self, token: &Token) -> Date {
+    /// What is stored is the midnight that ends this day.
+    fn expires_on(&self, token: &Token) -> Date {
         let last_moment = token.expires_at - Duration::SECOND;
         last_moment.to_offset(self.offset).date()
     }
 
     fn expiration_date(&self, token: &Token) -> String {
-        format_date(self.last_day(token))
+        format_date(self.expires_on(token))
     }
 
     fn expiration_distance(&self, token: &Token) -> String {
         let today = self.now.to_offset(self.offset).date();
-        shown::distance(self.last_day(token), today)
+        shown::distance(self.expires_on(token), today)
     }
 }
 
