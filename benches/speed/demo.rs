@@ -16,7 +16,7 @@ use crate::program::license_server;
 pub const LICENSES: u32 = 1_000_000;
 
 const GOOD: &str = "status = 'activated' and \
-     (expiration_date is null or expiration_date > date('now', '+1 day'))";
+     expiration_date > date('now', '+1 day')";
 
 /// A copy of the database that may be written to.
 pub struct Demo {
@@ -95,7 +95,7 @@ impl Demo {
 /// The folder of the database, which is made when it is missing.
 fn made() -> PathBuf {
     let mut hasher = DefaultHasher::new();
-    include_str!("../../schema.sql").hash(&mut hasher);
+    include_str!("../../src/store/schema/001.sql").hash(&mut hasher);
     include_str!("../../src/service/demo.rs").hash(&mut hasher);
     let name = format!("demo-{LICENSES}-{:x}", hasher.finish());
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

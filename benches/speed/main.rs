@@ -15,17 +15,21 @@ mod checks;
 mod connection;
 mod demo;
 mod guesses;
+mod import;
 mod load;
 mod pages;
 mod program;
+mod search;
 
 /// A part; the number is its own: rounds or seconds.
 type Measure = fn(Option<u32>);
 
 /// The parts, in the order in which they run.
-const PARTS: [(&str, Measure); 3] = [
+const PARTS: [(&str, Measure); 5] = [
     ("checks", checks::measure),
     ("pages", pages::measure),
+    ("search", search::measure),
+    ("import", import::measure),
     ("guesses", guesses::measure),
 ];
 

@@ -11,8 +11,8 @@ const TIMES: usize = 9;
 const PAGES: [(&str, &str); 29] = [
     ("overview", "/"),
     ("first page", "/licenses"),
-    ("far page", "/licenses?before=500000"),
-    ("last page", "/licenses?after=0"),
+    ("far page", "/licenses?before=500000_1750000000"),
+    ("last page", "/licenses?after=0_0"),
     ("one tool", "/licenses?tool=TurnAssist"),
     ("one status", "/licenses?status=revoked"),
     (
@@ -43,8 +43,8 @@ const PAGES: [(&str, &str); 29] = [
     ("search: two letters of nobody", "/licenses?q=zx"),
     ("search: two frequent letters", "/licenses?q=le"),
     (
-        "the same, ends in 30 days",
-        "/licenses?q=le&ends=30&sort=customer",
+        "the same, expires in 30 days",
+        "/licenses?q=le&expires=next-30-days&sort=customer",
     ),
     ("search: nobody", "/licenses?q=nobody+at+all"),
     (
@@ -52,25 +52,25 @@ const PAGES: [(&str, &str); 29] = [
         "/licenses?q=olsen&tool=TurnAssist&status=revoked",
     ),
     (
-        "ends in 30 days, never seen, by key",
-        "/licenses?ends=30&seen=never&sort=key",
+        "expires in 30 days, never seen, by key",
+        "/licenses?expires=next-30-days&seen=never&sort=key",
     ),
     (
-        "ended, seen in 7 days",
-        "/licenses?ends=over&seen=7&sort=expires",
+        "expired, seen in 7 days",
+        "/licenses?expires=expired&seen=last-7-days&sort=expires",
     ),
     (
-        "a fragment, ends in 30 days",
-        "/licenses?q=anna&ends=30&sort=customer",
+        "a fragment, expires in 30 days",
+        "/licenses?q=anna&expires=next-30-days&sort=customer",
     ),
-    ("far page, by key", "/licenses?sort=key&after=a4_500000"),
+    ("far page, by key", "/licenses?sort=key&after=500000_a4"),
     (
-        "far page, by last day",
-        "/licenses?ends=not-over&sort=expires&after=2027-06-01_500000",
+        "far page, by expiration date",
+        "/licenses?expires=not-expired&sort=expires&after=500000_2027-06-01",
     ),
     (
-        "preview: ended and refused",
-        "/bulk?of=all&quick=1y&filter=%3Fends%3Dover-30%26seen%3Drefused",
+        "preview: expired and refused",
+        "/bulk?of=all&do=1y&filter=%3Fexpires%3Dlast-30-days%26seen%3Drefused",
     ),
     ("one license", "/licenses/500000"),
     ("audit log", "/audit"),
