@@ -1,4 +1,4 @@
-//! Every setting: read from a TOML file, then from the environment, which wins.
+//! All settings: read from a TOML file, then from the environment, which takes precedence.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,38 +11,39 @@ use time::macros::format_description;
 
 use crate::error::Refusal;
 
-/// Where the settings are looked for when the command line names no file.
+/// Read if the command line names no file.
 pub const DEFAULT_FILE: &str = "license-server.toml";
 
 const ENV_PREFIX: &str = "LICENSE_SERVER_";
 
-/// The settings. Each is a key of the TOML file and, in upper case behind `LICENSE_SERVER_`, an
-/// environment variable.
+/// Each field is a key in the TOML file and, in upper case with the prefix `LICENSE_SERVER_`, an environment
+/// variable.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The address to listen on. Default `127.0.0.1`: only a proxy on the same machine gets in.
+    /// The address to listen on. Default `127.0.0.1`: reachable only from the same machine, for example by a
+    /// proxy.
     pub address: IpAddr,
-    /// The port to listen on. Default `8000`; `0` lets the system choose.
+    /// The port to listen on. Default `8000`; with `0` the system chooses.
     pub port: u16,
-    /// The folder of the database, made when it is missing. Default `data`.
+    /// The folder of the database; created if it is missing. Default `data`.
     pub data_dir: PathBuf,
-    /// The address that browsers and clients use, its path included, such as
+    /// The URL that browsers and clients use, including its path, such as
     /// `https://example.com/licenseserver`. Default: `http://` with `address` and `port`.
     pub public_url: Option<PublicUrl>,
-    /// Whose midnight ends a license, such as `+02:00`. Default `+00:00`.
+    /// Licenses expire at midnight in this offset, such as `+02:00`. Default `+00:00`.
     pub utc_offset: UtcOffset,
-    /// The networks whose `X-Forwarded-For` is believed. Default: loopback.
+    /// The networks whose `X-Forwarded-For` is trusted. Default: loopback.
     pub trusted_proxies: Vec<IpNet>,
-    /// Minutes without use after which a session ends. Default `30`.
+    /// Minutes of inactivity after which a session expires. Default `30`.
     pub session_idle_minutes: u16,
-    /// Hours after which a session ends in any case. Default `12`.
+    /// Hours after which a session expires even if it is in use. Default `12`.
     pub session_hours: u16,
     /// `plain` or `json` lines on standard error. Default `plain`.
     pub log_format: LogFormat,
-    /// Whether each answered check has a line in the log. Default `false`: they are many.
+    /// Whether to log each answered check. Default `false`, because there are many.
     pub log_checks: bool,
-    /// The first password of `admin`, used only when the database is created. Default: a random
-    /// one, printed once.
+    /// The initial password of `admin`, used only when the database is created. Default: random and printed
+    /// once.
     pub admin_password: Option<String>,
 }
 
@@ -67,7 +68,7 @@ impl Default for Config {
     }
 }
 
-/// One value as it was written, and where.
+/// A value as written, and where it was found.
 struct Written {
     text: String,
     place: String,
@@ -76,8 +77,8 @@ struct Written {
 type Values = BTreeMap<String, Written>;
 
 impl Config {
-    /// Reads `file` (a missing [`DEFAULT_FILE`] is no error when `file` is none), then `environment`,
-    /// of which only the names that begin with `LICENSE_SERVER_` count.
+    /// Reads `file`, then `environment`, of which only names that begin with `LICENSE_SERVER_` count. A
+    /// missing [`DEFAULT_FILE`] is not an error if `file` is `None`.
     pub fn load(
         file: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
@@ -132,12 +133,12 @@ impl Config {
         Ok(config)
     }
 
-    /// The path under which the server lives: empty, or `/licenseserver` without a slash at its end.
+    /// Empty, or a path without a trailing slash, such as `/licenseserver`.
     pub fn base_path(&self) -> &str {
         self.public_url.as_ref().map_or("", |url| &url.path)
     }
 
-    /// Scheme, host and port as a browser writes them in `Origin`; `port` is the one listened on.
+    /// Scheme, host and port as browsers write them in `Origin`; `port` is the one listened on.
     pub fn origin(&self, port: u16) -> String {
         match &self.public_url {
             Some(url) => url.origin.clone(),
@@ -146,7 +147,7 @@ impl Config {
         }
     }
 
-    /// Whether browsers reach the server over TLS; decided by `public_url`, never by a header.
+    /// Whether browsers use TLS; decided by `public_url`, never by a header.
     pub fn is_https(&self) -> bool {
         self.public_url
             .as_ref()
@@ -154,12 +155,11 @@ impl Config {
     }
 }
 
-/// How the lines of the log look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people: time, event, `name=value`.
     Plain,
-    /// For machines: one JSON object a line.
+    /// For machines: one JSON object per line.
     Json,
 }
 
@@ -173,12 +173,11 @@ impl LogFormat {
     }
 }
 
-/// The address that browsers and clients use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl {
-    /// `https://example.com`: lower case, the scheme's own port left out.
+    /// `https://example.com`: lower case, without the scheme's default port.
     origin: String,
-    /// Empty, or `/licenseserver` without a slash at its end.
+    /// Empty, or a path without a trailing slash, such as `/licenseserver`.
     path: String,
 }
 
@@ -216,7 +215,6 @@ impl PublicUrl {
     }
 }
 
-/// What a setting is called, what it is for, and what its value has to be.
 struct Setting {
     name: &'static str,
     about: &'static str,
@@ -281,7 +279,7 @@ const SETTINGS: [Setting; 11] = [
     },
 ];
 
-/// The settings as `--help` lists them.
+/// As listed by `--help`.
 pub fn help() -> String {
     let lines = SETTINGS
         .iter()

@@ -1,53 +1,50 @@
-//! What can go wrong, never how it looks: `api` and `pages` each give it a face.
+//! What can go wrong; `api` and `pages` decide how it is shown.
 
 use std::fmt;
 
-/// A value that is not acceptable, and the field it stands in.
+/// An invalid value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The field's name on the wire and in forms.
+    /// The field's name in JSON and forms.
     pub field: &'static str,
-    /// A sentence for the person who typed it: what is wrong, and what would be right.
+    /// For the person who typed it: what is wrong, then what to do.
     pub message: String,
 }
 
-/// Everything that can go wrong while a request is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// The body is not what the route reads.
+    /// The body cannot be parsed.
     Malformed {
-        /// What is wrong with the body.
         message: String,
-        /// The field at fault, where one is.
+        /// The invalid field, if known.
         field: Option<String>,
     },
-    /// Values that are not acceptable, one entry a field.
+    /// One entry per field.
     Invalid(Vec<Problem>),
-    /// Nobody is signed in, or the bearer token is not good.
+    /// Nobody is signed in, or the bearer token is invalid.
     Unauthenticated,
-    /// The name and the password do not belong together.
     WrongCredentials,
-    /// Known, but not allowed; the reason is for the person.
+    /// Authenticated, but not allowed; the reason is shown to the person.
     Forbidden(String),
-    /// No such row, or no such address; the words say which.
+    /// No such row or address; the text says which.
     NotFound(&'static str),
-    /// The address exists, but not for this method; the methods it has, as in `Allow`.
+    /// The address exists, but not for this method; the allowed methods, as in `Allow`.
     MethodNotAllowed(String),
-    /// The pair of tool and key exists already.
+    /// A license for this tool and key already exists.
     Duplicate,
-    /// What is there does not fit what is to be done; the reason is for the person.
+    /// The operation conflicts with the current state; the reason is shown to the person.
     Conflict(String),
-    /// The body is larger than this many bytes.
+    /// The limit in bytes.
     TooLarge(u64),
-    /// The body's `Content-Type` is not this one.
+    /// The required `Content-Type`.
     UnsupportedMediaType(&'static str),
     /// The body did not arrive in time.
     BodyTimeout,
-    /// Too much at once; try again after this many seconds.
+    /// Seconds after which to try again.
     TooManyRequests(u64),
-    /// The store cannot answer now; the detail is for the log only.
+    /// The database cannot answer now; the detail is only logged.
     Unavailable(String),
-    /// A bug; the detail is for the log only.
+    /// A bug; the detail is only logged.
     Internal(String),
 }
 
@@ -58,7 +55,6 @@ impl From<Problem> for Error {
 }
 
 impl Error {
-    /// The HTTP status that belongs to this error.
     pub fn status(&self) -> u16 {
         match self {
             Error::Malformed { .. } => 400,
@@ -77,13 +73,11 @@ impl Error {
         }
     }
 
-    /// One value that is not acceptable.
     pub fn invalid(field: &'static str, message: impl Into<String>) -> Error {
         let message = message.into();
         Problem { field, message }.into()
     }
 
-    /// The field at fault, where one is.
     pub fn field(&self) -> Option<&str> {
         if let Error::Malformed { field, .. } = self {
             return field.as_deref();
@@ -91,7 +85,6 @@ impl Error {
         self.problems().first().map(|problem| problem.field)
     }
 
-    /// The values that are not acceptable.
     pub fn problems(&self) -> &[Problem] {
         if let Error::Invalid(problems) = self {
             problems
@@ -100,7 +93,7 @@ impl Error {
         }
     }
 
-    /// Seconds after which a client may try again, where that helps.
+    /// In seconds; none if a retry does not help.
     pub fn retry_after(&self) -> Option<u64> {
         match *self {
             Error::TooManyRequests(seconds) => Some(seconds),
@@ -110,7 +103,7 @@ impl Error {
     }
 }
 
-/// The words for a person; never an inner detail.
+/// For a person; never internal details.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -156,8 +149,8 @@ impl fmt::Display for Error {
     }
 }
 
-/// Why the program cannot start or a command cannot be done: one sentence for the operator that
-/// names the setting, its value and the mend.
+/// Why the program cannot start or a command fails: one sentence for the operator with the setting, its value
+/// and the fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal(pub String);
 
@@ -167,7 +160,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// A command on the terminal shows the inner detail: the person there can mend it.
+/// A command prints internal details, because the person at the terminal can fix the cause.
 impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
         match error {

@@ -3,41 +3,41 @@
 //! The modules, top to bottom, are the architecture: imports point only downwards, and `api` and
 //! `pages` never see each other.
 
-/// What the command line does besides serving.
+/// The commands other than `serve`.
 pub mod commands;
 
-/// The composition root: mounts, catchers, headers, shutdown; the only module that knows all others.
+/// The composition root: routes, catchers, headers, shutdown; the only module that knows all others.
 pub mod server;
 
-/// The JSON door: one file per noun.
+/// The JSON API: one file per resource.
 pub mod api;
 
-/// The HTML door: one file per page or flow.
+/// The web pages: one file per page or flow.
 pub mod pages;
 
-/// Request guards: who is asking, and may a browser have been tricked into it.
+/// Request guards: authentication, and protection against cross-site requests.
 pub mod auth;
 
-/// What both doors do with a request: read its body, carry a refusal to its catcher.
+/// What `api` and `pages` share: reading bodies, and passing errors to catchers.
 pub mod request;
 
-/// What the product does: one method per verb, at one moment, in one transaction.
+/// The use cases: each method runs at one moment, in one transaction.
 pub mod service;
 
-/// All SQL and nothing but SQL.
+/// All SQL, and nothing but SQL.
 pub mod store;
 
-/// Plain data and rules without I/O; `now` is an argument.
+/// Plain data and rules without I/O; the current time is an argument.
 pub mod model;
 
-/// Every setting of the program.
+/// All settings.
 pub mod config;
 
-/// The only place that asks the machine for the time.
+/// The only place that reads the system clock.
 pub mod clock;
 
-/// What the operator reads: one event a line.
+/// One event per line, for the operator.
 pub mod log;
 
-/// What can go wrong, never how it looks.
+/// What can go wrong, not how it is shown.
 pub mod error;

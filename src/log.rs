@@ -1,5 +1,5 @@
-//! What the operator reads: one event a line on standard error, plain or JSON. Passwords, cookies,
-//! tokens and whole license keys never come here.
+//! Log events for the operator: one per line on standard error, plain or JSON. Passwords, cookies, tokens and
+//! full license keys are never logged.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -10,7 +10,6 @@ use time::macros::format_description;
 use crate::clock::Clock;
 use crate::config::LogFormat;
 
-/// Where events go.
 #[derive(Debug, Clone)]
 pub struct Log {
     format: LogFormat,
@@ -18,12 +17,10 @@ pub struct Log {
 }
 
 impl Log {
-    /// Lines of that format, with that clock's time.
     pub fn new(format: LogFormat, clock: Clock) -> Log {
         Log { format, clock }
     }
 
-    /// One event and what is known about it.
     pub fn event(&self, event: &str, about: &[(&str, &dyn Display)]) {
         let line = self.line(event, about);
         match self.clock {
@@ -32,7 +29,7 @@ impl Log {
         }
     }
 
-    /// Something that is ours or the operator's to mend, and where it happened.
+    /// An error that we or the operator must fix, and where it occurred.
     pub fn fault(&self, place: &str, error: &crate::error::Error) {
         self.event(
             "fault",
@@ -75,24 +72,24 @@ impl Log {
     }
 }
 
-/// For what happens before there are settings.
+/// For messages before the settings are loaded.
 pub fn plain(line: &str) {
     write(&line.replace(char::is_control, " "));
 }
 
-/// To the person who started the program, on standard output. Where nobody listens any more the
-/// program goes on, which `println!` would not let it.
+/// Prints to standard output. If nobody reads it, the program continues; `println!` would panic.
 pub fn say(line: &str) {
     drop(writeln!(io::stdout(), "{line}"));
 }
 
-/// A test's log, which its harness keeps to itself as it does with nothing but the macros.
+/// A test's log: the test harness captures only the output of the macros.
 #[expect(clippy::print_stderr, reason = "the log is standard error")]
 fn print(line: &str) {
     eprintln!("{line}");
 }
 
-/// A log that cannot be written, on a full disk perhaps, must not stop the server: `eprintln!` would.
+/// A log that cannot be written, for example on a full disk, must not stop the server; `eprintln!` would
+/// panic.
 fn write(line: &str) {
     drop(io::stderr().write_all(format!("{line}\n").as_bytes()));
 }

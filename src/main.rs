@@ -1,4 +1,4 @@
-//! The command line: read the configuration, do what was asked.
+//! The command line: loads the configuration and runs a command.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use license_server::service::FIRST_USER;
 #[derive(Parser)]
 #[command(version, after_help = config::help())]
 struct Cli {
-    /// The settings file; without it license-server.toml is read if it is there
+    /// Settings file; license-server.toml is read if it exists and no other is given
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -23,82 +23,82 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve until SIGTERM or Ctrl-C (the default)
+    /// Run the server until SIGTERM or Ctrl-C (the default)
     Serve,
-    /// Add that many invented licenses, to try things out
+    /// Fill the database with sample licenses
     SeedDemo {
-        /// How many
+        /// Number of licenses
         #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
         licenses: u32,
     },
-    /// Import licenses from a table (CSV) or a JSON array; works while the server runs
+    /// Import licenses from a CSV or JSON file; works while the server runs
     Import {
-        /// The file, or - for standard input
+        /// File, or - for standard input
         file: PathBuf,
-        /// Only say what would be done
+        /// Show what would change without changing anything
         #[arg(long)]
         dry_run: bool,
-        /// Import the other rows where some are wrong
+        /// Skip invalid rows and import the rest
         #[arg(long)]
-        leave_out_wrong: bool,
+        skip_invalid: bool,
     },
     /// Write all licenses to standard output
     Export {
-        /// As what
+        /// Output format
         #[arg(long, value_enum, default_value_t = Format::Csv)]
         format: Format,
     },
-    /// Answer every question in the same way, so that you can test what your program does then
+    /// Run a mock server that always returns the same answer
     Mock(Mock),
-    /// Look after the keys that answers are signed with; works while the server runs
+    /// Manage signing keys; works while the server runs
     #[command(subcommand)]
     Keys(Keys),
-    /// Look after the audit log
+    /// Check the audit log
     #[command(subcommand)]
     Audit(Audit),
-    /// Manage the people who may sign in
+    /// Manage users
     #[command(subcommand)]
     Admin(Admin),
 }
 
 #[derive(Subcommand)]
 enum Audit {
-    /// Prove that no entry was changed or taken out, or name the first one
+    /// Verify the hash chain; print the first broken entry
     Verify,
 }
 
 #[derive(Subcommand)]
 enum Keys {
-    /// List them, newest first
+    /// List all keys, newest first
     List,
-    /// Make one more
+    /// Create a key
     Create,
-    /// Put a key back from its exported private half
+    /// Restore a key from its exported private key
     Import {
-        /// PKCS #8 in PEM; - for standard input
+        /// File with PKCS #8 in PEM, or - for standard input
         file: PathBuf,
     },
-    /// Let a key sign for clients that name none
+    /// Make a key the default, which signs for clients that name none
     SetDefault {
-        /// As `keys list` names it
+        /// Key id, see `keys list`
         #[arg(allow_hyphen_values = true)]
         kid: String,
     },
-    /// Let a key sign nothing any more
+    /// Retire a key
     Retire {
-        /// As `keys list` names it
+        /// Key id, see `keys list`
         #[arg(allow_hyphen_values = true)]
         kid: String,
     },
-    /// Write the public half, for programs
+    /// Write the public key, for programs
     Export {
-        /// As `keys list` names it
+        /// Key id, see `keys list`
         #[arg(allow_hyphen_values = true)]
         kid: String,
-        /// As what
+        /// Output format
         #[arg(long, value_enum, default_value_t = KeyForm::Pem)]
         format: KeyForm,
-        /// The private half instead, as PKCS #8 in PEM: a backup, to be kept secret
+        /// Write the private key instead, as PKCS #8 in PEM: a backup, keep it secret
         #[arg(long, conflicts_with = "format")]
         private: bool,
     },
@@ -106,9 +106,9 @@ enum Keys {
 
 #[derive(Subcommand)]
 enum Admin {
-    /// Set a password and end all sessions of that user; works while the server runs
+    /// Set a user's password and end all sessions of that user; works while the server runs
     SetPassword {
-        /// The user's name
+        /// User name
         #[arg(default_value = FIRST_USER)]
         name: String,
     },
@@ -136,8 +136,8 @@ fn main() -> ExitCode {
         Some(Command::Import {
             file,
             dry_run,
-            leave_out_wrong,
-        }) => commands::import(&config, &file, dry_run, leave_out_wrong),
+            skip_invalid,
+        }) => commands::import(&config, &file, dry_run, skip_invalid),
         Some(Command::Export { format }) => commands::export(&config, format),
         Some(Command::Admin(Admin::SetPassword { name })) => commands::set_password(&config, &name),
     });

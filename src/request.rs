@@ -1,5 +1,5 @@
-//! What both doors do with a request: read its body within limits, and carry a refusal to the
-//! catcher that gives it a face.
+//! What `api` and `pages` share: reading bodies within limits, and passing errors to the catcher that shows
+//! them.
 
 use std::time::Duration;
 
@@ -15,23 +15,23 @@ use crate::clock::Stopwatch;
 use crate::error::Error;
 use crate::log::Log;
 
-/// Bytes of a question or a sign-in.
+/// Bytes of a check or a sign-in.
 pub const SMALL_BODY: u64 = 8 * 1024;
 /// Bytes of any other JSON body or form.
 pub const BODY: u64 = 64 * 1024;
 
-/// Bytes of a file that is imported.
+/// Bytes of an imported file.
 pub const IMPORT: u64 = 16 * 1024 * 1024;
 
 const BODY_TIME: Duration = Duration::from_secs(10);
 
-/// The product, as handlers ask for it.
+/// The service, as a handler argument.
 pub type App = State<std::sync::Arc<crate::service::Service>>;
 
-/// The whole body, at most `limit` bytes of it.
+/// The whole body; an error if it exceeds `limit` bytes.
 pub async fn read_body(data: Data<'_>, limit: u64) -> Result<Vec<u8>, Error> {
     let mut sent = data.open((limit + 1).bytes());
-    // Read into its place: Rocket's `into_bytes` would copy it through 8 KiB that it clears before.
+    // Read in place: Rocket's `into_bytes` would copy it through a zeroed 8 KiB buffer.
     let mut body = Vec::with_capacity(512);
     match timeout(BODY_TIME, sent.read_to_end(&mut body)).await {
         Ok(Ok(_)) if body.len() as u64 <= limit => Ok(body),
@@ -41,16 +41,15 @@ pub async fn read_body(data: Data<'_>, limit: u64) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// Room for what stands around a file in a form.
+/// Bytes of a form in addition to its file.
 const AROUND_FILE: u64 = BODY;
 
-/// How long a file may take that somebody sends who is signed in.
+/// How long a signed-in user's upload may take.
 const FILE_TIME: Duration = Duration::from_secs(120);
 
-/// The whole body of a form with a file in it.
 pub async fn read_file_body(data: Data<'_>) -> Result<Vec<u8>, Error> {
     let most = IMPORT + AROUND_FILE;
-    // A browser shows the answer only when it could send all: what is too much is read and dropped.
+    // A browser shows the answer only after it has sent everything: excess bytes are read and dropped.
     let mut sent = data.open((8 * most).bytes());
     let read = async {
         let mut body = Vec::new();
@@ -84,12 +83,12 @@ fn keep(request: &Request<'_>, error: Error) -> Status {
     status
 }
 
-/// A guard's way out: the catcher of the route's door will show `error`.
+/// For guards: the catcher for the route will show `error`.
 pub fn refuse<S, F>(request: &Request<'_>, error: Error) -> Outcome<S, (Status, ()), F> {
     Outcome::Error((keep(request, error), ()))
 }
 
-/// A handler's way out, to the same catcher.
+/// For handlers: the same catcher will show the error.
 #[derive(Debug)]
 pub struct Failure(pub Error);
 
@@ -105,7 +104,7 @@ impl<'r> Responder<'r, 'static> for Failure {
     }
 }
 
-/// What a catcher has to show: what [`refuse`] or [`Failure`] left, or what Rocket itself found wrong.
+/// The error for a catcher to show: from [`refuse`], from [`Failure`] or from Rocket itself.
 pub fn refused(status: Status, request: &Request<'_>) -> Error {
     if let Refused(Some(error)) = request.local_cache(|| Refused(None)) {
         return error.clone();
@@ -115,13 +114,13 @@ pub fn refused(status: Status, request: &Request<'_>) -> Error {
             message: "The request cannot be read.".into(),
             field: None,
         },
-        // A segment of the address that is not a number forwards with 422.
+        // Rocket forwards with 422 if a path segment is not a number.
         404 | 422 => Error::NotFound("There is nothing at this address."),
         code => Error::Internal(format!("unforeseen status {code}")),
     }
 }
 
-/// The headers that belong to an error, and its line in the log where it is ours to mend.
+/// Sets the error's headers, and logs it if we or the operator must fix it.
 pub fn describe(error: &Error, request: &Request<'_>, response: &mut Response<'_>) {
     if let Some(seconds) = error.retry_after() {
         response.set_raw_header("Retry-After", seconds.to_string());
@@ -136,17 +135,17 @@ pub fn describe(error: &Error, request: &Request<'_>, response: &mut Response<'_
     }
 }
 
-/// The number of a request in the log, and how long it has taken.
+/// A request's number in the log, and how long it has taken.
 #[derive(Debug)]
 pub struct Ticket {
-    /// Counts from the start of the program.
+    /// Counted from the start of the program.
     pub number: u64,
     /// Started with the request.
     pub watch: Stopwatch,
 }
 
 impl Ticket {
-    /// The ticket that the journal has drawn.
+    /// The ticket that the journal assigned.
     pub fn of<'r>(request: &'r Request<'_>) -> &'r Ticket {
         request.local_cache(|| Ticket {
             number: 0,

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 use crate::request::{BODY, read_body, refuse};
 
-/// The JSON object in the body of a request, at most `LIMIT` bytes of it.
+/// A JSON body of at most `LIMIT` bytes.
 pub struct Body<T, const LIMIT: u64 = BODY>(pub(crate) T);
 
 #[rocket::async_trait]
@@ -28,7 +28,7 @@ async fn read<T: DeserializeOwned>(
     limit: u64,
 ) -> Result<T, Error> {
     let is_json = || request.content_type().is_some_and(|kind| kind.is_json());
-    // Spelled so by nearly all; reading any other spelling takes longer.
+    // Almost every client spells it this way, and parsing is slower.
     if request.headers().get_one("Content-Type") != Some("application/json") && !is_json() {
         return Err(Error::UnsupportedMediaType("application/json"));
     }
@@ -43,7 +43,7 @@ async fn read<T: DeserializeOwned>(
     serde_json::from_slice(&body).map_err(|error| wrong::<T>(&body, &error))
 }
 
-/// Reads the body a second time, slowly, to name the field at fault.
+/// Parses the body a second time, slowly, to name the invalid field.
 fn wrong<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> Error {
     if !error.is_data() {
         return malformed(&format!("The request body is not JSON: {error}."), None);
@@ -66,7 +66,7 @@ fn malformed(message: &str, field: Option<String>) -> Error {
     }
 }
 
-/// A field that a question cannot do without.
+/// A field that every check requires.
 pub(super) fn required(field: &str, value: Option<String>) -> Result<String, Error> {
     value.ok_or_else(|| {
         malformed(

@@ -10,10 +10,10 @@ use super::body::required;
 use super::{Answer, Body, json};
 use crate::auth::Address;
 use crate::error::Error;
+use crate::model::check::ClientInfo;
 use crate::model::license::Verdict;
 use crate::model::question::Question;
-use crate::model::sighting::Said;
-use crate::model::signed::Wish;
+use crate::model::signed::SigningRequest;
 use crate::request::{App, Failure, SMALL_BODY};
 use crate::service::Signed;
 
@@ -21,22 +21,22 @@ pub(super) fn routes() -> Vec<Route> {
     routes![check]
 }
 
-/// A question as it is sent.
+/// The JSON body of a check.
 #[derive(Deserialize)]
 pub struct Asked {
     tool_name: Option<String>,
     license_key: Option<String>,
-    /// Who sends one wants a signed answer.
+    /// Present if the client wants a signed answer.
     pub(crate) nonce: Option<String>,
-    /// The keys that the client knows.
+    /// IDs of the keys that the client knows.
     pub(crate) kids: Option<Vec<String>>,
-    /// What the client says of itself, whatever that is.
+    /// What the client reports about itself: any JSON.
     #[serde(default)]
     client: Value,
 }
 
 impl Asked {
-    /// Tool and key, without which there is no question.
+    /// The tool and the license key, which every check requires.
     pub(crate) fn pair(&mut self) -> Result<(String, String), Error> {
         let tool_name = required("tool_name", self.tool_name.take())?;
         let license_key = required("license_key", self.license_key.take())?;
@@ -53,14 +53,14 @@ fn check(
     let Body(mut asked) = body;
     let (tool_name, license_key) = asked.pair()?;
     let question = Question::parse(&tool_name, &license_key)?;
-    let said = Said::read(&asked.client);
+    let client = ClientInfo::read(&asked.client);
     let Some(nonce) = asked.nonce else {
-        let verdict = app.check(&question, address.0, said)?;
+        let verdict = app.check(&question, address.0, client)?;
         return Ok(Either::Left(Answer::from(verdict)));
     };
     let kids = asked.kids.unwrap_or_default();
-    let wish = Wish::parse(&nonce, &kids)?;
-    let signed = app.check_signed(&question, &license_key, &wish, address.0, said)?;
+    let request = SigningRequest::parse(&nonce, &kids)?;
+    let signed = app.check_signed(&question, &license_key, &request, address.0, client)?;
     Ok(Either::Right(SignedAnswer(signed)))
 }
 
@@ -74,10 +74,9 @@ impl From<Verdict> for Answer {
     }
 }
 
-/// A verdict that a client can verify, as it is sent.
 pub struct SignedAnswer(pub(crate) Signed);
 
-/// The published fields, then those of a client that asked for them.
+/// The published fields, followed by those of a signed answer.
 #[derive(Serialize)]
 struct SignedBody<'a> {
     status: &'static str,
@@ -91,7 +90,7 @@ struct SignedBody<'a> {
 impl<'r> response::Responder<'r, 'static> for SignedAnswer {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
         let SignedAnswer(signed) = self;
-        // Base64url: nothing in it has to be escaped, which a string would be searched for.
+        // Base64url needs no escaping, and serializing a string would search it for characters to escape.
         let token = RawValue::from_string(["\"", &signed.token, "\""].concat())
             .map_err(|_| Status::InternalServerError)?;
         let body = SignedBody {

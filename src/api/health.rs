@@ -1,4 +1,4 @@
-//! `GET /health`: does the server answer, and its database? Public.
+//! `GET /health`: whether the server and its database respond. Public.
 
 use rocket::{Route, get, routes};
 use serde::Serialize;

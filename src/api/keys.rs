@@ -1,4 +1,4 @@
-//! `GET /api/keys`: the public keys that sign answers, for the vendor. Public.
+//! `GET /api/keys`: the public keys that verify answers. Public.
 
 use rocket::{Route, get, routes};
 use serde::Serialize;

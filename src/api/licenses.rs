@@ -14,10 +14,10 @@ use super::{Answer, Json};
 use crate::auth::{Reader, Writer};
 use crate::config::Config;
 use crate::error::Error;
-use crate::model::license::{Listed, Status};
-use crate::model::new_license::{Change, Draft};
+use crate::model::check::ListedLicense;
+use crate::model::license::{Draft, Status};
 use crate::model::published::Row;
-use crate::model::search::{Filter, Fragment};
+use crate::model::search::{Filter, Word};
 use crate::request::{App, Failure};
 use crate::service::{Service, Walk};
 
@@ -25,9 +25,9 @@ pub(super) fn routes() -> Vec<Route> {
     routes![list, get, add, change, delete]
 }
 
-/// What narrows the list, as it stands in the address.
+/// The filter in the URL query.
 #[derive(FromForm)]
-struct Wanted {
+struct ListQuery {
     tool_name: Option<String>,
     status: Option<String>,
     user_id: Option<String>,
@@ -36,20 +36,21 @@ struct Wanted {
     after_id: Option<String>,
 }
 
-#[get("/api/licenses?<wanted..>")]
-async fn list(app: &App, _reader: Reader, wanted: Wanted) -> Result<Rows, Failure> {
-    let left = number("limit", wanted.limit, 1)?.unwrap_or(i64::MAX);
-    let after = number("after_id", wanted.after_id, 0)?.unwrap_or(0);
-    let status = wanted.status.as_deref().map(Status::parse).transpose();
+#[get("/api/licenses?<query..>")]
+async fn list(app: &App, _reader: Reader, query: ListQuery) -> Result<Rows, Failure> {
+    let limit = number("limit", query.limit, 1)?.unwrap_or(i64::MAX);
+    let after = number("after_id", query.after_id, 0)?.unwrap_or(0);
+    let status = query.status.as_deref().map(Status::parse).transpose();
+    let words = Word::parse_all(query.q.as_deref().unwrap_or_default());
     let filter = Filter {
-        tool_name: wanted.tool_name,
-        status: status.map_err(|problem| Error::Invalid(vec![problem]))?,
-        user_id: wanted.user_id,
-        fragment: wanted.q.as_deref().and_then(Fragment::parse),
-        ends: None,
-        activity: None,
+        tool_name: query.tool_name,
+        status: status.map_err(Error::from)?,
+        user_id: query.user_id,
+        words: words.map_err(Error::from)?,
+        ..Filter::default()
     };
-    Ok(Rows::of(app, Walk::after(filter, after, left)).await?)
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    Ok(Rows::new(app, filter, after, limit).await?)
 }
 
 #[get("/api/licenses/<id>")]
@@ -58,7 +59,7 @@ async fn get(app: &App, _reader: Reader, id: i64) -> Result<Json<Row>, Failure> 
     Ok(Json(Row::from(listed)))
 }
 
-/// The published answer and where the new row is.
+/// The published answer, with the location of the new row.
 #[derive(Responder)]
 struct Added {
     answer: Answer,
@@ -70,12 +71,11 @@ async fn add(
     app: &App,
     config: &State<Config>,
     writer: Writer,
-    body: Body<Change>,
+    body: Body<Draft>,
 ) -> Result<Added, Failure> {
-    let Body(given) = body;
-    let draft = given.apply(Draft::new());
+    let Body(draft) = body;
     let added = app
-        .run(move |service| service.add_license(&writer.0, &draft))
+        .run(move |service| service.add_license(&writer.0, draft))
         .await?;
     let location = format!("{}/api/licenses/{}", config.base_path(), added.id);
     Ok(Added {
@@ -85,9 +85,9 @@ async fn add(
 }
 
 #[patch("/api/licenses/<id>", data = "<body>")]
-async fn change(app: &App, writer: Writer, id: i64, body: Body<Change>) -> Result<Answer, Failure> {
-    let Body(change) = body;
-    app.run(move |service| service.change_license(&writer.0, id, change))
+async fn change(app: &App, writer: Writer, id: i64, body: Body<Draft>) -> Result<Answer, Failure> {
+    let Body(draft) = body;
+    app.run(move |service| service.change_license(&writer.0, id, draft))
         .await?;
     Ok(Answer::success(200, "License updated"))
 }
@@ -107,22 +107,23 @@ fn number(field: &'static str, text: Option<String>, least: i64) -> Result<Optio
         Ok(number) if number >= least => Ok(Some(number)),
         _ => Err(Error::invalid(
             field,
-            format!("`{field}` is `{text}`; it has to be a number from {least} on."),
+            format!("`{field}` is `{text}`; it must be a number, at least {least}."),
         )),
     }
 }
 
-/// A JSON array that is written while the table is read. When the database fails on the way the array
-/// stays without its end, which no reader takes for whole.
+/// A JSON array that is written while the table is read. If the database fails midway, the array is left
+/// unclosed, so that no client takes it for complete.
 struct Rows {
     app: Arc<Service>,
     walk: Walk,
-    first: Vec<Listed>,
+    first: Vec<ListedLicense>,
 }
 
 impl Rows {
-    async fn of(app: &App, walk: Walk) -> Result<Rows, Error> {
-        let (first, walk) = app.run(move |service| service.walk_on(walk)).await?;
+    async fn new(app: &App, filter: Filter, after: i64, limit: usize) -> Result<Rows, Error> {
+        let first = move |service: &Service| service.walk_on(service.walk(filter, after, limit)?);
+        let (first, walk) = app.run_search(first).await?;
         let app = Arc::clone(app);
         Ok(Rows { app, walk, first })
     }

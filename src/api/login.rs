@@ -1,4 +1,4 @@
-//! `POST /api/login`: a session for the one who knows the password. Public.
+//! `POST /api/login`: starts a session for a user name and password. Public.
 
 use rocket::{Route, post, routes};
 use serde::Deserialize;

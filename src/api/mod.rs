@@ -1,4 +1,4 @@
-//! The JSON door: one file per noun. Everything here answers JSON, errors too.
+//! The JSON API: one file per resource. Errors are JSON, too.
 
 mod body;
 mod check;
@@ -20,7 +20,7 @@ pub(crate) use check::{Asked, SignedAnswer};
 use crate::error::Error;
 use crate::request::{describe, refused};
 
-/// Every route of the API, below the base path.
+/// Relative to the base path.
 pub fn routes() -> Vec<Route> {
     [
         check::routes(),
@@ -32,7 +32,7 @@ pub fn routes() -> Vec<Route> {
     .concat()
 }
 
-/// Everything that goes wrong under `/api`.
+/// For every error under `/api`.
 pub fn catchers() -> Vec<Catcher> {
     catchers![any]
 }
@@ -42,7 +42,6 @@ fn any(status: Status, request: &Request<'_>) -> ErrorAnswer {
     ErrorAnswer(refused(status, request))
 }
 
-/// The JSON face of an error.
 struct ErrorAnswer(Error);
 
 #[derive(Serialize)]
@@ -67,7 +66,7 @@ impl<'r> Responder<'r, 'static> for ErrorAnswer {
     }
 }
 
-/// A published answer: a status and two words.
+/// The published answer: an HTTP status and two strings.
 #[derive(Debug)]
 pub struct Answer {
     http: u16,
@@ -103,7 +102,6 @@ impl<'r> Responder<'r, 'static> for Answer {
     }
 }
 
-/// A value as a whole JSON body.
 struct Json<T>(T);
 
 impl<'r, T: Serialize> Responder<'r, 'static> for Json<T> {
@@ -112,8 +110,8 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Json<T> {
     }
 }
 
-/// Bytes that nearly every answer fits into, signed ones too. The system's allocator has pieces of that
-/// size at hand for each thread; of larger ones not.
+/// In bytes; nearly every answer fits, including signed ones. The system allocator keeps blocks of this size
+/// ready for each thread, but no larger ones.
 const USUAL: usize = 1_024;
 
 fn json(status: u16, body: &impl Serialize) -> rocket::response::Result<'static> {

@@ -1,4 +1,4 @@
-//! Whose request is it? The address that counts when proxies stand between.
+//! The client's address, also if the request passed trusted proxies.
 
 use std::net::IpAddr;
 
@@ -26,8 +26,8 @@ impl<'r> FromRequest<'r> for Client {
     }
 }
 
-/// The connection's own address, or, when that is a trusted proxy, the rightmost one in
-/// `X-Forwarded-For` that is not.
+/// The connection's address or, if that is a trusted proxy, the rightmost address in `X-Forwarded-For` that
+/// is not.
 pub fn client_address(request: &Request<'_>) -> IpAddr {
     let peer = request
         .remote()
@@ -40,7 +40,7 @@ pub fn client_address(request: &Request<'_>) -> IpAddr {
     rightmost_untrusted(peer, &forwarded.join(","), trusted)
 }
 
-/// [`client_address`], for a handler that wants nothing else of the client.
+/// [`client_address`] as a request guard.
 #[derive(Debug, Clone, Copy)]
 pub struct Address(pub IpAddr);
 

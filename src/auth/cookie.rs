@@ -1,4 +1,4 @@
-//! The session cookie, and how every cookie of ours is made.
+//! The session cookie, and the attributes that all cookies share.
 
 use rocket::Request;
 use rocket::http::{Cookie, CookieJar, SameSite};
@@ -7,14 +7,13 @@ use rocket::request::{FromRequest, Outcome};
 
 use crate::config::Config;
 
-/// Sets, reads and removes the session cookie of this request.
 pub struct SessionCookie<'r> {
     jar: &'r CookieJar<'r>,
     config: &'r Config,
 }
 
-/// A cookie that only our own pages send, over TLS where `public_url` is https; without a time of
-/// its own it ends with the browser.
+/// A cookie that only our own pages send, over TLS if `public_url` is HTTPS. Without a max age it expires
+/// with the browser session.
 pub fn private_cookie(config: &Config, name: String, value: String) -> Cookie<'static> {
     let path = if config.base_path().is_empty() {
         "/"
@@ -30,7 +29,6 @@ pub fn private_cookie(config: &Config, name: String, value: String) -> Cookie<'s
 }
 
 impl<'r> SessionCookie<'r> {
-    /// Gives the browser the session whose token this is.
     pub fn set(&self, token: String) {
         self.jar.add(private_cookie(
             self.config,
@@ -39,7 +37,6 @@ impl<'r> SessionCookie<'r> {
         ));
     }
 
-    /// Takes the session from the browser.
     pub fn remove(&self) {
         self.jar.remove(private_cookie(
             self.config,
@@ -48,7 +45,6 @@ impl<'r> SessionCookie<'r> {
         ));
     }
 
-    /// The token that the browser sent.
     pub fn token(&self) -> Option<&'r str> {
         self.jar.get(name(self.config)).map(Cookie::value)
     }
@@ -61,7 +57,7 @@ impl<'r> SessionCookie<'r> {
     }
 }
 
-/// The prefixes make a browser refuse the cookie from a page without TLS or from another host.
+/// The prefixes make browsers refuse the cookie from a page without TLS or from another host.
 fn name(config: &Config) -> &'static str {
     match (config.is_https(), config.base_path()) {
         (true, "") => "__Host-license_session",

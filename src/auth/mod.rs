@@ -1,6 +1,6 @@
-//! Request guards: who is asking, and may a browser have been tricked into it.
+//! Request guards: authentication, and protection against cross-site requests.
 //!
-//! A route without one of these in its signature is public.
+//! A route without one of these guards in its signature is public.
 
 mod address;
 mod cookie;
@@ -21,15 +21,15 @@ use crate::model::token::Scope;
 use crate::request::{App, refuse};
 use crate::service::{Service, SignedIn};
 
-/// Somebody who signed in with a browser. Pages that write ask for the token in the form too.
+/// A user who signed in with a browser. Pages that write also require the CSRF token in the form.
 #[derive(Debug, Clone)]
 pub struct Session(pub SignedIn);
 
-/// Somebody or something that may read licenses over the API.
+/// A user or script that may read licenses over the API.
 #[derive(Debug)]
 pub struct Reader;
 
-/// Somebody or something that may change licenses over the API.
+/// A user or script that may change licenses over the API.
 #[derive(Debug)]
 pub struct Writer(pub Actor);
 
@@ -69,7 +69,6 @@ impl<'r> FromRequest<'r> for Writer {
     }
 }
 
-/// Who does it, from where.
 pub fn actor(request: &Request<'_>, who: &str) -> Actor {
     Actor {
         who: who.to_owned(),
@@ -77,8 +76,8 @@ pub fn actor(request: &Request<'_>, who: &str) -> Actor {
     }
 }
 
-/// An `Authorization` header decides alone: a wrong one is never made good by a cookie. A browser
-/// sends cookies by itself, so what a cookie lets write must have come from one of our own pages.
+/// An `Authorization` header decides alone: an invalid one never falls back to the cookie. Browsers send
+/// cookies automatically, so a write that relies on a cookie must come from one of our own pages.
 async fn caller(request: &Request<'_>, scope: Scope) -> Result<Actor, Error> {
     let Some(header) = request.headers().get_one("Authorization") else {
         let signed_in = signed_in(request).await?;
@@ -93,8 +92,7 @@ async fn caller(request: &Request<'_>, scope: Scope) -> Result<Actor, Error> {
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let (_, token) = token.ok_or(Error::Unauthenticated)?;
     let user = app(request)?
-        .token_user(token.trim())
-        .await?
+        .token_user(token.trim())?
         .ok_or(Error::Unauthenticated)?;
     if !user.may(scope) {
         let needed = scope.as_str();
@@ -105,12 +103,12 @@ async fn caller(request: &Request<'_>, scope: Scope) -> Result<Actor, Error> {
     Ok(actor(request, &format!("token {}", user.name)))
 }
 
-/// The living session whose cookie the browser sent.
+/// The unexpired session of the request's cookie.
 pub async fn signed_in(request: &Request<'_>) -> Result<SignedIn, Error> {
     let found = request
         .local_cache_async(async {
             match SessionCookie::value(request) {
-                Some(token) => app(request)?.session(token).await,
+                Some(token) => app(request)?.session(token),
                 None => Ok(None),
             }
         })
@@ -118,7 +116,7 @@ pub async fn signed_in(request: &Request<'_>) -> Result<SignedIn, Error> {
     found.clone()?.ok_or(Error::Unauthenticated)
 }
 
-/// A form that was made to look like a write without a body is none.
+/// Rejects an HTML form that poses as a write without a body.
 fn json_or_nothing(request: &Request<'_>) -> Result<(), Error> {
     match request.headers().get_one("Content-Type") {
         Some(_) if !request.content_type().is_some_and(|kind| kind.is_json()) => {

@@ -1,4 +1,4 @@
-//! Did one of our own pages send this write?
+//! Protection against cross-site writes.
 
 use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
@@ -7,8 +7,8 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::request::refuse;
 
-/// A write that no foreign page made a browser send. Scripts, which send neither of the two
-/// headers that a browser always sends, are let through.
+/// A write that was not sent by a foreign page. Scripts send neither of the two headers that browsers always
+/// send, and are let through.
 #[derive(Debug)]
 pub struct SameOrigin;
 
@@ -25,7 +25,8 @@ impl<'r> FromRequest<'r> for SameOrigin {
 }
 
 impl SameOrigin {
-    /// `Sec-Fetch-Site` and `Origin`, where they are there, must both say that the page was ours.
+    /// `Sec-Fetch-Site` and `Origin`, where present, must both say that the request came from one of our own
+    /// pages.
     pub fn check(request: &Request<'_>) -> Result<(), Error> {
         let headers = request.headers();
         if headers
@@ -49,7 +50,7 @@ impl SameOrigin {
     }
 }
 
-/// The public address, or the machine's own names for the port listened on.
+/// The origin of `public_url`, or a loopback name with the port listened on.
 fn is_ours(request: &Request<'_>, origin: &str) -> bool {
     let Some(config) = request.rocket().state::<Config>() else {
         return false;

@@ -11,10 +11,10 @@ use crate::config::Config;
 use crate::error::Refusal;
 use crate::log::say;
 use crate::model::audit::Actor;
-use crate::model::new_license::format_date;
-use crate::service::{Form, Service};
+use crate::model::date;
+use crate::service::{KeyFormat, Service};
 
-/// As what a public key is written.
+/// The format of a public key.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum KeyForm {
     /// For OpenSSL and .NET 5 and later
@@ -25,7 +25,6 @@ pub enum KeyForm {
     Xy,
 }
 
-/// Says what is known of each signing key.
 pub fn list(config: &Config) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
     for key in service.signing_keys()? {
@@ -34,32 +33,31 @@ pub fn list(config: &Config) -> Result<(), Refusal> {
             (false, None) => "ready",
             (false, Some(_)) => "retired",
         };
-        let made = format_date(key.created_at.to_offset(config.utc_offset).date());
+        let created = date::format(key.created_at.to_offset(config.utc_offset).date());
         let used = key.last_used_on.as_deref().unwrap_or("never");
         let saved = match key.exported_at {
-            Some(at) => format_date(at.to_offset(config.utc_offset).date()),
+            Some(at) => date::format(at.to_offset(config.utc_offset).date()),
             None => "never".to_owned(),
         };
         say(&format!(
-            "{}  {state:8}  made {made}, last used {used}, {} answers, backed up {saved}",
+            "{}  {state:8}  created {created}, last used {used}, {} answers, backed up {saved}",
             key.kid, key.answers
         ));
     }
     Ok(())
 }
 
-/// Makes a signing key.
 pub fn create(config: &Config) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
     let kid = service.create_key(&Actor::command_line())?;
     say(&format!(
-        "The key {kid} is made. Ship its public half before you make it the default:"
+        "Created the key {kid}. Ship its public key before you make it the default:"
     ));
-    say(&service.public_key(&kid, Form::Xy)?);
+    say(&service.public_key(&kid, KeyFormat::Xy)?);
     Ok(())
 }
 
-/// Adds a key from its private half in a file; `-` is standard input.
+/// The file holds the private key; `-` is standard input.
 pub fn import(config: &Config, file: &Path) -> Result<(), Refusal> {
     let service = Service::open_without_keys(config, Clock::System)?;
     let text = String::from_utf8_lossy(&read(file)?).into_owned();
@@ -68,31 +66,29 @@ pub fn import(config: &Config, file: &Path) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Lets a key sign for clients that name none.
+/// The default key signs for clients that name no key.
 pub fn set_default(config: &Config, kid: &str) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
     service.set_default_key(&Actor::command_line(), kid)?;
-    say(&format!(
-        "The key {kid} signs from now on for clients that name none."
-    ));
+    say(&format!("{kid} is now the default key."));
     Ok(())
 }
 
-/// Lets a key sign nothing any more.
+/// A retired key no longer signs.
 pub fn retire(config: &Config, kid: &str) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
     service.retire_key(&Actor::command_line(), kid)?;
-    say(&format!("The key {kid} signs nothing any more."));
+    say(&format!("{kid} is retired and no longer signs anything."));
     Ok(())
 }
 
-/// Writes the public half of a key, or, without a form, the private one.
+/// Prints the public key, or, without a format, the private key.
 pub fn export(config: &Config, kid: &str, form: Option<KeyForm>) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
     let text = match form {
-        Some(KeyForm::Pem) => service.public_key(kid, Form::Pem)?,
-        Some(KeyForm::Jwk) => service.public_key(kid, Form::Jwk)?,
-        Some(KeyForm::Xy) => service.public_key(kid, Form::Xy)?,
+        Some(KeyForm::Pem) => service.public_key(kid, KeyFormat::Pem)?,
+        Some(KeyForm::Jwk) => service.public_key(kid, KeyFormat::Jwk)?,
+        Some(KeyForm::Xy) => service.public_key(kid, KeyFormat::Xy)?,
         None => service.private_key(&Actor::command_line(), kid)?,
     };
     say(text.trim_end());

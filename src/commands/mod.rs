@@ -1,4 +1,4 @@
-//! What the command line does besides serving.
+//! The commands other than `serve`.
 
 pub mod keys;
 
@@ -13,85 +13,86 @@ use crate::config::Config;
 use crate::error::Refusal;
 use crate::log::say;
 use crate::model::audit::Actor;
-use crate::model::import::{file_name, readable};
-use crate::model::license::Listed;
-use crate::model::published::Row;
+use crate::model::bulk::UNDO_FOR;
+use crate::model::check::ListedLicense;
+use crate::model::import::{BOM, decode, file_name};
+use crate::model::published::{Row, csv_header};
 use crate::model::search::Filter;
-use crate::model::sheet::{BOM, csv_header};
 use crate::server;
 use crate::service::Service;
 
-/// What an export may look like.
+/// The format of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// A table, as the page exports it
+    /// A table, as exported on the page
     Csv,
-    /// An array, as `GET /api/licenses` answers it
+    /// An array, as returned by `GET /api/licenses`
     Json,
 }
 
-/// Proves that the audit log is whole.
 pub fn verify_audit(config: &Config) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
     let proof = service.verify_audit()?;
     say(&format!(
-        "The audit log is whole: {} entries.",
+        "The audit log is intact: {} entries.",
         proof.entries
     ));
     say(&format!("Last hash: {}", proof.head));
     Ok(())
 }
 
-/// Adds that many invented licenses.
 pub fn seed_demo(config: &Config, licenses: u32) -> Result<(), Refusal> {
     let (service, first) = Service::open(config, Clock::System)?;
     server::greet(first.as_ref());
     let added = service.seed_demo(licenses)?;
-    say(&format!("{added} invented licenses added."));
+    say(&format!("{added} sample licenses added."));
     Ok(())
 }
 
-/// Imports a table or a JSON array; `-` is standard input.
+/// `-` is standard input.
 pub fn import(
     config: &Config,
     file: &Path,
-    is_dry: bool,
-    leaves_out_wrong: bool,
+    is_dry_run: bool,
+    skip_invalid: bool,
 ) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
-    let text = readable(&read(file)?)?;
+    let text = decode(&read(file)?)?;
     let name = match file.as_os_str() == "-" {
         true => "standard input".to_owned(),
         false => file_name(&file.to_string_lossy()),
     };
-    let report = service.dry_run(&text)?;
-    let numbers = report.numbers;
+    let plan = service.plan_import(&text)?;
+    drop(text);
+    let numbers = plan.numbers;
     say(&format!(
-        "{name}: {} new, {} changed, {} unchanged, {} wrong",
-        numbers.new, numbers.changed, numbers.unchanged, numbers.wrong
+        "{name}: {} new, {} changed, {} unchanged, {} invalid",
+        numbers.new, numbers.changed, numbers.unchanged, numbers.invalid
     ));
-    if !report.ignored.is_empty() {
-        say(&format!("Not imported: {}", report.ignored.join(", ")));
+    if !plan.ignored.is_empty() {
+        say(&format!("Ignored columns: {}", plan.ignored.join(", ")));
     }
-    let by = report.counts_by.as_str();
-    service.each_wrong_row(&text, &mut |row| {
-        say(&format!("{by} {}: {}", row.line, row.reason));
-        Ok(())
-    })?;
-    if numbers.wrong > 0 && !leaves_out_wrong {
+    let unit = plan.unit.as_str();
+    for row in plan.invalid() {
+        say(&format!("{unit} {}: {}", row.line, row.reason));
+    }
+    if numbers.invalid > 0 && !skip_invalid {
         return Err(Refusal(
-            "Nothing was imported, because some rows are wrong; mend them, or leave them out with \
-             --leave-out-wrong."
-                .into(),
+            "Nothing was imported: some rows are invalid. Fix them or use --skip-invalid.".into(),
         ));
     }
-    if is_dry || numbers.written() == 0 {
+    if is_dry_run || numbers.written() == 0 {
         say("Nothing was changed.");
         return Ok(());
     }
-    let actor = Actor::command_line();
-    let done = service.import_text(&actor, &name, &text, &report.fingerprint)?;
-    say(&format!("Imported: {}.", done.in_words()));
+    let bulk_id = service.import_plan(&Actor::command_line(), &name, plan)?;
+    say(&format!("Imported: {}.", numbers.in_words()));
+    say(&format!(
+        "To undo it within {} minutes, open {}{}/bulk/{bulk_id}",
+        UNDO_FOR.whole_minutes(),
+        config.origin(config.port),
+        config.base_path()
+    ));
     Ok(service.close()?)
 }
 
@@ -104,20 +105,20 @@ fn read(file: &Path) -> Result<Vec<u8>, Refusal> {
         }
         false => fs::read(file),
     };
-    read.map_err(|e| Refusal(format!("The file {} cannot be read: {e}.", file.display())))
+    read.map_err(|e| Refusal(format!("Cannot read the file {}: {e}.", file.display())))
 }
 
-/// Writes all licenses to standard output.
+/// Writes to standard output.
 pub fn export(config: &Config, format: Format) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let unwritten = |e: io::Error| Refusal(format!("The licenses cannot be written: {e}."));
+    let unwritten = |e: io::Error| Refusal(format!("Cannot write the licenses: {e}."));
     let (begin, end) = match format {
         Format::Csv => (format!("{BOM}{}", csv_header()?), ""),
         Format::Json => ("[".to_owned(), "]\n"),
     };
     out.write_all(begin.as_bytes()).map_err(unwritten)?;
-    let mut walk = service.walk(Filter::default())?;
+    let mut walk = service.walk(Filter::default(), 0, usize::MAX)?;
     let mut is_first = true;
     loop {
         let (rows, rest) = service.walk_on(walk)?;
@@ -135,31 +136,31 @@ pub fn export(config: &Config, format: Format) -> Result<(), Refusal> {
     out.flush().map_err(unwritten)
 }
 
-fn written(row: Listed, format: Format, is_first: bool) -> Result<String, Refusal> {
+fn written(row: ListedLicense, format: Format, is_first: bool) -> Result<String, Refusal> {
     let row = Row::from(row);
     Ok(match format {
         Format::Csv => row.csv_line()?,
         Format::Json => {
             let row = serde_json::to_string(&row)
-                .map_err(|e| Refusal(format!("A license cannot be written: {e}.")))?;
+                .map_err(|e| Refusal(format!("Cannot write a license: {e}.")))?;
             if is_first { row } else { format!(",{row}") }
         }
     })
 }
 
-/// Sets a user's password, which is asked for.
+/// Prompts for the password.
 pub fn set_password(config: &Config, name: &str) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
     let password =
-        ask_password().map_err(|e| Refusal(format!("The password cannot be read: {e}.")))?;
+        ask_password().map_err(|e| Refusal(format!("Cannot read the password: {e}.")))?;
     service.set_password(name, &password)?;
     say(&format!(
-        "The password of {name} is set; all sessions of {name} have ended."
+        "The password of {name} was changed; all sessions of {name} have ended."
     ));
     Ok(())
 }
 
-/// Without echo from a terminal, otherwise one line of standard input.
+/// Without echo on a terminal, otherwise one line of standard input.
 fn ask_password() -> io::Result<String> {
     if io::stdin().is_terminal() {
         return rpassword::prompt_password("New password (at least 12 characters): ");

@@ -1,101 +1,110 @@
-//! What can be done to many licenses at once.
+//! Actions on many licenses at once.
 
 use time::{Date, Duration, Month, OffsetDateTime};
 
-use super::license::{License, Status};
-use super::new_license::{NewLicense, USER_ID_LENGTH, format_date, read_date};
+use super::date;
+use super::license::fields::{FIELDS, USER_ID};
+use super::license::{License, Status, Values};
 use super::search::Filter;
 use super::text;
 use crate::error::Problem;
 
-/// Which licenses are changed.
 #[derive(Debug, Clone)]
 pub enum Selection {
-    /// These.
     Ids(Vec<i64>),
-    /// All that the filter finds.
+    /// Everything that matches the filter.
     Found(Box<Filter>),
 }
 
-/// Something that is done to each of the licenses.
+/// An action applied to each selected license.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Moves the last day; a license without end has none to move, unless there shall be one.
+    /// Moves the expiration date; a perpetual license gets one only if a date is given.
     Extend(Term, Start),
-    /// Activates, suspends or revokes.
     SetStatus(Status),
-    /// Another customer, or none.
+    /// None removes the customer.
     SetCustomer(Option<String>),
-    /// Removes it.
     Delete,
 }
 
-/// How far a last day is moved.
+/// How far an expiration date is moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Term {
-    /// By so many days.
     Days(u16),
-    /// By so many months; from the 31st to the last day of a shorter month.
+    /// The 31st becomes the last day of a shorter month.
     Months(u16),
-    /// To that day.
     To(Date),
 }
 
-/// From where a term is counted.
+/// Where a term begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// From the present last day.
-    End,
-    /// From today.
+    /// From the current expiration date.
+    Expiration,
     Today,
-    /// From the present last day, or from today where that is over.
+    /// From the current expiration date, or from today if that has passed.
     Later,
 }
 
-/// What becomes of a license.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It gets these values.
-    Changed(NewLicense),
-    /// It is removed.
-    Deleted,
-    /// It is as it shall be.
-    Same,
+pub struct Effect {
+    /// None if the license is deleted.
+    pub after: Option<Values>,
+    /// Whether it expires earlier than before.
+    pub is_earlier: bool,
 }
 
-/// A change of many licenses that was carried out.
+/// A change of many licenses; an import is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Done {
-    /// Its number.
+pub struct BulkChange {
     pub id: i64,
-    /// When.
+    /// When it finished, or started if it is still running.
     pub at: OffsetDateTime,
-    /// By whom.
     pub who: String,
-    /// What was done, in words.
+    /// A description for people.
     pub what: String,
-    /// To how many licenses.
+    pub state: State,
+    /// Licenses changed so far.
     pub number: i64,
-    /// How it was taken back, in words.
-    pub undone: Option<String>,
+    /// How it was undone, for people; empty if it was not.
+    pub undone: String,
 }
 
-/// How long a change of many can be undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Some licenses are changed (or changed back), others not yet.
+    Running,
+    /// All licenses are changed.
+    Done,
+    /// All licenses are changed back.
+    Undone,
+}
+
+impl State {
+    pub fn from_word(word: &str) -> Option<State> {
+        match word {
+            "running" => Some(State::Running),
+            "done" => Some(State::Done),
+            "undone" => Some(State::Undone),
+            _ => None,
+        }
+    }
+}
+
 pub const UNDO_FOR: Duration = Duration::minutes(10);
 
-impl Done {
-    /// Whether it can still be undone.
+impl BulkChange {
     pub fn can_be_undone(&self, now: OffsetDateTime) -> bool {
-        self.undone.is_none() && now - self.at <= UNDO_FOR
+        self.state == State::Done && now - self.at <= UNDO_FOR
     }
 }
 
 impl Term {
-    /// `30d`, `6m`, `2y` or `2027-12-31`.
+    /// Parses `30d`, `6m`, `2y` or `2027-12-31`.
     pub fn parse(typed: &str) -> Result<Term, Problem> {
         let typed = typed.trim();
         let read = || {
-            if let Some(day) = read_date(typed) {
+            if let Some(day) = date::read(typed) {
                 return Some(Term::To(day));
             }
             let (at, unit) = typed.char_indices().last()?;
@@ -113,22 +122,22 @@ impl Term {
         read().ok_or_else(|| Problem {
             field: "term",
             message: format!(
-                "`{typed}` is no term; write a number of days, months or years from 1 on, up to \
-                 100 years, or a day as YYYY-MM-DD."
+                "`{typed}` is not a valid period; use a number of days, months or years, at most \
+                 100 years, for example 30d, 6m or 2y, or a day as YYYY-MM-DD."
             ),
         })
     }
 
-    /// The same in one word, as [`Term::parse`] reads it.
+    /// The form that [`Term::parse`] reads.
     pub fn word(self) -> String {
         match self {
             Term::Days(days) => format!("{days}d"),
             Term::Months(months) => format!("{months}m"),
-            Term::To(day) => format_date(day),
+            Term::To(day) => date::format(day),
         }
     }
 
-    /// No later than the last day that there is.
+    /// Capped at the last day of the calendar.
     fn after(self, day: Date) -> Date {
         match self {
             Term::Days(days) => day.saturating_add(Duration::days(days.into())),
@@ -152,93 +161,62 @@ fn add_months(day: Date, months: u16) -> Date {
 }
 
 impl Start {
-    /// Every start and its word in a form.
+    /// Every start with its word in a form.
     pub const ALL: [(Start, &'static str); 3] = [
-        (Start::End, "end"),
+        (Start::Expiration, "expiration"),
         (Start::Today, "today"),
         (Start::Later, "later"),
     ];
 
-    /// The start of that word.
     pub fn from_word(word: &str) -> Option<Start> {
         let found = Start::ALL.into_iter().find(|(_, known)| *known == word);
         found.map(|(start, _)| start)
     }
 }
 
-/// What an action can change.
-#[derive(PartialEq)]
-struct Target<'a> {
-    status: Status,
-    user_id: Option<&'a str>,
-    expiration_date: Option<Date>,
-}
-
-impl Target<'_> {
-    fn of(license: &License) -> Target<'_> {
-        Target {
-            status: license.status,
-            user_id: license.user_id.as_deref(),
-            expiration_date: license.expiration_date,
-        }
-    }
-}
-
 impl Action {
-    /// A customer as somebody typed it; empty for none.
+    /// A customer as typed; empty for none.
     pub fn set_customer(typed: &str) -> Result<Action, Problem> {
-        let customer = text::optional("customer", "The customer", typed, USER_ID_LENGTH)?;
-        Ok(Action::SetCustomer(customer))
+        let field = &FIELDS[USER_ID];
+        let customer = text::optional("customer", field.label, typed, field.limit)?;
+        Ok(Action::SetCustomer(
+            (!customer.is_empty()).then_some(customer),
+        ))
     }
 
-    /// What becomes of a license on that day.
-    pub fn on(&self, license: &License, today: Date) -> Outcome {
-        match self.target(license, today) {
-            None => Outcome::Deleted,
-            Some(target) if target == Target::of(license) => Outcome::Same,
-            Some(target) => Outcome::Changed(NewLicense {
-                status: target.status,
-                user_id: target.user_id.map(str::to_owned),
-                expiration_date: target.expiration_date,
-                ..NewLicense::from(license)
-            }),
-        }
-    }
-
-    /// Whether it changes a license on that day.
-    pub fn changes(&self, license: &License, today: Date) -> bool {
-        self.target(license, today) != Some(Target::of(license))
-    }
-
-    /// Whether the license would end earlier than now.
-    pub fn shortens(&self, license: &License, today: Date) -> bool {
-        let end = |date: Option<Date>| date.unwrap_or(Date::MAX);
-        self.target(license, today)
-            .is_some_and(|then| end(then.expiration_date) < end(license.expiration_date))
-    }
-
-    /// None for deletion.
-    fn target<'a>(&'a self, license: &'a License, today: Date) -> Option<Target<'a>> {
-        let mut target = Target::of(license);
+    /// The effect on a license on that day; none if nothing changes.
+    pub fn on(&self, license: &License, today: Date) -> Option<Effect> {
+        let end = license.expiration_date;
+        let mut after = license.values.clone();
         match self {
-            Action::Delete => return None,
-            Action::SetStatus(status) => target.status = *status,
-            Action::SetCustomer(customer) => target.user_id = customer.as_deref(),
-            Action::Extend(Term::To(day), _) => target.expiration_date = Some(*day),
+            Action::Delete => {
+                return Some(Effect {
+                    after: None,
+                    is_earlier: false,
+                });
+            }
+            Action::SetStatus(status) => after.status = *status,
+            Action::SetCustomer(customer) => after.user_id.clone_from(customer),
+            Action::Extend(Term::To(day), _) => after.expiration_date = Some(*day),
             Action::Extend(term, start) => {
-                target.expiration_date = license.expiration_date.map(|end| {
+                after.expiration_date = end.map(|end| {
                     term.after(match start {
-                        Start::End => end,
+                        Start::Expiration => end,
                         Start::Today => today,
                         Start::Later => end.max(today),
                     })
                 });
             }
         }
-        Some(target)
+        let or_last = |date: Option<Date>| date.unwrap_or(Date::MAX);
+        let is_earlier = or_last(after.expiration_date) < or_last(end);
+        (after != license.values).then_some(Effect {
+            after: Some(after),
+            is_earlier,
+        })
     }
 
-    /// What is done, as a sentence without its full stop.
+    /// A sentence without its full stop.
     pub fn in_words(&self) -> String {
         match self {
             Action::Delete => "Delete".to_owned(),
@@ -247,12 +225,12 @@ impl Action {
             Action::SetStatus(Status::Revoked) => "Revoke".to_owned(),
             Action::SetCustomer(None) => "Remove the customer".to_owned(),
             Action::SetCustomer(Some(customer)) => format!("Change the customer to {customer}"),
-            Action::Extend(Term::To(day), _) => format!("Let end on {}", format_date(*day)),
+            Action::Extend(Term::To(day), _) => format!("Set expiration to {}", date::format(*day)),
             Action::Extend(term, start) => {
                 let start = match start {
-                    Start::End => "from the present end",
+                    Start::Expiration => "from the expiration date",
                     Start::Today => "from today",
-                    Start::Later => "from the present end, or from today where that is over",
+                    Start::Later => "from the expiration date, or from today if expired",
                 };
                 format!("Extend by {} {start}", term.in_words())
             }
@@ -267,7 +245,7 @@ impl Term {
             Term::Days(days) => (days, "day"),
             Term::Months(months) if months % 12 == 0 => (months / 12, "year"),
             Term::Months(months) => (months, "month"),
-            Term::To(day) => return format_date(day),
+            Term::To(day) => return date::format(day),
         };
         let plural = if number == 1 { "" } else { "s" };
         format!("{number} {unit}{plural}")
@@ -277,37 +255,42 @@ impl Term {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::license::Draft;
     use time::macros::{date, datetime};
 
     const TODAY: Date = date!(2026 - 06 - 15);
 
-    fn ending(expiration_date: Option<Date>) -> License {
+    fn expiring(expiration_date: Option<Date>) -> License {
+        let draft = Draft::new()
+            .with("tool_name", "T")
+            .with("license_key", "k")
+            .with("status", "suspended");
+        let values = Values {
+            expiration_date,
+            ..Values::parse(&draft).unwrap()
+        };
         License {
             id: 1,
             created_at: datetime!(2026-01-01 00:00 UTC),
-            tool_name: "T".into(),
-            license_key: "k".into(),
-            status: Status::Suspended,
-            user_id: None,
-            expiration_date,
-            note: None,
             moved_to: None,
+            values,
         }
     }
 
     fn extended(end: Option<Date>, term: &str, start: Start) -> Option<Option<Date>> {
         let action = Action::Extend(Term::parse(term).unwrap(), start);
-        match action.on(&ending(end), TODAY) {
-            Outcome::Changed(new) => Some(new.expiration_date),
-            Outcome::Deleted | Outcome::Same => None,
-        }
+        let effect = action.on(&expiring(end), TODAY)?;
+        effect.after.map(|after| after.expiration_date)
     }
 
     #[test]
-    fn a_term_is_counted_from_the_end_or_from_today() {
+    fn a_term_begins_at_the_expiration_date_or_today() {
         let end = Some(date!(2026 - 05 - 31));
         let to = |day| Some(Some(day));
-        assert_eq!(extended(end, "1y", Start::End), to(date!(2027 - 05 - 31)));
+        assert_eq!(
+            extended(end, "1y", Start::Expiration),
+            to(date!(2027 - 05 - 31))
+        );
         assert_eq!(extended(end, "1y", Start::Today), to(date!(2027 - 06 - 15)));
         assert_eq!(extended(end, "1y", Start::Later), to(date!(2027 - 06 - 15)));
         let ahead = Some(date!(2026 - 12 - 31));
@@ -322,18 +305,21 @@ mod tests {
     }
 
     #[test]
-    fn a_license_without_end_gets_one_only_where_a_day_is_named() {
+    fn a_perpetual_license_expires_only_where_a_day_is_named() {
         assert_eq!(extended(None, "1y", Start::Today), None);
         let day = date!(2027 - 01 - 31);
-        assert_eq!(extended(None, "2027-01-31", Start::End), Some(Some(day)));
+        assert_eq!(
+            extended(None, "2027-01-31", Start::Expiration),
+            Some(Some(day))
+        );
     }
 
     #[test]
-    fn no_license_ends_behind_the_last_day_that_there_is() {
+    fn no_license_expires_after_the_end_of_the_calendar() {
         let late = Some(date!(9999 - 06 - 30));
         let last = Some(Some(date!(9999 - 12 - 31)));
-        assert_eq!(extended(late, "100y", Start::End), last);
-        assert_eq!(extended(late, "36500d", Start::End), last);
+        assert_eq!(extended(late, "100y", Start::Expiration), last);
+        assert_eq!(extended(late, "36500d", Start::Expiration), last);
     }
 
     #[test]
@@ -354,12 +340,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_so_already_stays() {
+    fn a_license_that_is_so_already_stays() {
         let suspend = Action::SetStatus(Status::Suspended);
-        assert_eq!(suspend.on(&ending(None), TODAY), Outcome::Same);
-        assert_eq!(
-            Action::SetCustomer(None).on(&ending(None), TODAY),
-            Outcome::Same
-        );
+        assert_eq!(suspend.on(&expiring(None), TODAY), None);
+        assert_eq!(Action::SetCustomer(None).on(&expiring(None), TODAY), None);
     }
 }

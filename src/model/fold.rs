@@ -1,17 +1,19 @@
-//! Texts as the search compares them: without regard to case or accents.
+//! Folding text for search: ignores case, accents and the like.
 
 use unicode_normalization::char::decompose_canonical;
 
-/// Small letters, those of the Latin alphabet without accents: the same as in SQLite's index of trigrams
-/// with `remove_diacritics 1`.
+/// Converts to lower case, strips accents from Latin letters, and expands letters that are also
+/// written with others, such as `ß`.
 pub fn folded(text: &str) -> String {
-    match text.is_ascii() {
-        true => text.to_ascii_lowercase(),
-        false => text.chars().filter_map(fold).collect(),
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
     }
+    let mut all = String::with_capacity(text.len());
+    text.chars().for_each(|c| fold(c, &mut all));
+    all
 }
 
-/// Whether a text, folded, holds that part, which is folded and not empty.
+/// Whether the folded text contains `part`, which must be folded and not empty.
 pub fn holds(text: &str, part: &str) -> bool {
     if !text.is_ascii() {
         return folded(text).contains(part);
@@ -27,29 +29,42 @@ pub fn holds(text: &str, part: &str) -> bool {
     })
 }
 
-fn fold(c: char) -> Option<char> {
+fn fold(c: char, all: &mut String) {
     if c.is_ascii() {
-        return Some(c.to_ascii_lowercase());
+        return all.push(c.to_ascii_lowercase());
     }
     if is_accent(c) {
-        return None;
+        return;
     }
     let small = small(c);
-    let mut base = None;
-    decompose_canonical(small, |part| {
-        base.get_or_insert(part);
-    });
-    let letter = base.filter(char::is_ascii_alphabetic);
-    Some(letter.map_or(small, |letter| letter.to_ascii_lowercase()))
+    let same = match small {
+        'ß' => "ss",
+        'æ' => "ae",
+        'œ' => "oe",
+        'þ' => "th",
+        'ø' => "o",
+        'ł' => "l",
+        'ı' => "i",
+        'đ' | 'ð' => "d",
+        'ħ' => "h",
+        _ => {
+            let mut base = None;
+            decompose_canonical(small, |part| {
+                base.get_or_insert(part);
+            });
+            let letter = base.filter(char::is_ascii_alphabetic);
+            return all.push(letter.map_or(small, |letter| letter.to_ascii_lowercase()));
+        }
+    };
+    all.push_str(same);
 }
 
-/// By way of the capital, so that the two small sigmas are one letter; the Turkish i is one of its own.
+/// Goes through upper case so that both small sigmas become the same letter.
 fn small(c: char) -> char {
-    let capital = only(c.to_uppercase()).filter(|_| c != 'ı');
-    lower(capital.unwrap_or(c))
+    lower(only(c.to_uppercase()).unwrap_or(c))
 }
 
-/// One character for one, so that the length stays.
+/// One character for one, so that the length stays the same.
 pub(super) fn lower(c: char) -> char {
     only(c.to_lowercase()).unwrap_or(c)
 }
@@ -59,7 +74,7 @@ fn only(mut chars: impl Iterator<Item = char>) -> Option<char> {
     first.filter(|_| chars.next().is_none())
 }
 
-/// One that follows its letter, of those that Latin letters have.
+/// Only the combining accents that Latin letters take.
 fn is_accent(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{304}' | '\u{306}'..='\u{30c}' | '\u{30f}' | '\u{311}' | '\u{31b}'
         | '\u{323}'..='\u{328}' | '\u{32d}' | '\u{32e}' | '\u{330}' | '\u{331}')
@@ -74,6 +89,10 @@ mod tests {
         assert_eq!(
             folded("ÖLE Ångström ΣΊΣΥΦΟΣ Нико́лай"),
             "ole angstrom σίσυφοσ николай"
+        );
+        assert_eq!(
+            folded("STRAẞE Straße Søren Łódź YILMAZ Yılmaz İzmir Þórður Œuvre"),
+            "strasse strasse soren lodz yilmaz yilmaz izmir thordur oeuvre"
         );
         for (text, part) in [
             ("Müller", "mul"),

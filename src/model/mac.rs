@@ -1,12 +1,12 @@
-//! The spellings of one MAC address are one license key.
+//! All spellings of a MAC address are the same license key.
 
 use std::borrow::Cow;
 
 /// The key as it is stored, compared and shown: a MAC address in any of its four spellings becomes
-/// `0a:1b:2c:3d:4e:5f`, every other key stays as it is, byte for byte.
+/// `0a:1b:2c:3d:4e:5f`; every other key stays the same, byte for byte.
 pub fn canonical_key(key: &str) -> Cow<'_, str> {
     match hex_digits(key) {
-        Some(digits) => Cow::Owned(pairs(&digits, 0)),
+        Some(digits) => Cow::Owned(pairs(&digits, 2)),
         None => Cow::Borrowed(key),
     }
 }
@@ -41,11 +41,11 @@ fn hex_digits(key: &str) -> Option<String> {
     Some(digits)
 }
 
-/// `digits` with a colon after each pair, the first group holding `first` digits (0 stands for 2).
-fn pairs(digits: &str, first: usize) -> String {
+/// Digits grouped as in a stored address; the first group has `first` of them: 1 or 2.
+pub(super) fn pairs(digits: &str, first: usize) -> String {
     let mut spelled = String::with_capacity(digits.len() * 3 / 2 + 1);
     for (at, c) in digits.chars().enumerate() {
-        if at > 0 && at % 2 == first {
+        if at >= first && (at - first).is_multiple_of(2) {
             spelled.push(':');
         }
         spelled.push(c);
@@ -53,8 +53,8 @@ fn pairs(digits: &str, first: usize) -> String {
     spelled
 }
 
-/// How a fragment of a MAC address, in any spelling, can stand inside the stored one: `1B2C` is
-/// found as `1b:2c` and as `1:b2:c`. Empty when it cannot be such a fragment.
+/// How a fragment of a MAC address, in any spelling, can appear in the stored one: `1B2C` as
+/// `1b:2c` and as `1:b2:c`. Empty if it cannot be such a fragment.
 pub fn fragment_spellings(fragment: &str) -> Vec<String> {
     let digits: String = fragment.chars().filter(|c| !":-.".contains(*c)).collect();
     let is_hex = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_hexdigit());
@@ -67,9 +67,8 @@ pub fn fragment_spellings(fragment: &str) -> Vec<String> {
     let digits = digits.to_ascii_lowercase();
     match digits.len() {
         1 => vec![digits],
-        2 => vec![digits.clone(), pairs(&digits, 1)],
-        12 => vec![pairs(&digits, 0)],
-        _ => vec![pairs(&digits, 0), pairs(&digits, 1)],
+        12 => vec![pairs(&digits, 2)],
+        _ => vec![pairs(&digits, 2), pairs(&digits, 1)],
     }
 }
 

@@ -1,11 +1,11 @@
-//! Machine ids that identify poorly: a warning for the admin, never a refusal.
+//! Machine IDs that may not identify one machine: a warning for the admin, never a refusal.
 
 use super::mac::{canonical_key, is_mac};
 
-/// Characters below which an id is a guess away.
+/// A machine ID with fewer characters is easy to guess.
 const SHORT: usize = 4;
 
-/// Beginnings of MAC addresses, as bare digits, whose adapters are programs.
+/// Prefixes of MAC addresses of virtual adapters, digits only.
 const VIRTUAL: &[(&str, &str)] = &[
     ("000569", "VMware"),
     ("000c29", "VMware"),
@@ -31,7 +31,7 @@ const VIRTUAL: &[(&str, &str)] = &[
 /// Windows' WAN adapters end in the letters ` RAS`.
 const REMOTE_ACCESS: &str = "20524153";
 
-/// What makers of boards and programs write where no number is; letters and digits only.
+/// What manufacturers and programs write in place of a missing number; letters and digits only.
 const PLACEHOLDERS: &[&str] = &[
     "0123456789abcdef",
     "baseboardserialnumber",
@@ -76,7 +76,7 @@ const PLACEHOLDERS: &[&str] = &[
     "value",
 ];
 
-/// SMBIOS UUIDs that whole series of boards share, as bare digits, in both orders of their bytes.
+/// SMBIOS UUIDs that whole series of mainboards share, digits only, in both byte orders.
 const SHARED_UUIDS: &[&str] = &[
     "000102030405060708090a0b0c0d0e0f",
     "030201000504070608090a0b0c0d0e0f",
@@ -96,158 +96,177 @@ const SHARED_UUIDS: &[&str] = &[
     "fefefefefefefefefefefefefefefefe",
 ];
 
-/// Why a machine id identifies poorly.
+/// Why a machine ID may not identify one machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doubt {
-    /// Nothing but zeros.
+pub enum MachineIdWarning {
     Zeros,
-    /// Nothing but F, such as the broadcast address.
+    /// For example the broadcast address.
     AllF,
-    /// One other character, repeated.
+    /// Another character, repeated.
     Repeated,
-    /// A MAC address of a group, which no adapter has.
+    /// A multicast MAC address, which no adapter has.
     Multicast,
-    /// A MAC address that no maker has given.
+    /// A MAC address that was not assigned by a manufacturer.
     LocallyAdministered,
-    /// The MAC address of an adapter that is a program: this one.
+    /// The MAC address of a virtual adapter, with the name of its software.
     VirtualAdapter(&'static str),
-    /// A text that stands for a missing number.
+    /// Text in place of a missing number.
     Placeholder,
-    /// A UUID that a whole series of boards has.
+    /// A UUID that a whole series of mainboards shares.
     SharedUuid,
-    /// The `ProcessorId` of WMI: a model and its features.
+    /// The `ProcessorId` of WMI, which only identifies a model and its features.
     ProcessorModel,
-    /// A number that a spreadsheet has rounded.
+    /// A number rounded by a spreadsheet program.
     Rounded,
-    /// Fewer than four characters.
+    /// Fewer than [`SHORT`] characters.
     TooShort,
 }
 
-impl Doubt {
-    /// What is wrong and what to do, for a person.
+impl MachineIdWarning {
+    /// What is wrong and what to do.
     pub fn message(self) -> String {
-        match self {
-            Doubt::Zeros => "All digits are zero: many machines without a network adapter or \
-                 without a serial number report this. Ask the customer for another id."
-                .into(),
-            Doubt::AllF => "All digits are F: this is what machines report that have no number \
-                 of their own. Ask the customer for another id."
-                .into(),
-            Doubt::Repeated => "This is one character repeated, as machines without a number \
-                 report it. Ask the customer for another id."
-                .into(),
-            Doubt::Multicast => "No network adapter has this MAC address: a program that finds \
-                 no adapter, such as Python's uuid.getnode(), invents such a number at each \
-                 start. Ask the customer for another id."
-                .into(),
-            Doubt::LocallyAdministered => "No maker has given this MAC address: it is from \
-                 Windows' random hardware addresses or from a VPN or virtual adapter, and it may \
-                 change. Ask the customer for the address of a built-in adapter."
-                .into(),
-            Doubt::VirtualAdapter(maker) => format!(
-                "This MAC address is of a virtual adapter ({maker}): it comes and goes with a \
-                 program, and other machines may have the same. Ask the customer for the address \
-                 of a built-in adapter."
+        let (problem, remedy) = match self {
+            MachineIdWarning::Zeros => (
+                "This machine ID is all zeros, as reported by machines without a network adapter \
+                 or serial number.",
+                OTHER_ID,
             ),
-            Doubt::Placeholder => "This text stands for a number that the machine does not have; \
-                 many machines report the same. Ask the customer for another id."
-                .into(),
-            Doubt::SharedUuid => "The maker gave this UUID to many boards, so other machines \
-                 have it too. Ask the customer for another id."
-                .into(),
-            Doubt::ProcessorModel => "This looks like a processor's id, which all machines with \
-                 the same model of processor share. Ask the customer for another id."
-                .into(),
-            Doubt::Rounded => "A spreadsheet has rounded this number, and its last digits are \
-                 lost. Format the column as text and enter the id again."
-                .into(),
-            Doubt::TooShort => format!(
-                "An id of fewer than {SHORT} characters is easily guessed, and machines may \
-                 share it. Ask the customer whether it is complete."
+            MachineIdWarning::AllF => (
+                "This machine ID is all F, as reported by machines without an identifier.",
+                OTHER_ID,
             ),
-        }
+            MachineIdWarning::Repeated => (
+                "This machine ID repeats one character, as reported by machines without a serial \
+                 number.",
+                OTHER_ID,
+            ),
+            MachineIdWarning::Multicast => (
+                "No network adapter has this MAC address. Some programs make one up at each start \
+                 when they find no adapter, for example with Python's uuid.getnode().",
+                OTHER_ID,
+            ),
+            MachineIdWarning::LocallyAdministered => (
+                "This MAC address was not assigned by a manufacturer and may change. Windows' \
+                 random hardware addresses, VPNs and virtual adapters use such addresses.",
+                BUILT_IN_ADAPTER,
+            ),
+            MachineIdWarning::VirtualAdapter(maker) => {
+                return format!(
+                    "This MAC address belongs to a virtual adapter ({maker}). It may change, and \
+                     other machines may have the same one. {BUILT_IN_ADAPTER}"
+                );
+            }
+            MachineIdWarning::Placeholder => (
+                "This is a placeholder for a missing serial number. Many machines report the \
+                 same text.",
+                OTHER_ID,
+            ),
+            MachineIdWarning::SharedUuid => (
+                "The manufacturer gave this UUID to many mainboards, so other machines have it, \
+                 too.",
+                OTHER_ID,
+            ),
+            MachineIdWarning::ProcessorModel => (
+                "This looks like a processor ID, which is the same for all processors of a model.",
+                OTHER_ID,
+            ),
+            MachineIdWarning::Rounded => (
+                "A spreadsheet has rounded this number, and its last digits are lost.",
+                "Format the column as text and enter the machine ID again.",
+            ),
+            MachineIdWarning::TooShort => {
+                return format!(
+                    "A machine ID of fewer than {SHORT} characters is easy to guess and may not \
+                     be unique. Ask the customer whether it is complete."
+                );
+            }
+        };
+        format!("{problem} {remedy}")
     }
 }
 
-/// Why this license key, in any spelling, may not tell one machine from all others; mostly empty.
-pub fn doubts(license_key: &str) -> Vec<Doubt> {
+const OTHER_ID: &str = "Ask the customer for a different machine ID.";
+const BUILT_IN_ADAPTER: &str = "Ask the customer for the MAC address of a built-in adapter.";
+
+/// Why this license key, in any spelling, may not identify one machine; usually empty.
+pub fn warnings(license_key: &str) -> Vec<MachineIdWarning> {
     let key = canonical_key(license_key.trim());
-    let signs = signs(&key);
-    let content = repeated(&signs)
+    let letters = letters(&key);
+    let content = repeated(&letters)
         .or_else(|| rounded(&key))
-        .or_else(|| placeholder(&signs))
-        .or_else(|| number(&signs))
-        .or_else(|| is_mac(&key).then(|| address(&signs)).flatten());
-    let length = (key.chars().count() < SHORT).then_some(Doubt::TooShort);
+        .or_else(|| placeholder(&letters))
+        .or_else(|| shared_number(&letters))
+        .or_else(|| is_mac(&key).then(|| mac_address(&letters)).flatten());
+    let length = (key.chars().count() < SHORT).then_some(MachineIdWarning::TooShort);
     content.into_iter().chain(length).collect()
 }
 
-/// Its letters and digits in lower case; all of it where it has none.
-fn signs(key: &str) -> String {
-    let signs: String = key.chars().filter(|c| c.is_alphanumeric()).collect();
-    if signs.is_empty() {
+/// The letters and digits in lower case; the whole key if it has none.
+fn letters(key: &str) -> String {
+    let letters: String = key.chars().filter(|c| c.is_alphanumeric()).collect();
+    if letters.is_empty() {
         return key.to_owned();
     }
-    signs.to_lowercase()
+    letters.to_lowercase()
 }
 
-fn repeated(signs: &str) -> Option<Doubt> {
-    let first = signs.chars().next()?;
-    if signs.chars().any(|c| c != first) {
+fn repeated(letters: &str) -> Option<MachineIdWarning> {
+    let first = letters.chars().next()?;
+    if letters.chars().any(|c| c != first) {
         return None;
     }
     Some(match first {
-        '0' => Doubt::Zeros,
-        'f' => Doubt::AllF,
-        _ if signs.chars().nth(1).is_none() => return None,
-        _ => Doubt::Repeated,
+        '0' => MachineIdWarning::Zeros,
+        'f' => MachineIdWarning::AllF,
+        _ if letters.chars().nth(1).is_none() => return None,
+        _ => MachineIdWarning::Repeated,
     })
 }
 
-/// `4.41E+11`, with a comma in other countries.
-fn rounded(key: &str) -> Option<Doubt> {
+/// `4.41E+11`, or with a decimal comma.
+fn rounded(key: &str) -> Option<MachineIdWarning> {
     let (number, power) = key.split_once(['E', 'e'])?;
     let (whole, part) = number.split_once(['.', ',']).unwrap_or((number, "0"));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
     let is_rounded = is_number(whole) && is_number(part) && is_number(power.strip_prefix('+')?);
-    is_rounded.then_some(Doubt::Rounded)
+    is_rounded.then_some(MachineIdWarning::Rounded)
 }
 
-fn placeholder(signs: &str) -> Option<Doubt> {
-    (PLACEHOLDERS.contains(&signs) || counts_up(signs)).then_some(Doubt::Placeholder)
+fn placeholder(letters: &str) -> Option<MachineIdWarning> {
+    (PLACEHOLDERS.contains(&letters) || counts_up(letters)).then_some(MachineIdWarning::Placeholder)
 }
 
-/// `123456789`, `0123456789` or `123456789012`, of four digits or more.
-fn counts_up(signs: &str) -> bool {
+/// `123456789`, `0123456789` or `123456789012`, of at least four digits.
+fn counts_up(letters: &str) -> bool {
     let follows = |pair: &[u8]| pair[1] == b'0' + (pair[0] - b'0' + 1) % 10;
-    signs.len() >= 4
-        && signs.starts_with(['0', '1'])
-        && signs.bytes().all(|c| c.is_ascii_digit())
-        && signs.as_bytes().windows(2).all(follows)
+    letters.len() >= 4
+        && letters.starts_with(['0', '1'])
+        && letters.bytes().all(|c| c.is_ascii_digit())
+        && letters.as_bytes().windows(2).all(follows)
 }
 
-fn number(signs: &str) -> Option<Doubt> {
-    if SHARED_UUIDS.contains(&signs) {
-        return Some(Doubt::SharedUuid);
+fn shared_number(letters: &str) -> Option<MachineIdWarning> {
+    if SHARED_UUIDS.contains(&letters) {
+        return Some(MachineIdWarning::SharedUuid);
     }
-    let is_hex = signs.bytes().all(|c| c.is_ascii_hexdigit());
-    // The features that every processor of this century has: BFEBFBFF by Intel, 178BFBFF by AMD.
-    let has_features = signs.get(3..8) == Some("bfbff");
-    (signs.len() == 16 && is_hex && has_features).then_some(Doubt::ProcessorModel)
+    let is_hex = letters.bytes().all(|c| c.is_ascii_hexdigit());
+    // Feature bits that every processor of this century has: BFEBFBFF (Intel), 178BFBFF (AMD).
+    let has_features = letters.get(3..8) == Some("bfbff");
+    (letters.len() == 16 && is_hex && has_features).then_some(MachineIdWarning::ProcessorModel)
 }
 
-/// What the twelve digits of a MAC address tell.
-fn address(digits: &str) -> Option<Doubt> {
+/// Takes the twelve digits of a MAC address.
+fn mac_address(digits: &str) -> Option<MachineIdWarning> {
     if let Some((_, maker)) = VIRTUAL.iter().find(|(start, _)| digits.starts_with(start)) {
-        return Some(Doubt::VirtualAdapter(maker));
+        return Some(MachineIdWarning::VirtualAdapter(maker));
     }
     if digits.ends_with(REMOTE_ACCESS) {
-        return Some(Doubt::VirtualAdapter("Windows remote access"));
+        return Some(MachineIdWarning::VirtualAdapter("Windows remote access"));
     }
     let first = u8::from_str_radix(digits.get(..2)?, 16).ok()?;
     match (first & 1, first & 2) {
-        (1, _) => Some(Doubt::Multicast),
-        (_, 2) => Some(Doubt::LocallyAdministered),
+        (1, _) => Some(MachineIdWarning::Multicast),
+        (_, 2) => Some(MachineIdWarning::LocallyAdministered),
         _ => None,
     }
 }
@@ -256,14 +275,14 @@ fn address(digits: &str) -> Option<Doubt> {
 mod tests {
     use super::*;
 
-    fn all_are(doubt: Doubt, keys: &[&str]) {
+    fn all_are(warning: MachineIdWarning, keys: &[&str]) {
         for key in keys {
-            assert_eq!(doubts(key), [doubt], "{key}");
+            assert_eq!(warnings(key), [warning], "{key}");
         }
     }
 
     #[test]
-    fn a_real_id_is_not_doubted() {
+    fn a_real_machine_id_has_no_warning() {
         for key in [
             "00-1B-21-3C-4D-5E",
             "4C4C4544-0042-3510-8052-B3C04F4B4E32",
@@ -273,48 +292,63 @@ mod tests {
             "1E5F",
             "S5H9NS0N",
         ] {
-            assert_eq!(doubts(key), [], "{key}");
+            assert_eq!(warnings(key), [], "{key}");
         }
     }
 
     #[test]
-    fn one_character_repeated_is_no_number() {
-        all_are(Doubt::Zeros, &["00:00:00:00:00:00", "0000-0000", "{0000}"]);
+    fn a_repeated_character_is_not_a_number() {
         all_are(
-            Doubt::AllF,
+            MachineIdWarning::Zeros,
+            &["00:00:00:00:00:00", "0000-0000", "{0000}"],
+        );
+        all_are(
+            MachineIdWarning::AllF,
             &["FF-FF-FF-FF-FF-FF", "ffffffff-ffff-ffff-ffff-ffffffffffff"],
         );
         all_are(
-            Doubt::Repeated,
+            MachineIdWarning::Repeated,
             &["xXxX", "........", "11-11-11-11-11-11", "XX XX"],
         );
     }
 
     #[test]
-    fn the_first_octet_tells_groups_and_invented_addresses() {
-        all_are(Doubt::Multicast, &["01:00:5e:00:00:01", "0B1B2C3D4E5F"]);
+    fn the_first_octet_reveals_groups_and_made_up_addresses() {
         all_are(
-            Doubt::LocallyAdministered,
+            MachineIdWarning::Multicast,
+            &["01:00:5e:00:00:01", "0B1B2C3D4E5F"],
+        );
+        all_are(
+            MachineIdWarning::LocallyAdministered,
             &["02-1B-2C-3D-4E-5F", "da1b.2c3d.4e5f"],
         );
     }
 
     #[test]
-    fn a_virtual_adapter_is_known_by_its_maker() {
-        all_are(Doubt::VirtualAdapter("VMware"), &["00-50-56-C0-00-08"]);
-        all_are(Doubt::VirtualAdapter("VirtualBox"), &["0a:00:27:00:00:0b"]);
-        all_are(Doubt::VirtualAdapter("Hyper-V"), &["00155D010203"]);
+    fn a_virtual_adapter_is_known_by_its_manufacturer() {
         all_are(
-            Doubt::VirtualAdapter("Windows remote access"),
+            MachineIdWarning::VirtualAdapter("VMware"),
+            &["00-50-56-C0-00-08"],
+        );
+        all_are(
+            MachineIdWarning::VirtualAdapter("VirtualBox"),
+            &["0a:00:27:00:00:0b"],
+        );
+        all_are(
+            MachineIdWarning::VirtualAdapter("Hyper-V"),
+            &["00155D010203"],
+        );
+        all_are(
+            MachineIdWarning::VirtualAdapter("Windows remote access"),
             &["68:A0:20:52:41:53"],
         );
-        assert!(doubts("00155D010203")[0].message().contains("Hyper-V"));
+        assert!(warnings("00155D010203")[0].message().contains("Hyper-V"));
     }
 
     #[test]
-    fn a_text_for_a_missing_number_is_known_in_any_spelling() {
+    fn a_placeholder_is_known_in_any_spelling() {
         all_are(
-            Doubt::Placeholder,
+            MachineIdWarning::Placeholder,
             &[
                 "Default string",
                 "To be filled by O.E.M.",
@@ -330,14 +364,20 @@ mod tests {
                 "Type1Sku0",
             ],
         );
-        assert_eq!(doubts("N/A"), [Doubt::Placeholder, Doubt::TooShort]);
-        assert_eq!(doubts("0"), [Doubt::Zeros, Doubt::TooShort]);
+        assert_eq!(
+            warnings("N/A"),
+            [MachineIdWarning::Placeholder, MachineIdWarning::TooShort]
+        );
+        assert_eq!(
+            warnings("0"),
+            [MachineIdWarning::Zeros, MachineIdWarning::TooShort]
+        );
     }
 
     #[test]
-    fn a_uuid_of_many_boards_is_known_in_any_spelling() {
+    fn a_shared_uuid_is_known_in_any_spelling() {
         all_are(
-            Doubt::SharedUuid,
+            MachineIdWarning::SharedUuid,
             &[
                 "03000200-0400-0500-0006-000700080009",
                 "{00020003-0004-0005-0006-000700080009}",
@@ -349,23 +389,26 @@ mod tests {
     }
 
     #[test]
-    fn a_processor_is_a_model_and_not_a_machine() {
+    fn a_processor_id_is_a_model_rather_than_a_machine() {
         all_are(
-            Doubt::ProcessorModel,
+            MachineIdWarning::ProcessorModel,
             &["BFEBFBFF000906EA", "178bfbff00800f82"],
         );
     }
 
     #[test]
-    fn a_number_that_a_spreadsheet_rounded_has_lost_its_digits() {
-        all_are(Doubt::Rounded, &["4.41E+11", "4,41e+11", "1E+05"]);
-        assert_eq!(doubts("E+11"), []);
-        assert_eq!(doubts("1.2.3E+11"), []);
+    fn a_number_that_a_spreadsheet_rounded_is_noticed() {
+        all_are(
+            MachineIdWarning::Rounded,
+            &["4.41E+11", "4,41e+11", "1E+05"],
+        );
+        assert_eq!(warnings("E+11"), []);
+        assert_eq!(warnings("1.2.3E+11"), []);
     }
 
     #[test]
-    fn a_short_id_is_doubted_by_its_characters() {
-        all_are(Doubt::TooShort, &["A7b", "äöü", ""]);
-        assert_eq!(doubts("äöüß"), []);
+    fn the_length_is_counted_in_characters() {
+        all_are(MachineIdWarning::TooShort, &["A7b", "äöü", ""]);
+        assert_eq!(warnings("äöüß"), []);
     }
 }

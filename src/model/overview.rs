@@ -1,83 +1,97 @@
-//! What the vendor sees first in the morning.
+//! The figures on the first page.
 
 use time::Date;
 
-use super::license::{Listed, Status, Verdict};
+use super::check::{ListedLicense, UnlicensedMachine};
+use super::license::{Status, Verdict};
 use super::search::Count;
-use super::sighting::UnknownKey;
 
-/// Everything on the first page.
 #[derive(Debug)]
 pub struct Overview {
-    /// The operator's day.
+    /// In the operator's UTC offset.
     pub today: Date,
-    /// The last days, the oldest first, and today: checks by verdict, in the order of [`Verdict::ALL`].
+    /// Checks by verdict, in the order of [`Verdict::ALL`], for the last days and today, oldest
+    /// first.
     pub days: Vec<(Date, [i64; Verdict::ALL.len()])>,
-    /// How many licenses there are of each status.
-    pub lots: Vec<Lot>,
-    /// The tools, those with the most active machines first.
-    pub tools: Vec<ToolLine>,
-    /// How many activated licenses end on each of the next days, today first.
-    pub ending: Vec<(Date, i64)>,
-    /// The first of them to end.
-    pub next_to_end: Vec<Listed>,
-    /// How many licenses were refused today.
+    pub counts: Vec<LicenseCount>,
+    /// Tools with the most active machines first.
+    pub tools: Vec<ToolCount>,
+    /// Activated licenses that expire on each of the next days, today first.
+    pub expiring: Vec<(Date, i64)>,
+    /// The first of the licenses that expire next.
+    pub next_to_expire: Vec<ListedLicense>,
+    /// Licenses refused today.
     pub refused_today: Count,
-    /// How many ended in the last 30 days and still ask.
-    pub ended_and_asking: Count,
-    /// Those of the licenses refused today that asked most often.
-    pub refused: Vec<Listed>,
-    /// How many keys without a license have asked.
+    /// Licenses that expired in the last 30 days and are still in use.
+    pub expired_in_use: Count,
+    /// Licenses refused today that checked most often.
+    pub refused: Vec<ListedLicense>,
+    /// Unlicensed machines.
     pub unknown_number: i64,
-    /// The last of them.
-    pub unknown: Vec<UnknownKey>,
+    /// The most recent unlicensed machines.
+    pub unknown: Vec<UnlicensedMachine>,
 }
 
-/// The licenses of a status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lot {
-    /// Which.
-    pub status: Status,
-    /// How many.
-    pub number: i64,
-    /// How many of them have ended.
-    pub ended: i64,
-}
-
-/// A tool and its machines.
+/// The licenses of a tool that have one status.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToolLine {
-    /// Its name.
-    pub name: String,
-    /// How many licenses it has.
+pub struct LicenseCount {
+    pub tool_name: String,
+    pub status: Status,
     pub licenses: i64,
-    /// How many of them asked in the last days.
+    pub expired: i64,
+    /// Licenses seen in the last days.
+    pub seen: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolCount {
+    pub name: String,
+    pub licenses: i64,
+    /// Licenses seen in the last days.
     pub active: i64,
 }
 
+/// Every tool that has a license, those with the most active machines first.
+pub fn by_tool(counts: &[LicenseCount]) -> Vec<ToolCount> {
+    let mut tools: Vec<ToolCount> = Vec::new();
+    for count in counts {
+        match tools.iter_mut().find(|tool| tool.name == count.tool_name) {
+            Some(tool) => {
+                tool.licenses += count.licenses;
+                tool.active += count.seen;
+            }
+            None => tools.push(ToolCount {
+                name: count.tool_name.clone(),
+                licenses: count.licenses,
+                active: count.seen,
+            }),
+        }
+    }
+    tools.sort_by(|a, b| (b.active, b.licenses, &a.name).cmp(&(a.active, a.licenses, &b.name)));
+    tools
+}
+
 impl Overview {
-    /// How many licenses there are.
     pub fn licenses(&self) -> i64 {
-        self.lots.iter().map(|lot| lot.number).sum()
+        self.counts.iter().map(|count| count.licenses).sum()
     }
 
-    /// How many activated licenses have not ended.
-    pub fn good(&self) -> i64 {
-        self.lot(Status::Activated, |lot| lot.number - lot.ended)
+    /// Activated licenses that have not expired.
+    pub fn valid(&self) -> i64 {
+        self.sum(Status::Activated, |count| count.licenses - count.expired)
     }
 
-    /// How many activated licenses have ended.
-    pub fn ended(&self) -> i64 {
-        self.lot(Status::Activated, |lot| lot.ended)
+    /// Activated licenses that have expired.
+    pub fn expired(&self) -> i64 {
+        self.sum(Status::Activated, |count| count.expired)
     }
 
-    /// How many are of that status.
-    pub fn of(&self, status: Status) -> i64 {
-        self.lot(status, |lot| lot.number)
+    pub fn with_status(&self, status: Status) -> i64 {
+        self.sum(status, |count| count.licenses)
     }
 
-    fn lot(&self, status: Status, number: impl Fn(&Lot) -> i64) -> i64 {
-        let lots = self.lots.iter().filter(|lot| lot.status == status);
-        lots.map(number).sum()
+    fn sum(&self, status: Status, number: impl Fn(&LicenseCount) -> i64) -> i64 {
+        let counts = self.counts.iter().filter(|count| count.status == status);
+        counts.map(number).sum()
     }
 }

@@ -5,7 +5,7 @@ use crate::error::Problem;
 const LEAST: usize = 12;
 const MOST_BYTES: usize = 1024;
 
-/// The commonest passwords of at least twelve characters, in lower case.
+/// The most common passwords of at least twelve characters, in lower case.
 const COMMONEST: [&str; 40] = [
     "123456789012",
     "1234567890123",
@@ -49,8 +49,8 @@ const COMMONEST: [&str; 40] = [
     "welcome12345",
 ];
 
-/// At least 12 characters, at most 1024 bytes, none of the commonest, not one character or a short
-/// run repeated; no rules of composition.
+/// At least 12 characters, at most 1024 bytes, not a common password, not a repeated character or
+/// short sequence; no composition rules.
 pub fn check(field: &'static str, password: &str) -> Result<(), Problem> {
     let refuse = |message: String| Err(Problem { field, message });
     let length = password.chars().count();

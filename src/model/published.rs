@@ -1,67 +1,155 @@
-//! A license as everybody outside gets it: in JSON, and as a line of a table.
+//! A license in its published form: as JSON and as a CSV line.
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::license::Listed;
-use super::new_license::format_date;
-use super::sheet::csv_line;
+use super::check::ListedLicense;
+use super::import::csv_line;
+use super::license::fields::{FIELDS, PUBLISHED};
 use crate::error::Error;
 
-/// The seven published fields in their order, then what is known of its checks and what the admin has
-/// noted.
-#[derive(Debug, Serialize)]
-pub struct Row {
-    id: i64,
-    created_at: String,
-    tool_name: String,
-    license_key: String,
-    status: &'static str,
-    user_id: Option<String>,
-    expiration_date: Option<String>,
-    last_seen_at: Option<String>,
-    check_count: i64,
-    note: Option<String>,
-}
+/// In JSON the published fields come first, then the data about checks, then the other fields.
+#[derive(Debug)]
+pub struct Row(ListedLicense);
 
-impl From<Listed> for Row {
-    fn from(Listed { license, seen, .. }: Listed) -> Row {
-        Row {
-            id: license.id,
-            created_at: format_moment(license.created_at),
-            tool_name: license.tool_name,
-            license_key: license.license_key,
-            status: license.status.as_str(),
-            user_id: license.user_id,
-            expiration_date: license.expiration_date.map(format_date),
-            last_seen_at: seen.as_ref().map(|seen| format_moment(seen.last_at)),
-            check_count: seen.map_or(0, |seen| seen.check_count),
-            note: license.note,
-        }
+impl From<ListedLicense> for Row {
+    fn from(listed: ListedLicense) -> Row {
+        Row(listed)
     }
 }
 
 impl Row {
-    /// In the order of [`super::sheet::csv_header`].
-    pub fn csv_line(&self) -> Result<String, Error> {
-        let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();
-        csv_line(&[
-            &self.id.to_string(),
-            &self.created_at,
-            &self.tool_name,
-            &self.license_key,
-            self.status,
-            &or_empty(&self.user_id),
-            &or_empty(&self.expiration_date),
-            &or_empty(&self.note),
-            &or_empty(&self.last_seen_at),
-            &self.check_count.to_string(),
-        ])
+    /// Empty if the license was never seen.
+    fn last_seen_at(&self) -> String {
+        let last_check = self.0.last_check.as_ref();
+        last_check
+            .map(|check| format_moment(check.last_at))
+            .unwrap_or_default()
     }
+
+    fn check_count(&self) -> i64 {
+        self.0
+            .last_check
+            .as_ref()
+            .map_or(0, |check| check.check_count)
+    }
+
+    /// In the order of [`csv_header`].
+    pub fn csv_line(&self) -> Result<String, Error> {
+        let license = &self.0.license;
+        let (id, created_at) = (license.id.to_string(), format_moment(license.created_at));
+        let texts = license.texts();
+        let (last_seen_at, check_count) = (self.last_seen_at(), self.check_count().to_string());
+        let mut cells = vec![&*id, &*created_at];
+        cells.extend(texts.iter().map(|text| &**text));
+        cells.extend([&*last_seen_at, &*check_count]);
+        csv_line(&cells)
+    }
+}
+
+/// The first line of a CSV file of licenses, without [`BOM`](super::import::BOM).
+pub fn csv_header() -> Result<String, Error> {
+    let mut names = vec!["id", "created_at"];
+    names.extend(FIELDS.iter().map(|field| field.name));
+    names.extend(["last_seen_at", "check_count"]);
+    csv_line(&names)
+}
+
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let license = &self.0.license;
+        let texts = license.texts();
+        let mut fields = FIELDS.iter().zip(&texts);
+        let mut row = serializer.serialize_map(Some(4 + FIELDS.len()))?;
+        row.serialize_entry("id", &license.id)?;
+        row.serialize_entry("created_at", &format_moment(license.created_at))?;
+        for (field, text) in fields.by_ref().take(PUBLISHED) {
+            row.serialize_entry(field.name, &or_null(text))?;
+        }
+        row.serialize_entry("last_seen_at", &or_null(&self.last_seen_at()))?;
+        row.serialize_entry("check_count", &self.check_count())?;
+        for (field, text) in fields {
+            row.serialize_entry(field.name, &or_null(text))?;
+        }
+        row.end()
+    }
+}
+
+fn or_null(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }
 
 fn format_moment(moment: OffsetDateTime) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
     moment.format(format).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::model::check::LastCheck;
+    use crate::model::license::{Draft, License, Values, Verdict};
+
+    fn row(draft: Draft, last_check: Option<LastCheck>) -> Row {
+        let draft = draft.with("tool_name", "T").with("license_key", "k");
+        Row::from(ListedLicense {
+            license: License {
+                id: 7,
+                created_at: datetime!(2024-01-02 03:04:05 UTC),
+                moved_to: None,
+                values: Values::parse(&draft).unwrap(),
+            },
+            last_seen_on: String::new(),
+            last_check,
+        })
+    }
+
+    #[test]
+    fn the_published_fields_come_first_and_none_is_null() {
+        let row = row(Draft::new(), None);
+        assert_eq!(
+            serde_json::to_string(&row).unwrap(),
+            r#"{"id":7,"created_at":"2024-01-02 03:04:05","tool_name":"T","license_key":"k","#
+                .to_owned()
+                + r#""status":"activated","user_id":null,"expiration_date":null,"#
+                + r#""last_seen_at":null,"check_count":0,"note":null}"#
+        );
+        assert_eq!(
+            row.csv_line().unwrap(),
+            "7,2024-01-02 03:04:05,T,k,activated,,,,,0\r\n"
+        );
+    }
+
+    #[test]
+    fn checks_are_between_the_published_fields_and_the_others() {
+        let last_check = LastCheck {
+            last_at: datetime!(2026-06-15 12:00 UTC),
+            check_count: 3,
+            verdict: Verdict::Valid,
+            address: String::new(),
+            client: Default::default(),
+        };
+        let draft = Draft::new()
+            .with("user_id", "Anna")
+            .with("expiration_date", "2026-12-31")
+            .with("note", "a\nb");
+        let row = row(draft, Some(last_check));
+        let json = serde_json::to_string(&row).unwrap();
+        let end = r#""user_id":"Anna","expiration_date":"2026-12-31","last_seen_at":"2026-06-15 12:00:00","check_count":3,"note":"a\nb"}"#;
+        assert!(json.ends_with(end), "{json}");
+        let csv = "Anna,2026-12-31,\"a\nb\",2026-06-15 12:00:00,3\r\n";
+        assert!(row.csv_line().unwrap().ends_with(csv));
+    }
+
+    #[test]
+    fn the_header_names_the_columns_in_their_order() {
+        assert_eq!(
+            csv_header().unwrap(),
+            "id,created_at,tool_name,license_key,status,user_id,expiration_date,note,\
+             last_seen_at,check_count\r\n"
+        );
+    }
 }

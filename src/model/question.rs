@@ -1,13 +1,13 @@
-//! What a tool asks at its start.
+//! What a tool sends in a check.
 
 use std::borrow::Cow;
 
+use super::license::fields::{FIELDS, Field};
 use super::mac::canonical_key;
-use super::new_license::{LICENSE_KEY_LENGTH, TOOL_NAME_LENGTH};
 use super::text;
 use crate::error::{Error, Problem};
 
-/// A tool and a machine that asks for it, with the key as it would be stored.
+/// A tool and the machine that checks it, with the key as it would be stored.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Question<'a> {
     /// Compared byte for byte.
@@ -17,18 +17,10 @@ pub struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
-    /// Refuses what no row can hold: an empty text, one that is too long, a control character.
+    /// Refuses what no row can have: empty text, too long, control characters.
     pub fn parse(tool_name: &'a str, license_key: &'a str) -> Result<Question<'a>, Error> {
-        ask("tool_name", "The tool name", tool_name, TOOL_NAME_LENGTH)
-            .and_then(|()| {
-                ask(
-                    "license_key",
-                    "The license key",
-                    license_key,
-                    LICENSE_KEY_LENGTH,
-                )
-            })
-            .map_err(|problem| Error::Invalid(vec![problem]))?;
+        check("tool_name", tool_name)?;
+        check("license_key", license_key)?;
         Ok(Question {
             tool_name,
             license_key: canonical_key(license_key),
@@ -36,12 +28,15 @@ impl<'a> Question<'a> {
     }
 }
 
-fn ask(field: &'static str, label: &str, value: &str, most: usize) -> Result<(), Problem> {
+fn check(name: &'static str, value: &str) -> Result<(), Problem> {
+    let Some(field) = Field::index(name).and_then(|at| FIELDS.get(at)) else {
+        return Ok(());
+    };
     if value.is_empty() {
         return Err(Problem {
-            field,
-            message: format!("{label} is empty."),
+            field: name,
+            message: format!("{} is empty.", field.label),
         });
     }
-    text::check(field, label, value, most)
+    text::check(name, field.label, value, field.limit)
 }

@@ -1,35 +1,35 @@
-//! The signed answer: what a client wishes, and what it is told.
+//! The signed answer: what a client requests, and what is signed.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
+use super::date;
 use super::license::Verdict;
-use super::new_license::format_date;
 use super::question::Question;
 use super::tool::Tool;
 use crate::error::{Error, Problem};
 
-/// How long a refusal is worth anything, and how short the lease of a tool without days offline is.
+/// Seconds for which a refusal is valid, and the lease of a tool without offline days.
 const REFUSAL: i64 = 300;
 const NO_LEASE: i64 = 1;
 
-/// Keys that a client may name.
+/// Keys that a client can list.
 const MOST_KIDS: usize = 32;
 
-/// A client's wish for a signature.
+/// A client's request for a signed answer.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Wish<'a> {
-    /// 16 to 64 characters that the client has just invented.
+pub struct SigningRequest<'a> {
+    /// 16 to 64 characters, random and used once.
     pub nonce: &'a str,
-    /// The keys that it knows.
+    /// The keys that the client knows.
     pub kids: &'a [String],
 }
 
-impl<'a> Wish<'a> {
-    /// Refuses a nonce that is none.
-    pub fn parse(nonce: &'a str, kids: &'a [String]) -> Result<Wish<'a>, Error> {
+impl<'a> SigningRequest<'a> {
+    /// Refuses an invalid nonce.
+    pub fn parse(nonce: &'a str, kids: &'a [String]) -> Result<SigningRequest<'a>, Error> {
         let is_plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-');
         if !(16..=64).contains(&nonce.len()) || !nonce.bytes().all(is_plain) {
             return Err(Error::Invalid(vec![Problem {
@@ -38,14 +38,14 @@ impl<'a> Wish<'a> {
                     .to_owned(),
             }]));
         }
-        Ok(Wish {
+        Ok(SigningRequest {
             nonce,
             kids: kids.get(..MOST_KIDS).unwrap_or(kids),
         })
     }
 }
 
-/// What is signed; the names are those of the wire.
+/// What is signed; the field names are those of the published format.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 pub struct Claims<'a> {
     /// The tool, as the client sent it.
@@ -54,40 +54,35 @@ pub struct Claims<'a> {
     pub sub: &'a str,
     /// As the client sent it.
     pub nonce: &'a str,
-    /// The verdict.
+    /// The result.
     pub code: &'static str,
-    /// Its HTTP status.
+    /// The HTTP status of the result.
     pub http: u16,
     /// For the customer.
     pub message: Cow<'static, str>,
     /// Unix seconds.
     pub iat: i64,
-    /// The end of the lease.
+    /// When the lease expires, in Unix seconds.
     pub exp: i64,
     /// `YYYY-MM-DD`.
     pub expiration_date: Option<String>,
 }
 
-/// What the claims are made from.
-pub struct Told<'a> {
-    /// As it was asked.
+/// What the claims depend on.
+pub struct ClaimsInput<'a> {
     pub question: &'a Question<'a>,
     /// The key as the client sent it.
     pub sent_key: &'a str,
-    /// The decision.
     pub verdict: Verdict,
-    /// The license's last day.
-    pub last_day: Option<Date>,
-    /// The rules of the tool.
+    /// None for a perpetual license.
+    pub expiration_date: Option<Date>,
     pub tool: &'a Tool,
-    /// The moment of the decision.
     pub now: OffsetDateTime,
-    /// Whose midnight ends a day.
+    /// Decides when a day ends.
     pub offset: UtcOffset,
 }
 
-impl<'a> Told<'a> {
-    /// What is signed for that nonce.
+impl<'a> ClaimsInput<'a> {
     pub fn claims(&self, nonce: &'a str) -> Claims<'a> {
         let iat = self.now.unix_timestamp();
         Claims {
@@ -99,11 +94,11 @@ impl<'a> Told<'a> {
             message: self.tool.words(self.verdict),
             iat,
             exp: self.lease_end(iat),
-            expiration_date: self.last_day.map(format_date),
+            expiration_date: self.expiration_date.map(date::format),
         }
     }
 
-    /// Never behind the end of the license itself.
+    /// Never later than the expiration of the license.
     fn lease_end(&self, iat: i64) -> i64 {
         if self.verdict.is_refusal() {
             return iat + REFUSAL;
@@ -112,17 +107,18 @@ impl<'a> Told<'a> {
         let lease = iat + (days * 86_400).max(NO_LEASE);
         let grace = Duration::days(self.tool.grace_days.into());
         let end = self
-            .last_day
+            .expiration_date
             .and_then(|day| day.checked_add(grace))
             .and_then(Date::next_day)
             .map(|day| day.midnight().assume_offset(self.offset).unix_timestamp());
         end.map_or(lease, |end| lease.min(end))
     }
 
-    /// How many days are left until the last one; 0 behind it, none without end.
+    /// Days until the license expires; 0 once it has, none for a perpetual license.
     pub fn days_left(&self) -> Option<i64> {
         let today = self.now.to_offset(self.offset).date();
-        self.last_day.map(|day| (day - today).whole_days().max(0))
+        self.expiration_date
+            .map(|day| (day - today).whole_days().max(0))
     }
 }
 
@@ -131,9 +127,9 @@ mod tests {
     use super::*;
     use time::macros::{date, datetime, offset};
 
-    fn told(
+    fn lease(
         verdict: Verdict,
-        last_day: Option<Date>,
+        expiration_date: Option<Date>,
         offline_days: u16,
         grace_days: u16,
     ) -> (i64, i64) {
@@ -144,36 +140,36 @@ mod tests {
         };
         let question = Question::parse("T", "0A1B2C3D4E5F").unwrap();
         let now = datetime!(2026-06-15 12:00 UTC);
-        let told = Told {
+        let input = ClaimsInput {
             question: &question,
             sent_key: "0A1B2C3D4E5F",
             verdict,
-            last_day,
+            expiration_date,
             tool: &tool,
             now,
             offset: offset!(+2),
         };
-        let claims = told.claims("0123456789abcdef");
+        let claims = input.claims("0123456789abcdef");
         assert_eq!(
             (claims.sub, claims.iat),
             ("0A1B2C3D4E5F", now.unix_timestamp())
         );
-        (claims.exp - claims.iat, told.days_left().unwrap_or(-1))
+        (claims.exp - claims.iat, input.days_left().unwrap_or(-1))
     }
 
     #[test]
     fn a_lease_ends_with_the_tools_days_or_with_the_license() {
         let day = 86_400;
-        assert_eq!(told(Verdict::Valid, None, 7, 0), (7 * day, -1));
-        assert_eq!(told(Verdict::Valid, None, 0, 0), (1, -1));
+        assert_eq!(lease(Verdict::Valid, None, 7, 0), (7 * day, -1));
+        assert_eq!(lease(Verdict::Valid, None, 0, 0), (1, -1));
         let today = Some(date!(2026 - 06 - 15));
-        assert_eq!(told(Verdict::Valid, today, 7, 0), (10 * 3_600, 0));
-        assert_eq!(told(Verdict::Valid, today, 7, 1), (10 * 3_600 + day, 0));
+        assert_eq!(lease(Verdict::Valid, today, 7, 0), (10 * 3_600, 0));
+        assert_eq!(lease(Verdict::Valid, today, 7, 1), (10 * 3_600 + day, 0));
         let yesterday = Some(date!(2026 - 06 - 14));
-        assert_eq!(told(Verdict::InGrace, yesterday, 7, 1), (10 * 3_600, 0));
-        assert_eq!(told(Verdict::Expired, yesterday, 7, 0), (300, 0));
+        assert_eq!(lease(Verdict::InGrace, yesterday, 7, 1), (10 * 3_600, 0));
+        assert_eq!(lease(Verdict::Expired, yesterday, 7, 0), (300, 0));
         let later = Some(date!(2026 - 12 - 31));
-        assert_eq!(told(Verdict::Valid, later, 14, 0), (14 * day, 199));
+        assert_eq!(lease(Verdict::Valid, later, 14, 0), (14 * day, 199));
     }
 
     #[test]
@@ -186,8 +182,8 @@ mod tests {
             "0123456789abcde!",
             "0123456789abcdeä",
         ] {
-            assert!(Wish::parse(nonce, &[]).is_err(), "{nonce}");
+            assert!(SigningRequest::parse(nonce, &[]).is_err(), "{nonce}");
         }
-        assert!(Wish::parse("0123456789-_aZ00", &[]).is_ok());
+        assert!(SigningRequest::parse("0123456789-_aZ00", &[]).is_ok());
     }
 }

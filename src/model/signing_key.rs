@@ -5,22 +5,20 @@ use std::fmt;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-/// What is known of a key, without its private half.
+/// Metadata of a signing key, without the private key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SigningKey {
     /// The first 16 characters of its RFC 7638 thumbprint.
     pub kid: String,
-    /// When it was made.
     pub created_at: OffsetDateTime,
-    /// Whether it signs for clients that name none.
+    /// Whether it signs for clients that list no keys.
     pub is_default: bool,
-    /// Since when it signs nothing.
     pub retired_at: Option<OffsetDateTime>,
-    /// When its private half was last written to a file.
+    /// When the private key was last written to a file.
     pub exported_at: Option<OffsetDateTime>,
-    /// The operator's day on which it last signed, `YYYY-MM-DD`.
+    /// When it last signed, as `YYYY-MM-DD` in the operator's UTC offset.
     pub last_used_on: Option<String>,
-    /// How many answers it has signed.
+    /// Answers signed so far.
     pub answers: i64,
 }
 
@@ -34,7 +32,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A public key as RFC 7517 has it.
+/// A public key as a JSON Web Key (RFC 7517).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Jwk {
     /// `EC`.

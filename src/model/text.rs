@@ -1,9 +1,9 @@
-//! The rule for every short text that a row holds, and how numbers are written.
+//! Validation of short texts in a row, and number formatting.
 
 use crate::error::Problem;
 
-/// `typed` without the white space around it, between 1 and `most` characters, no control
-/// characters; `label` names it for a person.
+/// `typed` without surrounding white space, 1 to `most` characters, no control characters; `label`
+/// names it in messages.
 pub(super) fn required(
     field: &'static str,
     label: &str,
@@ -21,31 +21,31 @@ pub(super) fn required(
     Ok(text.to_owned())
 }
 
-/// The same, where nothing but white space means none.
+/// [`required`], but an empty text is allowed.
 pub(super) fn optional(
     field: &'static str,
     label: &str,
     typed: &str,
     most: usize,
-) -> Result<Option<String>, Problem> {
+) -> Result<String, Problem> {
     let text = typed.trim();
     check(field, label, text, most)?;
-    Ok((!text.is_empty()).then(|| text.to_owned()))
+    Ok(text.to_owned())
 }
 
 /// [`optional`] for a text of several lines, which end with a line feed.
-pub(super) fn note(
+pub(super) fn lines(
     field: &'static str,
     label: &str,
     typed: &str,
     most: usize,
-) -> Result<Option<String>, Problem> {
+) -> Result<String, Problem> {
     let text = typed.trim().replace("\r\n", "\n");
     check(field, label, &text.replace(['\n', '\t'], " "), most)?;
-    Ok((!text.is_empty()).then_some(text))
+    Ok(text)
 }
 
-/// Length and control characters, nothing removed.
+/// Checks length and control characters; removes nothing.
 pub(super) fn check(
     field: &'static str,
     label: &str,

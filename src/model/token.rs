@@ -1,8 +1,8 @@
-//! What an API token may do, and until when.
+//! What an API token may do, and when it expires.
 
 use time::{Date, Duration};
 
-use super::new_license::{format_date, read_date};
+use super::date;
 use super::text;
 use crate::error::{Error, Problem};
 
@@ -19,10 +19,9 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Every scope.
     pub const ALL: [Scope; 2] = [Scope::Read, Scope::Write];
 
-    /// The word under which the scope is stored and shown.
+    /// The word that is stored and shown.
     pub fn as_str(self) -> &'static str {
         match self {
             Scope::Read => "licenses:read",
@@ -30,30 +29,29 @@ impl Scope {
         }
     }
 
-    /// The scope of that word.
     pub fn from_word(word: &str) -> Option<Scope> {
         Scope::ALL.into_iter().find(|scope| scope.as_str() == word)
     }
 }
 
-/// A token that may be made.
+/// A validated request for a new token.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NewToken {
     /// What the admin calls it.
     pub name: String,
     /// At least one.
     pub scopes: Vec<Scope>,
-    /// The last day on which it is good.
+    /// The expiration date.
     pub last_day: Date,
 }
 
 impl NewToken {
-    /// The last day that a token made `today` may have.
+    /// The latest expiration date that a token created `today` may have.
     pub fn longest(today: Date) -> Date {
         today.saturating_add(Duration::days(MOST_DAYS))
     }
 
-    /// All problems at once, so that a form can show each beside its field.
+    /// Reports all problems at once, so that a form can show each next to its field.
     pub fn parse(
         name: &str,
         scopes: &[Scope],
@@ -69,13 +67,13 @@ impl NewToken {
         } else {
             Ok(scopes.to_vec())
         };
-        let day = read_date(last_day.trim())
+        let day = date::read(last_day.trim())
             .filter(|day| (today..=NewToken::longest(today)).contains(day));
         let day = day.ok_or_else(|| Problem {
             field: "expiration_date",
             message: format!(
                 "Enter the last day as YYYY-MM-DD, from today to {}.",
-                format_date(NewToken::longest(today))
+                date::format(NewToken::longest(today))
             ),
         });
         match (name, some, day) {

@@ -1,4 +1,4 @@
-//! What a vendor wants of one tool.
+//! The vendor's rules for one tool.
 
 use std::borrow::Cow;
 
@@ -9,20 +9,20 @@ use crate::error::{Error, Problem};
 const MESSAGE_LENGTH: usize = 300;
 const LINK_LENGTH: usize = 500;
 
-/// A tool and its rules; those of a new one are the default.
+/// The rules of a tool; the default is those of a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tool {
-    /// How many days a client may run on a signed answer without asking again; 0 for not at all.
+    /// Days that a client may run on a signed answer without checking again; 0 for none.
     pub offline_days: u16,
-    /// How many days a license is good behind its last day.
+    /// Days after its expiration date for which a license still counts.
     pub grace_days: u16,
-    /// What refused customers read behind the published words; only in signed answers.
+    /// Shown to refused customers after the published message; only in signed answers.
     pub message: String,
-    /// Where they can go.
+    /// Where refused customers can go.
     pub link: String,
 }
 
-/// The rules of a tool for which nobody has made any.
+/// The rules of a tool that has none of its own.
 pub static NEW: Tool = Tool {
     offline_days: 7,
     grace_days: 0,
@@ -36,21 +36,19 @@ impl Default for Tool {
     }
 }
 
-/// The same as somebody typed it.
+/// The rules as typed.
 #[derive(Debug, Clone, Default)]
 pub struct ToolDraft {
-    /// Days.
     pub offline_days: String,
-    /// Days.
     pub grace_days: String,
     /// One line.
     pub message: String,
-    /// An address.
+    /// A URL.
     pub link: String,
 }
 
 impl Tool {
-    /// All problems at once.
+    /// Reports all problems at once.
     pub fn parse(draft: &ToolDraft) -> Result<Tool, Error> {
         let offline = days(
             "offline_days",
@@ -65,8 +63,8 @@ impl Tool {
             (Ok(offline_days), Ok(grace_days), Ok(message), Ok(link)) => Ok(Tool {
                 offline_days,
                 grace_days,
-                message: message.unwrap_or_default(),
-                link: link.unwrap_or_default(),
+                message,
+                link,
             }),
             (offline, grace, message, link) => Err(Error::Invalid(
                 [offline.err(), grace.err(), message.err(), link.err()]
@@ -77,7 +75,7 @@ impl Tool {
         }
     }
 
-    /// What a customer reads in a signed answer.
+    /// The message for the customer in a signed answer.
     pub fn words(&self, verdict: Verdict) -> Cow<'static, str> {
         let mut words = Cow::Borrowed(verdict.message());
         if verdict.is_refusal() {
@@ -111,24 +109,21 @@ fn days(field: &'static str, label: &str, typed: &str, most: u16) -> Result<u16,
     })
 }
 
-fn link(typed: &str) -> Result<Option<String>, Problem> {
+fn link(typed: &str) -> Result<String, Problem> {
     let link = text::optional("link", "The link", typed, LINK_LENGTH)?;
-    let is_address = |link: &String| {
-        ["https://", "http://", "mailto:"]
-            .iter()
-            .any(|scheme| link.len() > scheme.len() && link.starts_with(scheme))
-            && !link.contains(' ')
-    };
-    match link {
-        Some(link) if !is_address(&link) => Err(Problem {
-            field: "link",
-            message: format!(
-                "The link `{link}` is none; it begins with https://, http:// or mailto: and has no \
-                 spaces."
-            ),
-        }),
-        link => Ok(link),
+    let is_address = ["https://", "http://", "mailto:"]
+        .iter()
+        .any(|scheme| link.len() > scheme.len() && link.starts_with(scheme));
+    if link.is_empty() || is_address && !link.contains(' ') {
+        return Ok(link);
     }
+    Err(Problem {
+        field: "link",
+        message: format!(
+            "`{link}` is not a valid link; it must start with https://, http:// or mailto: and \
+             have no spaces."
+        ),
+    })
 }
 
 #[cfg(test)]

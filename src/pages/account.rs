@@ -12,7 +12,7 @@ use super::shown;
 use crate::auth;
 use crate::config::Config;
 use crate::error::{Error, Problem};
-use crate::model::new_license::format_date;
+use crate::model::date;
 use crate::model::token::Scope;
 use crate::request::{App, Failure};
 use crate::store::sessions::Session;
@@ -53,14 +53,14 @@ impl AccountPage {
             .map(|p| p.message.as_str())
     }
 
-    /// What is stored is the midnight that ends this day.
+    /// The database stores the midnight at the end of this date.
     fn expires_on(&self, token: &Token) -> Date {
         let last_moment = token.expires_at - Duration::SECOND;
         last_moment.to_offset(self.offset).date()
     }
 
     fn expiration_date(&self, token: &Token) -> String {
-        format_date(self.expires_on(token))
+        date::format(self.expires_on(token))
     }
 
     fn expiration_distance(&self, token: &Token) -> String {
@@ -232,7 +232,7 @@ async fn page(
         tokens,
         secret: None,
         draft: draft.unwrap_or(new),
-        latest_expiration: format_date(app.longest_token()),
+        latest_expiration: date::format(app.longest_token()),
         problems,
         now: app.now(),
         offset: app.utc_offset(),

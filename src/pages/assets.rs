@@ -1,4 +1,4 @@
-//! The files that pages and clients load; they are inside the program.
+//! Static files for pages and clients, embedded in the program.
 
 use rocket::http::{ContentType, Header};
 use rocket::{Responder, Route, State, get, routes};
@@ -17,11 +17,10 @@ struct Asset {
     content: &'static str,
 }
 
-/// Every file, under its own name and under one that changes with its content.
+/// Each file has two names: its own, and one that changes with its content.
 pub struct Assets([Asset; 4]);
 
 impl Assets {
-    /// The files that were compiled in.
     pub fn embedded() -> Assets {
         let python = ContentType::new("text", "x-python").with_params(("charset", "utf-8"));
         Assets([
@@ -48,7 +47,7 @@ impl Assets {
         ])
     }
 
-    /// The name under which the file may be kept for ever.
+    /// The name under which the file may be cached forever.
     pub(super) fn hashed_name(&self, name: &str) -> &str {
         let found = self.0.iter().find(|asset| asset.name == name);
         found.map_or("", |asset| &asset.hashed_name)

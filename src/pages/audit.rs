@@ -8,8 +8,8 @@ use super::frame::Frame;
 use super::{Page, query, shown};
 use crate::auth::Session;
 use crate::model::audit::{AuditFilter, Entry, Kind};
+use crate::model::date;
 use crate::model::mac::canonical_key;
-use crate::model::new_license::read_date;
 use crate::request::{App, Failure};
 
 const PER_PAGE: i64 = 50;
@@ -22,7 +22,7 @@ pub(super) fn routes() -> Vec<Route> {
 struct AuditQuery {
     #[field(default = "")]
     kind: String,
-    /// A license key, or `#` and the id of a license.
+    /// A license key, or `#` with a license ID.
     #[field(default = "")]
     license: String,
     #[field(default = "")]
@@ -61,7 +61,7 @@ async fn list(
         .last()
         .filter(|_| has_older)
         .map(|last| query.before(last.id));
-    let is_day_invalid = !query.day.is_empty() && read_date(&query.day).is_none();
+    let is_day_invalid = !query.day.is_empty() && date::read(&query.day).is_none();
     Ok(Page::new(&AuditPage {
         frame,
         query,
@@ -77,7 +77,7 @@ impl AuditQuery {
         let license = self.license.trim();
         let id = license.strip_prefix('#').and_then(|id| id.parse().ok());
         let is_key = !license.is_empty() && id.is_none();
-        let day = read_date(&self.day);
+        let day = date::read(&self.day);
         let midnight = |day: time::Date| -> OffsetDateTime { day.midnight().assume_offset(offset) };
         AuditFilter {
             kind: Kind::from_word(&self.kind),
@@ -94,7 +94,7 @@ impl AuditQuery {
             .any(|text| !text.is_empty())
     }
 
-    /// The URL query of the page before that entry.
+    /// The URL query of the page with the entries before this one.
     fn before(&self, before: i64) -> String {
         query(&[
             ("kind", &self.kind),

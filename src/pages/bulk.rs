@@ -1,54 +1,53 @@
-//! Changing many licenses: choose, look at what would become of each, confirm, undo.
+//! Bulk changes: select licenses, preview, confirm, undo.
 
 use askama::Template;
 use rocket::form::Form;
 use rocket::http::RawStr;
+use rocket::response::Redirect;
 use rocket::{Either, FromForm, Route, State, get, post, routes};
 use time::{OffsetDateTime, UtcOffset};
 
 use super::flash::{Flashed, redirect_with_flash, redirect_with_undo};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
+use super::license_query::LicenseQuery;
 use super::shown;
-use super::wanted::{Choice, Wanted};
 use super::{Page, query, to};
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
-use crate::model::bulk::{Action, Done, Outcome, Selection, Start, Term, UNDO_FOR};
-use crate::model::license::{License, Status};
-use crate::model::new_license::{NewLicense, format_date, read_date};
+use crate::model::bulk::{Action, BulkChange, Selection, Start, State as Progress, Term, UNDO_FOR};
+use crate::model::date;
+use crate::model::license::{License, Status, Values};
 use crate::model::search::Count;
 use crate::request::{App, Failure};
 use crate::service::Plan;
 
 const PER_PAGE: usize = 100;
 
-const UNITS: [Choice; 3] = [("d", "days"), ("m", "months"), ("y", "years")];
+/// Periods offered as buttons and in the list beside them.
+const QUICK: [&str; 3] = ["1m", "6m", "1y"];
+const TERMS: [&str; 9] = ["7d", "14d", "30d", "2m", "3m", "4m", "18m", "2y", "3y"];
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![look, change, done, undo, renew]
+    routes![preview, change, done, undo, renew]
 }
 
-/// Which licenses, and what shall be done; the whole state of the page stands in its address.
+/// Which licenses, and what to do; the URL holds the whole state of the page.
 #[derive(FromForm, Default)]
-struct Selected {
+struct BulkQuery {
     id: Vec<i64>,
-    /// `all` for what the filter finds, otherwise those of `id`.
+    /// `all` for everything that the filter finds, otherwise the licenses in `id`.
     #[field(default = "")]
     of: String,
-    /// The query of the table.
+    /// The URL query of the license table.
     #[field(default = "")]
     filter: String,
+    /// `extend` by `term`, `expiration` on `day`, `customer`, `delete`, a status, or a period.
     #[field(default = "", name = "do")]
-    what: String,
-    /// A term on a button.
+    action: String,
     #[field(default = "")]
-    quick: String,
-    #[field(default = "3")]
-    number: String,
-    #[field(default = "m")]
-    unit: String,
+    term: String,
     #[field(default = "")]
     day: String,
     #[field(default = "")]
@@ -57,28 +56,25 @@ struct Selected {
     page: usize,
 }
 
-/// One thing that could be done.
 struct Preview {
     action: Action,
-    /// For the button that does it.
+    /// The label of the button.
     start: &'static str,
-    /// Over the column that shows what would become of each license.
-    head: &'static str,
+    /// The heading of the column with the changes.
+    heading: &'static str,
     changed: usize,
-    /// How many of them would end earlier than now.
+    /// Number of licenses that would expire earlier than they do now.
     shortened: usize,
 }
 
-/// A license before and after.
-struct Row {
+struct PreviewRow {
     license: License,
-    now: String,
-    /// By each preview; none where it stays.
-    then: Vec<Option<Then>>,
+    before: String,
+    /// One per preview; none if the license does not change.
+    after: Vec<Option<Change>>,
 }
 
-/// What would become of a license.
-struct Then {
+struct Change {
     words: String,
     is_earlier: bool,
 }
@@ -87,14 +83,14 @@ struct Then {
 #[template(path = "bulk.html")]
 struct BulkPage {
     frame: Frame,
-    selected: Selected,
+    query: BulkQuery,
     plan: Plan,
     problem: Option<String>,
-    /// They have changed since they were looked at.
+    /// The licenses have changed since the preview.
     is_stale: bool,
     title: String,
     previews: Vec<Preview>,
-    rows: Vec<Row>,
+    rows: Vec<PreviewRow>,
     first: i64,
     last: i64,
     previous: Option<String>,
@@ -105,24 +101,24 @@ struct BulkPage {
 #[template(path = "bulk_done.html")]
 struct DonePage {
     frame: Frame,
-    done: Done,
+    change: BulkChange,
     can_be_undone: bool,
     undo_until: OffsetDateTime,
     offset: UtcOffset,
 }
 
-#[get("/bulk?<selected..>")]
-async fn look(
+#[get("/bulk?<bulk..>")]
+async fn preview(
     app: &App,
     _session: Session,
     frame: Frame,
-    selected: Selected,
+    bulk: BulkQuery,
 ) -> Result<Page, Failure> {
-    Ok(BulkPage::of(app, frame, selected, false).await?)
+    Ok(BulkPage::load(app, frame, bulk, false).await?)
 }
 
 #[derive(FromForm)]
-struct Confirmed {
+struct Confirmation {
     #[field(default = "")]
     query: String,
     #[field(default = "")]
@@ -136,46 +132,39 @@ async fn change(
     app: &App,
     config: &State<Config>,
     frame: Frame,
-    form: SignedInForm<Confirmed>,
-) -> Result<Either<rocket::response::Redirect, Page>, Failure> {
-    let Confirmed {
+    form: SignedInForm<Confirmation>,
+) -> Result<Either<Redirect, Page>, Failure> {
+    let Confirmation {
         query,
         fingerprint,
         start,
     } = form.form;
     let actor = form.actor;
-    let selected: Selected = Form::parse_encoded(RawStr::new(&query)).unwrap_or_default();
-    let action = match selected.actions() {
-        Ok(actions) => actions
-            .into_iter()
-            .find(|(_, word, _)| *word == start)
-            .map(|(action, ..)| action),
-        Err(problem) => return Err(problem.into()),
-    };
-    let action = action.ok_or_else(|| {
-        Error::invalid(
-            "do",
-            "The form does not say what shall be done; look at the licenses again.",
-        )
-    })?;
-    let selection = selected.selection(app.today())?;
-    let done = app
-        .run(move |service| service.change_many(&actor, &selection, &action, &fingerprint))
+    let bulk: BulkQuery = Form::parse_encoded(RawStr::new(&query)).unwrap_or_default();
+    let actions = bulk.actions().map_err(Error::from)?.into_iter();
+    let action = actions
+        .filter(|(_, word, _)| *word == start)
+        .map(|(action, ..)| action)
+        .next()
+        .ok_or_else(|| Error::invalid("do", "No action was chosen; go back to the preview."))?;
+    let selection = bulk.selection(app.today()).map_err(Error::from)?;
+    let changed = app
+        .run_search(move |service| service.change_many(&actor, &selection, &action, &fingerprint))
         .await?;
-    Ok(match done {
+    Ok(match changed {
         Some(id) => Either::Left(to(config, &format!("/bulk/{id}"))),
-        None => Either::Right(BulkPage::of(app, frame, selected, true).await?),
+        None => Either::Right(BulkPage::load(app, frame, bulk, true).await?),
     })
 }
 
 #[get("/bulk/<id>")]
 async fn done(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
-    let done = app.run(move |service| service.done(id)).await?;
+    let change = app.run(move |service| service.bulk_change(id)).await?;
     Ok(Page::new(&DonePage {
         frame,
-        can_be_undone: done.can_be_undone(app.now()),
-        undo_until: done.at + UNDO_FOR,
-        done,
+        can_be_undone: change.can_be_undone(app.now()),
+        undo_until: change.at + UNDO_FOR,
+        change,
         offset: app.utc_offset(),
     })?)
 }
@@ -186,17 +175,17 @@ async fn undo(
     config: &State<Config>,
     id: i64,
     form: SignedInForm<CsrfOnly>,
-) -> Result<rocket::response::Redirect, Failure> {
+) -> Result<Redirect, Failure> {
     app.run(move |service| service.undo(&form.actor, id))
         .await?;
     Ok(to(config, &format!("/bulk/{id}")))
 }
 
 #[derive(FromForm)]
-struct Renewed {
-    /// The license's number and its last day, as the page had them.
+struct Renewal {
+    /// The license's ID and the expiration date that the page showed: `17_2026-12-31`.
     id: String,
-    /// The query of the table, `license` or `overview`.
+    /// Where to return to: the URL query of the table, `license` or `overview`.
     #[field(default = "")]
     back: String,
 }
@@ -205,11 +194,11 @@ struct Renewed {
 async fn renew(
     app: &App,
     config: &State<Config>,
-    form: SignedInForm<Renewed>,
+    form: SignedInForm<Renewal>,
 ) -> Result<Flashed, Failure> {
-    let (Renewed { id, back }, actor) = (form.form, form.actor);
+    let (Renewal { id, back }, actor) = (form.form, form.actor);
     let (id, seen) = id.split_once('_').unwrap_or((&id, ""));
-    let (id, seen) = (id.parse().unwrap_or(0), read_date(seen));
+    let (id, seen) = (id.parse().unwrap_or(0), date::read(seen));
     let (license, bulk) = app
         .run(move |service| service.renew(&actor, id, seen))
         .await?;
@@ -220,154 +209,143 @@ async fn renew(
         }
         _ => format!("/licenses/{id}"),
     };
-    let (key, tool) = (&license.license_key, &license.tool_name);
-    Ok(match (license.expiration_date, bulk) {
+    let name = format!("{} for {}", license.license_key, license.tool_name);
+    let day = license.expiration_date.map(date::format);
+    Ok(match (day, bulk) {
         (Some(day), Some(bulk)) => {
-            let line = format!(
-                "License of {tool} for {key} extended until {}.",
-                format_date(day)
-            );
-            redirect_with_undo(config, &back, &line, bulk)
+            let message = format!("License {name} now expires on {day}.");
+            redirect_with_undo(config, &back, &message, bulk)
         }
         (Some(day), None) => {
-            let day = format_date(day);
-            let line = format!(
-                "License of {tool} for {key} ends on {day} already, not when you saw it; it stays as it is."
+            let message = format!(
+                "License {name} already expires on {day}; someone changed it meanwhile. Nothing was \
+                 changed."
             );
-            redirect_with_flash(config, &back, &line)
+            redirect_with_flash(config, &back, &message)
         }
-        (None, _) => redirect_with_flash(
-            config,
-            &back,
-            &format!("License of {tool} for {key} has no end; it stays as it is."),
-        ),
+        (None, _) => {
+            let message = format!("License {name} is perpetual. Nothing was changed.");
+            redirect_with_flash(config, &back, &message)
+        }
     })
 }
 
-impl Selected {
+impl BulkQuery {
     fn selection(&self, today: time::Date) -> Result<Selection, Problem> {
         if self.of == "all" {
-            let filter = Wanted::parse(&self.filter)?.filter(today)?;
+            let filter = LicenseQuery::parse(&self.filter)?.filter(today)?;
             Ok(Selection::Found(Box::new(filter)))
         } else {
             Ok(Selection::Ids(self.id.clone()))
         }
     }
 
-    /// What shall be done, with the word for its button and the head of its column: one thing, or a
-    /// term counted from two days; nothing as long as nothing was chosen.
+    /// The actions, each with its button label and column heading: one, or two for a period that can start on
+    /// two days; empty until one is chosen.
     fn actions(&self) -> Result<Vec<(Action, &'static str, &'static str)>, Problem> {
-        let term = match &*self.what {
-            _ if !self.quick.is_empty() => Some(Term::parse(&self.quick)?),
-            "extend" => Some(Term::parse(&format!(
-                "{}{}",
-                self.number.trim(),
-                self.unit
-            ))?),
-            _ => None,
-        };
-        if let Some(term) = term {
-            return Ok(vec![
-                (
-                    Action::Extend(term, Start::End),
-                    "end",
-                    "From the present end",
-                ),
-                (Action::Extend(term, Start::Today), "today", "From today"),
-            ]);
-        }
-        let one = |action| Ok(vec![(action, "one", "Then")]);
-        match &*self.what {
-            "" => Ok(vec![]),
-            "delete" => one(Action::Delete),
-            "customer" => one(Action::set_customer(&self.customer)?),
-            "end" => match read_date(self.day.trim()) {
-                Some(day) => one(Action::Extend(Term::To(day), Start::End)),
-                None => Err(Problem {
-                    field: "day",
-                    message: match self.day.trim() {
-                        "" => "No day is given; choose the one on which they shall end.".to_owned(),
-                        day => format!(
-                            "`{day}` is no day; write it as YYYY-MM-DD, such as 2026-12-31."
+        let one = |action| Ok(vec![(action, "one", "After")]);
+        let day = self.day.trim();
+        let term = match &*self.action {
+            "" => return Ok(vec![]),
+            "delete" => return one(Action::Delete),
+            "customer" => return one(Action::set_customer(&self.customer)?),
+            "expiration" => match date::read(day) {
+                Some(day) => return one(Action::Extend(Term::To(day), Start::Expiration)),
+                None => {
+                    return Err(Problem {
+                        field: "day",
+                        message: format!(
+                            "`{day}` is not a date; use YYYY-MM-DD, for example 2026-12-31."
                         ),
-                    },
-                }),
+                    });
+                }
             },
-            status => one(Action::SetStatus(Status::parse(status)?)),
-        }
+            "extend" => Term::parse(&self.term)?,
+            other => match Term::parse(other) {
+                Ok(term) => term,
+                Err(_) => return one(Action::SetStatus(Status::parse(other)?)),
+            },
+        };
+        let from = |start| Action::Extend(term, start);
+        Ok(vec![
+            (
+                from(Start::Expiration),
+                "expiration",
+                "From expiration date",
+            ),
+            (from(Start::Today), "today", "From today"),
+        ])
     }
 
-    fn query(&self) -> String {
-        self.at(self.page)
-    }
-
-    fn at(&self, page: usize) -> String {
+    fn address(&self, page: usize) -> String {
         let ids: Vec<String> = self.id.iter().map(i64::to_string).collect();
         let mut given: Vec<(&str, &str)> = ids.iter().map(|id| ("id", id.as_str())).collect();
         let page = page.to_string();
         given.extend([
             ("of", &*self.of),
             ("filter", &self.filter),
-            ("do", &self.what),
-            ("quick", &self.quick),
-            ("number", &self.number),
-            ("unit", &self.unit),
+            ("do", &self.action),
+            ("term", &self.term),
             ("day", &self.day),
             ("customer", &self.customer),
             ("page", &page),
         ]);
-        query(&given).trim_start_matches('?').to_owned()
+        query(&given)
     }
 }
 
 impl BulkPage {
-    async fn of(
+    async fn load(
         app: &App,
         frame: Frame,
-        selected: Selected,
+        query: BulkQuery,
         is_stale: bool,
     ) -> Result<Page, Error> {
-        let selection = selected.selection(app.today())?;
-        let plan = app.run(move |service| service.plan(&selection)).await?;
-        let (actions, problem) = match selected.actions() {
+        let selection = query.selection(app.today())?;
+        let plan = app
+            .run_search(move |service| service.plan(&selection))
+            .await?;
+        let (actions, problem) = match query.actions() {
             Ok(actions) => (actions, None),
             Err(problem) => (vec![], Some(problem.message)),
         };
         let title = match &actions[..] {
-            [] => String::new(),
-            [(action, ..)] => action.in_words(),
-            [(Action::Extend(term, _), ..), ..] => format!("Extend by {}", term.in_words()),
+            [(Action::Extend(term, _), ..), _] => format!("Extend by {}", term.in_words()),
             [(action, ..), ..] => action.in_words(),
+            [] => String::new(),
         };
-        let all = || plan.licenses.iter();
-        let changed = |action: &Action| all().filter(|l| action.changes(l, plan.today)).count();
-        let shortened = |action: &Action| all().filter(|l| action.shortens(l, plan.today)).count();
-        let previews: Vec<Preview> = actions
-            .into_iter()
-            .map(|(action, start, head)| Preview {
-                changed: changed(&action),
-                shortened: shortened(&action),
+        let count = |(action, start, heading): (Action, _, _)| {
+            let effects = plan
+                .licenses
+                .iter()
+                .filter_map(|license| action.on(license, plan.today));
+            let counted = effects.fold((0, 0), |(changed, shortened), effect| {
+                (changed + 1, shortened + usize::from(effect.is_earlier))
+            });
+            Preview {
                 action,
                 start,
-                head,
-            })
-            .collect();
-        let first = selected
-            .page
-            .saturating_mul(PER_PAGE)
-            .min(plan.licenses.len());
-        let last = (first + PER_PAGE).min(plan.licenses.len());
+                heading,
+                changed: counted.0,
+                shortened: counted.1,
+            }
+        };
+        let previews: Vec<Preview> = actions.into_iter().map(count).collect();
+        let all = plan.licenses.len();
+        let first = query.page.saturating_mul(PER_PAGE).min(all);
+        let last = (first + PER_PAGE).min(all);
         let on_page = plan.licenses.get(first..last).unwrap_or_default();
-        let rows = on_page.iter().map(|license| row(license, &previews, &plan));
+        let rows = on_page
+            .iter()
+            .map(|license| PreviewRow::new(license, &previews, &plan));
         let page = BulkPage {
             rows: rows.collect(),
             first: first as i64 + 1,
             last: last as i64,
-            previous: (first > 0).then(|| format!("?{}", selected.at(selected.page - 1))),
-            next: (last < plan.licenses.len())
-                .then(|| format!("?{}", selected.at(selected.page + 1))),
+            previous: (first > 0).then(|| query.address(query.page - 1)),
+            next: (last < all).then(|| query.address(query.page + 1)),
             frame,
-            selected,
+            query,
             problem,
             is_stale,
             title,
@@ -388,31 +366,42 @@ impl BulkPage {
 
     /// The selection in words.
     fn which(&self) -> String {
-        if self.selected.of == "all" {
-            Wanted::parse(&self.selected.filter).map_or(String::new(), |wanted| wanted.in_words())
-        } else {
-            String::new()
+        match LicenseQuery::parse(&self.query.filter) {
+            Ok(filter) if self.query.of == "all" => filter.in_words(),
+            Ok(_) | Err(_) => String::new(),
         }
     }
 
+    /// The state of the page, for the confirmation form.
+    fn confirmed_query(&self) -> String {
+        let address = self.query.address(self.query.page);
+        address.trim_start_matches('?').to_owned()
+    }
+
+    fn is_term(&self, term: &str) -> bool {
+        self.query.term == term
+    }
+
+    fn term_label(term: &str) -> String {
+        Term::parse(term).map_or(String::new(), Term::in_words)
+    }
+
     fn summary(&self) -> String {
+        let count = |number: usize| shown::licenses(Count::Exactly(number as i64));
         let all = self.plan.licenses.len();
-        let least = self.previews.iter().map(|preview| preview.changed).min();
-        match all - least.unwrap_or(all) {
-            0 => format!(
-                "{} will be changed.",
-                shown::licenses(Count::Exactly(all as i64))
-            ),
-            stay if self.previews.len() == 1 => format!(
-                "{} will be changed; {} so already.",
-                shown::licenses(Count::Exactly((all - stay) as i64)),
-                if stay == 1 {
-                    "1 is".to_owned()
-                } else {
-                    format!("{stay} are")
+        let changed = self.previews.iter().map(|preview| preview.changed).min();
+        match all - changed.unwrap_or(0) {
+            0 => format!("{} will be changed.", count(all)),
+            same if self.previews.len() == 1 => format!(
+                "{} will be changed; {} already as wanted.",
+                count(all - same),
+                match same {
+                    1 => "1 is".to_owned(),
+                    _ => format!("{} are", shown::grouped(same as i64)),
                 }
             ),
-            _ => "Licenses without end, and those that would end on the same day, stay.".to_owned(),
+            _ => "Perpetual licenses, and those that would expire on the same day, stay unchanged."
+                .to_owned(),
         }
     }
 }
@@ -424,7 +413,7 @@ impl Preview {
 
     fn warning(&self) -> Option<String> {
         let number = shown::licenses(Count::Exactly(self.shortened as i64));
-        let words = || format!("{}: {number} would end earlier than now.", self.button());
+        let words = || format!("{}: {number} would expire earlier than now.", self.button());
         (self.shortened > 0).then(words)
     }
 
@@ -437,41 +426,40 @@ impl Preview {
             Action::SetStatus(Status::Revoked) => format!("Revoke {number}"),
             Action::SetCustomer(_) => format!("Change the customer of {number}"),
             Action::Extend(Term::To(day), _) => {
-                format!("Let {number} end on {}", format_date(*day))
+                format!("Set expiration of {number} to {}", date::format(*day))
             }
-            Action::Extend(_, Start::End | Start::Later) => {
-                format!("Extend {number} from the present end")
+            Action::Extend(_, Start::Expiration | Start::Later) => {
+                format!("Extend {number} from the expiration date")
             }
             Action::Extend(_, Start::Today) => format!("Extend {number} from today"),
         }
     }
 }
 
-fn row(license: &License, previews: &[Preview], plan: &Plan) -> Row {
-    let before = NewLicense::from(license);
-    let shown_by = |new: &NewLicense| match previews.first().map(|preview| &preview.action) {
-        Some(Action::Extend(..)) => match new.expiration_date {
-            Some(day) => format_date(day),
-            None => "without end".to_owned(),
-        },
-        Some(Action::SetCustomer(_)) => new.user_id.clone().unwrap_or("none".to_owned()),
-        Some(Action::SetStatus(_) | Action::Delete) | None => new.status.to_string(),
-    };
-    let then = previews
-        .iter()
-        .map(|preview| match preview.action.on(license, plan.today) {
-            Outcome::Same => None,
-            Outcome::Deleted => Some("deleted".to_owned()),
-            Outcome::Changed(new) => Some(shown_by(&new)),
-        })
-        .zip(previews)
-        .map(|(words, preview)| {
-            let is_earlier = preview.action.shortens(license, plan.today);
-            words.map(|words| Then { words, is_earlier })
-        });
-    Row {
-        now: shown_by(&before),
-        then: then.collect(),
-        license: license.clone(),
+impl PreviewRow {
+    fn new(license: &License, previews: &[Preview], plan: &Plan) -> PreviewRow {
+        let shown = |values: &Values| match previews.first().map(|preview| &preview.action) {
+            Some(Action::Extend(..)) => match values.expiration_date {
+                Some(day) => date::format(day),
+                None => "perpetual".to_owned(),
+            },
+            Some(Action::SetCustomer(_)) => values.user_id.clone().unwrap_or("none".to_owned()),
+            Some(Action::SetStatus(_) | Action::Delete) | None => values.status.to_string(),
+        };
+        let change = |preview: &Preview| {
+            let effect = preview.action.on(license, plan.today)?;
+            Some(Change {
+                words: match &effect.after {
+                    Some(after) => shown(after),
+                    None => "deleted".to_owned(),
+                },
+                is_earlier: effect.is_earlier,
+            })
+        };
+        PreviewRow {
+            before: shown(&license.values),
+            after: previews.iter().map(change).collect(),
+            license: license.clone(),
+        }
     }
 }

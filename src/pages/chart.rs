@@ -9,7 +9,7 @@ const GAP: i64 = 4;
 
 pub(super) struct Chart {
     pub(super) bars: Vec<Bar>,
-    /// Their y positions and labels.
+    /// Y positions and labels.
     pub(super) gridlines: Vec<(i64, String)>,
 }
 
@@ -22,7 +22,7 @@ pub(super) struct Bar {
     pub(super) title: String,
     /// Relative to the base path.
     pub(super) href: String,
-    /// The text below the bar, empty for most.
+    /// The label below the bar, usually empty.
     pub(super) tick: String,
 }
 
@@ -47,7 +47,7 @@ impl Chart {
         let sum = |day: &Day| day.values.iter().map(|(value, _)| value).sum::<i64>();
         let top = scale(days.iter().map(sum).max().unwrap_or(0));
         let slot = WIDTH / i64::try_from(days.len()).unwrap_or(1).max(1);
-        // A value above zero is always visible.
+        // Values above zero stay visible.
         let height = |value: i64| match value {
             0 => 0,
             _ => (value * HEIGHT / top).max(2),
@@ -80,7 +80,7 @@ impl Chart {
     }
 }
 
-/// The smallest round even number that is not below the largest value: 2, 4, 6, 8, 10, 20, 40, …
+/// The smallest of 2, 4, 6, 8, 10, 20, 40, … that is not below the largest value.
 fn scale(largest: i64) -> i64 {
     let mut unit = 1;
     loop {

@@ -1,4 +1,4 @@
-//! Why a check ends as it does: its steps, and near misses.
+//! Why a check has its result: its steps, and near misses.
 
 use std::borrow::Borrow;
 
@@ -10,15 +10,15 @@ use super::frame::Frame;
 use super::shown::{self, LicenseRow, verdict_class};
 use super::{Page, query};
 use crate::auth::Session;
-use crate::model::explain::{LastDay, Outcome, Place, is_unseen};
+use crate::model::date;
+use crate::model::diagnosis::{Expiration, Position, StepResult, is_invisible};
 use crate::model::license::{Status, Verdict};
-use crate::model::marks::{Piece, marked, plain};
-use crate::model::near::Difference;
-use crate::model::new_license::format_date;
+use crate::model::near_miss::Mismatch;
+use crate::model::text_diff::{DiffSpan, marked, plain};
 use crate::request::{App, Failure};
-use crate::service::{Explanation, MOST_NEAR, NearMiss, OtherTool, Service};
+use crate::service::{Diagnosis, MAX_NEAR_MISSES, NearMiss, Service, ToolMatch};
 
-/// Tool names in the suggestions of the field.
+/// Tool names suggested for the field.
 const MAX_SUGGESTIONS: usize = 300;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -33,23 +33,23 @@ struct DiagnosePage {
     key: String,
     tools: Vec<String>,
     /// None until a tool or key is entered.
-    diagnosis: Option<Diagnosis>,
+    diagnosis: Option<DiagnosisView>,
     offset: UtcOffset,
 }
 
-struct Diagnosis {
-    explanation: Explanation,
+struct DiagnosisView {
+    of: Diagnosis,
     near_misses: Vec<NearMissRow>,
     /// Tools with a similar name: the name with its differences marked, and the URL query that diagnoses it.
-    similar_tools: Vec<(Vec<Piece>, String)>,
+    similar_tools: Vec<(Vec<DiffSpan>, String)>,
 }
 
 struct NearMissRow {
     row: LicenseRow,
     difference: String,
-    /// The tool's name as checked and as licensed; none where they are equal.
-    tool: Option<[Vec<Piece>; 2]>,
-    key: [Vec<Piece>; 2],
+    /// The tool's name as checked and as licensed; none if they are equal.
+    tool: Option<[Vec<DiffSpan>; 2]>,
+    key: [Vec<DiffSpan>; 2],
 }
 
 #[get("/diagnose?<tool>&<key>")]
@@ -62,19 +62,19 @@ async fn diagnose(
 ) -> Result<Page, Failure> {
     let (tool, key) = (tool.unwrap_or_default(), key.unwrap_or_default());
     let entered = (tool.clone(), key.clone());
-    let (mut tools, explanation) = app
+    let (mut tools, diagnosis) = app
         .run(move |service| {
             let (tool, key) = entered;
             let is_entered = !(tool.is_empty() && key.is_empty());
-            let explanation = is_entered
-                .then(|| service.explain(&tool, &key))
+            let diagnosis = is_entered
+                .then(|| service.diagnose(&tool, &key))
                 .transpose()?;
-            Ok((service.tool_names()?, explanation))
+            Ok((service.tool_names()?, diagnosis))
         })
         .await?;
     tools.truncate(MAX_SUGGESTIONS);
     let offset = app.utc_offset();
-    let diagnosis = explanation.map(|e| Diagnosis::new(e, &tool, &key, app));
+    let diagnosis = diagnosis.map(|of| DiagnosisView::new(of, &tool, &key, app));
     Ok(Page::new(&DiagnosePage {
         frame,
         tool,
@@ -85,62 +85,66 @@ async fn diagnose(
     })?)
 }
 
-impl Diagnosis {
-    fn new(mut explanation: Explanation, tool: &str, key: &str, service: &Service) -> Diagnosis {
-        let now = explanation.now;
-        let near_misses = std::mem::take(&mut explanation.near).into_iter();
-        let reading = explanation.decision.reading.as_ref();
+impl DiagnosisView {
+    fn new(mut of: Diagnosis, tool: &str, key: &str, service: &Service) -> DiagnosisView {
+        let now = of.now;
+        let near_misses = std::mem::take(&mut of.near_misses).into_iter();
+        let reading = of.steps.reading.as_ref();
         let key = reading.map_or(key, |reading| &reading.license_key);
         let near_misses = near_misses.map(|miss| NearMissRow::new(miss, tool, key, service, now));
-        let similar = explanation.similar_tools.iter().map(|(name, difference)| {
-            let [_, found] = marked(tool, name, *difference);
+        let similar = of.similar_tools.iter().map(|(name, mismatch)| {
+            let [_, found] = marked(tool, name, *mismatch);
             (found, query(&[("tool", name), ("key", key)]))
         });
-        Diagnosis {
+        DiagnosisView {
             near_misses: near_misses.collect(),
             similar_tools: similar.collect(),
-            explanation,
+            of,
         }
     }
 
-    /// HTTP status, `status` and message, as the tool gets them.
+    /// HTTP status, `status` and message, as the tool receives them.
     fn answer(&self) -> (u16, &'static str, String) {
-        match &self.explanation.answer {
+        match &self.of.answer {
             Ok(verdict) => (verdict.http(), verdict.word(), verdict.message().to_owned()),
             Err(error) => (error.status(), "error", error.to_string()),
         }
     }
 
     fn class(&self) -> &'static str {
-        match self.explanation.answer {
+        match self.of.answer {
             Ok(verdict) => verdict_class(verdict),
             Err(_) => "error",
         }
     }
 
     fn is_valid(&self) -> bool {
-        matches!(self.explanation.answer, Ok(Verdict::Valid))
+        matches!(self.of.answer, Ok(Verdict::Valid))
+    }
+
+    fn is_in_grace(&self) -> bool {
+        matches!(self.of.answer, Ok(Verdict::InGrace))
     }
 
     fn is_not_found(&self) -> bool {
-        matches!(self.explanation.answer, Ok(Verdict::NotFound))
+        matches!(self.of.answer, Ok(Verdict::NotFound))
     }
 
     /// Whether a license can be added for exactly this tool and key.
     fn is_licensable(&self) -> bool {
-        let reading = self.explanation.decision.reading.as_ref();
-        self.is_not_found() && reading.is_some_and(|reading| !reading.is_unlicensable())
+        let reading = self.of.steps.reading.as_ref();
+        self.is_not_found() && reading.is_some_and(|reading| reading.is_licensable())
     }
 
-    /// The URL query that fills in the form for a new license.
+    /// The URL query that prefills the form for a new license.
     fn new_license(&self, tool: &str) -> String {
-        let reading = self.explanation.decision.reading.as_ref();
+        let reading = self.of.steps.reading.as_ref();
         let key = reading.map_or("", |reading| &reading.license_key);
         query(&[("tool", tool), ("key", key)])
     }
 
-    fn outcome(&self, step: &usize) -> Outcome {
-        self.explanation.decision.outcomes()[*step - 1]
+    fn step(&self, number: &usize) -> StepResult {
+        self.of.steps.results[*number - 1]
     }
 }
 
@@ -154,9 +158,9 @@ impl NearMissRow {
     ) -> NearMissRow {
         let license = &miss.listed.license;
         let names = match miss.tool {
-            OtherTool::Same => None,
-            OtherTool::Similar(difference) => Some(marked(tool, &license.tool_name, difference)),
-            OtherTool::Other => Some([plain(tool), plain(&license.tool_name)]),
+            ToolMatch::Same => None,
+            ToolMatch::Similar(difference) => Some(marked(tool, &license.tool_name, difference)),
+            ToolMatch::Other => Some([plain(tool), plain(&license.tool_name)]),
         };
         let keys = match miss.key {
             Some(difference) => marked(key, &license.license_key, difference),
@@ -171,54 +175,54 @@ impl NearMissRow {
     }
 }
 
-fn difference_words(tool: OtherTool, key: Option<Difference>) -> String {
+fn difference_words(tool: ToolMatch, key: Option<Mismatch>) -> String {
     let what = |difference| match difference {
-        Difference::Case => "only in upper and lower case",
-        Difference::Spelling => "in spaces, punctuation or case",
-        Difference::OneCharacter => "in one character",
-        Difference::Swapped => "by two swapped characters",
+        Mismatch::Case => "only in upper and lower case",
+        Mismatch::Spelling => "in spaces, punctuation or case",
+        Mismatch::OneCharacter => "in one character",
+        Mismatch::Swapped => "by two swapped characters",
     };
     let key = key.map(|difference| match difference {
-        Difference::Spelling => "Same machine ID in another spelling".to_owned(),
+        Mismatch::Spelling => "Same machine ID in another spelling".to_owned(),
         _ => format!("The key differs {}", what(difference)),
     });
     match (tool, key) {
-        (OtherTool::Same, Some(key)) => format!("{key}."),
-        (OtherTool::Same, None) => "Same tool and key.".to_owned(),
-        (OtherTool::Similar(name), None) => {
+        (ToolMatch::Same, Some(key)) => format!("{key}."),
+        (ToolMatch::Same, None) => "Same tool and key.".to_owned(),
+        (ToolMatch::Similar(name), None) => {
             format!("Same key; the tool name differs {}.", what(name))
         }
-        (OtherTool::Similar(name), Some(key)) => {
+        (ToolMatch::Similar(name), Some(key)) => {
             format!("{key}; the tool name differs {}.", what(name))
         }
-        (OtherTool::Other, None) => "Same key, for another tool.".to_owned(),
-        (OtherTool::Other, Some(key)) => format!("{key}, for another tool."),
+        (ToolMatch::Other, None) => "Same key, for another tool.".to_owned(),
+        (ToolMatch::Other, Some(key)) => format!("{key}, for another tool."),
     }
 }
 
 /// Marks invisible characters: leading and trailing spaces as `␣`, others by their code point.
-fn reveal_invisible(text: &str) -> Vec<Piece> {
+fn reveal_invisible(text: &str) -> Vec<DiffSpan> {
     let (start, end) = (
         text.len() - text.trim_start().len(),
         text.trim_end_matches(' ').len(),
     );
-    let mut pieces: Vec<Piece> = Vec::new();
+    let mut spans: Vec<DiffSpan> = Vec::new();
     for (at, c) in text.char_indices() {
-        let is_marked = is_unseen(c) || c == ' ' && (at < start || at >= end);
+        let is_marked = is_invisible(c) || c == ' ' && (at < start || at >= end);
         let word = match c {
             ' ' if is_marked => "␣".to_owned(),
             _ if is_marked => format!("U+{:04X}", u32::from(c)),
             _ => c.to_string(),
         };
-        match pieces.last_mut() {
+        match spans.last_mut() {
             Some(last) if !is_marked && !last.is_marked => last.text.push_str(&word),
-            _ => pieces.push(Piece {
+            _ => spans.push(DiffSpan {
                 text: word,
                 is_marked,
             }),
         }
     }
-    pieces
+    spans
 }
 
 /// `3 days 4 hours`: the two largest units, rounded down.
@@ -242,11 +246,11 @@ fn duration_words(duration: Duration) -> String {
 }
 
 fn day(day: impl Borrow<Date>) -> String {
-    format_date(*day.borrow())
+    date::format(*day.borrow())
 }
 
-fn time_to_expiration(last: &LastDay, now: &OffsetDateTime) -> Option<String> {
-    let expires_at = last.ends_at?;
+fn time_to_expiration(expiration: &Expiration, now: &OffsetDateTime) -> Option<String> {
+    let expires_at = expiration.expires_at?;
     Some(if *now < expires_at {
         format!("It expires in {}.", duration_words(expires_at - *now))
     } else {
@@ -275,8 +279,8 @@ mod tests {
     #[test]
     fn invisible_characters_are_revealed() {
         let shown = |text| -> String {
-            let pieces = reveal_invisible(text).into_iter();
-            pieces
+            let spans = reveal_invisible(text).into_iter();
+            spans
                 .map(|p| {
                     if p.is_marked {
                         format!("[{}]", p.text)

@@ -1,4 +1,4 @@
-//! The table of licenses as a file for spreadsheet programs.
+//! The table of licenses as a CSV file.
 
 use std::io::{self, Cursor};
 use std::sync::Arc;
@@ -10,14 +10,13 @@ use rocket::response::{self, Responder};
 use rocket::{Request, Response, Route, get, routes};
 use tokio_util::io::StreamReader;
 
-use super::wanted::Wanted;
+use super::license_query::LicenseQuery;
 use crate::auth::Session;
 use crate::error::Error;
-use crate::model::import::broken_off;
-use crate::model::license::Listed;
-use crate::model::new_license::format_date;
-use crate::model::published::Row;
-use crate::model::sheet::{BOM, csv_header};
+use crate::model::check::ListedLicense;
+use crate::model::date;
+use crate::model::import::{BOM, broken_off};
+use crate::model::published::{Row, csv_header};
 use crate::request::{App, Failure};
 use crate::service::{Service, Walk};
 
@@ -25,16 +24,16 @@ pub(super) fn routes() -> Vec<Route> {
     routes![export]
 }
 
-#[get("/licenses.csv?<wanted..>")]
-async fn export(app: &App, _session: Session, wanted: Wanted) -> Result<Table, Failure> {
+#[get("/licenses.csv?<query..>")]
+async fn export(app: &App, _session: Session, query: LicenseQuery) -> Result<Table, Failure> {
     let today = app.today();
-    let filter = wanted.filter(today).map_err(Error::from)?;
+    let filter = query.filter(today).map_err(Error::from)?;
     let first = app
-        .run(move |service| service.walk_on(service.walk(filter)?))
+        .run_search(move |service| service.walk_on(service.walk(filter, 0, usize::MAX)?))
         .await?;
     Ok(Table {
         app: Arc::clone(app),
-        file_name: file_name(&format_date(today)),
+        file_name: file_name(&date::format(today)),
         head: format!("{BOM}{}", csv_header()?),
         first,
     })
@@ -44,17 +43,17 @@ fn file_name(day: &str) -> String {
     format!("licenses-{day}.csv")
 }
 
-/// A table that is written while the licenses are read. Rocket ends a stream that fails as if it were
-/// whole: a fault on the way becomes a last line that says so.
+/// A file that is written while the licenses are read. Rocket ends a failed stream as if it were complete, so
+/// an error midway becomes a last line that says so.
 struct Table {
     app: Arc<Service>,
     file_name: String,
     head: String,
-    first: (Vec<Listed>, Walk),
+    first: (Vec<ListedLicense>, Walk),
 }
 
-/// Some rows and how to go on, or why it does not.
-type Piece = Result<(Vec<Listed>, Walk), Error>;
+/// Some rows and the rest of the walk, or why it failed.
+type Chunk = Result<(Vec<ListedLicense>, Walk), Error>;
 
 impl Table {
     fn stream(self) -> impl Stream<Item = io::Result<Cursor<String>>> {
@@ -62,11 +61,11 @@ impl Table {
             app, head, first, ..
         } = self;
         let head = stream::once(future::ready(Ok(Cursor::new(head))));
-        head.chain(stream::unfold(Some(Ok(first)), move |piece| {
+        head.chain(stream::unfold(Some(Ok(first)), move |chunk| {
             let app = Arc::clone(&app);
             async move {
-                let piece: Piece = piece?;
-                let (text, next) = match piece.and_then(|(rows, walk)| Ok((lines(rows)?, walk))) {
+                let chunk: Chunk = chunk?;
+                let (text, next) = match chunk.and_then(|(rows, walk)| Ok((lines(rows)?, walk))) {
                     Ok((text, _)) if text.is_empty() => return None,
                     Ok((text, walk)) => {
                         let next = app.run(move |service| service.walk_on(walk)).await;
@@ -83,7 +82,7 @@ impl Table {
     }
 }
 
-fn lines(rows: Vec<Listed>) -> Result<String, Error> {
+fn lines(rows: Vec<ListedLicense>) -> Result<String, Error> {
     rows.into_iter()
         .map(|row| Row::from(row).csv_line())
         .collect()

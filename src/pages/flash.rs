@@ -1,4 +1,4 @@
-//! One line with the result of the last form, shown on the page that follows it.
+//! A message with the result of the last form, shown once on the next page.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,7 +12,7 @@ use crate::config::Config;
 
 const COOKIE: &str = "license_flash";
 
-/// Between the message and the id of the bulk change.
+/// Separates the message from the ID of the bulk change.
 const SEPARATOR: char = '\u{1f}';
 
 /// A redirect whose target page shows a message once.
@@ -35,7 +35,7 @@ pub(super) fn redirect_with_flash(config: &Config, path: &str, message: &str) ->
     }
 }
 
-/// With an Undo button for that bulk change.
+/// With an Undo button for this bulk change.
 pub(super) fn redirect_with_undo(config: &Config, path: &str, message: &str, bulk: i64) -> Flashed {
     redirect_with_flash(config, path, &format!("{message}{SEPARATOR}{bulk}"))
 }
@@ -47,7 +47,7 @@ impl<'r> Responder<'r, 'static> for Flashed {
     }
 }
 
-/// The message for this page; its cookie is removed.
+/// The message for this page; removes its cookie.
 pub(super) fn take(request: &Request<'_>) -> Option<Flash> {
     let config: &Config = request.rocket().state()?;
     let sent = request.cookies().get(COOKIE)?;

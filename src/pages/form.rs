@@ -1,4 +1,4 @@
-//! Forms that were sent by our own pages.
+//! Forms sent by our own pages.
 
 use rocket::Request;
 use rocket::data::{Data, FromData, Outcome};
@@ -14,8 +14,8 @@ use crate::request::{BODY, read_body, refuse};
 use crate::service::SignedIn;
 use crate::store::sessions::Session;
 
-/// A form from a signed-in page: same origin, a live session and its CSRF token. Every route that writes
-/// takes its form through this guard.
+/// A form from a signed-in page: same origin, an unexpired session and its CSRF token. Every route that
+/// writes reads its form through this guard.
 pub(super) struct SignedInForm<T> {
     pub(super) form: T,
     pub(super) session: Session,
@@ -25,14 +25,14 @@ pub(super) struct SignedInForm<T> {
 /// A form from someone who is not signed in yet; same origin only.
 pub(super) struct PublicForm<T>(pub(super) T);
 
-/// A form that consists of one button.
+/// A form with nothing but a button.
 #[derive(FromForm)]
 pub(super) struct CsrfOnly {
     #[field(default = "")]
     csrf: String,
 }
 
-/// A form that arrived after its session had expired, kept so that what was typed is not lost.
+/// A form that arrived after its session expired, kept so that nothing has to be retyped.
 #[derive(Debug, Clone)]
 pub(super) struct ExpiredForm {
     /// The action of the form, relative to the base path.
@@ -46,7 +46,7 @@ impl ExpiredForm {
         let base = request.rocket().state().map_or("", Config::base_path);
         let path = request.uri().path().as_str();
         let path = path.strip_prefix(base).unwrap_or(path).to_owned();
-        // Only where much was typed. A button can be pressed again, and passwords are not kept.
+        // Only forms with much typing. A button can be pressed again, and passwords are not kept.
         let is_long = path == "/licenses/new" || path.ends_with("/edit");
         if is_long && let Ok(fields) = read(request, data).await {
             request.local_cache(|| Some(ExpiredForm { path, fields }));
@@ -133,7 +133,7 @@ async fn read(request: &Request<'_>, data: Data<'_>) -> Result<String, Error> {
     }
     let body = read_body(data, BODY).await?;
     let text = String::from_utf8(body).map_err(|_| not_utf8())?;
-    // Rocket would replace what cannot be decoded with U+FFFD.
+    // Rocket would replace invalid bytes with U+FFFD.
     match RawStr::new(&text).percent_decode() {
         Ok(_) => Ok(text),
         Err(_) => Err(not_utf8()),

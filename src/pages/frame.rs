@@ -11,7 +11,7 @@ use crate::auth;
 use crate::config::Config;
 
 pub(super) struct Frame {
-    /// The base path, empty where the server has the whole host.
+    /// The base path, empty if the server has the host to itself.
     pub(super) base: String,
     /// URL paths of the style sheet and the icon.
     pub(super) style: String,

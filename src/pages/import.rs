@@ -1,9 +1,10 @@
-//! Importing a file: send it, look at what would become of it, confirm.
+//! Importing a file: upload, preview, confirm.
 
 use std::borrow::Borrow;
 
 use askama::Template;
-use rocket::http::ContentType;
+use rocket::http::{ContentType, Header};
+use rocket::response::Redirect;
 use rocket::{Either, FromForm, Responder, Route, State, get, post, routes};
 use time::{OffsetDateTime, UtcOffset};
 
@@ -16,25 +17,26 @@ use super::{Page, to};
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
-use crate::model::import::differences;
-use crate::model::license::License;
-use crate::model::new_license::{NewLicense, format_date};
-use crate::model::sheet::BOM;
+use crate::model::bulk::{BulkChange, UNDO_FOR};
+use crate::model::date;
+use crate::model::import::{BOM, Upload};
+use crate::model::license::fields::{FIELDS, Field};
+use crate::model::license::{License, Values};
+use crate::model::search::Count;
 use crate::request::{App, Failure};
-use crate::service::{ImportState, Report};
-use crate::store::imports::Sent;
+use crate::service::{ImportPreview, ImportState};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![form, send, look, wrong_rows, confirm, leave]
+    routes![form, upload, show, invalid_rows, confirm, discard]
 }
 
 #[derive(Template)]
 #[template(path = "import.html")]
 struct FormPage {
     frame: Frame,
-    /// Why the file was not taken.
+    /// Why the file was refused.
     problem: Option<String>,
-    /// A file that was looked for is no longer there.
+    /// The file is no longer available.
     is_gone: bool,
 }
 
@@ -42,9 +44,9 @@ struct FormPage {
 #[template(path = "import_report.html")]
 struct ReportPage {
     frame: Frame,
-    sent: Sent,
-    report: Report,
-    /// Why the last confirmation came to nothing.
+    sent: Upload,
+    report: ImportPreview,
+    /// Why the last confirmation failed.
     failed: Option<String>,
     kept_until: OffsetDateTime,
     offset: UtcOffset,
@@ -54,7 +56,7 @@ struct ReportPage {
 #[template(path = "import_running.html")]
 struct RunningPage {
     frame: Frame,
-    sent: Sent,
+    sent: Upload,
     done: i64,
     all: i64,
 }
@@ -63,7 +65,10 @@ struct RunningPage {
 #[template(path = "import_done.html")]
 struct DonePage {
     frame: Frame,
-    sent: Sent,
+    sent: Upload,
+    change: BulkChange,
+    can_be_undone: bool,
+    undo_until: OffsetDateTime,
     offset: UtcOffset,
 }
 
@@ -77,12 +82,12 @@ async fn form(_session: Session, frame: Frame) -> Result<Page, Failure> {
 }
 
 #[post("/import", data = "<uploaded>")]
-async fn send(
+async fn upload(
     app: &App,
     config: &State<Config>,
     frame: Frame,
     uploaded: Uploaded,
-) -> Result<Either<rocket::response::Redirect, Page>, Failure> {
+) -> Result<Either<Redirect, Page>, Failure> {
     let Uploaded {
         file_name,
         content,
@@ -91,7 +96,7 @@ async fn send(
     let sent = if file_name.is_empty() && content.is_empty() {
         Err(Error::invalid("file", "Choose a file first."))
     } else {
-        app.run(move |service| service.send_import(&actor, &file_name, &content))
+        app.run(move |service| service.upload_import(&actor, &file_name, &content))
             .await
     };
     match sent {
@@ -110,26 +115,33 @@ async fn send(
 }
 
 #[get("/import/<id>")]
-async fn look(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
+async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
     let offset = app.utc_offset();
     Ok(match app.run(move |service| service.import(id)).await {
-        Ok(ImportState::Ready(sent, report, failed)) => Page::new(&ReportPage {
+        Ok(ImportState::Ready {
+            upload,
+            preview,
+            failed,
+        }) => Page::new(&ReportPage {
             frame,
-            kept_until: sent.at + time::Duration::DAY,
-            sent,
-            report: *report,
+            kept_until: upload.at + time::Duration::DAY,
+            sent: upload,
+            report: *preview,
             failed: failed.map(|error| error.to_string()),
             offset,
         })?,
-        Ok(ImportState::Running(sent, done, all)) => Page::new(&RunningPage {
+        Ok(ImportState::Running { upload, done, all }) => Page::new(&RunningPage {
             frame,
-            sent,
+            sent: upload,
             done,
             all,
         })?,
-        Ok(ImportState::Done(sent)) => Page::new(&DonePage {
+        Ok(ImportState::Done(upload, change)) => Page::new(&DonePage {
             frame,
-            sent,
+            sent: upload,
+            can_be_undone: change.can_be_undone(app.now()),
+            undo_until: change.at + UNDO_FOR,
+            change,
             offset,
         })?,
         Err(Error::NotFound(_)) => Page::with_status(
@@ -144,29 +156,28 @@ async fn look(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
     })
 }
 
-/// A file to look into with a spreadsheet program.
 #[derive(Responder)]
-struct Table {
+struct CsvFile {
     text: String,
     kind: ContentType,
-    name: rocket::http::Header<'static>,
+    name: Header<'static>,
 }
 
-#[get("/import/<id>/wrong.csv")]
-async fn wrong_rows(app: &App, _session: Session, id: i64) -> Result<Table, Failure> {
-    let rows = app.run(move |service| service.wrong_rows(id)).await?;
-    Ok(Table {
+#[get("/import/<id>/invalid.csv")]
+async fn invalid_rows(app: &App, _session: Session, id: i64) -> Result<CsvFile, Failure> {
+    let rows = app.run(move |service| service.invalid_rows(id)).await?;
+    Ok(CsvFile {
         text: format!("{BOM}{rows}"),
         kind: ContentType::CSV,
-        name: rocket::http::Header::new(
+        name: Header::new(
             "Content-Disposition",
-            "attachment; filename=\"wrong-rows.csv\"",
+            "attachment; filename=\"invalid-rows.csv\"",
         ),
     })
 }
 
 #[derive(FromForm)]
-struct Confirmed {
+struct Confirmation {
     #[field(default = "")]
     fingerprint: String,
 }
@@ -176,32 +187,32 @@ async fn confirm(
     app: &App,
     config: &State<Config>,
     id: i64,
-    form: SignedInForm<Confirmed>,
-) -> Result<rocket::response::Redirect, Failure> {
+    form: SignedInForm<Confirmation>,
+) -> Result<Redirect, Failure> {
     app.confirm_import(form.actor, id, form.form.fingerprint)
         .await?;
     Ok(to(config, &format!("/import/{id}")))
 }
 
 #[post("/import/<id>/leave", data = "<form>")]
-async fn leave(
+async fn discard(
     app: &App,
     config: &State<Config>,
     id: i64,
     form: SignedInForm<CsrfOnly>,
 ) -> Result<Flashed, Failure> {
     drop(form);
-    let name = app.run(move |service| service.leave_import(id)).await?;
-    let line = format!("{name} was not imported; nothing was changed.");
-    Ok(redirect_with_flash(config, "/import", &line))
+    let name = app.run(move |service| service.discard_import(id)).await?;
+    let message = format!("{name} was discarded; nothing was changed.");
+    Ok(redirect_with_flash(config, "/import", &message))
 }
 
 impl ReportPage {
-    /// The word for a row: `line 17`.
+    /// The label of a row: `line 17`.
     fn at(&self, line: &u64) -> String {
         format!(
             "{} {}",
-            self.report.counts_by.as_str(),
+            self.report.unit.as_str(),
             shown::grouped(*line as i64)
         )
     }
@@ -215,25 +226,40 @@ impl ReportPage {
 
     fn button(&self) -> String {
         let numbers = &self.report.numbers;
-        let written = ReportPage::rows(numbers.written());
-        match numbers.wrong {
-            0 => format!("Import {written}"),
-            wrong => format!("Import {written}, leave out {}", shown::grouped(wrong)),
+        let licenses = shown::licenses(Count::Exactly(numbers.written()));
+        match numbers.invalid {
+            0 => format!("Import {licenses}"),
+            invalid => format!("Import {licenses}, skip {}", ReportPage::rows(invalid)),
         }
     }
 
-    /// Wrong rows that the page does not show.
-    fn more_wrong(&self) -> i64 {
-        self.report.numbers.wrong - self.report.wrong.len() as i64
+    /// Number of invalid rows that the page does not show.
+    fn more_invalid(&self) -> i64 {
+        self.report.numbers.invalid - self.report.invalid.len() as i64
     }
 
-    fn differences((before, after): &(License, NewLicense)) -> Vec<(&'static str, String, String)> {
-        differences(before, after)
+    /// Name, old value and new value of each changed field.
+    fn differences((before, after): &(License, Values)) -> Vec<(String, String, String)> {
+        let texts = before.texts().into_iter().zip(after.texts());
+        FIELDS
+            .iter()
+            .zip(texts)
+            .filter(|(_, (before, after))| before != after)
+            .map(|(field, (before, after))| (short_label(field), before.into(), after.into()))
+            .collect()
     }
 
-    fn end(new: &NewLicense) -> String {
-        new.expiration_date.map(format_date).unwrap_or_default()
+    fn end(new: &Values) -> String {
+        new.expiration_date.map(date::format).unwrap_or_default()
     }
+}
+
+/// `Customer` for `The customer`.
+fn short_label(field: &Field) -> String {
+    let label = field.label.strip_prefix("The ").unwrap_or(field.label);
+    let mut letters = label.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters.as_str().chars()).collect()
 }
 
 impl RunningPage {

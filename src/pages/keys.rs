@@ -13,7 +13,7 @@ use crate::auth::Session;
 use crate::config::Config;
 use crate::model::signing_key::SigningKey;
 use crate::request::{App, Failure};
-use crate::service::Form;
+use crate::service::KeyFormat;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![list, create, set_default, retire]
@@ -40,9 +40,9 @@ async fn list(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
         .run(|service| {
             let row = |key: SigningKey| {
                 Ok(KeyRow {
-                    xy: service.public_key(&key.kid, Form::Xy)?,
-                    jwk: service.public_key(&key.kid, Form::Jwk)?,
-                    pem: service.public_key(&key.kid, Form::Pem)?,
+                    xy: service.public_key(&key.kid, KeyFormat::Xy)?,
+                    jwk: service.public_key(&key.kid, KeyFormat::Jwk)?,
+                    pem: service.public_key(&key.kid, KeyFormat::Pem)?,
                     key,
                 })
             };

@@ -13,12 +13,12 @@ use crate::auth::Session;
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::audit::{AuditFilter, Entry};
+use crate::model::check::CheckChange;
 use crate::model::license::{License, Status, Verdict};
-use crate::model::sighting::Change;
 use crate::request::{App, Failure};
-use crate::service::Doubts;
+use crate::service::LicenseWarnings;
 
-/// Audit entries on the page.
+/// Audit entries shown on the page.
 const HISTORY: i64 = 20;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -39,12 +39,12 @@ struct LicensePage {
     row: LicenseRow,
     /// Newest first.
     history: Vec<Entry>,
-    /// The first check of each day, and each that differed from the one before it; newest first.
-    checks: Vec<Change>,
-    /// The license that it was moved to.
+    /// The first check of each day, and each that differed from the previous one; newest first.
+    checks: Vec<CheckChange>,
+    /// The license that this one was moved to.
     successor: Option<License>,
     moved_from: Vec<License>,
-    warnings: Doubts,
+    warnings: LicenseWarnings,
     offset: UtcOffset,
 }
 
@@ -89,7 +89,7 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         .run(move |service| {
             let listed = service.listed(id)?;
             let relatives = service.relatives(&listed.license)?;
-            let warnings = service.doubts(&listed.license)?;
+            let warnings = service.warnings(&listed.license)?;
             Ok((
                 listed,
                 service.audit(&filter, i64::MAX, HISTORY)?,

@@ -1,7 +1,8 @@
-//! Adding and editing a license: one form.
+//! The form for adding and editing a license.
 
 use askama::Template;
-use rocket::{Either, FromForm, Route, State, get, post, routes};
+use rocket::form::{DataField, FromForm, Options, ValueField};
+use rocket::{Either, Route, State, get, post, routes};
 
 use super::Page;
 use super::flash::{Flashed, redirect_with_flash};
@@ -11,8 +12,7 @@ use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::model::audit::Actor;
-use crate::model::license::{License, Status};
-use crate::model::new_license::{Change, Draft};
+use crate::model::license::{Draft, License, Status};
 use crate::request::{App, Failure};
 use crate::service::Service;
 
@@ -24,20 +24,20 @@ pub(super) fn routes() -> Vec<Route> {
 #[template(path = "license_form.html")]
 struct FormPage {
     frame: Frame,
-    /// The license that is edited; none for a new one.
+    /// The license being edited; none for a new one.
     id: Option<i64>,
     draft: Draft,
     tools: Vec<String>,
     objection: Objection,
 }
 
-/// Why a form comes back.
+/// Why the form is shown again.
 #[derive(Default)]
 struct Objection {
     problems: Vec<Problem>,
-    /// The license that has this pair of tool and key already.
+    /// The license that already has this tool and key.
     taken_by: Option<i64>,
-    /// A tool whose name differs from the typed one by case only.
+    /// A tool whose name differs from the typed one only in case.
     similar_tool: Option<String>,
 }
 
@@ -50,23 +50,35 @@ impl Objection {
     }
 }
 
-#[derive(FromForm)]
-struct Typed {
-    #[field(default = "")]
-    tool_name: String,
-    #[field(default = "")]
-    license_key: String,
-    #[field(default = "")]
-    status: String,
-    #[field(default = "")]
-    user_id: String,
-    #[field(default = "")]
-    expiration_date: String,
-    #[field(default = "")]
-    note: String,
-    /// The answer to "did you mean that tool?": the name to use.
-    #[field(default = "")]
-    meant_tool: String,
+#[derive(Default)]
+struct LicenseForm {
+    draft: Draft,
+    /// The answer to "Which tool do you mean?": the name to use.
+    chosen_tool: String,
+}
+
+/// Accepts every input that is named after a field.
+#[rocket::async_trait]
+impl<'r> FromForm<'r> for LicenseForm {
+    type Context = LicenseForm;
+
+    fn init(_: Options) -> LicenseForm {
+        Default::default()
+    }
+
+    fn push_value(form: &mut LicenseForm, input: ValueField<'r>) {
+        let name = input.name.source().as_str();
+        if name == "chosen_tool" {
+            form.chosen_tool = input.value.to_owned();
+        }
+        form.draft.set(name, input.value);
+    }
+
+    async fn push_data(_: &mut LicenseForm, _: DataField<'r, '_>) {}
+
+    fn finalize(form: LicenseForm) -> rocket::form::Result<'r, LicenseForm> {
+        Ok(form)
+    }
 }
 
 #[get("/licenses/new?<tool>&<key>")]
@@ -77,18 +89,16 @@ async fn new(
     tool: Option<String>,
     key: Option<String>,
 ) -> Result<Page, Failure> {
-    let draft = Draft {
-        tool_name: tool.unwrap_or_default(),
-        license_key: key.unwrap_or_default(),
-        ..Draft::new()
-    };
+    let draft = Draft::new()
+        .with("tool_name", tool.unwrap_or_default())
+        .with("license_key", key.unwrap_or_default());
     let tools = app.run(Service::tool_names).await?;
     Ok(Page::new(&FormPage {
         frame,
         id: None,
         draft,
         tools,
-        objection: Objection::default(),
+        objection: Default::default(),
     })?)
 }
 
@@ -97,7 +107,7 @@ async fn add(
     app: &App,
     config: &State<Config>,
     frame: Frame,
-    form: SignedInForm<Typed>,
+    form: SignedInForm<LicenseForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
     save(app, config, frame, None, form).await
 }
@@ -107,13 +117,13 @@ async fn edit(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
     let (license, tools) = app
         .run(move |service| Ok((service.license(id)?, service.tool_names()?)))
         .await?;
-    let draft = Draft::from(&license);
+    let draft = Draft::from(&license.values);
     Ok(Page::new(&FormPage {
         frame,
         id: Some(id),
         draft,
         tools,
-        objection: Objection::default(),
+        objection: Default::default(),
     })?)
 }
 
@@ -123,7 +133,7 @@ async fn change(
     config: &State<Config>,
     frame: Frame,
     id: i64,
-    form: SignedInForm<Typed>,
+    form: SignedInForm<LicenseForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
     save(app, config, frame, Some(id), form).await
 }
@@ -133,89 +143,73 @@ async fn save(
     config: &Config,
     frame: Frame,
     id: Option<i64>,
-    form: SignedInForm<Typed>,
+    form: SignedInForm<LicenseForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
-    let SignedInForm {
-        form: typed, actor, ..
+    let SignedInForm { form, actor, .. } = form;
+    let LicenseForm {
+        mut draft,
+        chosen_tool,
     } = form;
-    let is_meant = !typed.meant_tool.is_empty();
-    let draft = Draft {
-        tool_name: if is_meant {
-            typed.meant_tool
-        } else {
-            typed.tool_name
-        },
-        license_key: typed.license_key,
-        status: typed.status,
-        user_id: typed.user_id,
-        expiration_date: typed.expiration_date,
-        note: typed.note,
-    };
+    let is_chosen = !chosen_tool.is_empty();
+    if is_chosen {
+        draft.set("tool_name", chosen_tool);
+    }
     let values = draft.clone();
     match app
-        .run(move |service| store(service, &actor, id, &values, is_meant))
+        .run(move |service| store(service, &actor, id, values, is_chosen))
         .await?
     {
-        Ok((saved, is_doubted)) => {
+        Ok((saved, has_warnings)) => {
             let done = if id.is_some() { "saved" } else { "added" };
-            let License {
-                id,
-                tool_name,
-                license_key,
-                ..
-            } = saved;
-            let line = format!(
-                "License of {tool_name} for {license_key} {done}.{}",
-                if is_doubted {
-                    " Look at the warning."
+            let message = format!(
+                "License {} for {} {done}.{}",
+                saved.license_key,
+                saved.tool_name,
+                if has_warnings {
+                    " Check the warning below."
                 } else {
                     ""
                 }
             );
-            Ok(Either::Left(redirect_with_flash(
-                config,
-                &format!("/licenses/{id}"),
-                &line,
-            )))
+            let path = format!("/licenses/{}", saved.id);
+            Ok(Either::Left(redirect_with_flash(config, &path, &message)))
         }
         Err(objection) => {
             let tools = app.run(Service::tool_names).await?;
-            Ok(Either::Right(Page::with_status(
-                422,
-                &FormPage {
-                    frame,
-                    id,
-                    draft,
-                    tools,
-                    objection,
-                },
-            )?))
+            let page = FormPage {
+                frame,
+                id,
+                draft,
+                tools,
+                objection,
+            };
+            Ok(Either::Right(Page::with_status(422, &page)?))
         }
     }
 }
 
-/// The row that was written and whether there are doubts about it, or why none was.
+/// The stored license and whether it has warnings, or why it was not stored.
 fn store(
     service: &Service,
     actor: &Actor,
     id: Option<i64>,
-    draft: &Draft,
-    is_meant: bool,
+    draft: Draft,
+    is_chosen: bool,
 ) -> Result<Result<(License, bool), Objection>, Error> {
-    if !is_meant && let Some(similar) = service.similar_tool(&draft.tool_name)? {
+    if !is_chosen && let Some(similar) = service.similar_tool(draft.get("tool_name"))? {
         return Ok(Err(Objection {
             similar_tool: Some(similar),
             ..Objection::default()
         }));
     }
     let written = match id {
-        None => service.add_license(actor, draft),
-        Some(id) => service.change_license(actor, id, Change::from(draft.clone())),
+        None => service.add_license(actor, draft.clone()),
+        Some(id) => service.change_license(actor, id, draft.clone()),
     };
     match written {
         Ok(license) => {
-            let is_doubted = !service.doubts(&license)?.is_empty();
-            Ok(Ok((license, is_doubted)))
+            let has_warnings = !service.warnings(&license)?.is_empty();
+            Ok(Ok((license, has_warnings)))
         }
         Err(Error::Invalid(problems)) => Ok(Err(Objection {
             problems,
@@ -228,7 +222,7 @@ fn store(
                     field: "license_key",
                     message,
                 }],
-                taken_by: service.license_of(&draft.tool_name, &draft.license_key)?,
+                taken_by: service.license_of(draft.get("tool_name"), draft.get("license_key"))?,
                 similar_tool: None,
             }))
         }

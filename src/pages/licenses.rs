@@ -1,20 +1,21 @@
-//! The table of licenses: search, filters, orders, pages.
+//! The table of licenses: search, filters, sorting, paging.
 
 use askama::Template;
 use rocket::{Route, get, routes};
 
 use super::Page;
 use super::frame::Frame;
+use super::license_query::{LicenseQuery, Sorting};
 use super::shown::{self, LicenseRow};
-use super::wanted::{ENDS, SEEN, Sorting, Wanted};
 use crate::auth::Session;
-use crate::model::license::{Listed, Status};
-use crate::model::new_license::read_date;
-use crate::model::search::{Count, Mark, Order, Piece};
+use crate::model::check::ListedLicense;
+use crate::model::date;
+use crate::model::license::Status;
+use crate::model::search::{self, Count, Order};
 use crate::request::{App, Failure};
-use crate::service::MOST_AT_ONCE;
+use crate::service::MAX_SELECTED;
 
-const PER_PAGE: i64 = 50;
+const PER_PAGE: usize = 50;
 
 const COLUMNS: [(Order, &str); 7] = [
     (Order::Key, "License key"),
@@ -34,59 +35,59 @@ pub(super) fn routes() -> Vec<Route> {
 #[template(path = "licenses.html")]
 struct ListPage<'a> {
     frame: &'a Frame,
-    wanted: &'a Wanted,
+    query: &'a LicenseQuery,
     sorting: Sorting,
     tools: &'a [String],
-    /// What in the address means nothing.
+    /// Why the filter in the address is invalid.
     problem: Option<&'a str>,
     rows: &'a [LicenseRow],
     count: Count,
-    /// Nothing is left out before these rows.
+    /// No rows come before these.
     is_first: bool,
-    /// Addresses of the neighbouring pages.
+    /// URLs of the neighboring pages.
     previous: Option<String>,
     next: Option<String>,
 }
 
-#[get("/licenses?<before>&<after>&<wanted..>")]
+#[get("/licenses?<before>&<after>&<query..>")]
 async fn list(
     app: &App,
     _session: Session,
     frame: Frame,
     before: Option<&str>,
     after: Option<&str>,
-    wanted: Wanted,
+    query: LicenseQuery,
 ) -> Result<Page, Failure> {
     let (now, offset) = (app.now(), app.utc_offset());
-    let (filter, problem) = match wanted.filter(now.to_offset(offset).date()) {
+    let (filter, problem) = match query.filter(now.to_offset(offset).date()) {
         Ok(filter) => (Some(filter), None),
         Err(problem) => (None, Some(problem.message)),
     };
-    let sorting = wanted.sorting();
+    let sorting = query.sorting();
     let (place, is_descending) = match (after, before) {
         (Some(after), _) => (Some(after), false),
         (None, Some(before)) => (Some(before), true),
         (None, None) => (None, sorting.is_descending),
     };
-    let piece = Piece {
+    let page = search::Page {
         order: sorting.order,
         is_descending,
-        beyond: place.and_then(mark),
+        after: place.and_then(|place| sorting.order.read_cursor(place)),
         limit: PER_PAGE + 1,
     };
-    // On the way back the piece comes the other way round.
+    // On the way back, rows come in reverse order.
     let is_backwards = is_descending != sorting.is_descending;
     let (tools, mut listed, count) = app
-        .run(move |service| {
+        .run_search(move |service| {
             let (listed, count) = match filter {
-                Some(filter) => service.licenses(&filter, &piece)?,
+                Some(filter) => service.licenses(&filter, &page)?,
                 None => (vec![], Count::Exactly(0)),
             };
             Ok((service.tool_names()?, listed, count))
         })
         .await?;
-    let is_full = listed.len() as i64 > PER_PAGE;
-    listed.truncate(PER_PAGE as usize);
+    let is_full = listed.len() > PER_PAGE;
+    listed.truncate(PER_PAGE);
     if is_backwards {
         listed.reverse();
     }
@@ -96,9 +97,9 @@ async fn list(
     } else {
         (!is_first, is_full)
     };
-    let address = |direction, row: Option<&Listed>, is_there: bool| {
-        let place = place_of(sorting.order, row.filter(|_| is_there)?);
-        Some(wanted.address(&wanted.sort, &[(direction, &place)]))
+    let address = |direction, row: Option<&ListedLicense>, exists: bool| {
+        let cursor = sorting.order.cursor(row.filter(|_| exists)?);
+        Some(query.address(&query.sort, &[(direction, &cursor.in_address())]))
     };
     let (to_previous, to_next) = if sorting.is_descending {
         ("after", "before")
@@ -115,7 +116,7 @@ async fn list(
     let page = ListPage {
         problem: problem.as_deref(),
         frame: &frame,
-        wanted: &wanted,
+        query: &query,
         sorting,
         tools: &tools,
         rows: &rows,
@@ -128,47 +129,17 @@ async fn list(
 }
 
 impl ListPage<'_> {
-    /// Newest licenses first: the words on the way to other pages can say so.
+    /// If so, the links to other pages can say "newer" and "older".
     fn is_newest_first(&self) -> bool {
         self.sorting == Sorting::read("")
     }
 
-    /// Where a click on the head of a column leads.
+    /// The URL for a click on the column heading.
     fn sorted_by(&self, order: &Order) -> String {
-        self.wanted.address(&self.sorting.next(*order), &[])
+        self.query.address(&self.sorting.next(*order), &[])
     }
 
     fn is_seen_on_a_day(&self) -> bool {
-        read_date(&self.wanted.seen).is_some()
+        date::read(&self.query.seen).is_some()
     }
-
-    fn is_too_many(&self) -> bool {
-        match self.count {
-            Count::Exactly(found) => found > MOST_AT_ONCE as i64,
-            // Whoever wants to change them all has them counted.
-            Count::MoreThan(_) => false,
-        }
-    }
-}
-
-/// `17`, or in an order by something else `2026-06-15_17`.
-fn place_of(order: Order, row: &Listed) -> String {
-    let (value, id) = (order.value(row), row.license.id);
-    match order {
-        Order::Created => id.to_string(),
-        Order::LastSeen
-        | Order::Expires
-        | Order::Customer
-        | Order::Key
-        | Order::Tool
-        | Order::Status => format!("{value}_{id}"),
-    }
-}
-
-fn mark(text: &str) -> Option<Mark> {
-    let (value, id) = text.rsplit_once('_').unwrap_or(("", text));
-    Some(Mark {
-        value: value.to_owned(),
-        id: id.parse().ok()?,
-    })
 }

@@ -1,4 +1,4 @@
-//! Signing in and out.
+//! Sign-in and sign-out.
 
 use askama::Template;
 use rocket::response::Redirect;
@@ -23,7 +23,7 @@ struct LoginPage<'a> {
     frame: &'a Frame,
     username: &'a str,
     next: &'a str,
-    /// The urlencoded fields of an expired form; its action is `next`.
+    /// The urlencoded fields of an expired form, whose action is `next`.
     again: &'a str,
     problem: Option<String>,
 }
@@ -60,7 +60,7 @@ pub(super) fn resume_after_login(frame: &Frame, form: &ExpiredForm) -> Result<Pa
     Page::with_status(401, &page)
 }
 
-/// To the login page, which leads back to the page that was requested.
+/// To the login page, which then redirects to the requested page.
 pub(super) fn redirect_to_login(request: &Request<'_>) -> Redirect {
     let base = request.rocket().state().map_or("", Config::base_path);
     let uri = request.uri().to_string();
@@ -116,7 +116,7 @@ async fn log_in(
             Ok(Either::Left(to(config, next)))
         }
         Ok(token) => {
-            let session = app.session(&token).await?.ok_or(Error::Unauthenticated)?;
+            let session = app.session(&token)?.ok_or(Error::Unauthenticated)?;
             frame.user = Some(session.session.user_name);
             frame.csrf = session.csrf;
             cookie.set(token);
@@ -160,7 +160,7 @@ async fn log_out(
     Ok(to(config, "/login"))
 }
 
-/// The path if it is one of ours, relative to the base path; otherwise the overview.
+/// The path if it is one of ours, relative to the base path; otherwise that of the overview.
 fn local_path(next: &str) -> &str {
     let plain = |c: char| c.is_ascii_graphic() && c != '\\';
     let is_path = next.starts_with('/') && !next.starts_with("//") && next.chars().all(plain);
@@ -214,7 +214,7 @@ mod tests {
         fn a_browser_that_follows_next_stays_inside(next in "\\PC{0,20}|/?(/|\\\\|\\.|\\.\\.|%2e|%2E|a|\\?|#|:|@|\t|\n){0,7}") {
             let path = local_path(&next);
             prop_assert!(path == next || path == "/");
-            // As browsers read it: they drop tabs and line ends, and decode %2e to a dot.
+            // As browsers read it: they drop tabs and line breaks, and decode %2e to a dot.
             prop_assert!(path.starts_with('/') && !path[1..].starts_with(['/', '\\']), "{}", path);
             prop_assert!(!path.contains(|c: char| c.is_control() || c.is_whitespace()));
             let file = path.split(['?', '#']).next().unwrap_or_default().to_lowercase();

@@ -1,4 +1,4 @@
-//! The web pages: one file per page or flow, plain forms, no script.
+//! The web pages: one file per page or flow, plain forms, no scripts.
 
 mod account;
 mod assets;
@@ -15,6 +15,7 @@ mod integration;
 mod keys;
 mod license;
 mod license_form;
+mod license_query;
 mod licenses;
 mod login;
 mod overview;
@@ -23,7 +24,6 @@ mod snippets;
 mod tool;
 mod unlicensed;
 mod upload;
-mod wanted;
 
 use askama::Template;
 use rocket::http::{ContentType, RawStr, Status};
@@ -38,7 +38,7 @@ use frame::Frame;
 
 pub use assets::Assets;
 
-/// Every page, below the base path.
+/// Relative to the base path.
 pub fn routes() -> Vec<Route> {
     [
         account::routes(),
@@ -71,7 +71,7 @@ fn to(config: &Config, path: &str) -> Redirect {
     Redirect::to(format!("{}{path}", config.base_path()))
 }
 
-/// A URL query without its empty values.
+/// A URL query that omits empty values.
 fn query(given: &[(&str, &str)]) -> String {
     let encode = |text: &str| RawStr::new(text).percent_encode().to_string();
     let kept = given.iter().filter(|(_, text)| !text.is_empty());

@@ -1,4 +1,4 @@
-//! The first page: what the vendor wants to know in the morning. Every figure is a link.
+//! The home page: what the vendor wants to know in the morning. Every number is a link.
 
 use askama::Template;
 use rocket::{Route, get, routes};
@@ -9,8 +9,9 @@ use super::chart::{self, Chart, Day};
 use super::frame::Frame;
 use super::shown::{self, LicenseRow, grouped, verdict_class, verdict_label};
 use crate::auth::Session;
-use crate::model::license::{Listed, Status, Verdict};
-use crate::model::new_license::format_date;
+use crate::model::check::ListedLicense;
+use crate::model::date;
+use crate::model::license::{Status, Verdict};
 use crate::model::overview::Overview;
 use crate::model::search::Count;
 use crate::request::{App, Failure};
@@ -36,14 +37,14 @@ struct OverviewPage {
 async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failure> {
     let mut overview = app.run(Service::overview).await?;
     let (now, offset) = (app.now(), app.utc_offset());
-    let rows = |listed: &mut Vec<Listed>| -> Vec<LicenseRow> {
+    let rows = |listed: &mut Vec<ListedLicense>| -> Vec<LicenseRow> {
         let listed = std::mem::take(listed).into_iter();
         listed
             .map(|listed| LicenseRow::new(listed, app, now))
             .collect()
     };
     Ok(Page::new(&OverviewPage {
-        expiring_next: rows(&mut overview.next_to_end),
+        expiring_next: rows(&mut overview.next_to_expire),
         refused: rows(&mut overview.refused),
         checks: checks_chart(&overview.days, overview.today, |day| {
             format!("/licenses?seen={day}")
@@ -55,7 +56,7 @@ async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
     })?)
 }
 
-/// Checks per day by verdict; `href` makes the link of a day.
+/// Checks per day by verdict; `href` returns the link for a day.
 pub(super) fn checks_chart(
     days: &[(Date, [i64; Verdict::ALL.len()])],
     today: Date,
@@ -69,7 +70,7 @@ pub(super) fn checks_chart(
         let parts: Vec<String> = parts
             .map(|verdict| format!("{} {}", grouped(number(verdict)), verdict_label(verdict)))
             .collect();
-        let date = format_date(*day);
+        let date = date::format(*day);
         Day {
             values: Verdict::ALL
                 .map(|verdict| (number(verdict), verdict_class(verdict)))
@@ -90,7 +91,7 @@ pub(super) fn checks_chart(
 
 fn expirations_chart(overview: &Overview) -> Chart {
     let day = |(day, number): &(Date, i64)| {
-        let date = format_date(*day);
+        let date = date::format(*day);
         let licenses = shown::licenses(Count::Exactly(*number));
         let verb = if *number == 1 { "expires" } else { "expire" };
         Day {
@@ -100,10 +101,10 @@ fn expirations_chart(overview: &Overview) -> Chart {
             tick: tick(*day, overview.today),
         }
     };
-    Chart::new(overview.ending.iter().map(day).collect())
+    Chart::new(overview.expiring.iter().map(day).collect())
 }
 
-/// Today, and each Monday as `11-23`.
+/// Labels today, and each Monday as `11-23`.
 fn tick(day: Date, today: Date) -> String {
     if day == today {
         return "today".to_owned();
@@ -111,7 +112,7 @@ fn tick(day: Date, today: Date) -> String {
     // Closer labels would overlap on a phone.
     let is_near = (day - today).whole_days().abs() <= 3;
     match day.weekday() {
-        time::Weekday::Monday if !is_near => format_date(day)[5..].to_owned(),
+        time::Weekday::Monday if !is_near => date::format(day)[5..].to_owned(),
         _ => String::new(),
     }
 }
@@ -122,12 +123,12 @@ impl OverviewPage {
         self.overview.days.iter().map(of_day).sum()
     }
 
-    /// The list of the licenses with that result.
+    /// The list of licenses with this result.
     fn link(&self, verdict: &Verdict) -> &'static str {
         match verdict {
-            Verdict::Valid => "/licenses?status=activated&ends=not-over&seen=30",
-            Verdict::InGrace => "/licenses?status=activated&ends=over&seen=30",
-            Verdict::Expired => "/licenses?status=activated&ends=over&seen=refused",
+            Verdict::Valid => "/licenses?status=activated&expires=not-expired&seen=last-30-days",
+            Verdict::InGrace => "/licenses?status=activated&expires=expired&seen=last-30-days",
+            Verdict::Expired => "/licenses?status=activated&expires=expired&seen=refused",
             Verdict::Suspended => "/licenses?status=suspended&seen=refused",
             Verdict::Revoked => "/licenses?status=revoked&seen=refused",
             Verdict::NotFound => "/unlicensed",
@@ -139,7 +140,11 @@ impl OverviewPage {
     }
 
     fn expiring_soon(&self) -> i64 {
-        self.overview.ending.iter().map(|(_, number)| number).sum()
+        self.overview
+            .expiring
+            .iter()
+            .map(|(_, number)| number)
+            .sum()
     }
 
     /// Position, width and CSS class of each state in a bar of 1,000. Small shares stay visible.
@@ -161,22 +166,22 @@ impl OverviewPage {
         let overview = &self.overview;
         [
             (
-                overview.good(),
+                overview.valid(),
                 Verdict::Valid,
-                "/licenses?status=activated&ends=not-over",
+                "/licenses?status=activated&expires=not-expired",
             ),
             (
-                overview.ended(),
+                overview.expired(),
                 Verdict::Expired,
-                "/licenses?status=activated&ends=over",
+                "/licenses?status=activated&expires=expired",
             ),
             (
-                overview.of(Status::Suspended),
+                overview.with_status(Status::Suspended),
                 Verdict::Suspended,
                 "/licenses?status=suspended",
             ),
             (
-                overview.of(Status::Revoked),
+                overview.with_status(Status::Revoked),
                 Verdict::Revoked,
                 "/licenses?status=revoked",
             ),
@@ -185,7 +190,7 @@ impl OverviewPage {
 
     fn time(&self, moment: &OffsetDateTime) -> String {
         let words = shown::moment(moment, &self.offset);
-        let today = format_date(self.overview.today);
+        let today = date::format(self.overview.today);
         match words.strip_prefix(&today) {
             Some(time) => format!("today{time}"),
             None => words,

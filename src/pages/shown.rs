@@ -1,14 +1,14 @@
-//! How dates, numbers and results are written for people.
+//! Formats dates, numbers and results for people.
 
 use std::borrow::Borrow;
 
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, UtcOffset};
 
-use crate::model::license::{License, Listed, Verdict};
-use crate::model::new_license::format_date;
+use crate::model::check::{LastCheck, ListedLicense};
+use crate::model::date;
+use crate::model::license::{License, Verdict};
 use crate::model::search::Count;
-use crate::model::sighting::Seen;
 use crate::model::text;
 use crate::service::Service;
 
@@ -56,7 +56,7 @@ pub(super) fn browser(user_agent: &str) -> String {
     }
 }
 
-/// A license as a row of a table or the head of a page.
+/// A license as a table row or a page heading.
 pub(super) struct LicenseRow {
     pub(super) license: License,
     pub(super) verdict: Verdict,
@@ -70,23 +70,30 @@ pub(super) struct LicenseRow {
     pub(super) last_seen: String,
     /// `3 days ago`.
     pub(super) last_seen_distance: String,
-    pub(super) seen: Option<Seen>,
+    pub(super) seen: Option<LastCheck>,
 }
 
 impl LicenseRow {
-    pub(super) fn new(listed: Listed, service: &Service, now: OffsetDateTime) -> LicenseRow {
+    pub(super) fn new(listed: ListedLicense, service: &Service, now: OffsetDateTime) -> LicenseRow {
         let offset = service.utc_offset();
-        let Listed { license, seen, .. } = listed;
+        let ListedLicense {
+            license,
+            last_check: seen,
+            ..
+        } = listed;
         let today = now.to_offset(offset).date();
         let last_seen = seen
             .as_ref()
             .map(|seen| seen.last_at.to_offset(offset).date());
         LicenseRow {
             verdict: service.verdict_on(&license, now),
-            created: format_date(license.created_at.to_offset(offset).date()),
-            expires: license.expiration_date.map(format_date).unwrap_or_default(),
+            created: date::format(license.created_at.to_offset(offset).date()),
+            expires: license
+                .expiration_date
+                .map(date::format)
+                .unwrap_or_default(),
             distance: license.expiration_date.map(|day| distance(day, today)),
-            last_seen: last_seen.map(format_date).unwrap_or_default(),
+            last_seen: last_seen.map(date::format).unwrap_or_default(),
             last_seen_distance: last_seen
                 .map(|day| distance(day, today))
                 .unwrap_or_default(),
@@ -103,7 +110,7 @@ impl LicenseRow {
     }
 }
 
-/// How a check ended, in lower case.
+/// The result of a check, in lower case.
 pub(super) fn verdict_label(verdict: impl Borrow<Verdict>) -> &'static str {
     match verdict.borrow() {
         Verdict::Valid => "valid",
@@ -115,7 +122,7 @@ pub(super) fn verdict_label(verdict: impl Borrow<Verdict>) -> &'static str {
     }
 }
 
-/// What a license with that verdict is: its status, unless it has expired.
+/// The state of a license with this verdict: its status, unless it has expired.
 pub(super) fn state_label(verdict: impl Borrow<Verdict>) -> &'static str {
     match verdict.borrow() {
         Verdict::Valid => "activated",

@@ -1,4 +1,4 @@
-//! Sample code for programs, from templates that an operator can replace or extend without rebuilding.
+//! Sample code, from templates that an operator can replace or extend without rebuilding.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -47,7 +47,7 @@ pub(super) struct Snippet {
     pub(super) code: Result<String, String>,
 }
 
-/// Every snippet, filled in. A broken template does not affect the others.
+/// Every snippet, rendered. A broken template does not affect the others.
 pub(super) fn all(data_dir: &Path, values: &Value) -> Vec<Snippet> {
     let built_in = BUILT_IN.map(|(name, text)| (name.to_owned(), Ok(text.to_owned())));
     let mut templates: BTreeMap<String, Result<String, String>> = built_in.into_iter().collect();
@@ -109,7 +109,7 @@ fn render(name: &str, text: &str, values: &Value) -> Result<String, String> {
 
 type Quote = fn(&str) -> String;
 
-/// By filter name: how each language writes a text as a literal.
+/// How each language writes a string literal, by filter name.
 const QUOTES: [(&str, Quote); 6] = [
     ("py", escaped),
     ("js", escaped),
@@ -119,8 +119,8 @@ const QUOTES: [(&str, Quote); 6] = [
     ("sh", |text| single(text, "'\\''")),
 ];
 
-/// In double quotes. Characters of the Basic Multilingual Plane beyond ASCII become `\uXXXX`, which Python,
-/// JavaScript and C# share; the others stay as they are.
+/// In double quotes. Characters of the Basic Multilingual Plane outside ASCII become `\uXXXX`, which Python,
+/// JavaScript and C# share; others are kept.
 fn escaped(text: &str) -> String {
     let mut literal = String::from("\"");
     for c in text.chars() {
@@ -134,8 +134,9 @@ fn escaped(text: &str) -> String {
     literal + "\""
 }
 
-/// In double quotes, each UTF-8 byte beyond ASCII in octal: no execution character set changes it, and a
-/// digit after it does not extend it. The second of two question marks is escaped, as they begin a trigraph.
+/// In double quotes, with each non-ASCII UTF-8 byte in octal: independent of the execution character set, and
+/// not extended by a digit after it. The second of two question marks is escaped, because they begin a
+/// trigraph.
 fn octal(text: &str) -> String {
     let mut literal = String::from("\"");
     for byte in text.bytes() {

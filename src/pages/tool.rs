@@ -13,7 +13,7 @@ use super::{Page, query};
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
-use crate::model::overview::ToolLine;
+use crate::model::overview::ToolCount;
 use crate::model::tool::ToolDraft;
 use crate::request::{App, Failure};
 use crate::service::{Service, ToolUse};
@@ -26,7 +26,7 @@ pub(super) fn routes() -> Vec<Route> {
 #[template(path = "tools.html")]
 struct ToolsPage {
     frame: Frame,
-    tools: Vec<ToolLine>,
+    tools: Vec<ToolCount>,
 }
 
 #[derive(Template)]

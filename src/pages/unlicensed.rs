@@ -1,4 +1,4 @@
-//! Machines that checked a tool without having a license.
+//! Machines that checked a tool without a license.
 
 use askama::Template;
 use rocket::{FromForm, Route, get, routes};
@@ -7,7 +7,7 @@ use time::UtcOffset;
 use super::frame::Frame;
 use super::{Page, query, shown};
 use crate::auth::Session;
-use crate::model::sighting::UnknownKey;
+use crate::model::check::UnlicensedMachine;
 use crate::request::{App, Failure};
 
 const PER_PAGE: i64 = 50;
@@ -33,9 +33,9 @@ struct UnlicensedQuery {
 struct UnlicensedPage {
     frame: Frame,
     query: UnlicensedQuery,
-    /// Each with its number of unlicensed machines.
+    /// Tools with their number of unlicensed machines.
     tools: Vec<(String, i64)>,
-    machines: Vec<UnknownKey>,
+    machines: Vec<UnlicensedMachine>,
     /// The URL query of the next page.
     older: Option<String>,
     offset: UtcOffset,
@@ -54,8 +54,9 @@ async fn list(
         .map(|at| (at, query.last_tool.clone(), query.last_key.clone()));
     let (tools, mut machines) = app
         .run(move |service| {
-            let machines = service.unknown_keys(tool.as_deref(), cursor.as_ref(), PER_PAGE + 1)?;
-            Ok((service.count_unknown_keys()?, machines))
+            let machines =
+                service.unlicensed_machines(tool.as_deref(), cursor.as_ref(), PER_PAGE + 1)?;
+            Ok((service.count_unlicensed_machines()?, machines))
         })
         .await?;
     let has_older = machines.len() as i64 > PER_PAGE;
@@ -73,7 +74,7 @@ async fn list(
 }
 
 impl UnlicensedQuery {
-    fn after(&self, machine: &UnknownKey) -> String {
+    fn after(&self, machine: &UnlicensedMachine) -> String {
         query(&[
             ("tool", &self.tool),
             ("last", &machine.last_at.unix_timestamp().to_string()),
@@ -88,7 +89,7 @@ impl UnlicensedQuery {
 }
 
 impl UnlicensedPage {
-    /// Of the selected tool, or of all.
+    /// For the selected tool, or for all.
     fn count(&self) -> i64 {
         let tools = self.tools.iter();
         let selected =
@@ -96,7 +97,7 @@ impl UnlicensedPage {
         selected.map(|(_, number)| number).sum()
     }
 
-    fn tool_and_key(machine: &UnknownKey) -> String {
+    fn tool_and_key(machine: &UnlicensedMachine) -> String {
         query(&[("tool", &machine.tool_name), ("key", &machine.license_key)])
     }
 }

@@ -1,4 +1,4 @@
-//! Forms with a file that were sent by our own pages.
+//! File upload forms sent by our own pages.
 
 use std::io;
 
@@ -16,7 +16,7 @@ use crate::request::{IMPORT, read_file_body, refuse};
 /// A [`super::form::SignedInForm`] with a file, which is held in memory.
 pub(super) struct Uploaded {
     pub(super) file_name: String,
-    /// Empty where no file was chosen.
+    /// Empty if no file was chosen.
     pub(super) content: Vec<u8>,
     pub(super) actor: Actor,
 }

@@ -1,4 +1,4 @@
-//! The headers of every answer.
+//! Response headers.
 
 use rocket::catcher::{self, Catcher};
 use rocket::fairing::AdHoc;
@@ -10,7 +10,7 @@ use crate::config::Config;
 
 const NO_SNIFFING: (&str, &str) = ("X-Content-Type-Options", "nosniff");
 
-/// No script, no style in the page, no frame, no referrer to strangers.
+/// No scripts, inline styles, frames, or referrers to other sites.
 const ON_PAGES: [(&str, &str); 6] = [
     (
         "Content-Security-Policy",
@@ -31,19 +31,18 @@ const ON_PAGES: [(&str, &str); 6] = [
 
 const STRICT_TRANSPORT: &str = "max-age=31536000";
 
-/// Sets them.
 pub(super) fn fairing(config: &Config) -> AdHoc {
     let is_https = config.is_https();
     AdHoc::on_response("headers", move |request, response| {
         Box::pin(async move {
-            // No browser makes a page of a verdict, and seven headers cost more than the verdict.
+            // Browsers do not render verdicts, and seven headers cost more than the verdict.
             let may_be_page = !is_verdict(request, response.status());
             set(response, is_https, may_be_page);
         })
     })
 }
 
-/// The catchers, which set them too: for a request that Rocket cannot read no fairing runs.
+/// Catchers must set the headers, too: fairings do not run for a request that Rocket cannot parse.
 pub(super) fn on(catchers: Vec<Catcher>, config: &Config) -> Vec<Catcher> {
     let is_https = config.is_https();
     let with_headers = |mut catcher: Catcher| {
@@ -54,7 +53,7 @@ pub(super) fn on(catchers: Vec<Catcher>, config: &Config) -> Vec<Catcher> {
     catchers.into_iter().map(with_headers).collect()
 }
 
-/// `Cache-Control` only where the route has not chosen its own.
+/// `Cache-Control` only if the route has not set its own.
 fn set(response: &mut Response<'_>, is_https: bool, may_be_page: bool) {
     let (name, value) = NO_SNIFFING;
     response.set_raw_header(name, value);
@@ -66,7 +65,7 @@ fn set(response: &mut Response<'_>, is_https: bool, may_be_page: bool) {
     if is_https {
         response.set_raw_header("Strict-Transport-Security", STRICT_TRANSPORT);
     }
-    // A verdict never has one.
+    // A verdict never has this header.
     if !may_be_page || !response.headers().contains("Cache-Control") {
         response.set_raw_header("Cache-Control", "no-store");
     }

@@ -1,4 +1,4 @@
-//! One line a request in the log.
+//! The request log: one line per request.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,8 +12,8 @@ use crate::clock::Stopwatch;
 use crate::log::Log;
 use crate::request::Ticket;
 
-/// Numbers requests and tells how they ended. What happens all the time and changes nothing has no
-/// line: files, health, and, unless `checks` says so, answered checks.
+/// Numbers requests and logs how they ended. Frequent requests that change nothing are not logged: static
+/// files, health checks and, unless `checks` is set, answered checks.
 pub(super) struct Journal {
     log: Log,
     checks: bool,
@@ -55,7 +55,7 @@ impl Fairing for Journal {
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
-        // The route and not the address: an address may hold a license key.
+        // The route, because the address may contain a license key.
         let route = request.route().map_or("none", |route| route.uri.path());
         if !self.is_told(request, route, response.status()) {
             return;

@@ -1,4 +1,4 @@
-//! A wrong method is 405 with `Allow`, which Rocket would call 404.
+//! Answers a wrong method with 405 and `Allow`; Rocket would answer 404.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ const METHODS: [Method; 7] = [
     Method::Trace,
 ];
 
-/// The routes, and behind them one for each method that an address does not take.
+/// The routes, followed by one for each method that an address does not allow.
 pub(super) fn refused_elsewhere(routes: Vec<Route>) -> Vec<Route> {
     let mut addresses: BTreeMap<String, (isize, Vec<Method>)> = BTreeMap::new();
     for route in &routes {
@@ -36,7 +36,7 @@ pub(super) fn refused_elsewhere(routes: Vec<Route>) -> Vec<Route> {
         let others = METHODS
             .into_iter()
             .filter(move |method| !taken.contains(method));
-        // Behind every real route, in the order that Rocket gave those.
+        // Ranked after all real routes, in the order that Rocket gave them.
         others.map(move |method| Route::ranked(rank + 100, method, &path, handler.clone()))
     });
     routes.iter().cloned().chain(refused).collect()

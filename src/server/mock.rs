@@ -1,4 +1,4 @@
-//! A server that answers every question in the same way, for a vendor who tests a program's dialogs.
+//! A mock server that gives the same answer to every check, for a vendor who tests a tool's dialogs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,10 +20,10 @@ use crate::config::Config;
 use crate::error::{Error, Refusal};
 use crate::model::license::Verdict;
 use crate::model::question::Question;
-use crate::model::signed::{Told, Wish};
+use crate::model::signed::{ClaimsInput, SigningRequest};
 use crate::model::tool::{Tool, ToolDraft};
 use crate::request::{Failure, SMALL_BODY};
-use crate::service::{Form, KeyRing, Service, Signed};
+use crate::service::{KeyFormat, KeyRing, Service, Signed};
 
 /// What it shall play.
 #[derive(Debug, Args)]
@@ -75,9 +75,9 @@ enum Part {
     Silent,
 }
 
-/// What is to be said, if anything.
+/// The answer, if there is one.
 enum Line {
-    /// The word for programs is the verdict's own but for a trial.
+    /// With the status for programs: that of the verdict, except for a trial.
     Verdict(Verdict, &'static str),
     Unsigned,
     Html,
@@ -103,7 +103,7 @@ impl Part {
         }
     }
 
-    /// How many days behind the last one it is; none for a license without end.
+    /// Days since the expiration date; none for a perpetual license.
     fn days_over(self) -> Option<i64> {
         match self {
             Part::InGrace | Part::Expired => Some(1),
@@ -121,12 +121,11 @@ impl Part {
     }
 }
 
-/// The mock while it serves.
 struct Stage {
     part: Part,
     tool: Tool,
     keys: Arc<KeyRing>,
-    /// What signs in their place where the answers are forged.
+    /// Signs instead of `keys` if the answers are forged.
     forged: Option<KeyRing>,
     config: Config,
 }
@@ -151,14 +150,14 @@ async fn check(
     let (tool_name, license_key) = asked.pair()?;
     let question = Question::parse(&tool_name, &license_key)?;
     let kids = asked.kids.unwrap_or_default();
-    let wish = match &asked.nonce {
-        Some(nonce) => Some(Wish::parse(nonce, &kids)?),
+    let request = match &asked.nonce {
+        Some(nonce) => Some(SigningRequest::parse(nonce, &kids)?),
         None => None,
     };
     let unavailable = || Error::Unavailable("the mock plays it".into());
-    match (stage.part.line(), wish) {
-        (Line::Verdict(verdict, code), Some(wish)) => {
-            let signed = stage.sign(&question, &license_key, &wish, verdict, code)?;
+    match (stage.part.line(), request) {
+        (Line::Verdict(verdict, code), Some(request)) => {
+            let signed = stage.sign(&question, &license_key, &request, verdict, code)?;
             Ok(Played::Signed(SignedAnswer(signed)))
         }
         (Line::Verdict(verdict, _), None) => Ok(Played::Plain(verdict.into())),
@@ -177,23 +176,23 @@ impl Stage {
         &self,
         question: &Question<'_>,
         sent_key: &str,
-        wish: &Wish<'_>,
+        request: &SigningRequest<'_>,
         verdict: Verdict,
         code: &'static str,
     ) -> Result<Signed, Error> {
         let now = Clock::System.now();
         let offset = self.config.utc_offset;
         let over = self.part.days_over().map(Duration::days);
-        let told = Told {
+        let input = ClaimsInput {
             question,
             sent_key,
             verdict,
-            last_day: over.and_then(|over| now.to_offset(offset).date().checked_sub(over)),
+            expiration_date: over.and_then(|over| now.to_offset(offset).date().checked_sub(over)),
             tool: &self.tool,
             now,
             offset,
         };
-        let mut claims = told.claims(wish.nonce);
+        let mut claims = input.claims(request.nonce);
         claims.code = code;
         Ok(Signed {
             verdict,
@@ -202,20 +201,20 @@ impl Stage {
                 .forged
                 .as_ref()
                 .unwrap_or(&self.keys)
-                .sign(&claims, wish.kids)?,
-            days_left: told.days_left(),
+                .sign(&claims, request.kids)?,
+            days_left: input.days_left(),
             message: claims.message,
             expiration_date: claims.expiration_date,
         })
     }
 
-    /// Says that this is a mock, and which keys believe it.
+    /// Prints that this is a mock, and which public keys verify its answers.
     fn announce(&self, port: u16) -> Result<(), Error> {
         let part = self.part.to_possible_value();
         let part = part.as_ref().map_or("", |part| part.get_name());
         let origin = std::net::SocketAddr::new(self.config.address, port);
-        let (kid, xy) = self.keys.default_key(Form::Xy)?;
-        let (_, jwk) = self.keys.default_key(Form::Jwk)?;
+        let (kid, xy) = self.keys.default_key(KeyFormat::Xy)?;
+        let (_, jwk) = self.keys.default_key(KeyFormat::Jwk)?;
         say(&format!(
             "License Server {}: THIS IS A MOCK. It looks nothing up: every answer is {part}.\n  \
              Answers at  http://{origin}{}/api/check\n  \
@@ -229,7 +228,7 @@ impl Stage {
     }
 }
 
-/// Plays it until SIGTERM or Ctrl-C, for this computer only.
+/// Serves until SIGTERM or Ctrl-C, to this computer only.
 pub fn serve_mock(mut config: Config, mock: Mock) -> Result<(), Refusal> {
     if !config.address.is_loopback() {
         return Err(Refusal(format!(
@@ -240,7 +239,7 @@ pub fn serve_mock(mut config: Config, mock: Mock) -> Result<(), Refusal> {
     }
     config.port = mock.port.unwrap_or(config.port);
     let tool = Tool {
-        // A lease never ends behind the license and its grace; here it lasts as long as it is told to.
+        // A lease never outlasts the license and its grace period; here only the offline days limit it.
         grace_days: u16::MAX,
         ..Tool::parse(&ToolDraft {
             offline_days: mock.days_offline,
@@ -279,7 +278,7 @@ pub fn serve_mock(mut config: Config, mock: Mock) -> Result<(), Refusal> {
         .map_err(|error| refusal(&config, &error))
 }
 
-/// The key of the file, or the database's where there is a database, or one for this run; and which.
+/// The key from the file, else the database's, else one for this run; and which of these it is.
 fn keys(
     config: &Config,
     of_file: Option<&Path>,
@@ -289,7 +288,7 @@ fn keys(
         let name = file.display();
         let pem = fs::read_to_string(file)
             .map_err(|e| Refusal(format!("The file {name} cannot be read: {e}.")))?;
-        let keys = KeyRing::of_pem(&pem, now)?;
+        let keys = KeyRing::from_pem(&pem, now)?;
         return Ok((Arc::new(keys), format!("none: the key is that of {name}")));
     }
     let file = config.data_dir.join("licenses.db");
@@ -299,7 +298,7 @@ fn keys(
             return Ok((keys, format!("{}: only its keys are used", file.display())));
         }
     }
-    let keys = Arc::new(KeyRing::of_this_run(now)?);
+    let keys = Arc::new(KeyRing::generate(now)?);
     Ok((
         keys,
         "none: the key was made for this run and is stored nowhere".into(),

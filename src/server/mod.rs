@@ -1,8 +1,8 @@
-//! The composition root: mounts, catchers, headers, shutdown.
+//! The composition root: routes, catchers, headers, shutdown.
 
+mod background;
 mod headers;
 mod journal;
-mod keeper;
 mod methods;
 mod mock;
 
@@ -23,18 +23,18 @@ use crate::log::{Log, say};
 use crate::pages::Assets;
 use crate::service::{FIRST_USER, FirstPassword, Service};
 use crate::{api, pages};
+use background::Background;
 use journal::Journal;
-use keeper::Keeper;
 pub use mock::{Mock, serve_mock};
 
-/// Threads that may wait for the disk at once; each has a database connection of its own.
+/// Threads that may wait for the disk at once; each has its own database connection.
 const BLOCKING_THREADS: usize = 16;
 
 /// Serves until SIGTERM or Ctrl-C.
 pub fn serve(config: Config) -> Result<(), Refusal> {
     let log = Log::new(config.log_format, Clock::System);
     if let Err(e) = rlimit::increase_nofile_limit(u64::MAX) {
-        log.event("open files stay limited", &[("error", &e)]);
+        log.event("nofile_limit_unchanged", &[("error", &e)]);
     }
     tell_panics(log.clone());
     let runtime = Builder::new_multi_thread()
@@ -44,27 +44,27 @@ pub fn serve(config: Config) -> Result<(), Refusal> {
         .map_err(|e| Refusal(format!("The system gives no threads: {e}.")))?;
     runtime.block_on(async {
         let (service, first) = Service::open(&config, Clock::System)?;
-        // At once: should the server not be able to listen, nobody would ever see the password.
+        // Immediately: if the server cannot listen, nobody would ever see the password.
         greet(first.as_ref());
         let service = Arc::new(service);
         let at_start = AdHoc::on_liftoff("announce", |rocket| {
             Box::pin(async move { announce(rocket.state(), rocket.config().port) })
         });
         let rocket = rocket(config.clone(), Arc::clone(&service)).attach(at_start);
-        let keeper = Keeper::start(Arc::clone(&service))?;
+        let background = Background::start(Arc::clone(&service))?;
         launch(rocket)
             .await
             .map_err(|error| refusal(&config, &error))?;
-        // First: the keeper may be waiting for the database that an import holds.
-        service.give_up_import();
-        keeper.stop();
+        // First, because the thread may be waiting for an import to release the database.
+        service.stop_import();
+        background.stop();
         service.close()?;
         log.event("stopped", &[]);
         Ok(())
     })
 }
 
-/// The server, ready to be launched.
+/// Ready to be launched.
 pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
     let routes = methods::refused_elsewhere([api::routes(), pages::routes()].concat());
     let base = config.base_path().to_owned();
@@ -80,7 +80,7 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
         .manage(config)
         .manage(service)
         .manage(Assets::embedded());
-    // At the root too: a proxy may strip the prefix, and somebody may ask without the proxy.
+    // At the root, too: a proxy may strip the prefix, and a client may bypass the proxy.
     for prefix in if base.is_empty() {
         vec![""]
     } else {
@@ -94,7 +94,7 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
     rocket
 }
 
-/// Serves until the server is told to stop. Connections that are still open then are no error.
+/// Serves until shutdown. Connections that are still open then are not an error.
 pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
     match rocket.launch().await {
         Ok(_) => Ok(()),
@@ -121,7 +121,7 @@ fn settings(config: &Config) -> rocket::Config {
     }
 }
 
-/// Whether an answer of that status is a verdict: of all addresses, the one that is asked most.
+/// Whether a response with this status is a verdict. Checks are the most frequent requests.
 fn is_verdict(request: &Request<'_>, status: Status) -> bool {
     matches!(status.code, 200 | 403 | 404)
         && request
@@ -129,7 +129,7 @@ fn is_verdict(request: &Request<'_>, status: Status) -> bool {
             .is_some_and(|route| route.uri.path().ends_with("/api/check"))
 }
 
-/// A panic is a bug: one line in the log, and the request is answered with 500.
+/// A panic is a bug: it is logged in one line, and the request is answered with 500.
 fn tell_panics(log: Log) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic
@@ -160,7 +160,7 @@ pub fn greet(first: Option<&FirstPassword>) {
     }
 }
 
-/// The lines that follow when the server listens: where.
+/// The lines printed when the server starts to listen: at which address.
 fn announce(config: Option<&Config>, port: u16) {
     let Some(config) = config else {
         return;

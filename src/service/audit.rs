@@ -1,4 +1,4 @@
-//! Reading and proving the audit log.
+//! Reading and verifying the audit log.
 
 use super::Service;
 use crate::error::{Error, Refusal};
@@ -7,17 +7,16 @@ use crate::store::audit;
 
 const CHUNK: i64 = 5_000;
 
-/// An unbroken chain.
+/// The result for an unbroken chain.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Proof {
-    /// How many entries it has.
     pub entries: i64,
-    /// The last hash: kept elsewhere, it also proves that nothing was cut off at the end.
+    /// The last hash. If it is kept elsewhere, it also proves that no entries were removed from the end.
     pub head: String,
 }
 
 impl Service {
-    /// At most `limit` entries that the filter finds, newest first, ids below `before`.
+    /// At most `limit` matching entries, newest first, with IDs below `before`.
     pub fn audit(
         &self,
         filter: &AuditFilter,
@@ -27,13 +26,13 @@ impl Service {
         self.store.read(|db| audit::list(db, filter, before, limit))
     }
 
-    /// Computes the whole chain anew, or names the first row that does not fit.
+    /// Recomputes the whole chain; an error names the first row that does not match.
     pub fn verify_audit(&self) -> Result<Proof, Refusal> {
         let mut proof = Proof {
             entries: 0,
             head: BEGINNING.to_owned(),
         };
-        // Also below 1, where no entry of ours is.
+        // Includes IDs below 1, which we never assign.
         let mut first = i64::MIN;
         loop {
             let chunk = self.store.read(|db| audit::walk(db, first, CHUNK))?;

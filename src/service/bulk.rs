@@ -1,69 +1,116 @@
-//! Changing many licenses at once: first a plan that is looked at, then the change, then perhaps back.
+//! Bulk changes: a plan to preview, the change, and undo. A few licenses are changed in one transaction; many
+//! in chunks that let other writes through, with a journal that takes everything back if the change fails or
+//! the program exits midway.
 
-use serde_json::json;
-use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::time::Duration;
+
 use time::{Date, OffsetDateTime};
 
 use super::Service;
+use crate::clock::Stopwatch;
 use crate::error::Error;
-use crate::model::audit::{Actor, Event, Kind, values};
-use crate::model::bulk::{Action, Done, Outcome, Selection, Start, Term, UNDO_FOR};
-use crate::model::license::License;
-use crate::model::new_license::{Change, Draft, NewLicense};
-use crate::store::bulk::Kept;
-use crate::store::{Writing, audit, bulk, licenses, search};
+use crate::model::audit::{Actor, Event, Kind};
+use crate::model::bulk::{Action, BulkChange, Effect, Selection, Start, Term, UNDO_FOR};
+use crate::model::fingerprint::Fingerprint;
+use crate::model::license::{Draft, License, Values};
+use crate::model::text::grouped;
+use crate::store::bulk::JournalRow;
+use crate::store::{WriteTx, audit, bulk, former_pairs, licenses, search};
 
-/// Licenses that one change may have: it is one transaction, for which other writes wait.
-pub const MOST_AT_ONCE: usize = 50_000;
+/// Maximum number of licenses in one change on the page.
+pub const MAX_SELECTED: usize = 50_000;
 
-/// Licenses that stayed as they are are named up to this number.
+/// Up to this number, licenses are changed in one transaction.
+const ONE_TRANSACTION: usize = 500;
+
+/// How long a chunk may lock the database and its licenses.
+const CHUNK: Duration = Duration::from_millis(250);
+const CHUNK_LICENSES: i64 = 5_000;
+
+/// At most this number of licenses that could not be changed back are named.
 const NAMED: usize = 20;
 
 const NO_SUCH_CHANGE: Error = Error::NotFound("Change not found.");
 
-/// Licenses as they are now, before a change.
+const STALE: &str =
+    "A license was changed meanwhile by somebody else. Nothing was changed here; preview it again.";
+
+/// The licenses as they are before a change.
 #[derive(Debug)]
 pub struct Plan {
-    /// By their numbers.
+    /// In order of their IDs.
     pub licenses: Vec<License>,
-    /// Of these licenses and all their values: nothing else is changed than what was looked at.
+    /// Of these licenses with all their values: only what was previewed is changed.
     pub fingerprint: String,
-    /// The day on which the change is counted.
+    /// The date that the change starts from.
     pub today: Date,
 }
 
 impl Plan {
-    fn of(licenses: Vec<License>, today: Date) -> Plan {
-        let mut hasher = Sha256::new();
+    fn new(licenses: Vec<License>, today: Date) -> Plan {
+        let mut fingerprint = Fingerprint::default();
         for license in &licenses {
-            hasher.update(license.id.to_be_bytes());
-            hasher.update(values(license));
+            fingerprint.license(license);
         }
-        hasher.update(today.to_string());
-        let hash: [u8; 32] = hasher.finalize().into();
+        fingerprint.text(&today.to_string());
         Plan {
-            fingerprint: hash[..16]
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            fingerprint: fingerprint.finish(),
             licenses,
             today,
         }
     }
 }
 
+/// What happens to one license.
+pub(super) enum Step {
+    Add {
+        values: Values,
+        created_at: OffsetDateTime,
+    },
+    Change {
+        before: License,
+        after: Values,
+    },
+    Delete {
+        before: License,
+    },
+}
+
+/// A bulk change before it is carried out.
+pub(super) struct Job<'a> {
+    pub(super) actor: &'a Actor,
+    pub(super) what: &'a str,
+    pub(super) fingerprint: &'a str,
+    /// Number of steps.
+    pub(super) number: usize,
+    pub(super) steps: &'a mut dyn Iterator<Item = Step>,
+    /// Recorded at the end; none if each license's own entry says everything.
+    pub(super) summary: Option<Event>,
+    /// Called with the number of completed steps; an error stops the change, which is then taken back.
+    pub(super) progress: &'a dyn Fn(i64) -> Result<(), Error>,
+    /// Runs in the last transaction, with the ID of the change.
+    pub(super) done: &'a dyn Fn(&WriteTx<'_>, i64) -> Result<(), Error>,
+}
+
 impl Service {
-    /// What a selection holds now; too many are refused.
+    /// The licenses that the selection holds now; an error if there are too many.
     pub fn plan(&self, selection: &Selection) -> Result<Plan, Error> {
         let licenses = self
             .store
-            .read_at_once(|db| search::selected(db, selection, MOST_AT_ONCE + 1))?;
-        few_enough(&licenses)?;
-        Ok(Plan::of(licenses, self.today()))
+            .read_tx(|db| search::selected(db, selection, MAX_SELECTED))?;
+        let licenses = licenses.ok_or_else(|| {
+            Error::Conflict(format!(
+                "The selection has more than {} licenses, the most for one change. Narrow the \
+                 filter down, by tool or by date, and change them in parts.",
+                grouped(MAX_SELECTED as i64)
+            ))
+        })?;
+        Ok(Plan::new(licenses, self.today()))
     }
 
-    /// Does it to all of them, in one transaction, and returns the number of the change; none where
-    /// they are not as they were looked at. A form that is sent twice has one change.
+    /// Changes all licenses and returns the ID of the change; changes nothing and returns none if they have
+    /// changed since the preview. A form that is sent twice makes one change.
     pub fn change_many(
         &self,
         actor: &Actor,
@@ -71,56 +118,41 @@ impl Service {
         action: &Action,
         fingerprint: &str,
     ) -> Result<Option<i64>, Error> {
-        let (now, what) = (self.clock.now(), action.in_words());
-        self.store.write(|db| {
-            let licenses = search::selected(db, selection, MOST_AT_ONCE + 1)?;
-            few_enough(&licenses)?;
-            let plan = Plan::of(licenses, self.today());
-            if fingerprint != plan.fingerprint {
-                let since = now - UNDO_FOR;
-                return Ok(bulk::same(db, &actor.who, &what, fingerprint, since)?);
-            }
-            bulk::prune(db, now - UNDO_FOR)?;
-            let id = bulk::add(db, &actor.who, &what, fingerprint, now)?;
-            let mut number = 0;
-            for before in &plan.licenses {
-                let after = match action.on(before, plan.today) {
-                    Outcome::Same => continue,
-                    Outcome::Deleted => {
-                        bulk::keep_whole(db, id, before.id)?;
-                        licenses::delete(db, before)?;
-                        None
-                    }
-                    Outcome::Changed(new) => {
-                        licenses::update(db, before, &new, now)?;
-                        Some(changed(before, new))
-                    }
-                };
-                number += 1;
-                bulk::keep(
-                    db,
-                    id,
-                    before.id,
-                    &values(before),
-                    after.as_ref().map(values).as_deref(),
-                )?;
-                audit::append(
-                    db,
-                    &Event::license(actor, Some(before), after.as_ref()),
-                    now,
-                )?;
-            }
-            bulk::set_number(db, id, number)?;
-            if number > 1 {
-                let details = json!({"what": what, "licenses": number});
-                audit::append(db, &Event::new(Kind::ManyChanged, actor).with(details), now)?;
-            }
-            Ok(Some(id))
+        let what = action.in_words();
+        let plan = self.plan(selection)?;
+        if fingerprint != plan.fingerprint {
+            let since = self.clock.now() - UNDO_FOR;
+            return self
+                .store
+                .read(|db| bulk::same(db, &actor.who, &what, fingerprint, since));
+        }
+        let today = plan.today;
+        let step = |before: License| {
+            let Effect { after, .. } = action.on(&before, today)?;
+            Some(match after {
+                Some(after) => Step::Change { before, after },
+                None => Step::Delete { before },
+            })
+        };
+        let steps: Vec<Step> = plan.licenses.into_iter().filter_map(step).collect();
+        let summary = Event::new(Kind::ManyChanged, actor)
+            .with("what", &*what)
+            .with("licenses", steps.len() as i64);
+        self.run_job(Job {
+            actor,
+            what: &what,
+            fingerprint,
+            summary: (steps.len() > 1).then_some(summary),
+            number: steps.len(),
+            steps: &mut steps.into_iter(),
+            progress: &|_| Ok(()),
+            done: &|_, _| Ok(()),
         })
+        .map(Some)
     }
 
-    /// Extends one license by a year if it still ends on the day that was seen; returns it as it is
-    /// now, and the number of the change.
+    /// Extends one license by a year if it still has the expiration date that was shown; returns the changed
+    /// license and the ID of the change.
     pub fn renew(
         &self,
         actor: &Actor,
@@ -138,121 +170,394 @@ impl Service {
         Ok((self.license(id)?, bulk))
     }
 
-    /// A change of many.
-    pub fn done(&self, id: i64) -> Result<Done, Error> {
+    /// All or nothing; returns the ID of the change.
+    pub(super) fn run_job(&self, mut job: Job<'_>) -> Result<i64, Error> {
+        let Job {
+            actor,
+            what,
+            fingerprint,
+            ..
+        } = job;
+        let begin = |db: &WriteTx<'_>| {
+            Ok(bulk::add(
+                db,
+                &actor.who,
+                what,
+                fingerprint,
+                self.clock.now(),
+            )?)
+        };
+        if job.number <= ONE_TRANSACTION {
+            return self.store.write(|db| {
+                let id = begin(db)?;
+                let now = self.clock.now();
+                for step in &mut *job.steps {
+                    apply(db, actor, id, step, now)?;
+                }
+                bulk::add_to_number(db, id, job.number as i64)?;
+                finish(db, id, &mut job, now)?;
+                Ok(id)
+            });
+        }
+        let _lock = self.bulk_lock()?;
+        let id = self.store.write(begin)?;
+        let written = self
+            .store
+            .with_large_cache(|| self.write_chunks(id, &mut job));
+        let written = written.and_then(|()| {
+            self.store
+                .write(|db| finish(db, id, &mut job, self.clock.now()))
+        });
+        if let Err(error) = written {
+            self.take_all_back(actor, id, "The change failed and was taken back.")?;
+            return Err(error);
+        }
+        Ok(id)
+    }
+
+    fn write_chunks(&self, id: i64, job: &mut Job<'_>) -> Result<(), Error> {
+        let mut done = 0;
+        while done < job.number as i64 {
+            (job.progress)(done)?;
+            done += self.store.write(|db| {
+                let (watch, now, mut number) = (Stopwatch::start(), self.clock.now(), 0);
+                while number < CHUNK_LICENSES
+                    && watch.elapsed() < CHUNK
+                    && let Some(step) = job.steps.next()
+                {
+                    apply(db, job.actor, id, step, now)?;
+                    number += 1;
+                }
+                bulk::add_to_number(db, id, number)?;
+                Ok(number)
+            })?;
+            self.store.pause();
+        }
+        (job.progress)(done)
+    }
+
+    /// Allows one bulk change at a time among all programs that use the database. While the lock is held, its
+    /// owner is alive.
+    fn bulk_lock(&self) -> Result<File, Error> {
+        self.store.try_bulk_lock()?.ok_or_else(|| {
+            Error::Conflict(
+                "Another import or bulk change is running; try again when it is done.".into(),
+            )
+        })
+    }
+
+    pub fn bulk_change(&self, id: i64) -> Result<BulkChange, Error> {
         self.store
             .read(|db| bulk::get(db, id))?
             .ok_or(NO_SUCH_CHANGE)
     }
 
-    /// Makes every license of the change what it was, but for those that were changed since.
+    /// Reverts every license of the change, except those changed since.
     pub fn undo(&self, actor: &Actor, id: i64) -> Result<(), Error> {
-        let now = self.clock.now();
-        self.store.write(|db| {
-            let done = bulk::get(db, id)?.ok_or(NO_SUCH_CHANGE)?;
-            if !done.can_be_undone(now) {
-                return Err(Error::Conflict(format!(
-                    "“{}” can no longer be undone: that is possible once, for {} minutes.",
-                    done.what,
-                    UNDO_FOR.whole_minutes()
-                )));
-            }
-            let (mut number, mut others) = (0, Vec::new());
-            for kept in bulk::kept(db, id)? {
-                match take_back(db, id, &kept, actor, now)? {
-                    None => number += 1,
-                    Some(other) => others.push(other),
-                }
-            }
-            let undone = undone(number, &others);
-            if number == 0 && !others.is_empty() {
-                return Err(Error::Conflict(undone));
-            }
-            bulk::set_undone(db, id, &undone)?;
-            if number > 1 {
-                let details = json!({"what": format!("Undo: {}", done.what), "licenses": number});
-                audit::append(db, &Event::new(Kind::ManyChanged, actor).with(details), now)?;
+        let change = self.bulk_change(id)?;
+        if change.number <= ONE_TRANSACTION as i64 {
+            return self.store.write(|db| {
+                let now = self.clock.now();
+                let what = can_be_undone(db, id, now)?.what;
+                let mut back = TakenBack::default();
+                back.take(db, id, actor, now, &Stopwatch::start())?;
+                back.finish(db, id, &what, actor, now)
+            });
+        }
+        let _lock = self.bulk_lock()?;
+        let change = self.store.write(|db| {
+            let change = can_be_undone(db, id, self.clock.now())?;
+            bulk::set_running(db, id)?;
+            Ok(change)
+        })?;
+        let back = self.take_back_chunks(actor, id)?;
+        let ended = self
+            .store
+            .write(|db| Ok(back.finish(db, id, &change.what, actor, self.clock.now())));
+        let ended = ended?;
+        if ended.is_err() {
+            self.store
+                .write(|db| Ok(bulk::set_done(db, id, &change.what, change.at)?))?;
+        }
+        ended
+    }
+
+    fn take_all_back(&self, actor: &Actor, id: i64, why: &str) -> Result<(), Error> {
+        let back = self.take_back_chunks(actor, id)?;
+        let words = format!("{why} {}", back.in_words());
+        self.store.write(|db| Ok(bulk::set_undone(db, id, &words)?))
+    }
+
+    fn take_back_chunks(&self, actor: &Actor, id: i64) -> Result<TakenBack, Error> {
+        let mut back = TakenBack::default();
+        let mut take = || {
+            self.store
+                .write(|db| back.take(db, id, actor, self.clock.now(), &Stopwatch::start()))
+        };
+        self.store.with_large_cache(|| {
+            while take()? {
+                self.store.pause();
             }
             Ok(())
-        })
+        })?;
+        Ok(back)
+    }
+
+    /// Takes back changes whose program exited midway; at startup and once a second.
+    pub fn take_back_interrupted(&self) -> Result<(), Error> {
+        if self.store.read(bulk::running)?.is_empty() {
+            return Ok(());
+        }
+        let Some(_lock) = self.store.try_bulk_lock()? else {
+            return Ok(());
+        };
+        for change in self.store.read(bulk::running)? {
+            self.log.event(
+                "bulk_change_taken_back",
+                &[("id", &change.id), ("what", &change.what)],
+            );
+            let why = "The program ended in the middle of the change, which was taken back.";
+            self.take_all_back(&Actor::recovery(), change.id, why)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes some of the data of changes that can no longer be undone; once a second.
+    pub fn prune_bulk_changes(&self) -> Result<(), Error> {
+        let before = self.clock.now() - UNDO_FOR;
+        if self.store.read(|db| bulk::has_prunable(db, before))? {
+            self.store.write(|db| Ok(bulk::prune(db, before)?))?;
+        }
+        Ok(())
     }
 }
 
-fn few_enough(licenses: &[License]) -> Result<(), Error> {
-    if licenses.len() <= MOST_AT_ONCE {
-        return Ok(());
+fn finish(db: &WriteTx<'_>, id: i64, job: &mut Job<'_>, now: OffsetDateTime) -> Result<(), Error> {
+    if let Some(summary) = job.summary.take() {
+        audit::append(db, summary, now)?;
     }
-    Err(Error::Conflict(format!(
-        "These are more than {MOST_AT_ONCE} licenses, and one change may have no more. Narrow the \
-         filter down, by tool or by date, and change them in parts."
-    )))
+    (job.done)(db, id)?;
+    Ok(bulk::set_done(db, id, job.what, now)?)
 }
 
-/// The row with these values in it.
-pub(super) fn changed(before: &License, new: NewLicense) -> License {
-    License {
-        id: before.id,
-        created_at: before.created_at,
-        moved_to: before.moved_to,
-        tool_name: new.tool_name,
-        license_key: new.license_key,
-        status: new.status,
-        user_id: new.user_id,
-        expiration_date: new.expiration_date,
-        note: new.note,
+/// Writes one license, its audit entry, and its previous values in the journal.
+fn apply(
+    db: &WriteTx<'_>,
+    actor: &Actor,
+    bulk_id: i64,
+    step: Step,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let is_deleted = matches!(step, Step::Delete { .. });
+    let (before, after) = match step {
+        Step::Add { values, created_at } => {
+            let id = licenses::add(db, &values, created_at)?;
+            let added = License {
+                id,
+                created_at,
+                moved_to: None,
+                values,
+            };
+            (None, Some(added))
+        }
+        Step::Change { before, after } => {
+            let after = License {
+                id: before.id,
+                created_at: before.created_at,
+                moved_to: before.moved_to,
+                values: after,
+            };
+            (Some(before), Some(after))
+        }
+        Step::Delete { before } => (Some(before), None),
+    };
+    let kept = match &before {
+        None => Default::default(),
+        Some(before) => {
+            let current = licenses::get(db, before.id)?;
+            if current.as_ref() != Some(before) {
+                return Err(Error::Conflict(STALE.into()));
+            }
+            let kept = bulk::snapshot(db, before.id, is_deleted)?;
+            match &after {
+                Some(after) => licenses::update(db, before, after, now)?,
+                None => licenses::delete(db, before)?,
+            }
+            kept
+        }
+    };
+    let audit_id = record(db, actor, before.as_ref(), after.as_ref(), now)?;
+    if let Some(license) = after.as_ref().or(before.as_ref()) {
+        bulk::keep(db, bulk_id, license.id, audit_id, (&kept.0, &kept.1))?;
     }
+    Ok(())
 }
 
-/// Makes one license what it was; where it cannot, says why.
+/// Adds an audit entry about a license, and records the pair of tool and key if the license lost it.
+pub(super) fn record(
+    db: &WriteTx<'_>,
+    actor: &Actor,
+    before: Option<&License>,
+    after: Option<&License>,
+    now: OffsetDateTime,
+) -> Result<i64, Error> {
+    let audit_id = audit::append(db, Event::license(actor, before, after), now)?;
+    let pair = |license: &'_ License| (license.tool_name.clone(), license.license_key.clone());
+    if let Some(before) = before
+        && after.map(pair) != Some(pair(before))
+    {
+        former_pairs::add(db, before, audit_id)?;
+    }
+    Ok(audit_id)
+}
+
+/// Restores one license, or says why it cannot.
 fn take_back(
-    db: &Writing<'_>,
-    id: i64,
-    kept: &Kept,
+    db: &WriteTx<'_>,
+    row: &JournalRow,
     actor: &Actor,
     now: OffsetDateTime,
 ) -> Result<Option<String>, Error> {
-    let before: Change = serde_json::from_str(&kept.before)
-        .map_err(|e| Error::Unavailable(format!("a change that was kept: {e}")))?;
-    let new = NewLicense::parse(&before.apply(Draft::new()))?;
-    let name = format!("{} for {}", new.license_key, new.tool_name);
-    let present = licenses::get(db, kept.license_id)?;
-    let restored = match (&present, &kept.after) {
-        (None, Some(_)) => return Ok(Some(format!("{name} was deleted since"))),
-        (Some(_), None) => return Ok(Some(format!("{name} is there again"))),
-        (Some(present), Some(after)) => {
-            if values(present) != *after {
-                return Ok(Some(format!("{name} was changed since")));
-            }
-            licenses::update(db, present, &new, now)?;
-            Some(changed(present, new))
+    let current = licenses::get(db, row.license_id)?;
+    let name = |license: &License| format!("{} for {}", license.license_key, license.tool_name);
+    let was_changed = audit::last_about(db, row.license_id)? != Some(row.audit_id);
+    let restored = match &current {
+        Some(current) if was_changed => {
+            return Ok(Some(format!("{} was changed since", name(current))));
         }
-        (None, None) => match bulk::restore(db, id, kept.license_id) {
-            Err(Error::Duplicate) => return Ok(Some(format!("{name} was added again since"))),
-            restored => restored?,
+        Some(current) if row.before.is_empty() => {
+            licenses::delete(db, current)?;
+            None
+        }
+        Some(current) => {
+            let before = bulk::values_before(row)?.over(Draft::from(&current.values));
+            let before = License {
+                values: Values::parse(&before)?,
+                id: current.id,
+                created_at: current.created_at,
+                moved_to: current.moved_to,
+            };
+            match licenses::update(db, current, &before, now) {
+                Err(Error::Duplicate) => {
+                    return Ok(Some(format!("{} was added again since", name(&before))));
+                }
+                updated => updated?,
+            }
+            Some(before)
+        }
+        None if row.before.is_empty() => {
+            return Ok(Some(format!(
+                "license {} was deleted since",
+                row.license_id
+            )));
+        }
+        None if was_changed => {
+            let before = bulk::values_before(row)?;
+            let (tool, key) = (before.get("tool_name"), before.get("license_key"));
+            return Ok(Some(format!("{key} for {tool} was deleted since")));
+        }
+        None => match bulk::restore(db, row, now)? {
+            Some(restored) => Some(restored),
+            None => {
+                let before = bulk::values_before(row)?;
+                let (tool, key) = (before.get("tool_name"), before.get("license_key"));
+                return Ok(Some(format!("{key} for {tool} was added again since")));
+            }
         },
     };
-    audit::append(
-        db,
-        &Event::license(actor, present.as_ref(), restored.as_ref()),
-        now,
-    )?;
+    record(db, actor, current.as_ref(), restored.as_ref(), now)?;
     Ok(None)
 }
 
-fn undone(number: usize, others: &[String]) -> String {
-    let are = |number: usize| match number {
-        1 => "1 license is".to_owned(),
-        _ => format!("{number} licenses are"),
-    };
-    let mut words = format!("{} as before.", are(number));
-    if !others.is_empty() {
-        let named = others[..others.len().min(NAMED)].join("; ");
-        let more = if others.len() > NAMED { "; …" } else { "" };
-        let stay = if others.len() == 1 { "stays" } else { "stay" };
-        words += &format!(
-            " {} not touched and {stay}: {named}{more}.",
-            are(others.len())
-        );
+fn can_be_undone(db: &WriteTx<'_>, id: i64, now: OffsetDateTime) -> Result<BulkChange, Error> {
+    let change = bulk::get(db, id)?.ok_or(NO_SUCH_CHANGE)?;
+    if change.can_be_undone(now) {
+        return Ok(change);
     }
-    words
+    Err(Error::Conflict(format!(
+        "“{}” can no longer be undone: that is possible once, for {} minutes.",
+        change.what,
+        UNDO_FOR.whole_minutes()
+    )))
+}
+
+/// Progress of an undo.
+#[derive(Default)]
+struct TakenBack {
+    number: i64,
+    /// Licenses that could not be changed back, with the reason.
+    others: Vec<String>,
+    /// The last license processed.
+    after: i64,
+}
+
+impl TakenBack {
+    /// Processes another chunk; false if none is left.
+    fn take(
+        &mut self,
+        db: &WriteTx<'_>,
+        id: i64,
+        actor: &Actor,
+        now: OffsetDateTime,
+        watch: &Stopwatch,
+    ) -> Result<bool, Error> {
+        let rows = bulk::journal(db, id, self.after, CHUNK_LICENSES)?;
+        for row in &rows {
+            if watch.elapsed() > CHUNK && rows.len() > ONE_TRANSACTION {
+                break;
+            }
+            match take_back(db, row, actor, now)? {
+                None => {
+                    bulk::drop_row(db, id, row.license_id)?;
+                    self.number += 1;
+                }
+                Some(other) => self.others.push(other),
+            }
+            self.after = row.license_id;
+        }
+        Ok(!rows.is_empty())
+    }
+
+    /// Finishes an undo; an error if nothing could be changed back.
+    fn finish(
+        &self,
+        db: &WriteTx<'_>,
+        id: i64,
+        what: &str,
+        actor: &Actor,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        if self.number == 0 && !self.others.is_empty() {
+            return Err(Error::Conflict(self.in_words()));
+        }
+        bulk::set_undone(db, id, &self.in_words())?;
+        if self.number > 1 {
+            let summary = Event::new(Kind::ManyChanged, actor)
+                .with("what", format!("Undo: {what}"))
+                .with("licenses", self.number);
+            audit::append(db, summary, now)?;
+        }
+        Ok(())
+    }
+
+    fn in_words(&self) -> String {
+        let mut words = match self.number {
+            1 => "1 license is as before.".to_owned(),
+            number => format!("{} licenses are as before.", grouped(number)),
+        };
+        if !self.others.is_empty() {
+            let named = self.others[..self.others.len().min(NAMED)].join("; ");
+            let more = if self.others.len() > NAMED {
+                "; …"
+            } else {
+                ""
+            };
+            let left = match self.others.len() {
+                1 => "1 license was left alone".to_owned(),
+                number => format!("{} licenses were left alone", grouped(number as i64)),
+            };
+            words += &format!(" {left}: {named}{more}.");
+        }
+        words
+    }
 }

@@ -1,4 +1,4 @@
-//! May this tool run on this machine?
+//! Checks whether a tool may run on a machine.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -6,166 +6,166 @@ use std::net::IpAddr;
 use time::OffsetDateTime;
 
 use super::Service;
-use super::sightings::Answered;
+use super::check_log::CompletedCheck;
 use super::throttle::subscriber;
 use crate::error::Error;
+use crate::model::check::ClientInfo;
 use crate::model::license::Verdict;
 use crate::model::question::Question;
-use crate::model::sighting::Said;
-use crate::model::signed::{Told, Wish};
+use crate::model::signed::{ClaimsInput, SigningRequest};
 use crate::model::tool::NEW;
-use crate::store::licenses::{self, Judged};
+use crate::store::licenses::{self, CheckedLicense};
 
-/// A verdict, and what it was made from.
+/// A result and what it depends on.
 #[derive(Clone, Copy)]
-struct Decided {
-    judged: Option<Judged>,
+struct Decision {
+    license: Option<CheckedLicense>,
     verdict: Verdict,
     now: OffsetDateTime,
 }
 
-/// A verdict that a client can verify.
+/// A result that a client can verify.
 #[derive(Debug)]
 pub struct Signed {
-    /// The decision.
     pub verdict: Verdict,
-    /// The word for programs, the same in the token.
+    /// For programs; the same in the token.
     pub code: &'static str,
     /// For the customer, the same in the token.
     pub message: Cow<'static, str>,
-    /// The last day, `YYYY-MM-DD`.
+    /// `YYYY-MM-DD`.
     pub expiration_date: Option<String>,
-    /// Days until the last one.
     pub days_left: Option<i64>,
     /// A compact JWS.
     pub token: String,
 }
 
 impl Service {
-    /// The verdict at this moment; an error is a fault and never a verdict. Questions about keys that
-    /// nobody has count against the address; about others never, so that an office behind one address
-    /// is not locked out.
+    /// The current result; an error is a fault, never a result. Only checks of unlicensed machines count
+    /// against the address, so that an office that shares one address is not locked out.
     pub fn check(
         &self,
         question: &Question<'_>,
         address: IpAddr,
-        said: Option<Said>,
+        client: Option<ClientInfo>,
     ) -> Result<Verdict, Error> {
-        let decided = self.decide(question, address)?;
-        self.note(question, decided, address, said, None);
-        Ok(decided.verdict)
+        let decision = self.decide(question, address)?;
+        self.record_check(question, decision, address, client, None);
+        Ok(decision.verdict)
     }
 
-    /// The same, signed; without a signature there is no verdict.
+    /// [`Service::check`] with a signature; if signing fails, there is no result.
     pub fn check_signed(
         &self,
         question: &Question<'_>,
         sent_key: &str,
-        wish: &Wish<'_>,
+        request: &SigningRequest<'_>,
         address: IpAddr,
-        said: Option<Said>,
+        client: Option<ClientInfo>,
     ) -> Result<Signed, Error> {
-        let decided = self.decide(question, address)?;
+        let decision = self.decide(question, address)?;
         let (rules, ring) = (self.rules.load(), self.keys.load());
-        let told = Told {
+        let input = ClaimsInput {
             question,
             sent_key,
-            verdict: decided.verdict,
-            last_day: decided.judged.and_then(|judged| judged.last_day),
+            verdict: decision.verdict,
+            expiration_date: decision.license.and_then(|license| license.expiration_date),
             tool: rules.get(question.tool_name).map_or(&NEW, |tool| tool),
-            now: decided.now,
+            now: decision.now,
             offset: self.utc_offset,
         };
-        let claims = told.claims(wish.nonce);
-        let key = ring.choose(wish.kids)?;
+        let claims = input.claims(request.nonce);
+        let key = ring.choose(request.kids)?;
         let token = key.sign(&claims)?;
-        self.note(question, decided, address, said, Some(key.kid()));
+        self.record_check(question, decision, address, client, Some(key.kid()));
         Ok(Signed {
-            verdict: decided.verdict,
+            verdict: decision.verdict,
             code: claims.code,
             message: claims.message,
             expiration_date: claims.expiration_date,
-            days_left: told.days_left(),
+            days_left: input.days_left(),
             token,
         })
     }
 
-    fn decide(&self, question: &Question<'_>, address: IpAddr) -> Result<Decided, Error> {
-        let judged = self.judged(question)?;
+    fn decide(&self, question: &Question<'_>, address: IpAddr) -> Result<Decision, Error> {
+        let license = self.checked(question)?;
         let now = self.clock.now();
-        if judged.is_none() {
-            self.unknown_keys
+        if license.is_none() {
+            self.unlicensed
                 .take(subscriber(address), now)
                 .map_err(Error::TooManyRequests)?;
         }
-        Ok(Decided {
-            judged,
-            verdict: self.verdict(question, judged, now),
+        Ok(Decision {
+            license,
+            verdict: self.verdict(question, license, now),
             now,
         })
     }
 
-    fn note(
+    fn record_check(
         &self,
         question: &Question<'_>,
-        decided: Decided,
+        decision: Decision,
         address: IpAddr,
-        said: Option<Said>,
+        client: Option<ClientInfo>,
         kid: Option<&str>,
     ) {
-        let answered = Answered {
+        let check = CompletedCheck {
             question,
-            license_id: decided.judged.map(|judged| judged.id),
-            verdict: decided.verdict,
+            license_id: decision.license.map(|license| license.id),
+            verdict: decision.verdict,
             address,
-            said,
-            now: decided.now,
+            client,
+            now: decision.now,
             kid,
         };
-        self.notes.note(answered, self.utc_offset);
+        self.check_log.add(check, self.utc_offset);
     }
 
-    /// What the verdict depends on.
-    pub(super) fn judged(&self, question: &Question<'_>) -> Result<Option<Judged>, Error> {
-        match self.store.judged(question)? {
-            None => self.judged_at_second_sight(question),
+    /// The license to check, with the fields that the result depends on.
+    pub(super) fn checked(&self, question: &Question<'_>) -> Result<Option<CheckedLicense>, Error> {
+        match self.store.checked(question)? {
+            None => self.checked_twice(question),
             found => Ok(found),
         }
     }
 
-    /// The verdict on what was found; the tool's rules are asked only where its grace matters.
+    /// Reads the tool's rules only if its grace period matters.
     pub(super) fn verdict(
         &self,
         question: &Question<'_>,
-        judged: Option<Judged>,
+        license: Option<CheckedLicense>,
         now: OffsetDateTime,
     ) -> Verdict {
-        let Some(Judged {
-            status, last_day, ..
-        }) = judged
+        let Some(CheckedLicense {
+            status,
+            expiration_date,
+            ..
+        }) = license
         else {
             return Verdict::NotFound;
         };
-        let on = |grace_days| Verdict::on(status, last_day, grace_days, now, self.utc_offset);
+        let on =
+            |grace_days| Verdict::on(status, expiration_date, grace_days, now, self.utc_offset);
         match on(0) {
             Verdict::Expired => on(self.tool(question.tool_name).grace_days),
             verdict => verdict,
         }
     }
 
-    /// Before a key is not found a second index has to say so too; both at one moment, so that a row
-    /// that is added meanwhile is no disagreement.
-    fn judged_at_second_sight(&self, question: &Question<'_>) -> Result<Option<Judged>, Error> {
-        let (judged, is_there) = self.store.read_at_once(|db| {
+    /// A second index must confirm that a key is missing; both are read in one transaction, so that a row
+    /// added in between does not look like corruption.
+    fn checked_twice(&self, question: &Question<'_>) -> Result<Option<CheckedLicense>, Error> {
+        let (license, exists) = self.store.read_tx(|db| {
             Ok((
-                licenses::judged(db, question)?,
-                licenses::is_there(db, question)?,
+                licenses::checked(db, question)?,
+                licenses::exists(db, question)?,
             ))
         })?;
-        if judged.is_none() && is_there {
+        if license.is_none() && exists {
             let detail = "two indexes of the database disagree: it is damaged";
             return Err(Error::Unavailable(detail.into()));
         }
-        Ok(judged)
+        Ok(license)
     }
 }

@@ -1,22 +1,20 @@
-//! Invented licenses, for trying things out and for measuring.
+//! Sample licenses, for trials and benchmarks.
 
 use std::net::IpAddr;
 
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
-use serde_json::json;
 use time::{Duration, OffsetDateTime, UtcOffset, Weekday};
 
 use super::Service;
 use crate::error::Error;
 use crate::model::audit::{Actor, Event, Kind};
-use crate::model::license::{Status, Verdict};
-use crate::model::new_license::NewLicense;
-use crate::model::sighting::{Asked, Said, Sighting};
-use crate::store::{Writing, audit, check_days, licenses, sightings, unknown_keys};
+use crate::model::check::{CheckRecord, ClientInfo, UnlicensedCheck};
+use crate::model::license::{Status, Values, Verdict};
+use crate::store::{WriteTx, audit, check_days, checks, licenses, unlicensed_machines};
 
-const AT_ONCE: u32 = 100_000;
+const AT_ONCE: u32 = 20_000;
 const TOOLS: [&str; 6] = [
     "PdfBatchPro",
     "LabelPrinter",
@@ -41,50 +39,53 @@ const FIRMS: [&str; 6] = [
     "Praxis Dr. Wolf",
     "Stahlbau Nord",
 ];
-/// The makers of network adapters.
+/// Address prefixes of network adapter makers.
 const VENDORS: [&str; 4] = ["00:1b:21", "3c:52:82", "d8:bb:c1", "a4:bb:6d"];
 
 impl Service {
-    /// Adds `wanted` licenses of the last two years, oldest first, and returns how many were new.
+    /// Adds `wanted` licenses from the last two years, oldest first, and returns how many were new.
     pub fn seed_demo(&self, wanted: u32) -> Result<u32, Error> {
-        let mut invented = SmallRng::seed_from_u64(u64::from(wanted));
-        let now = self.clock.now();
+        let mut random = SmallRng::seed_from_u64(u64::from(wanted));
+        let now = self.clock.now().to_offset(self.utc_offset);
         let mut added = 0;
-        self.store.expect_much()?;
-        for begin in (0..wanted).step_by(AT_ONCE as usize) {
-            self.store.write(|db| {
-                for at in begin..wanted.min(begin + AT_ONCE) {
-                    let age = Duration::DAY * 730 * f64::from(wanted - at) / f64::from(wanted);
-                    let new = license(&mut invented, now);
-                    match licenses::add(db, &new, now - age) {
-                        Ok(id) => {
-                            added += 1;
-                            if let Some(seen) = sighting(&mut invented, id, &new, now, age) {
-                                sightings::add(db, &[seen], self.utc_offset)?;
+        self.store.with_large_cache(|| {
+            for begin in (0..wanted).step_by(AT_ONCE as usize) {
+                self.store.write(|db| {
+                    for at in begin..wanted.min(begin + AT_ONCE) {
+                        let age = Duration::DAY * 730 * f64::from(wanted - at) / f64::from(wanted);
+                        let new = license(&mut random, now);
+                        match licenses::add(db, &new, now - age) {
+                            Ok(id) => {
+                                added += 1;
+                                if let Some(record) = check_record(&mut random, id, &new, now, age)
+                                {
+                                    checks::add(db, &[record], self.utc_offset)?;
+                                }
                             }
+                            Err(Error::Duplicate) => {}
+                            Err(error) => return Err(error),
                         }
-                        Err(Error::Duplicate) => {}
-                        Err(error) => return Err(error),
                     }
-                }
-                Ok(())
-            })?;
-        }
+                    Ok(())
+                })?;
+            }
+            Ok(())
+        })?;
         self.store
-            .write(|db| self.seed_checks(db, &mut invented, now, added))?;
+            .write(|db| self.seed_checks(db, &mut random, now, added))?;
         let event =
-            Event::new(Kind::DemoSeeded, &Actor::command_line()).with(json!({"licenses": added}));
-        self.store.write(|db| Ok(audit::append(db, &event, now)?))?;
+            Event::new(Kind::DemoSeeded, &Actor::command_line()).with("licenses", i64::from(added));
+        self.store.write(|db| audit::append(db, event, now))?;
         Ok(added)
     }
 }
 
 impl Service {
-    /// The checks of the last days by verdict, fewer at weekends, and some unknown machines.
+    /// Recent checks by verdict, fewer on weekends, and some unlicensed machines.
     fn seed_checks(
         &self,
-        db: &Writing<'_>,
-        invented: &mut SmallRng,
+        db: &WriteTx<'_>,
+        random: &mut SmallRng,
         now: OffsetDateTime,
         licenses: u32,
     ) -> Result<(), Error> {
@@ -104,68 +105,64 @@ impl Service {
                     (Verdict::NotFound, 0.008),
                 ] {
                     let usual = f64::from(licenses) * share * at_work;
-                    let number = usual * invented.random_range(0.8..1.2);
+                    let number = usual * random.random_range(0.8..1.2);
                     check_days::add(db, tool, day, verdict, number as u64)?;
                 }
             }
         }
         for _ in 0..licenses.min(40) {
-            let days: [f64; 2] = [20.0, 9.0].map(|most| invented.random_range(0.0..most));
+            let days: [f64; 2] = [20.0, 9.0].map(|most| random.random_range(0.0..most));
             let [last_at, first_at] =
                 [days[0], days[0] + days[1]].map(|days| now - Duration::DAY * days);
-            let asked = Asked {
+            let asked = UnlicensedCheck {
                 first_at: first_at.unix_timestamp(),
                 last_at: last_at.unix_timestamp(),
-                count: invented.random_range(1..60),
-                address: address(invented),
+                count: random.random_range(1..60),
+                address: address(random),
             };
-            let tool = TOOLS.choose(invented).copied().unwrap_or_default();
-            unknown_keys::add(db, tool, &machine_id(invented), &asked)?;
+            let tool = TOOLS.choose(random).copied().unwrap_or_default();
+            unlicensed_machines::add(db, tool, &machine_id(random), &asked)?;
         }
         Ok(())
     }
 }
 
-fn address(invented: &mut SmallRng) -> IpAddr {
-    let [a, b, ..] = invented.random::<u32>().to_be_bytes();
+fn address(random: &mut SmallRng) -> IpAddr {
+    let [a, b, ..] = random.random::<u32>().to_be_bytes();
     IpAddr::from([203, 0, a % 114, b])
 }
 
-fn license(invented: &mut SmallRng, now: OffsetDateTime) -> NewLicense {
-    let tool = TOOLS[..invented.random_range(1..=TOOLS.len())].choose(invented);
-    NewLicense {
+fn license(random: &mut SmallRng, now: OffsetDateTime) -> Values {
+    let tool = TOOLS[..random.random_range(1..=TOOLS.len())].choose(random);
+    Values {
         tool_name: tool.copied().unwrap_or_default().to_owned(),
-        license_key: machine_id(invented),
-        status: match invented.random_range(0..100) {
+        license_key: machine_id(random),
+        status: match random.random_range(0..100) {
             0..4 => Status::Suspended,
             4..9 => Status::Revoked,
             _ => Status::Activated,
         },
-        user_id: invented.random_bool(0.9).then(|| customer(invented)),
-        expiration_date: invented
+        user_id: random.random_bool(0.9).then(|| customer(random)),
+        expiration_date: random
             .random_bool(0.75)
-            .then(|| (now + Duration::days(invented.random_range(-60..400))).date()),
-        note: invented
+            .then(|| (now + Duration::days(random.random_range(-60..400))).date()),
+        note: random
             .random_bool(0.05)
             .then(|| "Bought with the workshop’s second machine.".to_owned()),
     }
 }
 
-/// The last check of most licenses, mostly of the last days.
-fn sighting(
-    invented: &mut SmallRng,
+/// The last check of most licenses, usually within the last few days.
+fn check_record(
+    random: &mut SmallRng,
     license_id: i64,
-    license: &NewLicense,
+    license: &Values,
     now: OffsetDateTime,
     age: Duration,
-) -> Option<Sighting> {
-    let most = if invented.random_bool(0.8) {
-        4.0
-    } else {
-        200.0
-    };
-    let before = Duration::DAY * invented.random_range(0.0..most);
-    if before > age || invented.random_bool(0.05) {
+) -> Option<CheckRecord> {
+    let most = if random.random_bool(0.8) { 4.0 } else { 200.0 };
+    let before = Duration::DAY * random.random_range(0.0..most);
+    if before > age || random.random_bool(0.05) {
         return None;
     }
     let at = now - before;
@@ -176,43 +173,45 @@ fn sighting(
         at,
         UtcOffset::UTC,
     );
-    let version = ["2.4.1", "2.4.0", "2.3.7"].choose(invented).copied();
+    let version = ["2.4.1", "2.4.0", "2.3.7"].choose(random).copied();
     let hostname = || format!("DESKTOP-{:07X}", license_id * 7_654_321 % 0x0fff_ffff);
-    Some(Sighting {
+    Some(CheckRecord {
         license_id,
+        day: at.date(),
         verdict,
-        address: address(invented),
-        said: invented.random_bool(0.5).then(|| {
-            Box::new(Said {
+        address: address(random),
+        client: random.random_bool(0.5).then(|| {
+            Box::new(ClientInfo {
                 version: version.unwrap_or_default().to_owned(),
                 hostname: hostname(),
                 user: String::new(),
             })
         }),
+        first_at: at.unix_timestamp(),
         last_at: at.unix_timestamp(),
-        count: invented.random_range(1..400),
+        count: random.random_range(1..400),
     })
 }
 
-/// Mostly MAC addresses; some have the id of a mainboard.
-fn machine_id(invented: &mut SmallRng) -> String {
-    let number = invented.random::<u64>();
+/// Mostly MAC addresses; some mainboard IDs.
+fn machine_id(random: &mut SmallRng) -> String {
+    let number = random.random::<u64>();
     if number % 10 == 0 {
         let [a, b] = [number >> 48, (number >> 16) & 0xffff_ffff];
         return format!("4c4c4544-{a:04x}-4a10-8051-b8c0{b:08x}");
     }
-    let vendor = VENDORS.choose(invented).copied().unwrap_or_default();
+    let vendor = VENDORS.choose(random).copied().unwrap_or_default();
     let [.., a, b, c] = number.to_be_bytes();
     format!("{vendor}:{a:02x}:{b:02x}:{c:02x}")
 }
 
-fn customer(invented: &mut SmallRng) -> String {
-    let one_of = |invented: &mut SmallRng, words: &[&'static str]| {
-        words.choose(invented).copied().unwrap_or_default()
+fn customer(random: &mut SmallRng) -> String {
+    let one_of = |random: &mut SmallRng, words: &[&'static str]| {
+        words.choose(random).copied().unwrap_or_default()
     };
-    let (first, last) = (one_of(invented, &FIRST), one_of(invented, &LAST));
-    if invented.random_bool(0.4) {
-        return format!("{first} {last}, {}", one_of(invented, &FIRMS));
+    let (first, last) = (one_of(random, &FIRST), one_of(random, &LAST));
+    if random.random_bool(0.4) {
+        return format!("{first} {last}, {}", one_of(random, &FIRMS));
     }
     format!("{first} {last}")
 }

@@ -1,4 +1,4 @@
-//! The keys that answers are signed with: made, chosen, retired, exported, and the signing itself.
+//! Signing keys: creation, selection, retirement and export, and the signing itself.
 
 use std::sync::Arc;
 
@@ -14,59 +14,61 @@ use crate::error::{Error, Refusal};
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::signed::Claims;
 use crate::model::signing_key::{Jwk, Secret, SigningKey};
-use crate::store::{Store, Writing, audit, signing_keys};
+use crate::store::{Store, WriteTx, audit, signing_keys};
 
 const NO_SUCH_KEY: Error = Error::NotFound("Signing key not found.");
 
-/// What the restored backup must have: a new key would make every client refuse this server.
+/// What to do about a missing key. With a new one, every client would reject this server.
 const RESTORE: &str = "Restore the backup that has it, or its private half with `license-server keys \
                        import FILE`: the clients in the field know its public half, and would \
                        believe no other.";
 
-/// All keys, newest first.
+/// Newest first.
 #[derive(Default)]
 pub struct KeyRing(Vec<Key>);
 
 pub(super) struct Key {
-    known: SigningKey,
+    info: SigningKey,
     signer: Signer,
-    /// The encoded header of every token that it signs.
+    /// The encoded header of every token signed with it.
     header: String,
 }
 
-/// As what a public key is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum KeyFormat {
     /// SubjectPublicKeyInfo in PEM.
     Pem,
     /// RFC 7517.
     Jwk,
-    /// The two coordinates as base64url with a dot between them.
+    /// The two coordinates as base64url, separated by a dot.
     Xy,
 }
 
 impl Key {
-    fn of(known: SigningKey, secret: &Secret) -> Result<Key, String> {
+    fn from_stored(info: SigningKey, secret: &Secret) -> Result<Key, String> {
         let bytes = STANDARD.decode(&secret.0).map_err(|e| e.to_string())?;
-        let signer = Signer::of(&bytes)?;
+        let signer = Signer::from_pkcs8(&bytes)?;
         let kid = kid(&signer);
-        if kid != known.kid {
+        if kid != info.kid {
             return Err(format!("it is the key {kid}"));
         }
-        Ok(Key::with(known, signer))
+        Ok(Key::new(info, signer))
     }
 
-    /// A new one with its secret.
-    fn new(now: OffsetDateTime) -> Result<(Key, Secret), Error> {
+    /// A new key and its private key.
+    fn generate(now: OffsetDateTime) -> Result<(Key, Secret), Error> {
         let fault = |e| Error::Internal(format!("a new key: {e}"));
         let document = Signer::generate().map_err(fault)?;
-        let signer = Signer::of(&document).map_err(fault)?;
-        Ok((Key::alone(signer, now), Secret(STANDARD.encode(document))))
+        let signer = Signer::from_pkcs8(&document).map_err(fault)?;
+        Ok((
+            Key::unstored(signer, now),
+            Secret(STANDARD.encode(document)),
+        ))
     }
 
-    /// The default, of which nothing more is known.
-    fn alone(signer: Signer, now: OffsetDateTime) -> Key {
-        let known = SigningKey {
+    /// The default key of a ring that is not in a database.
+    fn unstored(signer: Signer, now: OffsetDateTime) -> Key {
+        let info = SigningKey {
             kid: kid(&signer),
             created_at: now,
             is_default: true,
@@ -75,20 +77,20 @@ impl Key {
             last_used_on: None,
             answers: 0,
         };
-        Key::with(known, signer)
+        Key::new(info, signer)
     }
 
-    fn with(known: SigningKey, signer: Signer) -> Key {
-        let header = json!({"alg": "ES256", "kid": known.kid, "typ": "license+jwt"});
+    fn new(info: SigningKey, signer: Signer) -> Key {
+        let header = json!({"alg": "ES256", "kid": info.kid, "typ": "license+jwt"});
         Key {
-            known,
+            info,
             signer,
             header: URL_SAFE_NO_PAD.encode(header.to_string()),
         }
     }
 
     pub(super) fn kid(&self) -> &str {
-        &self.known.kid
+        &self.info.kid
     }
 
     /// A compact JWS.
@@ -106,14 +108,14 @@ impl Key {
         Ok(token)
     }
 
-    fn text(&self, form: Form) -> Result<String, Error> {
-        let text = match form {
-            Form::Xy => {
+    fn text(&self, format: KeyFormat) -> Result<String, Error> {
+        let text = match format {
+            KeyFormat::Xy => {
                 let (x, y) = self.signer.coordinates();
                 Ok(format!("{x}.{y}"))
             }
-            Form::Jwk => serde_json::to_string(&self.jwk()).map_err(|e| e.to_string()),
-            Form::Pem => self.signer.public_pem(),
+            KeyFormat::Jwk => serde_json::to_string(&self.jwk()).map_err(|e| e.to_string()),
+            KeyFormat::Pem => self.signer.public_pem(),
         };
         text.map_err(|e| Error::Internal(format!("a public key: {e}")))
     }
@@ -125,7 +127,7 @@ impl Key {
             crv: "P-256",
             x,
             y,
-            kid: self.known.kid.clone(),
+            kid: self.info.kid.clone(),
             use_for: "sig",
             alg: "ES256",
         }
@@ -133,7 +135,7 @@ impl Key {
 }
 
 fn not_a_key(reason: String) -> Error {
-    let words = format!("This is no private key on P-256 as PKCS #8 in PEM: {reason}.");
+    let words = format!("This is not a private key on P-256 (PKCS #8 in PEM): {reason}.");
     Error::invalid("file", words)
 }
 
@@ -148,12 +150,12 @@ fn kid(signer: &Signer) -> String {
 }
 
 impl KeyRing {
-    /// Every key of the database, or which one is broken.
+    /// All keys in the database; an error if one is broken.
     pub(super) fn load(store: &Store) -> Result<KeyRing, Refusal> {
         let mut keys = Vec::new();
-        for (known, secret) in store.read(signing_keys::all)? {
-            let kid = known.kid.clone();
-            keys.push(Key::of(known, &secret).map_err(|e| {
+        for (info, secret) in store.read(signing_keys::all)? {
+            let kid = info.kid.clone();
+            keys.push(Key::from_stored(info, &secret).map_err(|e| {
                 Refusal(format!(
                     "The signing key {kid} in the database cannot be used: {e}. {RESTORE}"
                 ))
@@ -162,42 +164,42 @@ impl KeyRing {
         Ok(KeyRing(keys))
     }
 
-    /// The same for a server: none may be missing that was ever made, and one has to be the default.
-    pub(super) fn load_whole(store: &Store) -> Result<KeyRing, Refusal> {
+    /// [`KeyRing::load`] for a server: no key may be missing, and one must be the default.
+    pub(super) fn load_complete(store: &Store) -> Result<KeyRing, Refusal> {
         let ring = KeyRing::load(store)?;
         if let Some(kid) = store.read(signing_keys::missing)?.first() {
             return Err(Refusal(format!(
-                "The database names the signing key {kid}, which is not in it. {RESTORE}"
+                "The signing key {kid} is missing from the database. {RESTORE}"
             )));
         }
         if !ring.is_empty() && ring.choose(&[]).is_err() {
             return Err(Refusal(
-                "None of the signing keys in the database is the default, so that nothing could be \
-                 signed; choose one with `license-server keys set-default KID`."
+                "No signing key in the database is the default, so nothing could be signed; choose one \
+                 with `license-server keys set-default KID`."
                     .into(),
             ));
         }
         Ok(ring)
     }
 
-    /// One key that is stored nowhere.
-    pub fn of_this_run(now: OffsetDateTime) -> Result<KeyRing, Error> {
-        let (key, _) = Key::new(now)?;
+    /// A single new key that is not stored.
+    pub fn generate(now: OffsetDateTime) -> Result<KeyRing, Error> {
+        let (key, _) = Key::generate(now)?;
         Ok(KeyRing(vec![key]))
     }
 
-    /// One key from its private half as PKCS #8 in PEM.
-    pub fn of_pem(pem: &str, now: OffsetDateTime) -> Result<KeyRing, Error> {
+    /// A single key from its private key as PKCS #8 in PEM.
+    pub fn from_pem(pem: &str, now: OffsetDateTime) -> Result<KeyRing, Error> {
         let (_, signer) = Signer::from_pem(pem).map_err(not_a_key)?;
-        Ok(KeyRing(vec![Key::alone(signer, now)]))
+        Ok(KeyRing(vec![Key::unstored(signer, now)]))
     }
 
-    /// The same ids and headers before other private keys: what it signs is forged.
+    /// The same IDs and headers with other private keys, for forged signatures.
     pub fn forged(&self, now: OffsetDateTime) -> Result<KeyRing, Error> {
         let forge = |key: &Key| {
-            let (other, _) = Key::new(now)?;
+            let (other, _) = Key::generate(now)?;
             Ok(Key {
-                known: key.known.clone(),
+                info: key.info.clone(),
                 signer: other.signer,
                 header: key.header.clone(),
             })
@@ -214,23 +216,22 @@ impl KeyRing {
         self.choose(kids)?.sign(claims)
     }
 
-    /// The key that signs for clients that name none: its id, and its public half as text.
-    pub fn default_key(&self, form: Form) -> Result<(String, String), Error> {
+    /// The ID and the public key of the key that signs for clients that name none.
+    pub fn default_key(&self, format: KeyFormat) -> Result<(String, String), Error> {
         let key = self.choose(&[])?;
-        Ok((key.kid().to_owned(), key.text(form)?))
+        Ok((key.kid().to_owned(), key.text(format)?))
     }
 
-    /// Whether there is no key at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The newest key that the client knows, or the default.
+    /// The newest key that the client knows, or the default key.
     pub(super) fn choose(&self, kids: &[String]) -> Result<&Key, Error> {
-        let usable = || self.0.iter().filter(|key| key.known.retired_at.is_none());
+        let usable = || self.0.iter().filter(|key| key.info.retired_at.is_none());
         usable()
-            .find(|key| kids.contains(&key.known.kid))
-            .or_else(|| usable().find(|key| key.known.is_default))
+            .find(|key| kids.contains(&key.info.kid))
+            .or_else(|| usable().find(|key| key.info.is_default))
             .ok_or_else(|| Error::Unavailable("there is no signing key".into()))
     }
 
@@ -241,37 +242,37 @@ impl KeyRing {
 }
 
 impl Service {
-    /// The keys as they are now.
     pub fn key_ring(&self) -> Arc<KeyRing> {
         self.keys.load_full()
     }
 
-    /// Reads the keys again: they were changed here, or by another program.
+    /// Reloads the keys after a change here or by another program.
     pub(super) fn reload_keys(&self) -> Result<(), Error> {
         let ring = KeyRing::load(&self.store).map_err(|Refusal(words)| Error::Internal(words))?;
         self.keys.store(Arc::new(ring));
         Ok(())
     }
 
-    /// Makes a key, and returns its id; the first one is the default.
+    /// Creates a key and returns its ID; the first key becomes the default.
     pub fn create_key(&self, actor: &Actor) -> Result<String, Error> {
         let now = self.clock.now();
-        let (key, secret) = Key::new(now)?;
-        let kid = key.known.kid;
+        let (key, secret) = Key::generate(now)?;
+        let kid = key.info.kid;
         self.store.write(|db| {
             let is_first = signing_keys::all(db)?.is_empty();
             signing_keys::add(db, &kid, &secret, now)?;
             if is_first {
                 signing_keys::set_default(db, &kid)?;
             }
-            let event = Event::new(Kind::SigningKeyCreated, actor);
-            Ok(audit::append(db, &event.with(json!({"kid": kid})), now)?)
+            let event = Event::new(Kind::SigningKeyCreated, actor).with("kid", &*kid);
+            audit::append(db, event, now)?;
+            Ok(())
         })?;
         self.reload_keys()?;
         Ok(kid)
     }
 
-    /// Adds a key from its private half as PKCS #8 in PEM, or mends the one that is there; returns its id.
+    /// Adds a key from its private key as PKCS #8 in PEM, or repairs the existing one; returns its ID.
     pub fn import_key(&self, actor: &Actor, pem: &str) -> Result<String, Error> {
         let now = self.clock.now();
         let (document, signer) = Signer::from_pem(pem).map_err(not_a_key)?;
@@ -281,40 +282,42 @@ impl Service {
                 signing_keys::add(db, &kid, &secret, now)?;
             }
             signing_keys::set_exported(db, &kid, now)?;
-            let event = Event::new(Kind::SigningKeyCreated, actor);
-            let details = json!({"kid": kid, "from": "a backup"});
-            Ok(audit::append(db, &event.with(details), now)?)
+            let event = Event::new(Kind::SigningKeyCreated, actor)
+                .with("kid", &*kid)
+                .with("from", "a backup");
+            audit::append(db, event, now)?;
+            Ok(())
         })?;
         Ok(kid)
     }
 
-    /// The first key, where there is none yet.
-    pub(super) fn make_first_key(&self) -> Result<(), Error> {
+    /// Creates a key if there is none yet.
+    pub(super) fn create_first_key(&self) -> Result<(), Error> {
         if self.key_ring().is_empty() {
             self.create_key(&Actor::first_start())?;
         }
         Ok(())
     }
 
-    /// Lets the key sign for clients that name none.
+    /// The default key signs for clients that name no key.
     pub fn set_default_key(&self, actor: &Actor, kid: &str) -> Result<(), Error> {
         self.change_key(actor, kid, Kind::SigningKeyDefault, |db, key| {
             if key.retired_at.is_some() {
                 return Err(Error::Conflict(format!(
-                    "The key {kid} is retired and signs nothing any more."
+                    "The key {kid} is retired; choose another one."
                 )));
             }
             Ok(signing_keys::set_default(db, kid)?)
         })
     }
 
-    /// From now on the key signs nothing; the default key cannot be retired.
+    /// A retired key no longer signs; the default key cannot be retired.
     pub fn retire_key(&self, actor: &Actor, kid: &str) -> Result<(), Error> {
         let now = self.clock.now();
         self.change_key(actor, kid, Kind::SigningKeyRetired, |db, key| {
             if key.is_default {
                 return Err(Error::Conflict(format!(
-                    "The key {kid} is the default; let another one be the default first."
+                    "The key {kid} is the default; make another one the default first."
                 )));
             }
             Ok(signing_keys::retire(db, kid, now)?)
@@ -326,7 +329,7 @@ impl Service {
         actor: &Actor,
         kid: &str,
         kind: Kind,
-        change: impl FnOnce(&Writing<'_>, &SigningKey) -> Result<(), Error>,
+        change: impl FnOnce(&WriteTx<'_>, &SigningKey) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let now = self.clock.now();
         self.store.write(|db| {
@@ -334,13 +337,14 @@ impl Service {
             let key = all.iter().find(|(key, _)| key.kid == kid);
             let (key, _) = key.ok_or(NO_SUCH_KEY)?;
             change(db, key)?;
-            let event = Event::new(kind, actor).with(json!({"kid": kid}));
-            Ok(audit::append(db, &event, now)?)
+            let event = Event::new(kind, actor).with("kid", kid);
+            audit::append(db, event, now)?;
+            Ok(())
         })?;
         self.reload_keys()
     }
 
-    /// What is known of each key, newest first, from the database.
+    /// All keys in the database, newest first.
     pub fn signing_keys(&self) -> Result<Vec<SigningKey>, Error> {
         let all = self.store.read(signing_keys::all)?;
         Ok(all.into_iter().map(|(key, _)| key).collect())
@@ -349,16 +353,15 @@ impl Service {
     /// The public keys that may sign, newest first.
     pub fn public_keys(&self) -> Vec<Jwk> {
         let ring = self.key_ring();
-        let usable = ring.0.iter().filter(|key| key.known.retired_at.is_none());
+        let usable = ring.0.iter().filter(|key| key.info.retired_at.is_none());
         usable.map(Key::jwk).collect()
     }
 
-    /// A public key as text.
-    pub fn public_key(&self, kid: &str, form: Form) -> Result<String, Error> {
-        self.key_ring().get(kid)?.text(form)
+    pub fn public_key(&self, kid: &str, format: KeyFormat) -> Result<String, Error> {
+        self.key_ring().get(kid)?.text(format)
     }
 
-    /// A private key as PKCS #8 in PEM: a backup, and noted as one.
+    /// As PKCS #8 in PEM; recorded in the audit log as a backup.
     pub fn private_key(&self, actor: &Actor, kid: &str) -> Result<String, Error> {
         let now = self.clock.now();
         let text = self.key_ring().get(kid)?.signer.private_pem();
@@ -374,12 +377,12 @@ impl Service {
 mod tests {
     use super::*;
 
-    /// Made by another library, which wrote the public key into it too.
+    /// Written by another library, which included the public key.
     const OLD: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQggomsNVBuxR9wdlsYAV7SgPj5IUfkPK7AUkce2stjwouhRANCAAQmCP90iVTcFOKbhyyoNw778ZAygBqE04ZT7Q1uUua9PwWjspPsj5m7f1m/wWvchT6TM8wfE808SXb6i+HLafy/";
 
     #[test]
     fn a_key_of_an_older_version_keeps_its_id() {
-        let signer = Signer::of(&STANDARD.decode(OLD).unwrap()).unwrap();
+        let signer = Signer::from_pkcs8(&STANDARD.decode(OLD).unwrap()).unwrap();
         assert_eq!(kid(&signer), "r2C5ldGSw95LFZuM");
     }
 }

@@ -1,18 +1,19 @@
-//! What the product does: one method per verb, at one moment, in one transaction.
+//! The use cases: each method runs at one moment, in one transaction.
 
 mod audit;
 mod bulk;
 mod check;
+mod check_log;
 mod demo;
-mod explain;
+mod diagnose;
 mod import;
 mod keys;
+mod last_uses;
 mod licenses;
 mod overview;
 mod passwords;
 mod secrets;
 mod sessions;
-mod sightings;
 mod signer;
 mod throttle;
 mod tokens;
@@ -23,6 +24,8 @@ mod walk;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use rocket::tokio::sync::Semaphore;
 use rocket::tokio::task;
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
@@ -30,73 +33,84 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Refusal};
 use crate::log::Log;
-pub use crate::store::Remembered;
+use crate::model::overview::LicenseCount;
+pub use crate::store::WarmUp;
 use crate::store::{Missing, Store};
 
-use import::Runs;
+use check_log::CheckLog;
+use import::RunningImport;
+use last_uses::LastUses;
 use passwords::Passwords;
-use sightings::Notes;
 use throttle::Throttle;
 use tools::Rules;
 
 pub use audit::Proof;
-pub use bulk::{MOST_AT_ONCE, Plan};
+pub use bulk::{MAX_SELECTED, Plan};
 pub use check::Signed;
-pub use explain::{Doubts, Explanation, MOST_NEAR, NearMiss, OtherTool, Past};
-pub use import::{ImportState, Report, WrongRow};
-pub use keys::{Form, KeyRing};
+pub use diagnose::{
+    Diagnosis, FormerLicense, LicenseWarnings, MAX_NEAR_MISSES, NearMiss, ToolMatch,
+};
+pub use import::{ImportPreview, ImportState};
+pub use keys::{KeyFormat, KeyRing};
 pub use sessions::{Client, SignedIn};
 pub use tokens::TokenUser;
 pub use tools::ToolUse;
 pub use users::{FIRST_USER, FirstPassword};
 pub use walk::Walk;
 
-/// The product, shared by all requests. Methods that only read a point are quick enough for an
-/// async thread; everything else goes through [`Service::run`].
+/// Searches that may run at once.
+const SEARCHES: usize = 2;
+
+/// Shared by all requests. Methods that only do point lookups are fast enough for an async thread; all others
+/// go through [`Service::run`].
 pub struct Service {
     store: Store,
     clock: Clock,
     utc_offset: UtcOffset,
     log: Log,
     passwords: Passwords,
-    /// A session dies after so long without use, and so long after its beginning.
+    /// Sessions expire after `idle` without use, and `longest` after sign-in.
     idle: Duration,
     longest: Duration,
-    /// Attempts to sign in.
+    /// Sign-in attempts.
     by_address: Throttle,
     by_name: Throttle,
-    /// Entries about throttled attempts in the audit log.
-    throttled_notes: Throttle,
-    /// Questions about keys that nobody has.
-    unknown_keys: Throttle,
-    /// Checks that are not in the database yet.
-    notes: Notes,
-    /// The import that runs.
-    runs: Runs,
-    /// What answers are signed with.
+    /// Audit entries about throttled attempts.
+    throttled_events: Throttle,
+    /// Checks of unlicensed machines.
+    unlicensed: Throttle,
+    check_log: CheckLog,
+    session_uses: LastUses,
+    token_uses: LastUses,
+    /// Licenses by tool and status, and when they were counted.
+    counted: Mutex<Option<(OffsetDateTime, Arc<[LicenseCount]>)>>,
+    /// Running searches: each may take a second of CPU time.
+    searches: Semaphore,
+    running_import: RunningImport,
     keys: ArcSwap<KeyRing>,
-    /// The vendor's rules for the tools that have some.
+    /// Only of tools that have rules.
     rules: ArcSwap<Rules>,
 }
 
 impl Service {
-    /// Opens the database, which is made when it is missing, with a first user in it.
+    /// Opens the database, or creates it with a first user.
     pub fn open(
         config: &Config,
         clock: Clock,
     ) -> Result<(Service, Option<FirstPassword>), Refusal> {
-        let service = Service::with_store(config, clock, Missing::Make, KeyRing::load_whole)?;
-        service.make_first_key()?;
+        let service = Service::with_store(config, clock, Missing::Make, KeyRing::load_complete)?;
+        service.take_back_interrupted()?;
+        service.create_first_key()?;
         let first = service.add_first_user(config.admin_password.as_deref())?;
         Ok((service, first))
     }
 
-    /// Opens the database that is there, for a command that makes none.
+    /// Opens an existing database, for commands that must not create one.
     pub fn open_existing(config: &Config, clock: Clock) -> Result<Service, Refusal> {
         Service::with_store(config, clock, Missing::Refuse, KeyRing::load)
     }
 
-    /// The same without signing keys, of which some may be missing or broken.
+    /// [`Service::open_existing`] without the signing keys, some of which may be missing or broken.
     pub fn open_without_keys(config: &Config, clock: Clock) -> Result<Service, Refusal> {
         Service::with_store(config, clock, Missing::Refuse, |_| Ok(KeyRing::default()))
     }
@@ -120,10 +134,14 @@ impl Service {
             longest: Duration::hours(config.session_hours.into()),
             by_address: Throttle::new(10, 6),
             by_name: Throttle::new(10, 6),
-            throttled_notes: Throttle::new(1, 60),
-            unknown_keys: Throttle::new(30, 6),
-            notes: Notes::default(),
-            runs: Runs::default(),
+            throttled_events: Throttle::new(1, 60),
+            unlicensed: Throttle::new(30, 6),
+            check_log: CheckLog::default(),
+            session_uses: LastUses::default(),
+            token_uses: LastUses::default(),
+            counted: Mutex::default(),
+            searches: Semaphore::new(SEARCHES),
+            running_import: RunningImport::default(),
         };
         service.reload_rules()?;
         Ok(service)
@@ -140,21 +158,32 @@ impl Service {
             .map_err(|e| Error::Internal(e.to_string()))?
     }
 
-    /// Whether the database answers.
+    /// [`Service::run`] for license searches. Two run at once and others wait, so that they cannot take all
+    /// threads.
+    pub async fn run_search<T: Send + 'static>(
+        self: &Arc<Self>,
+        verb: impl FnOnce(&Service) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let permit = self.searches.acquire().await;
+        let _permit = permit.map_err(|e| Error::Internal(e.to_string()))?;
+        self.run(verb).await
+    }
+
+    /// Whether the database responds.
     pub fn health(&self) -> Result<(), Error> {
         self.store
             .read(|db| db.query_row("select 1", [], |_| Ok(())))
     }
 
-    /// Remembers some more licenses, so that checks of them do not wait for the disk; returns where to
-    /// go on.
-    pub fn remember(&self, from: Remembered) -> Result<Option<Remembered>, Error> {
-        self.store.remember(from)
+    /// Reads more licenses into the cache, so that checking them does not wait for the disk; returns where to
+    /// continue.
+    pub fn warm_up(&self, from: WarmUp) -> Result<Option<WarmUp>, Error> {
+        self.store.warm_up(from)
     }
 
-    /// Forgets what another program may have changed, and says whether there was any; once a second.
-    pub fn forget_if_others_wrote(&self) -> Result<bool, Error> {
-        let others_wrote = self.store.forget_if_others_wrote()?;
+    /// Reloads what another program may have changed, and returns whether there was anything; once a second.
+    pub fn reload_if_others_wrote(&self) -> Result<bool, Error> {
+        let others_wrote = self.store.clear_if_others_wrote()?;
         if others_wrote {
             self.reload_rules()?;
             self.reload_keys()?;
@@ -162,29 +191,27 @@ impl Service {
         Ok(others_wrote)
     }
 
-    /// Writes what is only in memory, and leaves the database file complete on the disk.
+    /// Writes what is only in memory, and leaves a complete database file on the disk.
     pub fn close(&self) -> Result<(), Error> {
-        let written = self.write_sightings();
-        self.store.checkpoint()?;
+        let written = self.write_all_checks();
+        self.store.close()?;
         written
     }
 
-    /// The operator's offset, in which days begin and end.
+    /// The operator's offset, which decides when a day begins.
     pub fn utc_offset(&self) -> UtcOffset {
         self.utc_offset
     }
 
-    /// Where events are told.
     pub fn log(&self) -> &Log {
         &self.log
     }
 
-    /// The operator's day.
+    /// The date in the operator's offset.
     pub fn today(&self) -> Date {
         self.now().to_offset(self.utc_offset).date()
     }
 
-    /// The moment at which a page is shown.
     pub fn now(&self) -> OffsetDateTime {
         self.clock.now()
     }

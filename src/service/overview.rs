@@ -1,75 +1,100 @@
-//! The vendor's morning at a glance.
+//! The numbers and lists of the home page.
+
+use std::sync::Arc;
 
 use time::{Date, Duration};
 
 use super::Service;
 use crate::error::Error;
 use crate::model::license::{Status, Verdict};
-use crate::model::overview::Overview;
-use crate::model::search::{Activity, Days, Ends, Filter, Order, Piece};
-use crate::store::{check_days, counts, search, unknown_keys};
+use crate::model::overview::{LicenseCount, Overview, by_tool};
+use crate::model::search::{Activity, Days, Expires, Filter, Order, Page};
+use crate::store::{check_days, counts, search, unlicensed_machines};
 
-/// Days that are shown behind us and before us.
+/// Days shown before and after today.
 const DAYS: i64 = 30;
-/// Days in which a machine that asked is an active one.
+/// A machine that was seen within this number of days is active.
 const ACTIVE: i64 = 7;
-/// Rows of each list.
-const ROWS: i64 = 6;
+/// Rows in each list.
+const ROWS: usize = 6;
+/// Up to this number, counting licenses takes about 50 ms.
+const COUNTED_EACH_TIME: i64 = 100_000;
+const COUNTED_FOR: Duration = Duration::MINUTE;
 
 impl Service {
-    /// Everything on the first page, at one moment.
+    /// Everything on the home page, read at one moment.
     pub fn overview(&self) -> Result<Overview, Error> {
         let today = self.today();
         let first = today.saturating_sub(Duration::days(DAYS - 1));
         let last = today.saturating_add(Duration::days(DAYS));
-        let active_since = today.saturating_sub(Duration::days(ACTIVE - 1));
-        let good_until = Filter {
+        let expiring_soon = Filter {
             status: Some(Status::Activated),
-            ends: Some(Ends::On(Days::next(DAYS, today))),
+            expires: Some(Expires::On(Days::next(DAYS, today))),
             ..Filter::default()
         };
-        let next_to_end = Piece {
+        let next_to_expire = Page {
             order: Order::Expires,
             is_descending: false,
-            beyond: None,
+            after: None,
             limit: ROWS,
         };
         let refused_today = Filter {
             activity: Some(Activity::RefusedSince(today)),
             ..Filter::default()
         };
-        let ended_and_asking = Filter {
+        let expired_in_use = Filter {
             status: Some(Status::Activated),
-            ends: Some(Ends::On(Days::past(DAYS, today))),
-            activity: Some(Activity::SinceEnd),
+            expires: Some(Expires::On(Days::past(DAYS, today))),
+            activity: Some(Activity::AfterExpiration),
             ..Filter::default()
         };
-        self.store.read_at_once(|db| {
+        let counts = self.license_counts()?;
+        self.store.read_tx(|db| {
             Ok(Overview {
                 today,
                 days: by_day(first, today, &check_days::since(db, first)?),
-                lots: counts::by_status(db, today)?,
-                tools: counts::by_tool(db, active_since)?,
-                ending: every_day(
+                tools: by_tool(&counts),
+                counts: counts.to_vec(),
+                expiring: every_day(
                     today,
                     last,
-                    &counts::ending(db, Status::Activated, today, last)?,
+                    &counts::expiring(db, Status::Activated, today, last)?,
                 ),
-                next_to_end: search::list(db, &good_until, &next_to_end)?,
+                next_to_expire: search::list(db, &expiring_soon, &next_to_expire)?,
                 refused_today: search::count(db, &refused_today)?,
-                ended_and_asking: search::count(db, &ended_and_asking)?,
-                refused: search::most_refused(db, today, ROWS)?,
-                unknown_number: unknown_keys::count(db)?
+                expired_in_use: search::count(db, &expired_in_use)?,
+                refused: search::most_refused(db, today, ROWS as i64)?,
+                unknown_number: unlicensed_machines::count(db)?
                     .iter()
                     .map(|(_, number)| number)
                     .sum(),
-                unknown: unknown_keys::list(db, None, None, ROWS)?,
+                unknown: unlicensed_machines::list(db, None, None, ROWS as i64)?,
             })
         })
     }
+
+    /// Licenses by tool and status. Counting a large table takes 500 ms, so it is counted at most once a
+    /// minute.
+    pub(super) fn license_counts(&self) -> Result<Arc<[LicenseCount]>, Error> {
+        let (now, today) = (self.now(), self.today());
+        let counted = self.counted.lock().clone();
+        if let Some((at, counts)) = counted
+            && counts.iter().map(|count| count.licenses).sum::<i64>() > COUNTED_EACH_TIME
+            && (at..at + COUNTED_FOR).contains(&now)
+        {
+            return Ok(counts);
+        }
+        let seen_since = today.saturating_sub(Duration::days(ACTIVE - 1));
+        let counts: Arc<[LicenseCount]> = self
+            .store
+            .read(|db| counts::by_tool_and_status(db, today, seen_since))?
+            .into();
+        *self.counted.lock() = Some((now, Arc::clone(&counts)));
+        Ok(counts)
+    }
 }
 
-/// Every day has its line, also one without checks.
+/// Includes days without checks.
 pub(super) fn by_day(
     first: Date,
     last: Date,

@@ -1,4 +1,4 @@
-//! Hashing of passwords: argon2id, two at once at most, in memory that is used again.
+//! Password hashing with argon2id: at most two at once, in reused memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,25 +17,24 @@ const AT_ONCE: usize = 2;
 const WAITING: usize = 16;
 const WAIT: Duration = Duration::from_secs(2);
 
-/// Blocks of 1 kB that a piece of memory has room for; those beyond the parameters are never touched.
-/// The C library gives pieces above 32 MB back to the system when they are freed, always; smaller ones
-/// it may keep for ever.
+/// Capacity of a buffer in blocks of 1 kB; blocks beyond the parameters are never touched. The C library
+/// always returns freed buffers above 32 MB to the system; smaller ones it may keep forever.
 const RESERVED: usize = 33 * 1024;
 
-/// The hasher and the gate before it. Clones share both.
+/// The hasher and the queue for it. Clones share both.
 #[derive(Clone)]
 pub(super) struct Passwords(Arc<Gate>);
 
 struct Gate {
-    /// One for each that is hashed or waits.
+    /// One for each caller that is hashing or waiting.
     places: Semaphore,
     running: Semaphore,
     memory: Mutex<Vec<Vec<Block>>>,
-    /// What an unknown user's password is compared with, so that it takes as long.
+    /// Compared with an unknown user's password, so that it takes as long.
     dummy: String,
 }
 
-/// Whether the password fits, and whether its hash should be made anew with today's parameters.
+/// Whether the password matches, and whether it should be rehashed with the current parameters.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Match {
     No,
@@ -55,13 +54,13 @@ impl Passwords {
         Ok(Passwords(Arc::new(gate)))
     }
 
-    /// A PHC string; takes some 20 ms, on the caller's thread.
+    /// A PHC string; takes about 20 ms, on the caller's thread.
     pub(super) fn hash(&self, password: &str) -> Result<String, Error> {
         self.0.hash(password)
     }
 
-    /// Compares on a blocking thread, behind the gate; [`Error::TooManyRequests`] when the queue is
-    /// full or slow. Without `stored` the answer is no, after the same time.
+    /// Queues for a blocking thread; [`Error::TooManyRequests`] if the queue is full or slow. Without
+    /// `stored` there is no match, after the same time.
     pub(super) async fn matches(
         &self,
         password: String,
@@ -153,7 +152,7 @@ impl Gate {
             &mut output,
             &mut memory,
         );
-        // Kept for those who wait; 19 MB are too much to keep for nobody.
+        // Kept for waiting callers; 19 MB is too much to keep unused.
         if self.places.available_permits() + 1 < AT_ONCE + WAITING {
             self.memory.lock().push(memory);
         } else {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 
-/// Bytes from the operating system's generator.
+/// From the operating system's generator.
 pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     SysRng
@@ -17,12 +17,12 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
     Ok(bytes)
 }
 
-/// 32 random bytes as 43 characters that fit into a cookie, a header and an address.
+/// 32 random bytes as 43 characters that are safe in cookies, headers and URLs.
 pub(super) fn token() -> Result<String, Error> {
     Ok(URL_SAFE_NO_PAD.encode(random::<32>()?))
 }
 
-/// SHA-256 in lower-case hex: how a token is stored.
+/// SHA-256 in lower-case hex, as tokens are stored.
 pub(super) fn fingerprint(secret: &str) -> String {
     Sha256::digest(secret)
         .iter()
@@ -30,7 +30,7 @@ pub(super) fn fingerprint(secret: &str) -> String {
         .collect()
 }
 
-/// A first password that can be read out on the telephone: 100 bits without look-alikes.
+/// A first password that can be read out over the phone: 100 bits without look-alike characters.
 pub(super) fn readable_password() -> Result<String, Error> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let letters: Vec<char> = random::<20>()?

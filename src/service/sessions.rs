@@ -1,44 +1,43 @@
-//! Signing in and out, and who is signed in.
+//! Sign-in, sign-out and sessions.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
 use super::passwords::Match;
 use super::throttle::subscriber;
 use super::{Service, secrets};
 use crate::error::Error;
-use crate::model::audit::{Actor, Event, Kind};
+use crate::model::audit::{Actor, Detail, Event, Kind};
 use crate::store::sessions::{self, NewSession, Session};
 use crate::store::{audit, users};
 
-const TOUCH: Duration = Duration::minutes(1);
-/// Characters of a name that nobody has, in the audit log.
+/// A use is recorded at most once in this time.
+const USE_EVERY: Duration = Duration::MINUTE;
+/// Characters of an unknown user name that the audit log shows.
 const SHOWN_NAME: usize = 100;
 
-/// Who asks, from where.
+/// A browser that signs in.
 #[derive(Debug, Clone)]
 pub struct Client {
-    /// The address that counts, behind trusted proxies.
+    /// As reported by trusted proxies.
     pub address: IpAddr,
-    /// The browser's own words, cut to 200 characters.
+    /// `User-Agent`, cut to 200 characters.
     pub user_agent: String,
 }
 
-/// A living session.
+/// A session that has not expired.
 #[derive(Debug, Clone)]
 pub struct SignedIn {
-    /// What is known of it.
     pub session: Session,
     /// Proves that a form came from a page of this session.
     pub csrf: String,
 }
 
 impl Service {
-    /// Checks name and password and begins a session; returns the cookie's value. Attempts count
-    /// against the address and against the name before anything is hashed; good ones are given back.
+    /// Verifies name and password and starts a session; returns the cookie's value. Attempts count against
+    /// the address and the name before hashing; successful ones are given back.
     pub async fn log_in(
         self: &Arc<Self>,
         name: &str,
@@ -55,7 +54,7 @@ impl Service {
             address: client.address.to_string(),
         };
         if let Err(seconds) = self.take_attempt(name, client.address) {
-            self.note_throttled(actor, client.address).await?;
+            self.record_throttled(actor, client.address).await?;
             return Err(Error::TooManyRequests(seconds));
         }
         let user = self.store.read(|db| users::by_name(db, name))?;
@@ -78,7 +77,11 @@ impl Service {
                 if let Some(hash) = &rehashed {
                     users::set_password_hash(db, user.id, hash)?;
                 }
-                sessions::delete_dead(db, now - service.idle, now - service.longest)?;
+                // First, because the last use of a session may only be in memory.
+                for (id, at) in service.session_uses.all() {
+                    sessions::set_last_used(db, id, at)?;
+                }
+                sessions::delete_expired(db, now - service.idle, now - service.longest)?;
                 let new = NewSession {
                     token_hash: &secrets::fingerprint(&token),
                     user_id: user.id,
@@ -86,9 +89,10 @@ impl Service {
                     user_agent: &client.user_agent,
                 };
                 sessions::add(db, &new, now)?;
-                let event =
-                    Event::new(Kind::SignedIn, &actor).with(json!({"browser": client.user_agent}));
-                Ok(audit::append(db, &event, now)?)
+                let browser = Detail::personal(&client.user_agent);
+                let event = Event::new(Kind::SignedIn, &actor).with("browser", browser);
+                audit::append(db, event, now)?;
+                Ok(())
             })?;
             Ok(token)
         })
@@ -101,10 +105,14 @@ impl Service {
         self.by_name.take(name, now)
     }
 
-    /// Not each attempt: somebody who floods the door must not fill the disk.
-    async fn note_throttled(self: &Arc<Self>, actor: Actor, address: IpAddr) -> Result<(), Error> {
+    /// Does not record every attempt, because a flood must not fill the disk.
+    async fn record_throttled(
+        self: &Arc<Self>,
+        actor: Actor,
+        address: IpAddr,
+    ) -> Result<(), Error> {
         if self
-            .throttled_notes
+            .throttled_events
             .take(subscriber(address), self.clock.now())
             .is_ok()
         {
@@ -117,33 +125,37 @@ impl Service {
     async fn record(self: &Arc<Self>, event: Event) -> Result<(), Error> {
         self.run(move |service| {
             let now = service.clock.now();
-            service
-                .store
-                .write(|db| Ok(audit::append(db, &event, now)?))
+            service.store.write(|db| audit::append(db, event, now))?;
+            Ok(())
         })
         .await
     }
 
-    /// The living session of this cookie value, if there is one; its use is noted once a minute.
-    pub async fn session(self: &Arc<Self>, token: &str) -> Result<Option<SignedIn>, Error> {
+    /// The session of this cookie value, unless it has expired. Its use is recorded in memory, so that a page
+    /// never waits for a write.
+    pub fn session(&self, token: &str) -> Result<Option<SignedIn>, Error> {
         let now = self.clock.now();
         let found = self
             .store
             .read(|db| sessions::by_token_hash(db, &secrets::fingerprint(token)))?;
+        let found = found.map(|session| self.with_last_use(session));
         let Some(session) = found.filter(|session| self.is_alive(session, now)) else {
             return Ok(None);
         };
-        if now - session.last_used_at >= TOUCH {
-            let id = session.id;
-            let noted = self
-                .run(move |service| service.store.write(|db| Ok(sessions::touch(db, id, now)?)));
-            // Reading goes on while the database cannot be written.
-            if let Err(error) = noted.await {
-                self.log.fault("use of a session", &error);
-            }
+        if now - session.last_used_at >= USE_EVERY {
+            self.session_uses.insert(session.id, now);
         }
         let csrf = secrets::fingerprint(&format!("form of session {token}"));
         Ok(Some(SignedIn { session, csrf }))
+    }
+
+    fn with_last_use(&self, session: Session) -> Session {
+        let stored = session.last_used_at;
+        let latest = self.session_uses.latest(session.id, Some(stored));
+        Session {
+            last_used_at: latest.unwrap_or(stored),
+            ..session
+        }
     }
 
     fn is_alive(&self, session: &Session, now: OffsetDateTime) -> bool {
@@ -154,38 +166,38 @@ impl Service {
     pub fn log_out(&self, actor: &Actor, token: &str) -> Result<(), Error> {
         self.store.write(|db| {
             sessions::delete(db, &secrets::fingerprint(token))?;
-            Ok(audit::append(
-                db,
-                &Event::new(Kind::SignedOut, actor),
-                self.clock.now(),
-            )?)
+            audit::append(db, Event::new(Kind::SignedOut, actor), self.clock.now())?;
+            Ok(())
         })
     }
 
-    /// The living sessions of a user, the last used first.
+    /// A user's sessions that have not expired, last used first.
     pub fn sessions(&self, user_id: i64) -> Result<Vec<Session>, Error> {
         let now = self.clock.now();
-        let all = self.store.read(|db| sessions::of_user(db, user_id))?;
-        Ok(all
+        let stored = self.store.read(|db| sessions::of_user(db, user_id))?;
+        let all = stored
             .into_iter()
-            .filter(|session| self.is_alive(session, now))
-            .collect())
+            .map(|session| self.with_last_use(session));
+        let mut alive: Vec<Session> = all.filter(|session| self.is_alive(session, now)).collect();
+        alive.sort_by_key(|session| std::cmp::Reverse((session.last_used_at, session.id)));
+        Ok(alive)
     }
 
-    /// Ends one session of a user.
     pub fn end_session(&self, actor: &Actor, user_id: i64, id: i64) -> Result<(), Error> {
         self.store.write(|db| {
             let all = sessions::of_user(db, user_id)?;
             let ended = all.into_iter().find(|session| session.id == id);
-            let ended = ended.ok_or(Error::NotFound("This session has ended already."))?;
+            let ended = ended.ok_or(Error::NotFound("This session has already ended."))?;
             sessions::delete_by_id(db, id)?;
-            let about = json!({"address": ended.address, "browser": ended.user_agent});
-            let event = Event::new(Kind::SessionEnded, actor).with(about);
-            Ok(audit::append(db, &event, self.clock.now())?)
+            let event = Event::new(Kind::SessionEnded, actor)
+                .with("address", Detail::personal(&ended.address))
+                .with("browser", Detail::personal(&ended.user_agent));
+            audit::append(db, event, self.clock.now())?;
+            Ok(())
         })
     }
 
-    /// Ends every session of a user but one; returns how many.
+    /// Keeps one session; returns how many were ended.
     pub fn end_other_sessions(
         &self,
         actor: &Actor,
@@ -194,9 +206,8 @@ impl Service {
     ) -> Result<usize, Error> {
         self.store.write(|db| {
             let ended = sessions::delete_others(db, user_id, kept)?;
-            let event =
-                Event::new(Kind::SessionEnded, actor).with(json!({"other sessions": ended}));
-            audit::append(db, &event, self.clock.now())?;
+            let event = Event::new(Kind::SessionEnded, actor).with("other sessions", ended as i64);
+            audit::append(db, event, self.clock.now())?;
             Ok(ended)
         })
     }

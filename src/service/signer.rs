@@ -1,5 +1,5 @@
-//! One ECDSA key on P-256. `p256` makes, reads and shows it and can sign everywhere; where the processor
-//! allows it `graviola` signs, in a third of the time.
+//! One ECDSA key on P-256: `p256` handles keys and can always sign; if the processor supports it, `graviola`
+//! signs in a third of the time.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,26 +17,26 @@ pub(super) struct Signer {
 }
 
 impl Signer {
-    /// A new key as PKCS #8.
+    /// As PKCS #8.
     pub(super) fn generate() -> Result<Vec<u8>, String> {
         let key = SigningKey::try_generate_from_rng(&mut SysRng).map_err(|e| e.to_string())?;
         let document = key.to_pkcs8_der().map_err(|e| e.to_string())?;
         Ok(document.as_bytes().to_vec())
     }
 
-    pub(super) fn of(pkcs8: &[u8]) -> Result<Signer, String> {
+    pub(super) fn from_pkcs8(pkcs8: &[u8]) -> Result<Signer, String> {
         Ok(Signer {
             key: SigningKey::from_pkcs8_der(pkcs8).map_err(|e| e.to_string())?,
-            fast: Fast::of(pkcs8),
+            fast: Fast::from_pkcs8(pkcs8),
         })
     }
 
-    /// The key in a text as [`Signer::private_pem`] writes it, and as PKCS #8.
+    /// Parses a key as written by [`Signer::private_pem`]; also returns it as PKCS #8.
     pub(super) fn from_pem(text: &str) -> Result<(Vec<u8>, Signer), String> {
         let key = SigningKey::from_pkcs8_pem(text).map_err(|e| e.to_string())?;
         let document = key.to_pkcs8_der().map_err(|e| e.to_string())?;
         let document = document.as_bytes().to_vec();
-        let signer = Signer::of(&document)?;
+        let signer = Signer::from_pkcs8(&document)?;
         Ok((document, signer))
     }
 
@@ -56,7 +56,7 @@ impl Signer {
     /// The public key as base64url.
     pub(super) fn coordinates(&self) -> (String, String) {
         let point = self.key.verifying_key().to_sec1_point(false);
-        // A byte 4, then 32 bytes each.
+        // The byte 4, followed by 32 bytes each.
         let encoded = |from, to| {
             let bytes = point.as_bytes().get(from..to).unwrap_or_default();
             URL_SAFE_NO_PAD.encode(bytes)
@@ -64,14 +64,14 @@ impl Signer {
         (encoded(1, 33), encoded(33, 65))
     }
 
-    /// The public key as SubjectPublicKeyInfo in PEM.
+    /// As SubjectPublicKeyInfo.
     pub(super) fn public_pem(&self) -> Result<String, String> {
         let key = self.key.verifying_key();
         key.to_public_key_pem(LineEnding::LF)
             .map_err(|e| e.to_string())
     }
 
-    /// The private key as PKCS #8 in PEM.
+    /// As PKCS #8.
     pub(super) fn private_pem(&self) -> Result<String, String> {
         let text = self.key.to_pkcs8_pem(LineEnding::LF);
         Ok(text.map_err(|e| e.to_string())?.to_string())
@@ -86,8 +86,8 @@ mod fast {
     pub(super) struct Fast(SigningKey<P256>);
 
     impl Fast {
-        /// None where the processor is too old.
-        pub(super) fn of(pkcs8: &[u8]) -> Option<Fast> {
+        /// None if the processor is too old.
+        pub(super) fn from_pkcs8(pkcs8: &[u8]) -> Option<Fast> {
             if !is_supported() {
                 return None;
             }
@@ -102,7 +102,7 @@ mod fast {
         }
     }
 
-    /// What the library demands; without it, it panics.
+    /// The library requires this, and panics otherwise.
     #[cfg(target_arch = "x86_64")]
     fn is_supported() -> bool {
         is_x86_feature_detected!("adx")
@@ -128,7 +128,7 @@ mod fast {
     pub(super) enum Fast {}
 
     impl Fast {
-        pub(super) fn of(_: &[u8]) -> Option<Fast> {
+        pub(super) fn from_pkcs8(_: &[u8]) -> Option<Fast> {
             None
         }
 
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn whoever_signs_the_public_key_verifies_it() {
-        let signer = Signer::of(&Signer::generate().unwrap()).unwrap();
+        let signer = Signer::from_pkcs8(&Signer::generate().unwrap()).unwrap();
         let public = signer.key.verifying_key();
         for signature in [signer.sign(b"a"), signer.sign_anywhere(b"a")] {
             let signature = Signature::from_slice(&signature.unwrap()).unwrap();

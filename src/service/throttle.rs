@@ -1,4 +1,4 @@
-//! Token buckets in memory: so many at once, then one in a while; they heal by themselves.
+//! Token buckets in memory: a burst, then one request per interval.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -7,14 +7,13 @@ use std::net::IpAddr;
 use parking_lot::Mutex;
 use time::OffsetDateTime;
 
-/// Buckets that are kept; behind this the full ones go, and where they are few, all.
+/// Maximum number of buckets. Beyond this, full ones are removed, or all if few are full.
 const MOST: usize = 300_000;
 
-/// One bucket for each key.
 pub(super) struct Throttle {
     /// Milliseconds in which a full bucket drains.
     depth: i64,
-    /// Milliseconds after which one more is let through.
+    /// Milliseconds after which another one is let through.
     every: i64,
     /// When each bucket will be full again, in Unix milliseconds.
     buckets: Mutex<HashMap<u64, i64>>,
@@ -32,19 +31,19 @@ impl Throttle {
         }
     }
 
-    /// Takes one, or says after how many seconds there will be one.
+    /// Takes one, or returns the seconds until one is available.
     pub(super) fn take(&self, key: impl Hash, now: OffsetDateTime) -> Result<(), u64> {
         let now = milliseconds(now);
         let mut buckets = self.buckets.lock();
         if buckets.len() >= MOST {
             buckets.retain(|_, full| *full > now);
-            // With little room won, the next ones would have to look through all again.
+            // If only little room was freed, the next calls would have to search all buckets again.
             if buckets.len() > MOST / 2 {
                 buckets.clear();
             }
         }
         let full = buckets.entry(self.hasher.hash_one(key)).or_insert(now);
-        // A clock that was turned back must not lock anybody out for longer than a full bucket.
+        // A clock that was set back must not lock anyone out for longer than a full bucket.
         *full = (*full).clamp(now, now + self.depth);
         let wait = *full + self.every - now - self.depth;
         if wait > 0 {
@@ -62,7 +61,7 @@ impl Throttle {
     }
 }
 
-/// Whose bucket: a single IPv4 address, or the /64 that one subscriber has of IPv6.
+/// The key of a bucket: an IPv4 address, or the IPv6 /64 of one subscriber.
 pub(super) fn subscriber(address: IpAddr) -> (bool, u64) {
     match address {
         IpAddr::V4(v4) => (false, u64::from(v4.to_bits())),

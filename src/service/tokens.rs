@@ -1,39 +1,36 @@
-//! API tokens: keys for scripts.
+//! API tokens, for scripts.
 
-use std::sync::Arc;
-
-use serde_json::json;
 use time::{Date, Duration};
 
 use super::{Service, secrets};
 use crate::error::Error;
 use crate::model::audit::{Actor, Event, Kind};
-use crate::model::new_license::format_date;
+use crate::model::date;
 use crate::model::token::{NewToken, Scope};
 use crate::store::audit;
 use crate::store::tokens::{self, Token};
 
-const TOUCH: Duration = Duration::minutes(1);
+/// A use is recorded at most once in this time.
+const USE_EVERY: Duration = Duration::MINUTE;
 const PREFIX: &str = "lsk_";
 
-/// A script that showed a good token.
+/// A script with a valid token.
 #[derive(Debug, Clone)]
 pub struct TokenUser {
-    /// The token's name.
     pub name: String,
     scopes: Vec<Scope>,
 }
 
 impl TokenUser {
-    /// Whether the token may do that.
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
     }
 }
 
 impl Service {
-    /// Whose token this is, if it is good now; its use is noted once a minute.
-    pub async fn token_user(self: &Arc<Self>, secret: &str) -> Result<Option<TokenUser>, Error> {
+    /// The token with this secret, unless it has expired. Its use is recorded in memory, so that a request
+    /// never waits for a write.
+    pub fn token_user(&self, secret: &str) -> Result<Option<TokenUser>, Error> {
         let now = self.clock.now();
         let found = self
             .store
@@ -41,14 +38,9 @@ impl Service {
         let Some(token) = found.filter(|token| now < token.expires_at) else {
             return Ok(None);
         };
-        if token.last_used_at.is_none_or(|last| now - last >= TOUCH) {
-            let id = token.id;
-            let noted =
-                self.run(move |service| service.store.write(|db| Ok(tokens::touch(db, id, now)?)));
-            // Reading goes on while the database cannot be written.
-            if let Err(error) = noted.await {
-                self.log.fault("use of a token", &error);
-            }
+        let last_use = self.token_uses.latest(token.id, token.last_used_at);
+        if last_use.is_none_or(|last_use| now - last_use >= USE_EVERY) {
+            self.token_uses.insert(token.id, now);
         }
         Ok(Some(TokenUser {
             name: token.name,
@@ -56,17 +48,21 @@ impl Service {
         }))
     }
 
-    /// The tokens of a user, the newest first, dead ones too.
+    /// Newest first, including expired ones.
     pub fn tokens(&self, user_id: i64) -> Result<Vec<Token>, Error> {
-        self.store.read(|db| tokens::of_user(db, user_id))
+        let mut tokens = self.store.read(|db| tokens::of_user(db, user_id))?;
+        for token in &mut tokens {
+            token.last_used_at = self.token_uses.latest(token.id, token.last_used_at);
+        }
+        Ok(tokens)
     }
 
-    /// The day after which a token that is made today may not be good any more.
+    /// The latest expiration date that a token created today can have.
     pub fn longest_token(&self) -> Date {
         NewToken::longest(self.clock.now().to_offset(self.utc_offset).date())
     }
 
-    /// Makes a token and returns its secret, which is never shown again.
+    /// Returns the secret, which is never shown again.
     pub fn create_token(
         &self,
         actor: &Actor,
@@ -90,7 +86,10 @@ impl Service {
             .assume_offset(self.utc_offset);
         let secret = format!("{PREFIX}{}", secrets::token()?);
         let words: Vec<&str> = new.scopes.iter().map(|scope| scope.as_str()).collect();
-        let about = json!({"name": new.name, "scopes": words.join(" "), "last day": format_date(new.last_day)});
+        let event = Event::new(Kind::TokenCreated, actor)
+            .with("name", &*new.name)
+            .with("scopes", words.join(" "))
+            .with("expiration_date", date::format(new.last_day));
         self.store.write(|db| {
             tokens::add(
                 db,
@@ -100,24 +99,20 @@ impl Service {
                 expires_at,
                 now,
             )?;
-            Ok(audit::append(
-                db,
-                &Event::new(Kind::TokenCreated, actor).with(about),
-                now,
-            )?)
+            audit::append(db, event, now)?;
+            Ok(())
         })?;
         Ok(secret)
     }
 
-    /// Takes a token of a user back.
     pub fn revoke_token(&self, actor: &Actor, user_id: i64, id: i64) -> Result<Token, Error> {
         self.store.write(|db| {
             let all = tokens::of_user(db, user_id)?;
             let token = all.into_iter().find(|token| token.id == id);
-            let token = token.ok_or(Error::NotFound("This token is gone already."))?;
+            let token = token.ok_or(Error::NotFound("This token has already been revoked."))?;
             tokens::delete(db, id)?;
-            let event = Event::new(Kind::TokenRevoked, actor).with(json!({"name": token.name}));
-            audit::append(db, &event, self.clock.now())?;
+            let event = Event::new(Kind::TokenRevoked, actor).with("name", &*token.name);
+            audit::append(db, event, self.clock.now())?;
             Ok(token)
         })
     }

@@ -3,48 +3,40 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::json;
 use time::{Date, Duration};
 
 use super::Service;
 use crate::error::Error;
-use crate::model::audit::{Actor, Event, Kind};
+use crate::model::audit::{Actor, Detail, Details, Event, Kind};
 use crate::model::license::{License, Verdict};
-use crate::model::overview::ToolLine;
+use crate::model::overview::{ToolCount, by_tool};
 use crate::model::tool::{Tool, ToolDraft};
-use crate::store::{audit, check_days, counts, tools};
+use crate::store::{audit, check_days, tools};
 
 const NO_SUCH_TOOL: Error = Error::NotFound("Tool not found.");
 
-/// Days in which a machine that asked is an active one.
-const ACTIVE: i64 = 7;
-
 pub(super) type Rules = BTreeMap<String, Arc<Tool>>;
 
-/// A tool and how it is used.
 pub struct ToolUse {
-    /// Its rules.
     pub tool: Arc<Tool>,
-    /// How many licenses it has, and how many of them asked in the last days.
-    pub line: ToolLine,
+    pub line: ToolCount,
     /// Its checks of the last 30 days by verdict, in the order of [`Verdict::ALL`].
     pub days: Vec<(Date, [i64; Verdict::ALL.len()])>,
 }
 
 impl Service {
-    /// The rules of a tool; the default where there is none of that name.
+    /// The default rules if there are none for this name.
     pub fn tool(&self, name: &str) -> Arc<Tool> {
         let rules = self.rules.load();
         rules.get(name).cloned().unwrap_or_default()
     }
 
-    /// What the license's tool is told at this moment.
     pub fn verdict_on(&self, license: &License, now: time::OffsetDateTime) -> Verdict {
         let grace_days = self.tool(&license.tool_name).grace_days;
         license.verdict(grace_days, now, self.utc_offset)
     }
 
-    /// Reads the rules again: they were changed here, or by another program.
+    /// Reloads the rules after a change here or by another program.
     pub(super) fn reload_rules(&self) -> Result<(), Error> {
         let rules = self.store.read(tools::rules)?;
         let rules = rules.into_iter().map(|(name, tool)| (name, Arc::new(tool)));
@@ -52,7 +44,6 @@ impl Service {
         Ok(())
     }
 
-    /// Changes the rules of a tool.
     pub fn set_tool(&self, actor: &Actor, name: &str, draft: &ToolDraft) -> Result<(), Error> {
         let tool = Tool::parse(draft)?;
         let now = self.clock.now();
@@ -64,49 +55,38 @@ impl Service {
             if before == tool {
                 return Ok(());
             }
-            let values = |tool: &Tool| {
-                json!({
-                    "tool_name": name,
-                    "offline_days": tool.offline_days,
-                    "grace_days": tool.grace_days,
-                    "message": tool.message,
-                    "link": tool.link,
-                })
-                .to_string()
-            };
             let event = Event {
-                before: Some(values(&before)),
-                after: Some(values(&tool)),
+                before: details(name, &before),
+                after: details(name, &tool),
                 ..Event::new(Kind::ToolChanged, actor)
             };
-            Ok(audit::append(db, &event, now)?)
+            audit::append(db, event, now)?;
+            Ok(())
         })?;
         self.reload_rules()
     }
 
     /// Every tool that has a license, those with the most active machines first.
-    pub fn tools(&self) -> Result<Vec<ToolLine>, Error> {
-        let since = self.today().saturating_sub(Duration::days(ACTIVE - 1));
-        self.store.read(|db| counts::by_tool(db, since))
+    pub fn tools(&self) -> Result<Vec<ToolCount>, Error> {
+        Ok(by_tool(&self.license_counts()?))
     }
 
-    /// One tool and how it is used.
     pub fn tool_use(&self, name: &str) -> Result<ToolUse, Error> {
         let today = self.today();
         let first = today.saturating_sub(Duration::days(29));
-        let (is_there, checks) = self.store.read_at_once(|db| {
+        let (exists, checks) = self.store.read_tx(|db| {
             Ok((
-                tools::is_there(db, name)?,
+                tools::exists(db, name)?,
                 check_days::of_tool_since(db, name, first)?,
             ))
         })?;
-        if !is_there {
+        if !exists {
             return Err(NO_SUCH_TOOL);
         }
         let line = self.tools()?.into_iter().find(|line| line.name == name);
         Ok(ToolUse {
             tool: self.tool(name),
-            line: line.unwrap_or(ToolLine {
+            line: line.unwrap_or_else(|| ToolCount {
                 name: name.to_owned(),
                 licenses: 0,
                 active: 0,
@@ -114,4 +94,19 @@ impl Service {
             days: super::overview::by_day(first, today, &checks),
         })
     }
+}
+
+fn details(name: &str, tool: &Tool) -> Details {
+    let details = [
+        ("tool_name", Detail::from(name)),
+        ("offline_days", Detail::Number(tool.offline_days.into())),
+        ("grace_days", Detail::Number(tool.grace_days.into())),
+        ("message", Detail::from(&*tool.message)),
+        ("link", Detail::from(&*tool.link)),
+    ];
+    Details(
+        details
+            .map(|(name, detail)| (name.to_owned(), detail))
+            .into(),
+    )
 }

@@ -1,4 +1,4 @@
-//! The people who may sign in, and their passwords.
+//! Users and their passwords.
 
 use std::sync::Arc;
 
@@ -9,20 +9,19 @@ use crate::model::audit::{Actor, AuditFilter, Event, Kind};
 use crate::model::password;
 use crate::store::{audit, sessions, users};
 
-/// The name of the first user.
 pub const FIRST_USER: &str = "admin";
 
-/// No session has this id.
+/// No session has this ID.
 const NONE: i64 = 0;
 
-/// The password that the database began with.
+/// The password of a new database.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FirstPassword {
     /// From the setting `admin_password`.
     Configured,
-    /// Made up; this is the only time that anybody sees it.
+    /// Random; shown only this once.
     Random(String),
-    /// From an earlier start that perhaps nobody saw: nobody has signed in yet.
+    /// From an earlier start whose output may have been lost: nobody has signed in yet.
     Unused,
 }
 
@@ -65,7 +64,7 @@ impl Service {
         Ok(added.then_some(first))
     }
 
-    /// Sets a user's password from the command line and ends all of the user's sessions.
+    /// From the command line; ends all sessions of the user.
     pub fn set_password(&self, name: &str, password: &str) -> Result<(), Refusal> {
         let user = self.store.read(|db| users::by_name(db, name))?;
         let Some(user) = user else {
@@ -78,11 +77,11 @@ impl Service {
         Ok(self.replace_password(&Actor::command_line(), user.id, password, NONE)?)
     }
 
-    /// Changes a signed-in user's password, who knows the present one; ends all other sessions.
+    /// Requires the current password; ends all other sessions.
     pub async fn change_password(
         self: &Arc<Self>,
         actor: Actor,
-        present: String,
+        current: String,
         new: String,
         kept_session: i64,
     ) -> Result<(), Error> {
@@ -96,13 +95,10 @@ impl Service {
             .map_err(Error::TooManyRequests)?;
         let fits = self
             .passwords
-            .matches(present, Some(user.password_hash))
+            .matches(current, Some(user.password_hash))
             .await?;
         if fits == Match::No {
-            return Err(Error::invalid(
-                "current",
-                "This is not your present password.",
-            ));
+            return Err(Error::invalid("current", "Current password is wrong."));
         }
         self.by_name.give_back(&user.name);
         password::check("new", &new).map_err(|problem| Error::Invalid(vec![problem]))?;
@@ -121,11 +117,9 @@ impl Service {
         self.store.write(|db| {
             users::set_password_hash(db, user_id, &hash)?;
             sessions::delete_others(db, user_id, kept_session)?;
-            Ok(audit::append(
-                db,
-                &Event::new(Kind::PasswordChanged, actor),
-                self.clock.now(),
-            )?)
+            let event = Event::new(Kind::PasswordChanged, actor);
+            audit::append(db, event, self.clock.now())?;
+            Ok(())
         })
     }
 }

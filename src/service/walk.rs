@@ -1,81 +1,76 @@
-//! The table of licenses, oldest first and piece by piece, so that memory does not grow with it.
+//! Reads the license table oldest first and in chunks, so that memory use does not grow with it.
 
 use super::Service;
 use crate::error::Error;
-use crate::model::license::Listed;
-use crate::model::search::{Filter, Piece};
+use crate::model::check::ListedLicense;
+use crate::model::search::Filter;
 use crate::store::{licenses, search};
 
-/// Rows that are read and held at once.
+/// Rows read and held at once.
 const CHUNK: usize = 1_000;
 
-/// What of the table is still to be read.
+/// Up to this number of matches, their IDs are looked up first.
+const FEW: usize = 20_000;
+
+/// The part of the table still to be read.
 #[derive(Debug, Clone)]
 pub struct Walk {
     rest: Rest,
-    /// Rows that are still wanted.
-    left: i64,
+    /// Rows still wanted.
+    left: usize,
 }
 
 #[derive(Debug, Clone)]
 enum Rest {
-    /// What the filter finds behind this id.
-    After(Box<Filter>, i64),
-    /// These ids, the last one first.
+    /// These IDs, in reverse order.
     Ids(Vec<i64>),
+    /// Matches with IDs above this one; none at the end.
+    After(Box<Filter>, Option<i64>),
 }
 
 impl Service {
-    /// A walk through all that the filter finds.
-    pub fn walk(&self, filter: Filter) -> Result<Walk, Error> {
-        // No index has these in the order of the ids: each piece would gather and sort all of them.
-        if filter.ends.is_none() && filter.activity.is_none() {
-            return Ok(Walk::after(filter, 0, i64::MAX));
-        }
-        let most = usize::try_from(i64::MAX).unwrap_or(usize::MAX);
-        let mut ids = self
-            .store
-            .read_at_once(|db| search::ids(db, &filter, most))?;
-        ids.reverse();
-        Ok(Walk {
-            rest: Rest::Ids(ids),
-            left: i64::MAX,
-        })
+    /// At most `left` matching rows with IDs above `after`.
+    pub fn walk(&self, filter: Filter, after: i64, left: usize) -> Result<Walk, Error> {
+        let few = match filter.is_empty() {
+            true => None,
+            false => self.store.read_tx(|db| search::ids(db, &filter, FEW))?,
+        };
+        let rest = match few {
+            Some(mut ids) => {
+                ids.retain(|id| *id > after);
+                ids.reverse();
+                Rest::Ids(ids)
+            }
+            None => Rest::After(Box::new(filter), Some(after)),
+        };
+        Ok(Walk { rest, left })
     }
 
-    /// The next rows of a walk, none at its end, and how to go on.
-    pub fn walk_on(&self, mut walk: Walk) -> Result<(Vec<Listed>, Walk), Error> {
-        let limit = walk.left.min(CHUNK as i64);
-        let mut rows = match &mut walk.rest {
-            Rest::After(filter, after) => {
-                let piece = Piece::after(*after, limit);
-                let rows = self.store.read(|db| search::list(db, filter, &piece))?;
-                *after = rows.last().map_or(i64::MAX, |last| last.license.id);
-                rows
-            }
-            Rest::Ids(ids) => self.store.read_at_once(|db| {
-                let mut rows = Vec::new();
-                // What was deleted meanwhile is passed over.
-                while rows.len() < CHUNK
+    /// The next rows, none at the end, and the rest of the walk.
+    pub fn walk_on(&self, mut walk: Walk) -> Result<(Vec<ListedLicense>, Walk), Error> {
+        let limit = walk.left.min(CHUNK);
+        let mut rows = Vec::new();
+        match &mut walk.rest {
+            Rest::Ids(ids) => self.store.read_tx(|db| {
+                // Skips what was deleted meanwhile.
+                while rows.len() < limit
                     && let Some(id) = ids.pop()
                 {
                     rows.extend(licenses::listed(db, id)?);
                 }
-                Ok(rows)
+                Ok(())
             })?,
-        };
-        rows.truncate(usize::try_from(limit).unwrap_or(CHUNK));
-        walk.left -= rows.len() as i64;
-        Ok((rows, walk))
-    }
-}
-
-impl Walk {
-    /// At most `left` rows that the filter finds with ids above `after`.
-    pub fn after(filter: Filter, after: i64, left: i64) -> Walk {
-        Walk {
-            rest: Rest::After(Box::new(filter), after),
-            left,
+            Rest::After(filter, next) => {
+                while rows.is_empty()
+                    && limit > 0
+                    && let Some(after) = *next
+                {
+                    let read = |db: &_| search::walk_by_id(db, filter, after, limit);
+                    (rows, *next) = self.store.read_tx(read)?;
+                }
+            }
         }
+        walk.left -= rows.len();
+        Ok((rows, walk))
     }
 }

@@ -1,21 +1,22 @@
-//! The tables of changes of many licenses, for as long as these can be undone.
+//! The tables of bulk changes and of their journal, which is kept while they can be undone.
 
-use rusqlite::{Connection, OptionalExtension, Result, params};
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_iter};
+use serde_json::{Map, Number};
 use time::OffsetDateTime;
 
-use super::{Writing, moment};
+use super::{WriteTx, licenses, moment, tools, unlicensed_machines, unreadable};
 use crate::error::Error;
-use crate::model::bulk::Done;
-use crate::model::license::License;
+use crate::model::bulk::{BulkChange, State};
+use crate::model::license::fields::{EXPIRATION_DATE, FIELDS};
+use crate::model::license::{Draft, License};
 
-/// The columns of a license that are kept, the same in both tables.
-const LICENSE: &str = "id, created_at, tool_name, license_key, status, user_id, expiration_date, \
-                       last_seen_on, refused_on, shared_on, note, moved_to";
-const SIGHTING: &str =
-    "license_id, last_at, check_count, verdict, address, version, hostname, user_name";
-const HISTORY: &str = "license_id, day, verdict, address, version, first_at";
+const COLUMNS: &str = "id, at, who, what, state, number, undone";
 
-/// Adds a change and returns its id.
+/// Rows of the journal deleted in one transaction.
+const PRUNED_AT_ONCE: i64 = 5_000;
+
+/// Adds a running change and returns its ID.
 pub fn add(
     db: &Connection,
     who: &str,
@@ -24,8 +25,8 @@ pub fn add(
     now: OffsetDateTime,
 ) -> Result<i64> {
     db.prepare_cached(
-        "insert into bulk_changes (at, who, what, number, seen)
-         values (?1, ?2, ?3, 0, ?4) returning id",
+        "insert into bulk_changes (at, who, what, fingerprint, state, number, undone)
+         values (?1, ?2, ?3, ?4, 'running', 0, '') returning id",
     )?
     .query_row(
         params![now.unix_timestamp(), who, what, fingerprint],
@@ -33,7 +34,7 @@ pub fn add(
     )
 }
 
-/// The same change of the same licenses since that moment, unless it was taken back.
+/// The same change of the same licenses since that time, unless it was undone.
 pub fn same(
     db: &Connection,
     who: &str,
@@ -43,7 +44,7 @@ pub fn same(
 ) -> Result<Option<i64>> {
     db.prepare_cached(
         "select max(id) from bulk_changes
-         where who = ?1 and what = ?2 and seen = ?3 and at >= ?4 and undone is null",
+         where who = ?1 and what = ?2 and fingerprint = ?3 and at >= ?4 and state <> 'undone'",
     )?
     .query_row(
         params![who, what, fingerprint, since.unix_timestamp()],
@@ -51,135 +52,235 @@ pub fn same(
     )
 }
 
-/// Says how many licenses it has changed.
-pub fn set_number(db: &Connection, id: i64, number: usize) -> Result<()> {
-    db.prepare_cached("update bulk_changes set number = ?2 where id = ?1")?
-        .execute(params![id, number as i64])?;
+/// Adds to the count of changed licenses.
+pub fn add_to_number(db: &Connection, id: i64, number: i64) -> Result<()> {
+    db.prepare_cached("update bulk_changes set number = number + ?2 where id = ?1")?
+        .execute([id, number])?;
     Ok(())
 }
 
-/// Says how it was taken back; what was kept for that goes.
-pub fn set_undone(db: &Connection, id: i64, undone: &str) -> Result<()> {
-    db.prepare_cached("update bulk_changes set undone = ?2 where id = ?1")?
-        .execute(params![id, undone])?;
-    forget_rows(db, "bulk_id = ?1", id)
+/// Marks a change as done at that time, from which it can be undone.
+pub fn set_done(db: &Connection, id: i64, what: &str, now: OffsetDateTime) -> Result<()> {
+    db.prepare_cached("update bulk_changes set state = 'done', what = ?2, at = ?3 where id = ?1")?
+        .execute(params![id, what, now.unix_timestamp()])?;
+    Ok(())
 }
 
-/// One change.
-pub fn get(db: &Connection, id: i64) -> Result<Option<Done>> {
-    db.prepare_cached("select id, at, who, what, number, undone from bulk_changes where id = ?1")?
-        .query_row([id], |row| {
-            Ok(Done {
-                id: row.get(0)?,
-                at: moment(row, 1)?,
-                who: row.get(2)?,
-                what: row.get(3)?,
-                number: row.get(4)?,
-                undone: row.get(5)?,
-            })
-        })
+/// Marks it as running again: it is being undone.
+pub fn set_running(db: &Connection, id: i64) -> Result<()> {
+    db.prepare_cached("update bulk_changes set state = 'running' where id = ?1")?
+        .execute([id])?;
+    Ok(())
+}
+
+pub fn set_undone(db: &Connection, id: i64, undone: &str) -> Result<()> {
+    db.prepare_cached("update bulk_changes set state = 'undone', undone = ?2 where id = ?1")?
+        .execute(params![id, undone])?;
+    Ok(())
+}
+
+pub fn get(db: &Connection, id: i64) -> Result<Option<BulkChange>> {
+    db.prepare_cached(&format!("select {COLUMNS} from bulk_changes where id = ?1"))?
+        .query_row([id], change)
         .optional()
 }
 
-/// Keeps how a license was and how it is now, as JSON.
+/// Changes that were started and not finished.
+pub fn running(db: &Connection) -> Result<Vec<BulkChange>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from bulk_changes where state = 'running' order by id desc"
+    ))?
+    .query_map([], change)?
+    .collect()
+}
+
+fn change(row: &Row<'_>) -> Result<BulkChange> {
+    let state: String = row.get(4)?;
+    Ok(BulkChange {
+        id: row.get(0)?,
+        at: moment(row, 1)?,
+        who: row.get(2)?,
+        what: row.get(3)?,
+        state: State::from_word(&state).ok_or_else(|| unreadable(4, &state))?,
+        number: row.get(5)?,
+        undone: row.get(6)?,
+    })
+}
+
+pub struct JournalRow {
+    pub license_id: i64,
+    /// The audit log entry that recorded the change.
+    pub audit_id: i64,
+    /// The complete row before the change, a JSON object; empty for a license that was added.
+    pub before: String,
+    checks: String,
+}
+
+/// The complete row of a license as JSON, and the data about its checks if it is to be deleted.
+pub fn snapshot(db: &Connection, license_id: i64, is_deleted: bool) -> Result<(String, String)> {
+    let before = dump(db, "licenses", "id", license_id)?;
+    let checks = match is_deleted {
+        true => serde_json::json!({
+            "last_checks": dump(db, "last_checks", "license_id", license_id)?,
+            "check_history": dump(db, "check_history", "license_id", license_id)?,
+        })
+        .to_string(),
+        false => String::new(),
+    };
+    let first = before.into_iter().next().map(serde_json::Value::Object);
+    Ok((first.map_or(String::new(), |row| row.to_string()), checks))
+}
+
+/// Adds a row to the journal of a change.
 pub fn keep(
     db: &Connection,
     id: i64,
-    license: i64,
-    before: &str,
-    after: Option<&str>,
+    license_id: i64,
+    audit_id: i64,
+    (before, checks): (&str, &str),
 ) -> Result<()> {
     db.prepare_cached(
-        "insert into bulk_rows (bulk_id, license_id, before, after) values (?1, ?2, ?3, ?4)",
+        "insert into bulk_rows (bulk_id, license_id, audit_id, before, checks)
+         values (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![id, license, before, after])?;
+    .execute(params![id, license_id, audit_id, before, checks])?;
     Ok(())
 }
 
-/// Keeps a license that is to be deleted.
-pub fn keep_whole(db: &Connection, id: i64, license: i64) -> Result<()> {
-    for (kept, table, columns, key) in [
-        ("bulk_licenses", "licenses", LICENSE, "id"),
-        ("bulk_sightings", "sightings", SIGHTING, "license_id"),
-        ("bulk_history", "sighting_history", HISTORY, "license_id"),
-    ] {
-        db.prepare_cached(&format!(
-            "insert into {kept} (bulk_id, {columns}) select ?1, {columns} from {table} where {key} = ?2"
-        ))?
-        .execute([id, license])?;
-    }
-    Ok(())
-}
-
-/// A license of a change: its id, how it was, and how it was then; none where it was deleted.
-pub struct Kept {
-    /// The license's number.
-    pub license_id: i64,
-    /// JSON object, as in the audit log.
-    pub before: String,
-    /// The same.
-    pub after: Option<String>,
-}
-
-/// The licenses of a change.
-pub fn kept(db: &Connection, id: i64) -> Result<Vec<Kept>> {
+/// At most `limit` rows of the journal with license IDs above `after`, in ascending order.
+pub fn journal(db: &Connection, id: i64, after: i64, limit: i64) -> Result<Vec<JournalRow>> {
     db.prepare_cached(
-        "select license_id, before, after from bulk_rows where bulk_id = ?1 order by license_id",
+        "select license_id, audit_id, before, checks from bulk_rows
+         where bulk_id = ?1 and license_id > ?2 order by license_id limit ?3",
     )?
-    .query_map([id], |row| {
-        Ok(Kept {
+    .query_map([id, after, limit], |row| {
+        Ok(JournalRow {
             license_id: row.get(0)?,
-            before: row.get(1)?,
-            after: row.get(2)?,
+            audit_id: row.get(1)?,
+            before: row.get(2)?,
+            checks: row.get(3)?,
         })
     })?
     .collect()
 }
 
-/// Brings a deleted license back, with all that was known of it.
-pub fn restore(db: &Writing<'_>, id: i64, license: i64) -> Result<Option<License>, Error> {
-    db.prepare_cached(&format!(
-        "insert into licenses ({LICENSE})
-         select {LICENSE} from bulk_licenses where bulk_id = ?1 and id = ?2"
-    ))?
-    .execute([id, license])
-    .map_err(super::licenses::duplicate)?;
-    for (kept, table, columns) in [
-        ("bulk_sightings", "sightings", SIGHTING),
-        ("bulk_history", "sighting_history", HISTORY),
-    ] {
-        db.prepare_cached(&format!(
-            "insert into {table} ({columns})
-             select {columns} from {kept} where bulk_id = ?1 and license_id = ?2"
-        ))?
-        .execute([id, license])?;
+/// Removes a row of the journal: it was undone.
+pub fn drop_row(db: &Connection, id: i64, license_id: i64) -> Result<()> {
+    db.prepare_cached("delete from bulk_rows where bulk_id = ?1 and license_id = ?2")?
+        .execute([id, license_id])?;
+    Ok(())
+}
+
+/// Restores a deleted license with all its data; none if its tool and key have been taken since.
+pub fn restore(
+    db: &WriteTx<'_>,
+    row: &JournalRow,
+    now: OffsetDateTime,
+) -> Result<Option<License>, Error> {
+    let columns = object(&row.before)?;
+    let text = |name| columns.get(name).and_then(serde_json::Value::as_str);
+    let (tool, key) = (text("tool_name"), text("license_key"));
+    let (Some(tool), Some(key)) = (tool, key) else {
+        return Err(unreadable(2, &row.before).into());
+    };
+    if licenses::id_of(db, tool, key)?.is_some() {
+        return Ok(None);
     }
-    let restored = super::licenses::get(db, license)?;
+    db.invalidate(tool, key);
+    tools::ensure(db, tool, now)?;
+    unlicensed_machines::remove(db, tool, key)?;
+    insert(db, "licenses", &columns)?;
+    for (table, rows) in object(&row.checks)? {
+        for row in rows.as_array().into_iter().flatten() {
+            if let Some(columns) = row.as_object() {
+                insert(db, &table, columns)?;
+            }
+        }
+    }
+    let restored = licenses::get(db, row.license_id)?;
     if let Some(license) = &restored {
-        db.touch(&license.tool_name, &license.license_key);
-        super::unknown_keys::forget(db, &license.tool_name, &license.license_key)?;
+        db.index(license.id, None, Some(license));
     }
     Ok(restored)
 }
 
-/// Forgets what was kept of changes before that moment.
-pub fn prune(db: &Connection, before: OffsetDateTime) -> Result<()> {
-    forget_rows(
-        db,
-        "bulk_id in (select id from bulk_changes where at < ?1)",
-        before.unix_timestamp(),
-    )
+/// The values of a license before the change.
+pub fn values_before(row: &JournalRow) -> Result<Draft> {
+    let mut draft = Draft::default();
+    for (name, value) in object(&row.before)? {
+        if let Some(text) = value.as_str() {
+            let is_none = text == licenses::NEVER && name == FIELDS[EXPIRATION_DATE].name;
+            draft.set(&name, if is_none { "" } else { text });
+        }
+    }
+    Ok(draft)
 }
 
-fn forget_rows(db: &Connection, condition: &str, value: i64) -> Result<()> {
-    for table in [
-        "bulk_rows",
-        "bulk_licenses",
-        "bulk_sightings",
-        "bulk_history",
-    ] {
-        db.prepare_cached(&format!("delete from {table} where {condition}"))?
-            .execute([value])?;
-    }
+fn object(text: &str) -> Result<Map<String, serde_json::Value>> {
+    serde_json::from_str(text).map_err(|_| unreadable(2, text))
+}
+
+/// Rows of a table as they are, by column name.
+fn dump(
+    db: &Connection,
+    table: &str,
+    key: &str,
+    id: i64,
+) -> Result<Vec<Map<String, serde_json::Value>>> {
+    let mut statement = db.prepare_cached(&format!("select * from {table} where {key} = ?1"))?;
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    let rows = statement.query_map([id], |row| {
+        let column = |(at, name): (usize, &String)| {
+            let value = match row.get_ref(at)? {
+                ValueRef::Null => serde_json::Value::Null,
+                ValueRef::Integer(number) => number.into(),
+                other => other.as_str()?.into(),
+            };
+            Ok((name.clone(), value))
+        };
+        names.iter().enumerate().map(column).collect()
+    })?;
+    rows.collect()
+}
+
+/// Inserts a row that [`dump`] read.
+fn insert(db: &Connection, table: &str, columns: &Map<String, serde_json::Value>) -> Result<()> {
+    let names: Vec<&str> = columns.keys().map(String::as_str).collect();
+    let places: Vec<String> = (1..=names.len()).map(|n| format!("?{n}")).collect();
+    let values = columns.values().map(|value| match value {
+        serde_json::Value::String(text) => Value::from(text.clone()),
+        other => other
+            .as_number()
+            .and_then(Number::as_i64)
+            .map_or(Value::Null, Value::from),
+    });
+    db.prepare_cached(&format!(
+        "insert into {table} ({}) values ({})",
+        names.join(", "),
+        places.join(", ")
+    ))?
+    .execute(params_from_iter(values))?;
+    Ok(())
+}
+
+/// Whether [`prune`] has anything to delete.
+pub fn has_prunable(db: &Connection, before: OffsetDateTime) -> Result<bool> {
+    db.prepare_cached(
+        "select exists (
+             select 1 from bulk_changes join bulk_rows on bulk_rows.bulk_id = bulk_changes.id
+             where bulk_changes.state <> 'running' and bulk_changes.at < ?1)",
+    )?
+    .query_row([before.unix_timestamp()], |row| row.get(0))
+}
+
+/// Deletes part of the journal of changes that finished before that time.
+pub fn prune(db: &Connection, before: OffsetDateTime) -> Result<()> {
+    db.prepare_cached(
+        "delete from bulk_rows where (bulk_id, license_id) in (
+             select bulk_rows.bulk_id, bulk_rows.license_id
+             from bulk_changes join bulk_rows on bulk_rows.bulk_id = bulk_changes.id
+             where bulk_changes.state <> 'running' and bulk_changes.at < ?1 limit ?2)",
+    )?
+    .execute(params![before.unix_timestamp(), PRUNED_AT_ONCE])?;
     Ok(())
 }

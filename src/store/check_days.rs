@@ -3,12 +3,12 @@
 use rusqlite::{Connection, Result, params};
 use time::Date;
 
-use super::licenses::read_day;
-use super::sightings::verdict;
+use super::checks::verdict;
+use super::licenses;
+use crate::model::date;
 use crate::model::license::Verdict;
-use crate::model::new_license::format_date;
 
-/// Counts so many more checks of a tool; nothing where there is no such tool.
+/// Counts checks of a tool; does nothing if there is no such tool.
 pub fn add(
     db: &Connection,
     tool_name: &str,
@@ -19,11 +19,11 @@ pub fn add(
     db.prepare_cached(
         "insert into check_days (tool_name, day, verdict, number)
          select name, ?2, ?3, ?4 from tools where name = ?1
-         on conflict (tool_name, day, verdict) do update set number = number + excluded.number",
+         on conflict (tool_name, day, verdict) do update set number = check_days.number + excluded.number",
     )?
     .execute(params![
         tool_name,
-        format_date(day),
+        date::format(day),
         verdict.code(),
         number as i64
     ])?;
@@ -39,8 +39,8 @@ pub fn of_tool_since(
     db.prepare_cached(
         "select day, verdict, number from check_days where tool_name = ?1 and day >= ?2",
     )?
-    .query_map([tool_name, &format_date(first)], |row| {
-        Ok((read_day(row, 0)?, verdict(row, 1)?, row.get(2)?))
+    .query_map([tool_name, &date::format(first)], |row| {
+        Ok((licenses::day(row, 0)?, verdict(row, 1)?, row.get(2)?))
     })?
     .collect()
 }
@@ -50,8 +50,8 @@ pub fn since(db: &Connection, first: Date) -> Result<Vec<(Date, Verdict, i64)>> 
     db.prepare_cached(
         "select day, verdict, sum(number) from check_days where day >= ?1 group by day, verdict",
     )?
-    .query_map([format_date(first)], |row| {
-        Ok((read_day(row, 0)?, verdict(row, 1)?, row.get(2)?))
+    .query_map([date::format(first)], |row| {
+        Ok((licenses::day(row, 0)?, verdict(row, 1)?, row.get(2)?))
     })?
     .collect()
 }

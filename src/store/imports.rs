@@ -1,26 +1,12 @@
-//! The table of files that were sent to be imported.
+//! The table of uploaded files that wait to be imported.
 
 use rusqlite::{Connection, OptionalExtension, Result, params};
 use time::OffsetDateTime;
 
 use super::moment;
+use crate::model::import::Upload;
 
-/// A file that was sent, without its content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sent {
-    /// The row's number.
-    pub id: i64,
-    /// When it was sent.
-    pub at: OffsetDateTime,
-    /// By whom.
-    pub who: String,
-    /// What the file is called.
-    pub file_name: String,
-    /// What the import has done, in words; none as long as it was not confirmed.
-    pub result: Option<String>,
-}
-
-/// Keeps a file and returns its id.
+/// Adds a file and returns its ID.
 pub fn add(
     db: &Connection,
     who: &str,
@@ -37,49 +23,56 @@ pub fn add(
     )
 }
 
-/// One file.
-pub fn get(db: &Connection, id: i64) -> Result<Option<Sent>> {
-    db.prepare_cached("select id, at, who, file_name, result from imports where id = ?1")?
+pub fn get(db: &Connection, id: i64) -> Result<Option<Upload>> {
+    db.prepare_cached("select id, at, who, file_name, bulk_id from imports where id = ?1")?
         .query_row([id], |row| {
-            Ok(Sent {
+            Ok(Upload {
                 id: row.get(0)?,
                 at: moment(row, 1)?,
                 who: row.get(2)?,
                 file_name: row.get(3)?,
-                result: row.get(4)?,
+                bulk_id: row.get(4)?,
             })
         })
         .optional()
 }
 
-/// The text of a file; empty when it was imported.
+/// The text of a file; empty once it is imported.
 pub fn content(db: &Connection, id: i64) -> Result<Option<String>> {
     db.prepare_cached("select content from imports where id = ?1")?
         .query_row([id], |row| row.get(0))
         .optional()
 }
 
-/// Says what the import has done; the content goes.
-pub fn set_done(db: &Connection, id: i64, result: &str) -> Result<()> {
-    db.prepare_cached("update imports set content = '', result = ?2 where id = ?1")?
-        .execute(params![id, result])?;
+/// Records which bulk change the import was, and drops the content.
+pub fn set_done(db: &Connection, id: i64, bulk_id: i64) -> Result<()> {
+    db.prepare_cached("update imports set content = '', bulk_id = ?2 where id = ?1")?
+        .execute([id, bulk_id])?;
     Ok(())
 }
 
-/// Forgets a file.
 pub fn delete(db: &Connection, id: i64) -> Result<()> {
     db.prepare_cached("delete from imports where id = ?1")?
         .execute([id])?;
     Ok(())
 }
 
-/// Forgets the files that were sent before that moment, and so many of those that wait that one less
-/// than `most` is left.
-pub fn prune(db: &Connection, before: OffsetDateTime, most: usize) -> Result<()> {
+/// Deletes the files uploaded before that time, and the oldest of those waiting until fewer than
+/// `limit` are left; never the file `running`.
+pub fn prune(
+    db: &Connection,
+    before: OffsetDateTime,
+    limit: i64,
+    running: Option<i64>,
+) -> Result<()> {
     db.prepare_cached(
-        "delete from imports where at < ?1 or id in (
-             select id from imports where result is null order by id desc limit -1 offset ?2)",
+        "delete from imports where id <> ?3 and (at < ?1 or bulk_id is null and id <= (
+             select id from imports where bulk_id is null order by id desc limit 1 offset ?2))",
     )?
-    .execute(params![before.unix_timestamp(), most as i64 - 1])?;
+    .execute(params![
+        before.unix_timestamp(),
+        limit - 1,
+        running.unwrap_or_default()
+    ])?;
     Ok(())
 }

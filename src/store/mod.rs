@@ -1,68 +1,83 @@
 //! All SQL and nothing but SQL: one file per table, statement and row mapping side by side.
 //!
-//! One writer, many readers: every thread reads over a read-only connection of its own.
+//! One writer, many readers: every thread reads over its own read-only connection.
 
 pub mod audit;
 pub mod bulk;
+mod cache;
 pub mod check_days;
+pub mod checks;
 pub mod counts;
+pub mod former_pairs;
 pub mod imports;
-mod known;
 pub mod licenses;
 mod open;
+mod personal;
 pub mod search;
 pub mod sessions;
-pub mod sightings;
 pub mod signing_keys;
 pub mod tokens;
 pub mod tools;
-pub mod unknown_keys;
+mod trigrams;
+pub mod unlicensed_machines;
 pub mod users;
-pub mod waiting;
 
 use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::Connection;
 use thread_local::ThreadLocal;
 use time::OffsetDateTime;
 
 use crate::clock::Stopwatch;
 use crate::error::{Error, Refusal};
 
+use crate::model::license::Values;
 use crate::model::question::Question;
-use known::{Known, Pair};
-use licenses::Judged;
+use cache::{LicenseCache, Pair};
+use licenses::CheckedLicense;
 use open::FileId;
 pub use open::Missing;
-/// For verbs that read in several steps: a connection, and what a step gives.
+/// For functions that read in several steps: a connection, and the result of a step.
 pub use rusqlite::{Connection as Db, Result as Read};
 
-/// Licenses that are read in one piece to be remembered.
-const REMEMBERED_AT_ONCE: usize = 1_000;
+/// Licenses read into the cache in one step.
+const WARMED_AT_ONCE: usize = 1_000;
 
-/// What a write of very much may keep in memory, as `pragma cache_size` has it: 64 MiB.
-const MUCH: i64 = -64 * 1024;
-
-/// How long a write waits for another before it is given up with 503.
+/// How long a write waits for another one before it fails with 503.
 const WRITE_WAIT: Duration = Duration::from_secs(5);
 
-/// The database.
+/// In the unit of `pragma cache_size`: SQLite's default, and 24 MiB.
+const CACHE: i64 = -2_000;
+const LARGE_CACHE: i64 = -24 * 1024;
+
+/// How often a waiting write retries while another process is writing.
+const POLL: Duration = Duration::from_millis(4);
+
+/// How long a write of many chunks pauses after each, so that others can write.
+const PAUSE: Duration = Duration::from_millis(15);
+
 pub struct Store {
+    folder: PathBuf,
     path: PathBuf,
     /// Which file was opened at `path`.
     file: FileId,
     writer: Mutex<Writer>,
     readers: ThreadLocal<RefCell<Connection>>,
-    known: Known,
+    cache: LicenseCache,
+    /// Another process has written, and this has not been reported yet.
+    others_wrote: AtomicBool,
 }
 
 struct Writer {
     db: Connection,
-    /// `pragma data_version`, which changes when another program writes.
+    /// `pragma data_version`, which changes when another process writes.
     version: i64,
 }
 
@@ -73,100 +88,160 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Whether another program has written since the last time.
+    /// Whether another process has written since the last call.
     fn others_wrote(&mut self) -> rusqlite::Result<bool> {
-        let sql = "select data_version from pragma_data_version";
-        let version = self
-            .db
-            .prepare_cached(sql)?
-            .query_row([], |row| row.get(0))?;
+        let version = open::data_version(&self.db)?;
         Ok(std::mem::replace(&mut self.version, version) != version)
     }
 }
 
-/// How far [`Store::remember`] has come.
-pub struct Remembered {
-    /// Licenses with ids from here on are remembered.
+/// Progress of [`Store::warm_up`].
+pub struct WarmUp {
+    /// Licenses with this ID or a higher one are in the cache.
     before: i64,
     number: usize,
 }
 
-impl Remembered {
-    /// None yet.
-    pub const NOTHING: Remembered = Remembered {
+impl WarmUp {
+    pub const START: WarmUp = WarmUp {
         before: i64::MAX,
         number: 0,
     };
 }
 
-/// A transaction that writes, and whose licenses it has changed so far.
-pub struct Writing<'a> {
-    transaction: Transaction<'a>,
-    touched: RefCell<Vec<Pair>>,
+/// A write transaction and the licenses that it has changed so far. Rolled back when dropped.
+pub struct WriteTx<'a> {
+    db: &'a Connection,
+    changed: RefCell<Vec<Pair>>,
+    /// Licenses whose text changed, by ID: the indexed text and the new one. Written at the end,
+    /// because any other statement in between would make FTS5 flush.
+    texts: RefCell<BTreeMap<i64, [Option<String>; 2]>>,
+    /// Personal values that it has already stored: their IDs and commitments.
+    kept: RefCell<HashMap<String, (i64, String)>>,
+    /// Tools that it has seen or added.
+    tools: RefCell<HashSet<String>>,
 }
 
-impl Deref for Writing<'_> {
-    type Target = Connection;
+impl<'a> WriteTx<'a> {
+    /// Waits for other processes; SQLite's busy handler retries ten times a second, too seldom for
+    /// the pauses of a long write.
+    fn begin(db: &'a Connection, watch: &Stopwatch) -> Result<WriteTx<'a>, Error> {
+        loop {
+            match db.execute_batch("begin immediate") {
+                Ok(()) => {
+                    return Ok(WriteTx {
+                        db,
+                        changed: RefCell::default(),
+                        texts: RefCell::default(),
+                        kept: RefCell::default(),
+                        tools: RefCell::default(),
+                    });
+                }
+                Err(error) if !open::is_busy(&error) || watch.elapsed() > WRITE_WAIT => {
+                    return Err(error.into());
+                }
+                Err(_) => std::thread::sleep(POLL),
+            }
+        }
+    }
 
-    fn deref(&self) -> &Connection {
-        &self.transaction
+    fn invalidate(&self, tool_name: &str, license_key: &str) {
+        let pair = (tool_name.to_owned(), license_key.to_owned());
+        self.changed.borrow_mut().push(pair);
+    }
+
+    /// Records the text of a license for the search index, before and after a change; none for a
+    /// license that is added or deleted.
+    fn index(&self, id: i64, before: Option<&Values>, after: Option<&Values>) {
+        let [before, after] = [before, after].map(|values| values.map(Values::search_text));
+        let mut all = self.texts.borrow_mut();
+        let [_, latest] = all.entry(id).or_insert([before, None]);
+        *latest = after;
+    }
+
+    fn write_index(&self) -> rusqlite::Result<()> {
+        for (id, [before, after]) in self.texts.take() {
+            // The index is the most expensive part of a write.
+            if before == after {
+                continue;
+            }
+            if let Some(texts) = before {
+                trigrams::remove(self, id, &texts)?;
+            }
+            if let Some(texts) = after {
+                trigrams::insert(self, id, &texts)?;
+            }
+        }
+        Ok(())
     }
 }
 
-impl Writing<'_> {
-    fn touch(&self, tool_name: &str, license_key: &str) {
-        let pair = (tool_name.to_owned(), license_key.to_owned());
-        self.touched.borrow_mut().push(pair);
+impl Deref for WriteTx<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.db
+    }
+}
+
+impl Drop for WriteTx<'_> {
+    fn drop(&mut self) {
+        // After a commit there is nothing to roll back.
+        if !self.db.is_autocommit() {
+            drop(self.db.execute_batch("rollback"));
+        }
     }
 }
 
 impl Store {
-    /// Opens the database in `folder`, after a check that it is whole.
+    /// Opens the database in `folder` after an integrity check.
     pub fn open(folder: &Path, missing: Missing) -> Result<Store, Refusal> {
         let path = folder.join("licenses.db");
         let writer = open::writer(folder, &path, missing)?;
         let file = open::file_id(&path)
             .map_err(|e| Refusal(format!("The database {} is gone: {e}.", path.display())))?;
-        let licenses = licenses::count_all(&writer).map_err(Error::from)?;
+        let licenses = licenses::count(&writer).map_err(Error::from)?;
         let writer = Writer::new(writer).map_err(Error::from)?;
         Ok(Store {
+            folder: folder.to_owned(),
             path,
             file,
             writer: Mutex::new(writer),
             readers: ThreadLocal::new(),
-            known: Known::of(licenses),
+            cache: LicenseCache::new(licenses),
+            others_wrote: AtomicBool::new(false),
         })
     }
 
     /// What the verdict on a license depends on, from memory or from the disk.
-    pub fn judged(&self, question: &Question<'_>) -> Result<Option<Judged>, Error> {
+    pub fn checked(&self, question: &Question<'_>) -> Result<Option<CheckedLicense>, Error> {
         let (tool_name, license_key) = (question.tool_name, &*question.license_key);
-        if let Some(judged) = self.known.get(tool_name, license_key) {
-            return Ok(Some(judged));
+        if let Some(license) = self.cache.get(tool_name, license_key) {
+            return Ok(Some(license));
         }
-        let moment = self.known.moment();
-        let judged = self.read(|db| licenses::judged(db, question))?;
-        if let Some(judged) = judged {
-            let read = [(tool_name, license_key, judged)];
-            self.known.put(&moment, read.into_iter());
+        let generation = self.cache.generation();
+        let license = self.read(|db| licenses::checked(db, question))?;
+        if let Some(license) = license {
+            let read = [(tool_name, license_key, license)];
+            self.cache.insert(&generation, read.into_iter());
         }
-        Ok(judged)
+        Ok(license)
     }
 
-    /// Remembers some more licenses, newest first; returns where to go on, or none when all are
-    /// remembered, or as many as there is room for.
-    pub fn remember(&self, from: Remembered) -> Result<Option<Remembered>, Error> {
-        let Remembered { before, number } = from;
-        if number >= self.known.room() {
+    /// Reads more licenses into the cache, newest first; returns where to continue, or none once
+    /// all are cached or the cache is full.
+    pub fn warm_up(&self, from: WarmUp) -> Result<Option<WarmUp>, Error> {
+        let WarmUp { before, number } = from;
+        if number >= self.cache.capacity() {
             return Ok(None);
         }
         loop {
-            let moment = self.known.moment();
-            let rows = self.read(|db| licenses::all_judged(db, before, REMEMBERED_AT_ONCE))?;
+            let generation = self.cache.generation();
+            let rows = self.read(|db| licenses::all_checked(db, before, WARMED_AT_ONCE))?;
             let read = rows.iter().filter_map(|(_, read)| read.as_ref());
-            let read = read.map(|(tool, key, judged)| (&**tool, &**key, *judged));
-            if self.known.put(&moment, read) {
-                return Ok(rows.last().map(|(id, _)| Remembered {
+            let read = read.map(|(tool, key, license)| (&**tool, &**key, *license));
+            if self.cache.insert(&generation, read) {
+                return Ok(rows.last().map(|(id, _)| WarmUp {
                     before: *id,
                     number: number + rows.len(),
                 }));
@@ -174,21 +249,21 @@ impl Store {
         }
     }
 
-    /// Runs `read` on this thread's own connection; every statement sees one moment only by itself.
+    /// Runs `read` on this thread's own connection; each statement sees its own snapshot.
     pub fn read<T>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
         let reader = self.readers.get_or_try(|| {
             let reader = open::reader(&self.path)?;
-            self.still_there()?;
+            self.check_file()?;
             Ok::<_, Error>(RefCell::new(reader))
         })?;
         Ok(read(&reader.borrow())?)
     }
 
-    /// [`Store::read`] in one transaction: all statements see the same moment.
-    pub fn read_at_once<T>(
+    /// [`Store::read`] in one transaction: all statements see the same snapshot.
+    pub fn read_tx<T>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
@@ -200,91 +275,78 @@ impl Store {
         })
     }
 
-    /// Forgets what is remembered if another program has written; says whether it has.
-    pub fn forget_if_others_wrote(&self) -> Result<bool, Error> {
-        let others_wrote = self.writer.lock().others_wrote()?;
-        if others_wrote {
-            self.known.forget_all();
+    /// Whether another process has written since the last call; if so, the cache is cleared. No
+    /// other process can write while this one does, and each write checks for itself.
+    pub fn clear_if_others_wrote(&self) -> Result<bool, Error> {
+        if let Some(mut writer) = self.writer.try_lock() {
+            self.look_for_others(&mut writer)?;
         }
-        Ok(others_wrote)
+        Ok(self.others_wrote.swap(false, Ordering::Relaxed))
     }
 
-    /// Runs `write` in one transaction, which is on the disk when this returns; an error undoes it.
+    fn look_for_others(&self, writer: &mut Writer) -> Result<(), Error> {
+        if writer.others_wrote()? {
+            self.cache.clear();
+            self.others_wrote.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Runs `write` in one transaction, which is durable when this returns; an error rolls it back.
     pub fn write<T>(
         &self,
-        write: impl FnOnce(&Writing<'_>) -> Result<T, Error>,
+        write: impl FnOnce(&WriteTx<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let watch = Stopwatch::start();
-        let mut writer = self.writer()?;
-        self.write_by(&mut writer, &watch, write)
-    }
-
-    /// [`Store::write`] of very much: meanwhile the writer keeps more of the database in memory.
-    pub fn write_much<T>(
-        &self,
-        write: impl FnOnce(&Writing<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let watch = Stopwatch::start();
-        let mut writer = self.writer()?;
-        let usual: i64 = writer
-            .db
-            .query_row("pragma cache_size", [], |row| row.get(0))?;
-        writer.db.pragma_update(None, "cache_size", MUCH)?;
-        let written = self.write_by(&mut writer, &watch, write);
-        writer.db.pragma_update(None, "cache_size", usual)?;
-        writer.db.execute_batch("pragma shrink_memory")?;
-        written
-    }
-
-    fn writer(&self) -> Result<MutexGuard<'_, Writer>, Error> {
-        self.writer.try_lock_for(WRITE_WAIT).ok_or_else(|| {
+        let mut writer = self.writer.try_lock_for(WRITE_WAIT).ok_or_else(|| {
             Error::Unavailable("another write has held the database too long".into())
-        })
-    }
-
-    fn write_by<T>(
-        &self,
-        writer: &mut Writer,
-        watch: &Stopwatch,
-        write: impl FnOnce(&Writing<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        // One wait for both: for the other writes of this process, and for other processes.
-        let writer = &mut writer.db;
-        writer.busy_timeout(WRITE_WAIT.saturating_sub(watch.elapsed()))?;
-        self.still_there()?;
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let writing = Writing {
-            transaction,
-            touched: RefCell::default(),
-        };
-        let value = write(&writing)?;
-        let Writing {
-            transaction,
-            touched,
-        } = writing;
-        // Also where the commit fails: it may have been carried out all the same.
-        let committed = transaction.commit();
-        self.known.forget(&touched.into_inner());
+        })?;
+        self.check_file()?;
+        self.look_for_others(&mut writer)?;
+        // One wait for both: the other writes of this process, and other processes.
+        let tx = WriteTx::begin(&writer.db, &watch)?;
+        let value = write(&tx)?;
+        tx.write_index()?;
+        // Even if the commit fails: it may have taken effect.
+        let committed = tx.execute_batch("commit");
+        self.cache.invalidate(&tx.changed.take());
+        drop(tx);
+        MutexGuard::unlock_fair(writer);
         committed?;
         Ok(value)
     }
 
-    /// Lets the writer keep more of the database in memory, for as long as this program runs: for
-    /// commands that write very much.
-    pub fn expect_much(&self) -> Result<(), Error> {
-        Ok(self
-            .writer
-            .lock()
-            .db
-            .pragma_update(None, "cache_size", -256 * 1024)?)
+    /// Held by the one process that is changing many licenses; none if another one holds it.
+    pub fn try_bulk_lock(&self) -> Result<Option<File>, Error> {
+        open::try_lock(&self.folder.join("bulk.lock"))
+            .map_err(|e| Error::Unavailable(format!("the file bulk.lock: {e}")))
     }
 
-    /// SQLite goes on with a file that was removed or replaced: what is written there is lost.
-    fn still_there(&self) -> Result<(), Error> {
+    /// Enlarges the writer's page cache during a write of many chunks: without it pages are written
+    /// several times.
+    pub fn with_large_cache<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let set = |size: i64| {
+            let writer = self.writer.lock();
+            writer.db.pragma_update(None, "cache_size", size)?;
+            writer.db.execute_batch("pragma shrink_memory")
+        };
+        set(LARGE_CACHE)?;
+        let done = work();
+        set(CACHE)?;
+        done
+    }
+
+    /// Lets other writes through: called after each chunk of a bulk write.
+    pub fn pause(&self) {
+        std::thread::sleep(PAUSE);
+    }
+
+    /// SQLite keeps using a file that was removed or replaced: what is written there is lost.
+    fn check_file(&self) -> Result<(), Error> {
         match open::file_id(&self.path) {
             Ok(file) if file == self.file => Ok(()),
             Ok(_) => Err(Error::Unavailable(format!(
-                "the database {} is another file than at the start; start the server again",
+                "the database {} is not the file it was at the start; restart the server",
                 self.path.display()
             ))),
             Err(e) => Err(Error::Unavailable(format!(
@@ -294,24 +356,25 @@ impl Store {
         }
     }
 
-    /// Moves what is in the write-ahead log into the database file.
-    pub fn checkpoint(&self) -> Result<(), Error> {
-        Ok(self
-            .writer
-            .lock()
+    /// Moves the write-ahead log into the database file, and marks the file as clean.
+    pub fn close(&self) -> Result<(), Error> {
+        let writer = self.writer.lock();
+        writer
             .db
-            .query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?)
+            .query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
+        open::mark_clean(&self.folder, &self.path);
+        Ok(())
     }
 }
 
-/// Every fault of the database is "cannot answer now": never a verdict, never a missing row.
+/// Every database error is "cannot answer now": never a verdict, never a missing row.
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
         Error::Unavailable(format!("database: {error}"))
     }
 }
 
-/// A stored value that cannot be read is a fault of the row, not a value.
+/// A stored value that cannot be read is an error of the row, not a value.
 fn unreadable(column: usize, text: &str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(
         column,

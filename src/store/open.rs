@@ -1,6 +1,7 @@
-//! Opening the database: made from `schema.sql` when it is new, refused when it is not ours.
+//! Opening the database: created by the steps in `schema` when it is new, refused when it is not
+//! ours.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -8,38 +9,31 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{WRITE_WAIT, search};
+use super::WRITE_WAIT;
 use crate::error::Refusal;
 
-/// Held while the database is opened; its content says that there was one.
+/// Locked while the database is opened; its content says that one was created.
 const LOCK: &str = "lock";
 
-const SCHEMA: &str = include_str!("../../schema.sql");
+/// The steps that lead to the current schema: the first creates version 1 from nothing.
+const STEPS: [&str; 1] = [include_str!("schema/001.sql")];
 
-/// What `pragma user_version` says of a database with the present schema.
-const VERSION: i64 = 6;
-
-/// What `pragma application_id` says of ours: "LSRV".
+/// Our `pragma application_id`: "LSRV".
 const APPLICATION_ID: i64 = 0x4c53_5256;
 
-/// The steps that lead an older database here: the first makes version 2 of version 1.
-const MIGRATIONS: [&str; 5] = [
-    include_str!("migrations/2.sql"),
-    include_str!("migrations/3.sql"),
-    include_str!("migrations/4.sql"),
-    include_str!("migrations/5.sql"),
-    include_str!("migrations/6.sql"),
-];
+/// Written at a clean stop: identifies the file that is known to be intact.
+const CLEAN: &str = "clean";
 
-/// How long a read waits where even a reader must: short, it may stand on an async thread.
+/// How long a read waits in the cases in which even a reader must: short, because it may block an
+/// async thread.
 const READ_WAIT: Duration = Duration::from_millis(200);
 
-/// Whether a database may be made where there is none.
+/// Whether a database may be created if there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// A first start.
+    /// On a first start.
     Make,
-    /// A command that needs what is there.
+    /// For a command that needs existing data.
     Refuse,
 }
 
@@ -76,16 +70,18 @@ pub(super) fn writer(folder: &Path, path: &Path, missing: Missing) -> Result<Con
     }
     private_file(path).map_err(io)?;
     let mut db = Connection::open(path).map_err(|e| refuse(damaged(&e)))?;
-    let steps = steps(&db).map_err(refuse)?;
-    if had_one && steps.first() == Some(&SCHEMA) {
+    let version = version(&db).map_err(refuse)?;
+    if had_one && version == 0 {
         return Err(refuse(
             "it is empty, though this folder had one with content; put a backup in its place"
                 .into(),
         ));
     }
     configure(&db).map_err(|e| refuse(damaged(&e)))?;
-    quick_check(&db).map_err(refuse)?;
-    migrate(&mut db, steps).map_err(|e| refuse(damaged(&e)))?;
+    if !take_clean_mark(folder, path) {
+        quick_check(&db).map_err(refuse)?;
+    }
+    migrate(&mut db, version).map_err(|e| refuse(damaged(&e)))?;
     mark_initialized(&mut lock, folder).map_err(io)?;
     Ok(db)
 }
@@ -119,42 +115,50 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(READ_WAIT)?;
     db.set_prepared_statement_cache_capacity(64);
-    search::add_functions(&db)?;
     Ok(db)
 }
 
-/// `synchronous=full`: a power cut must not lose what was acknowledged.
+/// `synchronous=full`: a power failure must not lose what was acknowledged.
 fn configure(db: &Connection) -> rusqlite::Result<()> {
     db.busy_timeout(WRITE_WAIT)?;
     db.set_prepared_statement_cache_capacity(64);
-    search::add_functions(db)?;
     db.pragma_update(None, "journal_mode", "wal")?;
     db.pragma_update(None, "synchronous", "full")?;
-    db.pragma_update(None, "foreign_keys", "on")
+    db.pragma_update(None, "foreign_keys", "on")?;
+    // Otherwise each insert that may fail would first write the pages it changes to a file.
+    db.pragma_update(None, "temp_store", "memory")?;
+    // From here on writes do their own waiting.
+    db.busy_timeout(Duration::ZERO)
 }
 
-/// What leads the database to the present schema; nothing was written to it before this is known.
-fn steps(db: &Connection) -> Result<Vec<&'static str>, String> {
+/// Schema steps that the database has; nothing is written to it before this is known.
+fn version(db: &Connection) -> Result<usize, String> {
     let number = |sql| {
         db.query_row(sql, [], |row| row.get::<_, i64>(0))
             .map_err(|e| damaged(&e))
     };
     let version = number("select user_version from pragma_user_version")?;
     let application = number("select application_id from pragma_application_id")?;
-    match version {
-        0 if number("select count(*) from sqlite_schema")? == 0 => Ok(vec![SCHEMA]),
-        _ if application != APPLICATION_ID => {
-            Err("it belongs to another program; move it away or choose another `data_dir`".into())
-        }
-        1..=VERSION => Ok(MIGRATIONS.into_iter().skip(version as usize - 1).collect()),
+    if version == 0 && number("select count(*) from sqlite_schema")? == 0 {
+        return Ok(0);
+    }
+    if application != APPLICATION_ID {
+        return Err(
+            "it belongs to another program; move it away or choose another `data_dir`".into(),
+        );
+    }
+    let known = STEPS.len();
+    match usize::try_from(version) {
+        Ok(version) if (1..=known).contains(&version) => Ok(version),
         _ => Err(format!(
-            "it is of version {version} and this program knows version {VERSION}; \
-             start the newer program that wrote it"
+            "it has schema version {version}, and this program knows versions up to {known}; start \
+             the newer program that wrote it"
         )),
     }
 }
 
-fn migrate(db: &mut Connection, steps: Vec<&str>) -> rusqlite::Result<()> {
+fn migrate(db: &mut Connection, version: usize) -> rusqlite::Result<()> {
+    let steps = STEPS.get(version..).unwrap_or_default();
     if steps.is_empty() {
         return Ok(());
     }
@@ -162,12 +166,54 @@ fn migrate(db: &mut Connection, steps: Vec<&str>) -> rusqlite::Result<()> {
     for step in steps {
         transaction.execute_batch(step)?;
     }
-    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.pragma_update(None, "user_version", STEPS.len() as i64)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.commit()
 }
 
-/// 0700 where the folder is new, empty or already ours; a folder that others use stays as it is.
+/// Changes when another connection has written.
+pub(super) fn data_version(db: &Connection) -> rusqlite::Result<i64> {
+    db.prepare_cached("select data_version from pragma_data_version")?
+        .query_row([], |row| row.get(0))
+}
+
+/// Whether another process is writing.
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+}
+
+/// Device, inode, size and modification time: they show that nobody else has written to the file.
+fn fingerprint(path: &Path) -> std::io::Result<String> {
+    let file = fs::metadata(path)?;
+    Ok(format!(
+        "{} {} {} {} {}",
+        file.dev(),
+        file.ino(),
+        file.size(),
+        file.mtime(),
+        file.mtime_nsec()
+    ))
+}
+
+/// Lets the next start skip the check of the whole file.
+pub(super) fn mark_clean(folder: &Path, path: &Path) {
+    // Without the mark the next start only takes longer.
+    if let Ok(fingerprint) = fingerprint(path) {
+        drop(fs::write(folder.join(CLEAN), fingerprint));
+    }
+}
+
+/// Whether the file is as it was at a clean stop; removes the mark because the file is now in use.
+fn take_clean_mark(folder: &Path, path: &Path) -> bool {
+    let mark = folder.join(CLEAN);
+    let marked = fs::read_to_string(&mark).ok();
+    let is_clean = marked.is_some() && marked == fingerprint(path).ok();
+    let log = fs::metadata(path.with_extension("db-wal"));
+    let has_log = log.is_ok_and(|log| log.size() > 0);
+    fs::remove_file(mark).is_ok() && is_clean && !has_log
+}
+
+/// 0700 if the folder is new, empty or already ours; a folder that others use stays as it is.
 fn private_folder(folder: &Path) -> std::io::Result<()> {
     if !folder.is_dir() {
         let path = std::path::absolute(folder)?;
@@ -176,7 +222,7 @@ fn private_folder(folder: &Path) -> std::io::Result<()> {
             .recursive(true)
             .mode(0o700)
             .create(&path)?;
-        // A power cut must not take a new folder's name away, and with it all that was promised.
+        // A power failure must not lose a new folder's name, and with it everything acknowledged.
         let mut above = made.into_iter().filter_map(Path::parent);
         return above.try_for_each(|folder| File::open(folder)?.sync_all());
     }
@@ -186,7 +232,8 @@ fn private_folder(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Two first starts at once must not both make the schema; the lock ends with the file handle.
+/// Two first starts at once must not both create the schema; the lock is released with the file
+/// handle.
 fn lock(folder: &Path) -> std::io::Result<File> {
     let file = OpenOptions::new()
         .create(true)
@@ -199,13 +246,28 @@ fn lock(folder: &Path) -> std::io::Result<File> {
     Ok(file)
 }
 
+/// The lock is released with the file handle; none if it is already held.
+pub(super) fn try_lock(path: &Path) -> std::io::Result<Option<File>> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(e)) => Err(e),
+    }
+}
+
 fn is_initialized(lock: &mut File) -> std::io::Result<bool> {
     let mut content = String::new();
     lock.read_to_string(&mut content)?;
     Ok(!content.is_empty())
 }
 
-/// From now on a missing database is an error. A power cut must not take the new files' names away.
+/// From now on a missing database is an error. A power failure must not lose the new files' names.
 fn mark_initialized(lock: &mut File, folder: &Path) -> std::io::Result<()> {
     lock.rewind()?;
     lock.write_all(b"This folder has a database; without it the server does not start.\n")?;
@@ -213,7 +275,7 @@ fn mark_initialized(lock: &mut File, folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Device and number: another file at the same path has others.
+/// Device and inode: they differ for another file at the same path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FileId(u64, u64);
 

@@ -1,29 +1,29 @@
-//! The table of keys that answers are signed with, and how often each was used.
+//! The table of signing keys and of how often each was used.
 
 use rusqlite::{Connection, Result, Row, params};
 use time::{Date, OffsetDateTime};
 
-use super::moment;
+use super::{moment, unreadable};
 use crate::model::audit::Kind;
-use crate::model::new_license::format_date;
+use crate::model::date;
 use crate::model::signing_key::{Secret, SigningKey};
 
-/// Every key, newest first, with the private half.
+/// Every key with its private key, newest first.
 pub fn all(db: &Connection) -> Result<Vec<(SigningKey, Secret)>> {
     db.prepare_cached(
         "select kid, created_at, is_default, retired_at, exported_at,
              (select max(day) from key_days where key_days.kid = signing_keys.kid),
              (select coalesce(sum(number), 0) from key_days where key_days.kid = signing_keys.kid),
              private_key
-         from signing_keys order by created_at desc, rowid desc",
+         from signing_keys order by id desc",
     )?
     .query_map([], |row| {
         let key = SigningKey {
             kid: row.get(0)?,
             created_at: moment(row, 1)?,
             is_default: row.get(2)?,
-            retired_at: maybe_moment(row, 3)?,
-            exported_at: maybe_moment(row, 4)?,
+            retired_at: optional_moment(row, 3)?,
+            exported_at: optional_moment(row, 4)?,
             last_used_on: row.get(5)?,
             answers: row.get(6)?,
         };
@@ -32,26 +32,47 @@ pub fn all(db: &Connection) -> Result<Vec<(SigningKey, Secret)>> {
     .collect()
 }
 
-fn maybe_moment(row: &Row<'_>, column: usize) -> Result<Option<OffsetDateTime>> {
+fn optional_moment(row: &Row<'_>, column: usize) -> Result<Option<OffsetDateTime>> {
     match row.get_ref(column)? {
         rusqlite::types::ValueRef::Null => Ok(None),
         _ => moment(row, column).map(Some),
     }
 }
 
-/// Keys that were made, or have signed, and that are not there.
+/// Keys that were created or have signed but are not in the table.
 pub fn missing(db: &Connection) -> Result<Vec<String>> {
-    db.prepare_cached(
-        "select kid from key_days where kid not in (select kid from signing_keys)
-         union
-         select after ->> 'kid' from audit
-         where kind = ?1 and after ->> 'kid' not in (select kid from signing_keys)",
-    )?
-    .query_map([Kind::SigningKeyCreated.as_str()], |row| row.get(0))?
+    let mut kids = created(db)?;
+    let mut used = db.prepare_cached("select distinct kid from key_days")?;
+    for kid in used.query_map([], |row| row.get(0))? {
+        kids.push(kid?);
+    }
+    let mut exists =
+        db.prepare_cached("select exists (select 1 from signing_keys where kid = ?1)")?;
+    let mut missing = Vec::new();
+    for kid in kids {
+        if !exists.query_row([&kid], |row| row.get::<_, bool>(0))? {
+            missing.push(kid);
+        }
+    }
+    Ok(missing)
+}
+
+/// The keys that were created according to the audit log.
+fn created(db: &Connection) -> Result<Vec<String>> {
+    // With the kind as a literal, SQLite uses a small index instead of scanning the log.
+    db.prepare_cached(&format!(
+        "select after from audit where kind = '{}' order by id",
+        Kind::SigningKeyCreated.as_str()
+    ))?
+    .query_map([], |row| {
+        let after = row.get_ref(0)?.as_str()?;
+        let details: Option<serde_json::Value> = serde_json::from_str(after).ok();
+        let kid = details.as_ref().and_then(|details| details["kid"].as_str());
+        kid.map(str::to_owned).ok_or_else(|| unreadable(0, after))
+    })?
     .collect()
 }
 
-/// Adds a key.
 pub fn add(db: &Connection, kid: &str, secret: &Secret, now: OffsetDateTime) -> Result<()> {
     db.prepare_cached(
         "insert into signing_keys (kid, private_key, created_at, is_default) values (?1, ?2, ?3, 0)",
@@ -60,7 +81,7 @@ pub fn add(db: &Connection, kid: &str, secret: &Secret, now: OffsetDateTime) -> 
     Ok(())
 }
 
-/// Writes the private half of a key again; false where there is no such key.
+/// Restores the private key; false if there is no such key.
 pub fn restore(db: &Connection, kid: &str, secret: &Secret) -> Result<bool> {
     let restored = db
         .prepare_cached("update signing_keys set private_key = ?2 where kid = ?1")?
@@ -68,9 +89,9 @@ pub fn restore(db: &Connection, kid: &str, secret: &Secret) -> Result<bool> {
     Ok(restored > 0)
 }
 
-/// Makes it the one that signs for clients that name none.
+/// Makes it the key that signs for clients that list none.
 pub fn set_default(db: &Connection, kid: &str) -> Result<()> {
-    db.prepare_cached("update signing_keys set is_default = (kid = ?1)")?
+    db.prepare_cached("update signing_keys set is_default = case when kid = ?1 then 1 else 0 end")?
         .execute([kid])?;
     Ok(())
 }
@@ -82,19 +103,20 @@ pub fn retire(db: &Connection, kid: &str, now: OffsetDateTime) -> Result<()> {
     Ok(())
 }
 
-/// Notes that it was written to a file.
+/// Records that the private key was written to a file.
 pub fn set_exported(db: &Connection, kid: &str, now: OffsetDateTime) -> Result<()> {
     db.prepare_cached("update signing_keys set exported_at = ?2 where kid = ?1")?
         .execute(params![kid, now.unix_timestamp()])?;
     Ok(())
 }
 
-/// Counts so many more answers that it has signed.
+/// Counts answers that it has signed.
 pub fn count(db: &Connection, kid: &str, day: Date, number: u64) -> Result<()> {
     db.prepare_cached(
-        "insert into key_days (kid, day, number) select kid, ?2, ?3 from signing_keys where kid = ?1
-         on conflict (kid, day) do update set number = number + excluded.number",
+        "insert into key_days (kid, day, number)
+         select kid, ?2, ?3 from signing_keys where kid = ?1
+         on conflict (kid, day) do update set number = key_days.number + excluded.number",
     )?
-    .execute(params![kid, format_date(day), number as i64])?;
+    .execute(params![kid, date::format(day), number as i64])?;
     Ok(())
 }

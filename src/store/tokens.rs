@@ -6,26 +6,21 @@ use time::OffsetDateTime;
 use super::{moment, unreadable};
 use crate::model::token::{NewToken, Scope};
 
-/// A key for scripts.
 #[derive(Debug, Clone)]
 pub struct Token {
-    /// The row's id.
     pub id: i64,
     /// What the admin calls it.
     pub name: String,
-    /// What it may do.
     pub scopes: Vec<Scope>,
-    /// When it was made.
     pub created_at: OffsetDateTime,
-    /// From when on it is dead.
+    /// From then on it is refused.
     pub expires_at: OffsetDateTime,
-    /// The last use, to the minute.
+    /// To the minute; none before the first use.
     pub last_used_at: Option<OffsetDateTime>,
 }
 
 const COLUMNS: &str = "id, name, scopes, created_at, expires_at, last_used_at";
 
-/// Adds a token.
 pub fn add(
     db: &Connection,
     user_id: i64,
@@ -50,7 +45,7 @@ pub fn add(
     Ok(())
 }
 
-/// The token with that hash, alive or not.
+/// The token with that hash, expired or not.
 pub fn by_token_hash(db: &Connection, token_hash: &str) -> Result<Option<Token>> {
     db.prepare_cached(&format!(
         "select {COLUMNS} from api_tokens where token_hash = ?1"
@@ -59,7 +54,7 @@ pub fn by_token_hash(db: &Connection, token_hash: &str) -> Result<Option<Token>>
     .optional()
 }
 
-/// The tokens of a user, the newest first.
+/// Newest first.
 pub fn of_user(db: &Connection, user_id: i64) -> Result<Vec<Token>> {
     db.prepare_cached(&format!(
         "select {COLUMNS} from api_tokens where user_id = ?1 order by id desc"
@@ -68,14 +63,16 @@ pub fn of_user(db: &Connection, user_id: i64) -> Result<Vec<Token>> {
     .collect()
 }
 
-/// Notes a use of the token.
-pub fn touch(db: &Connection, id: i64, now: OffsetDateTime) -> Result<()> {
-    db.prepare_cached("update api_tokens set last_used_at = ?2 where id = ?1")?
-        .execute(params![id, now.unix_timestamp()])?;
+/// Records a use of the token unless a later one is recorded.
+pub fn set_last_used(db: &Connection, id: i64, at: OffsetDateTime) -> Result<()> {
+    db.prepare_cached(
+        "update api_tokens set last_used_at = ?2
+         where id = ?1 and (last_used_at is null or last_used_at < ?2)",
+    )?
+    .execute(params![id, at.unix_timestamp()])?;
     Ok(())
 }
 
-/// Removes the token.
 pub fn delete(db: &Connection, id: i64) -> Result<()> {
     db.prepare_cached("delete from api_tokens where id = ?1")?
         .execute([id])?;

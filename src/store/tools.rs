@@ -5,18 +5,23 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Result, params};
 use time::OffsetDateTime;
 
+use super::WriteTx;
 use crate::model::tool::Tool;
 
-/// Makes the tool if it is not there yet.
-pub fn ensure(db: &Connection, name: &str, now: OffsetDateTime) -> Result<()> {
+/// Adds the tool unless it exists.
+pub fn ensure(db: &WriteTx<'_>, name: &str, now: OffsetDateTime) -> Result<()> {
+    if db.tools.borrow().contains(name) {
+        return Ok(());
+    }
     db.prepare_cached(
         "insert into tools (name, created_at) values (?1, ?2) on conflict do nothing",
     )?
     .execute(params![name, now.unix_timestamp()])?;
+    db.tools.borrow_mut().insert(name.to_owned());
     Ok(())
 }
 
-/// The names of the tools that have a license, in the order of the alphabet.
+/// The names of the tools that have a license, in alphabetical order.
 pub fn names(db: &Connection) -> Result<Vec<String>> {
     db.prepare_cached(
         "select name from tools
@@ -27,13 +32,13 @@ pub fn names(db: &Connection) -> Result<Vec<String>> {
     .collect()
 }
 
-/// Whether there is such a tool, also without any license left.
-pub fn is_there(db: &Connection, name: &str) -> Result<bool> {
+/// Whether there is such a tool, even without licenses.
+pub fn exists(db: &Connection, name: &str) -> Result<bool> {
     db.prepare_cached("select exists (select 1 from tools where name = ?1)")?
         .query_row([name], |row| row.get(0))
 }
 
-/// The rules of every tool that has others than the default.
+/// The rules of every tool whose rules differ from the default.
 pub fn rules(db: &Connection) -> Result<HashMap<String, Tool>> {
     let mut statement =
         db.prepare_cached("select name, offline_days, grace_days, message, link from tools")?;
@@ -52,7 +57,7 @@ pub fn rules(db: &Connection) -> Result<HashMap<String, Tool>> {
         .collect()
 }
 
-/// Replaces the rules of a tool; says whether there is such a tool.
+/// Replaces the rules of a tool; returns false if there is no such tool.
 pub fn set_rules(db: &Connection, name: &str, tool: &Tool) -> Result<bool> {
     let changed = db
         .prepare_cached(

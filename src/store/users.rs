@@ -6,15 +6,13 @@ use time::OffsetDateTime;
 /// A person who may sign in.
 #[derive(Debug, Clone)]
 pub struct User {
-    /// The row's id.
     pub id: i64,
-    /// What is typed at sign-in.
     pub name: String,
     /// A PHC string.
     pub password_hash: String,
 }
 
-/// The user of that name, byte for byte.
+/// Compared byte for byte.
 pub fn by_name(db: &Connection, name: &str) -> Result<Option<User>> {
     db.prepare_cached("select id, name, password_hash from users where name = ?1")?
         .query_row([name], |row| {
@@ -27,21 +25,19 @@ pub fn by_name(db: &Connection, name: &str) -> Result<Option<User>> {
         .optional()
 }
 
-/// Every name, in the order of the alphabet.
+/// In alphabetical order.
 pub fn names(db: &Connection) -> Result<Vec<String>> {
     db.prepare_cached("select name from users order by name")?
         .query_map([], |row| row.get(0))?
         .collect()
 }
 
-/// Adds a user.
 pub fn add(db: &Connection, name: &str, password_hash: &str, now: OffsetDateTime) -> Result<()> {
     db.prepare_cached("insert into users (name, password_hash, created_at) values (?1, ?2, ?3)")?
         .execute(params![name, password_hash, now.unix_timestamp()])?;
     Ok(())
 }
 
-/// Replaces the password.
 pub fn set_password_hash(db: &Connection, id: i64, password_hash: &str) -> Result<()> {
     db.prepare_cached("update users set password_hash = ?2 where id = ?1")?
         .execute(params![id, password_hash])?;

@@ -1,9 +1,12 @@
 //! The audit log: every action leaves an entry, and no entry changes undetected.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use license_server::clock::Clock;
 use license_server::config::Config;
 use license_server::service::Service;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::database::{Database, Noted};
 use crate::guards::token;
@@ -12,10 +15,6 @@ use crate::server::{PASSWORD, START, Server};
 
 fn last(database: &Database) -> Noted {
     database.audit().pop().unwrap()
-}
-
-fn parsed(text: &Option<String>) -> Value {
-    serde_json::from_str(text.as_deref().unwrap()).unwrap()
 }
 
 #[test]
@@ -73,7 +72,7 @@ fn each_action_leaves_one_entry() {
     is_noted("session ended", "admin");
     let form = Page::open(&mut admin, "/account").form("/account/password");
     let form = form
-        .fill("present", PASSWORD)
+        .fill("current", PASSWORD)
         .fill("new", "another horse battery");
     form.fill("again", "another horse battery")
         .submit(&mut admin);
@@ -112,36 +111,34 @@ fn a_flood_of_failed_sign_ins_leaves_ten_entries_and_a_note() {
 fn a_change_is_logged_with_old_and_new_values() {
     let (server, database) = Database::start();
     let id = server.add(json!({"tool_name": "T", "license_key": "0A1B2C3D4E5F", "user_id": "Ann"}));
-    let values = |text: &Option<String>| {
-        let row = parsed(text);
-        let names = ["tool_name", "license_key", "user_id"];
-        assert_eq!(
-            names.map(|name| row[name].clone()),
-            ["T", "0a:1b:2c:3d:4e:5f", "Ann"]
-        );
-        (row["status"].clone(), row["expiration_date"].clone())
+    let values = |more: Value| {
+        let mut all = json!({"tool_name": "T", "license_key": "0a:1b:2c:3d:4e:5f"});
+        let (all_values, more) = (all.as_object_mut().unwrap(), more.as_object().unwrap());
+        all_values.extend(more.clone());
+        all
     };
-    let activated = (json!("activated"), Value::Null);
-    let revoked = (json!("revoked"), json!("2026-12-31"));
-    let added = last(&database);
-    assert_eq!(
-        (&added.before, values(&added.after)),
-        (&None, activated.clone())
-    );
+    let expected = |kind: &str, before: Value, after: Value| {
+        let noted = last(&database);
+        assert_eq!((&*noted.kind, noted.license_id), (kind, Some(id)));
+        assert_eq!((noted.before, noted.after), (before, after));
+    };
+    let added = values(json!({"user_id": "Ann"}));
+    expected("license added", Value::Null, added);
     let mut admin = server.admin();
     admin.patch(
         &format!("/api/licenses/{id}"),
         r#"{"status":"revoked","expiration_date":"2026-12-31"}"#,
     );
-    let changed = last(&database);
-    assert_eq!(
-        (values(&changed.before), values(&changed.after)),
-        (activated, revoked.clone())
+    // What stayed the same is left out, except for the pair.
+    expected(
+        "license changed",
+        values(json!({"status": "activated"})),
+        values(json!({"status": "revoked", "expiration_date": "2026-12-31"})),
     );
-    assert_eq!(changed.license_key.as_deref(), Some("0a:1b:2c:3d:4e:5f"));
     admin.delete(&format!("/api/licenses/{id}"));
-    let deleted = last(&database);
-    assert_eq!((values(&deleted.before), deleted.after), (revoked, None));
+    let last_values =
+        json!({"status": "revoked", "user_id": "Ann", "expiration_date": "2026-12-31"});
+    expected("license deleted", values(last_values), Value::Null);
 }
 
 #[test]
@@ -229,7 +226,7 @@ fn names(refusal: &str, row: i64) -> bool {
     refusal.contains(&format!("row {row}"))
 }
 
-const UNLOCK: &str = "drop trigger audit_never_changes; drop trigger audit_never_shrinks;";
+const UNLOCK: &str = "drop trigger audit_is_append_only; drop trigger audit_keeps_rows;";
 
 #[test]
 fn an_intact_log_is_verified() {
@@ -240,7 +237,7 @@ fn an_intact_log_is_verified() {
 #[test]
 fn the_database_refuses_to_change_an_entry() {
     let (_server, database, config) = filled();
-    for sql in ["update audit set who = 'x'", "delete from audit"] {
+    for sql in ["update audit set who = 1", "delete from audit"] {
         let refused = database.open().execute_batch(sql).unwrap_err();
         assert!(refused.sqlite_error_code().is_some(), "{refused}");
     }
@@ -260,16 +257,29 @@ fn every_changed_value_is_detected_with_its_row() {
             ("kind", "'signed out'"),
             ("kind", "'unheard of'"),
             ("who", "'somebody'"),
-            ("who", "7"),
+            ("who", "address"),
+            ("who", "1000"),
             ("who", "null"),
+            ("address", "who"),
             ("address", "'203.0.113.9'"),
             ("license_id", "coalesce(license_id, 0) + 1"),
             ("license_id", "iif(license_id is null, 1, null)"),
-            ("tool_name", "'U'"),
-            ("license_key", "'l'"),
-            ("before", "coalesce(before, '') || ' '"),
-            ("after", "coalesce(after, '') || ' '"),
-            ("after", "iif(after is null, '', null)"),
+            (
+                "before",
+                "json_set(iif(before = '', '{}', before), '$.status', 'x')",
+            ),
+            (
+                "after",
+                "json_set(iif(after = '', '{}', after), '$.status', 'x')",
+            ),
+            (
+                "after",
+                "json_set(iif(after = '', '{}', after), '$.more', 1)",
+            ),
+            ("after", "iif(after = '', '[]', '')"),
+            ("after", "replace(replace(after, '[', '\"'), ']', '\"')"),
+            ("after", "replace(after, '[', '[1')"),
+            ("after", "after || 'x'"),
             ("hash", "upper(hash)"),
             ("hash", "''"),
         ] {
@@ -315,10 +325,127 @@ fn an_inserted_entry_is_detected() {
     let (_server, database, config) = filled();
     for row in [0, -1, i64::MIN] {
         database.tamper(&format!(
-            "drop trigger if exists audit_never_shrinks; delete from audit where id < 1;
-             insert into audit (id, at, kind, who, address, hash) values ({row}, 1, 'signed in', 'x', '', '')"
+            "drop trigger if exists audit_keeps_rows; delete from audit where id < 1;
+             insert into audit (id, at, kind, who, address, before, after, hash)
+             values ({row}, 1, 'signed in', 1, 1, '', '', '')"
         ));
         let broken = verify(&config).unwrap_err();
         assert!(names(&broken, row), "{broken}");
     }
+}
+
+#[test]
+fn a_detail_that_is_written_differently_is_detected() {
+    let (_server, database, config) = filled();
+    database.tamper(UNLOCK);
+    for (row, change) in [
+        (5, "before = before || ' '"),
+        (
+            5,
+            "after = replace(after, '{', '{\"status\":\"activated\",')",
+        ),
+        (3, "before = '{}'"),
+    ] {
+        let undo = "select before, after from audit where id = ?1";
+        let kept: (String, String) = database
+            .open()
+            .query_row(undo, [row], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        database.tamper(&format!("update audit set {change} where id = {row}"));
+        let broken = verify(&config).expect_err(change);
+        assert!(names(&broken, row), "{change}: {broken}");
+        let undo = "update audit set before = ?2, after = ?3 where id = ?1";
+        database
+            .open()
+            .execute(undo, (row, kept.0, kept.1))
+            .unwrap();
+    }
+    assert_eq!(verify(&config), Ok(7));
+}
+
+/// The personal values: their ids, the row of the log that has them first, salts and values.
+fn personal_values(database: &Database) -> Vec<(i64, i64, String, String)> {
+    let db = database.open();
+    let sql = "select id, (select min(id) from audit
+                   where who = p.id or address = p.id or instr(before || after, '[' || p.id || ']') > 0),
+               salt, value from personal_values p order by id";
+    let mut rows = db.prepare(sql).unwrap();
+    let rows = rows.query_map([], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    });
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+/// The log refers to personal values, so that changes of these are changes of the log.
+#[test]
+fn every_changed_personal_value_is_detected() {
+    let (_server, database, config) = filled();
+    let all = personal_values(&database);
+    assert!(all.len() > 3, "{all:?}");
+    for (id, row, salt, value) in &all {
+        for change in [
+            "update personal_values set value = value || 'x' where id = ",
+            "update personal_values set value = '' where value <> '' and id = ",
+            "update personal_values set salt = salt || 'x' where id = ",
+            "update personal_values set salt = '' where id = ",
+            "delete from personal_values where id = ",
+        ] {
+            let changed = database.open().execute(&format!("{change}{id}"), []);
+            // Two values cannot be the same, and the empty one cannot be emptied.
+            if changed.is_ok_and(|rows| rows > 0) {
+                let broken = verify(&config).expect_err(change);
+                assert!(names(&broken, *row), "{change}{id}: {broken}");
+            }
+            let undo =
+                "insert or replace into personal_values (id, salt, value) values (?1, ?2, ?3)";
+            database.open().execute(undo, (id, salt, value)).unwrap();
+        }
+    }
+    assert_eq!(verify(&config), Ok(7));
+}
+
+/// Salt and value are hashed one after the other; a letter must not change sides.
+#[test]
+fn a_letter_moved_between_a_value_and_its_salt_is_detected() {
+    let (_server, database, config) = filled();
+    for (id, _, salt, value) in personal_values(&database) {
+        for change in [
+            "salt = substr(salt, 1, 15), value = substr(salt, 16) || value where",
+            "salt = salt || substr(value, 1, 1), value = substr(value, 2) where value <> '' and",
+        ] {
+            let change = format!("update personal_values set {change} id = {id}");
+            if database.open().execute(&change, []) != Ok(0) {
+                verify(&config).expect_err(&change);
+            }
+            let undo = "update personal_values set salt = ?2, value = ?3 where id = ?1";
+            database.open().execute(undo, (id, &salt, &value)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_personal_value_can_be_erased_and_the_log_is_still_intact() {
+    let (server, database, config) = filled();
+    let mut admin = server.admin();
+    for name in ["Ann Example", "Bob"] {
+        let change = json!({"user_id": name}).to_string();
+        admin.patch("/api/licenses/1", &change);
+    }
+    let before = verify(&config).unwrap();
+    let salt = "select salt from personal_values where value = 'Ann Example'";
+    let salt: String = database
+        .open()
+        .query_row(salt, [], |row| row.get(0))
+        .unwrap();
+    let commitment = URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{salt}:Ann Example")));
+    let erase = "update personal_values set value = ?1, salt = '' where value = 'Ann Example'";
+    let erased = database.open().execute(erase, [&commitment]).unwrap();
+    assert_eq!((erased, verify(&config)), (1, Ok(before)));
+    let page = Page::open(&mut admin, "/audit?license=%231");
+    let rows = page.rows().concat().concat();
+    assert_eq!(rows.matches("(erased)").count(), 2, "{rows}");
+    assert!(!rows.contains("Ann") && rows.contains("Bob"), "{rows}");
+    // The same value may come again.
+    admin.patch("/api/licenses/1", r#"{"user_id":"Ann Example"}"#);
+    assert_eq!(verify(&config), Ok(before + 1));
 }

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use crate::bulk::{EXTEND_BY_1_YEAR, FROM_TODAY, set_customer};
 use crate::database::Database;
 use crate::page::{address, filter};
-use crate::server::{PASSWORD, Server};
+use crate::server::{PASSWORD, START, Server};
 use crate::tools;
 
 const FLAGS: [&str; 8] = [
@@ -358,13 +358,13 @@ fn ask_about_case(browser: &Browser) {
     browser.fill("tool_name", "tool_a");
     browser.fill("license_key", "k");
     browser.press_enter_in("license_key");
-    browser.sees("button[name=meant_tool]");
+    browser.sees("button[name=chosen_tool]");
     // Enter confirms neither name.
     browser.fill("user_id", "somebody");
     browser.press_enter_in("user_id");
     browser.find("input[name=user_id][value=somebody]");
-    browser.sees("button[name=meant_tool]");
-    browser.press("meant_tool=tool_a");
+    browser.sees("button[name=chosen_tool]");
+    browser.press("chosen_tool=tool_a");
     browser.sees("p.verdict.activated");
 }
 
@@ -392,7 +392,7 @@ fn long_values_fit(browser: &Browser, server: &Server) {
     }
     for path in [
         "/licenses".to_owned(),
-        format!("/licenses?before={}", id + 1),
+        format!("/licenses?before={}_{}", id + 1, START.unix_timestamp()),
         format!("/licenses?q={}", long("Q", 255)),
         format!("/licenses/new?tool={}", long("M", 100)),
         format!("/licenses/{id}"),
@@ -423,7 +423,7 @@ fn long_values_fit(browser: &Browser, server: &Server) {
     browser.follow("/licenses/new");
     browser.fill("tool_name", &long("m", 100));
     browser.submit("/licenses/new");
-    browser.sees("button[name=meant_tool]");
+    browser.sees("button[name=chosen_tool]");
 }
 
 /// The page of a running import refreshes itself without a script.
@@ -454,7 +454,7 @@ fn a_file_is_imported_in_the_browser() {
     let lock = database.open();
     lock.execute_batch("begin immediate").unwrap();
     browser.submit("/import/1");
-    browser.sees("progress[max='5'][value='0']");
+    browser.sees("progress[max='4'][value='0']");
     lock.execute_batch("rollback").unwrap();
     assert_eq!(browser.numbers("p.verdict.activated"), [3, 1, 0, 1]);
     browser.follow("/licenses");

@@ -9,21 +9,21 @@ use crate::server::{Client, Server};
 const DAY: i64 = 86_400;
 
 // What the form of the page sends.
-pub const EXTEND_BY_1_YEAR: &str = "quick=1y";
-const EXTEND_BY_1_MONTH: &str = "quick=1m";
+pub const EXTEND_BY_1_YEAR: &str = "do=1y";
+const EXTEND_BY_1_MONTH: &str = "do=1m";
 pub const DELETE: &str = "do=delete";
 
 // The buttons that confirm a preview.
 const CONFIRM: &str = "start=";
-const FROM_EXPIRATION: &str = "start=end";
+const FROM_EXPIRATION: &str = "start=expiration";
 pub const FROM_TODAY: &str = "start=today";
 
-fn extend(number: &str, unit: &str) -> String {
-    format!("do=extend&number={number}&unit={unit}")
+fn extend(term: &str) -> String {
+    format!("do=extend&term={term}")
 }
 
 fn expire_on(day: &str) -> String {
-    format!("do=end&day={day}")
+    format!("do=expiration&day={day}")
 }
 
 fn set_status(status: &str) -> String {
@@ -91,7 +91,7 @@ fn a_term_is_previewed_from_the_expiration_date_and_from_today() {
     assert_eq!(rows[1][3..], ["2026-12-31", "2027-12-31", "2027-06-15"]);
     assert_eq!(rows[2][4..], ["", ""]);
     assert!(page.all(".warning, tbody .refused").is_empty());
-    let shorter = Page::open(&mut admin, &selected(&ids, &extend("1", "m")));
+    let shorter = Page::open(&mut admin, &selected(&ids, &extend("1m")));
     assert!(shorter.texts(".warning").concat().contains('1'));
     assert_eq!(shorter.rows()[1][5], "2026-07-15");
     assert_eq!(shorter.all("tbody tr:nth-child(2) .refused").len(), 1);
@@ -147,7 +147,7 @@ fn undo_restores_every_value_after_every_action() {
             vec![json!("2028-02-29"), json!("2028-02-29")],
         ),
         (
-            extend("10", "d"),
+            extend("10d"),
             FROM_TODAY,
             "expiration_date",
             1,
@@ -162,7 +162,7 @@ fn undo_restores_every_value_after_every_action() {
         assert_eq!(number(&page), changed, "{what}");
         assert_eq!(whole(&server), before, "{what}");
     }
-    let history = "select count(*) from sighting_history where license_id = 1";
+    let history = "select count(*) from check_history where license_id = 1";
     let kept: i64 = database
         .open()
         .query_row(history, [], |row| row.get(0))
@@ -297,8 +297,8 @@ fn an_invalid_period_date_or_action_is_reported_with_its_value() {
     let server = Server::start();
     let ids = expiring(&server, &["2026-12-31"]);
     for (what, word) in [
-        (extend("0", "d"), "0"),
-        (extend("x", "y"), "x"),
+        (extend("0d"), "0"),
+        (extend("xy"), "x"),
         (expire_on("2026-02-30"), "`2026-02-30`"),
         (set_status("destroyed"), "`destroyed`"),
     ] {

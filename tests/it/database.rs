@@ -4,23 +4,30 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
+use serde_json::Value as Json;
 
 use crate::server::Server;
 
-const LEFT_BY_CHECKS: [&str; 4] = ["check_days", "key_days", "seen_counts", "unknown_keys"];
+const LEFT_BY_CHECKS: [&str; 5] = [
+    "check_days",
+    "check_history",
+    "key_days",
+    "last_checks",
+    "unlicensed_machines",
+];
 const NOTED_BY_USE: [&str; 4] = ["last_used_at", "last_seen_on", "refused_on", "shared_on"];
 
 pub struct Database(PathBuf);
 
-/// An entry of the audit log, its JSON as text.
+/// An entry of the audit log, with the personal values that it refers to; null for no details.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Noted {
     pub kind: String,
     pub who: String,
     pub address: String,
-    pub license_key: Option<String>,
-    pub before: Option<String>,
-    pub after: Option<String>,
+    pub license_id: Option<i64>,
+    pub before: Json,
+    pub after: Json,
 }
 
 impl Database {
@@ -48,12 +55,12 @@ impl Database {
         let mut names = db.prepare(names).unwrap();
         let names = names.query_map([], |row| row.get::<_, String>(0)).unwrap();
         let mut rows = vec![];
-        let is_left_by_checks = |table: &String| {
-            table.starts_with("sighting") || LEFT_BY_CHECKS.contains(&table.as_str())
-        };
+        let is_left_by_checks = |table: &String| LEFT_BY_CHECKS.contains(&table.as_str());
+        // Its own tables have what it has; by itself it has no rows to read.
+        let is_virtual = |table: &String| table == "license_search";
         for table in names
             .map(Result::unwrap)
-            .filter(|table| !is_left_by_checks(table))
+            .filter(|table| !is_left_by_checks(table) && !is_virtual(table))
         {
             let mut statement = db.prepare(&format!("select * from {table}")).unwrap();
             let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
@@ -72,16 +79,32 @@ impl Database {
     /// The audit log, oldest first.
     pub fn audit(&self) -> Vec<Noted> {
         let db = self.open();
-        let sql = "select kind, who, address, license_key, before, after from audit order by id";
+        let personal = |id: i64| -> String {
+            let sql = "select value from personal_values where id = ?1";
+            db.query_row(sql, [id], |row| row.get(0)).unwrap()
+        };
+        let details = |stored: String| match &*stored {
+            "" => Json::Null,
+            stored => {
+                let mut details: Json = serde_json::from_str(stored).unwrap();
+                for value in details.as_object_mut().unwrap().values_mut() {
+                    if let Json::Array(ids) = value {
+                        *value = personal(ids[0].as_i64().unwrap()).into();
+                    }
+                }
+                details
+            }
+        };
+        let sql = "select kind, who, address, license_id, before, after from audit order by id";
         let mut statement = db.prepare(sql).unwrap();
         let noted = statement.query_map([], |row| {
             Ok(Noted {
                 kind: row.get(0)?,
-                who: row.get(1)?,
-                address: row.get(2)?,
-                license_key: row.get(3)?,
-                before: row.get(4)?,
-                after: row.get(5)?,
+                who: personal(row.get(1)?),
+                address: personal(row.get(2)?),
+                license_id: row.get(3)?,
+                before: details(row.get(4)?),
+                after: details(row.get(5)?),
             })
         });
         noted.unwrap().map(Result::unwrap).collect()

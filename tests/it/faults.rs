@@ -5,12 +5,12 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use license_server::clock::Clock;
 use license_server::config::Config;
 use license_server::service::Service;
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -35,10 +35,11 @@ fn fill(db: &Connection, count: u32) {
     db.execute_batch(&format!(
         "insert into tools (name, created_at) values ('Tool', 0);
          with recursive n (i) as (select 0 union all select i + 1 from n where i < {count} - 1)
-         insert into licenses (created_at, tool_name, license_key, status, expiration_date)
+         insert into licenses
+             (created_at, tool_name, license_key, status, user_id, expiration_date, note)
          select 0, 'Tool', 'key-' || i,
              case i % 4 when 1 then 'suspended' when 2 then 'revoked' else 'activated' end,
-             case i % 4 when 3 then '2020-01-01' end
+             '', case i % 4 when 3 then '2020-01-01' else 'never' end, ''
          from n;
          pragma wal_checkpoint(truncate);"
     ))
@@ -138,7 +139,7 @@ fn an_unreadable_value_is_a_fault_of_its_license_only() {
         assert_eq!(admin.get("/api/licenses/8").status, 200);
         assert_fault(&admin.patch("/api/licenses/9", r#"{"user_id":"x"}"#));
         db.execute_batch(
-            "update licenses set status = 'activated', expiration_date = null where id = 9",
+            "update licenses set status = 'activated', expiration_date = 'never' where id = 9",
         )
         .unwrap();
     }
@@ -246,9 +247,12 @@ fn stopped() -> (TempDir, Config) {
 fn a_start_finds_a_damaged_page() {
     let (_folder, config) = stopped();
     let file = config.data_dir.join("licenses.db");
-    let whole = fs::read(&file).unwrap();
+    let (whole, mark) = (fs::read(&file).unwrap(), config.data_dir.join("clean"));
+    let clean = fs::read(&mark).unwrap();
     let mut refused = 0;
     for page in (0..pages(&file)).step_by(5) {
+        // The mark of the clean stop is of the file before it was changed.
+        fs::write(&mark, &clean).unwrap();
         overwrite(&file, page, (page % 3) as u8);
         let damaged = fs::read(&file).unwrap();
         if let Err(refusal) = Service::open(&config, Clock::System) {
@@ -260,6 +264,44 @@ fn a_start_finds_a_damaged_page() {
     }
     assert_eq!(refused, pages(&file).div_ceil(5));
     assert!(Service::open(&config, Clock::System).is_ok());
+}
+
+#[test]
+fn only_after_a_clean_stop_an_untouched_file_is_not_read_as_a_whole() {
+    let (_folder, config) = stopped();
+    let file = config.data_dir.join("licenses.db");
+    let (whole, last_write) = (fs::read(&file).unwrap(), modified(&file));
+    let mark = config.data_dir.join("clean");
+    // Nothing but a reading of the whole file finds this damage: a start needs no license.
+    let page = page_of(&file, "sqlite_autoindex_licenses_1");
+    let damage = || {
+        overwrite(&file, page, 2);
+        set_modified(&file, last_write);
+    };
+    damage();
+    drop(Service::open(&config, Clock::System).unwrap());
+    // That start used the mark up, and did not end with a clean stop.
+    assert!(!mark.exists());
+    fs::write(&file, whole).unwrap();
+    damage();
+    assert!(Service::open(&config, Clock::System).is_err());
+}
+
+fn modified(file: &Path) -> SystemTime {
+    fs::metadata(file).unwrap().modified().unwrap()
+}
+
+fn set_modified(file: &Path, time: SystemTime) {
+    let file = OpenOptions::new().write(true).open(file).unwrap();
+    file.set_modified(time).unwrap();
+}
+
+/// The number, from 0, of the first page of that index.
+fn page_of(file: &Path, index: &str) -> u64 {
+    let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let root = "select rootpage - 1 from sqlite_schema where name = ?1";
+    let root: i64 = db.query_row(root, [index], |row| row.get(0)).unwrap();
+    root as u64
 }
 
 /// The one line with which the program refuses to start in this folder.

@@ -98,9 +98,12 @@ fn licenses_are_found_by_use() {
     );
     let never = format!("{}&q=LONG", filter::NEVER_SEEN);
     for (query, expected) in [
-        ("seen=1", vec!["expires in a month", "expired and in use"]),
         (
-            "seen=7",
+            "seen=last-1-days",
+            vec!["expires in a month", "expired and in use"],
+        ),
+        (
+            "seen=last-7-days",
             vec![
                 "expires in 90 days",
                 "expires in a month",

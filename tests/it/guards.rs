@@ -106,7 +106,7 @@ impl Door {
         }
         format!(
             "csrf={csrf}&username=admin&password={}&tool_name=T&license_key=other&status=revoked\
-             &name=script&read=true&write=true&last_day=2026-12-31&present=x&new=x&again=x",
+             &name=script&read=true&write=true&expiration_date=2026-12-31&current=x&new=x&again=x",
             urlencoded(PASSWORD)
         )
     }
@@ -153,10 +153,10 @@ pub fn csrf(client: &mut Client) -> String {
 }
 
 /// Creates a token on the account page and returns its secret.
-pub fn token(admin: &mut Client, name: &str, scopes: &str, last_day: &str) -> String {
+pub fn token(admin: &mut Client, name: &str, scopes: &str, expiration_date: &str) -> String {
     let form = Page::open(admin, "/account").form("/account/tokens");
     let body = format!(
-        "csrf={}&name={}&{scopes}&last_day={last_day}",
+        "csrf={}&name={}&{scopes}&expiration_date={expiration_date}",
         form.value("csrf"),
         urlencoded(name)
     );

@@ -132,7 +132,7 @@ const FIELDS: [&str; 21] = [
     "kind",
     "from",
     "scopes",
-    "last_day",
+    "expiration_date",
 ];
 
 /// Text that could break a parser anywhere.

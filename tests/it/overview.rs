@@ -152,7 +152,7 @@ fn a_tool_shows_its_machines_of_the_last_week() {
     let tools = page.texts("section[aria-labelledby=tools] tbody td");
     assert_eq!(tools, ["T", "3", "1"]);
     assert_eq!(
-        page.follow(&mut server.admin(), "/licenses?tool=T&seen=7")
+        page.follow(&mut server.admin(), "/licenses?tool=T&seen=last-7-days")
             .keys(),
         ["b"]
     );

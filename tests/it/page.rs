@@ -6,28 +6,28 @@ use crate::server::{Answer, Client};
 
 /// Addresses of pages; only these tests know them.
 pub mod address {
-    pub const DIAGNOSE: &str = "/explain";
-    pub const UNLICENSED: &str = "/unknown";
+    pub const DIAGNOSE: &str = "/diagnose";
+    pub const UNLICENSED: &str = "/unlicensed";
 }
 
 /// Filters of the table of licenses by expiration date and by use, as they are in an address.
 pub mod filter {
-    pub const EXPIRES_IN_7_DAYS: &str = "ends=7";
-    pub const EXPIRES_IN_30_DAYS: &str = "ends=30";
-    pub const EXPIRES_IN_90_DAYS: &str = "ends=90";
-    pub const EXPIRED: &str = "ends=over";
-    pub const EXPIRED_IN_LAST_30_DAYS: &str = "ends=over-30";
-    pub const EXPIRED_IN_LAST_90_DAYS: &str = "ends=over-90";
-    pub const NOT_EXPIRED: &str = "ends=not-over";
-    pub const PERPETUAL: &str = "ends=never";
-    pub const UNKNOWN_PERIOD: &str = "ends=next-week";
-    pub const NO_PERIOD: &str = "ends=%00";
+    pub const EXPIRES_IN_7_DAYS: &str = "expires=next-7-days";
+    pub const EXPIRES_IN_30_DAYS: &str = "expires=next-30-days";
+    pub const EXPIRES_IN_90_DAYS: &str = "expires=next-90-days";
+    pub const EXPIRED: &str = "expires=expired";
+    pub const EXPIRED_IN_LAST_30_DAYS: &str = "expires=last-30-days";
+    pub const EXPIRED_IN_LAST_90_DAYS: &str = "expires=last-90-days";
+    pub const NOT_EXPIRED: &str = "expires=not-expired";
+    pub const PERPETUAL: &str = "expires=never";
+    pub const UNKNOWN_PERIOD: &str = "expires=next-week";
+    pub const NO_PERIOD: &str = "expires=%00";
     pub const FROM: &str = "from";
     pub const UNTIL: &str = "until";
-    pub const SEEN_AFTER_EXPIRATION: &str = "seen=since-end";
+    pub const SEEN_AFTER_EXPIRATION: &str = "seen=after-expiration";
     pub const NEVER_SEEN: &str = "seen=never";
-    pub const NOT_SEEN_FOR_30_DAYS: &str = "seen=not-30";
-    pub const NOT_SEEN_FOR_90_DAYS: &str = "seen=not-90";
+    pub const NOT_SEEN_FOR_30_DAYS: &str = "seen=not-for-30-days";
+    pub const NOT_SEEN_FOR_90_DAYS: &str = "seen=not-for-90-days";
 }
 
 /// A page at the end of all redirects.

@@ -2,7 +2,7 @@
 //! retired.
 
 use license_server::model::audit::Actor;
-use license_server::service::Form;
+use license_server::service::KeyFormat;
 use serde_json::{Value, json};
 
 use crate::lines;
@@ -35,7 +35,7 @@ fn rotating_a_key_refuses_no_client() {
     let actor = Actor::command_line();
     let service = &server.service;
     let first = service.signing_keys().unwrap()[0].kid.clone();
-    let one = service.public_key(&first, Form::Xy).unwrap();
+    let one = service.public_key(&first, KeyFormat::Xy).unwrap();
     let Some(before) = codes(&server, &[&[&one]]) else {
         return;
     };
@@ -47,7 +47,7 @@ fn rotating_a_key_refuses_no_client() {
     assert_eq!(codes(&server, &[&[&one]]).unwrap(), ["VALID"]);
 
     // 2. keys export KID --format xy; 3. a version that pins both
-    let two = service.public_key(&next, Form::Xy).unwrap();
+    let two = service.public_key(&next, KeyFormat::Xy).unwrap();
     let (old, between, new): (&[&str], &[&str], &[&str]) = (&[&one], &[&one, &two], &[&two]);
     let everybody = [old, between, new];
     assert_eq!(codes(&server, &everybody).unwrap(), ["VALID"; 3]);

@@ -85,8 +85,8 @@ impl Server {
 
     /// Does what the program does every second.
     pub fn tick(&self) -> Result<(), Error> {
-        self.service.forget_if_others_wrote()?;
-        self.service.write_sightings()
+        self.service.reload_if_others_wrote()?;
+        self.service.write_checks()
     }
 
     /// A client without a cookie.

@@ -1,5 +1,7 @@
 //! Sessions: how long they live, and the account page that lists and ends them.
 
+use std::time::{Duration, Instant};
+
 use crate::database::Database;
 use crate::page::Page;
 use crate::server::{Client, PASSWORD, Server};
@@ -20,10 +22,10 @@ fn is_in(client: &mut Client) -> bool {
     api == 200
 }
 
-fn change_password(client: &mut Client, present: &str, new: &str, again: &str) -> Page {
+fn change_password(client: &mut Client, current: &str, new: &str, again: &str) -> Page {
     let form = Page::open(client, "/account").form("/account/password");
     let form = form
-        .fill("present", present)
+        .fill("current", current)
         .fill("new", new)
         .fill("again", again);
     form.submit(client)
@@ -96,13 +98,13 @@ fn a_failed_password_change_ends_no_session() {
     let server = Server::start();
     let (mut admin, mut other) = (server.admin(), server.admin());
     let new = "another horse battery";
-    for (present, new, again, field) in [
-        ("wrong", new, new, "present"),
+    for (current, new, again, field) in [
+        ("wrong", new, new, "current"),
         (PASSWORD, new, "something else", "again"),
         (PASSWORD, "short", "short", "new"),
         (PASSWORD, "password1234", "password1234", "new"),
     ] {
-        let page = change_password(&mut admin, present, new, again);
+        let page = change_password(&mut admin, current, new, again);
         assert_eq!((page.status, page.invalid_fields()), (422, vec![field]));
         assert!(page.all(&format!("input[name={field}][value]")).is_empty());
     }
@@ -173,4 +175,21 @@ fn one_button_ends_all_other_sessions() {
     let page = form.submit(&mut admin);
     assert_eq!(page.rows().len(), 1);
     assert!(is_in(&mut admin) && others.iter_mut().all(|other| !is_in(other)));
+}
+
+#[test]
+fn the_use_of_a_session_is_recorded_without_waiting_for_a_writer() {
+    let (server, database) = Database::start();
+    let mut admin = server.admin();
+    let writer = database.open();
+    writer.execute_batch("begin immediate").unwrap();
+    server.clock.turn(120);
+    let start = Instant::now();
+    assert!(is_in(&mut admin));
+    assert!(start.elapsed() < Duration::from_secs(4));
+    writer.execute_batch("rollback").unwrap();
+    server.tick().unwrap();
+    let sql = "select last_used_at - created_at from sessions";
+    let used: i64 = writer.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(used, 120);
 }

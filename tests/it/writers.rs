@@ -237,8 +237,19 @@ impl Writer {
     /// Its acts in the audit log.
     fn told(&self, db: &Connection) -> rusqlite::Result<Vec<Act>> {
         let mut acts = db.prepare(
-            "select kind, coalesce(license_key, ''), json_extract(after, '$.user_id') from audit \
-             where tool_name = ?1 or json_extract(after, '$.browser') = ?1 order by id",
+            "with entry as (
+                 select id, kind, nullif(before, '') as before, nullif(after, '') as after from audit
+             ), told as (
+                 select id, kind, json_extract(coalesce(after, before), '$.tool_name') as tool_name,
+                     coalesce(json_extract(coalesce(after, before), '$.license_key'), '') as license_key,
+                     json_extract(after, '$.user_id[0]') as user_id,
+                     json_extract(after, '$.browser[0]') as browser
+                 from entry
+             )
+             select kind, license_key, (select value from personal_values where id = user_id)
+             from told where tool_name = ?1
+                 or (select value from personal_values where id = browser) = ?1
+             order by id",
         )?;
         let acts = acts.query_map([&self.name], |row| {
             Ok(Act {

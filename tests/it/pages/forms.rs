@@ -133,7 +133,7 @@ fn a_tool_that_differs_only_by_case_needs_confirmation() {
         assert!(page.alert().contains("MyTool"), "{}", page.alert());
         let form = page.form("/licenses/new");
         assert_eq!(form.value("license_key"), key);
-        let added = form.press(&mut admin, &format!("meant_tool={tool}"));
+        let added = form.press(&mut admin, &format!("chosen_tool={tool}"));
         assert_eq!(added.status, 200);
         assert_eq!(server.check(tool, key).0, 200, "{tool}");
         assert_eq!(rows(&server), before + 1);
@@ -232,7 +232,7 @@ fn editing_follows_the_rules_of_adding_and_a_problem_changes_nothing() {
     let page = page.submit(&mut admin);
     assert_eq!(page.status, 422);
     assert_eq!(admin.get("/api/licenses").body, before);
-    let confirmed = page.press(&mut admin, "meant_tool=MYTOOL");
+    let confirmed = page.press(&mut admin, "chosen_tool=MYTOOL");
     assert_eq!(confirmed.status, 200);
     assert_eq!(server.check("MYTOOL", "k").0, 200);
 }

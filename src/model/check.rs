@@ -1,0 +1,209 @@
+//! What a check records: when a license was last seen, or that a machine is unlicensed.
+
+use std::net::IpAddr;
+
+use serde_json::Value;
+use time::{Date, OffsetDateTime};
+
+use super::license::{License, Verdict};
+
+/// Characters kept of each value that a client reports.
+const MAX_LENGTH: usize = 100;
+
+/// What a client reports about itself: shown to the admin, never part of the decision. Empty if it
+/// reported nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientInfo {
+    /// The version of the tool.
+    pub version: String,
+    pub hostname: String,
+    /// The user signed in on the machine.
+    pub user: String,
+}
+
+impl ClientInfo {
+    /// Reads `{"version","hostname","user"}`. Values that cannot be shown are dropped and long ones
+    /// truncated: a computer's name must not lock a customer out.
+    pub fn read(client: &Value) -> Option<ClientInfo> {
+        let text = |name| {
+            let typed = client.get(name).and_then(Value::as_str).unwrap_or_default();
+            let shown = typed.trim().chars().filter(|c| !c.is_control());
+            shown.take(MAX_LENGTH).collect::<String>()
+        };
+        let info = ClientInfo {
+            version: text("version"),
+            hostname: text("hostname"),
+            user: text("user"),
+        };
+        (!info.is_empty()).then_some(info)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        *self == ClientInfo::default()
+    }
+}
+
+/// Checks of one license that differ only in the time of day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckRecord {
+    pub license_id: i64,
+    /// In the operator's UTC offset.
+    pub day: Date,
+    pub verdict: Verdict,
+    /// The client's address.
+    pub address: IpAddr,
+    /// Boxed: there are many records, and most clients report nothing.
+    pub client: Option<Box<ClientInfo>>,
+    /// Unix seconds.
+    pub first_at: i64,
+    /// Unix seconds.
+    pub last_at: i64,
+    pub count: u32,
+}
+
+impl CheckRecord {
+    /// Adds the checks of another record; returns false and changes nothing if they differ in more
+    /// than the time of day.
+    pub fn merge(&mut self, other: &CheckRecord) -> bool {
+        let is_alike = self.license_id == other.license_id
+            && self.day == other.day
+            && self.verdict == other.verdict
+            && self.address == other.address
+            && self.client == other.client;
+        if is_alike {
+            self.first_at = self.first_at.min(other.first_at);
+            self.last_at = self.last_at.max(other.last_at);
+            self.count += other.count;
+        }
+        is_alike
+    }
+}
+
+/// The last check of a license.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastCheck {
+    pub last_at: OffsetDateTime,
+    /// Checks so far, including this one.
+    pub check_count: i64,
+    pub verdict: Verdict,
+    /// The client's address.
+    pub address: String,
+    /// What the client last reported.
+    pub client: ClientInfo,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedLicense {
+    pub license: License,
+    /// The day of the last check in the operator's UTC offset, `YYYY-MM-DD`; empty for never.
+    pub last_seen_on: String,
+    /// None before the first check.
+    pub last_check: Option<LastCheck>,
+}
+
+/// A check that differed from the previous ones on its day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckChange {
+    /// The first such check of that day.
+    pub first_at: OffsetDateTime,
+    pub verdict: Verdict,
+    /// The client's address.
+    pub address: String,
+    /// The version of the tool; empty if the client did not report it.
+    pub version: String,
+}
+
+/// Checks of an unlicensed machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnlicensedCheck {
+    /// Unix seconds.
+    pub first_at: i64,
+    /// Unix seconds.
+    pub last_at: i64,
+    pub count: u32,
+    /// The client's address at the last check.
+    pub address: IpAddr,
+}
+
+impl UnlicensedCheck {
+    /// Adds checks of the same machine, which may be older.
+    pub fn merge(&mut self, other: &UnlicensedCheck) {
+        if other.last_at >= self.last_at {
+            self.last_at = other.last_at;
+            self.address = other.address;
+        }
+        self.first_at = self.first_at.min(other.first_at);
+        self.count += other.count;
+    }
+}
+
+/// A machine that checked a tool without having a license for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnlicensedMachine {
+    pub tool_name: String,
+    /// In its canonical spelling.
+    pub license_key: String,
+    pub first_at: OffsetDateTime,
+    pub last_at: OffsetDateTime,
+    pub check_count: i64,
+    /// The client's address at the last check.
+    pub address: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use time::macros::date;
+
+    #[test]
+    fn records_that_differ_only_in_the_time_of_day_are_merged() {
+        let record = |address: [u8; 4], last_at| CheckRecord {
+            license_id: 1,
+            day: date!(2026 - 06 - 15),
+            verdict: Verdict::Valid,
+            address: IpAddr::from(address),
+            client: None,
+            first_at: last_at,
+            last_at,
+            count: 1,
+        };
+        let (office, home) = ([10, 0, 0, 1], [10, 0, 0, 2]);
+        let mut merged = record(office, 5);
+        assert!(merged.merge(&record(office, 3)));
+        assert!(!merged.merge(&record(home, 4)));
+        assert!(!merged.merge(&CheckRecord {
+            day: date!(2026 - 06 - 16),
+            ..record(office, 5)
+        }));
+        let expected = CheckRecord {
+            first_at: 3,
+            count: 2,
+            ..record(office, 5)
+        };
+        assert_eq!(merged, expected);
+    }
+
+    #[test]
+    fn whatever_a_client_reports_is_shown_or_left_out() {
+        let long = "x".repeat(200);
+        let info = ClientInfo::read(
+            &json!({"version": " 1.0\n ", "hostname": long, "user": 7, "other": []}),
+        );
+        let expected = ClientInfo {
+            version: "1.0".into(),
+            hostname: "x".repeat(100),
+            user: String::new(),
+        };
+        assert_eq!(info, Some(expected));
+        for nothing in [
+            json!("1.0"),
+            json!(null),
+            json!([1]),
+            json!({}),
+            json!({"version": ""}),
+        ] {
+            assert_eq!(ClientInfo::read(&nothing), None, "{nothing}");
+        }
+    }
+}

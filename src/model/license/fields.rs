@@ -1,0 +1,473 @@
+//! The fields of a license that people set, declared once: everything that writes, reads, shows,
+//! imports or searches a license uses this list.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use time::Date;
+
+use super::Status;
+use crate::error::{Error, Problem};
+use crate::model::fold::folded;
+use crate::model::mac::canonical_key;
+use crate::model::{date, text};
+
+#[derive(Debug)]
+pub struct Field {
+    /// In the API, files, forms and the database.
+    pub name: &'static str,
+    /// For people, as at the beginning of a sentence.
+    pub label: &'static str,
+    /// In characters; 0 if the kind determines it.
+    pub limit: usize,
+    /// How typed text is normalized for storage.
+    kind: Kind,
+    pub is_searchable: bool,
+    /// Whether it is about a person: the audit log stores it where it can be erased.
+    pub is_personal: bool,
+    /// Accepted import headings besides the name, in lower case without spaces, `-` and `_`.
+    pub headings: &'static [&'static str],
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    Required,
+    Line,
+    Lines,
+    Status,
+    Date,
+}
+
+pub const COUNT: usize = FIELDS.len();
+
+/// Fields that were published first; in the API the others follow the ones that the server adds.
+pub const PUBLISHED: usize = 5;
+
+/// Indexes into [`FIELDS`].
+pub const TOOL_NAME: usize = 0;
+pub const STATUS: usize = 2;
+pub const USER_ID: usize = 3;
+pub const EXPIRATION_DATE: usize = 4;
+
+/// In their published order.
+pub const FIELDS: [Field; 6] = [
+    Field {
+        name: "tool_name",
+        label: "The tool name",
+        limit: 100,
+        kind: Kind::Required,
+        is_searchable: true,
+        is_personal: false,
+        headings: &[
+            "tool",
+            "productname",
+            "product",
+            "programname",
+            "program",
+            "software",
+        ],
+    },
+    Field {
+        name: "license_key",
+        label: "The license key",
+        limit: 255,
+        kind: Kind::Required,
+        is_searchable: true,
+        is_personal: false,
+        headings: &[
+            "licencekey",
+            "key",
+            "machineid",
+            "machine",
+            "macaddress",
+            "mac",
+            "hardwareid",
+            "hwid",
+        ],
+    },
+    Field {
+        name: "status",
+        label: "The status",
+        limit: 0,
+        kind: Kind::Status,
+        is_searchable: false,
+        is_personal: false,
+        headings: &[],
+    },
+    Field {
+        name: "user_id",
+        label: "The customer",
+        limit: 255,
+        kind: Kind::Line,
+        is_searchable: true,
+        is_personal: true,
+        headings: &[
+            "username",
+            "user",
+            "customerid",
+            "customername",
+            "customer",
+            "clientid",
+            "clientname",
+            "client",
+        ],
+    },
+    Field {
+        name: "expiration_date",
+        label: "The expiration date",
+        limit: 0,
+        kind: Kind::Date,
+        is_searchable: false,
+        is_personal: false,
+        headings: &[
+            "expiration",
+            "expirydate",
+            "expiry",
+            "expires",
+            "expireson",
+            "expiresat",
+            "validuntil",
+            "validto",
+            "ends",
+            "endson",
+            "enddate",
+        ],
+    },
+    Field {
+        name: "note",
+        label: "The note",
+        limit: 2_000,
+        kind: Kind::Lines,
+        is_searchable: true,
+        is_personal: true,
+        headings: &["notes", "comments", "comment", "remarks", "remark"],
+    },
+];
+
+/// The values of a license that people set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Values {
+    /// Compared byte for byte.
+    pub tool_name: String,
+    /// The machine ID in its canonical spelling.
+    pub license_key: String,
+    pub status: Status,
+    /// The customer, in the admin's words.
+    pub user_id: Option<String>,
+    /// None for a perpetual license.
+    pub expiration_date: Option<Date>,
+    /// By the admin; may have several lines.
+    pub note: Option<String>,
+}
+
+impl Values {
+    /// In the order of [`FIELDS`]; empty for none.
+    pub fn texts(&self) -> [Cow<'_, str>; COUNT] {
+        let Values {
+            tool_name,
+            license_key,
+            status,
+            user_id,
+            expiration_date,
+            note,
+        } = self;
+        [
+            tool_name.into(),
+            license_key.into(),
+            status.as_str().into(),
+            or_empty(user_id),
+            expiration_date.map(date::format).unwrap_or_default().into(),
+            or_empty(note),
+        ]
+    }
+
+    /// Parses what [`Values::texts`] wrote; the error is the index of a text that cannot be parsed.
+    pub fn from_texts(texts: [&str; COUNT]) -> Result<Values, usize> {
+        let [
+            tool_name,
+            license_key,
+            status,
+            user_id,
+            expiration_date,
+            note,
+        ] = texts;
+        let optional = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Ok(Values {
+            tool_name: tool_name.to_owned(),
+            license_key: license_key.to_owned(),
+            status: Status::from_word(status).ok_or(STATUS)?,
+            user_id: optional(user_id),
+            expiration_date: match expiration_date {
+                "" => None,
+                day => Some(date::read(day).ok_or(EXPIRATION_DATE)?),
+            },
+            note: optional(note),
+        })
+    }
+
+    /// Reports all problems at once, so that a form can show each next to its field.
+    pub fn parse(draft: &Draft) -> Result<Values, Error> {
+        let mut problems = Vec::new();
+        let mut clean = |index: usize| {
+            let typed = draft.0[index].as_deref().unwrap_or_default();
+            let cleaned = FIELDS[index].clean(typed);
+            cleaned.unwrap_or_else(|problem| {
+                problems.push(problem);
+                String::new()
+            })
+        };
+        let texts: [String; COUNT] = std::array::from_fn(&mut clean);
+        if !problems.is_empty() {
+            return Err(Error::Invalid(problems));
+        }
+        Values::from_texts(texts.each_ref().map(String::as_str)).map_err(|index| {
+            let (name, text) = (FIELDS[index].name, &texts[index]);
+            Error::Internal(format!("`{text}` was accepted as {name}"))
+        })
+    }
+
+    /// All searchable text, folded. Two marks after each text make every part of it begin a
+    /// trigram, even a part of one or two characters.
+    pub fn search_text(&self) -> String {
+        let mut all = String::new();
+        for (field, text) in FIELDS.iter().zip(self.texts()) {
+            if field.is_searchable && !text.is_empty() {
+                all.push_str(&folded(&text));
+                all.push_str(TEXT_END);
+            }
+        }
+        all
+    }
+}
+
+/// Control characters, which no text of a license contains.
+pub(crate) const TEXT_END: &str = "\u{3}\u{3}";
+
+fn or_empty(text: &Option<String>) -> Cow<'_, str> {
+    text.as_deref().unwrap_or_default().into()
+}
+
+impl Field {
+    /// The index in [`FIELDS`].
+    pub fn index(name: &str) -> Option<usize> {
+        FIELDS.iter().position(|field| field.name == name)
+    }
+
+    /// Normalizes typed text for storage.
+    fn clean(&self, typed: &str) -> Result<String, Problem> {
+        let Field {
+            name, label, limit, ..
+        } = *self;
+        match self.kind {
+            Kind::Required => {
+                let text = text::required(name, label, typed, limit)?;
+                Ok(match name {
+                    "license_key" => canonical_key(&text).into_owned(),
+                    _ => text,
+                })
+            }
+            Kind::Line => text::optional(name, label, typed, limit),
+            Kind::Lines => text::lines(name, label, typed, limit),
+            Kind::Status => Ok(Status::parse(typed)?.as_str().to_owned()),
+            Kind::Date => match typed.trim() {
+                day if day.is_empty() || date::read(day).is_some() => Ok(day.to_owned()),
+                day => Err(Problem {
+                    field: name,
+                    message: format!(
+                        "{label} `{day}` is not a calendar day; use YYYY-MM-DD, for example \
+                         2026-12-31, or leave it empty for a perpetual license."
+                    ),
+                }),
+            },
+        }
+    }
+
+    pub fn is_date(&self) -> bool {
+        self.kind == Kind::Date
+    }
+}
+
+/// Typed values in the order of [`FIELDS`]: none for a field that was not sent, empty for one to
+/// clear.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Draft([Option<String>; COUNT]);
+
+impl Draft {
+    /// The initial values of the form for a new license.
+    pub fn new() -> Draft {
+        let mut draft = Draft::default();
+        draft.set("status", Status::Activated.as_str());
+        draft
+    }
+
+    /// The typed text; empty for a field that was not sent.
+    pub fn get(&self, name: &str) -> &str {
+        let text = Field::index(name).and_then(|index| self.0[index].as_deref());
+        text.unwrap_or_default()
+    }
+
+    /// False if there is no such field.
+    pub fn set(&mut self, name: &str, typed: impl Into<String>) -> bool {
+        let index = Field::index(name);
+        if let Some(index) = index {
+            self.0[index] = Some(typed.into());
+        }
+        index.is_some()
+    }
+
+    /// [`Draft::set`] for chaining.
+    pub fn with(mut self, name: &str, typed: impl Into<String>) -> Draft {
+        self.set(name, typed);
+        self
+    }
+
+    /// In the order of [`FIELDS`].
+    pub fn texts(&self) -> &[Option<String>; COUNT] {
+        &self.0
+    }
+
+    /// Takes each field from `base` unless it was sent here.
+    pub fn over(self, base: Draft) -> Draft {
+        let mut texts = base.0;
+        for (text, typed) in texts.iter_mut().zip(self.0) {
+            if typed.is_some() {
+                *text = typed;
+            }
+        }
+        Draft(texts)
+    }
+}
+
+/// Every field as it would be typed.
+impl From<&Values> for Draft {
+    fn from(values: &Values) -> Draft {
+        Draft(values.texts().map(|text| Some(text.into_owned())))
+    }
+}
+
+/// From a JSON object whose values are strings or null; other members are ignored.
+impl<'de> Deserialize<'de> for Draft {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Draft, D::Error> {
+        deserializer.deserialize_map(DraftVisitor)
+    }
+}
+
+struct DraftVisitor;
+
+impl<'de> Visitor<'de> for DraftVisitor {
+    type Value = Draft;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Draft, A::Error> {
+        let mut draft = Draft::default();
+        while let Some(name) = members.next_key::<String>()? {
+            match Field::index(&name) {
+                Some(index) if draft.0[index].is_some() => {
+                    return Err(A::Error::duplicate_field(FIELDS[index].name));
+                }
+                Some(index) => {
+                    let typed: Option<String> = members.next_value()?;
+                    draft.0[index] = Some(typed.unwrap_or_default());
+                }
+                None => {
+                    members.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(draft)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft() -> Draft {
+        Draft::new()
+            .with("tool_name", " Tool_A ")
+            .with("license_key", "0A-1B-2C-3D-4E-5F")
+            .with("user_id", "  ")
+            .with("expiration_date", "2024-02-29")
+    }
+
+    fn invalid_fields(draft: &Draft) -> Vec<&'static str> {
+        match Values::parse(draft) {
+            Err(Error::Invalid(problems)) => problems.iter().map(|p| p.field).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn values_are_trimmed_and_the_key_is_canonical() {
+        let values = Values::parse(&draft()).unwrap();
+        assert_eq!(
+            (&*values.tool_name, &*values.license_key, values.user_id),
+            ("Tool_A", "0a:1b:2c:3d:4e:5f", None)
+        );
+    }
+
+    #[test]
+    fn every_invalid_field_is_named_at_once() {
+        let mut bad = draft()
+            .with("tool_name", "")
+            .with("license_key", "a\u{7}b")
+            .with("status", "active")
+            .with("expiration_date", "2024-02-30");
+        for field in FIELDS
+            .iter()
+            .filter(|field| field.kind == Kind::Line || field.kind == Kind::Lines)
+        {
+            bad.set(field.name, "x".repeat(field.limit + 1));
+        }
+        assert_eq!(invalid_fields(&bad), FIELDS.map(|field| field.name));
+    }
+
+    #[test]
+    fn only_calendar_days_are_dates() {
+        for typed in [
+            "2023-02-29",
+            "2024-13-01",
+            "24-01-01",
+            "2024-1-1",
+            "2024/01/01",
+            "+2024-01-01",
+            "-024-01-01",
+            "0000-01-01",
+            "today",
+        ] {
+            let bad = draft().with("expiration_date", typed);
+            assert_eq!(invalid_fields(&bad), ["expiration_date"], "{typed}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_counted_in_characters() {
+        let with_name = |length| draft().with("tool_name", "ä".repeat(length));
+        assert!(Values::parse(&with_name(100)).is_ok());
+        assert_eq!(invalid_fields(&with_name(101)), ["tool_name"]);
+    }
+
+    #[test]
+    fn texts_and_values_say_the_same() {
+        let values = Values::parse(&draft().with("note", "two\nlines")).unwrap();
+        let texts = values.texts();
+        assert_eq!(
+            Values::from_texts(texts.each_ref().map(|t| &**t)),
+            Ok(values.clone())
+        );
+        assert_eq!(Values::parse(&Draft::from(&values)), Ok(values));
+    }
+
+    #[test]
+    fn headings_are_written_as_they_are_compared_and_name_one_field() {
+        let mut seen = std::collections::HashSet::new();
+        for heading in FIELDS.iter().flat_map(|field| field.headings) {
+            assert!(heading.bytes().all(|c| c.is_ascii_lowercase()), "{heading}");
+            assert!(seen.insert(heading), "{heading}");
+        }
+    }
+}

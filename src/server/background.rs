@@ -1,0 +1,73 @@
+//! The background thread: it warms up the cache, and writes recorded checks once a second.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::clock::Stopwatch;
+use crate::error::Refusal;
+use crate::service::{Service, WarmUp};
+
+const EVERY: Duration = Duration::from_secs(1);
+
+pub(super) struct Background {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Background {
+    pub(super) fn start(service: Arc<Service>) -> Result<Background, Refusal> {
+        let (stop, stopped) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("background".to_owned())
+            .spawn(move || run(&service, &stopped))
+            .map_err(|e| Refusal(format!("The system gives no thread: {e}.")))?;
+        Ok(Background { stop, thread })
+    }
+
+    /// Waits for the thread to exit; a panic has already been logged.
+    pub(super) fn stop(self) {
+        drop(self.stop);
+        drop(self.thread.join());
+    }
+}
+
+fn run(service: &Service, stopped: &Receiver<()>) {
+    let mut warm_up = Some(WarmUp::START);
+    let mut since_tick = Stopwatch::start();
+    loop {
+        let wait = match &warm_up {
+            Some(_) => Duration::ZERO,
+            None => EVERY.saturating_sub(since_tick.elapsed()),
+        };
+        if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+        if let Some(from) = warm_up.take() {
+            match service.warm_up(from) {
+                Ok(further) => warm_up = further,
+                Err(error) => service.log().fault("warm_up", &error),
+            }
+        }
+        if since_tick.elapsed() < EVERY {
+            continue;
+        }
+        since_tick = Stopwatch::start();
+        // First, because other programs' changes must not wait for checks that cannot be written.
+        match service.reload_if_others_wrote() {
+            Ok(false) => {}
+            Ok(true) => warm_up = Some(WarmUp::START),
+            Err(error) => service.log().fault("reload_if_others_wrote", &error),
+        }
+        if let Err(error) = service.take_back_interrupted() {
+            service.log().fault("take_back_interrupted", &error);
+        }
+        if let Err(error) = service.prune_bulk_changes() {
+            service.log().fault("prune_bulk_changes", &error);
+        }
+        if let Err(error) = service.write_checks() {
+            service.log().fault("write_checks", &error);
+        }
+    }
+}

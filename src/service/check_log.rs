@@ -1,0 +1,491 @@
+//! Records checks without a write per check: each thread buffers its records in memory, they are merged by
+//! license, and a batch is written once a second.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use thread_local::ThreadLocal;
+use time::{Date, OffsetDateTime, UtcOffset};
+
+use super::Service;
+use crate::clock::Stopwatch;
+use crate::error::Error;
+use crate::model::check::{CheckChange, CheckRecord, ClientInfo, UnlicensedCheck};
+use crate::model::license::Verdict;
+use crate::model::question::Question;
+use crate::store::{
+    WriteTx, check_days, checks, sessions, signing_keys, tokens, unlicensed_machines,
+};
+
+/// Records that a thread buffers before it merges them into the queue.
+const BUFFERED: usize = 1_024;
+/// Records in the queue: 10 MB if clients report about themselves, and 3 s of writing on a clean shutdown.
+/// When it is full, checks of further licenses are not recorded.
+const MAX_QUEUED: usize = 32_768;
+/// Records of one license in the queue: its history does not keep more, either.
+const MAX_OF_LICENSE: usize = checks::HISTORY;
+/// Unlicensed machines recorded per second.
+const MAX_UNLICENSED: usize = 2_000;
+const MAX_TOOLS: usize = 10_000;
+
+/// Records written per second: 500 ms of work on two processors if none of the licenses was seen on that day
+/// before.
+const BATCH: usize = 5_000;
+/// How long one transaction may lock the database.
+const TRANSACTION: Duration = Duration::from_millis(100);
+
+/// Checks that are not in the database yet.
+#[derive(Default)]
+pub(super) struct CheckLog {
+    buffers: ThreadLocal<Mutex<Buffer>>,
+    queue: Mutex<Queue>,
+}
+
+/// The records of one thread.
+#[derive(Default)]
+struct Buffer {
+    records: Vec<CheckRecord>,
+    counts: Counts,
+}
+
+/// The records of all threads.
+#[derive(Default)]
+struct Queue {
+    records: BTreeMap<i64, Vec<CheckRecord>>,
+    number: usize,
+    /// The license that the next batch starts with: licenses take turns, and neighbors, which share database
+    /// pages, are written together.
+    next: i64,
+    counts: Counts,
+    overflow: Overflow,
+    /// The database could not be written, which was logged.
+    is_stuck: bool,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq, Debug)]
+enum Overflow {
+    #[default]
+    None,
+    /// Checks were dropped since the queue was last empty, which is not logged yet.
+    New,
+    Logged,
+}
+
+/// Written together, or put back into the queue.
+#[derive(Default)]
+struct Batch {
+    records: Vec<CheckRecord>,
+    counts: Counts,
+}
+
+/// Counts that belong to no single license.
+#[derive(Default)]
+struct Counts {
+    checks: BTreeMap<Date, BTreeMap<String, [u64; Verdict::ALL.len()]>>,
+    /// Signed answers by date and key.
+    signed: BTreeMap<Date, BTreeMap<String, u64>>,
+    unlicensed: HashMap<(String, String), UnlicensedCheck>,
+}
+
+pub(super) struct CompletedCheck<'a> {
+    pub(super) question: &'a Question<'a>,
+    pub(super) license_id: Option<i64>,
+    pub(super) verdict: Verdict,
+    pub(super) address: IpAddr,
+    pub(super) client: Option<ClientInfo>,
+    pub(super) now: OffsetDateTime,
+    /// The key that signed the answer.
+    pub(super) kid: Option<&'a str>,
+}
+
+impl CheckLog {
+    pub(super) fn add(&self, check: CompletedCheck<'_>, offset: UtcOffset) {
+        let day = check.now.to_offset(offset).date();
+        let now = check.now.unix_timestamp();
+        let mut buffer = self.buffers.get_or_default().lock();
+        buffer.counts.add(&check, day);
+        let Some(license_id) = check.license_id else {
+            return;
+        };
+        buffer.records.push(CheckRecord {
+            license_id,
+            day,
+            verdict: check.verdict,
+            address: check.address,
+            client: check.client.map(Box::new),
+            first_at: now,
+            last_at: now,
+            count: 1,
+        });
+        if buffer.records.len() >= BUFFERED {
+            self.flush(&mut buffer);
+        }
+    }
+
+    fn flush(&self, buffer: &mut Buffer) {
+        let mut queue = self.queue.lock();
+        for record in buffer.records.drain(..) {
+            queue.add(record);
+        }
+        queue.counts.merge(std::mem::take(&mut buffer.counts));
+    }
+
+    fn flush_all(&self) {
+        for buffer in &self.buffers {
+            self.flush(&mut buffer.lock());
+        }
+    }
+}
+
+impl Queue {
+    fn add(&mut self, mut record: CheckRecord) {
+        let is_full = self.number >= MAX_QUEUED;
+        let records = match self.records.entry(record.license_id) {
+            Entry::Vacant(_) if is_full => {
+                if self.overflow == Overflow::None {
+                    self.overflow = Overflow::New;
+                }
+                return;
+            }
+            Entry::Vacant(entry) => {
+                self.number += 1;
+                // Capacity for one: most licenses have no more.
+                entry.insert(vec![record]);
+                return;
+            }
+            Entry::Occupied(entry) => entry.into_mut(),
+        };
+        if records.iter_mut().any(|other| other.merge(&record)) {
+            return;
+        }
+        if !is_full && records.len() < MAX_OF_LICENSE {
+            self.number += 1;
+            records.push(record);
+        } else if let Some(oldest) = records.iter_mut().min_by_key(|other| other.last_at) {
+            if record.last_at < oldest.last_at {
+                std::mem::swap(oldest, &mut record);
+            }
+            // The history loses an entry, but every check is counted.
+            record.count += oldest.count;
+            *oldest = record;
+        }
+    }
+
+    /// Takes the counts, and the records of the next licenses: at most `limit`, or slightly more, because the
+    /// records of a license stay together.
+    fn take(&mut self, limit: usize) -> Batch {
+        let mut records = Vec::new();
+        while records.len() < limit {
+            let following = self.records.range(self.next..).next();
+            let Some((&id, _)) = following.or_else(|| self.records.first_key_value()) else {
+                self.overflow = Overflow::None;
+                break;
+            };
+            records.extend(self.records.remove(&id).unwrap_or_default());
+            self.next = id + 1;
+        }
+        self.number -= records.len();
+        Batch {
+            records,
+            counts: std::mem::take(&mut self.counts),
+        }
+    }
+
+    fn put_back(&mut self, batch: Batch) {
+        for record in batch.records {
+            self.add(record);
+        }
+        self.counts.merge(batch.counts);
+    }
+
+    /// Returns the previous states, so that the caller logs only changes.
+    fn report(&mut self, is_stuck: bool) -> (Overflow, bool) {
+        let overflow = self.overflow;
+        if overflow == Overflow::New {
+            self.overflow = Overflow::Logged;
+        }
+        (overflow, std::mem::replace(&mut self.is_stuck, is_stuck))
+    }
+}
+
+impl Counts {
+    fn add(&mut self, check: &CompletedCheck<'_>, day: Date) {
+        let question = check.question;
+        let tools = self.checks.entry(day).or_default();
+        if let Some(numbers) = tools.get_mut(question.tool_name) {
+            numbers[check.verdict as usize] += 1;
+        } else if tools.len() < MAX_TOOLS {
+            let numbers = tools.entry(question.tool_name.to_owned()).or_default();
+            numbers[check.verdict as usize] += 1;
+        }
+        if let Some(kid) = check.kid {
+            let keys = self.signed.entry(day).or_default();
+            if let Some(number) = keys.get_mut(kid) {
+                *number += 1;
+            } else {
+                keys.insert(kid.to_owned(), 1);
+            }
+        }
+        if check.license_id.is_none() {
+            let pair = (
+                question.tool_name.to_owned(),
+                question.license_key.clone().into_owned(),
+            );
+            let now = check.now.unix_timestamp();
+            let new = UnlicensedCheck {
+                first_at: now,
+                last_at: now,
+                count: 1,
+                address: check.address,
+            };
+            self.add_unlicensed(pair, new);
+        }
+    }
+
+    fn add_unlicensed(&mut self, pair: (String, String), new: UnlicensedCheck) {
+        if let Some(known) = self.unlicensed.get_mut(&pair) {
+            known.merge(&new);
+        } else if self.unlicensed.len() < MAX_UNLICENSED {
+            self.unlicensed.insert(pair, new);
+        }
+    }
+
+    fn merge(&mut self, other: Counts) {
+        for (day, tools) in other.checks {
+            let all = self.checks.entry(day).or_default();
+            for (tool_name, numbers) in tools {
+                let sums = all.entry(tool_name).or_default();
+                for (sum, number) in sums.iter_mut().zip(numbers) {
+                    *sum += number;
+                }
+            }
+        }
+        for (day, keys) in other.signed {
+            let all = self.signed.entry(day).or_default();
+            for (kid, number) in keys {
+                *all.entry(kid).or_default() += number;
+            }
+        }
+        for (pair, new) in other.unlicensed {
+            self.add_unlicensed(pair, new);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        // Every check is counted there.
+        self.checks.is_empty()
+    }
+
+    fn write(&self, db: &WriteTx<'_>) -> Result<(), Error> {
+        for (day, tools) in &self.checks {
+            for (tool_name, numbers) in tools {
+                for verdict in Verdict::ALL {
+                    match numbers[verdict as usize] {
+                        0 => {}
+                        number => check_days::add(db, tool_name, *day, verdict, number)?,
+                    }
+                }
+            }
+        }
+        for ((tool_name, license_key), check) in &self.unlicensed {
+            unlicensed_machines::add(db, tool_name, license_key, check)?;
+        }
+        if !self.unlicensed.is_empty() {
+            unlicensed_machines::prune(db)?;
+        }
+        for (day, keys) in &self.signed {
+            for (kid, number) in keys {
+                signing_keys::count(db, kid, *day, *number)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Service {
+    /// Once a second: writes the records since the last time, or as many as a second allows, and the last
+    /// uses of sessions and tokens. What cannot be written stays in the queue; only the first failure is an
+    /// error.
+    pub fn write_checks(&self) -> Result<(), Error> {
+        self.check_log.flush_all();
+        let written = self.write_batch(BATCH);
+        let (overflow, was_stuck) = self.check_log.queue.lock().report(written.is_err());
+        if overflow == Overflow::New {
+            self.log
+                .event("check_records_dropped", &[("queued", &MAX_QUEUED)]);
+        }
+        match written {
+            Ok(()) if was_stuck => self.log.event("check_records_resumed", &[]),
+            Err(error) if !was_stuck => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        Ok(())
+    }
+
+    /// On a clean shutdown: writes everything.
+    pub(super) fn write_all_checks(&self) -> Result<(), Error> {
+        self.check_log.flush_all();
+        loop {
+            self.write_batch(BATCH)?;
+            if self.check_log.queue.lock().records.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn write_batch(&self, limit: usize) -> Result<(), Error> {
+        let mut batch = self.check_log.queue.lock().take(limit);
+        let written = self.write_in_parts(&mut batch);
+        if written.is_err() {
+            self.check_log.queue.lock().put_back(batch);
+        }
+        written
+    }
+
+    /// Lets other writes through after each transaction, and leaves unwritten records in the batch.
+    fn write_in_parts(&self, batch: &mut Batch) -> Result<(), Error> {
+        let (session_uses, token_uses) = (self.session_uses.all(), self.token_uses.all());
+        let has_uses = !session_uses.is_empty() || !token_uses.is_empty();
+        if !has_uses && batch.records.is_empty() && batch.counts.is_empty() {
+            return Ok(());
+        }
+        let written = self.store.write(|db| {
+            batch.counts.write(db)?;
+            for (id, at) in &session_uses {
+                sessions::set_last_used(db, *id, *at)?;
+            }
+            for (id, at) in &token_uses {
+                tokens::set_last_used(db, *id, *at)?;
+            }
+            self.write_records(db, &batch.records)
+        })?;
+        batch.counts = Counts::default();
+        batch.records.drain(..written);
+        self.session_uses.remove(&session_uses);
+        self.token_uses.remove(&token_uses);
+        while !batch.records.is_empty() {
+            self.store.pause();
+            let written = self
+                .store
+                .write(|db| self.write_records(db, &batch.records))?;
+            batch.records.drain(..written);
+        }
+        Ok(())
+    }
+
+    /// Writes at least the first license's records, and returns the number of records written.
+    fn write_records(&self, db: &WriteTx<'_>, records: &[CheckRecord]) -> Result<usize, Error> {
+        let watch = Stopwatch::start();
+        let mut written = 0;
+        for license in records.chunk_by(|a, b| a.license_id == b.license_id) {
+            if written > 0 && watch.elapsed() > TRANSACTION {
+                break;
+            }
+            checks::add(db, license, self.utc_offset)?;
+            written += license.len();
+        }
+        Ok(written)
+    }
+
+    /// Checks of a license that differed from the previous ones, newest first.
+    pub fn check_history(&self, license_id: i64) -> Result<Vec<CheckChange>, Error> {
+        self.store.read(|db| checks::history(db, license_id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::date;
+
+    fn record(license_id: i64, last_at: i64) -> CheckRecord {
+        CheckRecord {
+            license_id,
+            day: date!(2026 - 06 - 15),
+            verdict: Verdict::Valid,
+            address: IpAddr::from([10, 0, 0, 1]),
+            client: None,
+            first_at: last_at,
+            last_at,
+            count: 1,
+        }
+    }
+
+    fn from(address: u8, last_at: i64) -> CheckRecord {
+        CheckRecord {
+            address: IpAddr::from([10, 0, 1, address]),
+            ..record(1, last_at)
+        }
+    }
+
+    fn take(queue: &mut Queue, limit: usize) -> Vec<i64> {
+        let batch = queue.take(limit);
+        batch
+            .records
+            .iter()
+            .map(|record| record.license_id)
+            .collect()
+    }
+
+    #[test]
+    fn every_license_has_its_turn() {
+        let mut queue = Queue::default();
+        [3, 1, 5, 3, 4]
+            .into_iter()
+            .for_each(|id| queue.add(record(id, 0)));
+        assert_eq!(take(&mut queue, 2), [1, 3]);
+        [2, 3].into_iter().for_each(|id| queue.add(record(id, 0)));
+        assert_eq!(take(&mut queue, 2), [4, 5]);
+        assert_eq!(take(&mut queue, 9), [2, 3]);
+        assert_eq!((queue.number, take(&mut queue, 9).len()), (0, 0));
+    }
+
+    #[test]
+    fn a_full_queue_drops_licenses_but_no_check_of_those_it_has() {
+        let mut queue = Queue::default();
+        for id in 1..=MAX_QUEUED as i64 {
+            queue.add(record(id, 0));
+        }
+        assert_eq!(queue.overflow, Overflow::None);
+        queue.add(record(-1, 0));
+        queue.add(from(7, 1));
+        assert_eq!((queue.number, queue.overflow), (MAX_QUEUED, Overflow::New));
+        let expected = CheckRecord {
+            count: 2,
+            ..from(7, 1)
+        };
+        assert_eq!(queue.take(1).records, [expected]);
+        queue.take(usize::MAX);
+        assert_eq!((queue.number, queue.overflow), (0, Overflow::None));
+    }
+
+    #[test]
+    fn one_license_cannot_fill_the_queue() {
+        let mut queue = Queue::default();
+        for n in 0..100 {
+            queue.add(from(n, i64::from(n)));
+        }
+        let records = queue.take(usize::MAX).records;
+        let oldest = records.iter().map(|record| record.last_at).min();
+        let checks: u32 = records.iter().map(|record| record.count).sum();
+        assert_eq!((records.len(), oldest, checks), (50, Some(50), 100));
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_merged_with_what_came_meanwhile() {
+        let mut queue = Queue::default();
+        queue.add(record(1, 3));
+        let batch = queue.take(usize::MAX);
+        queue.add(record(1, 4));
+        queue.put_back(batch);
+        let expected = CheckRecord {
+            last_at: 4,
+            count: 2,
+            ..record(1, 3)
+        };
+        assert_eq!((queue.number, queue.take(1).records), (1, vec![expected]));
+    }
+}

@@ -1,0 +1,208 @@
+//! The tables of the last check and of the check history of each license.
+
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use time::UtcOffset;
+
+use super::{moment, unreadable};
+use crate::model::check::{CheckChange, CheckRecord, ClientInfo, LastCheck};
+use crate::model::date;
+use crate::model::license::Verdict;
+
+/// History lines kept for each license.
+pub const HISTORY: usize = 50;
+
+/// The columns of [`last_check`].
+pub(super) const COLUMNS: &str = "last_checks.last_at, last_checks.check_count, \
+     last_checks.verdict, last_checks.address, last_checks.version, last_checks.hostname, \
+     last_checks.user_name";
+
+/// Records checks of one license; does nothing if the license is gone. Days begin in `offset`.
+pub fn add(db: &Connection, records: &[CheckRecord], offset: UtcOffset) -> Result<()> {
+    let Some(last) = records.iter().max_by_key(|record| record.last_at) else {
+        return Ok(());
+    };
+    let before = get(db, last.license_id)?;
+    let before_on = before
+        .as_ref()
+        .map(|before| date::format(before.last_at.to_offset(offset).date()));
+    let before = before.as_ref().zip(before_on.as_deref());
+    let is_newer = before.is_none_or(|(before, _)| before.last_at.unix_timestamp() <= last.last_at);
+    let count = records.iter().map(|record| i64::from(record.count)).sum();
+    let is_found = match is_newer {
+        true => {
+            let reports = records.iter().filter(|record| record.client.is_some());
+            let report = reports.max_by_key(|record| record.last_at);
+            let client = report.and_then(|record| record.client.as_deref());
+            let known = before.map(|(before, _)| &before.client);
+            replace(db, last, count, client.or(known))?
+        }
+        false => add_to_count(db, last.license_id, count)?,
+    };
+    if !is_found {
+        return Ok(());
+    }
+    let (day, is_refused) = (date::format(last.day), last.verdict.is_refusal());
+    let is_known = before.is_some_and(|(before, before_on)| {
+        before_on == day && before.verdict.is_refusal() == is_refused
+    });
+    if is_newer && !is_known {
+        let refused_on = if is_refused { &*day } else { "" };
+        db.prepare_cached("update licenses set last_seen_on = ?2, refused_on = ?3 where id = ?1")?
+            .execute(params![last.license_id, day, refused_on])?;
+    }
+    let mut has_grown = false;
+    for record in records {
+        has_grown |= add_to_history(db, record, before)?;
+    }
+    if has_grown {
+        prune_history(db, last.license_id)?;
+    }
+    Ok(())
+}
+
+/// Makes this the last check; false if the license is gone.
+fn replace(
+    db: &Connection,
+    last: &CheckRecord,
+    count: i64,
+    client: Option<&ClientInfo>,
+) -> Result<bool> {
+    let changed = db
+        .prepare_cached(
+            "insert into last_checks
+                 (license_id, last_at, check_count, verdict, address, version, hostname, user_name)
+             select id, ?2, ?3, ?4, ?5, ?6, ?7, ?8 from licenses where id = ?1
+             on conflict (license_id) do update
+             set last_at = excluded.last_at,
+                 check_count = last_checks.check_count + excluded.check_count,
+                 verdict = excluded.verdict, address = excluded.address,
+                 version = excluded.version, hostname = excluded.hostname,
+                 user_name = excluded.user_name",
+        )?
+        .execute(params![
+            last.license_id,
+            last.last_at,
+            count,
+            last.verdict.code(),
+            last.address.to_string(),
+            client.map_or("", |client| &client.version),
+            client.map_or("", |client| &client.hostname),
+            client.map_or("", |client| &client.user),
+        ])?;
+    Ok(changed > 0)
+}
+
+fn add_to_count(db: &Connection, license_id: i64, count: i64) -> Result<bool> {
+    let changed = db
+        .prepare_cached(
+            "update last_checks set check_count = check_count + ?2 where license_id = ?1",
+        )?
+        .execute([license_id, count])?;
+    Ok(changed > 0)
+}
+
+/// Adds a line unless it equals the previous check, which is in the history; returns whether it
+/// did.
+fn add_to_history(
+    db: &Connection,
+    record: &CheckRecord,
+    before: Option<(&LastCheck, &str)>,
+) -> Result<bool> {
+    let version = record.client.as_ref().map_or("", |client| &client.version);
+    let (day, address) = (date::format(record.day), record.address.to_string());
+    let is_like = |(before, before_on): (&LastCheck, &str)| {
+        before.verdict == record.verdict
+            && before.address == address
+            && before.client.version == version
+            && before_on == day
+    };
+    if before.is_some_and(is_like) {
+        return Ok(false);
+    }
+    let added = db
+        .prepare_cached(
+            "insert into check_history (license_id, day, verdict, address, version, first_at)
+             values (?1, ?2, ?3, ?4, ?5, ?6) on conflict do nothing",
+        )?
+        .execute(params![
+            record.license_id,
+            day,
+            record.verdict.code(),
+            address,
+            version,
+            record.first_at,
+        ])?;
+    if added > 0 {
+        db.prepare_cached(
+            "update licenses set shared_on = ?2 where id = ?1 and shared_on < ?2 and (
+                 select count(distinct address) from check_history
+                 where license_id = ?1 and day = ?2) > 1",
+        )?
+        .execute(params![record.license_id, day])?;
+    }
+    Ok(added > 0)
+}
+
+/// Removes the oldest lines above the limit.
+fn prune_history(db: &Connection, license_id: i64) -> Result<()> {
+    db.prepare_cached(
+        "delete from check_history
+         where license_id = ?1 and (first_at, day, verdict, address, version) < (
+             select first_at, day, verdict, address, version from check_history
+             where license_id = ?1
+             order by first_at desc, day desc, verdict desc, address desc, version desc
+             limit 1 offset ?2)",
+    )?
+    .execute([license_id, HISTORY as i64 - 1])?;
+    Ok(())
+}
+
+/// The last check of a license.
+pub fn get(db: &Connection, license_id: i64) -> Result<Option<LastCheck>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from last_checks where license_id = ?1"
+    ))?
+    .query_row([license_id], |row| last_check(row, 0))
+    .optional()
+    .map(Option::flatten)
+}
+
+/// Checks that differed from the previous one, newest first.
+pub fn history(db: &Connection, license_id: i64) -> Result<Vec<CheckChange>> {
+    db.prepare_cached(
+        "select first_at, verdict, address, version from check_history
+         where license_id = ?1 order by first_at desc, day desc",
+    )?
+    .query_map([license_id], |row| {
+        Ok(CheckChange {
+            first_at: moment(row, 0)?,
+            verdict: verdict(row, 1)?,
+            address: row.get(2)?,
+            version: row.get(3)?,
+        })
+    })?
+    .collect()
+}
+
+/// Reads [`COLUMNS`] starting at column `first`; none if the license has no row.
+pub(super) fn last_check(row: &Row<'_>, first: usize) -> Result<Option<LastCheck>> {
+    if row.get_ref(first)?.as_i64_or_null()?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(LastCheck {
+        last_at: moment(row, first)?,
+        check_count: row.get(first + 1)?,
+        verdict: verdict(row, first + 2)?,
+        address: row.get(first + 3)?,
+        client: ClientInfo {
+            version: row.get(first + 4)?,
+            hostname: row.get(first + 5)?,
+            user: row.get(first + 6)?,
+        },
+    }))
+}
+
+pub(super) fn verdict(row: &Row<'_>, column: usize) -> Result<Verdict> {
+    let code = row.get_ref(column)?.as_str()?;
+    Verdict::from_code(code).ok_or_else(|| unreadable(column, code))
+}

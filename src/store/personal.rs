@@ -1,0 +1,71 @@
+//! The table of personal values, to which the audit log only refers.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::TryRng;
+use rand::rngs::SysRng;
+use rusqlite::{Connection, OptionalExtension, Result};
+
+use super::WriteTx;
+use crate::error::Error;
+use crate::model::audit::{Personal, commitment};
+
+/// Stores the value unless it is already there, and sets its ID.
+pub(super) fn keep(db: &WriteTx<'_>, personal: &mut Personal) -> Result<(), Error> {
+    let value = personal.text.as_deref().unwrap_or_default();
+    if let Some((id, commitment)) = db.kept.borrow().get(value) {
+        (personal.id, personal.commitment) = (*id, commitment.clone());
+        return Ok(());
+    }
+    let found: Option<(i64, String)> = db
+        .prepare_cached("select id, salt from personal_values where value = ?1 and salt <> ''")?
+        .query_row([value], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (id, salt) = match found {
+        Some(found) => found,
+        None => {
+            let salt = salt()?;
+            let id = db
+                .prepare_cached(
+                    "insert into personal_values (salt, value) values (?1, ?2) returning id",
+                )?
+                .query_row([&*salt, value], |row| row.get(0))?;
+            (id, salt)
+        }
+    };
+    let commitment = commitment(&salt, value);
+    db.kept
+        .borrow_mut()
+        .insert(value.to_owned(), (id, commitment.clone()));
+    (personal.id, personal.commitment) = (id, commitment);
+    Ok(())
+}
+
+/// The value with that ID, which may have been erased.
+pub(super) fn get(db: &Connection, id: i64) -> Result<Personal> {
+    db.prepare_cached("select salt, value from personal_values where id = ?1")?
+        .query_row([id], |row| {
+            let (salt, value): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok(match salt.is_empty() {
+                true => Personal {
+                    text: None,
+                    id,
+                    commitment: value,
+                },
+                false => Personal {
+                    commitment: commitment(&salt, &value),
+                    text: Some(value),
+                    id,
+                },
+            })
+        })
+}
+
+/// 96 random bits, so that nobody can guess values from a hash.
+fn salt() -> Result<String, Error> {
+    let mut bytes = [0; 12];
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|e| Error::Internal(format!("no random bytes from the system: {e}")))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}

@@ -1,0 +1,233 @@
+-- Times are Unix seconds, dates are `YYYY-MM-DD` text, secrets are SHA-256 in lower-case hex.
+-- Only the types text and integer/bigint, so that another database can carry the same statements.
+-- The empty text is "none", so that no statement needs null, except for references.
+
+-- The programs that are sold. A tool is created with its first license.
+create table tools (
+    name         text   primary key,         -- 1 to 100 characters, compared byte for byte
+    created_at   bigint not null,
+    offline_days bigint not null default 7,  -- how long a client may run on a signed answer; 0 for not at all
+    grace_days   bigint not null default 0,  -- how long a license works after its expiration date
+    message      text   not null default '', -- for refused customers, in signed answers
+    link         text   not null default ''  -- where they can go
+);
+
+-- Which machine may run which tool.
+create table licenses (
+    id              integer primary key autoincrement, -- never used again
+    created_at      bigint  not null,
+    tool_name       text    not null references tools (name) on update cascade,
+    license_key     text    not null,        -- 1 to 255 characters; a MAC address as 0a:1b:2c:3d:4e:5f
+    status          text    not null check (status in ('activated', 'suspended', 'revoked')),
+    user_id         text    not null,        -- the customer, in the admin's words
+    expiration_date text    not null check (length(expiration_date) = 10 or expiration_date = 'never'),
+    note            text    not null,        -- by the admin
+    last_seen_on    text    not null default '', -- the operator's day of the last check
+    refused_on      text    not null default '', -- the same day, where that check was refused
+    shared_on       text    not null default '', -- the last day with checks from several addresses
+    moved_to        bigint,                  -- the license of the machine that replaced this one
+    unique (tool_name, license_key)          -- the check's point read
+);
+
+-- A second access path: before a key is "not found" this one must say so too.
+create index licenses_by_key on licenses (license_key);
+-- One for each order of the table; each ends in the id.
+create index licenses_by_created on licenses (created_at);
+create index licenses_by_customer on licenses (user_id);
+create index licenses_by_expiration on licenses (expiration_date);
+create index licenses_by_last_seen on licenses (last_seen_on);
+-- Few rows each.
+create index licenses_by_other_status on licenses (status) where status <> 'activated';
+create index licenses_refused on licenses (refused_on) where refused_on <> '';
+create index licenses_shared on licenses (shared_on) where shared_on <> '';
+create index licenses_used_after_expiration on licenses (last_seen_on)
+    where last_seen_on > expiration_date;
+create index licenses_moved on licenses (moved_to) where moved_to is not null;
+
+-- Which license had a pair of tool and key once, and the entry of the audit log that ended it.
+create table former_pairs (
+    license_key text   not null,
+    tool_name   text   not null,
+    license_id  bigint not null,
+    audit_id    bigint not null,
+    primary key (license_key, tool_name, audit_id)
+) without rowid;
+
+-- The last check of each license. Written once a second, never by a check itself.
+create table last_checks (
+    license_id  integer primary key references licenses (id) on delete cascade,
+    last_at     bigint  not null,
+    check_count bigint  not null,
+    verdict     text    not null,            -- of the last check, as its code: VALID, EXPIRED, …
+    address     text    not null,            -- of the last check
+    version     text    not null,            -- this and the next two as a client last reported
+    hostname    text    not null,
+    user_name   text    not null
+);
+
+-- Checks that differed from the one before; the last 50 of each license, not one row per check.
+create table check_history (
+    license_id integer not null references licenses (id) on delete cascade,
+    day        text    not null,             -- in the operator's offset
+    verdict    text    not null,
+    address    text    not null,
+    version    text    not null,
+    first_at   bigint  not null,             -- on that day
+    primary key (license_id, day, verdict, address, version)
+) without rowid;
+
+-- Checks of each tool and day, by verdict.
+create table check_days (
+    tool_name text   not null references tools (name) on update cascade,
+    day       text   not null,               -- in the operator's offset
+    verdict   text   not null,
+    number    bigint not null,
+    primary key (tool_name, day, verdict)
+) without rowid;
+
+create index check_days_by_day on check_days (day);
+
+-- Machines that have checked one of the tools and have no license for it; the 10,000 last seen.
+create table unlicensed_machines (
+    tool_name   text   not null references tools (name) on update cascade,
+    license_key text   not null,
+    first_at    bigint not null,
+    last_at     bigint not null,
+    check_count bigint not null,
+    address     text   not null,             -- of the last check
+    primary key (tool_name, license_key)
+);
+
+create index unlicensed_machines_by_time on unlicensed_machines (last_at, tool_name, license_key);
+
+-- Changes of many licenses, imports included.
+create table bulk_changes (
+    id          integer primary key autoincrement,
+    at          bigint  not null,
+    who         text    not null,
+    what        text    not null,            -- in words
+    fingerprint text    not null,            -- of what was previewed
+    state       text    not null check (state in ('running', 'done', 'undone')),
+    number      bigint  not null,            -- of licenses changed so far
+    undone      text    not null             -- in words, once it was undone
+);
+
+create index bulk_changes_running on bulk_changes (id) where state = 'running';
+
+-- Their journal, kept for as long as they can be undone.
+create table bulk_rows (
+    bulk_id    integer not null references bulk_changes (id) on delete cascade,
+    license_id bigint  not null,
+    audit_id   bigint  not null,             -- a later entry about the license: it was changed since
+    before     text    not null,             -- JSON object of the whole row; empty for an added license
+    checks     text    not null,             -- JSON of what was known of a deleted license's checks
+    primary key (bulk_id, license_id)
+) without rowid;
+
+-- Uploaded files, until they are imported or a day has passed.
+create table imports (
+    id        integer primary key autoincrement,
+    at        bigint  not null,
+    who       text    not null,
+    file_name text    not null,
+    content   text    not null,              -- empty once it was imported
+    bulk_id   bigint                         -- what the import was; null until then
+);
+
+-- What answers are signed with. A row is never deleted: clients in the field may still name it.
+create table signing_keys (
+    id          integer primary key autoincrement,
+    kid         text    not null unique,     -- the beginning of the RFC 7638 thumbprint
+    private_key text    not null,            -- PKCS #8 as Base64, of P-256
+    created_at  bigint  not null,
+    is_default  bigint  not null,            -- 1 for the one that signs for clients that name none
+    retired_at  bigint,                      -- since then it signs nothing
+    exported_at bigint                       -- when the private key was last written to a file
+);
+
+-- Signed answers of each key and day.
+create table key_days (
+    kid    text   not null references signing_keys (kid),
+    day    text   not null,                  -- in the operator's offset
+    number bigint not null,
+    primary key (kid, day)
+) without rowid;
+
+-- Who may sign in.
+create table users (
+    id            integer primary key autoincrement,
+    name          text    not null unique,
+    password_hash text    not null,          -- PHC string, argon2id
+    created_at    bigint  not null
+);
+
+-- Who is signed in.
+create table sessions (
+    id           integer primary key autoincrement,
+    token_hash   text    not null unique,    -- of the cookie's value
+    user_id      integer not null references users (id) on delete cascade,
+    created_at   bigint  not null,
+    last_used_at bigint  not null,           -- written at most once a minute
+    address      text    not null,           -- at sign-in
+    user_agent   text    not null            -- at sign-in
+);
+
+create index sessions_by_user on sessions (user_id);
+
+-- Tokens for scripts.
+create table api_tokens (
+    id           integer primary key autoincrement,
+    token_hash   text    not null unique,    -- of `lsk_` and what follows
+    user_id      integer not null references users (id) on delete cascade,
+    name         text    not null,
+    scopes       text    not null,           -- licenses:read, licenses:write, separated by spaces
+    created_at   bigint  not null,
+    expires_at   bigint  not null,
+    last_used_at bigint                      -- written at most once a minute
+);
+
+-- What was done, and by whom. Rows are only ever added; each is chained to the one before.
+create table audit (
+    id         integer primary key,          -- counts up by one, without a gap
+    at         bigint not null,
+    kind       text   not null,              -- such as `license changed`
+    who        bigint not null,              -- personal: a user's name, `token NAME`, or `command line`
+    address    bigint not null,              -- personal; empty on the command line
+    license_id bigint,                       -- also after the license is gone
+    before     text   not null,              -- JSON object; [17] stands for the personal value 17
+    after      text   not null,              -- JSON object
+    hash       text   not null               -- 160 bits of SHA-256 over the hash before and everything in this row
+);
+
+create index audit_by_license on audit (license_id) where license_id is not null;
+-- Read at each start: none of these keys may be missing.
+create index audit_of_signing_keys on audit (id) where kind = 'signing key created';
+
+create trigger audit_is_append_only before update on audit begin
+    select raise(abort, 'the audit log is append-only');
+end;
+
+create trigger audit_keeps_rows before delete on audit begin
+    select raise(abort, 'the audit log is append-only');
+end;
+
+-- What the audit log says about people. The chain has salted hashes only, so that a value can be erased
+-- and the chain still be verified.
+create table personal_values (
+    id    integer primary key,
+    salt  text not null,                     -- empty once the value was erased
+    value text not null                      -- once it was erased: the hash that the chain has
+);
+
+create unique index personal_values_by_value on personal_values (value) where salt <> '';
+
+-- SQLite's own from here on; elsewhere a trigram index on the same texts does the same.
+
+-- Folded texts of each license (`Values::search_text`), by trigrams; which license it is, no more.
+create virtual table license_search using fts5 (
+    texts, content = '', columnsize = 0, detail = none,
+    tokenize = 'trigram case_sensitive 1'
+);
+
+-- Its trigrams in order: the access path for one or two characters that begin a trigram.
+create virtual table license_terms using fts5vocab (license_search, instance);

@@ -1,0 +1,727 @@
+//! Finding licenses. Indexes yield candidates, and `Filter::matches` decides about each.
+//!
+//! There are two strategies. *Gather*: read the candidates of the most selective condition, or if
+//! all conditions are frequent, intersect their IDs. *Walk*: follow the requested order and take
+//! what matches; first within a budget, and if the matching rows come late in the order, skipping
+//! all IDs that were not gathered.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Result, Row, params, params_from_iter};
+use time::Date;
+
+use super::licenses::{self, NEVER};
+use super::trigrams::{self, IdQuery};
+use crate::model::bulk::Selection;
+use crate::model::check::ListedLicense;
+use crate::model::date;
+use crate::model::license::fields::{self, FIELDS};
+use crate::model::license::{License, Status};
+use crate::model::search::{
+    Activity, BETWEEN, Candidate, Count, Cursor, Days, Expires, Filter, Order, Page, SortValue,
+};
+
+/// Larger results are not counted.
+pub const MAX_COUNT: usize = 10_000;
+
+/// Candidates that are read one by one without looking for a narrower way: about 10 ms. Reading a
+/// row takes 3 µs, reading an ID from an index 0.1 µs.
+const MAX_CANDIDATES: usize = 3_000;
+
+/// The share of matches among this number of candidates shows whether a page will fill soon enough
+/// to stop early.
+const SAMPLE: usize = 1_000;
+
+/// Rows that a walk reads before it skips what cannot match: about 10 ms.
+const WALKED: usize = 4_000;
+
+/// A condition that an index can answer alone.
+struct Condition {
+    ids: IdQuery,
+    /// The column and its bounds, for a walk along the same column.
+    column: &'static str,
+    bounds: Vec<(&'static str, String)>,
+}
+
+/// What a filter finds, unless it is more than the caller asked for.
+enum Found {
+    All(Vec<Cursor>),
+    /// More; with the candidates if they had to be gathered to find out.
+    More(Option<IdSet>),
+}
+
+/// A page of the matching licenses, and their total number.
+pub fn page(db: &Connection, filter: &Filter, page: &Page) -> Result<(Vec<ListedLicense>, Count)> {
+    let conditions = conditions(filter);
+    match gather(db, filter, &conditions, page.order, MAX_COUNT)? {
+        Found::All(found) => {
+            let count = Count::Exactly(found.len() as i64);
+            Ok((rows(db, sorted(found, page).into_iter())?, count))
+        }
+        Found::More(candidates) => {
+            let count = Count::MoreThan(MAX_COUNT as i64);
+            if let Some(rows) = walk(db, filter, &conditions, page)? {
+                return Ok((rows, count));
+            }
+            let ids = match candidates {
+                Some(ids) => ids,
+                None => common_ids(db, filter, &conditions)?,
+            };
+            Ok((walk_past(db, filter, &ids, page)?, count))
+        }
+    }
+}
+
+/// A page of the matching licenses.
+pub fn list(db: &Connection, filter: &Filter, wanted: &Page) -> Result<Vec<ListedLicense>> {
+    Ok(page(db, filter, wanted)?.0)
+}
+
+/// The number of matching licenses.
+pub fn count(db: &Connection, filter: &Filter) -> Result<Count> {
+    Ok(
+        match gather(db, filter, &conditions(filter), Order::Created, MAX_COUNT)? {
+            Found::All(found) => Count::Exactly(found.len() as i64),
+            Found::More(_) => Count::MoreThan(MAX_COUNT as i64),
+        },
+    )
+}
+
+/// The IDs of the matching licenses in ascending order; none if there are more than `max`.
+pub fn ids(db: &Connection, filter: &Filter, max: usize) -> Result<Option<Vec<i64>>> {
+    Ok(
+        match gather(db, filter, &conditions(filter), Order::Created, max)? {
+            Found::All(found) => {
+                let mut ids: Vec<i64> = found.into_iter().map(|cursor| cursor.id).collect();
+                ids.sort_unstable();
+                Some(ids)
+            }
+            Found::More(_) => None,
+        },
+    )
+}
+
+/// The licenses of a selection by ID; none if there are more than `max`.
+pub fn selected(
+    db: &Connection,
+    selection: &Selection,
+    max: usize,
+) -> Result<Option<Vec<License>>> {
+    let ids = match selection {
+        Selection::Ids(ids) => {
+            let mut ids = ids.clone();
+            ids.sort_unstable();
+            ids.dedup();
+            Some(ids).filter(|ids| ids.len() <= max)
+        }
+        Selection::Found(filter) => ids(db, filter, max)?,
+    };
+    ids.map(|ids| licenses::of_ids(db, ids.into_iter()))
+        .transpose()
+}
+
+/// At most `limit` matching rows with IDs above `after`, and the ID up to which the table was
+/// searched; none at its end.
+pub fn walk_by_id(
+    db: &Connection,
+    filter: &Filter,
+    after: i64,
+    limit: usize,
+) -> Result<(Vec<ListedLicense>, Option<i64>)> {
+    let mut statement = db.prepare_cached(&format!(
+        "select {} from licenses where id > ?1 order by id limit ?2",
+        columns(Order::Created)
+    ))?;
+    let mut rows = statement.query(params![after, WALKED as i64])?;
+    let (mut found, mut last, mut seen) = (Vec::new(), after, 0);
+    while found.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        (last, seen) = (row.get(0)?, seen + 1);
+        if filter.is_empty() || matches(filter, row)? {
+            found.push(last);
+        }
+    }
+    let is_end = found.len() < limit && seen < WALKED;
+    let found = found.into_iter().map(|id| licenses::listed(db, id));
+    let found: Vec<ListedLicense> = found.filter_map(Result::transpose).collect::<Result<_>>()?;
+    Ok((found, (!is_end).then_some(last)))
+}
+
+/// The licenses refused on that day that check most often.
+pub fn most_refused(db: &Connection, day: Date, limit: i64) -> Result<Vec<ListedLicense>> {
+    let (columns, join) = (
+        licenses::listed_columns("licenses"),
+        licenses::join_last_checks("licenses"),
+    );
+    db.prepare_cached(&format!(
+        "select {columns} from (
+             select id from licenses where refused_on <> '' and refused_on = ?1
+             order by id desc limit 2000) refused
+         join licenses on licenses.id = refused.id {join}
+         order by last_checks.check_count desc, licenses.id desc limit ?2"
+    ))?
+    .query_map(params![date::format(day), limit], licenses::listed_in)?
+    .collect()
+}
+
+/// IDs and keys of at most `limit` licenses whose text may contain one of these parts, which are
+/// folded and have at least three characters.
+pub fn having_any<'a>(
+    db: &Connection,
+    parts: impl Iterator<Item = &'a str>,
+    limit: usize,
+) -> Result<Vec<(i64, String)>> {
+    let IdQuery { sql, values } = trigrams::having_any(parts);
+    db.prepare_cached(&format!(
+        "select licenses.id, licenses.license_key
+         from ({sql} limit {limit}) found join licenses on licenses.id = found.id"
+    ))?
+    .query_map(params_from_iter(values), |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?
+    .collect()
+}
+
+/// Together they find everything that matches the filter, or more.
+fn conditions(filter: &Filter) -> Vec<Condition> {
+    // Destructured so that a new field of the filter has to be handled here too.
+    let Filter {
+        tool_name,
+        status,
+        user_id,
+        words,
+        expires,
+        activity,
+    } = filter;
+    let is = |column, value: &str| Condition::new(column, vec![("=", value.to_owned())]);
+    // The index of such a column contains only rows in which it is not empty.
+    let since = |column, day| {
+        Condition::new(
+            column,
+            vec![("<>", String::new()), (">=", date::format(day))],
+        )
+    };
+    let mut all = Vec::new();
+    all.extend(tool_name.as_ref().map(|tool| is("tool_name", tool)));
+    all.extend(
+        status
+            .filter(|status| *status != Status::Activated)
+            .map(|status| {
+                // The index has only the other statuses: nearly all licenses are activated.
+                let bounds = vec![("<>", Status::Activated), ("=", status)];
+                let bounds = bounds
+                    .into_iter()
+                    .map(|(sign, status)| (sign, status.to_string()));
+                Condition::new("status", bounds.collect())
+            }),
+    );
+    all.extend(user_id.as_ref().map(|user_id| is("user_id", user_id)));
+    all.extend(expires.map(|expires| match expires {
+        Expires::Never => is("expiration_date", NEVER),
+        Expires::NotBefore(day) => {
+            Condition::new("expiration_date", vec![(">=", date::format(day))])
+        }
+        Expires::On(days) => Condition::days("expiration_date", days, Some(NEVER)),
+    }));
+    all.extend(activity.map(|activity| match activity {
+        Activity::Never => is("last_seen_on", ""),
+        Activity::LastSeen(days) => Condition::days("last_seen_on", days, None),
+        Activity::RefusedSince(day) => since("refused_on", day),
+        Activity::SharedSince(day) => since("shared_on", day),
+        Activity::AfterExpiration => Condition::from_ids(IdQuery {
+            sql: "select id from licenses where last_seen_on > expiration_date".to_owned(),
+            values: vec![],
+        }),
+    }));
+    all.extend(
+        words
+            .iter()
+            .map(|word| Condition::from_ids(trigrams::having_word(word))),
+    );
+    all
+}
+
+impl Condition {
+    fn new(column: &'static str, bounds: Vec<(&'static str, String)>) -> Condition {
+        let numbered = bounds.iter().enumerate();
+        let predicates = numbered.map(|(at, (sign, _))| format!("{column} {sign} ?{}", at + 1));
+        let predicates: Vec<String> = predicates.collect();
+        Condition {
+            ids: IdQuery {
+                sql: format!("select id from licenses where {}", predicates.join(" and ")),
+                values: bounds
+                    .iter()
+                    .map(|(_, value)| value.clone().into())
+                    .collect(),
+            },
+            column,
+            bounds,
+        }
+    }
+
+    fn from_ids(ids: IdQuery) -> Condition {
+        Condition {
+            ids,
+            column: "",
+            bounds: vec![],
+        }
+    }
+
+    /// Between two days; `never` is the column's value for none: above all days, or empty below
+    /// them.
+    fn days(column: &'static str, days: Days, never: Option<&str>) -> Condition {
+        let from = days
+            .from
+            .map_or((">", String::new()), |day| (">=", date::format(day)));
+        let until = match (days.until, never) {
+            (Some(day), _) => Some(("<=", date::format(day))),
+            (None, never) => never.map(|never| ("<", never.to_owned())),
+        };
+        Condition::new(column, std::iter::once(from).chain(until).collect())
+    }
+
+    /// The number of its IDs, at most `max`.
+    fn count(&self, db: &Connection, max: usize) -> Result<usize> {
+        let IdQuery { sql, values } = &self.ids;
+        let count: i64 = db
+            .prepare_cached(&format!(
+                "select count(*) from (select * from ({sql}) limit {max})"
+            ))?
+            .query_row(params_from_iter(values), |row| row.get(0))?;
+        Ok(count as usize)
+    }
+}
+
+fn gather(
+    db: &Connection,
+    filter: &Filter,
+    conditions: &[Condition],
+    order: Order,
+    max: usize,
+) -> Result<Found> {
+    let mut base: Option<(usize, &IdQuery)> = None;
+    for condition in conditions {
+        let number = condition.count(db, MAX_CANDIDATES.max(max) + 1)?;
+        if base.is_none_or(|(least, _)| number < least) {
+            base = Some((number, &condition.ids));
+        }
+    }
+    // Without conditions the IDs are those of all licenses, including deleted ones.
+    let is_exact = filter.words.is_empty() && !conditions.is_empty();
+    let is_alone = is_exact && conditions.len() == 1 && filter.status != Some(Status::Activated);
+    if is_alone && base.is_some_and(|(number, _)| number > max) {
+        return Ok(Found::More(None));
+    }
+    let whole = IdQuery::all();
+    let (number, IdQuery { sql, values }) = base.unwrap_or((usize::MAX, &whole));
+    let mut statement = db.prepare_cached(&format!(
+        "select {} from ({sql}) base cross join licenses on licenses.id = base.id",
+        columns(order)
+    ))?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    let (mut found, mut seen) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        seen += 1;
+        if matches(filter, row)? {
+            found.push(cursor_in(row, order)?);
+        }
+        if found.len() > max {
+            // A short word finds some rows several times.
+            found.sort_unstable();
+            found.dedup();
+            if found.len() > max {
+                return Ok(Found::More(None));
+            }
+        }
+        let is_frequent = found.len() > SAMPLE / 2 && seen < 3 * max;
+        if seen >= SAMPLE && number > MAX_CANDIDATES && !is_frequent {
+            return compare(
+                db,
+                filter,
+                common_ids(db, filter, conditions)?,
+                is_exact,
+                order,
+                max,
+            );
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(Found::All(found))
+}
+
+/// The candidates that match; all of them if `is_exact`.
+fn compare(
+    db: &Connection,
+    filter: &Filter,
+    candidates: IdSet,
+    is_exact: bool,
+    order: Order,
+    max: usize,
+) -> Result<Found> {
+    if is_exact && candidates.count() > max {
+        return Ok(Found::More(Some(candidates)));
+    }
+    let mut found = Vec::new();
+    let mut read = db.prepare_cached(&row_of_id(order))?;
+    for id in candidates.iter() {
+        let mut rows = read.query([id])?;
+        if let Some(row) = rows.next()?
+            && matches(filter, row)?
+        {
+            found.push(cursor_in(row, order)?);
+        }
+        if found.len() > max {
+            break;
+        }
+    }
+    Ok(match found.len() > max {
+        true => Found::More(Some(candidates)),
+        false => Found::All(found),
+    })
+}
+
+/// The page along its order, unless that needs more than [`WALKED`] rows.
+fn walk(
+    db: &Connection,
+    filter: &Filter,
+    conditions: &[Condition],
+    page: &Page,
+) -> Result<Option<Vec<ListedLicense>>> {
+    let (mut ids, mut left) = (Vec::new(), WALKED);
+    for seek in Seek::all(page) {
+        let along = conditions.iter().filter(|c| c.column == column(page.order));
+        let mut statement = seek.sql(&columns(page.order), along, page, WALKED);
+        let mut prepared = db.prepare_cached(&std::mem::take(&mut statement.sql))?;
+        let mut rows = prepared.query(params_from_iter(&statement.values))?;
+        while let Some(row) = rows.next()? {
+            if left == 0 {
+                return Ok(None);
+            }
+            left -= 1;
+            if matches(filter, row)? {
+                ids.push(row.get(0)?);
+                if ids.len() == page.limit {
+                    return self::rows(db, ids.into_iter()).map(Some);
+                }
+            }
+        }
+    }
+    // All steps of the seek share one budget: rows left in it mean the end of the table.
+    (left > 0)
+        .then(|| self::rows(db, ids.into_iter()))
+        .transpose()
+}
+
+/// The page along its order, skipping all rows that are not candidates. Of skipped rows only the
+/// index is read.
+fn walk_past(
+    db: &Connection,
+    filter: &Filter,
+    candidates: &IdSet,
+    page: &Page,
+) -> Result<Vec<ListedLicense>> {
+    let mut ids = Vec::new();
+    let mut read = db.prepare_cached(&row_of_id(page.order))?;
+    for seek in Seek::all(page) {
+        let statement = seek.sql("id", [].iter(), page, usize::MAX >> 1);
+        let mut prepared = db.prepare_cached(&statement.sql)?;
+        let mut rows = prepared.query(params_from_iter(&statement.values))?;
+        while ids.len() < page.limit
+            && let Some(row) = rows.next()?
+        {
+            let id = row.get(0)?;
+            if candidates.contains(id) {
+                let mut rows = read.query([id])?;
+                if let Some(row) = rows.next()?
+                    && matches(filter, row)?
+                {
+                    ids.push(id);
+                }
+            }
+        }
+    }
+    rows(db, ids.into_iter())
+}
+
+/// Where a page begins in an index: rows with the cursor's value and a later ID, then those with
+/// later values. A single row-value comparison would make SQLite walk all rows of the same value.
+enum Seek<'a> {
+    Start,
+    /// The rows of one status after an ID, because no index has all of them in their order.
+    OfStatus(Status, Option<i64>),
+    SameValue(&'a Cursor),
+    LaterValues(&'a Cursor),
+}
+
+impl Seek<'_> {
+    fn all(page: &Page) -> Vec<Seek<'_>> {
+        match &page.after {
+            after if page.order == Order::Status => {
+                let mut all = Status::ALL;
+                all.sort_by_key(|status| status.as_str());
+                if page.is_descending {
+                    all.reverse();
+                }
+                let is = |status: &Status, cursor: &&Cursor| {
+                    cursor.value == SortValue::Text(status.to_string())
+                };
+                let first = after
+                    .as_ref()
+                    .and_then(|cursor| all.iter().position(|s| is(s, &cursor)));
+                let seek = |status: &Status| {
+                    Seek::OfStatus(
+                        *status,
+                        after.as_ref().filter(|c| is(status, c)).map(|c| c.id),
+                    )
+                };
+                all.iter().skip(first.unwrap_or(0)).map(seek).collect()
+            }
+            None => vec![Seek::Start],
+            // Unique: no other row has the same value.
+            Some(cursor) if page.order == Order::Tool => vec![Seek::LaterValues(cursor)],
+            Some(cursor) => vec![Seek::SameValue(cursor), Seek::LaterValues(cursor)],
+        }
+    }
+
+    fn sql<'c>(
+        &self,
+        columns: &str,
+        conditions: impl Iterator<Item = &'c Condition>,
+        page: &Page,
+        limit: usize,
+    ) -> IdQuery {
+        let (sign, direction) = if page.is_descending {
+            ("<", "desc")
+        } else {
+            (">", "asc")
+        };
+        let by = column(page.order);
+        let mut predicates: Vec<String> = Vec::new();
+        let mut values: Vec<Value> = Vec::new();
+        let mut add = |column: &str, sign: &str, value: Value| {
+            values.push(value);
+            predicates.push(format!("{column} {sign} ?{}", values.len()));
+        };
+        // The start of the page is the tighter of the two bounds.
+        let is_needed = |bound: &str| match self {
+            Seek::Start => true,
+            Seek::SameValue(_) | Seek::OfStatus(..) => false,
+            Seek::LaterValues(_) => !bound.starts_with(sign),
+        };
+        match self {
+            Seek::Start => {}
+            Seek::OfStatus(status, after) => {
+                add(by, "=", status.to_string().into());
+                if *status != Status::Activated {
+                    add(by, "<>", Status::Activated.to_string().into());
+                }
+                if let Some(id) = after {
+                    add("id", sign, (*id).into());
+                }
+            }
+            Seek::SameValue(cursor) => {
+                add(by, "=", bound(&cursor.value));
+                add("id", sign, cursor.id.into());
+            }
+            Seek::LaterValues(cursor) if page.order == Order::Tool => {
+                let Cursor { value, .. } = cursor;
+                let pair = match value {
+                    SortValue::Text(text) => text.split_once(BETWEEN).unwrap_or((text, "")),
+                    SortValue::Number(_) => ("", ""),
+                };
+                values.extend([pair.0, pair.1].map(|text| Value::from(text.to_owned())));
+                predicates.push(format!("(tool_name, license_key) {sign} (?1, ?2)"));
+            }
+            Seek::LaterValues(cursor) => add(by, sign, bound(&cursor.value)),
+        }
+        for (sign, value) in conditions.flat_map(|condition| &condition.bounds) {
+            if is_needed(sign) {
+                values.push(value.clone().into());
+                predicates.push(format!("{by} {sign} ?{}", values.len()));
+            }
+        }
+        let condition = match predicates.is_empty() {
+            true => String::new(),
+            false => format!("where {}", predicates.join(" and ")),
+        };
+        let order = match page.order {
+            Order::Tool => format!("{by} {direction}, license_key {direction}"),
+            // All of them have one status.
+            Order::Status => format!("id {direction}"),
+            _ => format!("{by} {direction}, id {direction}"),
+        };
+        IdQuery {
+            sql: format!(
+                "select {columns} from licenses {condition} order by {order} limit {limit}"
+            ),
+            values,
+        }
+    }
+}
+
+fn bound(value: &SortValue) -> Value {
+    match value {
+        SortValue::Number(number) => (*number).into(),
+        SortValue::Text(text) => text.clone().into(),
+    }
+}
+
+fn column(order: Order) -> &'static str {
+    match order {
+        Order::Created => "created_at",
+        Order::LastSeen => "last_seen_on",
+        Order::Expires => "expiration_date",
+        Order::Customer => "user_id",
+        Order::Key => "license_key",
+        Order::Tool => "tool_name",
+        Order::Status => "status",
+    }
+}
+
+/// ID and sort value, then the columns that [`Filter::matches`] reads.
+fn columns(order: Order) -> String {
+    let value = match order {
+        Order::Tool => format!("licenses.tool_name || '{BETWEEN}' || licenses.license_key"),
+        other => format!("licenses.{}", column(other)),
+    };
+    let fields = FIELDS
+        .map(|field| format!("licenses.{}", field.name))
+        .join(", ");
+    format!(
+        "licenses.id, {value}, {fields}, licenses.last_seen_on, licenses.refused_on, licenses.shared_on"
+    )
+}
+
+fn row_of_id(order: Order) -> String {
+    format!("select {} from licenses where id = ?1", columns(order))
+}
+
+fn matches(filter: &Filter, row: &Row<'_>) -> Result<bool> {
+    let text = |at: usize| -> Result<&str> { Ok(row.get_ref(at)?.as_str()?) };
+    let mut texts = [""; fields::COUNT];
+    for (at, place) in texts.iter_mut().enumerate() {
+        *place = text(2 + at)?;
+    }
+    let candidate = Candidate {
+        texts,
+        last_seen_on: text(2 + fields::COUNT)?,
+        refused_on: text(3 + fields::COUNT)?,
+        shared_on: text(4 + fields::COUNT)?,
+    };
+    Ok(filter.matches(&candidate))
+}
+
+fn cursor_in(row: &Row<'_>, order: Order) -> Result<Cursor> {
+    let value = match order {
+        Order::Created => SortValue::Number(row.get(1)?),
+        Order::LastSeen
+        | Order::Expires
+        | Order::Customer
+        | Order::Key
+        | Order::Tool
+        | Order::Status => SortValue::Text(row.get(1)?),
+    };
+    Ok(Cursor {
+        value,
+        id: row.get(0)?,
+    })
+}
+
+/// The IDs of a page of everything that was found.
+fn sorted(mut found: Vec<Cursor>, page: &Page) -> Vec<i64> {
+    if let Some(after) = &page.after {
+        found.retain(|cursor| (cursor < after) == page.is_descending && cursor != after);
+    }
+    found.sort_unstable();
+    if page.is_descending {
+        found.reverse();
+    }
+    found.truncate(page.limit);
+    found.into_iter().map(|cursor| cursor.id).collect()
+}
+
+fn rows(db: &Connection, ids: impl Iterator<Item = i64>) -> Result<Vec<ListedLicense>> {
+    let rows = ids.map(|id| licenses::listed(db, id));
+    rows.filter_map(Result::transpose).collect()
+}
+
+/// The IDs that all conditions have in common, without those that are not activated if the filter
+/// asks for that.
+fn common_ids(db: &Connection, filter: &Filter, conditions: &[Condition]) -> Result<IdSet> {
+    let max: Option<i64> = db
+        .prepare_cached("select max(id) from licenses")?
+        .query_row([], |row| row.get(0))?;
+    let max = max.unwrap_or(0);
+    let read = |ids: &IdQuery| -> Result<IdSet> {
+        let mut set = IdSet::new(max);
+        let mut statement = db.prepare_cached(&ids.sql)?;
+        let mut rows = statement.query(params_from_iter(&ids.values))?;
+        while let Some(row) = rows.next()? {
+            set.insert(row.get(0)?);
+        }
+        Ok(set)
+    };
+    let mut common = IdSet::full(max);
+    for condition in conditions {
+        let ids = read(&condition.ids)?;
+        common.retain(|at| ids.0[at]);
+    }
+    if filter.status == Some(Status::Activated) {
+        let others = read(&IdQuery {
+            sql: "select id from licenses where status <> 'activated'".to_owned(),
+            values: vec![],
+        })?;
+        common.retain(|at| !others.0[at]);
+    }
+    Ok(common)
+}
+
+/// A bit per ID: a million licenses take 125 kB.
+struct IdSet(Vec<u64>);
+
+impl IdSet {
+    fn new(max: i64) -> IdSet {
+        IdSet(vec![0; max as usize / 64 + 1])
+    }
+
+    fn full(max: i64) -> IdSet {
+        IdSet(vec![u64::MAX; max as usize / 64 + 1])
+    }
+
+    fn insert(&mut self, id: i64) {
+        if let Some(word) = self.0.get_mut(id as usize / 64) {
+            *word |= 1 << (id % 64);
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    fn contains(&self, id: i64) -> bool {
+        let word = self.0.get(id as usize / 64);
+        word.is_some_and(|word| word >> (id % 64) & 1 == 1)
+    }
+
+    /// Keeps the bits that the word at that index has.
+    fn retain(&mut self, word: impl Fn(usize) -> u64) {
+        let words = self.0.iter_mut().enumerate();
+        words.for_each(|(at, bits)| *bits &= word(at));
+    }
+
+    fn iter(&self) -> impl Iterator<Item = i64> {
+        let words = self.0.iter().enumerate();
+        words.flat_map(|(at, word)| {
+            let mut word = *word;
+            std::iter::from_fn(move || {
+                let bit = word.trailing_zeros();
+                word &= word.checked_sub(1)?;
+                Some(at as i64 * 64 + i64::from(bit))
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! SQLite's trigram index over the text of licenses. It yields a superset of the result: every row
+//! is compared with the filter afterwards.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Result, params};
+
+use crate::model::search::Word;
+
+/// A query for candidate IDs, which may contain duplicates.
+#[derive(Default)]
+pub(super) struct IdQuery {
+    /// Selects one column, `id`.
+    pub(super) sql: String,
+    pub(super) values: Vec<Value>,
+}
+
+impl IdQuery {
+    pub(super) fn all() -> IdQuery {
+        IdQuery {
+            sql: "select id from licenses".to_owned(),
+            values: vec![],
+        }
+    }
+}
+
+/// Adds the text of a license.
+pub(super) fn insert(db: &Connection, id: i64, texts: &str) -> Result<()> {
+    db.prepare_cached("insert into license_search (rowid, texts) values (?1, ?2)")?
+        .execute(params![id, texts])?;
+    Ok(())
+}
+
+/// Removes the text of a license, which must be the indexed one.
+pub(super) fn remove(db: &Connection, id: i64, texts: &str) -> Result<()> {
+    db.prepare_cached(
+        "insert into license_search (license_search, rowid, texts) values ('delete', ?1, ?2)",
+    )?
+    .execute(params![id, texts])?;
+    Ok(())
+}
+
+/// The IDs of all licenses that may contain the word, with duplicates.
+pub(super) fn having_word(word: &Word) -> IdQuery {
+    let is_long = |spelling: &String| spelling.chars().count() >= 3;
+    if word.spellings.iter().all(is_long) {
+        let any: Vec<String> = word
+            .spellings
+            .iter()
+            .map(|spelling| all_of(spelling))
+            .collect();
+        return having(&any.join(" OR "));
+    }
+    // A text of one or two characters is a prefix of trigrams; one of three is a trigram.
+    let mut query = IdQuery::default();
+    let mut selects = Vec::new();
+    for spelling in &word.spellings {
+        let first = query.values.len() + 1;
+        query.values.push(spelling.clone().into());
+        query.values.push(format!("{spelling}{}", char::MAX).into());
+        selects.push(format!(
+            "select doc as id from license_terms where term >= ?{first} and term < ?{}",
+            first + 1
+        ));
+    }
+    query.sql = selects.join(" union all ");
+    query
+}
+
+/// The IDs of all licenses that may contain one of these parts, which are folded and have at least
+/// three characters.
+pub(super) fn having_any<'a>(parts: impl Iterator<Item = &'a str>) -> IdQuery {
+    let any: Vec<String> = parts.map(all_of).collect();
+    having(&any.join(" OR "))
+}
+
+fn having(expression: &str) -> IdQuery {
+    IdQuery {
+        sql: "select rowid as id from license_search where license_search match ?1".to_owned(),
+        values: vec![Value::from(expression.to_owned())],
+    }
+}
+
+/// Trigrams that together cover the text; more would take longer and exclude little.
+fn all_of(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let last = chars.len().saturating_sub(3);
+    let starts = (0..last).step_by(3).chain([last]);
+    let trigrams = starts.map(|start| {
+        let trigram: String = chars.iter().skip(start).take(3).collect();
+        format!("\"{}\"", trigram.replace('"', "\"\""))
+    });
+    format!("({})", trigrams.collect::<Vec<_>>().join(" AND "))
+}

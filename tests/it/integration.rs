@@ -1,0 +1,254 @@
+//! The ready code of a tool: filled in correctly, and run if the programs for it are installed.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::page::{Page, urlencoded};
+use crate::server::Server;
+use crate::tools;
+
+const ODD: &str = "A \"b\" 'c' \\ $d `e` ${f} <g> ä1’😀2 ??/";
+
+/// A server with a data folder, where an operator can put templates.
+fn server() -> (Server, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().to_owned();
+    (Server::with(|config| config.data_dir = data_dir), folder)
+}
+
+fn code(server: &Server, tool: &str, name: &str) -> String {
+    let path = format!("/tool/integration?name={}", urlencoded(tool));
+    let page = Page::open(&mut server.admin(), &path);
+    let sections = page.all("section.card").into_iter();
+    let section = sections
+        .filter(|section| section.text().any(|text| text == name))
+        .last()
+        .unwrap_or_else(|| panic!("{name}: {}", page.text()));
+    section
+        .text()
+        .skip_while(|text| *text != name)
+        .skip(1)
+        .collect()
+}
+
+#[test]
+fn the_code_has_the_tools_name_and_every_signing_key() {
+    let (server, _folder) = server();
+    server.license("My Tool", "k");
+    server
+        .service
+        .create_key(&license_server::model::audit::Actor::command_line())
+        .unwrap();
+    let keys = server.stranger().get("/api/keys").json();
+    for name in [
+        "1-python.py",
+        "2-csharp.cs",
+        "3-powershell.ps1",
+        "4-javascript.mjs",
+        "5-cpp.cpp",
+    ] {
+        let code = code(&server, "My Tool", name);
+        for key in keys["keys"].as_array().unwrap() {
+            assert!(code.contains(key["x"].as_str().unwrap()), "{name}: {code}");
+        }
+        assert!(code.contains("My Tool"), "{name}: {code}");
+    }
+    assert_eq!(
+        Page::open(&mut server.admin(), "/tool/integration?name=nobody").status,
+        404
+    );
+}
+
+#[test]
+fn an_operators_templates_replace_and_add_and_a_broken_one_names_its_line() {
+    let (server, folder) = server();
+    server.license("T", "k");
+    let templates = folder.path().join("templates");
+    fs::create_dir(&templates).unwrap();
+    fs::write(templates.join("1-python.py.j2"), "ours: {{ tool_name|py }}").unwrap();
+    fs::write(templates.join("7-own.txt.j2"), "one\n{{ nobody_knows }}").unwrap();
+    assert!(code(&server, "T", "1-python.py").contains("ours: \"T\""));
+    let broken = code(&server, "T", "7-own.txt");
+    assert!(broken.contains("7-own.txt.j2, line 2"), "{broken}");
+    assert!(code(&server, "T", "6-curl.sh").contains("curl -i"));
+}
+
+/// The code, with the line that starts with `prefix` replaced.
+fn with_line(code: &str, prefix: &str, line: &str) -> String {
+    let from = code.find(prefix).unwrap();
+    let to = code[from..].find('\n').unwrap() + from;
+    [&code[..from], line, &code[to..]].concat()
+}
+
+/// The codes that `checkLicense` of the page's module returns for each key from the server at `url`.
+fn codes_by_node(code: &str, url: &str, keys: &[&str]) -> Option<Value> {
+    let node = tools::find("node")?;
+    let folder = tempfile::tempdir().unwrap();
+    let module = with_line(
+        code,
+        "const SERVER",
+        &format!("const SERVER = {};", json!(url)),
+    );
+    fs::write(folder.path().join("license.mjs"), module).unwrap();
+    let run = format!(
+        "import {{ checkLicense }} from './license.mjs';
+         const codes = [];
+         for (const key of {}) codes.push((await checkLicense(key)).code);
+         console.log(JSON.stringify(codes));",
+        json!(keys)
+    );
+    fs::write(folder.path().join("run.mjs"), run).unwrap();
+    let output = Command::new(node)
+        .arg("run.mjs")
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+#[test]
+fn the_javascript_accepts_only_this_servers_answers() {
+    let (server, _folder) = server();
+    for (key, status) in [("good", "activated"), ("bad", "revoked")] {
+        server.add(json!({"tool_name": ODD, "license_key": key, "status": status}));
+    }
+    let code = code(&server, ODD, "4-javascript.mjs");
+    let url = server.stranger().origin();
+    let keys = ["good", "bad", "unknown"];
+    let Some(codes) = codes_by_node(&code, &url, &keys) else {
+        return;
+    };
+    assert_eq!(codes, json!(["VALID", "REVOKED", "NOT_FOUND"]));
+    let (other, _other_folder) = self::server();
+    other.license(ODD, "good");
+    let codes = codes_by_node(&code, &other.stranger().origin(), &["good"]);
+    assert_eq!(codes, Some(json!(["NO_ANSWER"])));
+    let unreachable = codes_by_node(&code, "http://127.0.0.1:1", &["good"]);
+    assert_eq!(unreachable, Some(json!(["NO_ANSWER"])));
+}
+
+#[test]
+fn code_that_is_read_in_the_computers_code_page_is_ascii() {
+    let (server, _folder) = server();
+    server.license(ODD, "k");
+    for name in ["3-powershell.ps1", "5-cpp.cpp"] {
+        let code = code(&server, ODD, name);
+        assert!(code.is_ascii(), "{name}: {code}");
+    }
+}
+
+/// Takes pairs of server address and key, and prints the result of each check.
+const MAIN: &str = r#"
+#include <cstdio>
+int main(int count, char** arguments) {
+    for (int i = 1; i + 1 < count; i += 2) {
+        kServer = arguments[i];
+        const LicenseAnswer answer = CheckLicense(arguments[i + 1]);
+        std::printf("%s %s\n", answer.valid ? "valid" : "invalid", answer.code.c_str());
+    }
+}"#;
+
+/// The page's C++ as a program for Windows, compiled without a warning.
+fn windows_program(code: &str, folder: &Path) -> Option<PathBuf> {
+    let compiler = tools::find("x86_64-w64-mingw32-g++")?;
+    let code = with_line(code, "const char kServer[]", "const char* kServer;");
+    fs::write(folder.join("license.cpp"), code + MAIN).unwrap();
+    let output = Command::new(compiler)
+        .args(["-std=c++17", "-Wall", "-Wextra", "-Werror", "-static"])
+        .args(["license.cpp", "-o", "license.exe", "-lwinhttp", "-lbcrypt"])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    Some(folder.join("license.exe"))
+}
+
+/// The output of the program, which runs in its own Wine prefix.
+fn run_by_wine(program: &Path, arguments: &[&str], folder: &Path) -> Option<String> {
+    let (wine, wine_server) = (tools::find("wine")?, tools::find("wineserver")?);
+    let in_folder = |program: &Path| {
+        let mut command = Command::new(program);
+        command
+            .env("WINEPREFIX", folder.join("windows"))
+            .env("HOME", folder)
+            // No windows, no offers to download components, no menu entries.
+            .env_remove("DISPLAY")
+            .env("WINEDLLOVERRIDES", "mscoree,mshtml,winemenubuilder.exe=")
+            .env("WINEDEBUG", "-all");
+        command
+    };
+    let stderr = folder.join("stderr");
+    let output = in_folder(&wine)
+        .arg(program)
+        .args(arguments)
+        // A file, since Wine's background processes would keep a pipe open.
+        .stderr(File::create(&stderr).unwrap())
+        .output()
+        .unwrap();
+    in_folder(&wine_server).arg("-k").status().unwrap();
+    let stderr = fs::read_to_string(stderr).unwrap();
+    assert!(output.status.success(), "{stderr}");
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn the_cpp_accepts_only_this_servers_answers() {
+    let (server, _folder) = server();
+    for (key, status) in [("good", "activated"), ("bad", "revoked")] {
+        server.add(json!({"tool_name": ODD, "license_key": key, "status": status}));
+    }
+    let (other, _other_folder) = self::server();
+    other.license(ODD, "good");
+    let folder = tempfile::tempdir().unwrap();
+    let code = code(&server, ODD, "5-cpp.cpp");
+    let Some(program) = windows_program(&code, folder.path()) else {
+        return;
+    };
+    let (ours, others) = (server.stranger().origin(), other.stranger().origin());
+    let checks = [
+        [&ours, "good"],
+        [&ours, "bad"],
+        [&ours, "unknown"],
+        [&others, "good"],
+        ["http://127.0.0.1:1", "good"],
+    ];
+    let Some(output) = run_by_wine(&program, checks.as_flattened(), folder.path()) else {
+        return;
+    };
+    let expected = [
+        "valid VALID",
+        "invalid REVOKED",
+        "invalid NOT_FOUND",
+        "invalid NO_ANSWER",
+        "invalid NO_ANSWER",
+    ];
+    assert_eq!(output.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn the_tools_name_is_a_literal_in_the_shell_and_in_python() {
+    let (server, _folder) = server();
+    server.license(ODD, "k");
+    let Some(python) = tools::find("python3") else {
+        return;
+    };
+    let code = code(&server, ODD, "1-python.py");
+    let (_, literal) = code.split_once("client.check(").unwrap();
+    let (literal, _) = literal.split_once(")\n").unwrap();
+    let print = format!("import sys; sys.stdout.buffer.write({literal}.encode())");
+    let output = Command::new(python).args(["-c", &print]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), ODD);
+    let curl = self::code(&server, ODD, "6-curl.sh");
+    let (_, literal) = curl.split_once("-d ").unwrap();
+    let (literal, _) = literal.split_once("\n\n").unwrap();
+    let print = format!("printf %s {literal}");
+    let output = Command::new("sh").args(["-c", &print]).output().unwrap();
+    let request: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(request["tool_name"], ODD);
+}
