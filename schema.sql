@@ -24,6 +24,7 @@ create table licenses (
     user_id         text    not null,        -- the customer, in the admin's words
     expiration_date text    not null check (length(expiration_date) = 10 or expiration_date = 'never'),
     note            text    not null,        -- by the admin
+    order_ref       text    not null default '', -- of the purchase; up to 100 characters
     last_seen_on    text    not null default '', -- the operator's day of the last check
     refused_on      text    not null default '', -- the same day, where that check was refused
     shared_on       text    not null default '', -- the last day with checks from several addresses

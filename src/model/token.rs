@@ -41,8 +41,7 @@ pub struct NewToken {
     pub name: String,
     /// At least one.
     pub scopes: Vec<Scope>,
-    /// The expiration date.
-    pub last_day: Date,
+    pub expiration_date: Date,
 }
 
 impl NewToken {
@@ -55,7 +54,7 @@ impl NewToken {
     pub fn parse(
         name: &str,
         scopes: &[Scope],
-        last_day: &str,
+        expiration_date: &str,
         today: Date,
     ) -> Result<NewToken, Error> {
         let name = text::required("name", "The name", name, NAME_LENGTH);
@@ -67,20 +66,20 @@ impl NewToken {
         } else {
             Ok(scopes.to_vec())
         };
-        let day = date::read(last_day.trim())
+        let day = date::read(expiration_date.trim())
             .filter(|day| (today..=NewToken::longest(today)).contains(day));
         let day = day.ok_or_else(|| Problem {
             field: "expiration_date",
             message: format!(
-                "Enter the last day as YYYY-MM-DD, from today to {}.",
+                "Enter the expiration date as YYYY-MM-DD, from today to {}.",
                 date::format(NewToken::longest(today))
             ),
         });
         match (name, some, day) {
-            (Ok(name), Ok(scopes), Ok(last_day)) => Ok(NewToken {
+            (Ok(name), Ok(scopes), Ok(expiration_date)) => Ok(NewToken {
                 name,
                 scopes,
-                last_day,
+                expiration_date,
             }),
             (name, scopes, day) => Err(Error::Invalid(
                 [name.err(), scopes.err(), day.err()]

@@ -22,7 +22,7 @@ const COLUMNS: [(Order, &str); 7] = [
     (Order::Tool, "Tool"),
     (Order::Customer, "Customer"),
     (Order::Status, "Status"),
-    (Order::Expires, "Ends"),
+    (Order::Expires, "Expires"),
     (Order::LastSeen, "Last seen"),
     (Order::Created, "Created"),
 ];

@@ -25,7 +25,7 @@ use crate::model::tool::{Tool, ToolDraft};
 use crate::request::{Failure, SMALL_BODY};
 use crate::service::{KeyFormat, KeyRing, Service, Signed};
 
-/// What it shall play.
+/// Which server to imitate.
 #[derive(Debug, Args)]
 pub struct Mock {
     /// The answer to every question
@@ -34,13 +34,13 @@ pub struct Mock {
     /// Where to listen, instead of the setting
     #[arg(long)]
     port: Option<u16>,
-    /// What a signed refusal says behind the published words
+    /// A message to add to a signed refusal, after the published one
     #[arg(long, value_name = "TEXT", default_value = "")]
     message: String,
     /// How many days a signed answer is good for without asking again
     #[arg(long, value_name = "N", default_value = "7")]
     days_offline: String,
-    /// Sign with this private key, PKCS #8 in PEM, so that a test build can pin its public half
+    /// Sign with this private key, PKCS #8 in PEM, so that a test build can pin its public key
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
 }
@@ -51,7 +51,7 @@ pub struct Mock {
 enum Part {
     /// 200
     Valid,
-    /// 200, a day behind the last one
+    /// 200, one day after the expiration date
     InGrace,
     /// 200, with 14 days left
     Trial,
@@ -65,7 +65,7 @@ enum Part {
     NotFound,
     /// 200 as published, but without a signature
     Unsigned,
-    /// 200, signed with a key that nobody knows under the id of a known one
+    /// 200, signed with an unknown key that claims the id of a known one
     Forged,
     /// 200 with the page of a proxy
     Html,

@@ -11,7 +11,8 @@ use super::Service;
 use crate::error::Error;
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::check::{CheckRecord, ClientInfo, UnlicensedCheck};
-use crate::model::license::{Status, Values, Verdict};
+use crate::model::date;
+use crate::model::license::{Draft, Status, Values, Verdict};
 use crate::store::{WriteTx, audit, check_days, checks, licenses, unlicensed_machines};
 
 const AT_ONCE: u32 = 20_000;
@@ -53,7 +54,7 @@ impl Service {
                 self.store.write(|db| {
                     for at in begin..wanted.min(begin + AT_ONCE) {
                         let age = Duration::DAY * 730 * f64::from(wanted - at) / f64::from(wanted);
-                        let new = license(&mut random, now);
+                        let new = license(&mut random, now)?;
                         match licenses::add(db, &new, now - age) {
                             Ok(id) => {
                                 added += 1;
@@ -132,24 +133,30 @@ fn address(random: &mut SmallRng) -> IpAddr {
     IpAddr::from([203, 0, a % 114, b])
 }
 
-fn license(random: &mut SmallRng, now: OffsetDateTime) -> Values {
+fn license(random: &mut SmallRng, now: OffsetDateTime) -> Result<Values, Error> {
     let tool = TOOLS[..random.random_range(1..=TOOLS.len())].choose(random);
-    Values {
-        tool_name: tool.copied().unwrap_or_default().to_owned(),
-        license_key: machine_id(random),
-        status: match random.random_range(0..100) {
-            0..4 => Status::Suspended,
-            4..9 => Status::Revoked,
-            _ => Status::Activated,
-        },
-        user_id: random.random_bool(0.9).then(|| customer(random)),
-        expiration_date: random
-            .random_bool(0.75)
-            .then(|| (now + Duration::days(random.random_range(-60..400))).date()),
-        note: random
-            .random_bool(0.05)
-            .then(|| "Bought with the workshop’s second machine.".to_owned()),
+    let mut draft = Draft::new()
+        .with("tool_name", tool.copied().unwrap_or_default())
+        .with("license_key", machine_id(random))
+        .with(
+            "status",
+            match random.random_range(0..100) {
+                0..4 => Status::Suspended.as_str(),
+                4..9 => Status::Revoked.as_str(),
+                _ => Status::Activated.as_str(),
+            },
+        );
+    if random.random_bool(0.9) {
+        draft = draft.with("user_id", customer(random));
     }
+    if random.random_bool(0.75) {
+        let expires = (now + Duration::days(random.random_range(-60..400))).date();
+        draft = draft.with("expiration_date", date::format(expires));
+    }
+    if random.random_bool(0.05) {
+        draft = draft.with("note", "Bought with the workshop’s second machine.");
+    }
+    Values::parse(&draft)
 }
 
 /// The last check of most licenses, usually within the last few days.

@@ -70,6 +70,7 @@ pub struct ImportPreview {
 pub enum ImportState {
     /// `done` of `all` licenses are written.
     Running { upload: Upload, done: i64, all: i64 },
+    /// With the bulk change that the import became.
     Done(Upload, BulkChange),
     /// Can be confirmed; `failed` is why the last confirmation failed.
     Ready {

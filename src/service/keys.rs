@@ -20,7 +20,7 @@ const NO_SUCH_KEY: Error = Error::NotFound("Signing key not found.");
 
 /// What to do about a missing key. With a new one, every client would reject this server.
 const RESTORE: &str = "Restore the backup that has it, or its private half with `license-server keys \
-                       import FILE`: the clients in the field know its public half, and would \
+                       import FILE`: the clients in the field know its public key, and would \
                        believe no other.";
 
 /// Newest first.

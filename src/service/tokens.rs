@@ -69,19 +69,19 @@ impl Service {
         user_id: i64,
         name: &str,
         scopes: &[Scope],
-        last_day: &str,
+        expiration_date: &str,
     ) -> Result<String, Error> {
         let now = self.clock.now();
         let new = NewToken::parse(
             name,
             scopes,
-            last_day,
+            expiration_date,
             now.to_offset(self.utc_offset).date(),
         )?;
         let expires_at = new
-            .last_day
+            .expiration_date
             .next_day()
-            .unwrap_or(new.last_day)
+            .unwrap_or(new.expiration_date)
             .midnight()
             .assume_offset(self.utc_offset);
         let secret = format!("{PREFIX}{}", secrets::token()?);
@@ -89,7 +89,7 @@ impl Service {
         let event = Event::new(Kind::TokenCreated, actor)
             .with("name", &*new.name)
             .with("scopes", words.join(" "))
-            .with("expiration_date", date::format(new.last_day));
+            .with("expiration_date", date::format(new.expiration_date));
         self.store.write(|db| {
             tokens::add(
                 db,

@@ -635,7 +635,7 @@ fn a_backup_of_a_running_server_is_complete() {
     let backup = restored.path().join("licenses.db");
     let made = Command::new(sqlite)
         .arg(data.join("licenses.db"))
-        .arg(format!(".backup {}", backup.display()))
+        .arg(format!("vacuum into '{}'", backup.display()))
         .output()
         .unwrap();
     assert!(made.status.success(), "{made:?}");

@@ -1,5 +1,5 @@
-//! Rotating a signing key, step by step as in the README: no client is refused before the old key is
-//! retired.
+//! Rotating a signing key, step by step as in docs/signing-keys.md: no client is refused
+//! before the old key is retired.
 
 use license_server::model::audit::Actor;
 use license_server::service::KeyFormat;

@@ -51,7 +51,7 @@ pub const USER_ID: usize = 3;
 pub const EXPIRATION_DATE: usize = 4;
 
 /// In their published order.
-pub const FIELDS: [Field; 6] = [
+pub const FIELDS: [Field; 7] = [
     Field {
         name: "tool_name",
         label: "The tool name",
@@ -143,6 +143,23 @@ pub const FIELDS: [Field; 6] = [
         is_personal: true,
         headings: &["notes", "comments", "comment", "remarks", "remark"],
     },
+    Field {
+        name: "order_ref",
+        label: "The order reference",
+        limit: 100,
+        kind: Kind::Line,
+        is_searchable: true,
+        is_personal: true,
+        headings: &[
+            "order",
+            "orderreference",
+            "orderno",
+            "ordernumber",
+            "orderid",
+            "invoice",
+            "invoicenumber",
+        ],
+    },
 ];
 
 /// The values of a license that people set.
@@ -159,6 +176,8 @@ pub struct Values {
     pub expiration_date: Option<Date>,
     /// By the admin; may have several lines.
     pub note: Option<String>,
+    /// Of the purchase, in the shop's words.
+    pub order_ref: Option<String>,
 }
 
 impl Values {
@@ -171,6 +190,7 @@ impl Values {
             user_id,
             expiration_date,
             note,
+            order_ref,
         } = self;
         [
             tool_name.into(),
@@ -179,6 +199,7 @@ impl Values {
             or_empty(user_id),
             expiration_date.map(date::format).unwrap_or_default().into(),
             or_empty(note),
+            or_empty(order_ref),
         ]
     }
 
@@ -191,6 +212,7 @@ impl Values {
             user_id,
             expiration_date,
             note,
+            order_ref,
         ] = texts;
         let optional = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         Ok(Values {
@@ -203,6 +225,7 @@ impl Values {
                 day => Some(date::read(day).ok_or(EXPIRATION_DATE)?),
             },
             note: optional(note),
+            order_ref: optional(order_ref),
         })
     }
 
