@@ -153,7 +153,7 @@ pub fn greet(first: Option<&FirstPassword>) {
             "  User        {FIRST_USER}, with the password from the setting `admin_password`"
         )),
         Some(FirstPassword::Unused) => say(&format!(
-            "  User        {FIRST_USER}, who has not signed in yet; should the password be lost,\n              \
+            "  User        {FIRST_USER}, who has not signed in yet; if the password is lost,\n              \
              `license-server admin set-password` sets another"
         )),
         None => {}
