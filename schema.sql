@@ -98,6 +98,7 @@ create table unlicensed_machines (
     last_at     bigint not null,
     check_count bigint not null,
     address     text   not null,             -- of the last check
+    previous_license_key text,               -- as the client reported it
     primary key (tool_name, license_key)
 );
 

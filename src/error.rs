@@ -36,8 +36,11 @@ pub enum Error {
     Conflict(String),
     /// The limit in bytes.
     TooLarge(u64),
-    /// The required `Content-Type`.
-    UnsupportedMediaType(&'static str),
+    UnsupportedMediaType {
+        required: &'static str,
+        /// The `Content-Type` that the client sent.
+        sent: Option<String>,
+    },
     /// The body did not arrive in time.
     BodyTimeout,
     /// Seconds after which to try again.
@@ -65,7 +68,7 @@ impl Error {
             Error::BodyTimeout => 408,
             Error::Duplicate | Error::Conflict(_) => 409,
             Error::TooLarge(_) => 413,
-            Error::UnsupportedMediaType(_) => 415,
+            Error::UnsupportedMediaType { .. } => 415,
             Error::Invalid(_) => 422,
             Error::TooManyRequests(_) => 429,
             Error::Internal(_) => 500,
@@ -132,8 +135,12 @@ impl fmt::Display for Error {
             Error::TooLarge(limit) => {
                 write!(f, "The request body is larger than {} KiB.", limit / 1024)
             }
-            Error::UnsupportedMediaType(wanted) => {
-                write!(f, "The Content-Type of the request must be {wanted}.")
+            Error::UnsupportedMediaType { required, sent } => {
+                write!(f, "The Content-Type of the request must be {required}")?;
+                match sent {
+                    Some(sent) => write!(f, ", but it is {sent}."),
+                    None => f.write_str(", but there is none."),
+                }
             }
             Error::BodyTimeout => f.write_str("The request body did not arrive in time."),
             Error::TooManyRequests(seconds) => {

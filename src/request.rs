@@ -23,6 +23,11 @@ pub const BODY: u64 = 64 * 1024;
 /// Bytes of an imported file.
 pub const IMPORT: u64 = 16 * 1024 * 1024;
 
+const JSON: &str = "application/json";
+
+/// Characters of a header that an error message repeats.
+const MAX_QUOTED: usize = 100;
+
 const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// The service, as a handler argument.
@@ -72,6 +77,25 @@ fn broken_off() -> Error {
     Error::Malformed {
         message: "The request body broke off.".into(),
         field: None,
+    }
+}
+
+/// Requires `application/json`, in any case and with any parameters, even empty ones (RFC 9110, 5.6.6).
+pub fn require_json(request: &Request<'_>) -> Result<(), Error> {
+    let sent = request.headers().get_one("Content-Type");
+    let kind = sent.and_then(|sent| sent.split(';').next()).map(str::trim);
+    if kind.is_some_and(|kind| kind.eq_ignore_ascii_case(JSON)) {
+        return Ok(());
+    }
+    Err(unsupported(JSON, request))
+}
+
+/// The request's `Content-Type` is not `required`.
+pub fn unsupported(required: &'static str, request: &Request<'_>) -> Error {
+    let sent = request.headers().get_one("Content-Type");
+    Error::UnsupportedMediaType {
+        required,
+        sent: sent.map(|sent| sent.chars().take(MAX_QUOTED).collect()),
     }
 }
 

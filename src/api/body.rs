@@ -5,7 +5,7 @@ use rocket::data::{Data, FromData, Outcome};
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
-use crate::request::{BODY, read_body, refuse};
+use crate::request::{BODY, read_body, refuse, require_json};
 
 /// A JSON body of at most `LIMIT` bytes.
 pub struct Body<T, const LIMIT: u64 = BODY>(pub(crate) T);
@@ -27,20 +27,37 @@ async fn read<T: DeserializeOwned>(
     data: Data<'_>,
     limit: u64,
 ) -> Result<T, Error> {
-    let is_json = || request.content_type().is_some_and(|kind| kind.is_json());
-    // Almost every client spells it this way, and parsing is slower.
-    if request.headers().get_one("Content-Type") != Some("application/json") && !is_json() {
-        return Err(Error::UnsupportedMediaType("application/json"));
-    }
+    require_json(request)?;
+    let encoding = request.headers().get_one("Content-Encoding");
     let body = read_body(data, limit).await?;
-    if body
-        .trim_ascii_start()
-        .first()
-        .is_some_and(|first| *first != b'{')
-    {
-        return Err(malformed("The request body is not a JSON object.", None));
+    // The usual StreamWriter of .NET writes a byte order mark.
+    let json = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body);
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        let why = unreadable(json, encoding);
+        let why = why.unwrap_or_else(|| "The request body is not a JSON object.".to_owned());
+        return Err(malformed(&why, None));
     }
-    serde_json::from_slice(&body).map_err(|error| wrong::<T>(&body, &error))
+    serde_json::from_slice(json).map_err(|error| match unreadable(json, encoding) {
+        Some(why) => malformed(&why, None),
+        None => wrong::<T>(json, &error),
+    })
+}
+
+/// Why the body is no JSON text at all, for the developer of the program that sent it.
+fn unreadable(body: &[u8], encoding: Option<&str>) -> Option<String> {
+    let encoding = encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity"));
+    match (body, encoding) {
+        ([], _) => Some("The request has no body.".to_owned()),
+        (_, Some(encoding)) => Some(compressed(encoding)),
+        ([0x1f, 0x8b, ..], _) => Some(compressed("gzip")),
+        ([0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..], _) => {
+            Some("The request body is UTF-16; send UTF-8.".to_owned())
+        }
+        ([.., 0], _) => {
+            Some("The request body ends with a null character; send only the text.".to_owned())
+        }
+        _ => not_utf8(body),
+    }
 }
 
 /// Parses the body a second time, slowly, to name the invalid field.
@@ -57,6 +74,20 @@ fn wrong<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> Error {
         &format!("The request body has the wrong shape: {error}."),
         field,
     )
+}
+
+fn compressed(encoding: &str) -> String {
+    let encoding: String = encoding.chars().take(40).collect();
+    format!("The request body is compressed ({encoding}); send it uncompressed.")
+}
+
+fn not_utf8(body: &[u8]) -> Option<String> {
+    let valid = std::str::from_utf8(body).err()?.valid_up_to();
+    let byte = body.get(valid)?;
+    Some(format!(
+        "The request body is not UTF-8: byte {} is 0x{byte:02X}.",
+        valid + 1
+    ))
 }
 
 fn malformed(message: &str, field: Option<String>) -> Error {

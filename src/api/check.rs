@@ -10,12 +10,12 @@ use super::body::required;
 use super::{Answer, Body, json};
 use crate::auth::Address;
 use crate::error::Error;
-use crate::model::check::ClientInfo;
+use crate::model::check::{ClientInfo, previous_license_key};
 use crate::model::license::Verdict;
 use crate::model::question::Question;
 use crate::model::signed::SigningRequest;
 use crate::request::{App, Failure, SMALL_BODY};
-use crate::service::Signed;
+use crate::service::{CheckSource, Signed};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![check]
@@ -33,6 +33,9 @@ pub struct Asked {
     /// What the client reports about itself: any JSON.
     #[serde(default)]
     client: Value,
+    /// Like `client`.
+    #[serde(default)]
+    previous_license_key: Value,
 }
 
 impl Asked {
@@ -53,14 +56,18 @@ fn check(
     let Body(mut asked) = body;
     let (tool_name, license_key) = asked.pair()?;
     let question = Question::parse(&tool_name, &license_key)?;
-    let client = ClientInfo::read(&asked.client);
+    let source = CheckSource {
+        address: address.0,
+        client: ClientInfo::read(&asked.client),
+        previous_license_key: previous_license_key(&asked.previous_license_key),
+    };
     let Some(nonce) = asked.nonce else {
-        let verdict = app.check(&question, address.0, client)?;
+        let verdict = app.check(&question, source)?;
         return Ok(Either::Left(Answer::from(verdict)));
     };
     let kids = asked.kids.unwrap_or_default();
     let request = SigningRequest::parse(&nonce, &kids)?;
-    let signed = app.check_signed(&question, &license_key, &request, address.0, client)?;
+    let signed = app.check_signed(&question, &request, source)?;
     Ok(Either::Right(SignedAnswer(signed)))
 }
 

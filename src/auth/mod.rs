@@ -18,7 +18,7 @@ pub use origin::SameOrigin;
 use crate::error::Error;
 use crate::model::audit::Actor;
 use crate::model::token::Scope;
-use crate::request::{App, refuse};
+use crate::request::{App, refuse, require_json};
 use crate::service::{Service, SignedIn};
 
 /// A user who signed in with a browser. Pages that write also require the CSRF token in the form.
@@ -119,10 +119,8 @@ pub async fn signed_in(request: &Request<'_>) -> Result<SignedIn, Error> {
 /// Rejects an HTML form that poses as a write without a body.
 fn json_or_nothing(request: &Request<'_>) -> Result<(), Error> {
     match request.headers().get_one("Content-Type") {
-        Some(_) if !request.content_type().is_some_and(|kind| kind.is_json()) => {
-            Err(Error::UnsupportedMediaType("application/json"))
-        }
-        _ => Ok(()),
+        Some(_) => require_json(request),
+        None => Ok(()),
     }
 }
 

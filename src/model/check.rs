@@ -6,6 +6,7 @@ use serde_json::Value;
 use time::{Date, OffsetDateTime};
 
 use super::license::{License, Verdict};
+use super::question::Question;
 
 /// Characters kept of each value that a client reports.
 const MAX_LENGTH: usize = 100;
@@ -19,6 +20,14 @@ pub struct ClientInfo {
     pub hostname: String,
     /// The user signed in on the machine.
     pub user: String,
+}
+
+/// The machine's previous ID, as it would be stored: a hint for the admin, never part of the
+/// decision. None for anything else than a license key.
+pub fn previous_license_key(sent: &Value) -> Option<String> {
+    let sent = sent.as_str()?;
+    let question = Question::parse("-", sent).ok()?;
+    Some(question.license_key.into_owned())
 }
 
 impl ClientInfo {
@@ -123,14 +132,19 @@ pub struct UnlicensedCheck {
     pub count: u32,
     /// The client's address at the last check.
     pub address: IpAddr,
+    /// The ID that the machine last had a good result with, if the client reported it.
+    pub previous_license_key: Option<String>,
 }
 
 impl UnlicensedCheck {
     /// Adds checks of the same machine, which may be older.
-    pub fn merge(&mut self, other: &UnlicensedCheck) {
+    pub fn merge(&mut self, other: UnlicensedCheck) {
         if other.last_at >= self.last_at {
             self.last_at = other.last_at;
             self.address = other.address;
+            self.previous_license_key = other
+                .previous_license_key
+                .or(self.previous_license_key.take());
         }
         self.first_at = self.first_at.min(other.first_at);
         self.count += other.count;
@@ -148,6 +162,15 @@ pub struct UnlicensedMachine {
     pub check_count: i64,
     /// The client's address at the last check.
     pub address: String,
+    /// The license of the ID that the machine last had a good result with, if the client reported it.
+    pub previous: Option<PreviousLicense>,
+}
+
+/// A license for the same tool and, as the client says, the same machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviousLicense {
+    pub id: i64,
+    pub license_key: String,
 }
 
 #[cfg(test)]

@@ -95,6 +95,8 @@ pub struct Reading {
     pub license_key: String,
     /// Whether a MAC address was sent in another spelling.
     pub is_respelled: bool,
+    /// Whether white space around the tool or key was removed.
+    pub is_trimmed: bool,
     /// Invisible characters that the check does not remove.
     pub invisible: Vec<InvisibleCharacter>,
 }
@@ -104,38 +106,21 @@ pub struct Reading {
 pub struct InvisibleCharacter {
     /// In the license key rather than in the tool name.
     pub is_in_key: bool,
-    pub position: Position,
     /// With its article: `a zero-width space (U+200B)`.
     pub name: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Position {
-    /// Before all visible characters.
-    Start,
-    /// After all visible characters.
-    End,
-    /// Between visible characters.
-    Inside,
-}
-
 impl Reading {
-    /// `sent_key` is the key as the client sent it.
-    pub fn new(question: &Question<'_>, sent_key: &str) -> Reading {
+    pub fn new(question: &Question<'_>) -> Reading {
+        let (tool_name, key) = (question.sent.tool_name, question.sent.license_key);
         let mut invisible = invisible(question.tool_name, false);
-        invisible.extend(self::invisible(sent_key, true));
+        invisible.extend(self::invisible(key.trim(), true));
         Reading {
             license_key: question.license_key.clone().into_owned(),
-            is_respelled: question.license_key != sent_key,
+            is_respelled: question.license_key != key.trim(),
+            is_trimmed: question.tool_name != tool_name || key.trim() != key,
             invisible,
         }
-    }
-
-    /// Whether a license can have this tool and key: surrounding white space is always removed when
-    /// a license is saved.
-    pub fn is_licensable(&self) -> bool {
-        let mut positions = self.invisible.iter().map(|character| character.position);
-        positions.all(|position| position == Position::Inside)
     }
 }
 
@@ -178,23 +163,13 @@ pub fn is_invisible(c: char) -> bool {
             | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
 }
 
-/// Each kind once, and spaces around the text.
+/// Each kind once.
 fn invisible(text: &str, is_in_key: bool) -> Vec<InvisibleCharacter> {
-    let (start, end) = (text.len() - text.trim_start().len(), text.trim_end().len());
     let mut all: Vec<InvisibleCharacter> = Vec::new();
-    for (at, c) in text.char_indices() {
-        let position = match at {
-            _ if !c.is_whitespace() => Position::Inside,
-            _ if at < start => Position::Start,
-            _ if at >= end => Position::End,
-            _ => Position::Inside,
-        };
-        let character = InvisibleCharacter {
-            is_in_key,
-            position,
-            name: name(c),
-        };
-        if (is_invisible(c) || position != Position::Inside) && !all.contains(&character) {
+    for c in text.chars().filter(|c| is_invisible(*c)) {
+        let name = name(c);
+        let character = InvisibleCharacter { is_in_key, name };
+        if !all.contains(&character) {
             all.push(character);
         }
     }
@@ -203,7 +178,6 @@ fn invisible(text: &str, is_in_key: bool) -> Vec<InvisibleCharacter> {
 
 fn name(c: char) -> String {
     let name = match c {
-        ' ' => return "a space".to_owned(),
         '\u{a0}' | '\u{202f}' => "a no-break space",
         '\u{ad}' => "a soft hyphen",
         '\u{200b}' => "a zero-width space",
@@ -223,7 +197,7 @@ mod tests {
 
     fn reading(tool_name: &str, license_key: &str) -> Reading {
         let question = Question::parse(tool_name, license_key).unwrap();
-        Reading::new(&question, license_key)
+        Reading::new(&question)
     }
 
     #[test]
@@ -288,43 +262,28 @@ mod tests {
     }
 
     #[test]
-    fn white_space_around_and_invisible_characters_are_noticed() {
-        let noticed = |tool, key| -> Vec<(bool, Position, String)> {
+    fn invisible_characters_are_noticed_and_white_space_around_is_removed() {
+        let noticed = |tool, key| -> Vec<(bool, String)> {
             let invisible = reading(tool, key).invisible.into_iter();
-            invisible
-                .map(|one| (one.is_in_key, one.position, one.name))
-                .collect()
+            invisible.map(|one| (one.is_in_key, one.name)).collect()
         };
         assert_eq!(noticed("My Tool", "PC 1"), []);
+        assert_eq!(noticed(" T", "k \u{a0}\r\n"), []);
+        assert!(reading(" T", "k").is_trimmed && reading("T", "k ").is_trimmed);
+        assert!(!reading("My Tool", "PC 1").is_trimmed);
         assert_eq!(
-            noticed(" T", "k  "),
+            noticed("T\u{200b}", "a\u{200b}b\u{a0}c\u{200b}"),
             [
-                (false, Position::Start, "a space".to_owned()),
-                (true, Position::End, "a space".to_owned())
+                (false, "a zero-width space (U+200B)".to_owned()),
+                (true, "a zero-width space (U+200B)".to_owned()),
+                (true, "a no-break space (U+00A0)".to_owned()),
             ]
         );
-        assert_eq!(
-            noticed("T", "a\u{200b}b\u{a0}c\u{200b}"),
-            [
-                (
-                    true,
-                    Position::Inside,
-                    "a zero-width space (U+200B)".to_owned()
-                ),
-                (
-                    true,
-                    Position::Inside,
-                    "a no-break space (U+00A0)".to_owned()
-                ),
-            ]
-        );
-        assert!(!reading("T", "k ").is_licensable());
-        assert!(reading("T", "k\u{200b}").is_licensable());
     }
 
     #[test]
     fn a_mac_address_in_another_spelling_is_noticed() {
         assert!(reading("T", "0A1B2C3D4E5F").is_respelled);
-        assert!(!reading("T", "0a:1b:2c:3d:4e:5f").is_respelled);
+        assert!(!reading("T", " 0a:1b:2c:3d:4e:5f").is_respelled);
     }
 }

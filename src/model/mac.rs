@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-/// The key as it is stored, compared and shown: a MAC address in any of its four spellings becomes
+const SEPARATORS: [char; 4] = [':', '-', '.', ' '];
+
+/// The key as it is stored, compared and shown: a MAC address in any of its spellings becomes
 /// `0a:1b:2c:3d:4e:5f`; every other key stays the same, byte for byte.
 pub fn canonical_key(key: &str) -> Cow<'_, str> {
     match hex_digits(key) {
@@ -11,25 +13,28 @@ pub fn canonical_key(key: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether the key is a MAC address in one of its four spellings.
+/// Whether the key is a MAC address in one of its spellings.
 pub fn is_mac(key: &str) -> bool {
     hex_digits(key).is_some()
 }
 
-/// The twelve digits, in lower case, of `0A-1B-2C-3D-4E-5F`, `0a:1b:2c:3d:4e:5f`, `0a1b.2c3d.4e5f`
-/// or `0A1B2C3D4E5F`.
+/// The twelve digits, in lower case, of pairs (`0A-1B-2C-3D-4E-5F`), of fours (`0a1b.2c3d.4e5f`) or
+/// of `0A1B2C3D4E5F`; one of [`SEPARATORS`] is between all groups.
 fn hex_digits(key: &str) -> Option<String> {
-    let (separator, every) = match (key.len(), key.as_bytes().get(2)) {
-        (17, Some(b':')) => (':', 3),
-        (17, Some(b'-')) => ('-', 3),
-        (14, _) => ('.', 5),
-        (12, _) => ('\0', 13),
+    let every = match key.len() {
+        17 => 3,
+        14 => 5,
+        12 => 13,
         _ => return None,
     };
+    let separator = key.as_bytes().get(every - 1).copied().map(char::from);
+    if separator.is_some_and(|c| !SEPARATORS.contains(&c)) {
+        return None;
+    }
     let mut digits = String::with_capacity(12);
     for (at, c) in key.chars().enumerate() {
         if at % every == every - 1 {
-            if c != separator {
+            if Some(c) != separator {
                 return None;
             }
         } else if c.is_ascii_hexdigit() {
@@ -56,12 +61,14 @@ pub(super) fn pairs(digits: &str, first: usize) -> String {
 /// How a fragment of a MAC address, in any spelling, can appear in the stored one: `1B2C` as
 /// `1b:2c` and as `1:b2:c`. Empty if it cannot be such a fragment.
 pub fn fragment_spellings(fragment: &str) -> Vec<String> {
-    let digits: String = fragment.chars().filter(|c| !":-.".contains(*c)).collect();
+    let is_digit = |c: &char| !SEPARATORS.contains(c);
+    let digits: String = fragment.chars().filter(is_digit).collect();
     let is_hex = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_hexdigit());
     if !is_hex || digits.len() > 12 {
         return Vec::new();
     }
-    if fragment.contains([':', '-']) {
+    let mut groups = fragment.split([':', '-']);
+    if fragment.contains([':', '-']) && groups.all(|group| group.len() <= 2) {
         return vec![fragment.replace('-', ":").to_ascii_lowercase()];
     }
     let digits = digits.to_ascii_lowercase();
@@ -77,12 +84,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_four_spellings_are_one_key() {
+    fn all_spellings_are_one_key() {
         for spelling in [
             "0A-1B-2C-3D-4E-5F",
             "0a:1b:2c:3d:4e:5f",
             "0a1b.2c3d.4e5f",
             "0A1B2C3D4E5F",
+            "0A.1B.2C.3D.4E.5F",
+            "0a 1b 2c 3d 4e 5f",
+            "0a1b:2c3d:4e5f",
+            "0a1b-2c3d-4e5f",
+            "0A1B 2C3D 4E5F",
         ] {
             assert_eq!(canonical_key(spelling), "0a:1b:2c:3d:4e:5f");
         }
@@ -96,7 +108,9 @@ mod tests {
             "0A1B2C3D4E5G",
             "0A-1B-2C-3D-4E-5F ",
             "PC-ÄÖ-1B-2C-3D",
-            "0a1b-2c3d-4e5f",
+            "0a1b-2c3d.4e5f",
+            "0a1b_2c3d_4e5f",
+            "0A1B2C-3D4E5F",
             "AAAAAAAAAAAAA",
             "",
             "ÄÄÄÄÄÄ",
@@ -115,6 +129,8 @@ mod tests {
             "1b-2C",
             "1b:2",
             "2c3d.4e",
+            "1b2c-3d4e",
+            "1b.2c.3d",
             "0A1B2C3D4E5F",
             "a1",
             "0a-1b-2c-3d-4e-5f",

@@ -262,12 +262,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_mac_address_and_its_other_spellings_find_each_other() {
-        for other in [
-            "0A 1B 2C 3D 4E 5F",
-            "0a1b2c-3d4e5f",
-            "{0A-1B-2C-3D-4E-5F}",
-            "{0A1B2C3D4E5F}",
-        ] {
+        for other in ["0a1b2c-3d4e5f", "{0A-1B-2C-3D-4E-5F}", "{0A1B2C3D4E5F}"] {
             each_is_a_spelling(other, &[MAC]);
             each_is_a_spelling(MAC, &[other]);
         }
@@ -283,7 +278,7 @@ pub(crate) mod tests {
             ("PC-MÜLLER", "pc-müller", Some(Mismatch::Case)),
             ("PC-Ä", "pc ä", Some(Mismatch::Spelling)),
             ("WD-12", "{wd 12}", Some(Mismatch::Spelling)),
-            (MAC, "0A 1B 2C 3D 4E 5F", Some(Mismatch::Spelling)),
+            (MAC, "0A1B2C 3D4E5F", Some(Mismatch::Spelling)),
             (MAC, "0A-1B-2C-3D-4E-5", Some(Mismatch::OneCharacter)),
             (MAC, "0A1B2C3D4E5FF", Some(Mismatch::OneCharacter)),
             ("WD-12", "WD-13", Some(Mismatch::OneCharacter)),

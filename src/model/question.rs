@@ -7,23 +7,37 @@ use super::mac::canonical_key;
 use super::text;
 use crate::error::{Error, Problem};
 
-/// A tool and the machine that checks it, with the key as it would be stored.
+/// A tool and the machine that checks it, spelled as a license would be.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Question<'a> {
-    /// Compared byte for byte.
+    /// Without surrounding white space; compared byte for byte.
     pub tool_name: &'a str,
     /// In its canonical spelling.
     pub license_key: Cow<'a, str>,
+    /// The characters that the client sent, which it expects in a signed answer.
+    pub sent: Sent<'a>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent<'a> {
+    pub tool_name: &'a str,
+    pub license_key: &'a str,
 }
 
 impl<'a> Question<'a> {
     /// Refuses what no row can have: empty text, too long, control characters.
     pub fn parse(tool_name: &'a str, license_key: &'a str) -> Result<Question<'a>, Error> {
+        let sent = Sent {
+            tool_name,
+            license_key,
+        };
+        let (tool_name, license_key) = (tool_name.trim(), license_key.trim());
         check("tool_name", tool_name)?;
         check("license_key", license_key)?;
         Ok(Question {
             tool_name,
             license_key: canonical_key(license_key),
+            sent,
         })
     }
 }

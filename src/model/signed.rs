@@ -71,8 +71,6 @@ pub struct Claims<'a> {
 /// What the claims depend on.
 pub struct ClaimsInput<'a> {
     pub question: &'a Question<'a>,
-    /// The key as the client sent it.
-    pub sent_key: &'a str,
     pub verdict: Verdict,
     /// None for a perpetual license.
     pub expiration_date: Option<Date>,
@@ -86,8 +84,8 @@ impl<'a> ClaimsInput<'a> {
     pub fn claims(&self, nonce: &'a str) -> Claims<'a> {
         let iat = self.now.unix_timestamp();
         Claims {
-            aud: self.question.tool_name,
-            sub: self.sent_key,
+            aud: self.question.sent.tool_name,
+            sub: self.question.sent.license_key,
             nonce,
             code: self.verdict.code(),
             http: self.verdict.http(),
@@ -142,7 +140,6 @@ mod tests {
         let now = datetime!(2026-06-15 12:00 UTC);
         let input = ClaimsInput {
             question: &question,
-            sent_key: "0A1B2C3D4E5F",
             verdict,
             expiration_date,
             tool: &tool,

@@ -11,7 +11,7 @@ use super::shown::{self, LicenseRow, verdict_class};
 use super::{Page, query};
 use crate::auth::Session;
 use crate::model::date;
-use crate::model::diagnosis::{Expiration, Position, StepResult, is_invisible};
+use crate::model::diagnosis::{Expiration, StepResult, is_invisible};
 use crate::model::license::{Status, Verdict};
 use crate::model::near_miss::Mismatch;
 use crate::model::text_diff::{DiffSpan, marked, plain};
@@ -74,7 +74,7 @@ async fn diagnose(
         .await?;
     tools.truncate(MAX_SUGGESTIONS);
     let offset = app.utc_offset();
-    let diagnosis = diagnosis.map(|of| DiagnosisView::new(of, &tool, &key, app));
+    let diagnosis = diagnosis.map(|of| DiagnosisView::new(of, tool.trim(), &key, app));
     Ok(Page::new(&DiagnosePage {
         frame,
         tool,
@@ -130,17 +130,20 @@ impl DiagnosisView {
         matches!(self.of.answer, Ok(Verdict::NotFound))
     }
 
-    /// Whether a license can be added for exactly this tool and key.
-    fn is_licensable(&self) -> bool {
-        let reading = self.of.steps.reading.as_ref();
-        self.is_not_found() && reading.is_some_and(|reading| reading.is_licensable())
+    /// The URL query that prefills the form for moving a license to the checked key.
+    fn new_key(&self) -> String {
+        query(&[("license_key", self.key())])
     }
 
     /// The URL query that prefills the form for a new license.
     fn new_license(&self, tool: &str) -> String {
+        query(&[("tool", tool.trim()), ("key", self.key())])
+    }
+
+    /// As a license would have it.
+    fn key(&self) -> &str {
         let reading = self.of.steps.reading.as_ref();
-        let key = reading.map_or("", |reading| &reading.license_key);
-        query(&[("tool", tool), ("key", key)])
+        reading.map_or("", |reading| &reading.license_key)
     }
 
     fn step(&self, number: &usize) -> StepResult {

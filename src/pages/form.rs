@@ -10,7 +10,7 @@ use crate::auth::{self, SameOrigin, signed_in};
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::audit::Actor;
-use crate::request::{BODY, read_body, refuse};
+use crate::request::{BODY, read_body, refuse, unsupported};
 use crate::service::SignedIn;
 use crate::store::sessions::Session;
 
@@ -127,9 +127,7 @@ pub(super) fn verify_csrf(csrf: &str, signed_in: &SignedIn) -> Result<(), Error>
 async fn read(request: &Request<'_>, data: Data<'_>) -> Result<String, Error> {
     SameOrigin::check(request)?;
     if !request.content_type().is_some_and(|kind| kind.is_form()) {
-        return Err(Error::UnsupportedMediaType(
-            "application/x-www-form-urlencoded",
-        ));
+        return Err(unsupported("application/x-www-form-urlencoded", request));
     }
     let body = read_body(data, BODY).await?;
     let text = String::from_utf8(body).map_err(|_| not_utf8())?;

@@ -20,6 +20,8 @@ pub(super) fn routes() -> Vec<Route> {
 struct IntegrationPage {
     frame: Frame,
     tool_name: String,
+    /// Whether programs are given an address without TLS.
+    is_http: bool,
     /// Number of public keys to pin.
     keys: usize,
     snippets: Vec<Snippet>,
@@ -34,8 +36,9 @@ async fn show(
     name: String,
 ) -> Result<Page, Failure> {
     let keys = app.public_keys();
-    let values = context! {
-        server_url => format!("{}{}", config.origin(config.port), config.base_path()),
+    let server_url = format!("{}{}", config.origin(config.port), config.base_path());
+    let is_http = server_url.starts_with("http:");
+    let values = context! { server_url,
         tool_name => name,
         keys => Value::from_serialize(&keys),
     };
@@ -49,6 +52,7 @@ async fn show(
     Ok(Page::new(&IntegrationPage {
         frame,
         tool_name,
+        is_http,
         keys: keys.len(),
         snippets,
     })?)

@@ -173,13 +173,20 @@ async fn delete(
     Ok(redirect_with_flash(config, "/licenses", &message))
 }
 
-#[get("/licenses/<id>/move")]
-async fn move_form(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
+/// `license_key` prefills the form.
+#[get("/licenses/<id>/move?<license_key>")]
+async fn move_form(
+    app: &App,
+    _session: Session,
+    frame: Frame,
+    id: i64,
+    license_key: Option<String>,
+) -> Result<Page, Failure> {
     let license = app.run(move |service| service.license(id)).await?;
     Ok(Page::new(&MovePage {
         frame,
         license,
-        license_key: String::new(),
+        license_key: license_key.unwrap_or_default(),
         problem: None,
         taken_by: None,
     })?)

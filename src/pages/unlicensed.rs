@@ -97,6 +97,10 @@ impl UnlicensedPage {
         selected.map(|(_, number)| number).sum()
     }
 
+    fn new_key(machine: &UnlicensedMachine) -> String {
+        query(&[("license_key", &machine.license_key)])
+    }
+
     fn tool_and_key(machine: &UnlicensedMachine) -> String {
         query(&[("tool", &machine.tool_name), ("key", &machine.license_key)])
     }

@@ -11,7 +11,7 @@ use super::form::{malformed, verify_csrf};
 use crate::auth::{self, SameOrigin, signed_in};
 use crate::error::Error;
 use crate::model::audit::Actor;
-use crate::request::{IMPORT, read_file_body, refuse};
+use crate::request::{IMPORT, read_file_body, refuse, unsupported};
 
 /// A [`super::form::SignedInForm`] with a file, which is held in memory.
 pub(super) struct Uploaded {
@@ -37,7 +37,7 @@ async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Error> 
     let signed_in = signed_in(request).await?;
     SameOrigin::check(request)?;
     let kind = request.content_type().filter(|kind| kind.is_form_data());
-    let kind = kind.ok_or(Error::UnsupportedMediaType("multipart/form-data"))?;
+    let kind = kind.ok_or_else(|| unsupported("multipart/form-data", request))?;
     let boundary = kind
         .param("boundary")
         .ok_or_else(|| malformed("The multipart form has no boundary."))?;

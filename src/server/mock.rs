@@ -157,7 +157,7 @@ async fn check(
     let unavailable = || Error::Unavailable("the mock plays it".into());
     match (stage.part.line(), request) {
         (Line::Verdict(verdict, code), Some(request)) => {
-            let signed = stage.sign(&question, &license_key, &request, verdict, code)?;
+            let signed = stage.sign(&question, &request, verdict, code)?;
             Ok(Played::Signed(SignedAnswer(signed)))
         }
         (Line::Verdict(verdict, _), None) => Ok(Played::Plain(verdict.into())),
@@ -175,7 +175,6 @@ impl Stage {
     fn sign(
         &self,
         question: &Question<'_>,
-        sent_key: &str,
         request: &SigningRequest<'_>,
         verdict: Verdict,
         code: &'static str,
@@ -185,7 +184,6 @@ impl Stage {
         let over = self.part.days_over().map(Duration::days);
         let input = ClaimsInput {
             question,
-            sent_key,
             verdict,
             expiration_date: over.and_then(|over| now.to_offset(offset).date().checked_sub(over)),
             tool: &self.tool,

@@ -24,6 +24,14 @@ struct Decision {
     now: OffsetDateTime,
 }
 
+/// Who checks; nothing of it decides the result.
+pub struct CheckSource {
+    pub address: IpAddr,
+    pub client: Option<ClientInfo>,
+    /// The ID that the machine last had a good result with.
+    pub previous_license_key: Option<String>,
+}
+
 /// A result that a client can verify.
 #[derive(Debug)]
 pub struct Signed {
@@ -42,14 +50,9 @@ pub struct Signed {
 impl Service {
     /// The current result; an error is a fault, never a result. Only checks of unlicensed machines count
     /// against the address, so that an office that shares one address is not locked out.
-    pub fn check(
-        &self,
-        question: &Question<'_>,
-        address: IpAddr,
-        client: Option<ClientInfo>,
-    ) -> Result<Verdict, Error> {
-        let decision = self.decide(question, address)?;
-        self.record_check(question, decision, address, client, None);
+    pub fn check(&self, question: &Question<'_>, source: CheckSource) -> Result<Verdict, Error> {
+        let decision = self.decide(question, source.address)?;
+        self.record_check(question, decision, source, None);
         Ok(decision.verdict)
     }
 
@@ -57,16 +60,13 @@ impl Service {
     pub fn check_signed(
         &self,
         question: &Question<'_>,
-        sent_key: &str,
         request: &SigningRequest<'_>,
-        address: IpAddr,
-        client: Option<ClientInfo>,
+        source: CheckSource,
     ) -> Result<Signed, Error> {
-        let decision = self.decide(question, address)?;
+        let decision = self.decide(question, source.address)?;
         let (rules, ring) = (self.rules.load(), self.keys.load());
         let input = ClaimsInput {
             question,
-            sent_key,
             verdict: decision.verdict,
             expiration_date: decision.license.and_then(|license| license.expiration_date),
             tool: rules.get(question.tool_name).map_or(&NEW, |tool| tool),
@@ -76,7 +76,7 @@ impl Service {
         let claims = input.claims(request.nonce);
         let key = ring.choose(request.kids)?;
         let token = key.sign(&claims)?;
-        self.record_check(question, decision, address, client, Some(key.kid()));
+        self.record_check(question, decision, source, Some(key.kid()));
         Ok(Signed {
             verdict: decision.verdict,
             code: claims.code,
@@ -106,16 +106,16 @@ impl Service {
         &self,
         question: &Question<'_>,
         decision: Decision,
-        address: IpAddr,
-        client: Option<ClientInfo>,
+        source: CheckSource,
         kid: Option<&str>,
     ) {
         let check = CompletedCheck {
             question,
             license_id: decision.license.map(|license| license.id),
             verdict: decision.verdict,
-            address,
-            client,
+            address: source.address,
+            client: source.client,
+            previous_license_key: source.previous_license_key,
             now: decision.now,
             kid,
         };

@@ -96,17 +96,18 @@ pub(super) struct CompletedCheck<'a> {
     pub(super) verdict: Verdict,
     pub(super) address: IpAddr,
     pub(super) client: Option<ClientInfo>,
+    pub(super) previous_license_key: Option<String>,
     pub(super) now: OffsetDateTime,
     /// The key that signed the answer.
     pub(super) kid: Option<&'a str>,
 }
 
 impl CheckLog {
-    pub(super) fn add(&self, check: CompletedCheck<'_>, offset: UtcOffset) {
+    pub(super) fn add(&self, mut check: CompletedCheck<'_>, offset: UtcOffset) {
         let day = check.now.to_offset(offset).date();
         let now = check.now.unix_timestamp();
         let mut buffer = self.buffers.get_or_default().lock();
-        buffer.counts.add(&check, day);
+        buffer.counts.add(&mut check, day);
         let Some(license_id) = check.license_id else {
             return;
         };
@@ -212,7 +213,7 @@ impl Queue {
 }
 
 impl Counts {
-    fn add(&mut self, check: &CompletedCheck<'_>, day: Date) {
+    fn add(&mut self, check: &mut CompletedCheck<'_>, day: Date) {
         let question = check.question;
         let tools = self.checks.entry(day).or_default();
         if let Some(numbers) = tools.get_mut(question.tool_name) {
@@ -240,6 +241,7 @@ impl Counts {
                 last_at: now,
                 count: 1,
                 address: check.address,
+                previous_license_key: check.previous_license_key.take(),
             };
             self.add_unlicensed(pair, new);
         }
@@ -247,7 +249,7 @@ impl Counts {
 
     fn add_unlicensed(&mut self, pair: (String, String), new: UnlicensedCheck) {
         if let Some(known) = self.unlicensed.get_mut(&pair) {
-            known.merge(&new);
+            known.merge(new);
         } else if self.unlicensed.len() < MAX_UNLICENSED {
             self.unlicensed.insert(pair, new);
         }

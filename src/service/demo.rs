@@ -120,6 +120,7 @@ impl Service {
                 last_at: last_at.unix_timestamp(),
                 count: random.random_range(1..60),
                 address: address(random),
+                previous_license_key: None,
             };
             let tool = TOOLS.choose(random).copied().unwrap_or_default();
             unlicensed_machines::add(db, tool, &machine_id(random), &asked)?;

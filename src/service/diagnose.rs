@@ -121,15 +121,15 @@ impl Service {
         };
         let checked = self.checked(&question)?;
         let verdict = self.verdict(&question, checked, now);
-        let grace_days = self.tool(tool_name).grace_days;
+        let grace_days = self.tool(question.tool_name).grace_days;
         let found = checked.map(|license| {
             let date = license.expiration_date;
             let expiration = Expiration::new(date, grace_days, now, self.utc_offset);
             (license.status, expiration)
         });
-        let reading = Reading::new(&question, license_key);
+        let reading = Reading::new(&question);
         self.store.read_tx(|db| {
-            let has_tool = checked.is_some() || tools::exists(db, tool_name)?;
+            let has_tool = checked.is_some() || tools::exists(db, question.tool_name)?;
             let steps = CheckSteps::new(reading, has_tool, found, verdict);
             let mut diagnosis = Diagnosis::new(now, Ok(verdict), steps);
             diagnosis.warnings = machine_id::warnings(&question.license_key);
@@ -145,7 +145,7 @@ impl Service {
                 diagnosis.successor = licenses::get(db, id)?;
             }
             if verdict.is_refusal() {
-                let similar = similar_tools(tools::names(db)?, tool_name, has_tool);
+                let similar = similar_tools(tools::names(db)?, question.tool_name, has_tool);
                 let mut ids = near_ids(db, &question, &similar)?;
                 ids.retain(|id| checked.is_none_or(|license| license.id != *id));
                 let mut near_misses = near_misses(db, &question, &similar, &ids)?;

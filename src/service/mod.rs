@@ -46,7 +46,7 @@ use tools::Rules;
 
 pub use audit::Proof;
 pub use bulk::{MAX_SELECTED, Plan};
-pub use check::Signed;
+pub use check::{CheckSource, Signed};
 pub use diagnose::{
     Diagnosis, FormerLicense, LicenseWarnings, MAX_NEAR_MISSES, NearMiss, ToolMatch,
 };

@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_iter};
 
 use super::moment;
-use crate::model::check::{UnlicensedCheck, UnlicensedMachine};
+use crate::model::check::{PreviousLicense, UnlicensedCheck, UnlicensedMachine};
 use crate::model::question::Question;
 
 /// Machines that are kept; the oldest are removed.
@@ -20,8 +20,8 @@ pub fn add(
 ) -> Result<()> {
     db.prepare_cached(
         "insert into unlicensed_machines
-             (tool_name, license_key, first_at, last_at, check_count, address)
-         select name, ?2, ?3, ?4, ?5, ?6 from tools where name = ?1
+             (tool_name, license_key, first_at, last_at, check_count, address, previous_license_key)
+         select name, ?2, ?3, ?4, ?5, ?6, ?7 from tools where name = ?1
              and not exists (select 1 from licenses where tool_name = ?1 and license_key = ?2)
          on conflict (tool_name, license_key) do update
          set first_at = case when excluded.first_at < unlicensed_machines.first_at
@@ -30,6 +30,8 @@ pub fn add(
                  then excluded.last_at else unlicensed_machines.last_at end,
              address = case when excluded.last_at < unlicensed_machines.last_at
                  then unlicensed_machines.address else excluded.address end,
+             previous_license_key = coalesce(
+                 excluded.previous_license_key, unlicensed_machines.previous_license_key),
              check_count = unlicensed_machines.check_count + excluded.check_count",
     )?
     .execute(params![
@@ -39,11 +41,15 @@ pub fn add(
         check.last_at,
         check.count,
         check.address.to_string(),
+        check.previous_license_key,
     ])?;
     Ok(())
 }
 
-const COLUMNS: &str = "tool_name, license_key, first_at, last_at, check_count, address";
+const COLUMNS: &str =
+    "tool_name, license_key, first_at, last_at, check_count, address, previous_license_key,
+     (select licenses.id from licenses where licenses.tool_name = unlicensed_machines.tool_name
+         and licenses.license_key = unlicensed_machines.previous_license_key)";
 
 pub fn get(db: &Connection, question: &Question<'_>) -> Result<Option<UnlicensedMachine>> {
     db.prepare_cached(&format!(
@@ -107,7 +113,17 @@ fn machine(row: &Row<'_>) -> Result<UnlicensedMachine> {
         last_at: moment(row, 3)?,
         check_count: row.get(4)?,
         address: row.get(5)?,
+        previous: previous(row)?,
     })
+}
+
+fn previous(row: &Row<'_>) -> Result<Option<PreviousLicense>> {
+    let id: Option<i64> = row.get(7)?;
+    id.map(|id| {
+        let license_key = row.get(6)?;
+        Ok(PreviousLicense { id, license_key })
+    })
+    .transpose()
 }
 
 /// Removes the oldest above the limit.

@@ -215,7 +215,7 @@ fn only_the_10_000_newest_unlicensed_machines_are_kept() {
     server.license("T", "k");
     database.tamper(
         "with recursive n (i) as (select 1 union all select i + 1 from n where i < 10000)
-         insert into unlicensed_machines select 'T', 'key ' || i, i, i, 1, '' from n",
+         insert into unlicensed_machines select 'T', 'key ' || i, i, i, 1, '', null from n",
     );
     assert_eq!(server.check("T", "newest").0, 404);
     server.tick().unwrap();

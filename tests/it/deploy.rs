@@ -442,7 +442,7 @@ fn an_error_from_nginx_is_not_a_result() {
 }
 
 #[test]
-fn another_path_is_not_a_result_and_http_redirects_to_tls() {
+fn another_path_is_not_a_result_and_http_redirects_to_tls_except_for_checks() {
     let Some(site) = Site::start(Way::Kept) else {
         return;
     };
@@ -461,7 +461,12 @@ fn another_path_is_not_a_result_and_http_redirects_to_tls() {
         (308, there.as_str())
     );
     plain = Client::new(&format!("http://127.0.0.1:{}", site.plain));
-    assert_eq!(plain.post("/licenseserver/api/check", QUESTION).status, 308);
+    for path in ["/licenseserver/api/check", "/licenseserver/api/check/"] {
+        assert_eq!(plain.post(path, QUESTION).status, site.check().0, "{path}");
+    }
+    for path in ["/licenseserver/api/login", "/licenseserver/api/check/x"] {
+        assert_eq!(plain.post(path, QUESTION).status, 308, "{path}");
+    }
 }
 
 /// Slow connections to nginx.

@@ -1,5 +1,7 @@
 //! Unlicensed machines that have checked.
 
+use serde_json::json;
+
 use crate::page::Page;
 use crate::page::address::{DIAGNOSE, UNLICENSED};
 use crate::server::Server;
@@ -32,6 +34,38 @@ fn an_unlicensed_machine_is_listed_until_it_has_a_license() {
     let form = page.follow(&mut admin, "/licenses/new?");
     form.form("/licenses/new").submit(&mut admin);
     assert!(Page::open(&mut admin, UNLICENSED).rows().is_empty());
+}
+
+#[test]
+fn a_machine_that_says_what_its_id_was_before_offers_to_move_that_license() {
+    let server = Server::start();
+    let id = server.license("T", "0a:1b:2c:3d:4e:5f");
+    server.license("Other", "x");
+    for (tool, key, previous) in [
+        ("T", "new", json!(" 0A-1B-2C-3D-4E-5F")),
+        ("Other", "new", json!("0a:1b:2c:3d:4e:5f")),
+        ("T", "stranger", json!(["0a:1b:2c:3d:4e:5f"])),
+    ] {
+        let body = json!({"tool_name": tool, "license_key": key, "previous_license_key": previous});
+        let answer = server.stranger().post("/api/check", &body.to_string());
+        assert_eq!(answer.status, 404);
+    }
+    server.tick().unwrap();
+    let mut admin = server.admin();
+    let page = Page::open(&mut admin, UNLICENSED);
+    let target = format!("/licenses/{id}/move?");
+    assert_eq!(
+        page.links()
+            .iter()
+            .filter(|(_, to)| to.contains(&target))
+            .count(),
+        1
+    );
+    let diagnosis = Page::open(&mut admin, &format!("{DIAGNOSE}?tool=T&key=new"));
+    for page in [page, diagnosis] {
+        let form = page.follow(&mut admin, &target).form("/move");
+        assert_eq!(form.value("license_key"), "new");
+    }
 }
 
 #[test]
