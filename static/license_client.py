@@ -22,7 +22,8 @@ When a customer calls, `python license_client.py SERVER TOOL` shows the machine 
 vendor enters in the dashboard, and the verdict.
 """
 
-import array
+from __future__ import annotations
+
 import atexit
 import base64
 import collections
@@ -30,26 +31,29 @@ import contextlib
 import ctypes
 import datetime
 import hashlib
-import http.client
-import ipaddress
 import json
 import os
-import queue
 import re
-import socket
-import ssl
-import struct
+import stat
 import sys
 import threading
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
-import uuid
-from typing import Tuple
+
+# The modules for the network take most of the time of an import, and a start with a lease does not need them.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple, TypeVar, Union
+    from urllib.parse import SplitResult
+    from urllib.request import OpenerDirector
+    Key = Union[str, Mapping[str, Any]]  # "x.y", PEM or a JWK
+    Keys = Union[Key, Iterable[Any]]  # of Key; a list of several kinds has a vaguer type
+    Point = Tuple[int, int]
+    JacobianPoint = Tuple[int, int, int]
+    Reply = Tuple[int, Optional[str], bytes]  # HTTP status, Location, body
+    T = TypeVar("T")
 
 __all__ = ["LicenseCheck", "LicenseClient"]
-__version__ = "1.1.0"
+__version__ = "1.2.0"
 
 # Messages for the customer; translate them freely. Only the server may call a license invalid: a customer who has
 # paid must not read that because a cable is loose.
@@ -59,14 +63,21 @@ NO_RESULT = ("The license server cannot be reached. The answer from {address} is
              "Please try again in a few minutes. If this does not help, contact the vendor of this program.")
 BAD_ADDRESS = ("The license server cannot be reached. This program looks for it at \"{address}\", "
                "which is not a web address. Please contact the vendor of this program.")
-CLOCK_IS_BEHIND = ", but this computer's clock is behind"
-CLOCK_HINT = " This computer's clock seems to be wrong; please correct it."
+CLOCK_HINT = (" This computer's date and time are earlier than when this program was started before. Please check "
+              "them, and connect this computer to the internet once.")
 BAD_KEYS = ("The license cannot be checked: the public keys in this program cannot be used ({why}). "
             "Please contact the vendor of this program.")
 BAD_TOOL_NAME = ("The license cannot be checked: this program does not give its name. "
                  "Please contact the vendor of this program.")
 NO_MACHINE_ID = ("The license cannot be checked: this computer has no machine ID. Please turn on its "
                  "network adapter (cable or Wi-Fi) and try again, or contact the vendor of this program.")
+PROXY_SIGN_IN = "the proxy of this network wants a sign-in"
+CERTIFICATE_PROBLEMS = {
+    "date": "the certificate has expired or is not yet valid; is this computer's date right?",
+    "host": "the certificate is for another host name",
+    "issuer": "the certificate is not trusted; a virus scanner or a proxy inspects the connection, or a root "
+              "certificate is missing",
+}
 
 # The server's codes. Any other code is no verdict.
 GOOD_CODES = ("VALID", "IN_GRACE", "TRIAL")
@@ -75,208 +86,348 @@ REFUSALS = ("EXPIRED", "SUSPENDED", "REVOKED", "NOT_FOUND")
 DEFAULT_TIMEOUT = 5.0
 MAX_ANSWER_BYTES = 64 * 1024
 MAX_REDIRECTS = 5
+MAX_KIDS = 32  # the server reads no more
 LAST_SECOND = 253402300799  # of the year 9999
-# A lease is not used while the clock is more than this many seconds before the newest signed time.
-CLOCK_TOLERANCE = 24 * 3600
+# By how many seconds in all a clock may be set back until a lease ends.
+CLOCK_ALLOWANCE = 24 * 3600
 # The minimum time between two background refreshes, and the maximum that an exiting program waits for one, in seconds.
 REFRESH_PAUSE, REFRESH_EXIT_WAIT = 60, 1.0
+# How long an answer may take to be stored after the timeout, in seconds.
+SAVE_WAIT = 1.0
 
 
 class LicenseClient:
     """Checks licenses of this computer with one server; no method raises an exception.
 
+    timeout      how many seconds a check may take
     public_keys  the server's public keys, at least the current one and the next, each as "x.y", PEM or a JWK.
                  Never fetch them at run time: whoever can send you a key can also sign the answers.
     cache_dir    the folder for leases, instead of the platform's usual one
     version      the version of your program, shown to the vendor
+    trial        whether a computer without a license may start a trial; only with public keys
     """
 
-    def __init__(self, server_url: str, timeout: float = DEFAULT_TIMEOUT, public_keys=None, cache_dir=None,
-                 version=None):
+    def __init__(self, server_url: str, timeout: float = DEFAULT_TIMEOUT, public_keys: Optional[Keys] = None,
+                 cache_dir: Union[str, os.PathLike[str], None] = None, version: Optional[str] = None,
+                 trial: bool = False) -> None:
         self.server_url = server_url
         # Without a usable limit, the program's start could hang forever.
         usable = isinstance(timeout, (int, float)) and 0 < timeout <= 3600
-        self.timeout = timeout if usable else DEFAULT_TIMEOUT
+        self.timeout: float = timeout if usable else DEFAULT_TIMEOUT
         # An empty list or an unusable key must not silently mean a plain check.
         self._is_signed = public_keys is not None
-        self._keys, self._key_problem = _pin(public_keys) if self._is_signed else ({}, "")
+        self._keys, self._key_problem = _pin(public_keys) if public_keys is not None else ({}, "")
         self._cache_dir = cache_dir
         self._version = version
-        self._machine_id = ""
-        self._refused_at = {}  # tool: newest signed refusal, which counts even if the disk cannot be written
-        self._refreshed_at = {}  # tool: when a background refresh last started
+        self._trial = trial
+        self._machine: Optional[_Machine] = None
+        # When a machine ID was last refused for a tool: it counts even if the disk cannot be written.
+        self._refused_at: Dict[Tuple[str, str], float] = {}
+        self._refreshed_at: Dict[str, float] = {}  # tool: when a background refresh last started
         # Replaced by tests.
-        self._now = lambda: int(time.time())
-        self._nonce = lambda: _to_base64url(os.urandom(24))
-        self._send = _post
-        self._in_background = _in_background
+        self._now: Callable[[], int] = lambda: int(time.time())
+        self._uptime: Callable[[], Optional[int]] = lambda: _attempt(_uptime, None)
+        self._nonce: Callable[[], str] = lambda: _to_base64url(os.urandom(24))
+        self._send: Callable[[str, bytes, bool, float], Reply] = _send
+        self._in_background: Callable[[Callable[[], None]], None] = _in_background
 
-    def machine_id(self) -> str:
-        """The license key of this computer, or "" if nothing identifies it."""
-        self._machine_id = self._machine_id or _find_machine_id()
-        return self._machine_id
+    def machine_id(self, tool_name: Optional[str] = None) -> str:
+        """The license key of this computer, or "" if nothing identifies it.
+
+        With a tool's name it is the one with which the tool last got a good answer, if there was one.
+        """
+        machine = self._find_machine()
+        if not self._is_signed:
+            return str(machine.earlier)
+        states: Dict[str, _State] = _attempt(lambda: self._read_states(tool_name), {}) if tool_name else {}
+        remembered = _newest(states, _unique(machine.earlier, machine.preferred, *machine.present))
+        return str(remembered.license_key if remembered else machine.preferred or machine.earlier)
+
+    def machine_code(self, tool_name: str) -> str:
+        """A code such as "7K4-PQ2", to find this computer in the dashboard while on the telephone."""
+        return _attempt(lambda: _machine_code(tool_name, self.machine_id(tool_name)), "")
 
     def check_license(self, tool_name: str) -> Tuple[bool, str]:
         """Whether this computer may run the tool, and a message for the customer, within `timeout` seconds."""
         result = self.check(tool_name)
         return result.valid, result.message
 
-    def check(self, tool_name: str, refresh: bool = False) -> "LicenseCheck":
+    def check(self, tool_name: str, refresh: bool = False) -> LicenseCheck:
         """The same with all details; `refresh` asks the server even if a stored lease would do."""
         try:
             return self._check(tool_name, refresh)
         except Exception as error:
-            return self._no_answer_result(tool_name, error)
+            return self._no_answer(tool_name, error)
 
-    def _check(self, tool_name, refresh):
-        url = _check_url(self.server_url)
+    def _check(self, tool_name: str, refresh: bool) -> LicenseCheck:
         if not isinstance(tool_name, str) or not tool_name:
             raise _NoVerdict(BAD_TOOL_NAME)
         if not self.machine_id():
             raise _NoVerdict(NO_MACHINE_ID)
         if not self._is_signed:
-            return self._check_plain(url, tool_name)
+            return self._check_plain(tool_name)
         if self._key_problem:
             raise _NoVerdict(BAD_KEYS, self._key_problem)
-        if not refresh:
-            lease, _ = self._lease(tool_name)
-            if lease:
-                self._refresh_if_due(url, tool_name, lease)
-                return self._result(tool_name, lease, "lease")
-        try:
-            answer = _run_with_timeout(self.timeout, self._ask, url, tool_name)
-        except Exception as error:
-            # Read the lease again: it may have expired or been erased meanwhile.
-            lease, _ = self._lease(tool_name)
-            if lease:
-                return self._result(tool_name, lease, "lease", error)
-            raise
-        # Not in the other thread: a slow disk must not turn an answer into a timeout, nor an exit lose a refusal.
-        self._save(tool_name, answer)
-        return self._result(tool_name, answer.claims, "server")
-
-    def _check_plain(self, url, tool_name):
-        body = _to_json({"tool_name": tool_name, "license_key": self.machine_id()})
         deadline = time.monotonic() + self.timeout
-        status, answer = _run_with_timeout(self.timeout, self._send, url, body, deadline, MAX_REDIRECTS)
+        start = self._start(tool_name)
+        lease, _ = self._lease(tool_name, start.state)
+        if lease and not refresh:
+            self._refresh_if_due(tool_name, start, lease)
+            return self._result(tool_name, start.ids[0], lease, "lease")
+        return self._check_online(tool_name, start, deadline)
+
+    def _find_machine(self) -> _Machine:
+        machine = self._machine or _find_machine()
+        if machine.present or machine.earlier:  # otherwise an adapter may appear later
+            self._machine = machine
+        return machine
+
+    # ---- Without public keys ----
+
+    def _check_plain(self, tool_name: str) -> LicenseCheck:
+        license_key = self._find_machine().earlier
+        body = _to_json({"tool_name": tool_name, "license_key": license_key})
+        status, answer = _run_with_timeout(self.timeout, lambda: self._ask_plain(body))
         code, message = _plain_verdict(status, answer)
-        return LicenseCheck(code, message, "server", None, None, self._diagnostic(tool_name, code, "server"))
+        return self._conclude(tool_name, license_key, code, message, "server")
+
+    def _ask_plain(self, body: bytes) -> Tuple[int, bytes]:
+        url, deadline = _check_url(self.server_url), time.monotonic() + self.timeout
+        for _ in range(1 + MAX_REDIRECTS):
+            status, location, answer = self._send(url.geturl(), body, True, deadline)
+            if status not in (301, 302, 307, 308) or not location:
+                return status, answer
+            target = _redirect_target(url, location)
+            if target.hostname != url.hostname or (url.scheme, target.scheme) == ("https", "http"):
+                raise _NoVerdict(NO_RESULT, "redirect to another address")
+            url = target
+        raise _NoVerdict(NO_RESULT, "too many redirects")
 
     # ---- With public keys ----
 
-    def _ask(self, url, tool_name):
-        before, nonce = self._store(tool_name).read(), self._nonce()
-        body = _to_json({"tool_name": tool_name, "license_key": self.machine_id(), "nonce": nonce,
-                         "kids": list(self._keys), "client": self._client_info()})
-        status, answer = self._send(url, body, time.monotonic() + self.timeout, 0)
-        token = _token(status, answer)
-        claims = _verified(token, self._keys, aud=tool_name, sub=self.machine_id(), nonce=nonce)
-        return _SignedAnswer(token, claims, before)
-
-    def _save(self, tool_name, answer):
-        """Store a good answer as the lease; a refusal erases the lease."""
-        iat, is_good = answer.claims.iat, answer.claims.code in GOOD_CODES
-        if not is_good:
-            self._refused_at[tool_name] = iat
-        elif iat >= self._refused_at.get(tool_name, 0):
-            self._refused_at.pop(tool_name, None)
-        self._store(tool_name).save(answer.token if is_good else None, iat, answer.before)
-
-    def _lease(self, tool_name):
-        """The claims of the stored lease if it can be used now, otherwise None; and a description of it."""
-        stored, now = self._store(tool_name).read(), self._now()
-        if not stored or stored.token is None:
-            return None, "none"
+    def _start(self, tool_name: str) -> _Start:
+        """Choose the machine ID, and read what is stored for it."""
+        machine, store = self._find_machine(), self._store(tool_name)
+        choice = _unique(machine.earlier, machine.preferred)
         try:
-            claims = _verified(stored.token, self._keys, at_start=True, aud=tool_name, sub=self.machine_id())
+            states = self._read_states(tool_name)
+        except Exception:
+            return _Start(choice, None, "", _Store("", ""))
+        remembered = _newest(states, _unique(*choice, *machine.present))
+        if not remembered:
+            previous = _newest(states, states)
+            return _Start(choice, None, previous.license_key if previous else "", store)
+        wait = min(self.timeout / 4, SAVE_WAIT)
+        # The clock counts even if this cannot be stored.
+        state = _attempt(lambda: _run_with_timeout(wait, lambda: store.start(remembered, self._now, self._uptime)),
+                         _at_start(remembered, self._now(), self._uptime()))
+        return _Start([remembered.license_key], state, "", store)
+
+    def _read_states(self, tool_name: Optional[str]) -> Dict[str, _State]:
+        """Within half of the timeout: the folder may be on a network drive that is gone."""
+        return _run_with_timeout(self.timeout / 2, self._store(tool_name).read_all)
+
+    def _check_online(self, tool_name: str, start: _Start, deadline: float) -> LicenseCheck:
+        answers: List[_Answer] = []
+        error = None
+        try:
+            _run_with_timeout(deadline - time.monotonic(), lambda: self._ask(tool_name, start, deadline, answers))
+        except Exception as caught:
+            error = caught
+        received = list(answers)
+        # A slow disk must not turn an answer into a timeout, nor the exit of the program lose a refusal.
+        wait = max(deadline - time.monotonic(), SAVE_WAIT)
+        _attempt(lambda: _run_with_timeout(wait, lambda: self._save(tool_name, start.store, received)), None)
+        if not error:
+            answer = _deciding(received)
+            return self._result(tool_name, answer.license_key, answer.claims, "server", start=start)
+        license_key = start.ids[min(len(received), len(start.ids) - 1)]
+        # Read the lease again: it may have expired or been erased meanwhile.
+        state = start.state and _attempt(
+            lambda: _run_with_timeout(SAVE_WAIT, lambda: start.store.read(license_key)), start.state)
+        lease, _ = self._lease(tool_name, state)
+        if lease:
+            return self._result(tool_name, license_key, lease, "lease", error)
+        return self._no_answer(tool_name, error, license_key, start, state)
+
+    def _ask(self, tool_name: str, start: _Start, deadline: float, answers: List[_Answer]) -> None:
+        """Ask with one machine ID after the other until an answer is good, and append the verified answers."""
+        url = _check_url(self.server_url)
+        for license_key in start.ids:
+            question = {"tool_name": tool_name, "license_key": license_key, "nonce": self._nonce(),
+                        "kids": list(self._keys)[:MAX_KIDS]}
+            if start.previous:
+                question["previous_license_key"] = start.previous
+            if self._trial and license_key == start.ids[-1]:
+                question["trial"] = True
+            before, asked_at = start.store.read(license_key), time.monotonic()
+            token, claims = self._ask_once(url, question, deadline)
+            answers.append(_Answer(license_key, token, claims, before, asked_at))
+            if claims.code in GOOD_CODES:
+                return
+
+    def _ask_once(self, url: SplitResult, question: Dict[str, Any], deadline: float) -> Tuple[str, _Claims]:
+        problems: List[_BadCertificate] = []
+        try:
+            token = _token(*self._follow(url, question, deadline, problems))
+            return token, _verified(token, self._keys, aud=question["tool_name"], sub=question["license_key"],
+                                    nonce=question["nonce"])
+        except Exception:
+            if problems:
+                raise problems[0] from None
+            raise
+
+    def _follow(self, first: SplitResult, question: Dict[str, Any], deadline: float,
+                problems: List[_BadCertificate]) -> Tuple[int, bytes]:
+        """Send the question, also to where the server redirects it: its signature proves an answer, not its address."""
+        url, is_same, was_secure = first, True, False
+        for _ in range(1 + MAX_REDIRECTS):
+            body = dict(question, client=self._client_info()) if is_same else question
+            try:
+                status, location, answer = self._send(url.geturl(), _to_json(body), True, deadline)
+            except _BadCertificate as problem:
+                # A wrong clock or a missing root certificate. Nobody's name travels over such a connection.
+                problems.append(problem)
+                is_same = False
+                status, location, answer = self._send(url.geturl(), _to_json(question), False, deadline)
+            if status not in (301, 302, 303, 307, 308):
+                return status, answer
+            target, was_secure = _redirect_target(url, location or ""), was_secure or url.scheme == "https"
+            if target.scheme != "https" and (was_secure or target.hostname != first.hostname):
+                why = "redirected to %s, which is not allowed" % _display_address(target.geturl())
+                raise _NoVerdict(NO_RESULT, why)
+            is_same = is_same and _is_same_server(first, target)
+            url = target
+        raise _NoVerdict(NO_RESULT, "too many redirects")
+
+    def _client_info(self) -> Dict[str, str]:
+        import getpass
+        import socket
+        info = {"version": self._version, "hostname": _attempt(socket.gethostname, ""),
+                "user": _attempt(getpass.getuser, "")}
+        return {name: str(text)[:100] for name, text in info.items() if text}
+
+    def _save(self, tool_name: str, store: _Store, answers: List[_Answer]) -> None:
+        """Store a good answer as the lease; a refusal erases the lease."""
+        for answer in answers:
+            about, is_good = (tool_name, answer.license_key), answer.claims.code in GOOD_CODES
+            if not is_good:
+                self._refused_at[about] = time.monotonic()
+            elif answer.asked_at >= self._refused_at.get(about, 0):
+                self._refused_at.pop(about, None)
+            iat, uptime = answer.claims.iat, self._uptime()
+            state = _State(answer.license_key, answer.token, iat, iat, CLOCK_ALLOWANCE, uptime)
+            if not is_good:
+                state = state._replace(token=None, good_iat=None)
+            store.save(state, answer.before)
+
+    def _lease(self, tool_name: str, state: Optional[_State]) -> Tuple[Optional[_Claims], str]:
+        """The claims of the stored lease if it can be used now, otherwise None; and a description of it."""
+        if not state or state.token is None:
+            return None, "ended, because the clock was set back" if _has_clock_ended(state) else "none"
+        try:
+            claims = _verified(state.token, self._keys, aud=tool_name, sub=state.license_key)
         except _NoVerdict as error:
             return None, "rejected: " + error.why
-        until = "until " + _utc(claims.exp)
-        if claims.code not in GOOD_CODES or claims.iat <= self._refused_at.get(tool_name, -1):
+        if claims.code not in GOOD_CODES or (tool_name, state.license_key) in self._refused_at:
             return None, "withdrawn"
-        if now < max(stored.highest_iat, claims.iat) - CLOCK_TOLERANCE:
-            return None, until + CLOCK_IS_BEHIND
-        return (claims, until) if now < claims.exp else (None, until + ", expired")
+        until = "until " + _utc(claims.exp)
+        return (claims, until) if self._now() < claims.exp else (None, until + ", expired")
 
-    def _refresh_if_due(self, url, tool_name, lease):
+    def _refresh_if_due(self, tool_name: str, start: _Start, lease: _Claims) -> None:
+        def refresh() -> None:
+            answers: List[_Answer] = []
+            try:
+                self._ask(tool_name, start, time.monotonic() + self.timeout, answers)
+            finally:
+                self._save(tool_name, start.store, answers)
+
         last, now = self._refreshed_at.get(tool_name), time.monotonic()
         if lease.iat + lease.exp <= 2 * self._now() and (last is None or now - last >= REFRESH_PAUSE):
             self._refreshed_at[tool_name] = now
-            _attempt(lambda: self._in_background(lambda: self._save(tool_name, self._ask(url, tool_name))), None)
+            _attempt(lambda: self._in_background(refresh), None)
 
-    def _store(self, tool_name):
+    def _store(self, tool_name: Optional[str]) -> _Store:
         folder = _attempt(lambda: os.fsdecode(self._cache_dir or _cache_folder()), "")
-        about = _to_json([str(self.server_url).strip().rstrip("/"), tool_name, self.machine_id()])
-        return _Store(folder, hashlib.sha256(about).hexdigest()[:32] + ".json")
-
-    def _client_info(self):
-        info = {"version": self._version, "hostname": _attempt(socket.gethostname, ""),
-                "user": _attempt(_user_name, "")}
-        return {name: str(text)[:100] for name, text in info.items() if text}
+        address = re.sub(r"/+api/check$", "", str(self.server_url).strip().rstrip("/")).rstrip("/")
+        about = json.dumps([address, tool_name], ensure_ascii=False, separators=(",", ":"))
+        return _Store(folder, _short_hash(about))
 
     # ---- The result ----
 
-    def _result(self, tool_name, claims, source, error=None):
-        # Online, the server's clock decides what day it is: this computer's may be wrong.
-        now = claims.iat if source == "server" else self._now()
-        days_left = _days_left(claims.expiration_date, now)
-        return LicenseCheck(claims.code, claims.message, source, claims.expiration_date, days_left,
-                            self._diagnostic(tool_name, claims.code, source, error))
+    def _result(self, tool_name: str, license_key: str, claims: _Claims, source: str,
+                error: Optional[Exception] = None, start: Optional[_Start] = None) -> LicenseCheck:
+        return self._conclude(tool_name, license_key, claims.code, claims.message, source, claims, error, start)
 
-    def _no_answer_result(self, tool_name, error):
+    def _no_answer(self, tool_name: str, error: Exception, license_key: str = "", start: Optional[_Start] = None,
+                   state: Optional[_State] = None) -> LicenseCheck:
         message, why = _explain(error)
         message = message.format(address=_display_address(self.server_url), why=why)
-        if self._describe_lease(tool_name).endswith(CLOCK_IS_BEHIND):
+        if _has_clock_ended(state):
             message += CLOCK_HINT
-        return LicenseCheck("NO_ANSWER", message, "none", None, None,
-                            self._diagnostic(tool_name, "NO_ANSWER", "none", error))
+        return self._conclude(tool_name, license_key, "NO_ANSWER", message, "none", error=error, start=start)
 
-    def _describe_lease(self, tool_name):
-        return _attempt(lambda: self._lease(tool_name)[1], "none") if self._keys else "none"
+    def _conclude(self, tool_name: str, license_key: str, code: str, message: str, source: str,
+                  claims: Optional[_Claims] = None, error: Optional[Exception] = None,
+                  start: Optional[_Start] = None) -> LicenseCheck:
+        clock, expires = self._now(), claims.expiration_date if claims else None
+        # Online, the server's clock decides what day it is: this computer's may be wrong.
+        days_left = _days_left(expires, claims.iat if claims and source == "server" else clock)
+        license_key = license_key or _attempt(self.machine_id, "")
+        previous = start.previous if start else ""
+        return LicenseCheck(code, message, source, license_key, expires, days_left, lambda: self._diagnostic(
+            tool_name, license_key, code, source, clock, previous, _describe(error) if error else "-"))
 
-    def _diagnostic(self, tool_name, code, source, error=None):
-        """Return a function that writes the diagnostic text, which is rarely needed."""
-        clock, why = self._now(), _describe(error) if error else "-"
-        return lambda: "\n".join("%s: %s" % (name, _printable(text)) for name, text in (
+    def _diagnostic(self, tool_name: str, license_key: str, code: str, source: str, clock: int, previous: str,
+                    why: str) -> str:
+        lines = [
             ("client", "license_client.py %s, Python %d.%d, %s" % (
                 (__version__,) + sys.version_info[:2] + (sys.platform,))),
             ("tool", "%s %s" % (tool_name, self._version or "")),
             ("server", _display_address(self.server_url)),
-            ("machine ID", "..." + self.machine_id()[-4:]),
+            ("machine ID", "..." + license_key[-4:]),
+            ("machine code", _attempt(lambda: _machine_code(tool_name, license_key), "")),
             ("code", code),
             ("source", source),
             ("keys", (self._key_problem or ", ".join(self._keys)) if self._is_signed else "none, plain check"),
-            ("lease", self._describe_lease(tool_name)),
+            ("lease", _attempt(lambda: self._lease(tool_name, self._read_states(tool_name).get(license_key))[1], "none")
+             if self._keys else "none"),
             ("clock", _utc(clock)),
             ("no answer", why),
-        ))
+        ]
+        if previous:
+            lines.append(("machine ID changed", "from %s to %s" % (previous, license_key)))
+        return "\n".join("%s: %s" % (name, _printable(text)) for name, text in lines)
 
 
 class LicenseCheck:
     """The result of a check; it is true if the license is valid, as in `if client.check("YourToolName"):`.
 
-    valid      whether this computer may run the tool
-    code       VALID, IN_GRACE or TRIAL; EXPIRED, SUSPENDED, REVOKED or NOT_FOUND; or NO_ANSWER, which is not a
-               refusal
-    message    for the customer
-    expires    the expiration date as "2027-12-31"; None for a perpetual license, or if it is not known
-    days_left  days until then by this computer's calendar, 0 on the expiration date and later; None if expires is
-    source     "server", "lease" or "none"
+    valid        whether this computer may run the tool
+    code         VALID, IN_GRACE or TRIAL; EXPIRED, SUSPENDED, REVOKED or NOT_FOUND; or NO_ANSWER, which is not a
+                 refusal
+    message      for the customer
+    source       "server", "lease" or "none"
+    license_key  the machine ID that the result is about
+    expires      the expiration date as "2027-12-31"; None for a perpetual license, or if it is not known
+    days_left    days until then by this computer's calendar, 0 on the expiration date and later; None if expires is
     """
 
-    def __init__(self, code, message, source, expires, days_left, diagnostic):
+    def __init__(self, code: str, message: str, source: str, license_key: str, expires: Optional[str],
+                 days_left: Optional[int], diagnostic: Callable[[], str]) -> None:
         self.valid = code in GOOD_CODES
         self.code = code
         self.message = message
+        self.source = source
+        self.license_key = license_key
         self.expires = expires
         self.days_left = days_left
-        self.source = source
         self._diagnostic = diagnostic
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.valid
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "LicenseCheck(valid=%r, code=%r, source=%r)" % (self.valid, self.code, self.source)
 
     def diagnostic(self) -> str:
@@ -284,66 +435,122 @@ class LicenseCheck:
         return _attempt(self._diagnostic, "")
 
 
+# The machine IDs to ask with, in order; what is stored for the only one, or None; the machine ID that was good before,
+# if that is no longer in the machine, or ""; and where answers are stored.
+_Start = collections.namedtuple("_Start", "ids state previous store")
+# A verified token, its claims, what was stored when the request was sent, and when that was.
+_Answer = collections.namedtuple("_Answer", "license_key token claims before asked_at")
+
+
+def _deciding(answers: List[_Answer]) -> _Answer:
+    """A good answer, which is the last one; or else the first refusal that says more than NOT_FOUND."""
+    if answers[-1].claims.code in GOOD_CODES:
+        return answers[-1]
+    return next((answer for answer in answers if answer.claims.code != "NOT_FOUND"), answers[-1])
+
+
+def _unique(*ids: str) -> List[str]:
+    return list(dict.fromkeys(filter(None, ids)))
+
+
+def _attempt(function: Callable[[], T], fallback: T) -> T:
+    try:
+        return function()
+    except Exception:
+        return fallback
+
+
+def _run_with_timeout(seconds: float, function: Callable[[], T]) -> T:
+    """Call the function in a thread, and wait for its result no longer than this.
+
+    The timeout of a socket starts anew with every byte, and does not cover DNS. The thread is a daemon: abandoned,
+    it ends with its connection, or silently with the program.
+    """
+    results: List[T] = []
+    errors: List[Exception] = []
+
+    def run() -> None:
+        try:
+            results.append(function())
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="license check", daemon=True)
+    thread.start()
+    thread.join(max(seconds, 0))
+    if results:
+        return results[0]
+    raise errors[0] if errors else TimeoutError()
+
+
 # ---- Errors and their messages ----
 
 class _NoVerdict(Exception):
     """No verdict was received; carries one of the messages above and the reason to insert into it."""
 
-    def __init__(self, message, why=""):
+    def __init__(self, message: str, why: str = "") -> None:
         super().__init__(message, why)
         self.message, self.why = message, why
 
 
-_REASONS = (
-    ((TimeoutError, socket.timeout), "no answer in time"),  # two classes until Python 3.10
-    (ssl.SSLError, "no secure connection; are this computer's date and time correct?"),
-    (socket.gaierror, "the host name was not found"),
-    (ConnectionRefusedError, "the connection was refused"),
-)
+class _BadCertificate(_NoVerdict):
+    """The certificate of a server could not be verified."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(NO_ANSWER, CERTIFICATE_PROBLEMS[problem])
 
 
-def _explain(error):
+def _explain(error: Exception) -> Tuple[str, str]:
+    """A message above, and the reason to insert into it."""
     if isinstance(error, _NoVerdict):
         return error.message, error.why
-    if isinstance(error, urllib.error.URLError):
-        error = error.reason
+    import http.client
     # A connection that was closed without an answer is both an HTTPException and an OSError.
     if isinstance(error, http.client.HTTPException) and not isinstance(error, OSError):
         return NO_RESULT, "not an HTTP response"
-    for kind, why in _REASONS:
+    return NO_ANSWER, _reason(error)
+
+
+def _reason(error: object) -> str:
+    import socket
+    import ssl
+    for kind, why in (
+            ((TimeoutError, socket.timeout), "no answer in time"),  # two classes until Python 3.10
+            ((ssl.SSLError,), "no secure connection"),
+            ((socket.gaierror,), "the host name was not found"),
+            ((ConnectionRefusedError,), "the connection was refused")):
         if isinstance(error, kind):
-            return NO_ANSWER, why
-    return NO_ANSWER, "no connection"
+            return why
+    return "no connection"
 
 
-def _display_address(server_url):
+def _display_address(server_url: object) -> str:
     text = server_url.strip() if isinstance(server_url, str) else type(server_url).__name__
     text = re.sub(r"//.*@|[?#].*", lambda found: "//" if found[0].endswith("@") else "", text, flags=re.S)[:200]
     # The word "invalid" is reserved for verdicts, but an address may contain it.
     return "its address" if "invalid" in text.lower() else text
 
 
-def _describe(error):
+def _describe(error: Exception) -> str:
     """For the vendor: the class and the message of an error."""
     if isinstance(error, _NoVerdict):
         return error.why or error.message.split(":")[0]
-    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, Exception):
-        error = error.reason
     return "%s: %s" % (type(error).__name__, str(error)[:200])
 
 
-def _printable(text):
+def _printable(text: object) -> str:
     return "".join(c if c.isprintable() else " " for c in str(text)).strip()
 
 
-def _utc(seconds):
+def _utc(seconds: int) -> str:
     return "%s UTC" % (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds))
 
 
 # ---- The request and the answer ----
 
-def _split(address):
+def _split(address: str) -> SplitResult:
     """Split an http(s) address into parts that urllib accepts, or raise ValueError."""
+    import urllib.parse
     parts = urllib.parse.urlsplit(address.strip())
     host = (parts.hostname or "").encode("idna").decode("ascii")
     if parts.scheme not in ("http", "https") or "@" in parts.netloc:
@@ -357,109 +564,106 @@ def _split(address):
     return urllib.parse.SplitResult(parts.scheme, netloc, path, query, "")
 
 
-def _check_url(server_url):
+def _check_url(server_url: str) -> SplitResult:
     try:
         parts = _split(server_url)
     except (ValueError, TypeError, AttributeError):
         raise _NoVerdict(BAD_ADDRESS) from None
-    return parts._replace(path=parts.path.rstrip("/") + "/api/check", query="")
+    path = re.sub(r"/+api/check$", "", parts.path.rstrip("/")).rstrip("/")
+    return parts._replace(path=path + "/api/check", query="")
 
 
-def _to_json(value):
+def _redirect_target(url: SplitResult, location: str) -> SplitResult:
+    import urllib.parse
+    try:
+        return _split(urllib.parse.urljoin(url.geturl(), location) if location else "")
+    except ValueError:
+        raise _NoVerdict(NO_RESULT, "redirect to a malformed address") from None
+
+
+def _is_same_server(first: SplitResult, target: SplitResult) -> bool:
+    """The same host and port, or the secure port of the same host instead of the plain one."""
+    ports = [url.port or (443 if url.scheme == "https" else 80) for url in (first, target)]
+    return first.hostname == target.hostname and (ports[0] == ports[1] or ports == [80, 443])
+
+
+def _to_json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _user_name():
-    import getpass
-    return getpass.getuser()
-
-
-def _run_with_timeout(seconds, function, *arguments):
-    """Call the function in a thread, and wait for its result no longer than this.
-
-    The timeout of a socket starts anew with every byte, and does not cover DNS. The thread is a daemon: abandoned,
-    it ends with its connection, or silently with the program.
-    """
-    results = queue.Queue()
-
-    def run():
-        try:
-            results.put((function(*arguments), None))
-        except Exception as error:
-            results.put((None, error))
-
-    threading.Thread(target=run, name="license check", daemon=True).start()
-    try:
-        result, error = results.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError from None
-    if error is not None:
-        raise error
-    return result
-
-
-class _RawAnswers(urllib.request.HTTPErrorProcessor):
-    """Returns every answer as it is: a refusal is not an error, and urllib would turn a redirected POST into a GET."""
-
-    def http_response(self, request, response):
-        return response
-
-    https_response = http_response
-
-
-def _opener(host):
+def _opener(scheme: str, host: str, verify: bool) -> OpenerDirector:
+    """Handlers that return every answer as it is: a refusal is not an error, and a redirect must repeat the POST."""
+    import ssl
+    import urllib.request
+    opener = urllib.request.OpenerDirector()
     # Many offices reach the internet only through a proxy, which urllib takes from the environment or from the
     # Windows settings. A server on this computer must not be reached through it: to the proxy, "localhost" is the
     # proxy itself.
-    if _is_loopback(host):
-        return urllib.request.build_opener(_RawAnswers, urllib.request.ProxyHandler({}))
-    return urllib.request.build_opener(_RawAnswers)
+    opener.add_handler(urllib.request.ProxyHandler({} if _is_loopback(host) else None))
+    opener.add_handler(urllib.request.HTTPHandler())
+    if scheme == "https":
+        context = ssl.create_default_context()
+        if not verify:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        opener.add_handler(urllib.request.HTTPSHandler(context=context))
+    return opener
 
 
-def _is_loopback(host):
+def _is_loopback(host: str) -> bool:
+    import ipaddress
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _post(url, body, deadline, redirects):
-    """Send the request, following at most this many redirects, and return (HTTP status, body of the answer)."""
+def _send(url: str, body: bytes, verify: bool, deadline: float) -> Reply:
+    """Send one request, and return (HTTP status, Location, body of the answer)."""
+    import ssl
+    import urllib.error
+    import urllib.request
     headers = {"Content-Type": "application/json", "User-Agent": "license_client.py/" + __version__}
-    for _ in range(1 + redirects):
-        request = urllib.request.Request(url.geturl(), body, headers, method="POST")
-        timeout = max(deadline - time.monotonic(), 0.001)
-        with _opener(url.hostname).open(request, timeout=timeout) as response:
-            location = response.headers.get("Location")
-            if response.status not in (301, 302, 307, 308) or not location:
-                return response.status, _read(response, deadline)
-        url = _redirect_target(url, location)
-    raise _NoVerdict(NO_RESULT, "too many redirects" if redirects else "redirected")
-
-
-def _redirect_target(url, location):
-    """Follow a redirect only on the same host, and never from https to http."""
+    request = urllib.request.Request(url, body, headers, method="POST")
+    server = request.host
     try:
-        target = _split(urllib.parse.urljoin(url.geturl(), location))
-    except ValueError:
-        raise _NoVerdict(NO_RESULT, "redirect to a malformed address") from None
-    if target.hostname != url.hostname or (url.scheme, target.scheme) == ("https", "http"):
-        raise _NoVerdict(NO_RESULT, "redirect to another address")
-    return target
+        opener = _opener(request.type, _split(url).hostname or "", verify)
+        with opener.open(request, timeout=max(deadline - time.monotonic(), 0.001)) as response:
+            location = response.headers.get("Location")
+            is_redirect = 300 <= response.status < 400 and location
+            return response.status, location, b"" if is_redirect else _read(response, deadline)
+    except OSError as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            raise _BadCertificate(_certificate_problem(reason.verify_code)) from None
+        if str(reason).startswith("Tunnel connection failed: 407"):
+            raise _NoVerdict(NO_ANSWER, PROXY_SIGN_IN) from None
+        if request.host != server:  # urllib has put the proxy there
+            raise _NoVerdict(NO_ANSWER, "the proxy %s of this network: %s" % (request.host, _reason(reason))) from None
+        if isinstance(reason, Exception):
+            raise reason from None
+        raise
 
 
-def _read(response, deadline):
+def _certificate_problem(code: int) -> str:
+    """By the X509_V_ERR_ codes of OpenSSL."""
+    not_yet_valid, has_expired, hostname_mismatch, ip_address_mismatch = 9, 10, 62, 64
+    if code in (not_yet_valid, has_expired):
+        return "date"
+    return "host" if code in (hostname_mismatch, ip_address_mismatch) else "issuer"
+
+
+def _read(response: Any, deadline: float) -> bytes:
     body = b""
     while len(body) <= MAX_ANSWER_BYTES and time.monotonic() < deadline:
         # Small pieces, so that a slow server cannot hold the thread long after the deadline.
-        piece = response.read(256)
+        piece: bytes = response.read(256)
         if not piece:
             return body
         body += piece
     raise _NoVerdict(NO_RESULT, "the answer is too long")
 
 
-def _plain_verdict(status, body):
+def _plain_verdict(status: int, body: bytes) -> Tuple[str, str]:
     """The status code alone is not a verdict: proxies also answer 200, 403 and 404."""
     try:
         answer = json.loads(body)
@@ -471,10 +675,14 @@ def _plain_verdict(status, body):
             return "VALID", message if isinstance(message, str) else ""
         if status in (403, 404) and verdict in ("invalid", "expired") and isinstance(message, str):
             return _plain_code(status, verdict, message), message
-    raise _NoVerdict(NO_RESULT, "HTTP %d" % status)
+    raise _no_result(status, "HTTP %d" % status)
 
 
-def _plain_code(status, verdict, message):
+def _no_result(status: int, why: str) -> _NoVerdict:
+    return _NoVerdict(NO_ANSWER, PROXY_SIGN_IN) if status == 407 else _NoVerdict(NO_RESULT, why)
+
+
+def _plain_code(status: int, verdict: str, message: str) -> str:
     if verdict == "expired":
         return "EXPIRED"
     if status == 404:
@@ -485,28 +693,26 @@ def _plain_code(status, verdict, message):
 # ---- The signed answer ----
 
 _Claims = collections.namedtuple("_Claims", "code message iat exp expiration_date")
-# A verified token, its claims, and what was stored when the request was sent.
-_SignedAnswer = collections.namedtuple("_SignedAnswer", "token claims before")
 
 
-def _token(status, body):
+def _token(status: int, body: bytes) -> str:
     """The token of an answer. The status and the other fields are not signed, so they are ignored."""
-    if 300 <= status < 400:
-        raise _NoVerdict(NO_RESULT, "redirected")
+    byte_order_mark = b"\xef\xbb\xbf"
     try:
-        token = _json_object(body).get("token")
+        token = _json_object(body[3:] if body.startswith(byte_order_mark) else body).get("token")
     except ValueError:
         token = None
     if not isinstance(token, str):
-        raise _NoVerdict(NO_RESULT, "HTTP %d without a signed answer" % status)
+        raise _no_result(status, "HTTP %d without a signed answer" % status)
     return token
 
 
-def _verified(token, keys, at_start=False, **expected):
+def _verified(token: str, keys: Dict[str, Point], **expected: str) -> _Claims:
     """The claims of a token, after its signature and, next, the expected claims have been verified."""
     try:
-        header, claims, signature = map(_from_base64url, token.split("."))
-        header = _json_object(header)
+        parts = [_from_base64url(part) for part in token.split(".")]
+        raw_header, raw_claims, signature = parts
+        header = _json_object(raw_header)
     except ValueError:
         raise _NoVerdict(NO_RESULT, "the signed answer is damaged") from None
     kid = header.get("kid")
@@ -514,16 +720,17 @@ def _verified(token, keys, at_start=False, **expected):
         raise _NoVerdict(NO_RESULT, "signed with another algorithm")
     if kid not in keys:
         raise _NoVerdict(NO_RESULT, "signed with a key that this program does not know")
-    if not _is_signature(signature, token.rpartition(".")[0].encode("ascii"), keys[kid], at_start):
+    if not _is_signature(signature, token.rpartition(".")[0].encode("ascii"), keys[kid]):
         raise _NoVerdict(NO_RESULT, "the signature is wrong")
     try:
-        claims = _json_object(claims)
+        claims = _json_object(raw_claims)
     except ValueError:
         raise _NoVerdict(NO_RESULT, "the signed answer is unreadable") from None
     for name, value in expected.items():
         if claims.get(name) != value:
             raise _NoVerdict(NO_RESULT, "the answer to another check: " + name)
-    code, iat, exp = (claims.get(name) for name in ("code", "iat", "exp"))
+    values: List[Any] = [claims.get(name) for name in ("code", "iat", "exp")]
+    code, iat, exp = values
     if code not in GOOD_CODES + REFUSALS or not all(map(_is_integer, (claims.get("http"), iat, exp))) or exp <= iat:
         raise _NoVerdict(NO_RESULT, "a signed answer that this program does not understand")
     message, expiration_date = claims.get("message"), claims.get("expiration_date")
@@ -532,37 +739,35 @@ def _verified(token, keys, at_start=False, **expected):
     return _Claims(code, message, iat, exp, expiration_date if _date(expiration_date) else None)
 
 
-def _is_integer(value):
+def _is_integer(value: object) -> bool:
     return type(value) is int and 0 <= value <= LAST_SECOND  # not isinstance: True is an int, too
 
 
-def _date(text):
+def _date(text: object) -> Optional[datetime.date]:
     """The date if it is written as YYYY-MM-DD, otherwise None."""
-    try:
-        return datetime.date(*map(int, re.fullmatch("([0-9]{4})-([0-9]{2})-([0-9]{2})", text).groups()))
-    except (AttributeError, TypeError, ValueError):
-        return None
+    found = re.fullmatch("([0-9]{4})-([0-9]{2})-([0-9]{2})", text) if isinstance(text, str) else None
+    return _attempt(lambda: datetime.date(*map(int, found.groups())) if found else None, None)
 
 
-def _days_left(expiration_date, now):
+def _days_left(expiration_date: Optional[str], now: int) -> Optional[int]:
     date = _date(expiration_date)
     return max((date - _today(now)).days, 0) if date else None
 
 
-def _today(now):
+def _today(now: int) -> datetime.date:
     """The date in the computer's time zone, or in UTC if the system cannot convert a time so far ahead."""
     in_utc = datetime.date(1970, 1, 1) + datetime.timedelta(seconds=now)
     return _attempt(lambda: datetime.date.fromtimestamp(now), in_utc)
 
 
-def _json_object(data):
+def _json_object(data: bytes) -> Dict[str, Any]:
     """The JSON object in these bytes, or ValueError, also for a duplicate name."""
-    def unique(pairs):
+    def unique(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
         if len(dict(pairs)) != len(pairs):
             raise ValueError("duplicate name")
         return dict(pairs)
 
-    def reject(constant):
+    def reject(constant: str) -> None:
         raise ValueError(constant)
 
     try:
@@ -574,11 +779,11 @@ def _json_object(data):
     return value
 
 
-def _to_base64url(data):
+def _to_base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
-def _from_base64url(text):
+def _from_base64url(text: str) -> bytes:
     """Bytes, or ValueError for anything but the canonical encoding: no padding (RFC 7515), and spare bits are zero."""
     if not re.fullmatch(r"[A-Za-z0-9_-]*", text):
         raise ValueError("not base64url")
@@ -595,7 +800,7 @@ _PEM = re.compile(r"-----BEGIN PUBLIC KEY-----(.*)-----END PUBLIC KEY-----", re.
 _SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
 
 
-def _pin(public_keys):
+def _pin(public_keys: Any) -> Tuple[Dict[str, Point], str]:
     """The keys by ID, and what is wrong with them, or ""."""
     if isinstance(public_keys, dict) and "keys" in public_keys:  # a JWK Set, as GET /api/keys sends it
         public_keys = public_keys["keys"]
@@ -608,14 +813,14 @@ def _pin(public_keys):
     return keys, "" if keys else "the list is empty"
 
 
-def _public_key(key):
+def _public_key(key: Any) -> Tuple[str, Point]:
     """The key's ID (the first 16 characters of its RFC 7638 thumbprint) and its point."""
     if isinstance(key, dict):
         if "d" in key:
             raise ValueError("one of them is the private key, which must stay on the server")
         if key.get("kty") != "EC" or key.get("crv") != "P-256":
             raise ValueError("one of them is not for ES256")
-        coordinates = [key.get("x"), key.get("y")]
+        coordinates: List[Any] = [key.get("x"), key.get("y")]
     elif isinstance(key, str) and "-----" in key:
         coordinates = _pem_coordinates(key)
     else:
@@ -629,7 +834,7 @@ def _public_key(key):
     return _to_base64url(hashlib.sha256(jwk.encode("ascii")).digest())[:16], (x, y)
 
 
-def _pem_coordinates(text):
+def _pem_coordinates(text: str) -> List[str]:
     found = _PEM.search(text)
     der = base64.b64decode("".join(found[1].split())) if found else b""
     if len(der) != len(_SPKI) + 64 or not der.startswith(_SPKI):
@@ -646,53 +851,27 @@ _G = (0x6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296,
       0x4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5)
 
 
-def _is_on_curve(x, y):
+def _is_on_curve(x: int, y: int) -> bool:
     return x < _P and y < _P and (y * y - x * x * x + 3 * x - _B) % _P == 0
 
 
-def _is_signature(signature, message, key, at_start=False):
-    """Whether the owner of the key signed the message."""
+def _is_signature(signature: bytes, message: bytes, key: Point) -> bool:
+    """Whether the owner of the key signed the message. All input is public, so nothing has to run in constant time."""
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if len(signature) != 64 or not 0 < r < _N or not 0 < s < _N:
         return False
-    # Loading the package takes up to 200 ms, too long for a start with a lease.
-    if at_start and "cryptography.hazmat.primitives.asymmetric.ec" not in sys.modules:
-        return _python_verifies(r, s, message, key)
-    try:
-        return _cryptography_verifies(r, s, message, key)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException:  # not installed, or broken: then it may raise something other than an Exception
-        return _python_verifies(r, s, message, key)
-
-
-def _cryptography_verifies(r, s, message, key):
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric import ec, utils
-    from cryptography.hazmat.primitives.hashes import SHA256
-    public = ec.EllipticCurvePublicNumbers(key[0], key[1], ec.SECP256R1()).public_key()
-    try:
-        public.verify(utils.encode_dss_signature(r, s), message, ec.ECDSA(SHA256()))
-    except InvalidSignature:
-        return False
-    return True
-
-
-def _python_verifies(r, s, message, key):
-    """The same in about two milliseconds. All input is public, so nothing has to run in constant time."""
     hashed = int.from_bytes(hashlib.sha256(message).digest(), "big")
     inverse = pow(s, -1, _N)
-    point = _sum_of_multiples(hashed * inverse % _N, _G, r * inverse % _N, key)
-    if not point[2]:
-        return False
-    return point[0] * pow(point[2], -2, _P) % _P % _N == r
+    x, _, z = _sum_of_multiples(hashed * inverse % _N, _G, r * inverse % _N, key)
+    return bool(z) and x * pow(z, -2, _P) % _P % _N == r
 
 
-def _sum_of_multiples(a, p, b, q):
+def _sum_of_multiples(a: int, p: Point, b: int, q: Point) -> JacobianPoint:
     """a * p + b * q in one pass over the bits (Shamir). A point (X, Y, Z) is (X/Z^2, Y/Z^3), or infinity if Z = 0."""
-    p, q = p + (1,), q + (1,)
-    to_add = (None, p, q, _add(p, q))
-    point = (1, 1, 0)
+    infinity = (1, 1, 0)
+    only_p, only_q = p + (1,), q + (1,)
+    to_add = (infinity, only_p, only_q, _add(only_p, only_q))
+    point: JacobianPoint = infinity
     for bit in range(max(a.bit_length(), b.bit_length()) - 1, -1, -1):
         point = _double(point)
         which = (a >> bit & 1) + 2 * (b >> bit & 1)
@@ -701,7 +880,7 @@ def _sum_of_multiples(a, p, b, q):
     return point
 
 
-def _double(point):
+def _double(point: JacobianPoint) -> JacobianPoint:
     x, y, z = point
     delta, gamma = z * z % _P, y * y % _P
     beta = x * gamma % _P
@@ -710,7 +889,7 @@ def _double(point):
     return new_x, (alpha * (4 * beta - new_x) - 8 * gamma * gamma) % _P, 2 * y * z % _P
 
 
-def _add(one, other):
+def _add(one: JacobianPoint, other: JacobianPoint) -> JacobianPoint:
     (x1, y1, z1), (x2, y2, z2) = one, other
     if not z1 or not z2:
         return other if not z1 else one
@@ -727,11 +906,60 @@ def _add(one, other):
 
 # ---- The stored lease ----
 
-# The token is None after a signed refusal; highest_iat is the largest signed `iat` ever received.
-_Stored = collections.namedtuple("_Stored", "token highest_iat")
+# What is stored for one machine ID. The token is None after a refusal; good_iat is the `iat` of the newest good
+# answer, or None. mark and uptime are this computer's clock and uptime at the last start, or the server's clock and
+# the uptime at a later answer; allowance is by how much the clock may still be set back.
+_State = collections.namedtuple("_State", "license_key token good_iat mark allowance uptime")
 
 
-def _cache_folder():
+def _newest(states: Dict[str, _State], ids: Iterable[str]) -> Optional[_State]:
+    """Of these machine IDs, the state of the one that last got a good answer."""
+    good = [states[one] for one in ids if one in states and states[one].good_iat is not None]
+    return max(good, key=lambda state: int(state.good_iat), default=None)
+
+
+def _at_start(state: _State, now: int, uptime: Optional[int]) -> _State:
+    """What to store at a start: setting the clock back uses up the allowance, and then ends the lease.
+
+    The uptime proves a part of the time that has passed, so a clock that is set back each time does not stand still.
+    """
+    if state.token is None:
+        return state
+    elapsed = 0
+    if uptime is not None and state.uptime is not None:
+        elapsed = uptime - state.uptime if uptime >= state.uptime else uptime  # less: it was restarted
+    missing = max(state.mark + elapsed - now, 0)
+    if missing == 1:  # two clocks, each rounded to seconds
+        return state
+    if missing > state.allowance:
+        return state._replace(token=None, allowance=0, uptime=uptime)
+    return state._replace(mark=now, allowance=state.allowance - missing, uptime=uptime)
+
+
+def _answer(state: Optional[_State]) -> Tuple[Optional[str], int]:
+    """The stored answer and its time, which a mere start does not change."""
+    if state is None:
+        return None, 0
+    return state.token, state.mark if state.token is None else state.good_iat or 0
+
+
+def _has_clock_ended(state: Optional[_State]) -> bool:
+    return state is not None and state.token is None and state.allowance == 0
+
+
+def _uptime() -> Optional[int]:
+    """The seconds since this computer was started, asleep or not."""
+    if sys.platform == "win32":
+        get_tick_count = ctypes.WinDLL("kernel32").GetTickCount64
+        get_tick_count.restype = ctypes.c_uint64
+        return int(get_tick_count()) // 1000
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    if sys.platform == "darwin":
+        clock = time.CLOCK_MONOTONIC_RAW
+    return None if clock is None else int(time.clock_gettime(clock))
+
+
+def _cache_folder() -> str:
     """The platform's folder for state that needs no backup."""
     if sys.platform == "win32":
         folder = os.environ.get("LOCALAPPDATA") or os.path.expanduser(r"~\AppData\Local")
@@ -744,71 +972,117 @@ def _cache_folder():
     return os.path.join(folder, "license-client") if os.path.isabs(folder) else ""
 
 
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
 class _Store:
-    """One small file. An unreadable file counts as absent, and errors of writing are ignored."""
+    """Small files of one server and tool, one for each machine ID.
 
-    def __init__(self, folder, name):
-        self.folder, self.path = folder, os.path.join(folder, name)
+    An unreadable file counts as absent, and errors of writing are ignored.
+    """
 
-    def read(self):
-        content = _attempt(lambda: _json_object(_retried(lambda: _read_file(self.path))), {}) if self.folder else {}
-        stored = _Stored(content.get("token"), content.get("highest_iat"))
-        is_readable = isinstance(stored.token, (str, type(None))) and _is_integer(stored.highest_iat)
-        return stored if is_readable else None
+    def __init__(self, folder: str, name: str) -> None:
+        self.folder, self.name = folder, name
 
-    def save(self, token, iat, before):
-        """Store this token, or erase the stored one if it is None; `before` was stored when the request was sent."""
+    def path(self, license_key: str) -> str:
+        return os.path.join(self.folder, "%s-%s.json" % (self.name, _short_hash(license_key)))
+
+    def read_all(self) -> Dict[str, _State]:
+        """By machine ID."""
+        names: List[str] = _attempt(lambda: os.listdir(self.folder), []) if self.folder else []
+        states = (self._read_path(os.path.join(self.folder, name)) for name in names if name.startswith(self.name))
+        return {state.license_key: state for state in states if state}
+
+    def read(self, license_key: str) -> Optional[_State]:
+        return self._read_path(self.path(license_key)) if self.folder else None
+
+    def _read_path(self, path: str) -> Optional[_State]:
+        content: Dict[str, Any] = _attempt(lambda: _json_object(_retried(lambda: _read_file(path))), {})
+        state = _State(*(content.get(name, False) for name in _State._fields))
+        is_readable = isinstance(state.license_key, str) and isinstance(state.token, (str, type(None))) and all(
+            map(_is_integer, (state.good_iat or 0, state.mark, state.allowance, state.uptime or 0)))
+        is_readable = is_readable and state.good_iat is not False and state.uptime is not False
+        return state if is_readable and self.path(state.license_key) == path else None
+
+    def start(self, state: _State, now: Callable[[], int], uptime: Callable[[], Optional[int]]) -> _State:
+        """Store what a start changes, and return the result; `state` was read before."""
+        with self._locked() as is_locked:
+            # A refusal may have arrived meanwhile.
+            state = self.read(state.license_key) or state
+            # Read only now: an uptime before that of a process that was faster would look like a restart.
+            changed = _at_start(state, now(), uptime())
+            if is_locked and changed != state:
+                _attempt(lambda: self._write(changed, durably=False), None)
+        return changed
+
+    def save(self, state: _State, before: Optional[_State]) -> None:
+        """Store an answer; `before` was stored when the request was sent."""
         if self.folder:
             _attempt(lambda: os.makedirs(self.folder, mode=0o700, exist_ok=True), None)
-            with contextlib.ExitStack() as stack:
-                _attempt(lambda: stack.enter_context(_lock(os.path.join(self.folder, "lock"))), None)
-                _attempt(lambda: self._save(token, iat, before), None)
+            with self._locked():
+                _attempt(lambda: self._save(state, before), None)
 
-    def _save(self, token, iat, before):
-        now = self.read()
-        # Another process may have stored a newer answer meanwhile. A refusal always counts.
-        if token is not None and now and now != before and now.highest_iat >= iat:
-            token = now.token
-        stored = _Stored(token, max(iat, now.highest_iat if now else 0))
-        content = json.dumps(stored._asdict()).encode("ascii")
+    def _save(self, state: _State, before: Optional[_State]) -> None:
+        now = self.read(state.license_key)
+        if state.token is None:
+            known = now or before
+            state = state._replace(good_iat=known.good_iat if known else None)
+        elif now and _answer(now) != _answer(before) and state.good_iat <= _answer(now)[1]:
+            return  # Another process has stored a newer answer meanwhile. A refusal always counts.
         try:
-            self._write(content)
+            self._write(state)
         except OSError:
-            if token is None:
-                self._erase(content)
+            if state.token is None:
+                self._erase(state)
 
-    def _write(self, content):
-        draft = "%s.%d.%s" % (self.path, os.getpid(), os.urandom(4).hex())
+    def _write(self, state: _State, durably: bool = True) -> None:
+        path = self.path(state.license_key)
+        draft = "%s.%d.%s" % (path, os.getpid(), os.urandom(4).hex())
         try:
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                _overwrite(file, content)
-            _retried(lambda: os.replace(draft, self.path))
+                _overwrite(file, state, durably)
+            _retried(lambda: os.replace(draft, path))
         except OSError:
             _attempt(lambda: os.remove(draft), None)
             raise
 
-    def _erase(self, content):
+    def _erase(self, state: _State) -> None:
         """Overwrite the file in place: the folder cannot be written, or the disk is full."""
+        path = self.path(state.license_key)
         try:
-            with _retried(lambda: open(self.path, "r+b")) as file:
-                _overwrite(file, content)
+            with _retried(lambda: open(path, "r+b")) as file:
+                _overwrite(file, state)
         except OSError:
-            os.remove(self.path)
+            os.remove(path)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[bool]:
+        """Hold the lock that this user's processes share, or proceed without it after a second."""
+        with contextlib.ExitStack() as stack:
+            yield _attempt(lambda: stack.enter_context(_lock(os.path.join(self.folder, "lock"))), False)
 
 
-def _overwrite(file, content):
-    file.write(content)
+def _overwrite(file: Any, state: _State, durably: bool = True) -> None:
+    file.write(json.dumps(state._asdict()).encode("ascii"))
     file.truncate()
     file.flush()
-    os.fsync(file.fileno())
+    if durably:
+        os.fsync(file.fileno())
 
 
-def _read_file(path):
-    with open(path, "rb") as file:
-        return file.read(2 * MAX_ANSWER_BYTES)
+def _read_file(path: str) -> bytes:
+    # Without waiting for the other end of a pipe.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("not a file")
+        return os.read(descriptor, 2 * MAX_ANSWER_BYTES)
+    finally:
+        os.close(descriptor)
 
 
-def _retried(function):
+def _retried(function: Callable[[], T]) -> T:
     # On Windows, a file cannot be opened while another process replaces it.
     for _ in range(5):
         try:
@@ -819,23 +1093,24 @@ def _retried(function):
 
 
 @contextlib.contextmanager
-def _lock(path):
-    """Hold the lock that this user's processes share, or proceed without it after a second."""
+def _lock(path: str) -> Iterator[bool]:
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
         deadline = time.monotonic() + 1
-        while not _try_lock(file) and time.monotonic() < deadline:
+        is_locked = _try_lock(file.fileno())
+        while not is_locked and time.monotonic() < deadline:
             time.sleep(0.01)
-        yield
+            is_locked = _try_lock(file.fileno())
+        yield is_locked
 
 
-def _try_lock(file):
+def _try_lock(descriptor: int) -> bool:
     try:
         if sys.platform == "win32":
             import msvcrt
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return False
     return True
@@ -843,11 +1118,11 @@ def _try_lock(file):
 
 # ---- Background refreshes ----
 
-_refreshes = set()
+_refreshes: Set[threading.Thread] = set()
 
 
-def _in_background(function):
-    def run():
+def _in_background(function: Callable[[], None]) -> None:
+    def run() -> None:
         _attempt(function, None)
         _refreshes.discard(thread)
 
@@ -857,7 +1132,7 @@ def _in_background(function):
 
 
 @atexit.register
-def _wait_for_refreshes():
+def _wait_for_refreshes() -> None:
     # A program that exits at once would otherwise never renew its lease.
     deadline = time.monotonic() + REFRESH_EXIT_WAIT
     for thread in list(_refreshes):
@@ -865,6 +1140,10 @@ def _wait_for_refreshes():
 
 
 # ---- The machine ID ----
+
+# `earlier` is the ID that version 1.1.0 would have chosen, `preferred` the one that this version chooses, and
+# `present` has all that are in the machine.
+_Machine = collections.namedtuple("_Machine", "earlier preferred present")
 
 # How permanent an adapter is, best first. Whether it is connected does not matter, or the ID would change whenever
 # Wi-Fi is turned off.
@@ -877,43 +1156,77 @@ MULTICAST, LOCAL = 1, 2  # bits in the first byte of an address
 _SOFTWARE_VENDORS = tuple(map(bytes.fromhex, (
     "000569 000c29 001c14 005056 0003ff 00155d 080027 001c42 00163e 00059a 00090f 00ff").split()))
 
+# Of adapters whose maker forgot to give each its own address: network chips without one, and those of Realtek and
+# Allwinner. `_is_placeholder` has the rest.
+_PLACEHOLDERS = tuple(map(bytes.fromhex, "000000000001 00e04c000001 888888888788".split()))
 
-_Adapter = collections.namedtuple("_Adapter", "mac rank")
+# A hardware address, and how permanent the adapter is, for version 1.1.0 and for this one.
+_Adapter = collections.namedtuple("_Adapter", "mac earlier_rank rank")
 
 
-def _find_machine_id():
+def _find_machine() -> _Machine:
     find_adapters, find_system_id = {
         "win32": (_windows_adapters, _windows_machine_guid),
         "darwin": (_macos_adapters, _macos_platform_uuid),
     }.get(sys.platform, (_linux_adapters, _linux_machine_id))
-    return _choose(_attempt(find_adapters, []), lambda: _attempt(find_system_id, ""))
+    system_id = _attempt(find_system_id, "")
+    return _machine_of(_attempt(find_adapters, []), system_id, system_id and _attempt(_is_container, False))
 
 
-def _attempt(function, fallback):
-    try:
-        return function()
-    except Exception:
-        return fallback
+def _machine_of(adapters: List[_Adapter], system_id: str, is_container: object = False) -> _Machine:
+    usable = [a for a in adapters if len(a.mac) == 6 and any(a.mac) and not a.mac[0] & MULTICAST]
+    earlier = _choose(usable, system_id, _earlier_sort_key)
+    real = [a for a in usable if not _is_placeholder(a.mac)]
+    # An address in a container or under WSL changes at any start.
+    preferred = system_id if is_container else _choose(real, system_id, _sort_key)
+    return _Machine(earlier, preferred, _unique(*(a.mac.hex(":") for a in real), system_id))
 
 
-def _choose(adapters, find_system_id):
+def _choose(adapters: List[_Adapter], system_id: str, sort_key: Callable[[_Adapter], Tuple[int, int, bytes]]) -> str:
     """The hardware address of the adapter that is hardest to remove, or else the operating system's ID.
 
     Software makes up the addresses of virtual adapters and locally administered ones, and changes them; they are used
     only if there is nothing better.
     """
-    usable = [a for a in adapters if len(a.mac) == 6 and any(a.mac) and not a.mac[0] & MULTICAST]
-    best = min(usable, key=_sort_key, default=None)
-    mac = best.mac.hex(":") if best else ""
-    if best and best.rank < VIRTUAL and not best.mac[0] & LOCAL:
-        return mac
-    return find_system_id() or mac
+    keys = sorted(map(sort_key, adapters))
+    is_local, rank, mac = keys[0] if keys else (LOCAL, VIRTUAL, b"")
+    return mac.hex(":") if mac and rank < VIRTUAL and not is_local else system_id or mac.hex(":")
 
 
-def _sort_key(adapter):
+def _earlier_sort_key(adapter: _Adapter) -> Tuple[int, int, bytes]:
     emulated = adapter.mac.startswith(_SOFTWARE_VENDORS)
-    rank = max(adapter.rank, EMULATED) if emulated else adapter.rank
+    rank = max(adapter.earlier_rank, EMULATED) if emulated else adapter.earlier_rank
     return adapter.mac[0] & LOCAL, rank, adapter.mac
+
+
+def _sort_key(adapter: _Adapter) -> Tuple[int, int, bytes]:
+    emulated = adapter.mac.startswith(_SOFTWARE_VENDORS)
+    return adapter.mac[0] & LOCAL, VIRTUAL if emulated else adapter.rank, adapter.mac
+
+
+def _is_placeholder(mac: bytes) -> bool:
+    """Whether many computers have this address."""
+    # All bytes equal, or an example such as 00:11:22:33:44:55, 00:01:02:03:04:05 or 12:34:56:78:9a:bc.
+    is_sequence = len({(after - before) % 256 for before, after in zip(mac, mac[1:])}) == 1
+    return is_sequence or not any(mac[3:]) or mac in _PLACEHOLDERS  # no serial number
+
+
+def _is_container() -> bool:
+    """Whether this is a container, or Linux under Windows."""
+    is_wsl = "microsoft" in _read_text("/proc/sys/kernel", "osrelease").lower()
+    return is_wsl or any(map(os.path.exists, ("/.dockerenv", "/run/.containerenv")))
+
+
+def _machine_code(tool_name: str, license_key: str) -> str:
+    """The first 30 bits of a hash, to be read out."""
+    text = license_key.strip()
+    if re.fullmatch(r"[0-9a-f]{2}([-:. ]?)([0-9a-f]{2}\1){4}[0-9a-f]{2}|[0-9a-f]{4}([-:. ])[0-9a-f]{4}\3[0-9a-f]{4}",
+                    text, re.I):
+        text = bytes.fromhex(re.sub("[-:. ]", "", text)).hex(":")
+    digest = hashlib.sha256(("%s\n%s" % (tool_name, text)).encode("utf-8", "replace")).digest()
+    number = int.from_bytes(digest[:4], "big") >> 2
+    code = "".join("ABCDEFGHJKLMNPQRSTUVWXYZ23456789"[number >> shift & 31] for shift in range(25, -1, -5))
+    return code[:3] + "-" + code[3:] if text else ""
 
 
 # ---- The machine ID: Windows ----
@@ -922,6 +1235,7 @@ _VIRTUAL_NAMES = re.compile(
     r"virtu|vpn|\btap\b|\btun|wintun|wireguard|loopback|wan miniport|bluetooth|bridge|multiplexor", re.I)
 _REMOVABLE_NAMES = re.compile(
     r"usb|remote ndis|\bncm\b|dock|thunderbolt|displaylink|surface ethernet|apple mobile", re.I)
+_ETHERNET, _WIFI = 6, 71  # IfType
 
 
 class _AdapterAddresses(ctypes.Structure):
@@ -930,7 +1244,8 @@ class _AdapterAddresses(ctypes.Structure):
     _fields_ = [
         ("LengthAndIfIndex", ctypes.c_uint32 * 2),
         ("Next", ctypes.c_void_p),
-        ("AdapterNameToDnsSuffix", ctypes.c_void_p * 6),
+        ("AdapterName", ctypes.c_char_p),
+        ("FirstUnicastAddressToDnsSuffix", ctypes.c_void_p * 5),
         ("Description", ctypes.c_wchar_p),
         ("FriendlyName", ctypes.c_void_p),
         ("PhysicalAddress", ctypes.c_uint8 * 8),
@@ -962,9 +1277,11 @@ class _InterfaceRow(ctypes.Structure):
     ]
 
 
-def _windows_adapters():
-    # Disconnected adapters are always listed. The flag 0x100 (all interfaces) adds those whose TCP/IP a Hyper-V
-    # switch, a team or a bridge has taken over; the other flags skip lists that are not needed.
+def _windows_adapters() -> List[_Adapter]:
+    # Disconnected adapters are always listed. The flag 0x100 (all interfaces) adds disabled ones, and those whose
+    # TCP/IP a Hyper-V switch, a team or a bridge has taken over; the other flags skip lists that are not needed.
+    if sys.platform != "win32":
+        raise OSError("not Windows")
     flags, buffer_overflow = 0x100 | 0x01 | 0x02 | 0x04 | 0x08, 111
     iphlpapi = ctypes.WinDLL("iphlpapi")
     size = ctypes.c_uint32(32 * 1024)
@@ -975,15 +1292,16 @@ def _windows_adapters():
             break
     if code:
         raise OSError(code, "GetAdaptersAddresses")
-    return list(_read_windows_list(ctypes.addressof(buffer), iphlpapi.GetIfEntry2))
+    return list(_read_windows_list(ctypes.addressof(buffer), iphlpapi.GetIfEntry2, _windows_bus))
 
 
-def _read_windows_list(address, get_if_entry2):
-    ethernet, wifi = 6, 71
+def _read_windows_list(address: Optional[int], get_if_entry2: Callable[[Any], int],
+                       find_bus: Callable[[str], Tuple[str, List[str]]]) -> Iterator[_Adapter]:
+    no_bus: Tuple[str, List[str]] = ("", [])
     while address:
         entry = _AdapterAddresses.from_address(address)
         address = entry.Next
-        if entry.IfType not in (ethernet, wifi):
+        if entry.IfType not in (_ETHERNET, _WIFI):
             continue
         # The row has the address that Windows' "random hardware addresses" hide.
         row = _InterfaceRow(InterfaceLuid=entry.Luid)
@@ -992,18 +1310,56 @@ def _read_windows_list(address, get_if_entry2):
         if not known or not any(mac):
             mac = bytes(entry.PhysicalAddress)[:entry.PhysicalAddressLength]
         is_hardware = not known or bool(row.InterfaceAndOperStatusFlags & 1)
-        yield _Adapter(mac, _windows_rank(entry.Description or "", entry.IfType == wifi, is_hardware))
+        bus = _attempt(lambda: find_bus(entry.AdapterName.decode("ascii")), no_bus)
+        yield _windows_adapter(mac, entry.Description or "", entry.IfType == _WIFI, is_hardware, *bus)
 
 
-def _windows_rank(description, is_wifi, is_hardware):
+def _windows_adapter(mac: bytes, description: str, is_wifi: bool, is_hardware: bool, instance: str,
+                     parents: List[str]) -> _Adapter:
+    """`instance` is the ID of the device, such as PCI\\VEN_8086&...; `parents` are the IDs and names of its parents."""
+    built_in = WIRELESS if is_wifi else WIRED
+    by_name = REMOVABLE if _REMOVABLE_NAMES.search(description) else built_in
     if not is_hardware or _VIRTUAL_NAMES.search(description):
-        return VIRTUAL
-    if _REMOVABLE_NAMES.search(description):
-        return REMOVABLE
-    return WIRELESS if is_wifi else WIRED
+        by_name = VIRTUAL
+    bus = instance.partition("\\")[0].upper()
+    if not bus:
+        return _Adapter(mac, by_name, by_name)
+    rank = built_in
+    if not is_hardware or bus in ("ROOT", "SWD", "BTH", "VMBUS") or bus.startswith("{"):
+        rank = VIRTUAL
+    elif bus in ("USB", "USB4", "PCMCIA") or re.search("thunderbolt|usb4", " ".join(parents), re.I):
+        rank = REMOVABLE
+    return _Adapter(mac, by_name, rank)
 
 
-def _windows_machine_guid():
+def _windows_bus(adapter: str) -> Tuple[str, List[str]]:
+    """The device instance ID of an adapter, and the IDs and descriptions of the devices that it is plugged into."""
+    if sys.platform != "win32":
+        raise OSError("not Windows")
+    import winreg
+    path = r"SYSTEM\CurrentControlSet\Control\Network\{4D36E972-E325-11CE-BFC1-08002BE10318}\%s\Connection" % adapter
+    with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, path, 0, winreg.KEY_READ | winreg.KEY_WOW64_64KEY) as key:
+        instance = str(winreg.QueryValueEx(key, "PnPInstanceID")[0])
+    return instance, _attempt(lambda: list(_windows_parents(ctypes.WinDLL("cfgmgr32"), instance)), [])
+
+
+def _windows_parents(cfgmgr32: Any, instance: str) -> Iterator[str]:
+    description, size = 1, 512  # CM_DRP_DEVICEDESC; bytes
+    device = ctypes.c_uint32()
+    if cfgmgr32.CM_Locate_DevNodeW(ctypes.byref(device), ctypes.c_wchar_p(instance), 0):
+        return
+    text = ctypes.create_unicode_buffer(size // 2)
+    while not cfgmgr32.CM_Get_Parent(ctypes.byref(device), device, 0):
+        if not cfgmgr32.CM_Get_Device_IDW(device, text, size // 2, 0):
+            yield text.value
+        length = ctypes.c_uint32(size)
+        if not cfgmgr32.CM_Get_DevNode_Registry_PropertyW(device, description, None, text, ctypes.byref(length), 0):
+            yield text.value
+
+
+def _windows_machine_guid() -> str:
+    if sys.platform != "win32":
+        raise OSError("not Windows")
     import winreg
     # A 32-bit program would otherwise see another part of the registry, which does not have this value.
     access = winreg.KEY_READ | winreg.KEY_WOW64_64KEY
@@ -1013,27 +1369,37 @@ def _windows_machine_guid():
 
 # ---- The machine ID: Linux ----
 
-def _linux_adapters(root="/sys/class/net"):
+def _linux_adapters(root: str = "/sys/class/net") -> List[_Adapter]:
     folders = (os.path.join(root, name) for name in os.listdir(root))
     return [_linux_adapter(folder) for folder in folders if _read_text(folder, "type") == "1"]  # Ethernet
 
 
-def _linux_adapter(folder):
+def _linux_adapter(folder: str) -> _Adapter:
     current = bytes.fromhex(_read_text(folder, "address").replace(":", ""))
     permanent = _attempt(lambda: _linux_permanent_mac(os.path.basename(folder)), b"")
     if not any(permanent) and _read_text(folder, "addr_assign_type") == "0":
         permanent = current
     device = os.path.realpath(os.path.join(folder, "device"))
     if not any(permanent) or not os.path.isdir(device) or "/virtual/" in device:
-        return _Adapter(current, VIRTUAL)
+        return _Adapter(current, VIRTUAL, VIRTUAL)
+    rank = earlier_rank = WIRELESS if os.path.isdir(os.path.join(folder, "phy80211")) else WIRED
     if "/usb" in device or _read_text(device, "removable") == "removable":
-        return _Adapter(permanent, REMOVABLE)
-    return _Adapter(permanent, WIRELESS if os.path.isdir(os.path.join(folder, "phy80211")) else WIRED)
+        rank = earlier_rank = REMOVABLE
+    while os.path.dirname(device) != device:  # a dock on Thunderbolt has a bridge that says so
+        device = os.path.dirname(device)
+        if _read_text(device, "removable") == "removable":
+            rank = REMOVABLE
+    return _Adapter(permanent, earlier_rank, rank)
 
 
-def _linux_permanent_mac(name):
+def _linux_permanent_mac(name: str) -> bytes:
     """Ask the driver: members of a bond share one address, and Wi-Fi scans with random ones."""
+    if sys.platform == "win32":
+        raise OSError("not Linux")
+    import array
     import fcntl
+    import socket
+    import struct
     siocethtool, ethtool_gpermaddr, offset = 0x8946, 0x20, 8
     answer = array.array("B", struct.pack("II32x", ethtool_gpermaddr, 32))
     request = struct.pack("16sP16x", name.encode(), answer.buffer_info()[0])
@@ -1042,7 +1408,7 @@ def _linux_permanent_mac(name):
     return answer.tobytes()[offset:offset + 6]
 
 
-def _linux_machine_id():
+def _linux_machine_id() -> str:
     for folder in ("/etc", "/var/lib/dbus"):
         text = _read_text(folder, "machine-id")
         if re.fullmatch(r"[0-9a-f]{32}", text):
@@ -1050,7 +1416,7 @@ def _linux_machine_id():
     return ""
 
 
-def _read_text(folder, name):
+def _read_text(folder: str, name: str) -> str:
     try:
         with open(os.path.join(folder, name), encoding="ascii") as file:
             return file.read(256).strip()
@@ -1060,7 +1426,7 @@ def _read_text(folder, name):
 
 # ---- The machine ID: macOS ----
 
-def _macos_adapters():
+def _macos_adapters() -> List[_Adapter]:
     # en0 is built into every Mac. The I/O registry has its real address; getifaddrs would return the private one,
     # which changes with the Wi-Fi network.
     framework, pointer = "/System/Library/Frameworks/{0}.framework/{0}", ctypes.c_void_p
@@ -1072,10 +1438,13 @@ def _macos_adapters():
     key = pointer(core.CFStringCreateWithCString(None, b"IOMACAddress", utf8))
     en0 = iokit.IOServiceGetMatchingService(0, pointer(iokit.IOBSDNameMatching(0, 0, b"en0")))
     data = en0 and iokit.IORegistryEntrySearchCFProperty(en0, b"IOService", key, None, all_parents)
-    return [_Adapter(ctypes.string_at(core.CFDataGetBytePtr(pointer(data)), 6), WIRED)] if data else []
+    if not data:
+        return []
+    return [_Adapter(ctypes.string_at(core.CFDataGetBytePtr(pointer(data)), 6), WIRED, WIRED)]
 
 
-def _macos_platform_uuid():
+def _macos_platform_uuid() -> str:
+    import uuid
     host, wait = (ctypes.c_uint8 * 16)(), (ctypes.c_long * 2)(1, 0)  # a uuid_t and a timespec
     if ctypes.CDLL(None).gethostuuid(host, wait):
         return ""
@@ -1089,17 +1458,17 @@ USAGE = """usage: license_client.py SERVER TOOL            check the license of 
        license_client.py --machine-id           print only the machine ID"""
 
 
-def main(arguments):
+def main(arguments: List[str]) -> int:
     wants_id, wants_help = arguments == ["--machine-id"], arguments in (["-h"], ["--help"])
     if len(arguments) < 2 and not wants_id:
         _print(USAGE, sys.stdout if wants_help else sys.stderr)
         return 0 if wants_help else 2
     client = LicenseClient("" if wants_id else arguments[0], public_keys=arguments[2:] or None)
-    found = client.machine_id()
     if wants_id:
+        found = client.machine_id()
         _print(found or "no machine ID found", sys.stdout if found else sys.stderr)
         return 0 if found else 1
-    _print("Machine ID: " + (found or "none found"), sys.stdout)
+    _print("Machine ID: " + (client.machine_id(arguments[1]) or "none found"), sys.stdout)
     result = client.check(arguments[1], refresh=True)
     _print("Verdict: " + ("valid" if result.valid else "not confirmed"), sys.stdout)
     _print("Message: " + result.message, sys.stdout)
@@ -1108,7 +1477,7 @@ def main(arguments):
     return 0 if result.valid else 1
 
 
-def _print(text, stream):
+def _print(text: str, stream: Any) -> None:
     if stream is None:  # pythonw.exe has no console
         return
     encoding = getattr(stream, "encoding", None) or "ascii"

@@ -18,7 +18,7 @@ struct Asset {
 }
 
 /// Each file has two names: its own, and one that changes with its content.
-pub struct Assets([Asset; 4]);
+pub struct Assets([Asset; 6]);
 
 impl Assets {
     pub fn embedded() -> Assets {
@@ -43,6 +43,16 @@ impl Assets {
                 "LicenseClient.cs",
                 ContentType::Plain,
                 include_str!("../../static/LicenseClient.cs"),
+            ),
+            asset(
+                "LicenseClient.csproj",
+                ContentType::Plain,
+                include_str!("../../static/LicenseClient.csproj"),
+            ),
+            asset(
+                "license_client.mjs",
+                ContentType::JavaScript,
+                include_str!("../../static/license_client.mjs"),
             ),
         ])
     }

@@ -110,12 +110,13 @@ fn render(name: &str, text: &str, values: &Value) -> Result<String, String> {
 type Quote = fn(&str) -> String;
 
 /// How each language writes a string literal, by filter name.
-const QUOTES: [(&str, Quote); 6] = [
+const QUOTES: [(&str, Quote); 7] = [
     ("py", escaped),
     ("js", escaped),
     ("cs", escaped),
     ("cpp", octal),
     ("ps", powershell),
+    ("cmd", windows_argument),
     ("sh", |text| single(text, "'\\''")),
 ];
 
@@ -166,6 +167,32 @@ fn powershell(text: &str) -> String {
     literal + "\""
 }
 
+/// JSON text as one argument of a Windows program, in cmd.exe and after PowerShell's `--%`. Characters that these or
+/// the code page would change become `\uXXXX`.
+fn windows_argument(json: &str) -> String {
+    let mut literal = String::from("\"");
+    let mut chars = json.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => literal.push_str("\\\""),
+            // A backslash before a quote would have to be doubled.
+            '\\' => match chars.next() {
+                Some('"') => literal.push_str("\\u0022"),
+                Some('\\') => literal.push_str("\\u005c"),
+                other => literal.extend(std::iter::once('\\').chain(other)),
+            },
+            ' ' => literal.push(' '),
+            c if c.is_ascii_graphic() && !"&|<>^%!".contains(c) => literal.push(c),
+            c => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    literal.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+        }
+    }
+    literal + "\""
+}
+
 /// In single quotes; `escaped` replaces those inside the text.
 fn single(text: &str, escaped: &str) -> String {
     format!("'{}'", text.replace('\'', escaped))
@@ -187,6 +214,10 @@ mod tests {
         assert_eq!(
             powershell("a\"b'c$d`eä’😀"),
             "\"a`\"b'c`$d``e$([char]0x00e4)$([char]0x2019)$([char]0xd83d)$([char]0xde00)\""
+        );
+        assert_eq!(
+            windows_argument(r#"{"a":"b\"c\\d&%ä😀 e\n"}"#),
+            r#""{\"a\":\"b\u0022c\u005cd\u0026\u0025\u00e4\ud83d\ude00 e\n\"}""#
         );
         let [.., (_, sh)] = QUOTES;
         assert_eq!(sh(odd), "'a\"b\\c'\\''d$e`fä’😀'");

@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
+use crate::lines;
 use crate::server::Server;
 use crate::tools;
 
@@ -24,6 +25,23 @@ const KEY: &str =
     "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY.T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU";
 
 const NOBODY: u32 = 65_534;
+
+/// The file of the state that the vectors store.
+const STATE: &str = "a9b4b700f464f33c-3e9b06b76a3ce3e4.json";
+
+/// The Python client's choice of machine IDs for the adapters in each line.
+const CHOOSE: &str = "
+import json, sys
+import license_client
+for line in sys.stdin:
+    computer = json.loads(line)
+    adapters = [license_client._windows_adapter(bytes.fromhex(a['permanent'].replace(':', '')), a['description'],
+                                                a['type'] == 'wifi', a['hardware'], a['instance'], a['parents'])
+                for a in computer['adapters']]
+    machine = license_client._machine_of(adapters, computer['system_id'])
+    every = {*machine.present, machine.earlier, machine.preferred} - {''}
+    print(json.dumps({'earlier': machine.earlier, 'preferred': machine.preferred, 'all': sorted(every)}))
+";
 
 /// The client and its adapter, compiled.
 struct Program {
@@ -91,7 +109,7 @@ impl Program {
     }
 
     fn run_vector(&self, vector: &Value) -> Result<Value, String> {
-        run(&mut self.command(&[]), vector.to_string().as_bytes())
+        run(&mut self.command(&[]), format!("{vector}\n").as_bytes())
     }
 
     /// The result of a check with the server at this address, and with these keys.
@@ -121,30 +139,18 @@ fn run(command: &mut Command, input: &[u8]) -> Result<Value, String> {
 pub fn lines() -> Option<Command> {
     let program = compiled()?;
     let mut command = Command::new(&program.mono);
-    command.arg(&program.file).arg("--lines");
+    command.arg(&program.file);
     Some(command)
 }
 
-fn vectors() -> Vec<(String, Value)> {
-    let files = fs::read_dir(VECTORS)
-        .unwrap()
-        .map(|file| file.unwrap().path());
-    let vectors = files.filter(|file| file.extension().is_some_and(|ending| ending == "json"));
-    let read = |file: PathBuf| {
-        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        (
-            name,
-            serde_json::from_slice(&fs::read(file).unwrap()).unwrap(),
-        )
-    };
-    vectors.map(read).collect()
+fn vector(name: &str) -> Value {
+    let text = fs::read(Path::new(VECTORS).join(name).with_extension("json")).unwrap();
+    serde_json::from_slice(&text).unwrap()
 }
 
-/// This vector, but with its lease stored in the folder.
+/// This vector, but with what is stored kept in the folder.
 fn vector_in(folder: &Path, name: &str) -> Value {
-    let text = fs::read(Path::new(VECTORS).join(name).with_extension("json")).unwrap();
-    let mut vector: Value = serde_json::from_slice(&text).unwrap();
-    vector["cache"] = Value::Null;
+    let mut vector = vector(name);
     vector["folder"] = folder.to_str().unwrap().into();
     vector["refresh"] = true.into();
     vector
@@ -196,12 +202,44 @@ fn every_vector_has_the_expected_result() {
     let Some(program) = compiled() else {
         return;
     };
-    let failure = |(name, vector): &(String, Value)| {
-        let result = program.run_vector(vector);
-        (result.as_ref() != Ok(&vector["expected"])).then(|| format!("{name}: {result:?}"))
+    let Some(python) = tools::pythons().into_iter().next() else {
+        return;
     };
-    let wrong: Vec<String> = vectors().iter().filter_map(failure).collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let output = Command::new(python)
+        .arg(Path::new(VECTORS).join("run.py"))
+        .args([&program.mono, &program.file])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+#[test]
+fn the_machine_ids_are_those_of_the_python_client() {
+    let changes = include_str!("../python/hardware_changes.json");
+    let changes: Value = serde_json::from_str(changes).unwrap();
+    let mut computers = vec![];
+    for change in changes["changes"].as_array().unwrap() {
+        for when in ["before", "after"] {
+            // An adapter that is turned off has no address, and Windows does not list it.
+            let adapters = change[when].as_array().unwrap().iter();
+            let listed: Vec<&Value> = adapters.filter(|it| it["address"] != "").collect();
+            for system_id in [changes["system_id"].clone(), json!("")] {
+                computers.push(json!({"adapters": listed, "system_id": system_id}));
+            }
+        }
+    }
+    let Some((mut csharp, mut python)) = lines().zip(lines::python(CHOOSE)) else {
+        return;
+    };
+    let found = lines::answers(&mut csharp, &computers);
+    let expected = lines::answers(&mut python, &computers);
+    for (number, computer) in computers.iter().enumerate() {
+        assert_eq!(found[number], expected[number], "{computer}");
+    }
 }
 
 #[test]
@@ -209,39 +247,38 @@ fn a_background_refresh_changes_the_stored_lease_but_not_the_result() {
     let Some(program) = compiled() else {
         return;
     };
-    let vectors = vectors();
-    let is_lease =
-        |vector: &&Value| vector["expected"]["source"] == "lease" && vector["answer"].is_null();
-    let answers = vectors.iter().map(|(_, vector)| vector);
-    let refusal = |vector: &&Value| vector["expected"]["code"] == "REVOKED";
-    // Most vectors share tool, machine, nonce and keys, so the answer of one fits the lease of another.
-    let Some(refused) = answers.clone().find(refusal) else {
+    // Both vectors share tool, machine, nonce and keys.
+    let mut lease = vector("lease/half");
+    lease["answers"] = vector("verdict/refused-revoked")["answers"].clone();
+    lease["background"] = true.into();
+    let result = program.run_vector(&lease).unwrap();
+    assert_eq!(result["source"], "lease", "{result}");
+    assert_eq!(
+        result["requests"].as_array().map(Vec::len),
+        Some(1),
+        "{result}"
+    );
+    assert_eq!(result["states"][0]["token"], Value::Null, "{result}");
+}
+
+#[test]
+fn a_pipe_in_place_of_the_lease_is_replaced() {
+    let Some(program) = compiled() else {
         return;
     };
-    let fits = |vector: &&Value| {
-        ["tool_name", "license_key", "nonce", "keys", "now"]
-            .iter()
-            .all(|name| vector[name] == refused[name])
-    };
-    let leases: Vec<&Value> = answers
-        .filter(is_lease)
-        .filter(fits)
-        .filter(|vector| vector["refresh"] == false)
-        .collect();
-    let mut refreshed = 0;
-    for lease in leases {
-        let mut vector = lease.clone();
-        vector["answer"] = refused["answer"].clone();
-        vector["background"] = true.into();
-        vector["asks"] = true.into();
-        // A fresh lease needs no request, which the adapter reports as an error.
-        if let Ok(result) = program.run_vector(&vector) {
-            assert_eq!(result["source"], "lease", "{vector}");
-            assert_eq!(result["cache"]["token"], Value::Null, "{vector}");
-            refreshed += 1;
-        }
-    }
-    assert!(refreshed > 0, "no lease is past half of its life");
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join(STATE);
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let vector = vector_in(folder.path(), "verdict/good-valid");
+    let result = program.run_vector(&vector).unwrap();
+    assert_eq!(result["source"], "server", "{result}");
+    assert!(fs::metadata(&pipe).unwrap().is_file());
 }
 
 #[test]
@@ -253,7 +290,8 @@ fn only_the_user_can_read_the_lease() {
     let folder = home.path().join("Größe");
     // Written, replaced and erased.
     for name in ["good-valid", "good-valid", "refused-revoked"] {
-        let result = program.run_vector(&vector_in(&folder, name)).unwrap();
+        let vector = vector_in(&folder, &format!("verdict/{name}"));
+        let result = program.run_vector(&vector).unwrap();
         assert_eq!(result["source"], "server", "{result}");
         let files = fs::read_dir(&folder).unwrap();
         let files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
@@ -272,15 +310,15 @@ fn a_refusal_erases_the_lease_in_a_read_only_folder() {
     let program = program.as_ordinary_user(home.path());
     let folder = home.path().join("leases");
     let run = |name| program.run_vector(&vector_in(&folder, name)).unwrap();
-    assert!(run("good-valid")["cache"]["token"].is_string());
+    assert!(run("verdict/good-valid")["states"][0]["token"].is_string());
     set_mode(&folder, 0o555);
-    let refused = run("refused-revoked");
-    let again = run("none-unreachable");
+    let refused = run("verdict/refused-revoked");
+    let again = run("verdict/none-unreachable");
     set_mode(&folder, 0o755);
-    assert_eq!(refused["cache"]["token"], Value::Null, "{refused}");
+    assert_eq!(refused["states"][0]["token"], Value::Null, "{refused}");
     assert_eq!(
-        (&again["code"], &again["cache"]),
-        (&json!("NO_ANSWER"), &refused["cache"])
+        (&again["code"], &again["states"]),
+        (&json!("NO_ANSWER"), &refused["states"])
     );
 }
 
@@ -314,6 +352,28 @@ fn with_keys_no_fake_server_makes_a_license_valid_or_invalid() {
             "{message}"
         );
         assert!(!message.to_lowercase().contains("invalid"), "{message}");
+    }
+}
+
+#[test]
+fn a_check_follows_redirects_with_and_without_keys() {
+    let Some(program) = compiled() else {
+        return;
+    };
+    let server = Server::start();
+    server.license("Tool_A", "0a:1b:2c:3d:4e:5f");
+    let key = server.stranger().get("/api/keys").json()["keys"][0].to_string();
+    for status in [
+        "301 Moved Permanently",
+        "302 Found",
+        "307 Temporary Redirect",
+        "308 Permanent Redirect",
+    ] {
+        let moved = always(status, &format!("Location: {}/api/check", server.url), "");
+        for keys in [&[key.as_str()][..], &[]] {
+            let result = program.check(&moved, keys);
+            assert_eq!(result["code"], "VALID", "{status}: {result}");
+        }
     }
 }
 

@@ -11,15 +11,15 @@ use crate::tools;
 /// Lets the Python client ask: `url`, `tool`, `key`, the pinned `keys`, or null, and `seconds`.
 const ASK: &str = "
 import json, sys, tempfile
-from license_client import LicenseClient
+from license_client import LicenseClient, _Machine
 for line in sys.stdin:
     asked = json.loads(line)
     with tempfile.TemporaryDirectory() as folder:
         client = LicenseClient(asked['url'], asked['seconds'], public_keys=asked['keys'], cache_dir=folder)
-        client._machine_id = asked['key']
+        client._machine = _Machine(asked['key'], asked['key'], [asked['key']])
         client._now = lambda: asked.get('now', 0)
         result = client.check(asked['tool'])
-        stored = client._store(asked['tool']).read()
+        stored = client._store(asked['tool']).read(asked['key'])
     print(json.dumps({'valid': result.valid, 'code': result.code, 'message': result.message,
                       'source': result.source, 'expires': result.expires, 'days_left': result.days_left,
                       'leased': bool(stored and stored.token)}))

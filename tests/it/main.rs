@@ -29,6 +29,7 @@ mod hostile;
 mod house;
 mod import;
 mod integration;
+mod javascript_client;
 mod keys;
 mod licenses_api;
 mod lines;

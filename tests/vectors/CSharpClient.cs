@@ -1,36 +1,49 @@
-// Runs static/LicenseClient.cs, with which it is compiled, on one vector from standard input, and writes the result to
-// standard output; with --lines, on one vector per line, with one result per line. A vector may name a "folder" for the
-// lease, which is not deleted. With other arguments it checks with a server instead, without keys by a plain check:
+// Runs static/LicenseClient.cs, with which it is compiled, on one vector per line from standard input, and writes one
+// result per line to standard output; see README.md. With arguments it checks with a server instead, without keys by a
+// plain check:
 //
 //     CSharpClient.exe SERVER TIMEOUT CACHE_DIR [KEY ...]
+//
+// Two members of a line are not in README.md: "folder" keeps the stored files in this folder, and "background" runs a
+// background refresh, at once. A line with "adapters" asks which machine IDs a computer with these has, see Choose.
 
 using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
+using System.Linq;
 using System.Net;
 using System.Text;
+using System.Threading;
+using System.Threading.Tasks;
 using Licensing;
+using Licensing.Internals;
 
 internal static class CSharpClient
 {
-    private const string ServerUrl = "https://license.example/licenseserver";
+    /// <summary>Such as that of a thread with windows, which runs nothing while it waits for a check.</summary>
+    private sealed class BusyThread : SynchronizationContext
+    {
+        public override void Post(SendOrPostCallback callback, object state)
+        {
+        }
+    }
 
     private static int Main(string[] arguments)
     {
+        SynchronizationContext.SetSynchronizationContext(new BusyThread());
         using (Stream output = Console.OpenStandardOutput())
         {
-            if (arguments.Length == 1 && arguments[0] == "--lines")
+            if (arguments.Length > 0)
             {
-                var lines = new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false));
-                for (string line = lines.ReadLine(); line != null; line = lines.ReadLine())
-                {
-                    Write(output, RunVector(Encoding.UTF8.GetBytes(line)));
-                    output.WriteByte((byte)'\n');
-                }
+                Write(output, CheckOnline(arguments));
                 return 0;
             }
-            Write(output, arguments.Length == 0 ? RunVector(ReadInput()) : CheckOnline(arguments));
+            var lines = new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false));
+            for (string line = lines.ReadLine(); line != null; line = lines.ReadLine())
+            {
+                Write(output, Run(Object(Json.Parse(Encoding.UTF8.GetBytes(line)))));
+            }
         }
         return 0;
     }
@@ -39,43 +52,27 @@ internal static class CSharpClient
     {
         byte[] json = Json.Write(result);
         output.Write(json, 0, json.Length);
+        output.WriteByte((byte)'\n');
+        output.Flush();
     }
 
-    private static byte[] ReadInput()
+    private static Dictionary<string, object> Run(Dictionary<string, object> vector)
     {
-        var input = new MemoryStream();
-        Console.OpenStandardInput().CopyTo(input);
-        return input.ToArray();
-    }
-
-    private static Dictionary<string, object> RunVector(byte[] text)
-    {
-        var vector = Object(Json.Parse(text));
-        if (vector == null)
+        if (vector.ContainsKey("adapters"))
         {
-            throw new FormatException("the vector is not JSON");
+            return Choose(vector);
         }
-        var keys = new List<string>();
-        foreach (object jwk in (List<object>)vector["keys"])
+        if (!vector.ContainsKey("server_url"))
         {
-            keys.Add(Encoding.UTF8.GetString(Json.Write(jwk)));
+            string code = Machine.Code((string)vector["tool_name"], (string)vector["license_key"]);
+            return new Dictionary<string, object> { { "machine_code", code } };
         }
-        string tool = (string)vector["tool_name"], machine = (string)vector["license_key"];
         bool keepsFolder = vector.ContainsKey("folder");
         string folder = keepsFolder ? (string)vector["folder"]
             : Path.Combine(Path.GetTempPath(), "license-client-" + Guid.NewGuid().ToString("N"));
-        string file = Path.Combine(folder, Machine.Hex(Crypto.Sha256(Encoding.UTF8.GetBytes(
-            ServerUrl + "\n" + tool + "\n" + machine)), "") + ".json");
         try
         {
-            var cache = Object(vector["cache"]);
-            if (cache != null)
-            {
-                Directory.CreateDirectory(folder);
-                byte[] content = cache.ContainsKey("text") ? Encoding.UTF8.GetBytes((string)cache["text"]) : Json.Write(cache);
-                File.WriteAllBytes(file, content);
-            }
-            return Check(vector, keys, tool, machine, folder);
+            return Check(vector, folder);
         }
         finally
         {
@@ -86,65 +83,103 @@ internal static class CSharpClient
         }
     }
 
-    private static Dictionary<string, object> Check(Dictionary<string, object> vector, List<string> keys, string tool,
-        string machine, string folder)
+    private static Dictionary<string, object> Check(Dictionary<string, object> vector, string folder)
     {
-        int requests = 0;
-        var answer = Object(vector["answer"]);
-        var client = new LicenseClient(ServerUrl, 5.0, keys, folder) { MachineId = machine };
-        client.Clock = () => (long)vector["now"];
-        client.Nonce = () => (string)vector["nonce"];
-        client.Transport = request =>
+        var machine = Object(vector["machine"]);
+        var nonces = new Queue<object>(List(vector["nonces"]));
+        var answers = new Queue<object>(List(vector["answers"]));
+        var requests = new List<object>();
+        var keys = List(vector["keys"]).Select(jwk => Encoding.UTF8.GetString(Json.Write(jwk)));
+        var client = new LicenseClient((string)vector["server_url"], 60, keys, folder)
         {
-            requests++;
-            if (answer == null)
+            Trial = (bool)vector["trial"],
+            Clock = () => (long)vector["now"],
+            Uptime = () => (long?)vector["uptime"],
+            Nonce = () => (string)nonces.Dequeue(),
+            FindMachine = () => new MachineIds((string)machine["earlier"], (string)machine["preferred"],
+                List(machine["present"]).Cast<string>()),
+            Send = (exchange, cancel) =>
             {
-                throw new WebException("unreachable", WebExceptionStatus.ConnectFailure);
-            }
-            return new LicenseClient.Reply
+                requests.Add(Describe(exchange));
+                return Task.FromResult(Answer(answers.Count > 0 ? Object(answers.Dequeue()) : null));
+            },
+            InBackground = refresh =>
             {
-                Status = (int)(long)answer["status"],
-                Body = Encoding.UTF8.GetBytes((string)answer["body"]),
-            };
+                if (vector.ContainsKey("background"))
+                {
+                    refresh().Wait();
+                }
+            },
         };
-        // Vectors have no background refresh; a test may request one, which runs at once.
-        client.InBackground = refresh =>
+        string tool = (string)vector["tool_name"];
+        foreach (Dictionary<string, object> state in List(vector["states"]))
         {
-            if (vector.ContainsKey("background"))
-            {
-                Machine.Attempt(() => { refresh(); return true; }, false);
-            }
-        };
-        LicenseResult result = client.Check(tool, (bool)vector["refresh"]);
-        if (requests != ((bool)vector["asks"] ? 1 : 0))
-        {
-            throw new InvalidOperationException(requests.ToString(CultureInfo.InvariantCulture) + " requests");
+            WriteState(client.Store(tool), folder, state);
         }
-        StoredLease stored = new LeaseStore(folder, ServerUrl, tool, machine).Read();
+        LicenseResult result = client.Check(tool, (bool)vector["refresh"]);
+        var stored = client.Store(tool).ReadAll().OrderBy(state => state.LicenseKey, StringComparer.Ordinal);
         return new Dictionary<string, object>
         {
             { "valid", result.Valid },
             { "code", result.Code },
             { "source", result.Source },
-            { "cache", stored.HighestIat == null ? null : new Dictionary<string, object>
-                {
-                    { "token", stored.Token },
-                    { "highest_iat", stored.HighestIat.Value },
-                }
-            },
+            { "license_key", result.LicenseKey },
+            { "requests", requests },
+            { "states", stored.Select(state => Json.Parse(state.Write())).ToList() },
+        };
+    }
+
+    private static void WriteState(StateStore store, string folder, Dictionary<string, object> state)
+    {
+        string path = state.ContainsKey("file") ? Path.Combine(folder, (string)state["file"])
+            : store.PathOf((string)state["license_key"]);
+        Directory.CreateDirectory(folder);
+        File.WriteAllBytes(path, state.ContainsKey("text") ? Encoding.UTF8.GetBytes((string)state["text"])
+            : Json.Write(state.Where(member => member.Key != "file").ToDictionary(m => m.Key, m => m.Value)));
+    }
+
+    private static Dictionary<string, object> Describe(Exchange exchange)
+    {
+        var body = Object(Json.Parse(exchange.Body));
+        return new Dictionary<string, object>
+        {
+            { "url", exchange.Url.AbsoluteUri },
+            { "license_key", Json.Text(body, "license_key") },
+            { "nonce", Json.Text(body, "nonce") },
+            { "personal", body.ContainsKey("client") || body.ContainsKey("customer") },
+            { "verified", exchange.Verify },
+            { "previous_license_key", Json.Text(body, "previous_license_key") },
+            { "trial", body.ContainsKey("trial") },
+        };
+    }
+
+    private static Reply Answer(Dictionary<string, object> answer)
+    {
+        if (answer == null)
+        {
+            throw new WebException("unreachable", WebExceptionStatus.ConnectFailure);
+        }
+        if (answer.ContainsKey("tls"))
+        {
+            throw new UntrustedCertificate((string)answer["tls"]);
+        }
+        return new Reply
+        {
+            Status = (int)(long)answer["status"],
+            Location = Json.Text(answer, "location"),
+            Body = answer.ContainsKey("body_base64") ? Convert.FromBase64String((string)answer["body_base64"])
+                : Encoding.UTF8.GetBytes((string)answer["body"]),
         };
     }
 
     private static Dictionary<string, object> CheckOnline(string[] arguments)
     {
-        var keys = new List<string>(arguments);
-        keys.RemoveRange(0, 3);
         double seconds = double.Parse(arguments[1], CultureInfo.InvariantCulture);
-        var client = new LicenseClient(arguments[0], seconds, keys.Count == 0 ? null : keys, arguments[2])
+        var client = new LicenseClient(arguments[0], seconds, arguments.Length > 3 ? arguments.Skip(3) : null, arguments[2])
         {
             MachineId = "0a:1b:2c:3d:4e:5f",
         };
-        LicenseResult result = client.Check("Tool_A");
+        LicenseResult result = client.CheckAsync("Tool_A").Result;
         return new Dictionary<string, object>
         {
             { "valid", result.Valid },
@@ -157,8 +192,33 @@ internal static class CSharpClient
         };
     }
 
+    /// <summary>The machine IDs of a computer with Windows; "adapters" are as in tests/python/hardware_changes.json.</summary>
+    private static Dictionary<string, object> Choose(Dictionary<string, object> computer)
+    {
+        var adapters = new List<Machine.Adapter>();
+        foreach (Dictionary<string, object> adapter in List(computer["adapters"]))
+        {
+            string[] pairs = ((string)adapter["permanent"]).Split(':');
+            adapters.Add(Machine.NewWindowsAdapter(pairs.Select(pair => Convert.ToByte(pair, 16)).ToArray(),
+                (string)adapter["description"], (string)adapter["type"] == "wifi", (bool)adapter["hardware"],
+                (string)adapter["instance"], id => List(adapter["parents"]).Cast<string>()));
+        }
+        MachineIds ids = Machine.Choose(adapters, (string)computer["system_id"], false);
+        return new Dictionary<string, object>
+        {
+            { "earlier", ids.Earlier },
+            { "preferred", ids.Preferred },
+            { "all", ids.All.OrderBy(id => id, StringComparer.Ordinal).Cast<object>().ToList() },
+        };
+    }
+
     private static Dictionary<string, object> Object(object value)
     {
-        return value as Dictionary<string, object>;
+        return (Dictionary<string, object>)value;
+    }
+
+    private static List<object> List(object value)
+    {
+        return (List<object>)value;
     }
 }

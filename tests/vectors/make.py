@@ -1,5 +1,7 @@
 """Writes the conformance vectors of the signed protocol: `python3 make.py [FOLDER]`, the same bytes each time.
 
+README.md describes them. Files that are no longer written are removed from the groups' folders.
+
 It shares no code with any client, least of all arithmetic: a mistake would have to be made twice to go unnoticed.
 Standard library only.
 """
@@ -100,10 +102,14 @@ FOREIGN = Key(0x7e57000000000000000000000000000000000000000000000000000000000003
 # Keys that hit the special cases of point addition: equal points, and points whose sum is infinity.
 GENERATOR, NEGATIVE_GENERATOR = Key(1), Key(N - 1)
 
+SERVER = "http://licenses.example/licenseserver"
+SECURE = "https://licenses.example/licenseserver"
 TOOL, MACHINE, NONCE = "Tool_A", "0a:1b:2c:3d:4e:5f", "c29tZS1ub25jZS1vZi10ZXN0cw"
+NONCE_2 = "YW5vdGhlci1ub25jZS1mb3ItdGVzdHM"  # of the second question
 NOW = 1800000000  # 2027-01-15 08:00:00 UTC
 HOUR, DAY = 3600, 24 * 3600
 TERM = 14 * DAY  # of a lease
+UPTIME = 100000  # of the computer, in seconds
 
 WORDS = {
     "VALID": (200, "valid", "License is active and valid."),
@@ -150,47 +156,104 @@ def answer(signed, code="VALID", status=None, kind="application/json", **changed
     return {"status": status or http, "content_type": kind, "body": compact(body).decode("utf-8")}
 
 
-def html(status, text):
-    return {"status": status, "content_type": "text/html",
-            "body": "<!doctype html><title>%s</title><h1>%s</h1>" % (text, text)}
+def html(status, text, **more):
+    return dict(more, status=status, content_type="text/html",
+                body="<!doctype html><title>%s</title><h1>%s</h1>" % (text, text))
+
+
+def json_answer(body, status=200):
+    return {"status": status, "content_type": "application/json", "body": body}
+
+
+def raw_answer(data):
+    encoded = base64.b64encode(data).decode("ascii")
+    return {"status": 200, "content_type": "application/json", "body_base64": encoded}
+
+
+def redirect(location, status=308):
+    return html(status, "Moved", location=location)
 
 
 # ---- The vectors ----
 
-VECTORS = {}
+VECTORS = {}  # GROUP/NAME: content
+UNREACHABLE = None
 
 
-def vector(name, about, code, source, reply, cache, after, now=NOW, refresh=False, asks=True, tool=TOOL,
-           machine=MACHINE, keys=(CURRENT, NEXT)):
+def state(signed, good_iat=NOW, mark=None, allowance=DAY, uptime=UPTIME, license_key=MACHINE):
+    """What is stored for one machine ID; see README.md."""
+    return {"license_key": license_key, "token": signed, "good_iat": good_iat,
+            "mark": good_iat if mark is None else mark, "allowance": allowance, "uptime": uptime}
+
+
+def request(server=SERVER, license_key=MACHINE, nonce=NONCE, url=None, personal=True, verified=True, previous=None,
+            trial=False):
+    return {"url": url or server + "/api/check", "license_key": license_key, "nonce": nonce, "personal": personal,
+            "verified": verified, "previous_license_key": previous, "trial": trial}
+
+
+def machine(earlier=MACHINE, preferred=MACHINE, present=None):
+    return {"earlier": earlier, "preferred": preferred,
+            "present": sorted({earlier, preferred}) if present is None else present}
+
+
+def vector(name, about, code, source, requests, answers=(), states=(), after=None, license_key=MACHINE, keys=None,
+           server=SERVER, tool=TOOL, computer=None, now=NOW, uptime=UPTIME, refresh=False, trial=False):
+    """`name` is GROUP/NAME, or NAME in verdict/; `after` is what is stored then, by default the same as before."""
+    name = name if "/" in name else "verdict/" + name
     assert name not in VECTORS, name
+    after = [one for one in states if "text" not in one] if after is None else after
+    assert not requests or len(answers) <= len(requests), name
     VECTORS[name] = {
         "about": about,
-        "keys": [key.pinned for key in keys],
+        "keys": [key.pinned for key in keys or (CURRENT, NEXT)],
+        "server_url": server,
         "tool_name": tool,
-        "license_key": machine,
-        "nonce": NONCE,
+        "machine": computer or machine(),
+        "nonces": [NONCE, NONCE_2],
         "now": now,
-        "cache": cache,
+        "uptime": uptime,
         "refresh": refresh,
-        "answer": reply,
-        "asks": asks,
-        "expected": {"valid": code in GOOD, "code": code, "source": source, "cache": after},
+        "trial": trial,
+        "states": list(states),
+        "answers": list(answers),
+        "expected": {
+            "valid": code in GOOD, "code": code, "source": source, "license_key": license_key,
+            "requests": list(requests),
+            "states": sorted(({member: value for member, value in one.items() if member != "file"} for one in after),
+                             key=lambda one: one["license_key"]),
+        },
     }
 
 
-def stored(signed, highest_iat=NOW):
-    return {"token": signed, "highest_iat": highest_iat}
+def stored_of(states, license_key=MACHINE):
+    return next((one for one in states if one["license_key"] == license_key and "text" not in one), None)
 
 
-def accepted(name, about, signed, code="VALID", iat=NOW, highest=None, reply=None, cache=None, **more):
-    """The server is asked, and its answer is accepted."""
-    kept = stored(signed if code in GOOD else None, iat if highest is None else highest)
-    vector(name, about, code, "server", reply or answer(signed, code), cache, kept, **more)
+def answered(states, signed, code="VALID", iat=NOW, license_key=MACHINE, uptime=UPTIME):
+    """What is stored after this verified answer."""
+    before = stored_of(states, license_key)
+    is_good = code in GOOD
+    good_iat = iat if is_good else before and before["good_iat"]
+    others = [one for one in states if one["license_key"] != license_key]
+    return others + [{"license_key": license_key, "token": signed if is_good else None, "good_iat": good_iat,
+                      "mark": iat, "allowance": DAY, "uptime": uptime}]
 
 
-def no_answer(name, about, reply, cache=None, after="unchanged", **more):
-    """The server is asked, there is no acceptable answer, and there is no lease."""
-    vector(name, about, "NO_ANSWER", "none", reply, cache, cache if after == "unchanged" else after, **more)
+def started(one):
+    """What is stored after a start at which the clock is right."""
+    return dict(one, mark=NOW, uptime=UPTIME)
+
+
+def accepted(name, about, signed, code="VALID", iat=NOW, reply=None, states=(), requests=None, server=SERVER, **more):
+    """The server is asked once, and its answer is accepted."""
+    vector(name, about, code, "server", [request(server)] if requests is None else requests,
+           [reply or answer(signed, code)], states, answered(states, signed, code, iat), server=server, **more)
+
+
+def no_answer(name, about, reply, states=(), after=None, **more):
+    """The server is asked once, there is no acceptable answer, and there is no lease."""
+    vector(name, about, "NO_ANSWER", "none", [request()], [reply], states, after, **more)
 
 
 def rejected(name, about, signed, **more):
@@ -198,11 +261,20 @@ def rejected(name, about, signed, **more):
     no_answer(name, about, answer(signed), **more)
 
 
-def leased(name, about, signed, code="VALID", highest_iat=NOW, reply=None, asks=False, **more):
+def leased(name, about, signed, code="VALID", iat=NOW - DAY, reply=UNREACHABLE, asks=False, **more):
     """The lease decides."""
-    cache = stored(signed, highest_iat)
-    vector(name, about, code, "lease", reply, cache, cache, asks=asks, **more)
+    before = state(signed, iat)
+    vector(name, about, code, "lease", [request()] if asks else [], [reply] if asks or reply else [], [before],
+           [started(before)], **more)
 
+
+def no_lease(name, about, signed, iat=NOW - DAY, reply=UNREACHABLE, **more):
+    """There is a stored token that cannot be used, and no acceptable answer."""
+    before = state(signed, iat)
+    no_answer(name, about, reply, [before], [started(before)], **more)
+
+
+# ---- verdict/ and strict/: what an answer means ----
 
 def good_answers():
     for code in GOOD:
@@ -217,6 +289,12 @@ def good_answers():
     accepted("good-perpetual", "A perpetual license has no expiration_date.", token(claims(expiration_date=None)))
     accepted("good-unknown-claims", "Claims that the client does not know are ignored.",
              token(claims(jti="7", seats={"used": 1, "of": [3]})))
+    accepted("good-edition", "So are those of newer servers, whatever their type.",
+             token(claims(edition="Pro", features=["export", "pr\u00fcfen"], data="x" * 1024,
+                          updates_until="2026-01-01", latest_version="9.0", latest_url="https://vendor.example/",
+                          minimum_version="8.0")))
+    accepted("good-edition-odd", "Even if they make no sense.",
+             token(claims(edition=7, features={"": None}, updates_until="2000-01-01", minimum_version=[])))
     accepted("good-without-message", "message and expiration_date are displayed and decide nothing.",
              token(claims(without=("message", "expiration_date"))))
     accepted("good-non-ascii-message", "The message is UTF-8, escaped or not.",
@@ -236,8 +314,11 @@ def good_answers():
     accepted("good-content-type", "The content type is ignored.", signed, reply=answer(signed, kind="text/html"))
     accepted("good-fields-differ", "The unsigned fields say REVOKED: only the token counts.", signed,
              reply=answer(signed, "REVOKED", status=200))
-    body = {"status": 200, "content_type": "application/json", "body": compact({"token": signed}).decode("ascii")}
-    accepted("good-token-alone", "Only the token is needed.", signed, reply=body)
+    accepted("good-token-alone", "Only the token is needed.", signed,
+             reply=json_answer(compact({"token": signed}).decode("ascii")))
+    data = b"\xef\xbb\xbf" + answer(signed)["body"].encode("utf-8")
+    accepted("good-byte-order-mark", "A byte order mark before the answer is skipped.", signed,
+             reply=raw_answer(data))
     signed = token(claims(http=404))
     accepted("good-http-claim-differs", "The code is the verdict; the http claim is not compared with anything.",
              signed, reply=answer(signed))
@@ -245,6 +326,10 @@ def good_answers():
              token(claims(iat=NOW - 365 * DAY)), iat=NOW - 365 * DAY)
     accepted("good-clock-far-behind", "The PC's clock is ten years behind: the nonce proves freshness.",
              token(claims(iat=NOW + 3650 * DAY)), iat=NOW + 3650 * DAY)
+    for name, address in (("", SERVER + "/api/check"), ("-slash", SERVER + "/api/check/"),
+                          ("-slashes", SERVER + "//api/check//"), ("-blanks", "  " + SERVER + "/ \n")):
+        accepted("good-address" + name, "The address %s." % json.dumps(address), token(), server=address,
+                 requests=[request()])
 
 
 def refusals():
@@ -258,12 +343,6 @@ def refusals():
              reply=answer(signed, "VALID"))
     accepted("refused-clock-far-ahead", "A refusal does not depend on the PC's clock.", signed, "REVOKED",
              now=NOW + 1000 * DAY)
-    accepted("refused-after-lease", "A refusal erases an expired lease.", signed, "REVOKED",
-             cache=stored(token(claims(iat=NOW - TERM)), NOW - TERM))
-    accepted("refused-despite-lease", "A forced refresh: the refusal erases a lease that could still be used.",
-             signed, "REVOKED", cache=stored(token(claims(iat=NOW - DAY)), NOW - DAY), refresh=True)
-    accepted("refused-keeps-highest-iat", "A refusal does not lower highest_iat.", signed, "REVOKED",
-             cache=stored(None, NOW + HOUR), highest=NOW + HOUR)
 
 
 def no_answers():
@@ -272,17 +351,23 @@ def no_answers():
     no_answer("none-proxy-404", "A proxy's own 404 page is not a refusal.", html(404, "404 Not Found"))
     no_answer("none-proxy-403", "Nor is its 403 page.", html(403, "403 Forbidden"))
     no_answer("none-proxy-502", "Nor is its 502 page.", html(502, "502 Bad Gateway"))
-    no_answer("none-redirect", "A redirect is not followed.", html(301, "301 Moved Permanently"))
     no_answer("none-unsigned-valid", "A fake server's plain 200 does not answer a signed check.",
-              {"status": 200, "content_type": "application/json",
-               "body": '{"status":"valid","message":"License is active and valid."}'})
+              json_answer('{"status":"valid","message":"License is active and valid."}'))
     no_answer("none-unsigned-refusal", "Nor does a plain 404.",
-              {"status": 404, "content_type": "application/json",
-               "body": '{"status":"invalid","message":"License key not found for this tool."}'})
+              json_answer('{"status":"invalid","message":"License key not found for this tool."}', 404))
     no_answer("none-unsigned-code", "A code without a token is not an answer.", answer(None))
     no_answer("none-fault", "A server error is not a verdict.",
-              {"status": 503, "content_type": "application/json",
-               "body": '{"status":"error","message":"The database is locked."}'})
+              json_answer('{"status":"error","message":"The database is locked."}', 503))
+    no_answer("none-try-later", "Nor is being asked to wait.",
+              json_answer('{"status":"error","message":"Too many trials.","reason":"TRY_LATER"}', 429))
+    no_answer("none-proxy-407", "A proxy wants a sign-in.", html(407, "Proxy Authentication Required"))
+    no_answer("none-too-long", "The answer is longer than 64 KiB.",
+              json_answer(" " * (64 * 1024 + 1 - len(answer(token())["body"])) + answer(token())["body"]))
+    accepted("good-64-kib", "The longest answer that counts.", token(),
+             reply=json_answer(" " * (64 * 1024 - len(answer(token())["body"])) + answer(token())["body"]))
+    data = answer(token(), note="@")["body"].encode("utf-8").replace(b"@", b"\xfc\xff")
+    no_answer("strict/answer-not-utf-8", "Something beside the token is not UTF-8.",
+              raw_answer(data))
     for name, about, body in (
             ("empty", "The answer is empty.", ""),
             ("array", "The answer is a JSON array.", "[%s]" % json.dumps(token())),
@@ -292,7 +377,7 @@ def no_answers():
             ("token-object", "The token is an object.", '{"token":{"code":"VALID"}}'),
             ("token-empty", "The token is empty.", '{"token":""}'),
             ("token-array", "The token is in an array.", compact({"token": [token()]}).decode("ascii"))):
-        no_answer("none-" + name, about, {"status": 200, "content_type": "application/json", "body": body})
+        no_answer("none-" + name, about, json_answer(body))
 
 
 def forged_tokens():
@@ -331,7 +416,7 @@ def forged_tokens():
         rejected("forged-without-" + name, "The header has no %s." % name, token(header=header))
     rejected("forged-header-text", "The header is a string.", token(header=b'"ES256"'))
     rejected("forged-header-damaged", "The header is not JSON.", token(header=compact(CURRENT.header)[:-1]))
-    rejected("forged-alg-twice", "The header has two alg members.",
+    rejected("strict/forged-alg-twice", "The header has two alg members.",
              token(header=b'{"alg":"none",' + compact(CURRENT.header)[1:]))
     altered = token(claims("REVOKED")).split(".")
     altered[1] = base64url(compact(claims()))
@@ -409,6 +494,11 @@ def other_checks():
     rejected("other-no-machine", "There is no sub.", token(claims(without=("sub",))))
 
 
+def group_of(name, kind=""):
+    """http decides nothing, and JSON.parse cannot tell 1.0 from 1."""
+    return "strict/" if name == "http" or kind == "fraction" else ""
+
+
 def odd_claims():
     rejected("odd-future-code", "A code of a newer server is not an answer, neither good nor a refusal.",
              token(claims("PAUSED")))
@@ -417,17 +507,18 @@ def odd_claims():
     rejected("odd-code-true", "The code is true.", token(dict(claims(), code=True)))
     rejected("odd-code-array", "The code is an array.", token(dict(claims(), code=["VALID"])))
     for name in ("code", "http", "iat", "exp"):
-        rejected("odd-without-" + name, "There is no %s." % name, token(claims(without=(name,))))
+        rejected(group_of(name) + "odd-without-" + name, "There is no %s." % name, token(claims(without=(name,))))
     for name in ("http", "iat", "exp"):
         number = claims()[name]
         raw = compact(dict(claims(), **{name: "@"})).decode("ascii")
         for kind, about, text in (
                 ("text", "a string", '"%d"' % number), ("fraction", "written with a fraction", "%d.0" % number),
-                ("true", "true", "true"), ("null", "null", "null")):
-            rejected("odd-%s-%s" % (name, kind), "%s is %s, not an integer." % (name, about),
+                ("half", "not whole", "%d.5" % number), ("true", "true", "true"), ("null", "null", "null")):
+            rejected(group_of(name, kind) + "odd-%s-%s" % (name, kind), "%s is %s, not an integer." % (name, about),
                      token(raw.replace('"@"', text).encode("ascii")))
     raw = compact(claims(exp="@")).decode("ascii")
-    rejected("odd-exp-exponent", "exp is written with an exponent.", token(raw.replace('"@"', "2e9").encode("ascii")))
+    rejected("strict/odd-exp-exponent", "exp is written with an exponent.",
+             token(raw.replace('"@"', "2e9").encode("ascii")))
     rejected("odd-exp-enormous", "exp is after the year 9999.", token(claims(exp=10 ** 30)))
     rejected("odd-exp-is-iat", "exp is not after iat.", token(claims(exp=NOW)))
     rejected("odd-exp-before-iat", "exp is before iat.", token(claims(exp=NOW - 1)))
@@ -435,38 +526,49 @@ def odd_claims():
     rejected("odd-null", "The claims are null.", token(b"null"))
     rejected("odd-not-json", "The claims are not JSON.", token(compact(claims())[:-1]))
     rejected("odd-two-objects", "A second object follows the claims.", token(compact(claims()) + b"{}"))
-    rejected("odd-code-twice", "A claim appears twice: parsers would disagree.",
+    rejected("strict/odd-code-twice", "A claim appears twice: parsers would disagree.",
              token(b'{"code":"REVOKED",' + compact(claims())[1:]))
     rejected("odd-not-utf-8", "The claims are not UTF-8.",
              token(compact(claims(message="@")).replace(b"@", b"\xfc\xff")))
     rejected("odd-nan", "NaN is not JSON.", token(compact(claims(x="@")).replace(b'"@"', b"NaN")))
 
 
+# ---- lease/: what a stored answer allows ----
+
 def leases():
     fresh = token(claims(iat=NOW - DAY))
     refusal = answer(token(claims("REVOKED")), "REVOKED")
     for code in GOOD:
-        leased("lease-" + code.lower().replace("_", "-"), "A fresh lease decides without the server.",
+        leased("lease/good-" + code.lower().replace("_", "-"), "A fresh lease decides without the server.",
                token(claims(code, NOW - DAY)), code)
-    leased("lease-skips-server", "The server would refuse, but a fresh lease decides without asking it.", fresh,
+    leased("lease/skips-server", "The server would refuse, but a fresh lease decides without asking it.", fresh,
            reply=refusal)
-    leased("lease-rotated-key", "The lease may be signed with any pinned key.", token(claims(iat=NOW - DAY), NEXT))
-    leased("lease-other-nonce", "The nonce of a lease is not compared.", token(claims(iat=NOW - DAY, nonce="x" * 16)))
-    leased("lease-half", "Past half of its life it still decides at once; it is refreshed in the background.",
-           token(claims(iat=NOW - TERM // 2)))
-    leased("lease-last-second", "It is good until the last second.", token(claims(iat=NOW - TERM + 1)))
+    leased("lease/rotated-key", "The lease may be signed with any pinned key.", token(claims(iat=NOW - DAY), NEXT))
+    leased("lease/other-nonce", "The nonce of a lease is not compared.", token(claims(iat=NOW - DAY, nonce="x" * 16)))
+    leased("lease/unknown-claims", "Nor are claims that the client does not know.",
+           token(claims(iat=NOW - DAY, edition="Pro", updates_until="2026-01-01")))
+    iat = NOW - TERM // 2
+    leased("lease/half", "Past half of its life it still decides at once; it is refreshed in the background.",
+           token(claims(iat=iat)), iat=iat)
+    iat = NOW - TERM + 1
+    leased("lease/last-second", "It is good until the last second.", token(claims(iat=iat)), iat=iat)
     for name, about, seconds in (("at-exp", "It expires at exp.", 0), ("expired", "It expired a day ago.", DAY)):
         iat = NOW - TERM - seconds
-        no_answer("lease-" + name, about, None, stored(token(claims(iat=iat)), iat))
-    old = stored(token(claims(iat=NOW - TERM)), NOW - TERM)
-    no_answer("lease-expired-html", "It has expired, and a proxy answers: no answer, and nothing is erased.",
-              html(404, "404 Not Found"), old)
-    no_answer("lease-expired-forged", "It has expired, and the answer is forged.",
-              answer(token(key=FOREIGN, header=CURRENT.header)), old)
-    accepted("lease-renewed", "It has expired, and the server renews it.", token(), cache=old)
-    accepted("lease-after-refusal", "After a refusal, a good answer is stored again.", token(),
-             cache=stored(None, NOW - DAY))
-    no_answer("lease-erased", "After a refusal there is no lease.", None, stored(None, NOW - DAY))
+        no_lease("lease/" + name, about, token(claims(iat=iat)), iat)
+    iat = NOW - TERM
+    old = token(claims(iat=iat))
+    no_lease("lease/expired-html", "It has expired, and a proxy answers: no answer, and nothing is erased.", old, iat,
+             html(404, "404 Not Found"))
+    no_lease("lease/expired-forged", "It has expired, and the answer is forged.", old, iat,
+             answer(token(key=FOREIGN, header=CURRENT.header)))
+    accepted("lease/renewed", "It has expired, and the server renews it.", token(), states=[state(old, iat)])
+    accepted("lease/expired-refused", "A refusal erases an expired lease, but not when it was last good.",
+             token(claims("REVOKED")), "REVOKED", states=[state(old, iat)])
+    accepted("lease/after-refusal", "After a refusal, a good answer is stored again.", token(),
+             states=[state(None, NOW - DAY)])
+    no_answer("lease/erased", "After a refusal there is no lease.", UNREACHABLE, [state(None, NOW - DAY)])
+    no_answer("lease/never-good", "A machine that was only ever refused.", UNREACHABLE,
+              [state(None, None, NOW - DAY)])
 
     for name, about, signed in (
             ("other-machine", "it was copied from another machine.",
@@ -477,39 +579,25 @@ def leases():
              token(claims(iat=NOW - DAY), FOREIGN, CURRENT.header)),
             ("none", "it is not signed.",
              token(claims(iat=NOW - DAY), header=dict(CURRENT.header, alg="none"), sign=lambda rs: b"")),
-            ("refusal", "it is a signed refusal.", token(claims("REVOKED", NOW, exp=NOW + TERM))),
-            ("future-code", "it has a code that the client does not know.", token(claims("PAUSED", exp=NOW + TERM))),
+            ("refusal", "it is a signed refusal.", token(claims("REVOKED", NOW - DAY, exp=NOW + TERM))),
+            ("future-code", "it has a code that the client does not know.",
+             token(claims("PAUSED", NOW - DAY, exp=NOW + TERM))),
             ("truncated", "its end is missing.", fresh[:-1]),
             ("newline", "a line break was added.", fresh + "\n"),
             ("empty", "it is empty.", "")):
-        no_answer("lease-" + name, "The stored token is verified again: " + about, None, stored(signed))
+        no_lease("lease/" + name, "The stored token is verified again: " + about, signed)
     longer = fresh.split(".")
     longer[1] = base64url(compact(claims(iat=NOW - DAY, exp=NOW + 1000 * DAY)))
-    no_answer("lease-altered", "Its exp was altered.", None, stored(".".join(longer)))
-    accepted("lease-altered-renewed", "It was altered; the server is asked and answers.", token(),
-             cache=stored(".".join(longer)))
+    no_lease("lease/altered", "Its exp was altered.", ".".join(longer))
+    accepted("lease/altered-renewed", "It was altered; the server is asked and answers.", token(),
+             states=[state(".".join(longer), NOW - DAY)])
 
-    leased("lease-clock-24-hours", "The clock is exactly 24 hours before highest_iat: the lease is used.",
-           fresh, highest_iat=NOW + DAY)
-    no_answer("lease-clock-behind", "One second more: it is not used.", None, stored(fresh, NOW + DAY + 1))
-    iat = NOW + 20 * DAY
-    no_answer("lease-clock-30-days-back", "It has expired, and setting the clock back by 30 days does not help.", None,
-              stored(token(claims(iat=NOW + 5 * DAY)), iat), now=iat - 30 * DAY)
-    leased("lease-from-tomorrow", "The lease itself is 24 hours ahead of the clock: it is used.",
-           token(claims(iat=NOW + DAY)), highest_iat=NOW + DAY)
-    no_answer("lease-highest-iat-lowered", "highest_iat was lowered: the lease's own iat counts, too.", None,
-              stored(token(claims(iat=NOW + DAY + 1)), 0))
-    accepted("lease-clock-behind-online", "The clock is behind, but the server answers.", token(),
-             cache=stored(fresh, NOW + 30 * DAY), highest=NOW + 30 * DAY)
-    no_answer("lease-clock-far-ahead", "The clock is a year ahead: the lease has expired.", None, stored(fresh),
-              now=NOW + 365 * DAY)
-    accepted("lease-keeps-highest-iat", "A new answer with a smaller iat does not lower highest_iat.", token(),
-             cache=stored(None, NOW + HOUR), highest=NOW + HOUR)
-
-    accepted("lease-refresh", "A forced refresh: a good answer replaces the lease.", token(),
-             cache=stored(fresh, NOW - DAY), refresh=True)
+    accepted("lease/refresh", "A forced refresh: a good answer replaces the lease.", token(),
+             states=[state(fresh, NOW - DAY)], refresh=True)
+    accepted("lease/refresh-refused", "A forced refresh: the refusal erases a lease that could still be used.",
+             token(claims("REVOKED")), "REVOKED", states=[state(fresh, NOW - DAY)], refresh=True)
     for name, about, reply in (
-            ("unreachable", "the server is unreachable", None),
+            ("unreachable", "the server is unreachable", UNREACHABLE),
             ("html", "a proxy answers", html(502, "502 Bad Gateway")),
             ("unsigned-refusal", "the answer is an unsigned refusal", answer(None, "REVOKED")),
             ("forged-refusal", "the answer is a forged refusal",
@@ -518,38 +606,497 @@ def leases():
              answer(token(claims("REVOKED", nonce=NONCE[::-1])), "REVOKED")),
             ("other-machine-refusal", "the answer is another machine's refusal",
              answer(token(claims("REVOKED", sub="0a:1b:2c:3d:4e:60")), "REVOKED")),
+            ("other-tool-refusal", "the answer is another tool's refusal",
+             answer(token(claims("REVOKED", aud="Tool_B")), "REVOKED")),
+            ("forbidden-redirect", "it is redirected to another host without TLS",
+             redirect("http://other.example/api/check")),
             ("future-code", "the answer has a code that the client does not know", answer(token(claims("PAUSED"))))):
-        leased("lease-refresh-" + name, "A forced refresh, but %s: the lease stays and decides." % about,
+        leased("lease/refresh-" + name, "A forced refresh, but %s: the lease stays and decides." % about,
                fresh, reply=reply, asks=True, refresh=True)
 
 
-def damaged_caches():
+# ---- clock/: what setting the clock back gains ----
+
+def clocks():
+    # All expected numbers are written out, so that a mistake in the rule would have to be made twice.
+    iat = NOW - DAY
+    fresh = token(claims(iat=iat))
+
+    def starts(name, about, before, after, code="VALID", **more):
+        """A start with this state; without a lease, the server is unreachable."""
+        source, requests = ("lease", []) if code == "VALID" else ("none", [request()])
+        vector("clock/" + name, about, code, source, requests, states=[before], after=[after], **more)
+
+    def ends(name, about, before, uptime=UPTIME, **more):
+        after = dict(before, token=None, allowance=0, uptime=uptime)
+        starts(name, about, before, after, "NO_ANSWER", uptime=uptime, **more)
+
+    starts("next-day", "The first start after the answer, a day later.",
+           state(fresh, iat, iat, DAY, UPTIME - DAY), state(fresh, iat, NOW, DAY, UPTIME))
+    starts("same-moment", "Two starts in the same second.", state(fresh, iat, NOW), state(fresh, iat, NOW))
+    rounded = state(fresh, iat, NOW - 10, DAY, UPTIME - 11)
+    starts("rounding", "The uptime has moved by a second more than the clock: both are rounded, and nothing changes.",
+           rounded, rounded)
+    starts("no-rounding", "Two seconds are not rounding.",
+           state(fresh, iat, NOW - 10, DAY, UPTIME - 12), state(fresh, iat, NOW, DAY - 2, UPTIME))
+    starts("ahead", "The clock is three days ahead: the mark moves along.",
+           state(fresh, iat, NOW), state(fresh, iat, NOW + 3 * DAY), now=NOW + 3 * DAY)
+    starts("far-ahead", "The clock is a year ahead: the lease has expired, but is not erased.",
+           state(fresh, iat, NOW), state(fresh, iat, NOW + 365 * DAY), "NO_ANSWER", now=NOW + 365 * DAY)
+    starts("hour-back", "Corrected by an hour, ten minutes later: the allowance pays for it.",
+           state(fresh, iat, NOW, DAY, UPTIME), state(fresh, iat, NOW - HOUR + 600, DAY - HOUR, UPTIME + 600),
+           now=NOW - HOUR + 600, uptime=UPTIME + 600)
+    starts("two-hours-back", "The other system of a dual-boot PC sets the clock two hours back.",
+           state(fresh, iat, NOW, DAY, UPTIME), state(fresh, iat, NOW - 2 * HOUR + 120, DAY - 2 * HOUR, 120),
+           now=NOW - 2 * HOUR + 120, uptime=120)
+    starts("two-hours-forth", "And forward again: the allowance stays.",
+           state(fresh, iat, NOW - 2 * HOUR, DAY - 2 * HOUR, 5000), state(fresh, iat, NOW + 300, DAY - 2 * HOUR, 120),
+           now=NOW + 300, uptime=120)
+    starts("24-hours", "Set back by exactly what the allowance pays for.",
+           state(fresh, iat, NOW + DAY), state(fresh, iat, NOW, 0))
+    ends("24-hours-1-second", "One second more ends the lease.", state(fresh, iat, NOW + DAY + 1))
+    starts("rest", "Set back by exactly what is left of the allowance.",
+           state(fresh, iat, NOW + HOUR, HOUR), state(fresh, iat, NOW, 0))
+    ends("rest-1-second", "One second more ends the lease.", state(fresh, iat, NOW + HOUR + 1, HOUR))
+    ends("used-up", "Nothing is left of the allowance, and the clock is set back by a minute.",
+         state(fresh, iat, NOW + 60, 0))
+    starts("used-up-forward", "Nothing is left of the allowance, but the clock goes forward.",
+           state(fresh, iat, NOW - 60, 0), state(fresh, iat, NOW, 0))
+    erased = state(None, iat, NOW + DAY + 1, 0)
+    starts("stays-ended", "The clock is right again, but a lease that has ended stays so.",
+           erased, erased, "NO_ANSWER", now=NOW + 2 * DAY)
+    accepted("clock/ended-then-online", "Until the next answer, which restores the allowance.", token(),
+             states=[erased])
+    accepted("clock/back-online", "The lease ends, and the server grants a new one.", token(),
+             states=[state(fresh, iat, NOW + 30 * DAY)])
+    starts("set-back-to-the-last-start", "A clock that is set back to the last start at each start: with a restart in "
+           "between, only the short uptime is noticed.",
+           state(fresh, iat, NOW, DAY, UPTIME), state(fresh, iat, NOW, DAY - 60, 60), uptime=60)
+
+    ends("uptime-evidence", "The computer has run for three days since the mark, but its clock for an hour.",
+         state(fresh, iat, NOW - HOUR, DAY, UPTIME), uptime=UPTIME + 3 * DAY)
+    starts("uptime-evidence-allowed", "It has run for eleven hours, but its clock for one.",
+           state(fresh, iat, NOW - HOUR, DAY, UPTIME), state(fresh, iat, NOW, 14 * HOUR, UPTIME + 11 * HOUR),
+           uptime=UPTIME + 11 * HOUR)
+    starts("uptime-stands-still", "The clock stands still for five hours.",
+           state(fresh, iat, NOW, DAY, UPTIME), state(fresh, iat, NOW, DAY - 5 * HOUR, UPTIME + 5 * HOUR),
+           uptime=UPTIME + 5 * HOUR)
+    starts("uptime-suspended", "The uptime may not count the time asleep: it is only a lower bound.",
+           state(fresh, iat, NOW - 3 * DAY, DAY, UPTIME), state(fresh, iat, NOW, DAY, UPTIME + HOUR),
+           uptime=UPTIME + HOUR)
+    starts("restart", "After a restart, at least the new uptime has passed.",
+           state(fresh, iat, NOW, DAY, UPTIME), state(fresh, iat, NOW, DAY - 5000, 5000), uptime=5000)
+    ends("restart-evidence", "It was restarted and has run for two days, but its clock stands still.",
+         state(fresh, iat, NOW, DAY, UPTIME * 3), uptime=2 * DAY)
+    starts("uptime-unknown", "The uptime is not known now.",
+           state(fresh, iat, NOW, DAY, UPTIME), state(fresh, iat, NOW, DAY, None), uptime=None)
+    starts("uptime-was-unknown", "The uptime was not known then.",
+           state(fresh, iat, NOW, DAY, None), state(fresh, iat, NOW, DAY, UPTIME))
+    starts("uptime-unknown-hour-back", "It is never known; the clock is set back by an hour.",
+           state(fresh, iat, NOW + HOUR, DAY, None), state(fresh, iat, NOW, DAY - HOUR, None), uptime=None)
+
+    old = token(claims(iat=NOW - TERM))
+    starts("expired-then-back", "An expired lease runs again within the allowance.",
+           state(old, NOW - TERM, NOW + HOUR), state(old, NOW - TERM, NOW - 1, DAY - HOUR - 1), now=NOW - 1)
+    ends("30-days-back", "Setting the clock back by 30 days does not bring back an expired lease.",
+         state(token(claims(iat=NOW + 5 * DAY)), NOW + 5 * DAY, NOW + 20 * DAY), now=NOW - 10 * DAY)
+
+    before = state(fresh, iat, NOW + HOUR)
+    vector("clock/refresh-unreachable", "A forced refresh fails: the allowance is charged once.", "VALID", "lease",
+           [request()], states=[before], after=[state(fresh, iat, NOW, DAY - HOUR)], refresh=True)
+    before = state(fresh, iat, NOW + DAY + 1)
+    vector("clock/refresh-ended", "A forced refresh fails, and the lease has ended.", "NO_ANSWER", "none",
+           [request()], states=[before], after=[dict(before, token=None, allowance=0)], refresh=True)
+
+    for name, about, ahead in (("30-days", "30 days", 30 * DAY), ("3-years", "three years", 3 * 365 * DAY)):
+        server_was_ahead = state(token(claims(iat=NOW + ahead)), NOW + ahead)
+        ends("server-%s-ahead" % name, "The server's clock was %s ahead, then the network failed." % about,
+             server_was_ahead)
+        accepted("clock/server-%s-ahead-then-right" % name,
+                 "The server's clock was %s ahead and is right again: the mark goes down." % about, token(),
+                 states=[server_was_ahead])
+        accepted("clock/server-%s-ahead-then-refused" % name, "The same with a refusal.", token(claims("REVOKED")),
+                 "REVOKED", states=[server_was_ahead])
+        starts("server-%s-ahead-then-offline" % name, "The start after that: the new lease is used.",
+               state(token(), NOW, NOW), state(token(), NOW, NOW + HOUR, DAY, UPTIME + HOUR),
+               now=NOW + HOUR, uptime=UPTIME + HOUR)
+    accepted("clock/local-years-ahead", "The local clock was a year ahead: a forced refresh sets the mark down.",
+             token(), states=[state(fresh, iat, NOW + 365 * DAY)], refresh=True, now=NOW + 366 * DAY)
+
+
+# ---- redirect/ ----
+
+def redirects():
+    secure = SECURE + "/api/check"
+    good = answer(token())
+
+    def follows(name, about, *hops, server=SERVER, code="VALID", last=good, **more):
+        """Each hop is (Location, URL that is asked then or None if it is not allowed, whether with personal data)."""
+        asked = [request(server)] + [request(url=url, personal=personal) for _, url, personal in hops if url]
+        replies = [redirect(location) for location, _, _ in hops]
+        if hops[-1][1] is None:
+            assert code == "NO_ANSWER"
+        else:
+            replies.append(last)
+        source = "none" if code == "NO_ANSWER" else "server"
+        after = [] if code == "NO_ANSWER" else answered([], token(), code)
+        vector("redirect/" + name, about, code, source, asked, replies, after=after, server=server, **more)
+
+    def refused(name, about, *hops, **more):
+        follows(name, about, *hops, code="NO_ANSWER", **more)
+
+    for status in (301, 302, 303, 307, 308):
+        vector("redirect/status-%d" % status, "%d to the https address of the same server: the POST is repeated with "
+               "the same nonce." % status, "VALID", "server", [request(), request(url=secure)],
+               [redirect(secure, status), good], after=answered([], token()))
+    for status in (300, 304, 305, 306, 309):
+        no_answer("redirect/status-%d" % status, "%d is not followed." % status, redirect(secure, status))
+
+    chain = [SECURE + "/%d" % number for number in range(1, 7)]
+    follows("chain-of-5", "Five redirects are followed.", *[(url, url, True) for url in chain[:5]])
+    refused("chain-of-6", "A sixth is not.", *[(url, url, True) for url in chain[:5]], (chain[5], None, True))
+    loop = SERVER + "/api/check"
+    refused("loop", "A loop ends after five redirects, too.", *[(loop, loop, True)] * 5, (loop, None, True))
+
+    other = "https://other.example/check"
+    follows("other-host", "Another host over https: without personal data.", (other, other, False))
+    follows("other-host-query", "A query belongs to the address.", (other + "?a=b", other + "?a=b", False))
+    follows("other-host-from-https", "The same from an https address.", (other, other, False), server=SECURE)
+    follows("other-host-and-back", "Back on the first host, personal data stays out.",
+            (other, other, False), (secure, secure, False))
+    refused("other-host-http", "Another host without TLS is refused.", ("http://other.example/check", None, True))
+    refused("subdomain-http", "So is a subdomain.", ("http://www.licenses.example/licenseserver/api/check", None, True))
+    moved = "http://licenses.example:8080/api/check"
+    follows("other-port-http", "Another port of the same host, without TLS: without personal data.",
+            (moved, moved, False))
+    refused("other-port-other-host", "The host is compared with the configured one, not with the last one.",
+            (other, other, False), ("http://other.example/check", None, True))
+    moved = "https://licenses.example:8443/api/check"
+    follows("other-port-https", "Another port of the same host with TLS: without personal data.",
+            (moved, moved, False), server=SECURE)
+    follows("port-and-back", "Back on the first port, personal data stays out.",
+            (moved, moved, False), (secure, secure, False), server=SECURE)
+    follows("port-8080-to-443", "From a port of its own to the default port: without personal data.",
+            (secure, secure, False), server="http://licenses.example:8080/licenseserver")
+    refused("https-to-http", "Never from https to http.", (SERVER + "/api/check", None, True), server=SECURE)
+    refused("https-to-http-later", "Not even after a hop that was not https at first.",
+            (secure, secure, True), (SERVER + "/api/check", None, True))
+    refused("https-elsewhere-to-http", "Nor back to the first host.",
+            (other, other, False), (SERVER + "/api/check", None, True))
+    moved = "http://licenses.example/moved/api/check"
+    follows("same-host-http", "Another path of the same server, without TLS.", (moved, moved, True))
+    follows("upper-case", "Scheme and host name have no case.",
+            ("HTTPS://Licenses.EXAMPLE/licenseserver/api/check", secure, True))
+    follows("relative", "A Location may be relative.", ("/moved/api/check", moved, True))
+    follows("relative-path", "To the folder, too.", ("check2", SERVER + "/api/check2", True))
+    follows("relative-scheme", "Or only leave out the scheme.", ("//other.example/check", other, False), server=SECURE)
+    refused("relative-scheme-http", "Which then is http.", ("//other.example/check", None, True))
+    for name, about, reply in (
+            ("no-location", "There is no Location.", html(301, "Moved")),
+            ("empty-location", "It is empty.", redirect("")),
+            ("ftp", "It is neither http nor https.", redirect("ftp://licenses.example/api/check")),
+            ("file", "It is a file.", redirect("file:///etc/passwd")),
+            ("malformed", "It is malformed.", redirect("https://[licenses.example/api/check"))):
+        no_answer("redirect/" + name, "A redirect without a usable Location is no answer: " + about, reply)
+    follows("forged", "The answer after a redirect is verified like any other.", (secure, secure, True),
+            code="NO_ANSWER", last=answer(token(key=FOREIGN, header=CURRENT.header)))
+    follows("refused", "A signed refusal after a redirect counts.", (other, other, False), code="REVOKED",
+            last=answer(token(claims("REVOKED")), "REVOKED"))
+    vector("redirect/unreachable", "The target of the redirect is unreachable.", "NO_ANSWER", "none",
+           [request(), request(url=secure)], [redirect(secure)])
+
+
+# ---- tls/: certificates that cannot be verified ----
+
+def certificates():
+    date, issuer, host = ({"tls": what} for what in ("date", "issuer", "host"))
+    check, good = SECURE + "/api/check", answer(token())
+    first, retry = request(SECURE), request(SECURE, personal=False, verified=False)
+
+    def tls(name, about, requests, answers, code="VALID", server=SECURE, signed=None, **more):
+        source = "none" if code == "NO_ANSWER" else "server"
+        after = [] if code == "NO_ANSWER" else answered([], signed or token(), code)
+        vector("tls/" + name, about, code, source, requests, answers, after=after, server=server, **more)
+
+    for name, about, problem in (("date", "is expired or not yet valid", date),
+                                 ("issuer", "has an unknown issuer", issuer), ("host", "is for another host", host)):
+        tls(name, "The certificate %s: asked once more without verification and personal data, the answer counts by "
+            "its signature." % about, [first, retry], [problem, good])
+    tls("forged", "The second answer is forged.", [first, retry],
+        [issuer, answer(token(key=FOREIGN, header=CURRENT.header))], "NO_ANSWER")
+    tls("unsigned", "The second answer is not signed.", [first, retry], [issuer, answer(None)], "NO_ANSWER")
+    tls("unreachable", "The second request fails: there is no third.", [first, retry], [date], "NO_ANSWER")
+    tls("refused", "A signed refusal counts, too.", [first, retry],
+        [issuer, answer(token(claims("REVOKED")), "REVOKED")], "REVOKED")
+    tls("network-error", "Another error is not a reason to ask again.", [first], [UNREACHABLE], "NO_ANSWER")
+
+    hop = request(url=check)
+    tls("hop", "A redirect leads to the server whose certificate has expired.",
+        [request(), hop, dict(hop, personal=False, verified=False)], [redirect(check), date, good], server=SERVER)
+    other = "https://other.example/check"
+    hop = request(url=other, personal=False)
+    tls("hop-other-host", "A redirect leads to another host whose certificate cannot be verified.",
+        [request(), hop, dict(hop, verified=False)], [redirect(other), issuer, good], server=SERVER)
+    tls("then-other-host", "The second request is redirected: the next address is verified again.",
+        [first, retry, hop], [issuer, redirect(other), good])
+    tls("then-same-host", "After a request that was not verified, personal data stays out.",
+        [first, retry, request(url=SECURE + "/moved", personal=False)],
+        [issuer, redirect("/licenseserver/moved"), good])
+    tls("each-hop", "Each hop may be asked once more.",
+        [first, retry, hop, dict(hop, verified=False)], [date, redirect(other), issuer, good])
+    chain = [SECURE + "/%d" % number for number in range(1, 6)]
+    requests, answers = [first, retry], [date, redirect(chain[0])]
+    for number, url in enumerate(chain):
+        hop = request(url=url, personal=False)
+        requests += [hop, dict(hop, verified=False)]
+        answers += [date, redirect(chain[number + 1]) if number < 4 else good]
+    tls("chain-of-5", "These do not count as redirects.", requests, answers)
+    tls("then-http", "Never from https to http, least of all here.", [first, retry],
+        [issuer, redirect(SERVER + "/api/check")], "NO_ANSWER")
+    before = state(token(claims(iat=NOW - DAY)), NOW - DAY)
+    vector("tls/lease", "A forced refresh gets no valid answer: the lease decides.", "VALID", "lease",
+           [first, retry], [issuer, html(200, "Sign in to this network")], [before], [started(before)], server=SECURE,
+           refresh=True)
+
+
+# ---- machine-id/: with which machine ID the client asks ----
+
+A, B, C, GONE, GONE_TOO = ("0a:1b:2c:3d:4e:5f", "0a:1b:2c:3d:4e:60", "6f9619ff-8b86-d011-b42d-00c04fc964ff",
+                           "0a:1b:2c:3d:4e:61", "0a:1b:2c:3d:4e:62")
+
+
+def machine_ids():
+    both = machine(A, B, [A, B, C])
+    first, second = request(license_key=A), request(license_key=B, nonce=NONCE_2)
+
+    def signed(code="VALID", license_key=A, nonce=NONCE, iat=NOW):
+        return token(claims(code, iat, sub=license_key, nonce=nonce))
+
+    def asks(name, about, code, license_key, requests, codes, states=(), computer=both, **more):
+        """Each request gets a signed answer with the code of the same number, or this answer if it is not a code."""
+        answers, after = [], list(states)
+        for one, reply in zip(requests, codes):
+            if isinstance(reply, str):
+                text = signed(reply, one["license_key"], one["nonce"])
+                after = answered(after, text, reply, license_key=one["license_key"])
+                reply = answer(text, reply)
+            answers.append(reply)
+        vector("machine-id/" + name, about, code, "none" if code == "NO_ANSWER" else "server", requests, answers,
+               states, after, license_key, computer=computer, **more)
+
+    asks("earlier", "The ID of earlier versions is asked first, and a good answer decides.", "VALID", A, [first],
+         ["VALID"])
+    for code in ("NOT_FOUND", "REVOKED", "EXPIRED", "SUSPENDED"):
+        asks("preferred-after-" + code.lower().replace("_", "-"), "%s: the preferred ID is asked next, with a nonce of "
+             "its own." % code, "VALID", B, [first, second], [code, "VALID"])
+    asks("preferred-in-grace", "Any good code of the preferred ID decides.", "IN_GRACE", B, [first, second],
+         ["NOT_FOUND", "IN_GRACE"])
+    for codes, code, license_key, about in (
+            (("NOT_FOUND", "NOT_FOUND"), "NOT_FOUND", B, "Both are not found: the preferred ID is the one to report."),
+            (("REVOKED", "NOT_FOUND"), "REVOKED", A, "The refusal that says more decides."),
+            (("NOT_FOUND", "EXPIRED"), "EXPIRED", B, "The refusal that says more decides, here the second."),
+            (("EXPIRED", "REVOKED"), "EXPIRED", A, "Of two that say more, the first decides."),
+            (("SUSPENDED", "EXPIRED"), "SUSPENDED", A, "Of two that say more, the first decides.")):
+        asks("both-" + "-".join(codes).lower().replace("_", "-"), about, code, license_key, [first, second], codes)
+    asks("earlier-unreachable", "Without an answer to the first question there is no second.", "NO_ANSWER", A, [first],
+         [UNREACHABLE])
+    asks("earlier-forged", "A forged answer is no answer, either.", "NO_ANSWER", A, [first],
+         [answer(token(claims("NOT_FOUND", sub=A), FOREIGN, CURRENT.header), "NOT_FOUND")])
+    asks("preferred-unreachable", "The first is refused, the second unanswered: no answer, not a refusal.",
+         "NO_ANSWER", B, [first, second], ["NOT_FOUND", UNREACHABLE])
+    asks("preferred-replayed", "The second answer has the nonce of the first question.", "NO_ANSWER", B,
+         [first, second], ["NOT_FOUND", answer(signed("VALID", B, NONCE))])
+    asks("preferred-for-earlier", "The second answer is for the first ID.", "NO_ANSWER", B,
+         [first, second], ["NOT_FOUND", answer(signed("VALID", A, NONCE_2))])
+    asks("same", "If both are the same, it is asked once.", "NOT_FOUND", A, [first], ["NOT_FOUND"],
+         computer=machine(A, A, [A, B, C]))
+    target = SECURE + "/api/check"
+    asks("redirects", "Each question starts at the configured address.", "VALID", B,
+         [first, dict(first, url=target), second, dict(second, url=target)],
+         [redirect(target), "NOT_FOUND", redirect(target), "VALID"])
+    other = "https://other.example/api/check"
+    asks("redirects-elsewhere", "And with personal data again.", "VALID", B,
+         [first, dict(first, url=other, personal=False), second, dict(second, url=other, personal=False)],
+         [redirect(other), "NOT_FOUND", redirect(other), "VALID"])
+
+    def lease(license_key, iat=NOW - DAY):
+        return state(signed("VALID", license_key, iat=iat), iat, license_key=license_key)
+
+    def runs(name, about, states, license_key, computer=both):
+        after = [started(one) if one["license_key"] == license_key else one for one in states]
+        vector("machine-id/" + name, about, "VALID", "lease", [], [], states, after, license_key, computer=computer)
+
+    runs("remembered-earlier", "The ID that was last good is remembered, here the earlier one.", [lease(A)], A)
+    runs("remembered-preferred", "Here the preferred one.", [lease(B)], B)
+    runs("remembered-third", "Here one that is neither, but in the machine.", [lease(C)], C)
+    runs("remembered-not-listed", "The earlier and the preferred ID count even if they are not listed as present.",
+         [lease(A)], A, machine(A, B, [C]))
+    runs("remembered-newest", "The newest counts; the states of other IDs stay as they are.",
+         [lease(A, NOW - 2 * DAY), lease(B), lease(C, NOW - 3 * DAY)], B)
+    alone = request(license_key=C)
+    expired = lease(C, NOW - TERM)
+    asks("remembered-expired", "Its lease has expired: it alone is asked.", "VALID", C, [alone], ["VALID"], [expired])
+    asks("remembered-refused", "A refusal of it decides; no other ID is asked.", "REVOKED", C, [alone], ["REVOKED"],
+         [expired])
+    asks("remembered-refused-before", "A refusal does not make it forgotten.", "NOT_FOUND", C, [alone], ["NOT_FOUND"],
+         [state(None, NOW - DAY, NOW, license_key=C)])
+    asks("remembered-unreachable", "No answer for it: no other ID is asked.", "NO_ANSWER", C, [alone], [UNREACHABLE],
+         [state(None, NOW - DAY, NOW, license_key=C)])
+    asks("refused-only", "An ID that was only ever refused is not remembered.", "VALID", A, [first], ["VALID"],
+         [state(None, None, NOW - DAY, license_key=B)])
+    asks("refusal-erases-its-own", "A refusal erases the lease of its own machine ID, and no other.", "REVOKED", B,
+         [request(license_key=B)], ["REVOKED"], [lease(A, NOW - 2 * DAY), lease(B)], refresh=True)
+    asks("refusal-of-another", "A refusal for another machine ID erases nothing.", "NO_ANSWER", B,
+         [request(license_key=B)], [answer(signed("REVOKED", A), "REVOKED")],
+         [lease(A, NOW - TERM - DAY), state(None, NOW - DAY, NOW, license_key=B)])
+
+    with_previous = [dict(one, previous_license_key=GONE) for one in (first, second)]
+    asks("previous", "The remembered ID is no longer in the machine: the check names it.", "VALID", A,
+         with_previous[:1], ["VALID"], [lease(GONE)])
+    asks("previous-twice", "In both questions.", "NOT_FOUND", B, with_previous, ["NOT_FOUND", "NOT_FOUND"],
+         [lease(GONE)])
+    asks("previous-newest", "The newest is named.", "VALID", A, with_previous[:1], ["VALID"],
+         [lease(GONE), lease(GONE_TOO, NOW - 2 * DAY)])
+    asks("previous-refused-since", "Even if it has been refused since.", "VALID", A, with_previous[:1], ["VALID"],
+         [state(None, NOW - DAY, NOW, license_key=GONE)])
+    asks("previous-and-refused", "A present ID that was only ever refused does not hide it.", "VALID", A,
+         with_previous[:1], ["VALID"], [lease(GONE), state(None, None, NOW - DAY, license_key=A)])
+    asks("previous-never-good", "An ID that was only ever refused is not named.", "VALID", A, [first], ["VALID"],
+         [state(None, None, NOW - DAY, license_key=GONE)])
+    asks("previous-not-needed", "While a remembered ID is in the machine, no other is named.", "VALID", B,
+         [request(license_key=B)], ["VALID"],
+         [lease(GONE), state(None, NOW - 2 * DAY, NOW, license_key=B)])
+    asks("previous-redirected", "It is not personal data.", "VALID", A,
+         [with_previous[0], dict(with_previous[0], url=other, personal=False)], [redirect(other), "VALID"],
+         [lease(GONE)])
+
+    asks("trial", "The only question asks for a trial.", "TRIAL", A, [dict(first, trial=True)], ["TRIAL"],
+         computer=machine(A, A, [A]), trial=True)
+    asks("trial-second", "Of two questions, only the last does.", "TRIAL", B, [first, dict(second, trial=True)],
+         ["NOT_FOUND", "TRIAL"], trial=True)
+    asks("trial-not-needed", "The first question does not, even if no other follows.", "VALID", A, [first], ["VALID"],
+         trial=True)
+    asks("trial-remembered", "A remembered ID is the only question.", "EXPIRED", C, [dict(alone, trial=True)],
+         ["EXPIRED"], [expired], trial=True)
+    asks("trial-redirected", "A redirect repeats it.", "TRIAL", A,
+         [dict(first, trial=True), dict(first, trial=True, url=target)], [redirect(target), "TRIAL"],
+         computer=machine(A, A, [A]), trial=True)
+    runs("trial-lease", "A lease decides without it.", [lease(A)], A)
+    issuer = {"tls": "issuer"}
+    twice = [request(SECURE, A), request(SECURE, B, NONCE_2)]
+    asks("tls", "Each question may be asked once more without verification.", "VALID", B,
+         [one for question in twice for one in (question, dict(question, personal=False, verified=False))],
+         [issuer, "NOT_FOUND", issuer, "VALID"], server=SECURE)
+
+
+# ---- machine-code/ ----
+
+def machine_codes():
+    spellings = {"mac": "0a:1b:2c:3d:4e:5f", "hyphens": "0A-1B-2C-3D-4E-5F", "dots": "0a1b.2c3d.4e5f",
+                 "none": "0A1B2C3D4E5F", "spaces": "0a 1b 2c 3d 4e 5f", "fours-hyphens": "0a1b-2c3d-4e5f",
+                 "blanks": " 0a:1b:2c:3d:4e:5f\n", "mixed-case": "0a:1B:2c:3D:4e:5F"}
+    for name, spelling in spellings.items():
+        code_vector("mac-" + name, "A MAC address has one code in every spelling.", TOOL, spelling, MACHINE)
+    guid, machine_id = "6f9619ff-8b86-d011-b42d-00c04fc964ff", "3d1219c7c4c5404aaa1f6d2a48adfda4"
+    code_vector("guid", "A MachineGuid.", TOOL, guid)
+    code_vector("guid-upper-case", "Its case counts.", TOOL, guid.upper())
+    code_vector("guid-blanks", "White space at its ends does not.", TOOL, "\t%s \r\n" % guid, guid)
+    code_vector("machine-id", "A machine-id.", TOOL, machine_id)
+    code_vector("tool", "Another tool has another code.", "Tool_B", MACHINE)
+    code_vector("non-ascii", "The texts are hashed as UTF-8.", "Pr\u00fcfer \u201e3\u201c", "Ger\u00e4t \U0001f600")
+    for name, key in (("mixed-separators", "0a:1b-2c:3d-4e:5f"), ("pairs-and-fours", "0a:1b:2c3d:4e5f"),
+                      ("13-digits", "0a1b2c3d4e5f6"), ("not-hex", "0g:1b:2c:3d:4e:5f"), ("threes", "0a1.b2c.3d4.e5f"),
+                      ("sixes", "0a1b2c-3d4e5f"), ("single-digits", "a:1b:2c:3d:4e:5f"), ("short", "x")):
+        code_vector("not-mac-" + name, "This is not a spelling of a MAC address.", TOOL, key)
+
+
+def code_vector(name, about, tool, license_key, canonical=None):
+    digest = hashlib.sha256(("%s\n%s" % (tool, canonical or license_key)).encode("utf-8")).digest()
+    number = int.from_bytes(digest, "big") >> 226
+    letters = "".join("ABCDEFGHJKLMNPQRSTUVWXYZ23456789"[number >> shift & 31] for shift in range(25, -5, -5))
+    VECTORS["machine-code/" + name] = {"about": about, "tool_name": tool, "license_key": license_key,
+                                       "expected": {"machine_code": letters[:3] + "-" + letters[3:]}}
+
+
+# ---- state/: the file that our own clients share ----
+
+def file_name(license_key=MACHINE, server=SERVER, tool=TOOL):
+    about = json.dumps([server, tool], ensure_ascii=False, separators=(",", ":"))
+    return "-".join(hashlib.sha256(text.encode("utf-8")).hexdigest()[:16] for text in (about, license_key)) + ".json"
+
+
+def state_files():
     fresh = token(claims(iat=NOW - DAY))
-    for name, about, text in (
+    one = state(fresh, NOW - DAY)
+
+    def text(content):
+        return {"license_key": MACHINE, "text": content, "file": file_name()}
+
+    def reads(name, about, content, **more):
+        vector("state/" + name, about, "VALID", "lease", [], states=[content], after=[started(one)], **more)
+
+    reads("file-name", "The file's name: the start of two SHA-256 values.", dict(one, file=file_name()))
+    for name, address in (("slash", SERVER + "/"), ("slashes", SERVER + "///"), ("blanks", " %s\n" % SERVER),
+                          ("check", SERVER + "/api/check"), ("check-slash", " %s/api/check/ " % SERVER)):
+        reads("address-" + name, "The same file belongs to the address %s." % json.dumps(address),
+              dict(one, file=file_name()), server=address)
+    tool = "Pr\u00fcfer \u201e3\u201c \"\\/\x7f\u2028\t\x01"
+    signed = token(claims(iat=NOW - DAY, aud=tool))
+    before = state(signed, NOW - DAY)
+    vector("state/file-name-escapes", "JSON escapes only what it must: quotes, backslashes and control characters.",
+           "VALID", "lease", [], states=[dict(before, file=file_name(tool=tool))], after=[started(before)], tool=tool)
+    reads("text", "The file, byte for byte, as a client may write it.", text(json.dumps(one)))
+    reads("any-order", "The members may have any order, and white space between them.",
+          text(json.dumps({name: one[name] for name in sorted(one)}, indent=1)))
+    reads("unknown-members", "Unknown members are ignored.", text(json.dumps(dict(one, version=2, more=[{}]))))
+
+    other = "0a:1b:2c:3d:4e:60"
+    for name, about, content in [
             ("not-json", "it is not JSON", "no such thing"),
             ("empty", "it is empty, as after a power cut", ""),
-            ("cut-short", "it is cut short", json.dumps(stored(fresh))[:-1]),
-            ("array", "it is an array", json.dumps([stored(fresh)])),
+            ("cut-short", "it is cut short", json.dumps(one)[:-1]),
+            ("array", "it is an array", json.dumps([one])),
             ("bare", "it is a bare token", fresh),
-            ("token-number", "the token is a number", json.dumps(stored(7))),
-            ("without-highest-iat", "there is no highest_iat", json.dumps({"token": fresh})),
-            ("highest-iat-text", "highest_iat is a string", json.dumps(stored(fresh, str(NOW)))),
-            ("highest-iat-true", "highest_iat is true", json.dumps(stored(fresh, True))),
-            ("highest-iat-fraction", "highest_iat is a fraction", json.dumps(stored(fresh, NOW + 0.5)))):
-        no_answer("cache-" + name, "The stored file counts as absent: %s." % about, None, {"text": text}, None)
-    accepted("cache-not-json-good", "The stored file is not JSON; a good answer replaces it.", token(),
-             cache={"text": "no such thing"})
-    accepted("cache-not-json-refused", "The stored file is not JSON; a refusal replaces it.", token(claims("REVOKED")),
-             "REVOKED", cache={"text": "no such thing"})
+            ("old-format", "it is of version 1.1.0", json.dumps({"token": fresh, "highest_iat": NOW - DAY})),
+            ("other-id", "it is the file of another ID, renamed", json.dumps(dict(one, license_key=other)))] + [
+            ("without-" + member.replace("_", "-"), "there is no %s" % member,
+             json.dumps({name: value for name, value in one.items() if name != member})) for member in one] + [
+            ("%s-%s" % (member.replace("_", "-"), kind), "%s is %s" % (member, about),
+             json.dumps(dict(one, **{member: value})))
+            for member in ("good_iat", "mark", "allowance", "uptime")
+            for kind, about, value in (("text", "a string", str(one[member])), ("true", "true", True),
+                                       ("fraction", "a fraction", one[member] + 0.5), ("array", "an array", [NOW]))] + [
+            ("token-number", "the token is a number", json.dumps(dict(one, token=7))),
+            ("license-key-number", "license_key is a number", json.dumps(dict(one, license_key=7))),
+            ("license-key-null", "license_key is null", json.dumps(dict(one, license_key=None))),
+            ("mark-null", "mark is null", json.dumps(dict(one, mark=None))),
+            ("allowance-null", "allowance is null", json.dumps(dict(one, allowance=None)))]:
+        no_answer("state/" + name, "The stored file counts as absent: %s." % about, UNREACHABLE, [text(content)])
+    damaged = text("no such thing")
+    accepted("state/not-json-good", "The stored file is not JSON; a good answer replaces it.", token(),
+             states=[damaged])
+    accepted("state/not-json-refused", "The stored file is not JSON; a refusal replaces it.", token(claims("REVOKED")),
+             "REVOKED", states=[damaged])
+
+
+def write(folder):
+    """Write the files, and remove what an earlier version wrote."""
+    for name in {name.partition("/")[0] for name in VECTORS}:
+        group = os.path.join(folder, name)
+        os.makedirs(group, exist_ok=True)
+        for file in os.listdir(group):
+            if file.endswith(".json"):
+                os.remove(os.path.join(group, file))
+    for name, content in VECTORS.items():
+        with open(os.path.join(folder, *name.split("/")) + ".json", "w", encoding="ascii", newline="\n") as file:
+            file.write(json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
 def main(folder):
-    for group in (good_answers, refusals, no_answers, forged_tokens, damaged_tokens, other_checks, odd_claims,
-                  leases, damaged_caches):
+    for group in (good_answers, refusals, no_answers, forged_tokens, damaged_tokens, other_checks, odd_claims, leases,
+                  clocks, redirects, certificates, machine_ids, machine_codes, state_files):
         group()
-    for name, content in VECTORS.items():
-        with open(os.path.join(folder, name + ".json"), "w", encoding="ascii", newline="\n") as file:
-            file.write(json.dumps(content, indent=2, sort_keys=True) + "\n")
+    write(folder)
     print("%d vectors" % len(VECTORS))
 
 

@@ -1,5 +1,6 @@
-"""Runs `static/license_client.py` on one vector from standard input, and prints the result."""
+"""Runs `static/license_client.py` on vectors from standard input, one per line, and prints one result per line."""
 
+import base64
 import json
 import os
 import sys
@@ -9,32 +10,62 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(FOLDER, "..", "..", "static"))
 sys.dont_write_bytecode = True
 
-from license_client import LicenseClient  # noqa: E402
+import license_client  # noqa: E402
 
 
 def run(vector):
+    if "machine" not in vector:
+        return {"machine_code": license_client._machine_code(vector["tool_name"], vector["license_key"])}
     with tempfile.TemporaryDirectory() as folder:
-        client = LicenseClient("http://127.0.0.1:1", public_keys=vector["keys"], cache_dir=folder)
-        client._machine_id = vector["license_key"]
+        client = license_client.LicenseClient(vector["server_url"], public_keys=vector["keys"], cache_dir=folder,
+                                              version="1.0", trial=vector["trial"])
+        server, nonces = Server(vector["answers"]), iter(vector["nonces"])
+        client._machine = license_client._Machine(**vector["machine"])
         client._now = lambda: vector["now"]
-        client._nonce = lambda: vector["nonce"]
-        client._send = lambda url, body, deadline, redirects: send(vector["answer"])
+        client._uptime = lambda: vector["uptime"]
+        client._nonce = lambda: next(nonces)
+        client._send = server.send
         client._in_background = lambda refresh: None
-        store, cache = client._store(vector["tool_name"]), vector["cache"]
-        if cache is not None:
-            with open(store.path, "w", encoding="utf-8") as file:
-                file.write(cache["text"] if "text" in cache else json.dumps(cache))
+        store = client._store(vector["tool_name"])
+        for state in vector["states"]:
+            write(folder, store, state)
         result = client.check(vector["tool_name"], refresh=vector["refresh"])
-        stored = store.read()
-        return {"valid": result.valid, "code": result.code, "source": result.source,
-                "cache": stored and stored._asdict()}
+        states = store.read_all()
+        return {"valid": result.valid, "code": result.code, "source": result.source, "license_key": result.license_key,
+                "requests": server.requests, "states": [states[key]._asdict() for key in sorted(states)]}
 
 
-def send(answer):
-    if answer is None:
-        raise ConnectionRefusedError
-    return answer["status"], answer["body"].encode("utf-8")
+def write(folder, store, state):
+    content = {name: value for name, value in state.items() if name != "file"}
+    path = os.path.join(folder, state["file"]) if "file" in state else store.path(state["license_key"])
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(state["text"] if "text" in state else json.dumps(content))
+
+
+class Server:
+    """Gives one answer after the other, and then none."""
+
+    def __init__(self, answers):
+        self.answers, self.requests = answers, []
+
+    def send(self, url, body, verify, deadline):
+        body = json.loads(body)
+        number = len(self.requests)
+        answer = self.answers[number] if number < len(self.answers) else None
+        self.requests.append({
+            "url": url, "license_key": body["license_key"], "nonce": body["nonce"],
+            "personal": "client" in body or "customer" in body, "verified": verify,
+            "previous_license_key": body.get("previous_license_key"), "trial": body.get("trial", False)})
+        if answer is None:
+            raise ConnectionRefusedError
+        if "tls" in answer:
+            raise license_client._BadCertificate(answer["tls"])
+        data = base64.b64decode(answer["body_base64"]) if "body_base64" in answer else answer["body"].encode("utf-8")
+        if len(data) > license_client.MAX_ANSWER_BYTES:  # as reading from a connection
+            raise license_client._NoVerdict(license_client.NO_RESULT, "the answer is too long")
+        return answer["status"], answer.get("location"), data
 
 
 if __name__ == "__main__":
-    json.dump(run(json.load(sys.stdin)), sys.stdout)
+    for line in sys.stdin:
+        print(json.dumps(run(json.loads(line))), flush=True)

@@ -1,0 +1,95 @@
+// Runs `static/license_client.mjs` on each vector of standard input, and prints the results.
+
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import readline from "node:readline";
+
+import { LicenseClient, internals } from "../../static/license_client.mjs";
+
+const hash = (text) => createHash("sha256").update(text).digest("hex").slice(0, 16);
+
+function stateFile(vector, { file, license_key }) {
+  const server = vector.server_url
+    .trim()
+    .replace(/\/+$/, "")
+    .replace(/\/api\/check$/, "")
+    .replace(/\/+$/, "");
+  return file ?? `${hash(JSON.stringify([server, vector.tool_name]))}-${hash(license_key)}.json`;
+}
+
+function writeStates(vector, folder) {
+  for (const state of vector.states) {
+    const { file, text, ...members } = state;
+    fs.writeFileSync(path.join(folder, stateFile(vector, state)), text ?? JSON.stringify(members));
+  }
+}
+
+/** The readable files of this vector's server and tool. */
+function readStates(vector, folder) {
+  const prefix = stateFile(vector, { license_key: "" }).split("-")[0];
+  const names = fs.readdirSync(folder).filter((name) => name.startsWith(prefix) && name.endsWith(".json"));
+  const states = names.map((name) => internals.stateIn(fs.readFileSync(path.join(folder, name)), name));
+  const key = (state) => state.license_key;
+  return states.filter(Boolean).sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+/** What the client does in place of HTTP, recording it in `requests`. */
+function exchangeOf(vector, requests) {
+  const answers = [...vector.answers];
+  return async (url, body, verify) => {
+    const question = JSON.parse(body);
+    requests.push({
+      url: url.href,
+      license_key: question.license_key,
+      nonce: question.nonce,
+      personal: "client" in question || "customer" in question,
+      verified: verify,
+      previous_license_key: question.previous_license_key ?? null,
+      trial: question.trial ?? false,
+    });
+    const answer = answers.shift();
+    if (!answer) throw Object.assign(new Error("unreachable"), { code: "ECONNREFUSED" });
+    if (answer.tls) throw Object.assign(new Error("certificate"), { certificate: answer.tls });
+    const content =
+      answer.body_base64 !== undefined ? Buffer.from(answer.body_base64, "base64") : Buffer.from(answer.body);
+    return { status: answer.status, location: answer.location, body: content };
+  };
+}
+
+async function check(vector, folder) {
+  const requests = [];
+  const nonces = [...vector.nonces];
+  const client = new LicenseClient(vector.server_url, {
+    publicKeys: vector.keys,
+    cacheDir: folder,
+    version: "1.0",
+    trial: vector.trial,
+  });
+  client._now = () => vector.now;
+  client._uptime = () => vector.uptime;
+  client._nonce = () => nonces.shift();
+  client._findMachine = async () => vector.machine;
+  client._isVisible = async () => false;
+  client._exchange = exchangeOf(vector, requests);
+  client._inBackground = () => {};
+  writeStates(vector, folder);
+  const result = await client.check(vector.tool_name, { refresh: vector.refresh });
+  const { valid, code, source, machineId } = result;
+  return { valid, code, source, license_key: machineId, requests, states: readStates(vector, folder) };
+}
+
+async function run(vector) {
+  if (!vector.keys) return { machine_code: internals.machineCode(vector.tool_name, vector.license_key) };
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "vectors-"));
+  try {
+    return await check(vector, folder);
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}
+
+for await (const line of readline.createInterface({ input: process.stdin })) {
+  process.stdout.write(`${JSON.stringify(await run(JSON.parse(line)))}\n`);
+}
