@@ -10,22 +10,22 @@ pub mod commands;
 pub mod server;
 
 /// The JSON API: one file per resource.
-pub mod api;
+mod api;
 
 /// The web pages: one file per page or flow.
-pub mod pages;
+mod pages;
 
 /// Request guards: authentication, and protection against cross-site requests.
-pub mod auth;
+mod auth;
 
 /// What `api` and `pages` share: reading bodies, and passing errors to catchers.
-pub mod request;
+mod request;
 
 /// The use cases: each method runs at one moment, in one transaction.
 pub mod service;
 
 /// All SQL, and nothing but SQL.
-pub mod store;
+mod store;
 
 /// Plain data and rules without I/O; the current time is an argument.
 pub mod model;

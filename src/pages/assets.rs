@@ -18,7 +18,7 @@ struct Asset {
 }
 
 /// Each file has two names: its own, and one that changes with its content.
-pub struct Assets([Asset; 6]);
+pub struct Assets([Asset; 9]);
 
 impl Assets {
     pub fn embedded() -> Assets {
@@ -48,6 +48,21 @@ impl Assets {
                 "LicenseClient.csproj",
                 ContentType::Plain,
                 include_str!("../../static/LicenseClient.csproj"),
+            ),
+            asset(
+                "licenseclient.h",
+                ContentType::Plain,
+                include_str!("../../static/cpp/licenseclient.h"),
+            ),
+            asset(
+                "licenseclient.cpp",
+                ContentType::Plain,
+                include_str!("../../static/cpp/licenseclient.cpp"),
+            ),
+            asset(
+                "licenseclient.def",
+                ContentType::Plain,
+                include_str!("../../static/cpp/licenseclient.def"),
             ),
             asset(
                 "license_client.mjs",

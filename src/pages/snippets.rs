@@ -13,35 +13,55 @@ const SUFFIX: &str = ".j2";
 const MAX_CUSTOM_TEMPLATES: usize = 50;
 const MAX_TEMPLATE_BYTES: u64 = 64 * 1024;
 
-const BUILT_IN: [(&str, &str); 6] = [
+const BUILT_IN: [(&str, &str); 11] = [
     (
-        "1-python.py.j2",
-        include_str!("../../templates/snippets/1-python.py.j2"),
+        "01-python.py.j2",
+        include_str!("../../templates/snippets/01-python.py.j2"),
     ),
     (
-        "2-csharp.cs.j2",
-        include_str!("../../templates/snippets/2-csharp.cs.j2"),
+        "02-csharp.cs.j2",
+        include_str!("../../templates/snippets/02-csharp.cs.j2"),
     ),
     (
-        "3-powershell.ps1.j2",
-        include_str!("../../templates/snippets/3-powershell.ps1.j2"),
+        "03-powershell.ps1.j2",
+        include_str!("../../templates/snippets/03-powershell.ps1.j2"),
     ),
     (
-        "4-javascript.mjs.j2",
-        include_str!("../../templates/snippets/4-javascript.mjs.j2"),
+        "04-javascript.mjs.j2",
+        include_str!("../../templates/snippets/04-javascript.mjs.j2"),
     ),
     (
-        "5-cpp.cpp.j2",
-        include_str!("../../templates/snippets/5-cpp.cpp.j2"),
+        "05-cpp.cpp.j2",
+        include_str!("../../templates/snippets/05-cpp.cpp.j2"),
     ),
     (
-        "6-curl.sh.j2",
-        include_str!("../../templates/snippets/6-curl.sh.j2"),
+        "06-delphi.pas.j2",
+        include_str!("../../templates/snippets/06-delphi.pas.j2"),
+    ),
+    (
+        "07-autohotkey.ahk.j2",
+        include_str!("../../templates/snippets/07-autohotkey.ahk.j2"),
+    ),
+    (
+        "08-vba.bas.j2",
+        include_str!("../../templates/snippets/08-vba.bas.j2"),
+    ),
+    (
+        "09-vbnet.vb.j2",
+        include_str!("../../templates/snippets/09-vbnet.vb.j2"),
+    ),
+    (
+        "10-innosetup.iss.j2",
+        include_str!("../../templates/snippets/10-innosetup.iss.j2"),
+    ),
+    (
+        "11-curl.sh.j2",
+        include_str!("../../templates/snippets/11-curl.sh.j2"),
     ),
 ];
 
 pub(super) struct Snippet {
-    /// The template's name without its suffix: `1-python.py`.
+    /// The template's name without its suffix: `01-python.py`.
     pub(super) name: String,
     /// The error names the template, the line and what is wrong.
     pub(super) code: Result<String, String>,
@@ -110,11 +130,15 @@ fn render(name: &str, text: &str, values: &Value) -> Result<String, String> {
 type Quote = fn(&str) -> String;
 
 /// How each language writes a string literal, by filter name.
-const QUOTES: [(&str, Quote); 7] = [
+const QUOTES: [(&str, Quote); 11] = [
     ("py", escaped),
     ("js", escaped),
     ("cs", escaped),
     ("cpp", octal),
+    ("cppw", wide),
+    ("pas", pascal),
+    ("ahk", autohotkey),
+    ("vb", basic),
     ("ps", powershell),
     ("cmd", windows_argument),
     ("sh", |text| single(text, "'\\''")),
@@ -147,6 +171,58 @@ fn octal(text: &str) -> String {
             b' '..=b'~' => literal.push(char::from(byte)),
             byte => literal.push_str(&format!("\\{byte:03o}")),
         }
+    }
+    literal + "\""
+}
+
+/// A C++ literal of `wchar_t`, ASCII only.
+fn wide(text: &str) -> String {
+    let mut literal = String::from("L\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => literal.extend(['\\', c]),
+            '?' if literal.ends_with('?') => literal.push_str("\\?"),
+            ' '..='~' => literal.push(c),
+            c if u32::from(c) < 0xa0 => literal.push_str(&format!("\\{:03o}", u32::from(c))),
+            c if u32::from(c) < 0x1_0000 => literal.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => literal.push_str(&format!("\\U{:08x}", u32::from(c))),
+        }
+    }
+    literal + "\""
+}
+
+/// In single quotes; each UTF-16 unit that is not ASCII is written between two literals, as `#228`.
+fn pascal(text: &str) -> String {
+    outside(text, "'", |unit| format!("'#{unit}'"))
+}
+
+/// In double quotes; each UTF-16 unit that is not ASCII is added as `ChrW(228)`, because VBA reads a module in the
+/// local code page.
+fn basic(text: &str) -> String {
+    outside(text, "\"", |unit| format!("\" & ChrW({unit}) & \""))
+}
+
+/// Between these quotation marks, which are doubled inside; `spelled` interrupts the literal.
+fn outside(text: &str, quote: &str, spelled: fn(u16) -> String) -> String {
+    let mut literal = quote.to_owned();
+    for unit in text.encode_utf16() {
+        match u8::try_from(unit).map(char::from) {
+            Ok(c) if quote.starts_with(c) => literal.push_str(&quote.repeat(2)),
+            Ok(c @ ' '..='~') => literal.push(c),
+            _ => literal.push_str(&spelled(unit)),
+        }
+    }
+    literal + quote
+}
+
+/// In double quotes. A semicolon after a space would begin a comment.
+fn autohotkey(text: &str) -> String {
+    let mut literal = String::from("\"");
+    for c in text.chars() {
+        if matches!(c, '"' | '`' | ';') {
+            literal.push('`');
+        }
+        literal.push(c);
     }
     literal + "\""
 }
@@ -219,6 +295,13 @@ mod tests {
             windows_argument(r#"{"a":"b\"c\\d&%ä😀 e\n"}"#),
             r#""{\"a\":\"b\u0022c\u005cd\u0026\u0025\u00e4\ud83d\ude00 e\n\"}""#
         );
+        assert_eq!(
+            wide("a\"b\\ä1’😀??/"),
+            "L\"a\\\"b\\\\\\u00e41\\u2019\\U0001f600?\\?/\""
+        );
+        assert_eq!(pascal("a'b\"ä😀"), "'a''b\"'#228''#55357''#56832''");
+        assert_eq!(basic("a'b\"ä"), "\"a'b\"\"\" & ChrW(228) & \"\"");
+        assert_eq!(autohotkey("a\"b`ä ;"), "\"a`\"b``ä `;\"");
         let [.., (_, sh)] = QUOTES;
         assert_eq!(sh(odd), "'a\"b\\c'\\''d$e`fä’😀'");
     }
@@ -230,27 +313,27 @@ mod tests {
         let write = |name: &str, text: &str| {
             fs::write(folder.path().join(FOLDER).join(name), text).unwrap();
         };
-        write("1-python.py.j2", "one\ntwo {{ nothing }}");
-        write("7-lua.lua.j2", "tool = {{ tool_name|js }}");
-        write("8-broken.j2", "{% if %}");
+        write("01-python.py.j2", "one\ntwo {{ nothing }}");
+        write("12-lua.lua.j2", "tool = {{ tool_name|js }}");
+        write("13-broken.j2", "{% if %}");
         let values = rocket_dyn_templates::minijinja::context! {
             tool_name => "T", server_url => "http://x", keys => Vec::<Value>::new(),
         };
         let all = all(folder.path(), &values);
         let code = |name: &str| &all.iter().find(|s| s.name == name).unwrap().code;
         assert!(
-            code("1-python.py")
+            code("01-python.py")
                 .as_ref()
                 .unwrap_err()
-                .contains("1-python.py.j2, line 2")
+                .contains("01-python.py.j2, line 2")
         );
         assert!(
-            code("8-broken")
+            code("13-broken")
                 .as_ref()
                 .unwrap_err()
-                .contains("8-broken.j2, line 1")
+                .contains("13-broken.j2, line 1")
         );
-        assert_eq!(code("7-lua.lua").as_deref(), Ok("tool = \"T\""));
-        assert!(code("4-javascript.mjs").is_ok() && all.len() == 8);
+        assert_eq!(code("12-lua.lua").as_deref(), Ok("tool = \"T\""));
+        assert!(code("04-javascript.mjs").is_ok() && all.len() == 13);
     }
 }

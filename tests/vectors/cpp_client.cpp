@@ -1,0 +1,119 @@
+// Runs static/cpp/licenseclient.cpp on the vectors from standard input, one per line, and prints one result per line.
+//
+//     x86_64-w64-mingw32-g++ -std=c++17 -O1 -static tests/vectors/cpp_client.cpp -o cpp_client.exe
+//         -lwinhttp -lbcrypt -liphlpapi -ladvapi32 -lcfgmgr32 -lshell32
+#include "../../static/cpp/licenseclient.cpp"
+
+#include <iostream>
+
+namespace {
+
+std::string Written(const Json& json) {
+    static const char* const kConstants[] = { "null", "true", "false" };
+    if (json.kind == Json::kNumber) return json.text;
+    if (json.kind == Json::kText) return Quoted(json.text);
+    if (json.kind < Json::kNumber) return kConstants[json.kind];
+    std::string items;
+    for (size_t i = 0; i < json.items.size(); ++i)
+        items += (i ? "," : "") + (json.names.empty() ? "" : Quoted(json.names[i]) + ":") + Written(json.items[i]);
+    return json.kind == Json::kArray ? "[" + items + "]" : "{" + items + "}";
+}
+
+std::string FromBase64(std::string text) {
+    std::replace(text.begin(), text.end(), '+', '-');
+    std::replace(text.begin(), text.end(), '/', '_');
+    return FromBase64Url(text.substr(0, text.find('='))).value();
+}
+
+Reply Answer(const Json& answer) {
+    if (answer.kind != Json::kObject) throw NoVerdict{ kNoAnswer, "no connection" };
+    if (answer["tls"].Is("date")) throw BadCertificate{ { kNoAnswer, kBadDate } };
+    if (answer["tls"].Is("issuer")) throw BadCertificate{ { kNoAnswer, kBadIssuer } };
+    if (answer["tls"].Is("host")) throw BadCertificate{ { kNoAnswer, kBadHost } };
+    const bool is_binary = answer["body_base64"].kind == Json::kText;
+    return { static_cast<int>(*answer["status"].Integer()), answer["location"].text,
+             is_binary ? FromBase64(answer["body_base64"].text) : answer["body"].text };
+}
+
+std::wstring NewFolder() {
+    wchar_t path[MAX_PATH];
+    GetTempPathW(MAX_PATH, path);
+    const std::wstring folder = path + Wide("license-client-" + NewNonce());
+    CreateDirectoryW(folder.c_str(), nullptr);
+    return folder;
+}
+
+void Remove(const std::wstring& folder) {
+    WIN32_FIND_DATAW found;
+    const HANDLE search = FindFirstFileW((folder + L"\\*").c_str(), &found);
+    do DeleteFileW((folder + L"\\" + found.cFileName).c_str());
+    while (FindNextFileW(search, &found));
+    FindClose(search);
+    RemoveDirectoryW(folder.c_str());
+}
+
+void WriteState(const std::wstring& folder, const Store& store, const Json& state) {
+    const Json &file = state["file"], &text = state["text"];
+    const std::wstring path =
+        file.kind == Json::kText ? folder + L"\\" + Wide(file.text) : store.Path(state["license_key"].text);
+    WriteFileText(OpenFile(path, GENERIC_WRITE, CREATE_ALWAYS), text.kind == Json::kText ? text.text : Written(state), false);
+}
+
+std::string Recorded(const Url& url, const std::string& body, bool verify) {
+    const Json question = JsonObject(body);
+    const bool is_personal = !question["client"].names.empty() || !question["customer"].names.empty();
+    const Json& previous = question["previous_license_key"];
+    return "{\"url\":" + Quoted(url.Text()) + ",\"license_key\":" + Written(question["license_key"]) +
+           ",\"nonce\":" + Written(question["nonce"]) + ",\"personal\":" + (is_personal ? "true" : "false") +
+           ",\"verified\":" + (verify ? "true" : "false") +
+           ",\"previous_license_key\":" + (previous.kind == Json::kText ? Written(previous) : "null") +
+           ",\"trial\":" + Written(question["trial"]) + "}";
+}
+
+std::string Run(const Json& vector) {
+    if (vector["answers"].kind != Json::kArray)
+        return "{\"machine_code\":" + Quoted(MachineCode(vector["tool_name"].text, vector["license_key"].text)) + "}";
+
+    const std::wstring folder = NewFolder();
+    const std::string server = vector["server_url"].text, tool = vector["tool_name"].text;
+    const Store store(folder, server, tool);
+    for (const Json& state : vector["states"].items) WriteState(folder, store, state);
+    std::string keys, requests;
+    for (const Json& key : vector["keys"].items) keys += key["x"].text + "." + key["y"].text + "\n";
+    size_t nonces = 0, answers = 0;
+
+    Client client;
+    client.now = [&] { return *vector["now"].Integer(); };
+    client.uptime = [&] { return vector["uptime"].Integer(); };
+    client.nonce = [&] { return vector["nonces"].items.at(nonces++).text; };
+    client.find_folder = [&] { return folder; };
+    client.find_machine = [&] {
+        const Json& machine = vector["machine"];
+        Machine found = { machine["earlier"].text, machine["preferred"].text, {} };
+        for (const Json& id : machine["present"].items) found.present.push_back(id.text);
+        return found;
+    };
+    client.exchange = [&](const Url& url, const std::string& body, bool verify, ULONGLONG) {
+        requests += (requests.empty() ? "" : ",") + Recorded(url, body, verify);
+        const std::vector<Json>& all = vector["answers"].items;
+        return Answer(answers < all.size() ? all[answers++] : Json());
+    };
+    client.in_background = [](std::function<void()>) {};
+
+    const bool refresh = vector["refresh"].kind == Json::kTrue, trial = vector["trial"].kind == Json::kTrue;
+    const Result result = Check(client, { server, tool, keys, refresh, trial, 20 * 1000 }).Run();
+    std::map<std::string, std::string> states;
+    for (const State& state : store.ReadAll()) states[state.license_key] = state.Text();
+    std::string stored;
+    for (const auto& [license_key, text] : states) stored += (stored.empty() ? "" : ",") + text;
+    Remove(folder);
+    return std::string("{\"valid\":") + (CodeNumber(result.code) > 0 ? "true" : "false") + ",\"code\":" + Quoted(result.code) +
+           ",\"source\":" + Quoted(result.source) + ",\"license_key\":" + Quoted(result.license_key) + ",\"requests\":[" +
+           requests + "],\"states\":[" + stored + "]}";
+}
+
+}  // namespace
+
+int main() {
+    for (std::string line; std::getline(std::cin, line);) std::cout << Run(JsonObject(line)) << std::endl;
+}
