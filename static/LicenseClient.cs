@@ -915,7 +915,7 @@ namespace Licensing.Internals
             "settings, then try again.";
         internal const string ProxySignIn = "The license server cannot be reached: {1}. Please open a web page in the " +
             "browser, sign in there, and try again, or ask whoever runs the network.";
-        internal const string WantsSignIn = "the proxy of this network wants a sign-in";
+        internal const string WantsSignIn = "the network's proxy requires a sign-in";
         internal const string Untrusted = "The license server cannot be reached. There is no secure connection to {0} ({1}). " +
             "Please correct that and try again, or contact the vendor of this program.";
         internal const string DateProblem = "its certificate has expired or is not valid yet; is this computer's date, " +

@@ -743,7 +743,7 @@ function tokenOf({ status, body }) {
   if (body.length > MAX_ANSWER_BYTES) throw new NoVerdict(NO_RESULT, "the answer is too long");
   const answer = jsonObject(body, { ignoreBOM: false });
   if (typeof answer?.token === "string") return answer.token;
-  if (status === 407) throw new NoVerdict(NO_ANSWER, "the proxy of this network wants a sign-in");
+  if (status === 407) throw new NoVerdict(NO_ANSWER, "the network's proxy requires a sign-in");
   throw new NoVerdict(NO_RESULT, `HTTP ${status} without a signed answer`);
 }
 

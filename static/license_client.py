@@ -71,7 +71,7 @@ BAD_TOOL_NAME = ("The license cannot be checked: this program does not give its 
                  "Please contact the vendor of this program.")
 NO_MACHINE_ID = ("The license cannot be checked: this computer has no machine ID. Please turn on its "
                  "network adapter (cable or Wi-Fi) and try again, or contact the vendor of this program.")
-PROXY_SIGN_IN = "the proxy of this network wants a sign-in"
+PROXY_SIGN_IN = "the network's proxy requires a sign-in"
 CERTIFICATE_PROBLEMS = {
     "date": "the certificate has expired or is not yet valid; is this computer's date right?",
     "host": "the certificate is for another host name",

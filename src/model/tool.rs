@@ -52,11 +52,11 @@ impl Tool {
     pub fn parse(draft: &ToolDraft) -> Result<Tool, Error> {
         let offline = days(
             "offline_days",
-            "The days offline",
+            "The offline days",
             &draft.offline_days,
             3_650,
         );
-        let grace = days("grace_days", "The days of grace", &draft.grace_days, 365);
+        let grace = days("grace_days", "The grace period", &draft.grace_days, 365);
         let message = text::optional("message", "The message", &draft.message, MESSAGE_LENGTH);
         let link = link(&draft.link);
         match (offline, grace, message, link) {
@@ -105,7 +105,7 @@ fn days(field: &'static str, label: &str, typed: &str, most: u16) -> Result<u16,
     let number = typed.parse().ok().filter(|days| *days <= most);
     number.ok_or_else(|| Problem {
         field,
-        message: format!("{label} are `{typed}`; write a whole number from 0 to {most}."),
+        message: format!("{label} must be a whole number from 0 to {most}, not `{typed}`."),
     })
 }
 

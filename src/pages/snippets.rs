@@ -208,7 +208,8 @@ fn outside(text: &str, quote: &str, spelled: fn(u16) -> String) -> String {
     for unit in text.encode_utf16() {
         match u8::try_from(unit).map(char::from) {
             Ok(c) if quote.starts_with(c) => literal.push_str(&quote.repeat(2)),
-            Ok(c @ ' '..='~') => literal.push(c),
+            // Inno Setup would expand `{#`.
+            Ok(c @ ' '..='~') if c != '{' => literal.push(c),
             _ => literal.push_str(&spelled(unit)),
         }
     }
@@ -299,7 +300,7 @@ mod tests {
             wide("a\"b\\ä1’😀??/"),
             "L\"a\\\"b\\\\\\u00e41\\u2019\\U0001f600?\\?/\""
         );
-        assert_eq!(pascal("a'b\"ä😀"), "'a''b\"'#228''#55357''#56832''");
+        assert_eq!(pascal("a'{#ä😀"), "'a'''#123'#'#228''#55357''#56832''");
         assert_eq!(basic("a'b\"ä"), "\"a'b\"\"\" & ChrW(228) & \"\"");
         assert_eq!(autohotkey("a\"b`ä ;"), "\"a`\"b``ä `;\"");
         let [.., (_, sh)] = QUOTES;

@@ -28,7 +28,7 @@ use crate::service::{KeyFormat, KeyRing, Service, Signed};
 /// Which server to imitate.
 #[derive(Debug, Args)]
 pub struct Mock {
-    /// The answer to every question
+    /// The result of every check
     #[arg(long, value_enum, ignore_case = true)]
     verdict: Part,
     /// Where to listen, instead of the setting
@@ -39,7 +39,7 @@ pub struct Mock {
     message: String,
     /// How many days a signed answer is good for without asking again
     #[arg(long, value_name = "N", default_value = "7")]
-    days_offline: String,
+    offline_days: String,
     /// Sign with this private key, PKCS #8 in PEM, so that a test build can pin its public key
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -240,7 +240,7 @@ pub fn serve_mock(mut config: Config, mock: Mock) -> Result<(), Refusal> {
         // A lease never outlasts the license and its grace period; here only the offline days limit it.
         grace_days: u16::MAX,
         ..Tool::parse(&ToolDraft {
-            offline_days: mock.days_offline,
+            offline_days: mock.offline_days,
             grace_days: "0".into(),
             message: mock.message,
             link: String::new(),

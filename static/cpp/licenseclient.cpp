@@ -1,5 +1,5 @@
-// The license client for C++ and, as licenseclient.dll, for other languages; licenseclient.h says how to use and build it.
-// Texts are UTF-8 here and UTF-16 in the header and in Windows.
+// The license client for C++ and, as licenseclient.dll, for other languages; licenseclient.h says how to use and build
+// it. Texts are UTF-8 here and UTF-16 in the header and in Windows.
 #ifndef _WIN32_WINNT
 #define _WIN32_WINNT 0x0A00
 #endif
@@ -82,20 +82,21 @@ const char kNoMachineId[] =
     "The license cannot be checked: this computer has no machine ID. Please turn on its network adapter (cable or "
     "Wi-Fi) and try again, or contact the vendor of this program.";
 const char kInTime[] = "no answer in time";
-const char kProxySignIn[] = "the proxy of this network wants a sign-in";
+const char kProxySignIn[] = "the network's proxy requires a sign-in";
 const char kBadDate[] = "the certificate has expired or is not yet valid; is this computer's date right?";
 const char kBadHost[] = "the certificate is for another host name";
 const char kBadIssuer[] =
-    "the certificate is not trusted; a virus scanner or a proxy inspects the connection, or a root certificate is missing";
+    "the certificate is not trusted; a virus scanner or a proxy inspects the connection, or a root certificate is "
+    "missing";
 
-// The server's codes. Any other code is no verdict. Like all constants here it needs no destructor: a thread may still use
-// it while the program exits.
+// The server's codes. Any other code is no verdict. Like all constants here it needs no destructor: a thread may still
+// use it while the program exits.
 struct Code {
     const char* name;
     int number;
 };
 constexpr Code kCodes[] = {
-    { "VALID", LICENSE_VALID },         { "IN_GRACE", LICENSE_IN_GRACE }, { "TRIAL", LICENSE_TRIAL },
+    { "VALID", LICENSE_VALID },         { "IN_GRACE", LICENSE_IN_GRACE },   { "TRIAL", LICENSE_TRIAL },
     { "EXPIRED", LICENSE_EXPIRED },     { "SUSPENDED", LICENSE_SUSPENDED }, { "REVOKED", LICENSE_REVOKED },
     { "NOT_FOUND", LICENSE_NOT_FOUND },
 };
@@ -241,7 +242,8 @@ struct Json {
 
     // A whole number from 0 to the last second of the year 9999.
     std::optional<int64_t> Integer() const {
-        if (kind != kNumber || text.size() > 12 || text.find_first_not_of("0123456789") != text.npos) return std::nullopt;
+        if (kind != kNumber || text.size() > 12 || text.find_first_not_of("0123456789") != text.npos)
+            return std::nullopt;
         const int64_t number = std::stoll(text);
         return number <= kLastSecond ? std::optional<int64_t>(number) : std::nullopt;
     }
@@ -438,7 +440,9 @@ std::string UtcText(int64_t unix_time) {
 // Days since 1601, or nothing if there is no such date.
 std::optional<int64_t> DayNumber(WORD year, WORD month, WORD day) {
     SYSTEMTIME date = {};
-    date.wYear = year, date.wMonth = month, date.wDay = day;
+    date.wYear = year;
+    date.wMonth = month;
+    date.wDay = day;
     FILETIME time;
     if (!SystemTimeToFileTime(&date, &time)) return std::nullopt;
     return FromFileTime(time) / kFileTimeDay;
@@ -506,7 +510,8 @@ DWORD WINAPI RunThread(void* context) {
 // A program may unload the DLL while an abandoned thread still waits for the network: each thread keeps it loaded.
 Handle StartThread(std::function<void()> work) {
     std::unique_ptr<ThreadStart> start(new ThreadStart{ std::move(work), nullptr });
-    if (!GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, reinterpret_cast<LPCWSTR>(&RunThread), &start->module))
+    if (!GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, reinterpret_cast<LPCWSTR>(&RunThread),
+                            &start->module))
         return nullptr;
     Handle thread = Owned(CreateThread(nullptr, 0, RunThread, start.get(), 0, nullptr));
     if (thread) start.release();
@@ -514,8 +519,8 @@ Handle StartThread(std::function<void()> work) {
     return thread;
 }
 
-// The function's result, if it has one in time. It runs in a thread of its own, because DNS, proxy detection and network
-// drives know no time limit; an abandoned thread ends by itself, or with the program.
+// The function's result, if it has one in time. It runs in a thread of its own, because DNS, proxy detection and
+// network drives know no time limit; an abandoned thread ends by itself, or with the program.
 template <typename Function>
 auto Within(ULONGLONG milliseconds, Function function) {
     using Result = decltype(function());
@@ -663,7 +668,8 @@ std::string PercentEncoded(const std::string& path) {
     return encoded;
 }
 
-// Nothing unless it is a web address without a user name. Not with std::regex, which a long text makes use up the stack.
+// Nothing unless it is a web address without a user name. Not with std::regex, which a long text makes use up the
+// stack.
 std::optional<Url> ParseUrl(const std::string& text) {
     const std::string scheme = Lower(text.substr(0, text.find("://") + 3));
     if (scheme != "http://" && scheme != "https://") return std::nullopt;
@@ -677,7 +683,8 @@ std::optional<Url> ParseUrl(const std::string& text) {
     Url url;
     url.secure = scheme == "https://";
     url.host = is_ipv6 ? Lower(host) : HostInAscii(host);
-    if (url.host.empty() || (!is_ipv6 && url.host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-") != host.npos))
+    if (url.host.empty() ||
+        (!is_ipv6 && url.host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-") != host.npos))
         return std::nullopt;
     if (port.size() > 5 || port.find_first_not_of("0123456789") != port.npos) return std::nullopt;
     url.port = port.empty() ? (url.secure ? 443 : 80) : std::stoi(port);
@@ -736,7 +743,7 @@ bool IsRedirect(int status) { return (status >= 301 && status <= 303) || status 
 
 // What WinHTTP reports only while it works.
 struct Seen {
-    DWORD certificate = 0;  // WINHTTP_CALLBACK_STATUS_FLAG_…
+    DWORD certificate = 0;  // WINHTTP_CALLBACK_STATUS_FLAG_...
     std::wstring host;      // whose address was looked up: the server, or its proxy
 };
 
@@ -842,8 +849,8 @@ private:
 
     int Status() {
         DWORD status = 0, size = sizeof status;
-        Require(WinHttpQueryHeaders(request_.get(), WINHTTP_QUERY_STATUS_CODE | WINHTTP_QUERY_FLAG_NUMBER, nullptr, &status,
-                                    &size, nullptr));
+        Require(WinHttpQueryHeaders(request_.get(), WINHTTP_QUERY_STATUS_CODE | WINHTTP_QUERY_FLAG_NUMBER, nullptr,
+                                    &status, &size, nullptr));
         return static_cast<int>(status);
     }
 
@@ -919,8 +926,8 @@ Claims Verified(const std::string& token, const Keys& keys,
     for (const auto& [name, value] : expected)
         if (!claims[name].Is(value)) throw NoVerdict{ kNoResult, std::string("the answer to another check: ") + name };
     const auto iat = claims["iat"].Integer(), exp = claims["exp"].Integer();
-    if (CodeNumber(claims["code"].text) == LICENSE_NO_ANSWER || !claims["http"].Integer() || !iat ||
-        !exp || *exp <= *iat)
+    if (CodeNumber(claims["code"].text) == LICENSE_NO_ANSWER || !claims["http"].Integer() || !iat || !exp ||
+        *exp <= *iat)
         throw NoVerdict{ kNoResult, "a signed answer that this program does not understand" };
     // These two are displayed and decide nothing.
     const std::string message = claims["message"].kind == Json::kText ? claims["message"].text : "";
@@ -933,11 +940,11 @@ Claims Verified(const std::string& token, const Keys& keys,
 
 struct State {
     std::string license_key;
-    std::optional<std::string> token;   // the lease; nothing after a refusal
-    std::optional<int64_t> good_iat;    // of the newest good answer
-    int64_t mark;                       // the time that a later start must not precede
-    int64_t allowance;                  // seconds by which later starts may precede it in all
-    std::optional<int64_t> uptime;      // that of the computer when the mark was set
+    std::optional<std::string> token;  // the lease; nothing after a refusal
+    std::optional<int64_t> good_iat;   // of the newest good answer
+    int64_t mark;                      // the time that a later start must not precede
+    int64_t allowance;                 // seconds by which later starts may precede it in all
+    std::optional<int64_t> uptime;     // that of the computer when the mark was set
 
     bool operator==(const State& other) const { return Text() == other.Text(); }
 
@@ -968,14 +975,16 @@ struct State {
 
 std::optional<State> ParseState(const std::string& text) {
     const Json json = JsonObject(text);
-    const Json &key = json["license_key"], &token = json["token"], &good_iat = json["good_iat"], &uptime = json["uptime"];
+    const Json &key = json["license_key"], &token = json["token"], &good_iat = json["good_iat"],
+               &uptime = json["uptime"];
     const auto mark = json["mark"].Integer(), allowance = json["allowance"].Integer();
     const auto is_number_or_null = [](const Json& value) { return value.kind == Json::kNull || value.Integer(); };
     const bool is_state = key.kind == Json::kText && (token.kind == Json::kText || token.kind == Json::kNull) &&
                           is_number_or_null(good_iat) && mark && allowance && is_number_or_null(uptime);
     if (!is_state) return std::nullopt;
-    return State{ key.text, token.kind == Json::kText ? std::optional<std::string>(token.text) : std::nullopt,
-                  good_iat.Integer(), *mark, *allowance, uptime.Integer() };
+    return State{ key.text,           token.kind == Json::kText ? std::optional<std::string>(token.text) : std::nullopt,
+                  good_iat.Integer(), *mark,
+                  *allowance,         uptime.Integer() };
 }
 
 // On Windows, a file cannot be opened or replaced while another process replaces it.
@@ -989,13 +998,13 @@ auto Retried(Function function) {
     }
 }
 
-Handle OpenFile(const std::wstring& path, DWORD access, DWORD disposition) {
+Handle OpenShared(const std::wstring& path, DWORD access, DWORD disposition) {
     return Owned(CreateFileW(path.c_str(), access, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
                              disposition, FILE_ATTRIBUTE_NORMAL, nullptr));
 }
 
 std::string ReadFileText(const std::wstring& path) {
-    const Handle file = Retried([&] { return OpenFile(path, GENERIC_READ, OPEN_EXISTING); });
+    const Handle file = Retried([&] { return OpenShared(path, GENERIC_READ, OPEN_EXISTING); });
     std::string text(2 * kMaxAnswerBytes, '\0');
     DWORD size = 0;
     const bool good = file && GetFileType(file.get()) == FILE_TYPE_DISK &&
@@ -1012,7 +1021,7 @@ bool WriteFileText(const Handle& file, const std::string& text, bool durably) {
 
 // The lock that this user's processes share, or nothing after a second: files are replaced atomically anyway.
 Handle LockFolder(const std::wstring& folder) {
-    Handle file = OpenFile(folder + L"\\lock", GENERIC_READ | GENERIC_WRITE, OPEN_ALWAYS);
+    Handle file = OpenShared(folder + L"\\lock", GENERIC_READ | GENERIC_WRITE, OPEN_ALWAYS);
     const ULONGLONG deadline = GetTickCount64() + kSaveMs;
     OVERLAPPED start = {};
     const DWORD flags = LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY;
@@ -1022,15 +1031,14 @@ Handle LockFolder(const std::wstring& folder) {
 
 std::string ShortHash(const std::string& text) { return Hex(Sha256(text).substr(0, 8)); }
 
-// Small files of one server and tool, one for each machine ID. An unreadable file counts as absent, and errors of writing
-// are ignored.
+// Small files of one server and tool, one for each machine ID. An unreadable file counts as absent, and errors of
+// writing are ignored.
 class Store {
 public:
     Store() = default;
 
     Store(const std::wstring& folder, const std::string& server, const std::string& tool)
-        : folder_(folder),
-          name_(ShortHash("[" + Quoted(WithoutEnd(Stripped(server))) + "," + Quoted(tool) + "]")) {}
+        : folder_(folder), name_(ShortHash("[" + Quoted(WithoutEnd(Stripped(server))) + "," + Quoted(tool) + "]")) {}
 
     std::wstring Path(const std::string& license_key) const {
         return folder_ + L"\\" + Wide(name_ + "-" + ShortHash(license_key) + ".json");
@@ -1092,7 +1100,7 @@ private:
 
     bool Write(const State& state, bool durably) const {
         const std::wstring path = Path(state.license_key), draft = path + L"." + Wide(NewNonce());
-        Handle file = OpenFile(draft, GENERIC_WRITE, CREATE_NEW);
+        Handle file = OpenShared(draft, GENERIC_WRITE, CREATE_NEW);
         bool good = WriteFileText(file, state.Text(), durably);
         file.reset();
         const DWORD flags = MOVEFILE_REPLACE_EXISTING | (durably ? MOVEFILE_WRITE_THROUGH : 0);
@@ -1104,7 +1112,7 @@ private:
     // The folder cannot be written, or the disk is full.
     void Erase(const State& state) const {
         const std::wstring path = Path(state.license_key);
-        Handle file = Retried([&] { return OpenFile(path, GENERIC_WRITE, OPEN_EXISTING); });
+        Handle file = Retried([&] { return OpenShared(path, GENERIC_WRITE, OPEN_EXISTING); });
         const bool good = WriteFileText(file, state.Text(), true);
         file.reset();
         if (!good) DeleteFileW(path.c_str());
@@ -1120,7 +1128,8 @@ std::wstring StateFolder() {
     const DWORD size = GetEnvironmentVariableW(L"LOCALAPPDATA", variable, MAX_PATH);
     if (size > 0 && size < MAX_PATH) return std::wstring(variable) + kName;
     const int id = CSIDL_LOCAL_APPDATA | CSIDL_FLAG_DONT_VERIFY;
-    return SHGetFolderPathW(nullptr, id, nullptr, SHGFP_TYPE_CURRENT, variable) == S_OK ? variable + std::wstring(kName) : L"";
+    return SHGetFolderPathW(nullptr, id, nullptr, SHGFP_TYPE_CURRENT, variable) == S_OK ? variable + std::wstring(kName)
+                                                                                        : L"";
 }
 
 // ---- The machine ID ----
@@ -1133,8 +1142,8 @@ struct Machine {
     const std::string& Id() const { return preferred.empty() ? earlier : preferred; }
 };
 
-// How permanent an adapter is, best first. Whether it is connected does not matter, or the ID would change whenever Wi-Fi
-// is turned off.
+// How permanent an adapter is, best first. Whether it is connected does not matter, or the ID would change whenever
+// Wi-Fi is turned off.
 enum Rank { kWired, kWireless, kRemovable, kEmulated, kVirtual };
 
 struct Adapter {
@@ -1162,11 +1171,13 @@ bool IsPlaceholder(const std::string& mac) {
     const bool has_no_serial_number = mac.compare(3, 3, std::string(3, '\0')) == 0;
     // Network chips without an address, and those of Realtek and Allwinner.
     const std::string hex = Hex(mac);
-    return is_sequence || has_no_serial_number || hex == "000000000001" || hex == "00e04c000001" || hex == "888888888788";
+    return is_sequence || has_no_serial_number || hex == "000000000001" || hex == "00e04c000001" ||
+           hex == "888888888788";
 }
 
-// The hardware address of the adapter that is hardest to remove, or else the system's ID. Software makes up the addresses
-// of virtual adapters and locally administered ones, and changes them; they are used only if there is nothing better.
+// The hardware address of the adapter that is hardest to remove, or else the system's ID. Software makes up the
+// addresses of virtual adapters and locally administered ones, and changes them; they are used only if there is nothing
+// better.
 std::string Choose(const std::vector<Adapter>& adapters, const std::string& system_id, bool earlier) {
     std::tuple<int, int, std::string> best(kLocal, kVirtual, "");
     for (const Adapter& adapter : adapters) {
@@ -1202,22 +1213,23 @@ bool Matches(const std::string& text, const char* pattern) {
     return std::regex_search(text, std::regex(pattern, std::regex::icase));
 }
 
-// `device` is the ID of the adapter's device, such as PCI\VEN_8086&…; `parents` are the IDs and descriptions of the devices
-// that it is plugged into.
+// `device` is the ID of the adapter's device, such as PCI\VEN_8086&...; `parents` are the IDs and descriptions of the
+// devices that it is plugged into.
 Adapter AdapterOf(const std::string& mac, const std::string& description, bool is_wifi, bool is_hardware,
                   const std::string& device, const std::string& parents) {
     const Rank built_in = is_wifi ? kWireless : kWired;
     const char kVirtualNames[] =
         R"(virtu|vpn|\btap\b|\btun|wintun|wireguard|loopback|wan miniport|bluetooth|bridge|multiplexor)";
-    const char kRemovableNames[] = R"(usb|remote ndis|\bncm\b|dock|thunderbolt|displaylink|surface ethernet|apple mobile)";
+    const char kRemovableNames[] =
+        R"(usb|remote ndis|\bncm\b|dock|thunderbolt|displaylink|surface ethernet|apple mobile)";
     const Rank by_name = !is_hardware || Matches(description, kVirtualNames) ? kVirtual
                          : Matches(description, kRemovableNames)             ? kRemovable
                                                                              : built_in;
-    const Rank by_bus = device.empty()                                                            ? by_name
-                        : !is_hardware || Matches(device, R"(^((ROOT|SWD|BTH|VMBUS)(\\|$)|\{))")  ? kVirtual
-                        : Matches(device, R"(^(USB|USB4|PCMCIA)(\\|$))") ||
-                                Matches(parents, "thunderbolt|usb4")                              ? kRemovable
-                                                                                                  : built_in;
+    const Rank by_bus = device.empty()                                                           ? by_name
+                        : !is_hardware || Matches(device, R"(^((ROOT|SWD|BTH|VMBUS)(\\|$)|\{))") ? kVirtual
+                        : Matches(device, R"(^(USB|USB4|PCMCIA)(\\|$))") || Matches(parents, "thunderbolt|usb4")
+                            ? kRemovable
+                            : built_in;
     return { mac, by_name, by_bus };
 }
 
@@ -1225,7 +1237,7 @@ std::string RegistryText(const std::wstring& path, const wchar_t* name) {
     wchar_t text[512] = L"";
     DWORD size = sizeof text;
     // A 32-bit program would otherwise see another part of the registry, which does not have these values.
-    const DWORD flags = RRF_RT_REG_SZ | 0x00010000;  // RRF_SUBKEY_WOW6464KEY
+    const DWORD flags = RRF_RT_REG_SZ | RRF_SUBKEY_WOW6464KEY;
     const LSTATUS result = RegGetValueW(HKEY_LOCAL_MACHINE, path.c_str(), name, flags, nullptr, text, &size);
     return result == ERROR_SUCCESS ? Utf8(text) : "";
 }
@@ -1255,17 +1267,17 @@ Adapter AdapterOf(const IP_ADAPTER_ADDRESSES& entry) {
         mac.assign(reinterpret_cast<const char*>(entry.PhysicalAddress),
                    std::min<size_t>(entry.PhysicalAddressLength, sizeof entry.PhysicalAddress));
     const bool is_hardware = !is_known || row.InterfaceAndOperStatusFlags.HardwareInterface;
-    const std::string device = RegistryText(
-        L"SYSTEM\\CurrentControlSet\\Control\\Network\\{4D36E972-E325-11CE-BFC1-08002BE10318}\\" + Wide(entry.AdapterName) +
-            L"\\Connection",
-        L"PnPInstanceID");
+    const std::string device =
+        RegistryText(L"SYSTEM\\CurrentControlSet\\Control\\Network\\{4D36E972-E325-11CE-BFC1-08002BE10318}\\" +
+                         Wide(entry.AdapterName) + L"\\Connection",
+                     L"PnPInstanceID");
     return AdapterOf(mac, Utf8OrEmpty(entry.Description), entry.IfType == IF_TYPE_IEEE80211, is_hardware, device,
                      DeviceParents(device));
 }
 
 std::vector<Adapter> FindAdapters() {
-    // Disconnected adapters are always listed. The first flag adds those whose TCP/IP a Hyper-V switch, a team or a bridge
-    // has taken over; the other flags skip lists that are not needed.
+    // Disconnected adapters are always listed. The first flag adds those whose TCP/IP a Hyper-V switch, a team or a
+    // bridge has taken over; the other flags skip lists that are not needed.
     const ULONG flags = GAA_FLAG_INCLUDE_ALL_INTERFACES | GAA_FLAG_SKIP_UNICAST | GAA_FLAG_SKIP_ANYCAST |
                         GAA_FLAG_SKIP_MULTICAST | GAA_FLAG_SKIP_DNS_SERVER;
     ULONG size = 32 * 1024, result = ERROR_BUFFER_OVERFLOW;
@@ -1339,11 +1351,12 @@ bool IsInProgramFile() {
 void InBackground(std::function<void()> refresh) {
     Handle thread = StartThread(std::move(refresh));
     if (!thread) return;
-    // A program that exits at once would otherwise never renew its lease. A DLL must not wait: when it learns of the exit,
-    // it holds the loader lock, and its threads have been ended.
+    // A program that exits at once would otherwise never renew its lease. A DLL must not wait: when it learns of the
+    // exit, it holds the loader lock, and its threads have been ended.
     static const bool kIsHooked = IsInProgramFile() && std::atexit(WaitAtExit) == 0;
     static_cast<void>(kIsHooked);
-    const Handle earlier = refresh_mutex.Locked([&] { return Handle(std::exchange(latest_refresh, thread.release())); });
+    const Handle earlier =
+        refresh_mutex.Locked([&] { return Handle(std::exchange(latest_refresh, thread.release())); });
 }
 
 // ---- The check ----
@@ -1504,7 +1517,8 @@ private:
         lease_ = state_ && state_->HasClockEnded() ? "ended, because the clock was set back" : "none";
         if (!state_ || !state_->token) return std::nullopt;
         try {
-            Claims claims = Verified(*state_->token, keys_, { { "aud", request_.tool }, { "sub", state_->license_key } });
+            Claims claims =
+                Verified(*state_->token, keys_, { { "aud", request_.tool }, { "sub", state_->license_key } });
             const std::wstring path = store_.Path(state_->license_key);
             const bool is_refused = client_.mutex.Locked([&] { return client_.refused_at.count(path) > 0; });
             const bool is_over = client_.now() >= claims.exp, is_withdrawn = is_refused || !claims.IsGood();
@@ -1566,7 +1580,9 @@ private:
         const std::string customer =
             Object({ { "name", cut(info.customer_name) }, { "email", cut(info.customer_email) } });
         return ",\"client\":" +
-               Object({ { "version", cut(info.version) }, { "hostname", cut(ComputerName()) }, { "user", cut(UserName()) } }) +
+               Object({ { "version", cut(info.version) },
+                        { "hostname", cut(ComputerName()) },
+                        { "user", cut(UserName()) } }) +
                (customer == "{}" ? "" : ",\"customer\":" + customer);
     }
 
@@ -1589,7 +1605,8 @@ private:
             const Url target = RedirectTarget(url, reply.location);
             was_secure = was_secure || url.secure;
             if (!target.secure && (was_secure || target.host != configured.host))
-                throw NoVerdict{ kNoResult, "redirected to " + DisplayAddress(target.Text()) + ", which is not allowed" };
+                throw NoVerdict{ kNoResult,
+                                 "redirected to " + DisplayAddress(target.Text()) + ", which is not allowed" };
             is_same = is_same && IsSameServer(configured, target);
             url = target;
         }
@@ -1607,14 +1624,21 @@ private:
         const std::wstring path = store_.Path(license_key_);
         client_.mutex.Locked([&] {
             if (!claims.IsGood()) client_.refused_at[path] = GetTickCount64();
-            else if (client_.refused_at.count(path) && client_.refused_at[path] <= asked_at) client_.refused_at.erase(path);
+            else if (client_.refused_at.count(path) && client_.refused_at[path] <= asked_at)
+                client_.refused_at.erase(path);
         });
         lease_ = claims.IsGood() ? "until " + UtcText(claims.exp) : "none";
         State state = { license_key_, token, claims.iat, claims.iat, kClockAllowance, client_.uptime() };
-        if (!claims.IsGood()) state.token.reset(), state.good_iat.reset();
+        if (!claims.IsGood()) {
+            state.token.reset();
+            state.good_iat.reset();
+        }
         try {
             // Only a slow disk must not turn an answer into a timeout.
-            Within(kSaveMs, [store = store_, state, before] { return store.Save(state, before), true; });
+            Within(kSaveMs, [store = store_, state, before] {
+                store.Save(state, before);
+                return true;
+            });
         } catch (const NoVerdict&) {
             return;
         }
@@ -1689,7 +1713,9 @@ private:
             { "keys", kids },
             { "lease", lease_ },
             { "clock", UtcText(client_.now()) },
-            { "no answer", !error ? "-" : !error->why.empty() ? error->why : Before(error->message, ":") },
+            { "no answer", !error                ? "-"
+                           : !error->why.empty() ? error->why
+                                                 : Before(error->message, ":") },
         };
         if (!previous_.empty()) lines.emplace_back("machine ID changed", "from " + previous_ + " to " + license_key_);
         std::string text;
@@ -1750,9 +1776,12 @@ int __stdcall LicenseCheck(const wchar_t* server, const wchar_t* tool, const wch
     try {
         const bool is_usable = timeout_ms > 0 && timeout_ms <= kMaxTimeoutMs;
         const int timeout = is_usable ? timeout_ms : kDefaultTimeoutMs;
-        const Request request = { Utf8OrEmpty(server),          Utf8OrEmpty(tool),
-                                  Utf8OrEmpty(keys),            (flags & LICENSE_REFRESH) != 0,
-                                  (flags & LICENSE_OFFER_TRIAL) != 0, static_cast<ULONGLONG>(timeout) };
+        const Request request = { Utf8OrEmpty(server),
+                                  Utf8OrEmpty(tool),
+                                  Utf8OrEmpty(keys),
+                                  (flags & LICENSE_REFRESH) != 0,
+                                  (flags & LICENSE_OFFER_TRIAL) != 0,
+                                  static_cast<ULONGLONG>(timeout) };
         Client& client = TheClient();
         Result result = Check(client, request).Run();
         const int code = CodeNumber(result.code);

@@ -7,7 +7,7 @@
  *     // From the vendor's dashboard: the current key and the next one. Never fetch them at run time.
  *     const wchar_t kKeys[] = L"<x>.<y>,<x>.<y>";
  *
- *     const licensing::License license = licensing::Check(L"https://example.com/licenseserver", L"YourToolName", kKeys);
+ *     const auto license = licensing::Check(L"https://example.com/licenseserver", L"YourToolName", kKeys);
  *     if (!license.valid) {
  *         MessageBoxW(nullptr, license.message.c_str(), L"License", MB_ICONERROR);  // written for your customer
  *         return 1;
@@ -77,8 +77,8 @@ int __stdcall LicenseDetail(const wchar_t *tool, const wchar_t *name, wchar_t *b
 void __stdcall LicenseSetInfo(const wchar_t *version, const wchar_t *customer_name, const wchar_t *customer_email);
 
 /* Waits until a lease that is being renewed in the background has been renewed; returns 0 if that takes longer.
- * Windows ends all threads before a DLL learns that the program exits, so a program that uses the DLL and may exit within
- * a second of its start should call LicenseWait(1000) first. A program that contains licenseclient.cpp need not. */
+ * Windows ends all threads before a DLL learns that the program exits. A program that uses the DLL and may exit within a
+ * second of its start should therefore call LicenseWait(1000) first; one that contains licenseclient.cpp need not. */
 int __stdcall LicenseWait(int timeout_ms);
 
 #ifdef __cplusplus

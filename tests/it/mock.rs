@@ -131,7 +131,7 @@ fn every_request_is_answered_at_the_root_and_below_the_base_path() {
     let folder = tempfile::tempdir().unwrap();
     let mock = Program::run(
         command(folder.path())
-            .args(["mock", "--verdict", "expired", "--days-offline", "0"])
+            .args(["mock", "--verdict", "expired", "--offline-days", "0"])
             .env("LICENSE_SERVER_PUBLIC_URL", "https://example.com/ls"),
     );
     assert!(mock.printed.to_lowercase().contains("mock"));
@@ -206,7 +206,7 @@ fn the_mock_listens_only_on_loopback_and_refuses_invalid_options() {
     for (arguments, word) in [
         (&["--verdict", "MAYBE"][..], "NOT_FOUND"),
         (&[], "--verdict"),
-        (&["--verdict", "VALID", "--days-offline", "x"], "3650"),
+        (&["--verdict", "VALID", "--offline-days", "x"], "3650"),
     ] {
         let (code, said) = refused(folder.path(), arguments);
         assert!(code != Some(0) && said.contains(word), "{said}");

@@ -200,7 +200,7 @@ describe("the request and the answer", { concurrency: true, ...TIME_LIMIT }, () 
 
   it("says that a proxy wants a sign-in", async () => {
     const server = await serve((_, response) => response.writeHead(407).end("<html>"));
-    assert.match((await client(server.url).check(TOOL)).message, /the proxy of this network wants a sign-in/);
+    assert.match((await client(server.url).check(TOOL)).message, /the network's proxy requires a sign-in/);
   });
 
   it("says what keeps it from asking", async () => {

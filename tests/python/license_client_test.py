@@ -867,7 +867,7 @@ class Proxies(Case):
             for keys in (KEYS, None):
                 result = self.through(proxy.url, scheme, keys)
                 self.assert_unreachable(result)
-                self.assertIn("(the proxy of this network wants a sign-in)", result.message)
+                self.assertIn("(the network's proxy requires a sign-in)", result.message)
 
     def test_a_proxy_that_cannot_be_reached_is_named(self):
         with contextlib.closing(socket.socket()) as closed:

@@ -56,7 +56,8 @@ void WriteState(const std::wstring& folder, const Store& store, const Json& stat
     const Json &file = state["file"], &text = state["text"];
     const std::wstring path =
         file.kind == Json::kText ? folder + L"\\" + Wide(file.text) : store.Path(state["license_key"].text);
-    WriteFileText(OpenFile(path, GENERIC_WRITE, CREATE_ALWAYS), text.kind == Json::kText ? text.text : Written(state), false);
+    WriteFileText(OpenShared(path, GENERIC_WRITE, CREATE_ALWAYS), text.kind == Json::kText ? text.text : Written(state),
+                  false);
 }
 
 std::string Recorded(const Url& url, const std::string& body, bool verify) {
@@ -107,9 +108,10 @@ std::string Run(const Json& vector) {
     std::string stored;
     for (const auto& [license_key, text] : states) stored += (stored.empty() ? "" : ",") + text;
     Remove(folder);
-    return std::string("{\"valid\":") + (CodeNumber(result.code) > 0 ? "true" : "false") + ",\"code\":" + Quoted(result.code) +
-           ",\"source\":" + Quoted(result.source) + ",\"license_key\":" + Quoted(result.license_key) + ",\"requests\":[" +
-           requests + "],\"states\":[" + stored + "]}";
+    return std::string("{\"valid\":") + (CodeNumber(result.code) > 0 ? "true" : "false") +
+           ",\"code\":" + Quoted(result.code) + ",\"source\":" + Quoted(result.source) +
+           ",\"license_key\":" + Quoted(result.license_key) + ",\"requests\":[" + requests + "],\"states\":[" + stored +
+           "]}";
 }
 
 }  // namespace
