@@ -186,7 +186,7 @@ impl Service {
         let sheet = Sheet::read(text)?;
         let _one = self.running_import.planning.lock();
         self.store
-            .read_tx(|db| ImportPlan::new(sheet, |tool, key| licenses::of_pair(db, tool, key)))
+            .read_tx(|db| ImportPlan::new(sheet, |tool, key| licenses::of_pair(db, tool, key)))?
     }
 
     fn preview(&self, plan: ImportPlan) -> Result<ImportPreview, Error> {

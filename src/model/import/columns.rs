@@ -1,12 +1,18 @@
 //! What the headings of a table and the keys of an object mean.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use super::shorten;
-use crate::model::license::fields::{FIELDS, Field};
+use super::dates::is_date;
+use super::{refused, shorten};
+use crate::error::Error;
+use crate::model::fold::folded;
+use crate::model::license::fields::{EXPIRATION_DATE, FIELDS, Field};
 
 /// Names of ignored columns that are kept.
 const MAX_IGNORED: usize = 50;
+
+/// Values of an ignored column that are looked at.
+const MAX_VALUES: u32 = 1_000;
 
 const CREATED_AT: &str = "created_at";
 
@@ -21,13 +27,12 @@ pub(super) enum Column {
 }
 
 impl Column {
-    /// Ignores case, spaces, `-` and `_`. A bare `name` could be the tool's or the customer's, so
-    /// it is unknown.
+    /// Only letters and digits count, without case, accents and what is in brackets. A bare `name`
+    /// could be the tool's or the customer's, so it is unknown.
     pub(super) fn from_heading(heading: &str) -> Column {
-        let letters = heading
-            .chars()
-            .filter(|c| !c.is_whitespace() && !"-_".contains(*c));
-        let name: String = letters.flat_map(char::to_lowercase).collect();
+        let end = heading.find(['(', '[']).filter(|end| *end > 0);
+        let mut name = folded(&heading[..end.unwrap_or(heading.len())]);
+        name.retain(char::is_alphanumeric);
         match name.as_str() {
             "createdat" | "createdon" | "created" => Column::CreatedAt,
             "id" | "lastseenat" | "checkcount" => Column::ExportedOnly,
@@ -59,21 +64,56 @@ fn is_named(field: &Field, name: &str) -> bool {
 
 /// Unknown columns.
 #[derive(Debug, Default)]
-pub(super) struct Ignored(BTreeSet<String>);
+pub(super) struct Ignored {
+    columns: BTreeMap<String, IgnoredValues>,
+    has_expiration: bool,
+}
+
+/// How many values of a column were looked at, and how many of them are dates.
+#[derive(Debug, Default)]
+struct IgnoredValues {
+    filled: u32,
+    dates: u32,
+}
 
 impl Ignored {
     fn add(&mut self, name: &str) {
-        if self.0.len() >= MAX_IGNORED {
-            return;
+        if self.columns.len() < MAX_IGNORED {
+            self.columns.entry(shown(name)).or_default();
         }
-        self.0.insert(match name.trim() {
-            "" => "(without a name)".to_owned(),
-            name => shorten(name),
-        });
     }
 
-    pub(super) fn into_names(self) -> Vec<String> {
-        self.0.into_iter().collect()
+    /// Looks at a value of the column.
+    pub(super) fn see(&mut self, name: &str, value: &str) {
+        let Some(values) = self.columns.get_mut(&shown(name)) else {
+            return;
+        };
+        if values.filled < MAX_VALUES && !value.trim().is_empty() {
+            values.filled += 1;
+            values.dates += u32::from(is_date(value));
+        }
+    }
+
+    /// Refuses a file whose expiration dates would be ignored, which would make every license perpetual.
+    pub(super) fn into_names(self) -> Result<Vec<String>, Error> {
+        let is_dates =
+            |values: &IgnoredValues| values.dates > 0 && values.dates * 2 > values.filled;
+        let dates = self.columns.iter().find(|(_, values)| is_dates(values));
+        match dates {
+            Some((name, _)) if !self.has_expiration => Err(refused(format!(
+                "The column `{name}` has dates, but no column is the expiration date, so every license \
+                 would be perpetual. Name the column with the expiration dates `expiration_date`. If the \
+                 licenses are perpetual, add an empty column `expiration_date`."
+            ))),
+            _ => Ok(self.columns.into_keys().collect()),
+        }
+    }
+}
+
+fn shown(name: &str) -> String {
+    match name.trim() {
+        "" => "(without a name)".to_owned(),
+        name => shorten(name),
     }
 }
 
@@ -96,8 +136,10 @@ pub(super) fn columns<'h>(
             }
             taken.push((name, heading));
         }
-        if column == Column::Unknown {
-            ignored.add(heading);
+        match column {
+            Column::Unknown => ignored.add(heading),
+            Column::Field(EXPIRATION_DATE) => ignored.has_expiration = true,
+            _ => {}
         }
         columns.push(column);
     }
@@ -107,7 +149,6 @@ pub(super) fn columns<'h>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::license::fields::EXPIRATION_DATE;
 
     #[test]
     fn published_names_and_headings_mean_their_fields() {
@@ -128,13 +169,23 @@ mod tests {
             "Mac_Address",
             "MACADDRESS",
             "Machine ID",
+            "\u{200b}MAC-Adresse:",
+            "Clé de licence",
+            "MAC (as shown in the About box)",
         ] {
             assert_eq!(Column::from_heading(name), Column::Field(key), "{name}");
         }
-        assert_eq!(
-            Column::from_heading("Valid until"),
-            Column::Field(EXPIRATION_DATE)
-        );
+        for name in [
+            "Valid until",
+            "Expire Date",
+            "Last day",
+            "Gültig bis",
+            "ważny do",
+            "Échéance",
+        ] {
+            let column = Column::from_heading(name);
+            assert_eq!(column, Column::Field(EXPIRATION_DATE), "{name}");
+        }
         assert_eq!(Column::from_heading("Last-Seen At"), Column::ExportedOnly);
         assert_eq!(Column::from_heading("name"), Column::Unknown);
     }
@@ -159,7 +210,10 @@ mod tests {
         let long = format!("{}…", "x".repeat(120));
         let mut many = Ignored::default();
         (0..1_000).for_each(|n| many.add(&n.to_string()));
-        assert_eq!(ignored.into_names(), ["(without a name)", "colour", &long]);
-        assert_eq!(many.into_names().len(), 50);
+        assert_eq!(
+            ignored.into_names().unwrap(),
+            ["(without a name)", "colour", &long]
+        );
+        assert_eq!(many.into_names().unwrap().len(), 50);
     }
 }

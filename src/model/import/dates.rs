@@ -69,6 +69,13 @@ pub(super) fn read_moment(typed: &str) -> Option<OffsetDateTime> {
     Some(PrimitiveDateTime::new(day, time.ok()?).assume_utc())
 }
 
+/// Whether it can only be meant as a date, which may be ambiguous. Versions such as `1.2.3` are none.
+pub(super) fn is_date(typed: &str) -> bool {
+    let text = typed.trim();
+    let is_ambiguous = || numbers(text).is_some_and(|(separator, _)| separator == '/');
+    read_moment(text).is_some() || normal_date("", text).is_err() && is_ambiguous()
+}
+
 /// Spreadsheet programs and databases append midnight to a date.
 fn without_midnight(text: &str) -> &str {
     match text.split_once([' ', 'T']) {

@@ -57,6 +57,8 @@ fn row(line: u64, element: &str, ignored: &mut Ignored) -> Result<SheetRow, Stri
     for (column, (key, value)) in columns.into_iter().zip(&values) {
         if column.is_imported() {
             row.set(column, text(key, value.get())?);
+        } else if let Ok(value) = text(key, value.get()) {
+            ignored.see(key, &value);
         }
     }
     Ok(row)

@@ -128,8 +128,9 @@ impl<'t> Sheet<'t> {
         }
     }
 
-    /// Unknown columns or keys in alphabetical order, at most 50; complete after the last row.
-    pub fn into_ignored(self) -> Vec<String> {
+    /// Unknown columns or keys in alphabetical order, at most 50; complete after the last row. Refuses
+    /// a file whose expiration dates would be ignored.
+    pub fn into_ignored(self) -> Result<Vec<String>, Error> {
         self.ignored.into_names()
     }
 }
@@ -139,7 +140,7 @@ impl Iterator for Sheet<'_> {
 
     fn next(&mut self) -> Option<SheetRow> {
         self.first.take().or_else(|| match &mut self.rows {
-            Rows::Table(table) => table.next(),
+            Rows::Table(table) => table.next(&mut self.ignored),
             Rows::Elements(elements) => elements.next(&mut self.ignored),
         })
     }
@@ -242,7 +243,7 @@ mod tests {
     pub(super) fn read(text: &str) -> Result<(Vec<SheetRow>, Vec<String>), Error> {
         let mut sheet = Sheet::read(text)?;
         let rows = sheet.by_ref().collect();
-        Ok((rows, sheet.into_ignored()))
+        Ok((rows, sheet.into_ignored()?))
     }
 
     pub(super) fn rows(text: &str) -> Vec<SheetRow> {

@@ -96,11 +96,11 @@ pub struct ImportPlan {
 }
 
 impl ImportPlan {
-    /// `find` looks up a license by tool and canonical key.
+    /// `find` looks up a license by tool and canonical key; the inner error refuses the file.
     pub fn new<E>(
         mut sheet: Sheet<'_>,
         mut find: impl FnMut(&str, &str) -> Result<Option<License>, E>,
-    ) -> Result<ImportPlan, E> {
+    ) -> Result<Result<ImportPlan, Error>, E> {
         let unit = sheet.unit;
         let mut planner = Planner {
             unit,
@@ -113,13 +113,13 @@ impl ImportPlan {
             numbers.count(&action);
             rows.push(action);
         }
-        Ok(ImportPlan {
+        Ok(sheet.into_ignored().map(|ignored| ImportPlan {
             unit,
-            ignored: sheet.into_ignored(),
+            ignored,
             rows,
             numbers,
             fingerprint: planner.fingerprint.finish(),
-        })
+        }))
     }
 
     pub fn invalid(&self) -> impl Iterator<Item = &InvalidRow> {
@@ -293,7 +293,7 @@ mod tests {
             Ok::<_, Infallible>(found.cloned())
         };
         let Ok(plan) = ImportPlan::new(Sheet::read(text).unwrap(), find);
-        plan
+        plan.unwrap()
     }
 
     /// A plan against the license above.

@@ -17,6 +17,8 @@ const REQUIRED: [&str; 2] = ["tool_name", "license_key"];
 pub(super) struct Table<'t> {
     records: Records<'t>,
     columns: Vec<Column>,
+    /// Position and heading of the unknown columns.
+    unknown: Vec<(usize, String)>,
 }
 
 impl<'t> Table<'t> {
@@ -26,11 +28,23 @@ impl<'t> Table<'t> {
             None => Records::new(text, text, likeliest_delimiter(text)),
         };
         let columns = header(&mut records, ignored)?;
-        Ok(Table { records, columns })
+        let headings = records.cells.iter().zip(&columns).enumerate();
+        let unknown = headings
+            .filter(|(_, (_, column))| **column == Column::Unknown)
+            .map(|(at, (heading, _))| (at, restore(heading).to_owned()))
+            .collect();
+        Ok(Table {
+            records,
+            columns,
+            unknown,
+        })
     }
 
-    pub(super) fn next(&mut self) -> Option<SheetRow> {
+    pub(super) fn next(&mut self, ignored: &mut Ignored) -> Option<SheetRow> {
         self.records.advance().then(|| {
+            for (at, heading) in &self.unknown {
+                ignored.see(heading, self.records.cells.get(*at).unwrap_or_default());
+            }
             let row = self.row();
             row.unwrap_or_else(|problem| SheetRow::unreadable(self.records.line, problem))
         })
@@ -142,6 +156,26 @@ mod tests {
 
     fn key(text: &str) -> String {
         only(text).cell("license_key").unwrap().to_owned()
+    }
+
+    #[test]
+    fn dates_in_an_unknown_column_are_refused_unless_there_is_an_expiration_date() {
+        for heading in ["Until when", "Renewal", "Frist"] {
+            let message = refusal(&format!(
+                "tool,key,{heading}\nT,a,2026-12-31\nT,b,\nT,c,31.12.2027\n"
+            ));
+            assert!(message.contains(heading), "{message}");
+        }
+        for text in [
+            "tool,key,bought,expires\nT,a,2026-12-31,\n",
+            "tool,key,version\nT,a,1.2.3\nT,b,10.0.19\n",
+            "tool,key,remark 2\nT,a,since 2026-12-31\n",
+            "tool,key,id,last_seen_at\nT,a,1,2026-12-31\n",
+        ] {
+            assert!(read(text).is_ok(), "{text}");
+        }
+        let json = r#"[{"tool": "T", "key": "a", "Renewal": "2026-12-31"}]"#;
+        assert!(refusal(json).contains("Renewal"));
     }
 
     #[test]
