@@ -4,6 +4,7 @@ use time::{Date, OffsetDateTime, UtcOffset};
 
 use super::license::{Status, Verdict};
 use super::question::Question;
+use super::text;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepResult {
@@ -114,11 +115,11 @@ impl Reading {
     pub fn new(question: &Question<'_>) -> Reading {
         let (tool_name, key) = (question.sent.tool_name, question.sent.license_key);
         let mut invisible = invisible(question.tool_name, false);
-        invisible.extend(self::invisible(key.trim(), true));
+        invisible.extend(self::invisible(text::trimmed(key), true));
         Reading {
             license_key: question.license_key.clone().into_owned(),
-            is_respelled: question.license_key != key.trim(),
-            is_trimmed: question.tool_name != tool_name || key.trim() != key,
+            is_respelled: question.license_key != text::trimmed(key),
+            is_trimmed: question.tool_name != tool_name || text::trimmed(key) != key,
             invisible,
         }
     }
@@ -155,39 +156,23 @@ impl Expiration {
     }
 }
 
-/// Whether the character is invisible or looks like an ordinary space.
+/// Whether a space that is not the ordinary one, or another character that a reader does not see. Those
+/// that no tool and no key can have are refused already.
 pub fn is_invisible(c: char) -> bool {
-    let is_blank = c.is_whitespace() && c != ' ';
-    is_blank
-        || matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
+    c.is_whitespace() && c != ' ' || matches!(c, '\u{fe00}'..='\u{fe0f}') || text::is_invisible(c)
 }
 
 /// Each kind once.
-fn invisible(text: &str, is_in_key: bool) -> Vec<InvisibleCharacter> {
+fn invisible(typed: &str, is_in_key: bool) -> Vec<InvisibleCharacter> {
     let mut all: Vec<InvisibleCharacter> = Vec::new();
-    for c in text.chars().filter(|c| is_invisible(*c)) {
-        let name = name(c);
+    for c in typed.chars().filter(|c| is_invisible(*c)) {
+        let name = text::invisible_name(c);
         let character = InvisibleCharacter { is_in_key, name };
         if !all.contains(&character) {
             all.push(character);
         }
     }
     all
-}
-
-fn name(c: char) -> String {
-    let name = match c {
-        '\u{a0}' | '\u{202f}' => "a no-break space",
-        '\u{ad}' => "a soft hyphen",
-        '\u{200b}' => "a zero-width space",
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            "a text direction mark"
-        }
-        '\u{feff}' => "a byte order mark",
-        _ => "an invisible character",
-    };
-    format!("{name} (U+{:04X})", u32::from(c))
 }
 
 #[cfg(test)]
@@ -271,13 +256,10 @@ mod tests {
         assert_eq!(noticed(" T", "k \u{a0}\r\n"), []);
         assert!(reading(" T", "k").is_trimmed && reading("T", "k ").is_trimmed);
         assert!(!reading("My Tool", "PC 1").is_trimmed);
+        assert_eq!(noticed("T\u{200b}", "\u{feff}k"), []);
         assert_eq!(
-            noticed("T\u{200b}", "a\u{200b}b\u{a0}c\u{200b}"),
-            [
-                (false, "a zero-width space (U+200B)".to_owned()),
-                (true, "a zero-width space (U+200B)".to_owned()),
-                (true, "a no-break space (U+00A0)".to_owned()),
-            ]
+            noticed("T", "b\u{a0}c\u{a0}d"),
+            [(true, "a no-break space (U+00A0)".to_owned())]
         );
     }
 

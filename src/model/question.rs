@@ -10,7 +10,7 @@ use crate::error::{Error, Problem};
 /// A tool and the machine that checks it, spelled as a license would be.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Question<'a> {
-    /// Without surrounding white space; compared byte for byte.
+    /// Without what is invisible around it; compared byte for byte.
     pub tool_name: &'a str,
     /// In its canonical spelling.
     pub license_key: Cow<'a, str>,
@@ -31,7 +31,7 @@ impl<'a> Question<'a> {
             tool_name,
             license_key,
         };
-        let (tool_name, license_key) = (tool_name.trim(), license_key.trim());
+        let (tool_name, license_key) = (text::trimmed(tool_name), text::trimmed(license_key));
         check("tool_name", tool_name)?;
         check("license_key", license_key)?;
         Ok(Question {
@@ -52,5 +52,5 @@ fn check(name: &'static str, value: &str) -> Result<(), Problem> {
             message: format!("{} is empty.", field.label),
         });
     }
-    text::check(name, field.label, value, field.limit)
+    text::check_visible(name, field.label, value, field.limit)
 }

@@ -2,26 +2,31 @@
 
 use crate::error::Problem;
 
-/// `typed` without surrounding white space, 1 to `most` characters, no control characters; `label`
-/// names it in messages.
+/// `typed` without what is invisible around it, 1 to `most` characters, no control or invisible
+/// characters; `label` names it in messages.
 pub(super) fn required(
     field: &'static str,
     label: &str,
     typed: &str,
     most: usize,
 ) -> Result<String, Problem> {
-    let text = typed.trim();
+    let text = trimmed(typed);
     if text.is_empty() {
         return Err(Problem {
             field,
             message: format!("{label} is missing: enter 1 to {most} characters."),
         });
     }
-    check(field, label, text, most)?;
+    check_visible(field, label, text, most)?;
     Ok(text.to_owned())
 }
 
-/// [`required`], but an empty text is allowed.
+/// Without surrounding white space and invisible characters: what a person who compares two texts sees.
+pub(super) fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c))
+}
+
+/// An empty text is allowed, and invisible characters that change no direction.
 pub(super) fn optional(
     field: &'static str,
     label: &str,
@@ -45,7 +50,64 @@ pub(super) fn lines(
     Ok(text)
 }
 
-/// Checks length and control characters; removes nothing.
+/// [`check`] for a text that is compared: two that look the same must be the same.
+pub(super) fn check_visible(
+    field: &'static str,
+    label: &str,
+    text: &str,
+    most: usize,
+) -> Result<(), Problem> {
+    check(field, label, text, most)?;
+    no_character(field, label, text, is_invisible)
+}
+
+fn no_character(
+    field: &'static str,
+    label: &str,
+    text: &str,
+    is_wrong: fn(char) -> bool,
+) -> Result<(), Problem> {
+    match text.chars().find(|c| is_wrong(*c)) {
+        None => Ok(()),
+        Some(c) => Err(Problem {
+            field,
+            message: format!("{label} contains {}; remove it.", invisible_name(c)),
+        }),
+    }
+}
+
+/// Format characters and the separators of lines and paragraphs: Unicode 16, categories Cf, Zl, Zp.
+pub(super) fn is_invisible(c: char) -> bool {
+    !c.is_ascii()
+        && matches!(c, '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
+            | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
+            | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
+}
+
+/// They would show text in another order than it has.
+fn is_direction_override(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// With its article: `a zero-width space (U+200B)`.
+pub(super) fn invisible_name(c: char) -> String {
+    let name = match c {
+        '\u{a0}' | '\u{202f}' => "a no-break space",
+        '\u{ad}' => "a soft hyphen",
+        '\u{200b}' => "a zero-width space",
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            "a text direction mark"
+        }
+        '\u{feff}' => "a byte order mark",
+        _ => "an invisible character",
+    };
+    format!("{name} (U+{:04X})", u32::from(c))
+}
+
+/// Checks length, control characters and direction overrides; removes nothing.
 pub(super) fn check(
     field: &'static str,
     label: &str,
@@ -60,6 +122,7 @@ pub(super) fn check(
         }
     }
     match text.chars().find(|c| c.is_control()) {
+        None => no_character(field, label, text, is_direction_override),
         Some('\n' | '\r') => Err(Problem {
             field,
             message: format!("{label} has a line break; write it in one line."),
@@ -71,7 +134,6 @@ pub(super) fn check(
                 u32::from(c)
             ),
         }),
-        None => Ok(()),
     }
 }
 

@@ -284,8 +284,11 @@ fn an_invisible_character_is_shown_and_white_space_around_is_ignored() {
     assert!(page.all(".steps li:first-child .notice").is_empty());
     assert!(page.texts(".verdict").concat().contains("valid"));
     let page = diagnose(&mut admin, "T", "k\u{200b}ey");
+    let first = page.texts(".steps li:first-child").concat();
+    assert!(first.contains("U+200B"), "{first}");
+    let page = diagnose(&mut admin, "T", "k\u{a0}ey");
     let notice = page.texts(".steps li:first-child .notice").concat();
-    assert!(notice.contains("U+200B"), "{notice}");
+    assert!(notice.contains("U+00A0"), "{notice}");
 }
 
 #[test]

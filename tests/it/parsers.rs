@@ -31,6 +31,7 @@ fn text() -> impl Strategy<Value = String> {
         "\\PC{0,20}",
         any::<String>(),
         "[ \\t\\n\\x00-\\x1f\\x7f\\u{85}\\u{a0}\\u{feff}aZ]{0,8}",
+        "[\\u{200b}\\u{202e}\\u{2028} aZ]{0,4}",
         "[ä ]{98,103}",
         "[k ]{253,258}",
         mac().prop_map(|digits| spellings(&digits)[1].clone()),
@@ -75,6 +76,47 @@ fn draft() -> impl Strategy<Value = Draft> {
 
 fn is_plain(text: &str, lengths: std::ops::RangeInclusive<usize>) -> bool {
     lengths.contains(&text.chars().count()) && !text.contains(char::is_control)
+}
+
+/// Unicode 16, categories Cf, Zl and Zp.
+const INVISIBLE: [(u32, u32); 21] = [
+    (0xad, 0xad),
+    (0x600, 0x605),
+    (0x61c, 0x61c),
+    (0x6dd, 0x6dd),
+    (0x70f, 0x70f),
+    (0x890, 0x891),
+    (0x8e2, 0x8e2),
+    (0x180e, 0x180e),
+    (0x200b, 0x200f),
+    (0x2028, 0x202e),
+    (0x2060, 0x2064),
+    (0x2066, 0x206f),
+    (0xfeff, 0xfeff),
+    (0xfff9, 0xfffb),
+    (0x110bd, 0x110bd),
+    (0x110cd, 0x110cd),
+    (0x13430, 0x1343f),
+    (0x1bca0, 0x1bca3),
+    (0x1d173, 0x1d17a),
+    (0xe0001, 0xe0001),
+    (0xe0020, 0xe007f),
+];
+
+fn is_invisible(c: char) -> bool {
+    let c = u32::from(c);
+    INVISIBLE
+        .iter()
+        .any(|(from, to)| (*from..=*to).contains(&c))
+}
+
+fn seen(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c))
+}
+
+/// What a tool name or a license key may be.
+fn is_seen(text: &str, lengths: std::ops::RangeInclusive<usize>) -> bool {
+    is_plain(text, lengths) && !text.contains(is_invisible)
 }
 
 fn json() -> impl Strategy<Value = Value> {
@@ -156,8 +198,8 @@ proptest! {
 
     #[test]
     fn a_check_accepts_exactly_the_values_of_a_license(tool in text(), key in text()) {
-        let (row_tool, row_key) = (tool.trim(), key.trim());
-        let good = is_plain(row_tool, 1..=100) && is_plain(row_key, 1..=255);
+        let (row_tool, row_key) = (seen(&tool), seen(&key));
+        let good = is_seen(row_tool, 1..=100) && is_seen(row_key, 1..=255);
         match Question::parse(&tool, &key) {
             Ok(question) => {
                 prop_assert!(good);
@@ -172,9 +214,11 @@ proptest! {
     fn a_license_is_accepted_when_every_field_is_valid(draft in draft()) {
         let typed = |name: &str| draft.get(name).trim();
         let day = typed("expiration_date");
-        let good = is_plain(typed("tool_name"), 1..=100)
-            && is_plain(typed("license_key"), 1..=255)
+        let overrides = ['\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}'];
+        let good = is_seen(seen(draft.get("tool_name")), 1..=100)
+            && is_seen(seen(draft.get("license_key")), 1..=255)
             && is_plain(typed("user_id"), 0..=255)
+            && !typed("user_id").contains(overrides)
             && Status::from_word(typed("status")).is_some()
             && (day.is_empty() || date::read(day).is_some());
         match Values::parse(&draft) {
