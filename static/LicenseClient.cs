@@ -20,8 +20,8 @@
 // controls the network can fake the answer. Put at least two keys into the program, the current one and the next,
 // and never fetch them at run time.
 //
-// When a customer calls, license.Diagnostic() is one text to copy, without secrets, and client.MachineId is the
-// license key that the vendor enters in the dashboard.
+// When a customer calls, license.Diagnostic() is one text to copy, without secrets, and
+// client.GetMachineId("YourToolName") is the license key that the vendor enters in the dashboard.
 
 #if !__MonoCS__
 // Your project's analyzers have nothing to say here. Mono's compiler, which the tests use, reports every warning.
@@ -118,7 +118,7 @@ namespace Licensing
         internal readonly string KeyProblem;  // null: the keys are usable
         internal readonly HttpMessageHandler Handler;
         private readonly string cacheDir;
-        private MachineIds machine;
+        private MachineIds machine, chosenMachine;  // found, or set by the vendor
         private readonly Dictionary<string, Stopwatch> lastRefresh = new Dictionary<string, Stopwatch>();  // by tool
         internal readonly Refusals Refusals = new Refusals();
 
@@ -134,7 +134,8 @@ namespace Licensing
         /// <param name="timeoutSeconds">The most that a check may take.</param>
         /// <param name="publicKeys">The server's public keys, each as "x.y", PEM or a JWK. Only null means plain checks:
         /// with an empty list or an unusable key, no license is valid.</param>
-        /// <param name="cacheDir">The folder for leases; by default in the user's local application data.</param>
+        /// <param name="cacheDir">The folder for leases; by default in the user's local application data or, on Linux,
+        /// state.</param>
         /// <param name="handler">Sends the requests instead of the client's own handler, and is never disposed. Proxy and
         /// TLS are then its business, so nothing is asked again where a certificate cannot be verified. So are redirects
         /// that it follows itself: set AllowAutoRedirect to false, because a redirected POST would become a GET.</param>
@@ -170,7 +171,7 @@ namespace Licensing
         public string MachineId
         {
             get { return Keys == null ? Ids().Earlier : Ids().Preferred; }
-            set { machine = new MachineIds(value ?? "", value ?? "", new string[0]); }
+            set { chosenMachine = new MachineIds(value ?? "", value ?? "", new string[0]); }
         }
 
         /// <summary>The version of your program, shown to the vendor; by default that of the executable.</summary>
@@ -212,7 +213,7 @@ namespace Licensing
             // On another thread: one that waits, such as that of a window, could not also continue what it waits for.
             Task<LicenseResult> check = Machine.Attempt(() => Run(() => CheckAsync(toolName, refresh)), null);
             return Finishes(check, Timeout + Overhead + Overhead) ? check.Result
-                : new Check(this, toolName, new CancellationToken(true)).NoAnswer(new TimeoutException());
+                : new Check(this, toolName, CancellationToken.None).NoAnswer(new TimeoutException());
         }
 
         /// <summary>Returns whether this computer may run the tool, and why.</summary>
@@ -221,22 +222,28 @@ namespace Licensing
         public async Task<LicenseResult> CheckAsync(string toolName, bool refresh = false,
             CancellationToken cancellationToken = default(CancellationToken))
         {
+            LicenseResult result;
             using (var check = new Check(this, toolName, cancellationToken))
             {
                 try
                 {
-                    return await (Keys == null ? check.PlainAsync() : check.SignedAsync(refresh)).ConfigureAwait(false);
+                    result = await (Keys == null ? check.PlainAsync() : check.SignedAsync(refresh)).ConfigureAwait(false);
                 }
                 catch (Exception error)
                 {
-                    return check.NoAnswer(error);
+                    result = check.NoAnswer(error);
                 }
             }
+            if (!result.Valid)
+            {
+                machine = null;  // a better adapter's driver may start later than the program
+            }
+            return result;
         }
 
         internal MachineIds Ids()
         {
-            MachineIds found = machine ?? Machine.Attempt(FindMachine, MachineIds.None);
+            MachineIds found = chosenMachine ?? machine ?? Machine.Attempt(FindMachine, MachineIds.None);
             // An adapter may be turned on later.
             machine = found.Preferred.Length > 0 ? found : null;
             return found;
@@ -250,11 +257,19 @@ namespace Licensing
             {
                 return cacheDir;
             }
-            // %LOCALAPPDATA% on Windows, ~/.local/share or ~/Library/Application Support elsewhere.
-            string data = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData,
-                Environment.SpecialFolderOption.DoNotVerify);
-            return string.IsNullOrEmpty(data) ? null : Path.Combine(data, "license-client");
+            bool isWindowsOrMac = Environment.OSVersion.Platform == PlatformID.Win32NT ||
+                RuntimeInformation.IsOSPlatform(OSPlatform.OSX);
+            string data = isWindowsOrMac ? SystemFolder(Environment.SpecialFolder.LocalApplicationData)
+                : Environment.GetEnvironmentVariable("XDG_STATE_HOME") ?? "";
+            if (!isWindowsOrMac && !Path.IsPathRooted(data))
+            {
+                data = Path.Combine(SystemFolder(Environment.SpecialFolder.UserProfile), ".local/state");
+            }
+            return Path.IsPathRooted(data) ? Path.Combine(data, "license-client") : null;
         }
+
+        private static string SystemFolder(Environment.SpecialFolder folder) =>
+            Environment.GetFolderPath(folder, Environment.SpecialFolderOption.DoNotVerify);
 
         internal Dictionary<string, object> ClientInfo()
         {
@@ -797,7 +812,8 @@ namespace Licensing.Internals
         }
 
         private static bool IsWebAddress(Uri url) =>
-            (url.Scheme == "http" || url.Scheme == "https") && url.UserInfo.Length == 0 && url.Host.Length > 0;
+            (url.Scheme == "http" || url.Scheme == "https") && url.UserInfo.Length == 0 && url.Host.Length > 0 &&
+                url.Port > 0;
 
         /// <summary>Sends the request, and repeats it where it is redirected to. The body is written with or without
         /// personal data.</summary>
@@ -1254,7 +1270,7 @@ namespace Licensing.Internals
                 Token = Json.Text(found, "token"),
                 GoodIat = Json.Integer(found, "good_iat"),
                 Mark = mark.Value,
-                Allowance = allowance.Value,
+                Allowance = Math.Min(allowance.Value, FullAllowance),
                 Uptime = Json.Integer(found, "uptime"),
             };
         }
@@ -1431,10 +1447,14 @@ namespace Licensing.Internals
             }
             catch (Exception)
             {
-                // Overwrite it instead, which is not atomic: a file that is cut short counts as no file.
+                if (state.Token != null)
+                {
+                    return;  // on a full disk, overwriting would destroy the lease that is there
+                }
+                // Erase it in place, which is not atomic: a file that is cut short counts as no file.
                 string path = PathOf(state.LicenseKey);
                 bool isWritten = Machine.Attempt(() => Overwrite(path, state.Write(), true), false);
-                if (!isWritten && state.Token == null)
+                if (!isWritten)
                 {
                     File.Delete(path);
                 }
@@ -2450,9 +2470,10 @@ namespace Licensing.Internals
             {
                 return Attempt<long?>(() => (long)(GetTickCount64() / 1000), null);
             }
+            // Elsewhere not Stopwatch: it stands still while the computer sleeps, unlike what the other clients store.
             long seconds;
             return long.TryParse(ReadText("/proc/uptime").Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture,
-                out seconds) ? seconds : Stopwatch.GetTimestamp() / Stopwatch.Frequency;
+                out seconds) ? seconds : (long?)null;
         }
     }
 

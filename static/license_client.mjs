@@ -168,8 +168,11 @@ export class LicenseClient {
   async check(toolName, options) {
     const run = this.#start(toolName);
     try {
-      return await keepingAwake(this.#check(run, Boolean(options?.refresh)));
+      const result = await keepingAwake(this.#check(run, Boolean(options?.refresh)));
+      if (!result.valid) this.#forgetMachine(run);
+      return result;
     } catch (error) {
+      this.#forgetMachine(run);
       return this.#noAnswer(run, error);
     }
   }
@@ -180,7 +183,7 @@ export class LicenseClient {
    */
   async machineId(toolName) {
     const run = this.#start(toolName ?? "");
-    run.deadline = monotonic() + MAX_TIMEOUT; // for a person, who can wait
+    run.deadline = monotonic() + SEARCH_TIMEOUT + this.#timeout; // for a person, who can wait
     try {
       await keepingAwake(this.#identify(run));
     } catch {
@@ -203,8 +206,8 @@ export class LicenseClient {
   /** @returns {Run} */
   #start(toolName) {
     const deadline = monotonic() + this.#timeout;
-    const unknown = { machineId: null, remembered: null, previous: null, machine: null, certificate: null };
-    return { toolName, deadline, isUnread: false, ...unknown };
+    const unknown = { machineId: null, remembered: null, previous: null, machine: null, search: null };
+    return { toolName, deadline, isUnread: false, certificate: null, ...unknown };
   }
 
   async #check(run, refresh) {
@@ -236,31 +239,44 @@ export class LicenseClient {
     const good = states.filter((state) => state.good_iat !== null).sort((a, b) => b.good_iat - a.good_iat);
     // Finding every adapter is slow on Windows. The ID that was good last needs no search if it is in plain view.
     const newest = good[0]?.license_key;
-    if (newest && !this.#vendorsMachineId && (await this.#isInPlainView(run, newest))) {
+    if (newest && !this.#vendorsMachineId && (await this.#isConfirmed(run, newest))) {
       run.machineId = run.remembered = newest;
       return;
     }
     run.machine = await this.#foundMachine(run);
-    const present = [run.machine.earlier, run.machine.preferred, ...run.machine.present];
+    const present = idsOf(run.machine);
     run.remembered = good.find((state) => present.includes(state.license_key))?.license_key ?? null;
     run.previous = run.remembered ? null : (newest ?? null);
     run.machineId = run.remembered ?? run.machine.preferred;
   }
 
-  #isInPlainView(run, id) {
-    return within(this.#filesDeadline(run), this._isVisible(id)).catch(() => false);
+  /** Whether a quick look finds this ID; if the look is slow too, a search may find it first. */
+  async #isConfirmed(run, id) {
+    const look = within(run.deadline, this._isVisible(id)).catch(() => false);
+    const looking = () => within(this.#filesDeadline(run), look);
+    return looking().catch(() => {
+      const isFound = (machine) => idsOf(machine).includes(id) || looking().catch(() => false);
+      return Promise.race([look, this.#foundMachine(run).then(isFound, () => look)]);
+    });
   }
 
   async #foundMachine(run) {
     // Kept in any case: after a timeout, the next check finds the search further on.
     this.#machine ??= this.#searchMachine();
     this.#machine.catch(() => (this.#machine = null));
-    const machine = await within(run.deadline, this.#machine).catch((error) => {
+    const search = this.#machine;
+    const machine = await within(run.deadline, search).catch((error) => {
       throw error instanceof NoVerdict ? error : new NoVerdict(SLOW_MACHINE_ID, describe(error));
     });
+    run.search = search;
     if (machine.preferred) return machine;
     this.#machine = null;
     throw new NoVerdict(NO_MACHINE_ID);
+  }
+
+  /** The customer may turn on an adapter and try again. A search that goes on is kept. */
+  #forgetMachine(run) {
+    if (run.search === this.#machine) this.#machine = null;
   }
 
   async #searchMachine() {
@@ -364,7 +380,10 @@ export class LicenseClient {
     run.deadline = Math.max(run.deadline, monotonic() + SAVE_TIMEOUT);
     if (run.isUnread) await this.#identify(run).catch(() => {});
     if (!run.remembered) return null;
-    return run.isUnread ? this.#leaseAtStart(run) : this.#lease(run, await this.#read(run, run.remembered)).claims;
+    if (run.isUnread) return this.#leaseAtStart(run);
+    const state = await within(run.deadline, this.#store(run).read(run.remembered)).catch(() => null);
+    // Where the file cannot be written, it still has the lease that ended at the start.
+    return this.#lease(run, moveClock(state, this._now(), this._uptime())).claims;
   }
 
   /** The claims of a lease that can be used now, after the clock has been compared with the stored time. */
@@ -498,6 +517,7 @@ export class LicenseClient {
  * @property {string | null} remembered the ID that the server last found good
  * @property {string | null} previous that of another machine, or of this one before its hardware changed
  * @property {Machine | null} machine null as long as no search was needed
+ * @property {Promise<Machine> | null} search the one that has ended in this check
  * @property {Error | null} certificate why a server could not be verified
  * @property {string} [lease] a description
  */
@@ -624,7 +644,7 @@ function attempt(work, fallback) {
 
 function checkUrl(serverUrl) {
   try {
-    const url = webAddress(serverUrl);
+    const url = webAddress(String(serverUrl).trim());
     url.pathname = `${withoutEnd(url.pathname)}/api/check`;
     url.search = "";
     return url;
@@ -649,9 +669,13 @@ function webAddress(text, base) {
   return url;
 }
 
+/** What programs understand differently: `new URL` finds a host in them where others find a path. */
+const ODD_LOCATION = /[\\\t]|^\s*(https?:(?!\/\/[^/])|\/{3})/i;
+
 function redirectTarget(url, location) {
   try {
-    if (location) return webAddress(location, url);
+    const target = location && !ODD_LOCATION.test(location) ? webAddress(location, url) : null;
+    if (target && target.port !== "0") return target;
   } catch {
     // The same as none.
   }
@@ -913,7 +937,8 @@ function stateIn(bytes, fileName) {
     (token === null || typeof token === "string") &&
     [good_iat, uptime].every((number) => number === null || isInteger(number)) &&
     [mark, allowance].every(isInteger);
-  return isState ? { license_key, token, good_iat, mark, allowance, uptime } : null;
+  if (!isState) return null;
+  return { license_key, token, good_iat, mark, allowance: Math.min(allowance, CLOCK_ALLOWANCE), uptime };
 }
 
 function cacheFolder() {
@@ -953,24 +978,23 @@ class Store {
   }
 
   /**
-   * Replaces the state by what `change` makes of it, and returns that even if it cannot be stored. The new content is
-   * also the lock: a file of this name can be created only once.
+   * Replaces the state by what `change` makes of it, and returns that even if it cannot be stored. The draft is the
+   * lock, because a file of this name can be created only once; it stays empty.
    */
   async update(id, change, { isDurable }) {
     const file = this.path(id);
-    const draft = await openDraft(this.#folder, `${file}.draft`).catch(() => null);
-    let isStored = false;
+    const lock = `${file}.draft`;
+    const isLocked = await takeLock(this.#folder, lock).catch(() => false);
     try {
       const state = await this.read(id);
       const next = change(state);
       const isChanged = JSON.stringify(next) !== JSON.stringify(state);
       if (!isChanged) return next;
-      isStored = draft !== null && (await commit(draft, file, next, isDurable));
+      const isStored = isLocked && (await commit(file, next, isDurable));
       if (!isStored && next.token === null) await erase(file, next);
       return next;
     } finally {
-      await draft?.close().catch(() => {});
-      if (draft && !isStored) await fs.rm(`${file}.draft`, { force: true }).catch(() => {});
+      if (isLocked) await fs.rm(lock, { force: true }).catch(() => {});
     }
   }
 }
@@ -1010,31 +1034,42 @@ async function makeFolder(folder) {
   }
 }
 
-/** The draft, opened for writing by this process alone. */
-async function openDraft(folder, draft) {
+/** Waits for the lock, but not for ever: two writers at once do no harm, because each has its own file. */
+async function takeLock(folder, lock) {
+  const create = async () => (await fs.open(lock, "wx", 0o600)).close();
   await makeFolder(folder);
   const deadline = monotonic() + SAVE_TIMEOUT / 2;
   while (monotonic() < deadline) {
     try {
-      return await retried(() => fs.open(draft, "wx", 0o600));
+      await retried(create);
+      return true;
     } catch (error) {
       if (error.code !== "EEXIST") throw error;
       await pause(10);
     }
   }
-  // Nobody needs it this long: the process that created it was killed.
-  await fs.rm(draft, { force: true });
-  return fs.open(draft, "wx", 0o600);
+  // The process that created it was killed, or is very slow.
+  await fs.rm(lock, { force: true });
+  await create();
+  return true;
 }
 
-async function commit(draft, file, state, isDurable) {
+async function commit(file, state, isDurable) {
+  const own = `${file}.${process.pid}.${crypto.randomBytes(4).toString("hex")}`;
   try {
-    await draft.writeFile(JSON.stringify(state));
-    if (isDurable) await draft.sync();
-    await draft.close();
-    await retried(() => fs.rename(`${file}.draft`, file));
+    const handle = await fs.open(own, "wx", 0o600);
+    try {
+      await handle.writeFile(JSON.stringify(state));
+      if (isDurable) await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    // A start that was slow must not bring back a lease that was refused meanwhile.
+    if (!isDurable && (await readState(file))?.token === null) throw new Error("refused");
+    await retried(() => fs.rename(own, file));
     return true;
   } catch {
+    await fs.rm(own, { force: true }).catch(() => {});
     return false;
   }
 }
@@ -1096,6 +1131,10 @@ const SOFTWARE_VENDORS =
 // Of adapters whose maker forgot to give each its own address: network chips without one, and those of Realtek and
 // Allwinner. `isPlaceholder` has the rest.
 const PLACEHOLDERS = ["00:00:00:00:00:01", "00:e0:4c:00:00:01", "88:88:88:88:87:88"];
+
+function idsOf({ earlier, preferred, present }) {
+  return [earlier, preferred, ...present];
+}
 
 /** @returns {Promise<Machine>} */
 async function findMachine() {

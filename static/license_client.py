@@ -92,6 +92,8 @@ LAST_SECOND = 253402300799  # of the year 9999
 CLOCK_ALLOWANCE = 24 * 3600
 # The minimum time between two background refreshes, and the maximum that an exiting program waits for one, in seconds.
 REFRESH_PAUSE, REFRESH_EXIT_WAIT = 60, 1.0
+# How long one of several addresses of a host may take to answer, in seconds.
+FIRST_ADDRESS_WAIT = 1.5
 # How long an answer may take to be stored after the timeout, in seconds.
 SAVE_WAIT = 1.0
 
@@ -120,7 +122,8 @@ class LicenseClient:
         self._cache_dir = cache_dir
         self._version = version
         self._trial = trial
-        self._machine: Optional[_Machine] = None
+        self._machine: Optional[_Machine] = None  # set by tests
+        self._found: Optional[_Machine] = None
         # When a machine ID was last refused for a tool: it counts even if the disk cannot be written.
         self._refused_at: Dict[Tuple[str, str], float] = {}
         self._refreshed_at: Dict[str, float] = {}  # tool: when a background refresh last started
@@ -155,9 +158,12 @@ class LicenseClient:
     def check(self, tool_name: str, refresh: bool = False) -> LicenseCheck:
         """The same with all details; `refresh` asks the server even if a stored lease would do."""
         try:
-            return self._check(tool_name, refresh)
+            result = self._check(tool_name, refresh)
         except Exception as error:
-            return self._no_answer(tool_name, error)
+            result = self._no_answer(tool_name, error)
+        if not result.valid:
+            self._found = None  # the driver of an adapter may start after this program
+        return result
 
     def _check(self, tool_name: str, refresh: bool) -> LicenseCheck:
         if not isinstance(tool_name, str) or not tool_name:
@@ -177,10 +183,8 @@ class LicenseClient:
         return self._check_online(tool_name, start, deadline)
 
     def _find_machine(self) -> _Machine:
-        machine = self._machine or _find_machine()
-        if machine.present or machine.earlier:  # otherwise an adapter may appear later
-            self._machine = machine
-        return machine
+        self._found = self._machine or self._found or _find_machine()
+        return self._found
 
     # ---- Without public keys ----
 
@@ -205,12 +209,12 @@ class LicenseClient:
 
     # ---- With public keys ----
 
-    def _start(self, tool_name: str) -> _Start:
+    def _start(self, tool_name: str, timeout: Optional[float] = None) -> _Start:
         """Choose the machine ID, and read what is stored for it."""
         machine, store = self._find_machine(), self._store(tool_name)
         choice = _unique(machine.earlier, machine.preferred)
         try:
-            states = self._read_states(tool_name)
+            states = self._read_states(tool_name, timeout)
         except Exception:
             return _Start(choice, None, "", _Store("", ""))
         remembered = _newest(states, _unique(*choice, *machine.present))
@@ -223,9 +227,9 @@ class LicenseClient:
                          _at_start(remembered, self._now(), self._uptime()))
         return _Start([remembered.license_key], state, "", store)
 
-    def _read_states(self, tool_name: Optional[str]) -> Dict[str, _State]:
-        """Within half of the timeout: the folder may be on a network drive that is gone."""
-        return _run_with_timeout(self.timeout / 2, self._store(tool_name).read_all)
+    def _read_states(self, tool_name: Optional[str], timeout: Optional[float] = None) -> Dict[str, _State]:
+        """Within half of the client's timeout: the folder may be on a network drive that is gone."""
+        return _run_with_timeout(timeout or self.timeout / 2, self._store(tool_name).read_all)
 
     def _check_online(self, tool_name: str, start: _Start, deadline: float) -> LicenseCheck:
         answers: List[_Answer] = []
@@ -242,9 +246,14 @@ class LicenseClient:
             answer = _deciding(received)
             return self._result(tool_name, answer.license_key, answer.claims, "server", start=start)
         license_key = start.ids[min(len(received), len(start.ids) - 1)]
-        # Read the lease again: it may have expired or been erased meanwhile.
+        if not start.store.folder:  # a slow disk
+            start = self._start(tool_name, max(deadline - time.monotonic(), SAVE_WAIT))
+            license_key = start.ids[0]
+        # Read the lease again: it may have expired or been erased meanwhile. The clock counts even if the mark cannot
+        # be stored.
         state = start.state and _attempt(
             lambda: _run_with_timeout(SAVE_WAIT, lambda: start.store.read(license_key)), start.state)
+        state = state and _at_start(state, self._now(), self._uptime())
         lease, _ = self._lease(tool_name, state)
         if lease:
             return self._result(tool_name, license_key, lease, "lease", error)
@@ -553,8 +562,8 @@ def _split(address: str) -> SplitResult:
     import urllib.parse
     parts = urllib.parse.urlsplit(address.strip())
     host = (parts.hostname or "").encode("idna").decode("ascii")
-    if parts.scheme not in ("http", "https") or "@" in parts.netloc:
-        raise ValueError("neither http nor https, or a password in the address")
+    if parts.scheme not in ("http", "https") or "@" in parts.netloc or parts.port == 0:
+        raise ValueError("neither http nor https, a password in the address, or no port")
     if not re.fullmatch(r"[0-9a-z._:-]+", host):
         raise ValueError("no host name")
     netloc = "[%s]" % host if ":" in host else host
@@ -584,7 +593,8 @@ def _redirect_target(url: SplitResult, location: str) -> SplitResult:
 def _is_same_server(first: SplitResult, target: SplitResult) -> bool:
     """The same host and port, or the secure port of the same host instead of the plain one."""
     ports = [url.port or (443 if url.scheme == "https" else 80) for url in (first, target)]
-    return first.hostname == target.hostname and (ports[0] == ports[1] or ports == [80, 443])
+    is_same = first.scheme == target.scheme and ports[0] == ports[1]
+    return first.hostname == target.hostname and (is_same or target.scheme == "https" and ports == [80, 443])
 
 
 def _to_json(value: object) -> bytes:
@@ -593,6 +603,7 @@ def _to_json(value: object) -> bytes:
 
 def _opener(scheme: str, host: str, verify: bool) -> OpenerDirector:
     """Handlers that return every answer as it is: a refusal is not an error, and a redirect must repeat the POST."""
+    import http.client
     import ssl
     import urllib.request
     opener = urllib.request.OpenerDirector()
@@ -600,13 +611,54 @@ def _opener(scheme: str, host: str, verify: bool) -> OpenerDirector:
     # Windows settings. A server on this computer must not be reached through it: to the proxy, "localhost" is the
     # proxy itself.
     opener.add_handler(urllib.request.ProxyHandler({} if _is_loopback(host) else None))
-    opener.add_handler(urllib.request.HTTPHandler())
+    plain = urllib.request.HTTPHandler()
+    setattr(plain, "http_open", lambda request: plain.do_open(_connection(http.client.HTTPConnection), request))
+    opener.add_handler(plain)
     if scheme == "https":
-        context = ssl.create_default_context()
+        # Not create_default_context: it fails if SSLKEYLOGFILE names a file that cannot be written.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
         if not verify:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        opener.add_handler(urllib.request.HTTPSHandler(context=context))
+        else:
+            try:
+                context.load_default_certs()
+            except ssl.SSLError:  # one damaged certificate in the store of Windows
+                raise _BadCertificate("issuer") from None
+        secure = urllib.request.HTTPSHandler(context=context)
+        setattr(secure, "https_open", lambda request: secure.do_open(
+            _connection(http.client.HTTPSConnection), request, context=context))
+        opener.add_handler(secure)
     return opener
+
+
+def _connection(kind: Any) -> Any:
+    """A class of connections that do not spend all of the time on the first address of a host."""
+    def connect(host: str, **more: Any) -> Any:
+        connection = kind(host, **more)
+        connection._create_connection = _connect
+        return connection
+
+    return connect
+
+
+def _connect(address: Tuple[str, int], timeout: float, *more: Any) -> Any:
+    """Like socket.create_connection: where IPv6 leads nowhere, there must be time left for IPv4."""
+    import socket
+    found = socket.getaddrinfo(address[0], address[1], 0, socket.SOCK_STREAM)
+    deadline, error = time.monotonic() + timeout, OSError("no address")
+    for number, (family, kind, protocol, _, target) in enumerate(found):
+        left = max(deadline - time.monotonic(), 0.001)
+        connection = socket.socket(family, kind, protocol)
+        try:
+            connection.settimeout(left if number == len(found) - 1 else min(left / 3, FIRST_ADDRESS_WAIT))
+            connection.connect(target)
+            connection.settimeout(timeout)
+            return connection
+        except OSError as caught:
+            connection.close()
+            error = caught
+    raise error
 
 
 def _is_loopback(host: str) -> bool:
@@ -1000,10 +1052,12 @@ class _Store:
     def _read_path(self, path: str) -> Optional[_State]:
         content: Dict[str, Any] = _attempt(lambda: _json_object(_retried(lambda: _read_file(path))), {})
         state = _State(*(content.get(name, False) for name in _State._fields))
-        is_readable = isinstance(state.license_key, str) and isinstance(state.token, (str, type(None))) and all(
-            map(_is_integer, (state.good_iat or 0, state.mark, state.allowance, state.uptime or 0)))
-        is_readable = is_readable and state.good_iat is not False and state.uptime is not False
-        return state if is_readable and self.path(state.license_key) == path else None
+        is_readable = isinstance(state.license_key, str) and isinstance(state.token, (str, type(None)))
+        is_readable = is_readable and _is_integer(state.mark) and _is_integer(state.allowance) and all(
+            number is None or _is_integer(number) for number in (state.good_iat, state.uptime))
+        if not is_readable or self.path(state.license_key) != path:
+            return None
+        return state._replace(allowance=min(state.allowance, CLOCK_ALLOWANCE))
 
     def start(self, state: _State, now: Callable[[], int], uptime: Callable[[], Optional[int]]) -> _State:
         """Store what a start changes, and return the result; `state` was read before."""
@@ -1058,9 +1112,12 @@ class _Store:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[bool]:
-        """Hold the lock that this user's processes share, or proceed without it after a second."""
+        """Hold the lock that this user's processes share, or proceed without it after a second.
+
+        Only another process that holds it yields False: where there can be no lock, writing must go on.
+        """
         with contextlib.ExitStack() as stack:
-            yield _attempt(lambda: stack.enter_context(_lock(os.path.join(self.folder, "lock"))), False)
+            yield _attempt(lambda: stack.enter_context(_lock(os.path.join(self.folder, "lock"))), True)
 
 
 def _overwrite(file: Any, state: _State, durably: bool = True) -> None:

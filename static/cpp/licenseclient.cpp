@@ -718,7 +718,7 @@ Url RedirectTarget(const Url& from, const std::string& location) {
 
 // The same host and port, or the secure port of the same host instead of the plain one.
 bool IsSameServer(const Url& configured, const Url& url) {
-    const bool is_upgrade = configured.port == 80 && url.port == 443;
+    const bool is_upgrade = configured.port == 80 && url.port == 443 && url.secure;
     return configured.host == url.host && (configured.port == url.port || is_upgrade);
 }
 
@@ -982,9 +982,12 @@ std::optional<State> ParseState(const std::string& text) {
     const bool is_state = key.kind == Json::kText && (token.kind == Json::kText || token.kind == Json::kNull) &&
                           is_number_or_null(good_iat) && mark && allowance && is_number_or_null(uptime);
     if (!is_state) return std::nullopt;
-    return State{ key.text,           token.kind == Json::kText ? std::optional<std::string>(token.text) : std::nullopt,
-                  good_iat.Integer(), *mark,
-                  *allowance,         uptime.Integer() };
+    return State{ key.text,
+                  token.kind == Json::kText ? std::optional<std::string>(token.text) : std::nullopt,
+                  good_iat.Integer(),
+                  *mark,
+                  std::min(*allowance, kClockAllowance),
+                  uptime.Integer() };
 }
 
 // On Windows, a file cannot be opened or replaced while another process replaces it.
@@ -1434,6 +1437,14 @@ public:
         : client_(client), request_(request), deadline_(GetTickCount64() + request.timeout) {}
 
     Result Run() {
+        Result result = Decided();
+        // A network driver may have started too late: the next check looks again.
+        if (CodeNumber(result.code) <= 0) client_.mutex.Locked([&] { client_.machine = {}; });
+        return result;
+    }
+
+private:
+    Result Decided() {
         try {
             return Decide();
         } catch (const NoVerdict& error) {
@@ -1443,7 +1454,6 @@ public:
         }
     }
 
-private:
     Result Decide() {
         if (request_.tool.empty()) throw NoVerdict{ kBadToolName, "" };
         machine_ = client_.FoundMachine(request_.timeout / 2);
@@ -1451,7 +1461,7 @@ private:
         if (license_key_.empty()) throw NoVerdict{ kNoMachineId, "" };
         keys_ = ParseKeys(request_.keys);
         if (!keys_.problem.empty()) throw NoVerdict{ kBadKeys, keys_.problem };
-        Start();
+        Start(Left(deadline_) / 2);
         const std::optional<Claims> lease = Lease();
         if (lease && !request_.refresh) {
             RefreshIfDue(*lease);
@@ -1468,7 +1478,7 @@ private:
     }
 
     // Chooses the machine IDs to ask with, and reads what is stored. A network drive may be gone: then nothing is.
-    void Start() {
+    void Start(ULONGLONG milliseconds) {
         Append(ids_, machine_.earlier);
         Append(ids_, machine_.preferred);
         struct Found {
@@ -1492,7 +1502,8 @@ private:
             return found;
         };
         try {
-            const Found found = Within(Left(deadline_) / 2, find);
+            const Found found = Within(milliseconds, find);
+            is_started_ = true;
             store_ = found.store;
             state_ = found.state;
             previous_ = found.previous;
@@ -1504,12 +1515,19 @@ private:
     }
 
     void ReadAgain() {
+        if (!is_started_) {
+            // The disk was too slow. After a refusal, which could not be stored either, no lease counts.
+            if (!is_refused_) Start(std::max(Left(deadline_), kSaveMs));
+            return;
+        }
         if (!state_) return;
         try {
             state_ = Within(kSaveMs, [store = store_, id = state_->license_key] { return store.Read(id); });
         } catch (const NoVerdict&) {
             return;
         }
+        // Nothing that an earlier start has changed is in a file that cannot be written.
+        if (state_ && state_->token) state_->MoveMark(client_.now(), client_.uptime());
     }
 
     // The claims of the stored lease if it can be used now.
@@ -1602,7 +1620,7 @@ private:
                 reply = Send(url, anonymous, false);
             }
             if (!IsRedirect(reply.status)) return reply;
-            const Url target = RedirectTarget(url, reply.location);
+            const Url target = RedirectTarget(url, Stripped(reply.location));
             was_secure = was_secure || url.secure;
             if (!target.secure && (was_secure || target.host != configured.host))
                 throw NoVerdict{ kNoResult,
@@ -1627,6 +1645,7 @@ private:
             else if (client_.refused_at.count(path) && client_.refused_at[path] <= asked_at)
                 client_.refused_at.erase(path);
         });
+        is_refused_ = is_refused_ || !claims.IsGood();
         lease_ = claims.IsGood() ? "until " + UtcText(claims.exp) : "none";
         State state = { license_key_, token, claims.iat, claims.iat, kClockAllowance, client_.uptime() };
         if (!claims.IsGood()) {
@@ -1736,6 +1755,8 @@ private:
     std::string license_key_;       // the one of them that the result is about
     std::string previous_;          // the machine ID that was good before, if it is no longer in the machine
     Store store_;
+    bool is_started_ = false;     // the stored states have been read in time
+    bool is_refused_ = false;     // by an answer to this check
     std::optional<State> state_;  // of the machine ID that was good last
     std::string lease_ = "none";  // a description
     std::optional<BadCertificate> certificate_;

@@ -401,6 +401,8 @@ fn its_own_tests_of_signed_answers_and_leases_pass() {
         env!("CARGO_MANIFEST_DIR"),
         "/tests/python/license_client_test.py"
     );
+    // Without it the tests with real certificates are left out.
+    tools::find("openssl");
     for python in tools::pythons() {
         let output = Command::new(&python).args(["-B", tests]).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);

@@ -178,6 +178,26 @@ describe("the request and the answer", { concurrency: true, ...TIME_LIMIT }, () 
     assert.deepEqual(target.questions, []);
   });
 
+  for (const location of [
+    "/\\localhost/",
+    "https:///localhost/",
+    "HTTPS:localhost",
+    "///localhost/",
+    "/\t/localhost/",
+    "https://localhost:0/",
+  ]) {
+    it(`does not follow ${JSON.stringify(location)}`, async () => {
+      const asked = [];
+      const one = client(" http://127.0.0.1:1\u00a0");
+      one._exchange = async (url) => {
+        asked.push(url.href);
+        return { status: 302, location, body: Buffer.alloc(0) };
+      };
+      assert.match((await one.check(TOOL)).message, /which is not a web address/);
+      assert.deepEqual(asked, ["http://127.0.0.1:1/api/check"]);
+    });
+  }
+
   it("accepts a byte order mark", async () => {
     const server = await serve((question, response) => {
       response.write(Buffer.from([0xef, 0xbb, 0xbf]));
@@ -478,6 +498,31 @@ describe("the lease", { concurrency: true, ...TIME_LIMIT }, () => {
     assert.deepEqual(fs.readdirSync(folder), [path.basename(file)]);
   });
 
+  it("ends where it cannot be written, if the clock is set back", async () => {
+    const folder = newFolder();
+    const server = await serve(signed());
+    await client(server.url, { cacheDir: folder }).check(TOOL);
+    const content = fs.readFileSync(stateFile(folder), "utf8");
+    const { open, rm } = fs.promises;
+    const refusing = (work, mayPass) => async (file, ...more) => {
+      if (!String(file).startsWith(folder) || mayPass(...more)) return work(file, ...more);
+      throw Object.assign(new Error("read-only"), { code: "EROFS" });
+    };
+    fs.promises.open = refusing(open, (flags) => typeof flags === "number");
+    fs.promises.rm = refusing(rm, () => false);
+    try {
+      const one = client(server.url, { cacheDir: folder });
+      one._now = () => NOW - 2 * DAY;
+      one._exchange = () => Promise.reject(new Error("no network"));
+      const license = await one.check(TOOL);
+      assert.deepEqual([license.code, license.source], ["NO_ANSWER", "none"]);
+      assert.match(license.message, /date and time are earlier/);
+    } finally {
+      Object.assign(fs.promises, { open, rm });
+    }
+    assert.equal(fs.readFileSync(stateFile(folder), "utf8"), content);
+  });
+
   it("is not waited for where the file is a pipe or a folder", { skip: process.platform === "win32" }, async () => {
     const folder = newFolder();
     const server = await serve(signed());
@@ -510,6 +555,25 @@ describe("the lease", { concurrency: true, ...TIME_LIMIT }, () => {
     assert.deepEqual(new Set(results.flat()), new Set(["VALID"]));
     assert.deepEqual(fs.readdirSync(folder), [path.basename(stateFile(folder))]);
     assert.equal(state(folder).good_iat, NOW);
+  });
+});
+
+describe("the lease, while the computer is busy", TIME_LIMIT, () => {
+  it("survives many starts at once that find the lock of a killed process", async () => {
+    const folder = newFolder();
+    const server = await serve(signed());
+    await client(server.url, { cacheDir: folder }).check(TOOL);
+    const file = stateFile(folder);
+    fs.writeFileSync(`${file}.draft`, "");
+    const together = Date.now() + 3000;
+    const starts = Array.from({ length: 20 }, (_, i) => {
+      const wait = `await new Promise((resolve) => setTimeout(resolve, ${together} - Date.now()));`;
+      return program(server.url, folder, `client._now = () => ${NOW + 3600 + i * 60}; ${wait} ${PRINT}`);
+    });
+    const results = await Promise.all(starts);
+    assert.deepEqual(new Set(results.map(({ source }) => source)), new Set(["lease"]));
+    assert.equal(state(folder).good_iat, NOW);
+    assert.deepEqual(fs.readdirSync(folder), [path.basename(file)]);
   });
 });
 
@@ -660,6 +724,35 @@ describe("the machine ID", { concurrency: true, ...TIME_LIMIT }, () => {
       assert.match(stdout, /machine ID could not be found/);
       assert.ok(ms < QUICK_MS, `${ms} ms`);
     });
+  });
+
+  it("needs a look or a search that ends in time, whichever is first", async () => {
+    const server = await serve(signed());
+    const cacheDir = newFolder();
+    await client(server.url, { cacheDir }).check(TOOL);
+    const machine = { present: [MACHINE], earlier: MACHINE, preferred: MACHINE };
+    const slowly = (result) => new Promise((resolve) => setTimeout(resolve, 300, result)); // more than 25 %
+    const never = () => new Promise(() => {});
+    for (const [look, search] of [
+      [() => slowly(true), never],
+      [never, async () => machine],
+      [() => slowly(false), () => slowly(machine)],
+    ]) {
+      const one = client(server.url, { cacheDir, machineId: undefined, timeout: 1000 });
+      [one._isVisible, one._findMachine] = [look, search];
+      assert.equal((await one.check(TOOL)).source, "lease");
+    }
+  });
+
+  it("is searched again after a check that was not good", async () => {
+    const server = await serve((question, response) =>
+      signed({ code: question.license_key === MACHINE ? "VALID" : "NOT_FOUND" })(question, response),
+    );
+    const found = ["d8:bb:c1:00:00:09", MACHINE];
+    const one = client(server.url, { machineId: () => found.shift() });
+    assert.equal((await one.check(TOOL)).code, "NOT_FOUND");
+    assert.equal((await one.check(TOOL)).code, "VALID");
+    assert.equal((await one.check(TOOL, { refresh: true })).code, "VALID");
   });
 
   it("that the search has not found in time is there for the next check", async () => {

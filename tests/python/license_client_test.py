@@ -315,6 +315,19 @@ class Leases(Case):
         self.assertIn("lease: ended, because the clock was set back", result.diagnostic())
         self.assert_unreachable(self.client(url, NOW).check(TOOL))
 
+    def test_the_clock_counts_even_if_the_mark_cannot_be_stored(self):
+        url = self.leased(iat=NOW)
+        with mock.patch.object(license_client._Store, "_write", side_effect=OSError):
+            self.assert_unreachable(self.client(url, NOW - 2 * DAY).check(TOOL))
+        self.assertTrue(self.client(url, NOW).check(TOOL))
+
+    def test_where_there_can_be_no_lock_the_mark_moves_all_the_same(self):
+        url = self.leased(iat=NOW)
+        os.remove(os.path.join(self.folder, "lock"))
+        os.mkdir(os.path.join(self.folder, "lock"))
+        self.assertTrue(self.client(url, NOW + 2 * DAY).check(TOOL))
+        self.assert_unreachable(self.client(url, NOW).check(TOOL))
+
     def test_a_fresh_lease_needs_no_request(self):
         server = self.server(signs())
         self.client(server.url).check(TOOL)
@@ -517,6 +530,26 @@ class Files(Case):
         self.assertEqual(self.client(server.url).check(TOOL).source, "lease")
         self.assertLess(time.monotonic() - started, 30)
 
+    def test_a_slow_disk_costs_no_lease(self):
+        client, read, awake = self.client(self.leased(), timeout=1), license_client._read_file, threading.Event()
+        self.addCleanup(awake.set)
+
+        def unreachable(*_):
+            awake.set()
+            raise ConnectionRefusedError
+
+        client._send = unreachable
+        with mock.patch.object(license_client, "_read_file", side_effect=lambda path: awake.wait(60) and read(path)):
+            self.assertEqual(client.check(TOOL).source, "lease")
+
+    def test_an_adapter_that_appears_after_the_first_check_is_found(self):
+        server = self.server(signs("NOT_FOUND"))
+        client = self.client(server.url)
+        client._machine = None
+        with mock.patch.object(license_client, "_find_machine", side_effect=[machine("system"), machine(MACHINE)]):
+            self.assertEqual(client.check(TOOL).license_key, "system")
+            self.assertEqual(client.check(TOOL).license_key, MACHINE)
+
     def test_a_network_drive_that_is_gone_does_not_hang(self):
         server, url = self.server(signs()), self.leased()
         hanging = threading.Event()
@@ -706,7 +739,7 @@ class Redirects(Case):
                 ("http://a/", "http://a:80/", True), ("http://A/", "https://a/", True),
                 ("https://a/", "https://a:443/", True), ("http://a:8080/", "https://a/", False),
                 ("http://a/", "https://a:8443/", False), ("https://a:8443/", "https://a/", False),
-                ("http://a/", "https://b/", False), ("http://a/", "http://a:443/", True)):
+                ("http://a/", "https://b/", False), ("http://a/", "http://a:443/", False)):
             self.assertEqual(is_same(first, target), same, (first, target))
 
     def test_a_plain_check_follows_them_as_it_always_did(self):
@@ -736,6 +769,21 @@ class Addresses(Case):
 
 
 @unittest.skipUnless(shutil.which("openssl"), "openssl is not installed")
+class Connections(Case):
+    def test_an_address_that_does_not_answer_leaves_time_for_the_next(self):
+        import socket
+        server = self.server(signs())
+        port = int(server.url.split(":")[2].split("/")[0])
+        nowhere = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 1))]
+        there = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port))]
+        with mock.patch("socket.getaddrinfo", return_value=nowhere + there):
+            self.assertEqual(self.client(server.url).check(TOOL).source, "server")
+
+    def test_a_key_log_that_cannot_be_written_does_not_matter(self):
+        with mock.patch.dict(os.environ, SSLKEYLOGFILE=os.path.join(self.folder, "missing", "log")):
+            license_client._opener("https", "a", True)
+
+
 class Certificates(Case):
     """Real TLS connections, with a throw-away certificate authority."""
 
