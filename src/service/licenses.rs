@@ -106,6 +106,13 @@ impl Service {
         let now = self.clock.now();
         self.store.write(|db| {
             let old = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
+            let successor = old.moved_to.map(|id| licenses::get(db, id)).transpose()?;
+            if let (Status::Revoked, Some(successor)) = (old.status, successor.flatten()) {
+                let key = &successor.license_key;
+                let message =
+                    format!("This license was already moved to {key}; move that one instead.");
+                return Err(Error::invalid("license_key", message));
+            }
             let draft = Draft::from(&old.values).with("license_key", new_key);
             let new = Values::parse(&draft)?;
             if new.license_key == old.license_key {

@@ -72,6 +72,24 @@ fn an_existing_key_is_rejected_with_a_link_and_nothing_is_moved() {
 }
 
 #[test]
+fn a_license_that_was_moved_does_not_move_again() {
+    let server = Server::start();
+    let id = license(&server);
+    let mut admin = server.admin();
+    move_to(&mut admin, id, "new");
+    let form = Page::open(&mut admin, &format!("/licenses/{id}/move")).form("/move");
+    let page = form.fill("license_key", "third").submit(&mut admin);
+    assert_eq!(
+        (page.status, page.invalid_fields()),
+        (422, vec!["license_key"])
+    );
+    assert_eq!(
+        (server.check("T", "new").0, server.check("T", "third").0),
+        (200, 404)
+    );
+}
+
+#[test]
 fn a_license_can_move_back() {
     let (server, database) = Database::start();
     let id = license(&server);
