@@ -1212,7 +1212,7 @@ async function isVisible(id) {
   return new RegExp(`\\b${id.replace(/:/g, "-")}\\s*$`, "im").test(shown);
 }
 
-/** What the program prints. Once it is not waited for any more, it does not keep the vendor's program alive. */
+/** What the program prints. Once nobody waits for it, it does not keep the vendor's program alive. */
 function outputOf(program, args) {
   return new Promise((resolve, reject) => {
     const options = { windowsHide: true, maxBuffer: 1 << 20 };

@@ -92,6 +92,7 @@ impl CheckSteps {
 /// A request as the check reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
+    pub tool_name: String,
     /// In its canonical spelling.
     pub license_key: String,
     /// Whether a MAC address was sent in another spelling.
@@ -117,6 +118,7 @@ impl Reading {
         let mut invisible = invisible(question.tool_name, false);
         invisible.extend(self::invisible(text::trimmed(key), true));
         Reading {
+            tool_name: question.tool_name.to_owned(),
             license_key: question.license_key.clone().into_owned(),
             is_respelled: question.license_key != text::trimmed(key),
             is_trimmed: question.tool_name != tool_name || text::trimmed(key) != key,

@@ -74,7 +74,7 @@ async fn diagnose(
         .await?;
     tools.truncate(MAX_SUGGESTIONS);
     let offset = app.utc_offset();
-    let diagnosis = diagnosis.map(|of| DiagnosisView::new(of, tool.trim(), &key, app));
+    let diagnosis = diagnosis.map(|of| DiagnosisView::new(of, &tool, &key, app));
     Ok(Page::new(&DiagnosePage {
         frame,
         tool,
@@ -90,7 +90,9 @@ impl DiagnosisView {
         let now = of.now;
         let near_misses = std::mem::take(&mut of.near_misses).into_iter();
         let reading = of.steps.reading.as_ref();
-        let key = reading.map_or(key, |reading| &reading.license_key);
+        let (tool, key) = reading.map_or((tool, key), |reading| {
+            (reading.tool_name.as_str(), reading.license_key.as_str())
+        });
         let near_misses = near_misses.map(|miss| NearMissRow::new(miss, tool, key, service, now));
         let similar = of.similar_tools.iter().map(|(name, mismatch)| {
             let [_, found] = marked(tool, name, *mismatch);
@@ -136,8 +138,10 @@ impl DiagnosisView {
     }
 
     /// The URL query that prefills the form for a new license.
-    fn new_license(&self, tool: &str) -> String {
-        query(&[("tool", tool.trim()), ("key", self.key())])
+    fn new_license(&self) -> String {
+        let reading = self.of.steps.reading.as_ref();
+        let tool = reading.map_or("", |reading| &reading.tool_name);
+        query(&[("tool", tool), ("key", self.key())])
     }
 
     /// As a license would have it.

@@ -130,12 +130,11 @@ fn render(name: &str, text: &str, values: &Value) -> Result<String, String> {
 type Quote = fn(&str) -> String;
 
 /// How each language writes a string literal, by filter name.
-const QUOTES: [(&str, Quote); 11] = [
+const QUOTES: [(&str, Quote); 10] = [
     ("py", escaped),
     ("js", escaped),
     ("cs", escaped),
-    ("cpp", octal),
-    ("cppw", wide),
+    ("cpp", wide),
     ("pas", pascal),
     ("ahk", autohotkey),
     ("vb", basic),
@@ -159,23 +158,7 @@ fn escaped(text: &str) -> String {
     literal + "\""
 }
 
-/// In double quotes, with each non-ASCII UTF-8 byte in octal: independent of the execution character set, and
-/// not extended by a digit after it. The second of two question marks is escaped, because they begin a
-/// trigraph.
-fn octal(text: &str) -> String {
-    let mut literal = String::from("\"");
-    for byte in text.bytes() {
-        match byte {
-            b'"' | b'\\' => literal.extend(['\\', char::from(byte)]),
-            b'?' if literal.ends_with('?') => literal.push_str("\\?"),
-            b' '..=b'~' => literal.push(char::from(byte)),
-            byte => literal.push_str(&format!("\\{byte:03o}")),
-        }
-    }
-    literal + "\""
-}
-
-/// A C++ literal of `wchar_t`, ASCII only.
+/// A C++ literal of `wchar_t`, ASCII only. The second of two question marks is escaped, because they begin a trigraph.
 fn wide(text: &str) -> String {
     let mut literal = String::from("L\"");
     for c in text.chars() {
@@ -283,10 +266,6 @@ mod tests {
     fn no_text_leaves_its_literal() {
         let odd = "a\"b\\c'd$e`fä’😀";
         assert_eq!(escaped(odd), "\"a\\\"b\\\\c'd$e`f\\u00e4\\u2019😀\"");
-        assert_eq!(
-            octal("a\"b\\ä1’😀???/"),
-            "\"a\\\"b\\\\\\303\\2441\\342\\200\\231\\360\\237\\230\\200?\\?\\?/\""
-        );
         assert_eq!(powershell("a\"b'c$d`e"), "'a\"b''c$d`e'");
         assert_eq!(
             powershell("a\"b'c$d`eä’😀"),

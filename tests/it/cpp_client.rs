@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::server::Server;
 use crate::tools;
-use crate::windows::{Wine, compile_alone, compile_dll};
+use crate::windows::{Wine, compile, compile_dll};
 
 /// A flag of `LicenseCheck`.
 const REFRESH: &str = "1";
@@ -17,7 +17,12 @@ fn every_vector_has_the_expected_result() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("client.exe");
     let options = ["-std=c++17", "-O1", "-static", "-Wno-unused-function"];
-    let compiled = compile_alone("g++", &options, "tests/vectors/cpp_client.cpp", program);
+    let compiled = compile(
+        "x86_64-w64-mingw32-g++",
+        &options,
+        &["tests/vectors/cpp_client.cpp".into()],
+        program,
+    );
     let (Some(program), Some(wine)) = (compiled, Wine::new(folder.path())) else {
         return;
     };
@@ -38,7 +43,8 @@ fn the_dll_gives_other_languages_the_result_and_its_details() {
     let folder = tempfile::tempdir().unwrap();
     let dll = compile_dll("x86_64", folder.path().join("licenseclient.dll"));
     let caller = folder.path().join("caller.exe");
-    let caller = compile_alone("gcc", &["-municode"], "tests/cpp/dll_caller.c", caller);
+    let source = "tests/cpp/dll_caller.c".into();
+    let caller = compile("x86_64-w64-mingw32-gcc", &["-municode"], &[source], caller);
     let (Some(dll), Some(caller), Some(wine)) = (dll, caller, Wine::new(folder.path())) else {
         return;
     };

@@ -166,7 +166,7 @@ fn the_cpp_compiles_without_a_warning() {
     let code = code(&server, ODD, "05-cpp.cpp");
     let program = folder.path().join("program.cpp");
     fs::write(&program, code).unwrap();
-    windows::compile(&[program], folder.path().join("program.exe"));
+    windows::compile_with_client(program, folder.path().join("program.exe"));
 }
 
 #[test]

@@ -19,59 +19,55 @@ const LIBRARIES: [&str; 6] = [
     "-lshell32",
 ];
 
-/// Compiles these files and the client without a warning; `None` without the compiler.
-pub fn compile(files: &[PathBuf], to: PathBuf) -> Option<PathBuf> {
-    let client = Path::new(CLIENT).join("licenseclient.cpp");
-    let files = files.iter().cloned().chain([client]);
-    run_compiler("g++", &["-std=c++17", "-Wconversion", "-static"], files, to)
+fn client(name: &str) -> PathBuf {
+    Path::new(CLIENT).join(name)
+}
+
+/// A program that uses the client.
+pub fn compile_with_client(file: PathBuf, to: PathBuf) -> Option<PathBuf> {
+    let options = ["-std=c++17", "-Wconversion", "-static"];
+    compile(
+        "x86_64-w64-mingw32-g++",
+        &options,
+        &[file, client("licenseclient.cpp")],
+        to,
+    )
 }
 
 /// The client as a DLL, as its header describes it; `architecture` is `x86_64` or `i686`.
 pub fn compile_dll(architecture: &str, to: PathBuf) -> Option<PathBuf> {
-    let files = ["licenseclient.cpp", "licenseclient.def"];
-    let files = files.map(|name| Path::new(CLIENT).join(name));
+    let files = ["licenseclient.cpp", "licenseclient.def"].map(client);
     let options = [
         "-std=c++17",
         "-shared",
         "-static",
         "-Wl,--enable-stdcall-fixup",
     ];
-    compiler(architecture, "g++", &options, files.into_iter(), to)
+    compile(
+        &format!("{architecture}-w64-mingw32-g++"),
+        &options,
+        &files,
+        to,
+    )
 }
 
-/// Compiles one file, which need not be free of warnings.
-pub fn compile_alone(compiler: &str, options: &[&str], file: &str, to: PathBuf) -> Option<PathBuf> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-    run_compiler(compiler, options, [file].into_iter(), to)
-}
-
-fn run_compiler(
-    language: &str,
+/// Compiles without a warning; `None` without the compiler.
+pub fn compile(
+    compiler: &str,
     options: &[&str],
-    files: impl Iterator<Item = PathBuf>,
+    files: &[PathBuf],
     to: PathBuf,
 ) -> Option<PathBuf> {
-    compiler("x86_64", language, options, files, to)
-}
-
-fn compiler(
-    architecture: &str,
-    language: &str,
-    options: &[&str],
-    files: impl Iterator<Item = PathBuf>,
-    to: PathBuf,
-) -> Option<PathBuf> {
-    let output = Command::new(tools::find(&format!(
-        "{architecture}-w64-mingw32-{language}"
-    ))?)
-    .args(["-Wall", "-Wextra", "-Wshadow", "-Werror", "-I", CLIENT])
-    .args(options)
-    .args(files)
-    .arg("-o")
-    .arg(&to)
-    .args(LIBRARIES)
-    .output()
-    .unwrap();
+    let output = Command::new(tools::find(compiler)?)
+        .args(["-Wall", "-Wextra", "-Wshadow", "-Werror", "-I", CLIENT])
+        .args(options)
+        .args(files)
+        .arg("-o")
+        .arg(&to)
+        .args(LIBRARIES)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
     Some(to)

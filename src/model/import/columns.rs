@@ -11,7 +11,7 @@ use crate::model::license::fields::{EXPIRATION_DATE, FIELDS, Field};
 /// Names of ignored columns that are kept.
 const MAX_IGNORED: usize = 50;
 
-/// Values of an ignored column that are looked at.
+/// Values of an ignored column that are read.
 const MAX_VALUES: u32 = 1_000;
 
 const CREATED_AT: &str = "created_at";
@@ -69,7 +69,7 @@ pub(super) struct Ignored {
     has_expiration: bool,
 }
 
-/// How many values of a column were looked at, and how many of them are dates.
+/// How many values of a column were read, and how many of them are dates.
 #[derive(Debug, Default)]
 struct IgnoredValues {
     filled: u32,
@@ -83,9 +83,9 @@ impl Ignored {
         }
     }
 
-    /// Looks at a value of the column.
-    pub(super) fn see(&mut self, name: &str, value: &str) {
-        let Some(values) = self.columns.get_mut(&shown(name)) else {
+    /// Takes note of a value of the column, whose name is as [`shown`].
+    pub(super) fn note(&mut self, name: &str, value: &str) {
+        let Some(values) = self.columns.get_mut(name) else {
             return;
         };
         if values.filled < MAX_VALUES && !value.trim().is_empty() {
@@ -110,7 +110,7 @@ impl Ignored {
     }
 }
 
-fn shown(name: &str) -> String {
+pub(super) fn shown(name: &str) -> String {
     match name.trim() {
         "" => "(without a name)".to_owned(),
         name => shorten(name),

@@ -5,7 +5,7 @@ use std::vec;
 
 use serde_json::value::RawValue;
 
-use super::columns::{Ignored, columns};
+use super::columns::{Ignored, columns, shown};
 use super::{SheetRow, refused, shorten};
 use crate::error::Error;
 
@@ -58,7 +58,7 @@ fn row(line: u64, element: &str, ignored: &mut Ignored) -> Result<SheetRow, Stri
         if column.is_imported() {
             row.set(column, text(key, value.get())?);
         } else if let Ok(value) = text(key, value.get()) {
-            ignored.see(key, &value);
+            ignored.note(&shown(key), &value);
         }
     }
     Ok(row)

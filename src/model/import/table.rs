@@ -1,7 +1,7 @@
 //! A table (CSV) as spreadsheet programs save it.
 
 use super::cells::restore;
-use super::columns::{Column, Ignored, columns};
+use super::columns::{Column, Ignored, columns, shown};
 use super::records::Records;
 use super::{SheetRow, refused, shorten};
 use crate::error::Error;
@@ -17,7 +17,7 @@ const REQUIRED: [&str; 2] = ["tool_name", "license_key"];
 pub(super) struct Table<'t> {
     records: Records<'t>,
     columns: Vec<Column>,
-    /// Position and heading of the unknown columns.
+    /// Position and shown heading of the unknown columns.
     unknown: Vec<(usize, String)>,
 }
 
@@ -31,7 +31,7 @@ impl<'t> Table<'t> {
         let headings = records.cells.iter().zip(&columns).enumerate();
         let unknown = headings
             .filter(|(_, (_, column))| **column == Column::Unknown)
-            .map(|(at, (heading, _))| (at, restore(heading).to_owned()))
+            .map(|(at, (heading, _))| (at, shown(restore(heading))))
             .collect();
         Ok(Table {
             records,
@@ -43,7 +43,7 @@ impl<'t> Table<'t> {
     pub(super) fn next(&mut self, ignored: &mut Ignored) -> Option<SheetRow> {
         self.records.advance().then(|| {
             for (at, heading) in &self.unknown {
-                ignored.see(heading, self.records.cells.get(*at).unwrap_or_default());
+                ignored.note(heading, self.records.cells.get(*at).unwrap_or_default());
             }
             let row = self.row();
             row.unwrap_or_else(|problem| SheetRow::unreadable(self.records.line, problem))
