@@ -7,6 +7,7 @@ use super::license::fields::{FIELDS, USER_ID};
 use super::license::{License, Status, Values};
 use super::search::Filter;
 use super::text;
+use super::typed_date::read_day;
 use crate::error::Problem;
 
 #[derive(Debug, Clone)]
@@ -104,7 +105,7 @@ impl Term {
     pub fn parse(typed: &str) -> Result<Term, Problem> {
         let typed = typed.trim();
         let read = || {
-            if let Some(day) = date::read(typed) {
+            if let Some(day) = read_day(typed) {
                 return Some(Term::To(day));
             }
             let (at, unit) = typed.char_indices().last()?;
@@ -138,7 +139,7 @@ impl Term {
     }
 
     /// Capped at the last day of the calendar.
-    fn after(self, day: Date) -> Date {
+    pub fn after(self, day: Date) -> Date {
         match self {
             Term::Days(days) => day.saturating_add(Duration::days(days.into())),
             Term::Months(months) => add_months(day, months),

@@ -137,6 +137,17 @@ pub(super) fn check(
     }
 }
 
+/// Characters of quoted input in a message.
+const QUOTED: usize = 120;
+
+/// Truncates quoted input to what fits in a message.
+pub(super) fn shorten(text: &str) -> String {
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// 1234567 as 1,234,567.
 pub fn grouped(number: i64) -> String {
     let digits = number.to_string();

@@ -4,17 +4,22 @@ use askama::Template;
 use rocket::{Either, FromForm, Route, State, get, post, routes};
 use time::UtcOffset;
 
-use super::flash::{Flashed, redirect_with_flash};
+use super::doubts::{Answers, Objection};
+use super::flash::{Flashed, redirect_with_undo};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
+use super::license_form::LicenseForm;
 use super::shown::{self, LicenseRow};
 use super::{Page, query};
 use crate::auth::Session;
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::model::audit::{AuditFilter, Entry};
+use crate::model::bulk::Action;
 use crate::model::check::CheckChange;
+use crate::model::doubt;
 use crate::model::license::{License, Status, Verdict};
+use crate::model::pasted_key::cleaned;
 use crate::request::{App, Failure};
 use crate::service::LicenseWarnings;
 
@@ -61,9 +66,8 @@ struct MovePage {
     frame: Frame,
     license: License,
     license_key: String,
-    problem: Option<String>,
-    /// The license that already has the new key.
-    taken_by: Option<i64>,
+    answers: Answers,
+    objection: Objection,
 }
 
 #[derive(Template)]
@@ -126,8 +130,8 @@ async fn set_status(
         ..
     } = form;
     let status = Status::parse(&status).map_err(|problem| Error::Invalid(vec![problem]))?;
-    let license = app
-        .run(move |service| service.set_status(&actor, id, status))
+    let (license, bulk) = app
+        .run(move |service| service.act_on(&actor, id, &Action::SetStatus(status)))
         .await?;
     let done = match status {
         Status::Activated => "activated",
@@ -138,11 +142,8 @@ async fn set_status(
         "{} license for {} {done}.",
         license.tool_name, license.license_key
     );
-    Ok(redirect_with_flash(
-        config,
-        &format!("/licenses/{id}"),
-        &message,
-    ))
+    let path = format!("/licenses/{id}");
+    Ok(redirect_with_undo(config, &path, &message, bulk))
 }
 
 #[get("/licenses/<id>/delete")]
@@ -163,14 +164,14 @@ async fn delete(
     id: i64,
     form: SignedInForm<CsrfOnly>,
 ) -> Result<Flashed, Failure> {
-    let license = app
-        .run(move |service| service.delete_license(&form.actor, id))
+    let (license, bulk) = app
+        .run(move |service| service.act_on(&form.actor, id, &Action::Delete))
         .await?;
     let message = format!(
         "{} license for {} deleted.",
         license.tool_name, license.license_key
     );
-    Ok(redirect_with_flash(config, "/licenses", &message))
+    Ok(redirect_with_undo(config, "/licenses", &message, bulk))
 }
 
 /// `license_key` prefills the form.
@@ -187,15 +188,9 @@ async fn move_form(
         frame,
         license,
         license_key: license_key.unwrap_or_default(),
-        problem: None,
-        taken_by: None,
+        answers: Answers::default(),
+        objection: Objection::default(),
     })?)
-}
-
-#[derive(FromForm)]
-struct MoveForm {
-    #[field(default = "")]
-    license_key: String,
 }
 
 #[post("/licenses/<id>/move", data = "<form>")]
@@ -204,46 +199,55 @@ async fn move_license(
     config: &State<Config>,
     frame: Frame,
     id: i64,
-    form: SignedInForm<MoveForm>,
+    form: SignedInForm<LicenseForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
-    let (license_key, actor) = (form.form.license_key, form.actor);
+    let SignedInForm { form, actor, .. } = form;
+    let LicenseForm { draft, answers, .. } = form;
+    let license_key = cleaned(draft.get("license_key"));
+    let doubts = answers.open(doubt::key(&license_key).into_iter().collect());
     let key = license_key.clone();
     let moved = app
-        .run(
-            move |service| match service.move_license(&actor, id, &key) {
-                Ok(moved) => Ok(Ok(moved)),
-                Err(error @ (Error::Invalid(_) | Error::Duplicate)) => {
-                    let license = service.license(id)?;
-                    let taken_by = match error {
-                        Error::Duplicate => service.license_of(&license.tool_name, &key)?,
-                        _ => None,
-                    };
-                    Ok(Err((license, taken_by, error.to_string())))
+        .run(move |service| {
+            let license = service.license(id)?;
+            let mut objection = Objection {
+                doubts,
+                ..Objection::default()
+            };
+            if objection.doubts.is_empty() {
+                match service.move_license(&actor, id, &key) {
+                    Ok(moved) => return Ok(Ok(moved)),
+                    Err(error @ (Error::Invalid(_) | Error::Duplicate)) => {
+                        if let Error::Duplicate = error {
+                            objection.taken_by = service.license_of(&license.tool_name, &key)?;
+                        }
+                        objection.problems.push(Problem {
+                            field: "license_key",
+                            message: error.to_string(),
+                        });
+                    }
+                    Err(error) => return Err(error),
                 }
-                Err(error) => Err(error),
-            },
-        )
+            }
+            Ok(Err((license, objection)))
+        })
         .await?;
     Ok(match moved {
-        Ok(moved) => {
+        Ok((moved, bulk)) => {
             let message = format!(
                 "{} license moved to {}. The old license is revoked.",
                 moved.tool_name, moved.license_key
             );
-            Either::Left(redirect_with_flash(
-                config,
-                &format!("/licenses/{}", moved.id),
-                &message,
-            ))
+            let path = format!("/licenses/{}", moved.id);
+            Either::Left(redirect_with_undo(config, &path, &message, bulk))
         }
-        Err((license, taken_by, problem)) => Either::Right(Page::with_status(
+        Err((license, objection)) => Either::Right(Page::with_status(
             422,
             &MovePage {
                 frame,
                 license,
                 license_key,
-                problem: Some(problem),
-                taken_by,
+                answers,
+                objection,
             },
         )?),
     })

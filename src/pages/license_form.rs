@@ -3,8 +3,10 @@
 use askama::Template;
 use rocket::form::{DataField, FromForm, Options, ValueField};
 use rocket::{Either, Route, State, get, post, routes};
+use time::Date;
 
 use super::Page;
+use super::doubts::{Answers, Objection};
 use super::flash::{Flashed, redirect_with_flash};
 use super::form::SignedInForm;
 use super::frame::Frame;
@@ -12,13 +14,20 @@ use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::model::audit::Actor;
+use crate::model::bulk::Term;
+use crate::model::date;
+use crate::model::license::fields::{EXPIRATION_DATE, FIELDS};
 use crate::model::license::{Draft, License, Status};
+use crate::model::typed_date::read_day;
 use crate::request::{App, Failure};
-use crate::service::Service;
+use crate::service::{Edited, Service};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![new, add, edit, change]
 }
+
+/// Buttons beside the expiration date: the term that each adds.
+const TERMS: [(&str, &str); 3] = [("14d", "+14 days"), ("1m", "+1 month"), ("1y", "+1 year")];
 
 #[derive(Template)]
 #[template(path = "license_form.html")]
@@ -27,34 +36,17 @@ struct FormPage {
     /// The license being edited; none for a new one.
     id: Option<i64>,
     draft: Draft,
+    answers: Answers,
     tools: Vec<String>,
     objection: Objection,
 }
 
-/// Why the form is shown again.
 #[derive(Default)]
-struct Objection {
-    problems: Vec<Problem>,
-    /// The license that already has this tool and key.
-    taken_by: Option<i64>,
-    /// A tool whose name differs from the typed one only in case.
-    similar_tool: Option<String>,
-}
-
-impl Objection {
-    fn to(&self, field: &str) -> Option<&str> {
-        self.problems
-            .iter()
-            .find(|p| p.field == field)
-            .map(|p| p.message.as_str())
-    }
-}
-
-#[derive(Default)]
-struct LicenseForm {
-    draft: Draft,
-    /// The answer to "Which tool do you mean?": the name to use.
-    chosen_tool: String,
+pub(super) struct LicenseForm {
+    pub(super) draft: Draft,
+    pub(super) answers: Answers,
+    /// One of [`TERMS`]: changes the form instead of saving it.
+    add: String,
 }
 
 /// Accepts every input that is named after a field.
@@ -68,15 +60,17 @@ impl<'r> FromForm<'r> for LicenseForm {
 
     fn push_value(form: &mut LicenseForm, input: ValueField<'r>) {
         let name = input.name.source().as_str();
-        if name == "chosen_tool" {
-            form.chosen_tool = input.value.to_owned();
+        if name == "add" {
+            form.add = input.value.to_owned();
+        } else if !form.answers.push(name, input.value) {
+            form.draft.set(name, input.value);
         }
-        form.draft.set(name, input.value);
     }
 
     async fn push_data(_: &mut LicenseForm, _: DataField<'r, '_>) {}
 
-    fn finalize(form: LicenseForm) -> rocket::form::Result<'r, LicenseForm> {
+    fn finalize(mut form: LicenseForm) -> rocket::form::Result<'r, LicenseForm> {
+        form.answers.apply(&mut form.draft);
         Ok(form)
     }
 }
@@ -97,8 +91,9 @@ async fn new(
         frame,
         id: None,
         draft,
+        answers: Answers::default(),
         tools,
-        objection: Default::default(),
+        objection: Objection::default(),
     })?)
 }
 
@@ -121,9 +116,10 @@ async fn edit(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
     Ok(Page::new(&FormPage {
         frame,
         id: Some(id),
+        answers: Answers::of(draft.clone()),
         draft,
         tools,
-        objection: Default::default(),
+        objection: Objection::default(),
     })?)
 }
 
@@ -146,85 +142,130 @@ async fn save(
     form: SignedInForm<LicenseForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm { form, actor, .. } = form;
-    let LicenseForm {
-        mut draft,
-        chosen_tool,
-    } = form;
-    let is_chosen = !chosen_tool.is_empty();
-    if is_chosen {
-        draft.set("tool_name", chosen_tool);
-    }
-    let values = draft.clone();
-    match app
-        .run(move |service| store(service, &actor, id, values, is_chosen))
-        .await?
-    {
-        Ok((saved, has_warnings)) => {
+    let today = app.today();
+    let tools = app.run(Service::tool_names).await?;
+    let (form, outcome) = app
+        .run(move |service| {
+            let mut form = form;
+            let outcome = store(service, &actor, id, &mut form, today);
+            Ok((form, outcome))
+        })
+        .await?;
+    let (status, objection) = match outcome? {
+        Outcome::Saved(license, has_warnings) => {
             let done = if id.is_some() { "saved" } else { "added" };
-            let message = format!(
-                "License {} for {} {done}.{}",
-                saved.license_key,
-                saved.tool_name,
-                if has_warnings {
-                    " Check the warning below."
-                } else {
-                    ""
-                }
-            );
-            let path = format!("/licenses/{}", saved.id);
-            Ok(Either::Left(redirect_with_flash(config, &path, &message)))
-        }
-        Err(objection) => {
-            let tools = app.run(Service::tool_names).await?;
-            let page = FormPage {
-                frame,
-                id,
-                draft,
-                tools,
-                objection,
+            let warning = if has_warnings {
+                " Check the warning below."
+            } else {
+                ""
             };
-            Ok(Either::Right(Page::with_status(422, &page)?))
+            let message = format!(
+                "License {} for {} {done}.{warning}",
+                license.license_key, license.tool_name
+            );
+            let path = format!("/licenses/{}", license.id);
+            return Ok(Either::Left(redirect_with_flash(config, &path, &message)));
         }
-    }
+        Outcome::Dated => (200, Objection::default()),
+        Outcome::Refused(status, objection) => (status, objection),
+    };
+    let page = FormPage {
+        frame,
+        id,
+        draft: form.draft,
+        answers: form.answers,
+        tools,
+        objection,
+    };
+    Ok(Either::Right(Page::with_status(status, &page)?))
 }
 
-/// The stored license and whether it has warnings, or why it was not stored.
+enum Outcome {
+    /// The license, and whether there is a warning about it.
+    Saved(License, bool),
+    /// The expiration date was changed in the form only.
+    Dated,
+    /// The status of the page and what to show on it.
+    Refused(u16, Objection),
+}
+
 fn store(
     service: &Service,
     actor: &Actor,
     id: Option<i64>,
-    draft: Draft,
-    is_chosen: bool,
-) -> Result<Result<(License, bool), Objection>, Error> {
-    if !is_chosen && let Some(similar) = service.similar_tool(draft.get("tool_name"))? {
-        return Ok(Err(Objection {
-            similar_tool: Some(similar),
-            ..Objection::default()
-        }));
-    }
-    let written = match id {
-        None => service.add_license(actor, draft.clone()),
-        Some(id) => service.change_license(actor, id, draft.clone()),
-    };
-    match written {
-        Ok(license) => {
-            let has_warnings = !service.warnings(&license)?.is_empty();
-            Ok(Ok((license, has_warnings)))
-        }
-        Err(Error::Invalid(problems)) => Ok(Err(Objection {
+    form: &mut LicenseForm,
+    today: Date,
+) -> Result<Outcome, Error> {
+    let refused = |problems| {
+        let objection = Objection {
             problems,
             ..Objection::default()
-        })),
+        };
+        Ok(Outcome::Refused(422, objection))
+    };
+    if !form.add.is_empty() {
+        let name = FIELDS[EXPIRATION_DATE].name;
+        let from = read_day(form.draft.get(name)).map_or(today, |day| day.max(today));
+        let day = Term::parse(&form.add)?.after(from);
+        form.draft.set(name, date::format(day));
+        return Ok(Outcome::Dated);
+    }
+    let typed = match form.draft.clone().typed() {
+        Ok(typed) => typed,
+        Err(Error::Invalid(problems)) => return refused(problems),
+        Err(error) => return Err(error),
+    };
+    form.draft = typed.clone();
+    let doubts = match service.doubts(&typed, id) {
+        Ok(doubts) => form.answers.open(doubts),
+        Err(Error::Invalid(problems)) => return refused(problems),
+        Err(error) => return Err(error),
+    };
+    if !doubts.is_empty() {
+        let objection = Objection {
+            doubts,
+            ..Objection::default()
+        };
+        return Ok(Outcome::Refused(422, objection));
+    }
+    let written = match id {
+        None => service.add_license(actor, typed).map(Edited::Saved),
+        Some(id) => service.edit_license(actor, id, typed, &form.answers.was),
+    };
+    match written {
+        Ok(Edited::Saved(license)) => {
+            let has_warnings = !service.warnings(&license)?.is_empty();
+            Ok(Outcome::Saved(license, has_warnings))
+        }
+        Ok(Edited::Changed(current)) => {
+            let objection = Objection {
+                conflicts: form
+                    .answers
+                    .rebase(&mut form.draft, Draft::from(&current.values)),
+                ..Objection::default()
+            };
+            Ok(Outcome::Refused(409, objection))
+        }
+        Err(Error::Invalid(problems)) => refused(problems),
         Err(Error::Duplicate) => {
-            let message = Error::Duplicate.to_string();
-            Ok(Err(Objection {
-                problems: vec![Problem {
-                    field: "license_key",
-                    message,
-                }],
+            let problem = Problem {
+                field: "license_key",
+                message: Error::Duplicate.to_string(),
+            };
+            let draft = &form.draft;
+            let objection = Objection {
+                problems: vec![problem],
                 taken_by: service.license_of(draft.get("tool_name"), draft.get("license_key"))?,
-                similar_tool: None,
-            }))
+                ..Objection::default()
+            };
+            Ok(Outcome::Refused(422, objection))
+        }
+        Err(error @ Error::Unavailable(_)) => {
+            let objection = Objection {
+                failed: Some(service.busy_words(&error)),
+                ..Objection::default()
+            };
+            Ok(Outcome::Refused(503, objection))
         }
         Err(error) => Err(error),
     }

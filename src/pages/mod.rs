@@ -6,6 +6,7 @@ mod audit;
 mod bulk;
 mod chart;
 mod diagnose;
+mod doubts;
 mod export;
 mod flash;
 mod form;

@@ -151,6 +151,16 @@ impl Service {
         .map(Some)
     }
 
+    /// Acts on one license as it is now; returns it and the ID of the change, which can be undone.
+    pub fn act_on(&self, actor: &Actor, id: i64, action: &Action) -> Result<(License, i64), Error> {
+        let license = self.license(id)?;
+        let selection = Selection::Ids(vec![id]);
+        let plan = self.plan(&selection)?;
+        let bulk = self.change_many(actor, &selection, action, &plan.fingerprint)?;
+        let bulk = bulk.ok_or_else(|| Error::Conflict(STALE.into()))?;
+        Ok((license, bulk))
+    }
+
     /// Extends one license by a year if it still has the expiration date that was shown; returns the changed
     /// license and the ID of the change.
     pub fn renew(
@@ -442,6 +452,10 @@ fn take_back(
                     return Ok(Some(format!("{} was added again since", name(&before))));
                 }
                 updated => updated?,
+            }
+            let moved_to = bulk::moved_to_before(row)?;
+            if moved_to != current.moved_to {
+                licenses::set_moved_to(db, current.id, moved_to)?;
             }
             Some(before)
         }

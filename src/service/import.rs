@@ -92,6 +92,7 @@ pub(super) struct RunningImport {
 #[derive(Clone)]
 struct ImportRun {
     upload_id: i64,
+    file_name: String,
     done: i64,
     /// 0 until the import is planned.
     all: i64,
@@ -112,7 +113,7 @@ impl RunningImport {
     }
 
     /// False if this file is already being imported.
-    fn begin(&self, upload_id: i64) -> Result<bool, Error> {
+    fn begin(&self, upload_id: i64, file_name: String) -> Result<bool, Error> {
         let mut last = self.last.lock();
         match &*last {
             Some(last) if last.outcome.is_some() => {}
@@ -126,6 +127,7 @@ impl RunningImport {
         }
         *last = Some(ImportRun {
             upload_id,
+            file_name,
             done: 0,
             all: 0,
             outcome: None,
@@ -141,6 +143,19 @@ impl RunningImport {
 }
 
 impl Service {
+    /// The error, and what keeps the database busy if that is known.
+    pub fn busy_words(&self, error: &Error) -> String {
+        let last = self.running_import.last.lock();
+        let running = last
+            .as_ref()
+            .filter(|run| run.outcome.is_none() && run.all > 0);
+        let running = running.map(|run| {
+            let percent = run.done * 100 / run.all;
+            format!(" An import of {} is running, {percent} %.", run.file_name)
+        });
+        format!("{error}{}", running.unwrap_or_default())
+    }
+
     /// Stores a file for its preview and returns its ID; an error if it cannot be read.
     pub fn upload_import(&self, actor: &Actor, name: &str, bytes: &[u8]) -> Result<i64, Error> {
         let text = decode(bytes)?;
@@ -258,7 +273,7 @@ impl Service {
         fingerprint: String,
     ) -> Result<(), Error> {
         let upload = self.run(move |service| service.upload(id)).await?;
-        if upload.bulk_id.is_some() || !self.running_import.begin(id)? {
+        if upload.bulk_id.is_some() || !self.running_import.begin(id, upload.file_name)? {
             return Ok(());
         }
         let service = Arc::clone(self);

@@ -5,12 +5,20 @@ use super::bulk::record;
 use crate::error::Error;
 use crate::model::audit::{Actor, Event};
 use crate::model::check::ListedLicense;
+use crate::model::doubt::{Doubt, doubts};
 use crate::model::license::{Draft, License, Status, Values};
 use crate::model::question::Question;
 use crate::model::search::{Count, Filter, Page};
-use crate::store::{audit, licenses, search, tools};
+use crate::store::{audit, bulk, licenses, search, tools};
 
 const NO_SUCH_LICENSE: Error = Error::NotFound("License not found.");
+
+/// The result of [`Service::edit_license`].
+pub enum Edited {
+    Saved(License),
+    /// Nothing was changed: this is the current license.
+    Changed(License),
+}
 
 impl Service {
     pub fn license(&self, id: i64) -> Result<License, Error> {
@@ -40,16 +48,20 @@ impl Service {
         self.store.read(tools::names)
     }
 
-    /// A tool whose name differs from `name` only in case, unless there is one with exactly that name.
-    pub fn similar_tool(&self, name: &str) -> Result<Option<String>, Error> {
-        let names = self.tool_names()?;
-        let (exact, lower) = (name.trim(), name.trim().to_lowercase());
-        if names.iter().any(|other| other == exact) {
-            return Ok(None);
-        }
-        Ok(names
-            .into_iter()
-            .find(|other| other.to_lowercase() == lower))
+    /// What to ask before the draft is stored as a new license, or over license `id`.
+    pub fn doubts(&self, draft: &Draft, id: Option<i64>) -> Result<Vec<Doubt>, Error> {
+        let before = id.map(|id| self.license(id)).transpose()?;
+        let base = before
+            .as_ref()
+            .map_or_else(Draft::new, |license| Draft::from(&license.values));
+        let new = Values::parse(&draft.clone().over(base))?;
+        let before = before.map(|license| license.values);
+        Ok(doubts(
+            &new,
+            before.as_ref(),
+            &self.tool_names()?,
+            self.today(),
+        ))
     }
 
     /// The ID of the license for a tool and key as typed by a person.
@@ -72,21 +84,35 @@ impl Service {
 
     /// Changes only the fields in the draft.
     pub fn change_license(&self, actor: &Actor, id: i64, draft: Draft) -> Result<License, Error> {
+        match self.edit_license(actor, id, draft, &Draft::default())? {
+            Edited::Saved(license) | Edited::Changed(license) => Ok(license),
+        }
+    }
+
+    /// Changes the fields that differ from those that a form showed, unless somebody else has changed one of
+    /// them since.
+    pub fn edit_license(
+        &self,
+        actor: &Actor,
+        id: i64,
+        draft: Draft,
+        shown: &Draft,
+    ) -> Result<Edited, Error> {
         let now = self.clock.now();
         self.store.write(|db| {
             let before = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
-            let new = Values::parse(&draft.over(Draft::from(&before.values)))?;
+            let current = Draft::from(&before.values);
+            if draft.clashes(shown, &current) {
+                return Ok(Edited::Changed(before));
+            }
+            let new = Values::parse(&draft.changed_from(shown).over(current))?;
             licenses::update(db, &before, &new, now)?;
             let after = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
             if after != before {
                 record(db, actor, Some(&before), Some(&after), now)?;
             }
-            Ok(after)
+            Ok(Edited::Saved(after))
         })
-    }
-
-    pub fn set_status(&self, actor: &Actor, id: i64, status: Status) -> Result<License, Error> {
-        self.change_license(actor, id, Draft::default().with("status", status.as_str()))
     }
 
     /// Returns the deleted license.
@@ -99,10 +125,15 @@ impl Service {
         })
     }
 
-    /// Moves the license to another machine and returns the new license: the same values with the new key.
-    /// The old license is revoked and refers to the new one. A license can be moved back to a key that it was
-    /// moved away from.
-    pub fn move_license(&self, actor: &Actor, id: i64, new_key: &str) -> Result<License, Error> {
+    /// Moves the license to another machine: the new license has the same values with the new key, and the
+    /// old one is revoked and refers to it. Returns the new license and the ID of the change, which can be
+    /// undone. A license can be moved back to a key that it was moved away from.
+    pub fn move_license(
+        &self,
+        actor: &Actor,
+        id: i64,
+        new_key: &str,
+    ) -> Result<(License, i64), Error> {
         let now = self.clock.now();
         self.store.write(|db| {
             let old = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
@@ -119,13 +150,17 @@ impl Service {
                 let message = format!("The license already has the key {}.", old.license_key);
                 return Err(Error::invalid("license_key", message));
             }
+            let what = format!("Move {} to {}", old.license_key, new.license_key);
+            let bulk_id = bulk::add(db, &actor.who, &what, "", now)?;
+            let kept_old = bulk::snapshot(db, old.id, false)?.0;
             let existing = licenses::of_pair(db, &new.tool_name, &new.license_key)?;
-            let new_id = match &existing {
-                None => licenses::add(db, &new, now)?,
+            let (new_id, kept_new) = match &existing {
+                None => (licenses::add(db, &new, now)?, String::new()),
                 Some(moved) if moved.moved_to.is_some() && moved.status == Status::Revoked => {
+                    let kept = bulk::snapshot(db, moved.id, false)?.0;
                     licenses::update(db, moved, &new, now)?;
                     licenses::set_moved_to(db, moved.id, None)?;
-                    moved.id
+                    (moved.id, kept)
                 }
                 Some(_) => return Err(Error::Duplicate),
             };
@@ -136,9 +171,13 @@ impl Service {
             licenses::update(db, &old, &revoked, now)?;
             licenses::set_moved_to(db, old.id, Some(new_id))?;
             let moved = licenses::get(db, new_id)?.ok_or(NO_SUCH_LICENSE)?;
-            audit::append(db, Event::moved(actor, &old, &moved), now)?;
-            record(db, actor, existing.as_ref(), Some(&moved), now)?;
-            Ok(moved)
+            let audit_id = audit::append(db, Event::moved(actor, &old, &moved), now)?;
+            bulk::keep(db, bulk_id, old.id, audit_id, (&kept_old, ""))?;
+            let audit_id = record(db, actor, existing.as_ref(), Some(&moved), now)?;
+            bulk::keep(db, bulk_id, new_id, audit_id, (&kept_new, ""))?;
+            bulk::add_to_number(db, bulk_id, 2)?;
+            bulk::set_done(db, bulk_id, &what, now)?;
+            Ok((moved, bulk_id))
         })
     }
 

@@ -52,6 +52,7 @@ pub use diagnose::{
 };
 pub use import::{ImportPreview, ImportState};
 pub use keys::{KeyFormat, KeyRing};
+pub use licenses::Edited;
 pub use sessions::{Client, SignedIn};
 pub use tokens::TokenUser;
 pub use tools::ToolUse;

@@ -216,6 +216,13 @@ pub fn values_before(row: &JournalRow) -> Result<Draft> {
     Ok(draft)
 }
 
+/// The license that replaced this one, before the change.
+pub fn moved_to_before(row: &JournalRow) -> Result<Option<i64>> {
+    Ok(object(&row.before)?
+        .get("moved_to")
+        .and_then(serde_json::Value::as_i64))
+}
+
 fn object(text: &str) -> Result<Map<String, serde_json::Value>> {
     serde_json::from_str(text).map_err(|_| unreadable(2, text))
 }

@@ -358,13 +358,13 @@ fn ask_about_case(browser: &Browser) {
     browser.fill("tool_name", "tool_a");
     browser.fill("license_key", "k");
     browser.press_enter_in("license_key");
-    browser.sees("button[name=chosen_tool]");
+    browser.sees("button[name=keep_tool_name]");
     // Enter confirms neither name.
     browser.fill("user_id", "somebody");
     browser.press_enter_in("user_id");
     browser.find("input[name=user_id][value=somebody]");
-    browser.sees("button[name=chosen_tool]");
-    browser.press("chosen_tool=tool_a");
+    browser.sees("button[name=keep_tool_name]");
+    browser.press("keep_tool_name=tool_a");
     browser.sees("p.verdict.activated");
 }
 
@@ -423,7 +423,7 @@ fn long_values_fit(browser: &Browser, server: &Server) {
     browser.follow("/licenses/new");
     browser.fill("tool_name", &long("m", 100));
     browser.submit("/licenses/new");
-    browser.sees("button[name=chosen_tool]");
+    browser.sees("button[name=keep_tool_name]");
 }
 
 /// The page of a running import refreshes itself without a script.

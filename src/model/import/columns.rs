@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::dates::is_date;
-use super::{refused, shorten};
+use super::refused;
 use crate::error::Error;
 use crate::model::fold::folded;
 use crate::model::license::fields::{EXPIRATION_DATE, FIELDS, Field};
+use crate::model::text::shorten;
+use crate::model::typed_date::is_date;
 
 /// Names of ignored columns that are kept.
 const MAX_IGNORED: usize = 50;

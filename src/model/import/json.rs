@@ -6,8 +6,9 @@ use std::vec;
 use serde_json::value::RawValue;
 
 use super::columns::{Ignored, columns, shown};
-use super::{SheetRow, refused, shorten};
+use super::{SheetRow, refused};
 use crate::error::Error;
+use crate::model::text::shorten;
 
 /// The elements of an array, each of them syntactically valid.
 pub(super) struct Elements<'t> {

@@ -6,7 +6,6 @@
 
 mod cells;
 mod columns;
-mod dates;
 mod decode;
 mod json;
 mod plan;
@@ -15,11 +14,12 @@ mod table;
 
 use time::OffsetDateTime;
 
+use super::date;
 use super::license::fields::{FIELDS, STATUS};
 use super::license::{Draft, Status};
+use super::typed_date::Reading;
 use crate::error::Error;
 use columns::{Column, Ignored};
-use dates::normal_date;
 use json::Elements;
 use table::Table;
 
@@ -29,9 +29,6 @@ pub use plan::{ImportCounts, ImportPlan, InvalidRow, RowAction};
 
 /// The form field that contains the file.
 const FILE: &str = "file";
-
-/// Characters of quoted input in a message.
-const SHOWN: usize = 120;
 
 /// Characters of a file name that are kept.
 const FILE_NAME: usize = 100;
@@ -169,8 +166,8 @@ impl SheetRow {
         let text = match index {
             STATUS if typed.trim().is_empty() => return,
             STATUS => published_status(typed),
-            _ if field.is_date() => match normal_date(field.label, &typed) {
-                Ok(normal) => normal,
+            _ if field.is_date() => match Reading::of(&typed).day(field.label, &typed) {
+                Ok(day) => day.map(date::format).unwrap_or_default(),
                 Err(problem) => {
                     self.problem = Some(problem);
                     typed
@@ -192,14 +189,6 @@ fn published_status(typed: String) -> String {
 
 fn refused(message: impl Into<String>) -> Error {
     Error::invalid(FILE, message)
-}
-
-/// Truncates quoted input to what fits in a message.
-fn shorten(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 /// The last line of a table if the export failed partway: no import accepts it.

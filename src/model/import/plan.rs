@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use time::OffsetDateTime;
 
-use super::dates::read_moment;
-use super::{RowUnit, Sheet, SheetRow, shorten};
+use super::{RowUnit, Sheet, SheetRow};
 use crate::error::Error;
 use crate::model::fingerprint::Fingerprint;
 use crate::model::license::{Draft, License, Values};
 use crate::model::text::grouped;
+use crate::model::text::shorten;
+use crate::model::typed_date::read_moment;
 
 /// What an import would do with one row.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,9 +3,10 @@
 use super::cells::restore;
 use super::columns::{Column, Ignored, columns, shown};
 use super::records::Records;
-use super::{SheetRow, refused, shorten};
+use super::{SheetRow, refused};
 use crate::error::Error;
 use crate::model::license::fields::Field;
+use crate::model::text::shorten;
 
 /// Cell separators, more likely ones last.
 const DELIMITERS: [u8; 3] = [b'\t', b';', b','];

@@ -11,6 +11,8 @@ use super::Status;
 use crate::error::{Error, Problem};
 use crate::model::fold::folded;
 use crate::model::mac::canonical_key;
+use crate::model::pasted_key::cleaned;
+use crate::model::typed_date::Reading;
 use crate::model::{date, text};
 
 #[derive(Debug)]
@@ -46,6 +48,7 @@ pub const PUBLISHED: usize = 5;
 
 /// Indexes into [`FIELDS`].
 pub const TOOL_NAME: usize = 0;
+pub const LICENSE_KEY: usize = 1;
 pub const STATUS: usize = 2;
 pub const USER_ID: usize = 3;
 pub const EXPIRATION_DATE: usize = 4;
@@ -499,6 +502,48 @@ impl Draft {
     /// In the order of [`FIELDS`].
     pub fn texts(&self) -> &[Option<String>; COUNT] {
         &self.0
+    }
+
+    /// As typed by a person: dates in any unambiguous spelling, keys as pasted. The API takes neither.
+    pub fn typed(mut self) -> Result<Draft, Error> {
+        let mut problems = Vec::new();
+        for (field, text) in FIELDS.iter().zip(&mut self.0) {
+            let Some(text) = text else { continue };
+            *text = text.replace("\r\n", "\n");
+            if field.is_date() {
+                match Reading::of(text).day(field.label, text) {
+                    Ok(day) => *text = day.map(date::format).unwrap_or_default(),
+                    Err(message) => problems.push(Problem {
+                        field: field.name,
+                        message,
+                    }),
+                }
+            } else if field.name == FIELDS[LICENSE_KEY].name {
+                *text = cleaned(text);
+            }
+        }
+        match problems.is_empty() {
+            true => Ok(self),
+            false => Err(Error::Invalid(problems)),
+        }
+    }
+
+    /// Without the fields whose values are those that a form showed.
+    pub fn changed_from(&self, shown: &Draft) -> Draft {
+        let mut changed = self.clone();
+        for (text, shown) in changed.0.iter_mut().zip(&shown.0) {
+            if text == shown {
+                *text = None;
+            }
+        }
+        changed
+    }
+
+    /// Whether a field is to be changed that no longer has the value that a form showed.
+    pub fn clashes(&self, shown: &Draft, current: &Draft) -> bool {
+        let both = self.0.iter().zip(&shown.0).zip(&current.0);
+        let mut sent = both.filter(|((typed, shown), _)| typed.is_some() && shown.is_some());
+        sent.any(|((typed, shown), current)| typed != shown && current != shown && current != typed)
     }
 
     /// Takes each field from `base` unless it was sent here.

@@ -362,7 +362,7 @@ fn with_a_base_path_every_link_form_and_redirect_stays_below_it() {
     assert_eq!(page.path, "/licenses?q=k");
     let license = add(&mut client, "T", "k");
     let similar = add(&mut client, "t", "k2");
-    similar.press(&mut client, "chosen_tool=t");
+    similar.press(&mut client, "keep_tool_name=t");
     let edit = license.follow(&mut client, "/edit").form("/edit");
     assert_eq!(edit.submit(&mut client).status, 200);
     let filtered = license.follow(&mut client, "/licenses?tool=T");

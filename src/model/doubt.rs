@@ -1,0 +1,85 @@
+//! Values that are allowed but probably mistyped: the person is asked once.
+
+use time::Date;
+
+use super::license::Values;
+use super::license::fields::{EXPIRATION_DATE, FIELDS, LICENSE_KEY, TOOL_NAME};
+use super::near_miss::name_mismatch;
+use super::typed_date::is_implausible;
+use super::{date, pasted_key};
+
+/// Tools of similar names that are suggested.
+const MAX_TOOLS: usize = 3;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// The field's name.
+    pub field: &'static str,
+    /// As it would be stored.
+    pub typed: String,
+    /// Why it is doubted.
+    pub message: String,
+    /// What may be meant, likelier ones first; empty for a field to be cleared.
+    pub suggestions: Vec<String>,
+}
+
+/// What to ask before these values are stored; `before` are the current ones, which are not doubted.
+pub fn doubts(new: &Values, before: Option<&Values>, tools: &[String], today: Date) -> Vec<Doubt> {
+    let is_new = |field: usize| before.is_none_or(|old| old.texts()[field] != new.texts()[field]);
+    let found = [
+        is_new(TOOL_NAME).then(|| tool(&new.tool_name, tools)),
+        is_new(LICENSE_KEY).then(|| key(&new.license_key)),
+        is_new(EXPIRATION_DATE).then(|| new.expiration_date.and_then(|day| expiration(day, today))),
+    ];
+    found.into_iter().flatten().flatten().collect()
+}
+
+/// A new tool whose name is nearly that of another.
+pub fn tool(name: &str, tools: &[String]) -> Option<Doubt> {
+    if tools.iter().any(|tool| tool == name) {
+        return None;
+    }
+    let similar = tools
+        .iter()
+        .filter(|tool| name_mismatch(name, tool).is_some());
+    let suggestions: Vec<String> = similar.take(MAX_TOOLS).cloned().collect();
+    let nearest = suggestions.first()?;
+    Some(Doubt {
+        field: FIELDS[TOOL_NAME].name,
+        typed: name.to_owned(),
+        message: format!(
+            "There is already a tool “{nearest}”; “{name}” would be another one. Programs send the \
+             name exactly as it is in their code."
+        ),
+        suggestions,
+    })
+}
+
+pub fn key(key: &str) -> Option<Doubt> {
+    let doubt = pasted_key::doubt(key)?;
+    Some(Doubt {
+        field: FIELDS[LICENSE_KEY].name,
+        typed: key.to_owned(),
+        message: format!("{} A program would hardly send “{key}”.", doubt.message()),
+        suggestions: doubt.suggestions().to_vec(),
+    })
+}
+
+pub fn expiration(day: Date, today: Date) -> Option<Doubt> {
+    let typed = date::format(day);
+    let message = match day < today {
+        _ if is_implausible(day) => format!("{typed} is an unlikely expiration date."),
+        true => format!("{typed} is in the past: the license would be expired."),
+        false => return None,
+    };
+    Some(Doubt {
+        field: FIELDS[EXPIRATION_DATE].name,
+        typed,
+        message,
+        suggestions: if day.year() == 9999 {
+            vec![String::new()]
+        } else {
+            vec![]
+        },
+    })
+}

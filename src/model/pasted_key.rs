@@ -1,0 +1,324 @@
+//! License keys as people paste them: from a mail, a spreadsheet or the output of `ipconfig`.
+//!
+//! For pages and files only. The API takes a key byte for byte, as a client sends it.
+
+use super::mac::{canonical_key, is_mac};
+use super::text::trimmed;
+
+/// Quotation marks that come in pairs.
+const QUOTES: [(char, char); 7] = [
+    ('"', '"'),
+    ('\'', '\''),
+    ('`', '`'),
+    ('\u{201c}', '\u{201d}'),
+    ('\u{201e}', '\u{201c}'),
+    ('\u{2018}', '\u{2019}'),
+    ('«', '»'),
+];
+
+/// Words before an address.
+const LABELS: [&str; 8] = [
+    "mac address",
+    "mac-address",
+    "macaddress",
+    "mac id",
+    "mac",
+    "physical address",
+    "hwaddr",
+    "ether",
+];
+
+/// Digits of an address, and of texts that are one with something missing or too much.
+const DIGITS: usize = 12;
+const NEARLY: std::ops::RangeInclusive<usize> = 8..=14;
+
+/// What is wrong with a key that no program is likely to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyDoubt {
+    /// There is text around one or more MAC addresses.
+    Contains(Vec<String>),
+    /// Letters in place of digits, or zeros left out, of this MAC address.
+    Misspelled(String),
+    /// A MAC address of another length: the number of its digits.
+    Length(usize),
+}
+
+impl KeyDoubt {
+    /// The keys that are probably meant; several are machines of their own.
+    pub fn suggestions(&self) -> &[String] {
+        match self {
+            KeyDoubt::Contains(addresses) => addresses,
+            KeyDoubt::Misspelled(address) => std::slice::from_ref(address),
+            KeyDoubt::Length(_) => &[],
+        }
+    }
+
+    /// What is wrong, without what to do.
+    pub fn message(&self) -> String {
+        match self {
+            KeyDoubt::Contains(addresses) if addresses.len() > 1 => {
+                format!("This text contains {} MAC addresses.", addresses.len())
+            }
+            KeyDoubt::Contains(_) => "This text contains a MAC address.".to_owned(),
+            KeyDoubt::Misspelled(_) => "This is nearly a MAC address.".to_owned(),
+            KeyDoubt::Length(digits) => {
+                format!("This looks like a MAC address with {digits} of {DIGITS} digits.")
+            }
+        }
+    }
+}
+
+/// Removes what is certainly not part of the key: quotation marks, the wrapping of spreadsheets
+/// (`="…"`, a leading apostrophe), a label such as `MAC:`, and the full stop after a MAC address in any
+/// of its spellings. Every other key stays as it is.
+pub fn cleaned(typed: &str) -> String {
+    let mut key = trimmed(typed);
+    loop {
+        let bare = unwrapped(key);
+        if bare == key {
+            break;
+        }
+        key = bare;
+    }
+    let plain = plain(key);
+    let address = without_label(&plain)
+        .trim_end_matches(['.', ',', ';'])
+        .trim_end();
+    match address_of(address.strip_prefix("0x").unwrap_or(address)) {
+        Some(address) => address,
+        None => canonical_key(key).into_owned(),
+    }
+}
+
+/// Whether a [`cleaned`] key is probably mistyped.
+pub fn doubt(key: &str) -> Option<KeyDoubt> {
+    let plain = plain(key);
+    if is_mac(&plain) || is_uuid(&plain) {
+        return None;
+    }
+    let addresses = addresses_in(&plain);
+    if !addresses.is_empty() {
+        return Some(KeyDoubt::Contains(addresses));
+    }
+    misspelled(&plain)
+}
+
+fn unwrapped(key: &str) -> &str {
+    let formula = key
+        .strip_prefix("=\"")
+        .and_then(|rest| rest.strip_suffix('"'));
+    let quoted = || {
+        QUOTES.iter().find_map(|(open, close)| {
+            let inner = key.strip_prefix(*open)?.strip_suffix(*close)?;
+            (!inner.contains([*open, *close])).then_some(inner)
+        })
+    };
+    let apostrophe = || key.strip_prefix('\'').filter(|rest| !rest.contains('\''));
+    let bare = formula.or_else(quoted).or_else(apostrophe);
+    bare.map(trimmed)
+        .filter(|bare| !bare.is_empty())
+        .unwrap_or(key)
+}
+
+/// In ASCII as far as full-width forms and dashes go.
+fn plain(key: &str) -> String {
+    let ascii = |c: char| match c {
+        '\u{ff01}'..='\u{ff5e}' => u8::try_from(u32::from(c) - 0xfee0).map_or(c, char::from),
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
+        '\u{a0}' | '\u{2007}' | '\u{202f}' | '\u{3000}' => ' ',
+        c => c,
+    };
+    key.chars().map(ascii).collect()
+}
+
+fn without_label(key: &str) -> &str {
+    let label = |label: &&str| {
+        let start = key.get(..label.len())?;
+        let rest = &key[start.len()..];
+        let is_label = start.eq_ignore_ascii_case(label) && rest.starts_with([':', '=', ' ', '.']);
+        is_label.then(|| rest.trim_start_matches([':', '=', ' ', '.']))
+    };
+    LABELS.iter().find_map(label).unwrap_or(key)
+}
+
+/// The address if all groups are whole; its separators may be mixed.
+fn address_of(text: &str) -> Option<String> {
+    let groups: Vec<&str> = text.split([':', '-', '.', ' ']).collect();
+    let is_even = |group: &&str| matches!(group.len(), 2 | 4 | 6 | 12);
+    let digits = groups.concat();
+    let is_hex = digits.len() == DIGITS && digits.bytes().all(|c| c.is_ascii_hexdigit());
+    (is_hex && groups.iter().all(|group| is_even(&group)))
+        .then(|| canonical_key(&digits).into_owned())
+}
+
+/// The MAC addresses that stand alone between other words, each once.
+fn addresses_in(text: &str) -> Vec<String> {
+    let is_end = |c: char| c.is_whitespace() || "\"'()[]{}<>,;|/=".contains(c);
+    let words = text
+        .split(is_end)
+        .map(|word| word.trim_matches(['.', ':', '-', '!', '?']));
+    let mut found: Vec<String> = Vec::new();
+    for word in words.filter(|word| word.len() >= DIGITS) {
+        if let Some(address) = address_of(word)
+            && !found.contains(&address)
+        {
+            found.push(address);
+        }
+    }
+    found
+}
+
+fn is_uuid(key: &str) -> bool {
+    let groups = key.trim_matches(['{', '}']).split('-');
+    groups.map(str::len).eq([8, 4, 4, 4, 12])
+}
+
+/// Hexadecimal digits in groups, perhaps with look-alike letters.
+fn misspelled(key: &str) -> Option<KeyDoubt> {
+    let key = key.trim_end_matches(['.', ',', ';', ':']);
+    let separator = key.chars().find(|c| !c.is_ascii_alphanumeric());
+    let is_separator = separator.is_some_and(|c| ":-. ".contains(c));
+    let groups: Vec<String> = match separator {
+        Some(separator) if is_separator => key.split(separator).map(digits).collect(),
+        Some(_) => return None,
+        None => vec![digits(key)],
+    };
+    let all = groups.concat();
+    if !all.bytes().all(|c| c.is_ascii_hexdigit())
+        || all.bytes().all(|c| c.is_ascii_digit()) && groups.len() < 4
+    {
+        return None;
+    }
+    let is_paired = groups.len() >= 4 && groups.iter().all(|group| (1..=3).contains(&group.len()));
+    let is_whole = |group: &String| group.len() <= 2 && !group.is_empty();
+    if is_paired && groups.len() == 6 && groups.iter().all(is_whole) {
+        let padded: Vec<String> = groups.iter().map(|group| format!("{group:0>2}")).collect();
+        return Some(KeyDoubt::Misspelled(
+            canonical_key(&padded.concat()).into_owned(),
+        ));
+    }
+    let is_bare = groups.len() == 1 && (DIGITS - 1..=DIGITS + 1).contains(&all.len());
+    let has_both =
+        all.bytes().any(|c| c.is_ascii_digit()) && all.bytes().any(|c| !c.is_ascii_digit());
+    match all.len() {
+        DIGITS if is_paired || is_bare && has_both => {
+            Some(KeyDoubt::Misspelled(canonical_key(&all).into_owned()))
+        }
+        length if is_paired && NEARLY.contains(&length) => Some(KeyDoubt::Length(length)),
+        length if is_bare && has_both => Some(KeyDoubt::Length(length)),
+        _ => None,
+    }
+}
+
+/// With digits in place of the letters that look like them.
+fn digits(group: &str) -> String {
+    let digit = |c| match c {
+        'O' | 'o' => '0',
+        'I' | 'l' | 'i' | 'L' => '1',
+        c => c,
+    };
+    group.chars().map(digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_certain_is_cleaned() {
+        for typed in [
+            "28:16:ad:00:00:0c",
+            " 28-16-AD-00-00-0C\u{200b}",
+            "28.16.ad.00.00.0c",
+            "2816ad-00000c",
+            "28:16:AD:00:00:0C.",
+            "MAC: 28:16:AD:00:00:0C",
+            "mac address = 2816ad00000c",
+            "Physical Address. . . . . . . . . : 28-16-AD-00-00-0C",
+            "0x2816AD00000C",
+            "28\u{2013}16\u{2013}AD\u{2013}00\u{2013}00\u{2013}0C",
+            "28\u{ff1a}16\u{ff1a}AD\u{ff1a}00\u{ff1a}00\u{ff1a}0C",
+            "\"28:16:AD:00:00:0C\"",
+            "=\"28:16:AD:00:00:0C\"",
+            "'28:16:AD:00:00:0C",
+            "\u{201e}28:16:AD:00:00:0C\u{201c}",
+            "28:16-AD:00 00:0C",
+        ] {
+            assert_eq!(cleaned(typed), "28:16:ad:00:00:0c", "{typed}");
+        }
+        for (typed, key) in [
+            ("=\"00123456\"", "00123456"),
+            ("'00123457", "00123457"),
+            ("\"00123458\"", "00123458"),
+            ("5\" disk", "5\" disk"),
+            ("'a' and 'b'", "'a' and 'b'"),
+            ("\"", "\""),
+            ("MACHINE-7.", "MACHINE-7."),
+            ("0x1234", "0x1234"),
+            ("Mac", "Mac"),
+            ("WD\u{2013}12", "WD\u{2013}12"),
+        ] {
+            assert_eq!(cleaned(typed), key, "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_key_around_an_address_is_doubted() {
+        for typed in [
+            "8C16AD00000C (my laptop)",
+            "Ethernet: 8c-16-ad-00-00-0c",
+            "Anna's PC, 8C16.AD00.000C!",
+        ] {
+            let found = doubt(typed).unwrap();
+            assert_eq!(found.suggestions(), ["8c:16:ad:00:00:0c"], "{typed}");
+        }
+        let two = doubt("28:16:AD:07:00:0D, 28:16:AD:07:00:0E").unwrap();
+        assert_eq!(
+            two.suggestions(),
+            ["28:16:ad:07:00:0d", "28:16:ad:07:00:0e"]
+        );
+    }
+
+    #[test]
+    fn a_nearly_right_address_is_doubted() {
+        for (typed, address) in [
+            ("28:16:AD:00:00:OE", "28:16:ad:00:00:0e"),
+            ("28:16:ad:0:0:9", "28:16:ad:00:00:09"),
+            ("28-16-AD-l0-00-0E", "28:16:ad:10:00:0e"),
+            ("2816ADOOOOOE", "28:16:ad:00:00:0e"),
+        ] {
+            assert_eq!(
+                doubt(typed),
+                Some(KeyDoubt::Misspelled(address.into())),
+                "{typed}"
+            );
+        }
+        for (typed, digits) in [
+            ("4d:52:82:11:22", 10),
+            ("4d:52:82:11:22:33:44", 14),
+            ("28:16:ad:000:0:9", 11),
+            ("2816AD00000", 11),
+        ] {
+            assert_eq!(doubt(typed), Some(KeyDoubt::Length(digits)), "{typed}");
+        }
+    }
+
+    #[test]
+    fn other_keys_are_not_doubted() {
+        for key in [
+            "28:16:ad:00:00:0c",
+            "4c4c4544-0042-3510-8052-b3c04f4b4e32",
+            "{4C4C4544-0042-3510-8052-B3C04F4B4E32}",
+            "007734519",
+            "12345678901",
+            "WD-WCC4JEDAXESZ",
+            "DESKTOP-7",
+            "K7QM-2XWD-9FHT-VR4B",
+            "1.2.3.4",
+            "BFEBFBFF000906EA",
+            "disk 0000_0000_0100_0000",
+        ] {
+            assert_eq!(doubt(key), None, "{key}");
+        }
+    }
+}
