@@ -135,6 +135,8 @@ create table imports (
     who       text    not null,
     file_name text    not null,
     content   text    not null,              -- empty once it was imported
+    notes     text    not null,              -- how it was decoded, in words; one a line
+    options   text    not null,              -- JSON object: how it is to be read
     bulk_id   bigint                         -- what the import was; null until then
 );
 

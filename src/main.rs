@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use license_server::commands::keys::{self, KeyForm};
-use license_server::commands::{self, Format};
+use license_server::commands::{self, Format, ImportArgs};
 use license_server::config::{self, Config};
 use license_server::server::{self, Mock};
 use license_server::service::FIRST_USER;
@@ -31,17 +31,8 @@ enum Command {
         #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
         licenses: u32,
     },
-    /// Import licenses from a CSV or JSON file; works while the server runs
-    Import {
-        /// File, or - for standard input
-        file: PathBuf,
-        /// Show what would change without changing anything
-        #[arg(long)]
-        dry_run: bool,
-        /// Skip invalid rows and import the rest
-        #[arg(long)]
-        skip_invalid: bool,
-    },
+    /// Import licenses from an Excel, OpenDocument, CSV or JSON file; works while the server runs
+    Import(ImportArgs),
     /// Write all licenses to standard output
     Export {
         /// Output format
@@ -133,11 +124,7 @@ fn main() -> ExitCode {
         },
         Some(Command::Audit(Audit::Verify)) => commands::verify_audit(&config),
         Some(Command::SeedDemo { licenses }) => commands::seed_demo(&config, licenses),
-        Some(Command::Import {
-            file,
-            dry_run,
-            skip_invalid,
-        }) => commands::import(&config, &file, dry_run, skip_invalid),
+        Some(Command::Import(args)) => commands::import(&config, &args),
         Some(Command::Export { format }) => commands::export(&config, format),
         Some(Command::Admin(Admin::SetPassword { name })) => commands::set_password(&config, &name),
     });

@@ -2,11 +2,12 @@
 
 pub mod keys;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, BufWriter, IsTerminal, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -15,11 +16,15 @@ use crate::log::say;
 use crate::model::audit::Actor;
 use crate::model::bulk::UNDO_FOR;
 use crate::model::check::ListedLicense;
-use crate::model::import::{BOM, decode, file_name};
+use crate::model::import::{
+    BOM, Choice, Decoded, ImportOptions, Undecided, decode, file_name, is_importable,
+};
+use crate::model::license::Status;
 use crate::model::published::{Row, csv_header};
 use crate::model::search::Filter;
+use crate::model::typed_date::DateOrder;
 use crate::server;
-use crate::service::Service;
+use crate::service::{ImportPreview, Service};
 
 /// The format of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -49,41 +54,132 @@ pub fn seed_demo(config: &Config, licenses: u32) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// `-` is standard input.
-pub fn import(
-    config: &Config,
-    file: &Path,
-    is_dry_run: bool,
+/// How `license-server import` treats a file.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// File, or - for standard input
+    file: PathBuf,
+    /// Show what would change without changing anything
+    #[arg(long)]
+    dry_run: bool,
+    /// Skip invalid rows and import the rest
+    #[arg(long)]
     skip_invalid: bool,
-) -> Result<(), Refusal> {
+    /// Import in spite of warnings, and create tools whose names are nearly those of others
+    #[arg(long)]
+    yes: bool,
+    /// Say what a column is, for example `Frist=expiration_date`; `Frist=` ignores it
+    #[arg(long = "column", value_name = "HEADING=FIELD")]
+    columns: Vec<String>,
+    /// Tool of rows that name none
+    #[arg(long, value_name = "NAME")]
+    tool: Option<String>,
+    /// Line with the headings
+    #[arg(long, value_name = "NUMBER")]
+    header_line: Option<u64>,
+    /// Order of dates such as 3/4/2027
+    #[arg(long, value_enum)]
+    dates: Option<DateOrder>,
+    /// Say what a word for the status means, for example `expired=suspended`
+    #[arg(long = "status", value_name = "WORD=STATUS")]
+    statuses: Vec<String>,
+    /// License keys that are probably mistyped: use what is suggested, or keep them
+    #[arg(long, value_enum)]
+    keys: Option<Choice>,
+    /// Names of new tools that are nearly those of others: use the existing tools, or keep the names
+    #[arg(long, value_enum)]
+    tools: Option<Choice>,
+}
+
+impl ImportArgs {
+    fn options(&self) -> Result<ImportOptions, Refusal> {
+        let pair = |option: &str, typed: &str| match typed.rsplit_once('=') {
+            Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
+            None => Err(Refusal(format!("--{option} `{typed}` has no `=`."))),
+        };
+        let all = |option: &str, typed: &[String]| {
+            let pairs = typed.iter().map(|typed| pair(option, typed));
+            pairs.collect::<Result<BTreeMap<String, String>, Refusal>>()
+        };
+        let columns = all("column", &self.columns)?;
+        let is_known = |name: &&String| is_importable(name);
+        if let Some(name) = columns.values().find(|name| !is_known(name)) {
+            return Err(Refusal(format!("--column: there is no field `{name}`.")));
+        }
+        let statuses = all("status", &self.statuses)?;
+        if let Some(name) = statuses
+            .values()
+            .find(|name| Status::from_word(name).is_none())
+        {
+            return Err(Refusal(format!(
+                "--status: `{name}` is not activated, suspended or revoked."
+            )));
+        }
+        let statuses = statuses.into_iter();
+        Ok(ImportOptions {
+            columns,
+            tool: self.tool.clone(),
+            header_line: self.header_line,
+            dates: self.dates,
+            statuses: statuses
+                .map(|(word, status)| (word.to_lowercase(), status))
+                .collect(),
+            keys: self.keys.unwrap_or_default(),
+            tools: self
+                .tools
+                .unwrap_or(if self.yes { Choice::Keep } else { Choice::Ask }),
+        })
+    }
+}
+
+pub fn import(config: &Config, args: &ImportArgs) -> Result<(), Refusal> {
+    let options = args.options()?;
     let service = Service::open_existing(config, Clock::System)?;
-    let text = decode(&read(file)?)?;
-    let name = match file.as_os_str() == "-" {
+    let Decoded { text, notes } = decode(&read(&args.file)?)?;
+    let name = match args.file.as_os_str() == "-" {
         true => "standard input".to_owned(),
-        false => file_name(&file.to_string_lossy()),
+        false => file_name(&args.file.to_string_lossy()),
     };
-    let plan = service.plan_import(&text)?;
-    drop(text);
+    let plan = service.plan_import(&text, &options)?;
+    if let Some(problem) = &plan.layout.problem {
+        let way = match plan.layout.likely_header {
+            Some(line) => format!("use --header-line {line}"),
+            None => "use --column HEADING=FIELD, or --tool NAME".to_owned(),
+        };
+        return Err(Refusal(format!(
+            "{name}: {problem} On the command line, {way}."
+        )));
+    }
     let numbers = plan.numbers;
     say(&format!(
         "{name}: {} new, {} changed, {} unchanged, {} invalid",
         numbers.new, numbers.changed, numbers.unchanged, numbers.invalid
     ));
-    if !plan.ignored.is_empty() {
-        say(&format!("Ignored columns: {}", plan.ignored.join(", ")));
-    }
+    let has_warnings = warn(&service.preview(&plan)?, &notes);
+    drop(text);
     let unit = plan.unit.as_str();
     for row in plan.invalid() {
-        say(&format!("{unit} {}: {}", row.line, row.reason));
+        let decide = match &row.undecided {
+            Some(Undecided::Key(_)) => " (decide with --keys use or --keys keep)",
+            Some(Undecided::Tool(_)) => " (decide with --tools use or --tools keep)",
+            None => "",
+        };
+        say(&format!("{unit} {}: {}{decide}", row.line, row.reason));
     }
-    if numbers.invalid > 0 && !skip_invalid {
+    if numbers.invalid > 0 && !args.skip_invalid {
         return Err(Refusal(
             "Nothing was imported: some rows are invalid. Fix them or use --skip-invalid.".into(),
         ));
     }
-    if is_dry_run || numbers.written() == 0 {
+    if args.dry_run || numbers.written() == 0 {
         say("Nothing was changed.");
         return Ok(());
+    }
+    if has_warnings && !args.yes && !confirms()? {
+        return Err(Refusal(
+            "Nothing was imported: there are warnings. Use --yes to import in spite of them."
+                .into(),
+        ));
     }
     let bulk_id = service.import_plan(&Actor::command_line(), &name, plan)?;
     say(&format!("Imported: {}.", numbers.in_words()));
@@ -94,6 +190,46 @@ pub fn import(
         config.base_path()
     ));
     Ok(service.close()?)
+}
+
+/// Shows what the page shows before an import, and returns whether there was anything.
+fn warn(preview: &ImportPreview, notes: &[String]) -> bool {
+    let ImportPreview {
+        layout,
+        new_tools,
+        warnings,
+        warned,
+        ..
+    } = preview;
+    let mut lines: Vec<String> = [notes, &preview.notes].concat();
+    if !layout.ignored().is_empty() {
+        lines.push(format!("Ignored columns: {}.", layout.ignored().join(", ")));
+    }
+    if !new_tools.is_empty() {
+        lines.push(format!("New tools: {}.", new_tools.join(", ")));
+    }
+    for (key, warning) in warnings {
+        lines.push(format!("{key}: {warning}"));
+    }
+    if *warned > warnings.len() as i64 {
+        lines.push(format!("{warned} license keys have such a warning."));
+    }
+    for line in &lines {
+        say(&format!("Warning: {line}"));
+    }
+    !lines.is_empty()
+}
+
+/// Asks on a terminal; false where nobody can answer.
+fn confirms() -> Result<bool, Refusal> {
+    if !io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    eprint!("Import in spite of these warnings? [y/N] ");
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    read.map_err(|e| Refusal(format!("Cannot read the answer: {e}.")))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Refusal> {

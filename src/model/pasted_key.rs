@@ -41,6 +41,8 @@ pub enum KeyDoubt {
     Misspelled(String),
     /// A MAC address of another length: the number of its digits.
     Length(usize),
+    /// A number as a spreadsheet program or another program writes it: `4.71E15`, `1234.0`.
+    Number(Option<String>),
 }
 
 impl KeyDoubt {
@@ -50,6 +52,7 @@ impl KeyDoubt {
             KeyDoubt::Contains(addresses) => addresses,
             KeyDoubt::Misspelled(address) => std::slice::from_ref(address),
             KeyDoubt::Length(_) => &[],
+            KeyDoubt::Number(number) => number.as_slice(),
         }
     }
 
@@ -61,6 +64,9 @@ impl KeyDoubt {
             }
             KeyDoubt::Contains(_) => "This text contains a MAC address.".to_owned(),
             KeyDoubt::Misspelled(_) => "This is nearly a MAC address.".to_owned(),
+            KeyDoubt::Number(_) => {
+                "This looks like a number that a program has reformatted.".to_owned()
+            }
             KeyDoubt::Length(digits) => {
                 format!("This looks like a MAC address with {digits} of {DIGITS} digits.")
             }
@@ -100,7 +106,21 @@ pub fn doubt(key: &str) -> Option<KeyDoubt> {
     if !addresses.is_empty() {
         return Some(KeyDoubt::Contains(addresses));
     }
-    misspelled(&plain)
+    misspelled(&plain).or_else(|| number(key))
+}
+
+fn number(key: &str) -> Option<KeyDoubt> {
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit());
+    let (whole, rest) = key.split_once(['.', ','])?;
+    let power = rest.split_once(['E', 'e']);
+    let is_scientific = power.is_some_and(|(digits, power)| {
+        is_number(digits) && is_number(power.trim_start_matches(['+', '-']))
+    });
+    match rest {
+        _ if !is_number(whole) => None,
+        "0" if whole.len() > 3 => Some(KeyDoubt::Number(Some(whole.to_owned()))),
+        _ => is_scientific.then_some(KeyDoubt::Number(None)),
+    }
 }
 
 fn unwrapped(key: &str) -> &str {
@@ -293,6 +313,11 @@ mod tests {
                 "{typed}"
             );
         }
+        assert_eq!(
+            doubt("123456789012.0"),
+            Some(KeyDoubt::Number(Some("123456789012".into())))
+        );
+        assert_eq!(doubt("2.8E-05"), Some(KeyDoubt::Number(None)));
         for (typed, digits) in [
             ("4d:52:82:11:22", 10),
             ("4d:52:82:11:22:33:44", 14),

@@ -1,5 +1,6 @@
 //! Dates as people and spreadsheet programs write them: one rule for forms, filters and files.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use time::macros::{date, format_description};
 use time::{Date, Duration, OffsetDateTime, PrimitiveDateTime, Time};
@@ -55,11 +56,24 @@ const SERIAL_ZERO: Date = date!(1899 - 12 - 30);
 const SERIALS: std::ops::Range<i64> = 36_526..73_051;
 
 /// Which of two readings of `3/4/2027` is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum DateOrder {
+    /// In April
     DayFirst,
+    /// In March
     MonthFirst,
+}
+
+impl DateOrder {
+    /// The inverse of its serialized form.
+    pub fn from_word(word: &str) -> Option<DateOrder> {
+        match word {
+            "day_first" => Some(DateOrder::DayFirst),
+            "month_first" => Some(DateOrder::MonthFirst),
+            _ => None,
+        }
+    }
 }
 
 /// What a text means as a date.
@@ -107,6 +121,19 @@ impl Reading {
             Some((_, parts)) if parts.iter().all(|part| part.len() <= 2) => Reading::TwoDigitYear,
             Some(_) => Reading::Unreadable,
             None => number(text),
+        }
+    }
+
+    /// With one reading, where the order is known.
+    pub fn ordered(self, order: Option<DateOrder>) -> Reading {
+        match (self, order) {
+            (Reading::Either { day_first, .. }, Some(DateOrder::DayFirst)) => {
+                Reading::Day(day_first)
+            }
+            (Reading::Either { month_first, .. }, Some(DateOrder::MonthFirst)) => {
+                Reading::Day(month_first)
+            }
+            (other, _) => other,
         }
     }
 

@@ -3,9 +3,10 @@
 use std::borrow::Borrow;
 
 use askama::Template;
+use rocket::form::{DataField, FromForm, Options, ValueField};
 use rocket::http::{ContentType, Header};
 use rocket::response::Redirect;
-use rocket::{Either, FromForm, Responder, Route, State, get, post, routes};
+use rocket::{Either, Responder, Route, State, get, post, routes};
 use time::{OffsetDateTime, UtcOffset};
 
 use super::flash::{Flashed, redirect_with_flash};
@@ -19,15 +20,19 @@ use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::model::bulk::{BulkChange, UNDO_FOR};
 use crate::model::date;
-use crate::model::import::{BOM, Upload};
+use crate::model::import::{BOM, Choice, ImportOptions, Layout, LayoutColumn, Upload};
 use crate::model::license::fields::{FIELDS, Field};
-use crate::model::license::{License, Values};
+use crate::model::license::{License, Status, Values};
 use crate::model::search::Count;
+use crate::model::typed_date::DateOrder;
 use crate::request::{App, Failure};
-use crate::service::{ImportPreview, ImportState};
+use crate::service::{ImportPreview, ImportState, Service};
+
+/// In place of a field's name: as the column is named.
+const UNDECIDED: &str = "?";
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![form, upload, show, invalid_rows, confirm, discard]
+    routes![form, upload, show, choose, invalid_rows, confirm, discard]
 }
 
 #[derive(Template)]
@@ -46,6 +51,7 @@ struct ReportPage {
     frame: Frame,
     sent: Upload,
     report: ImportPreview,
+    tool_names: Vec<String>,
     /// Why the last confirmation failed.
     failed: Option<String>,
     kept_until: OffsetDateTime,
@@ -127,6 +133,7 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
             kept_until: upload.at + time::Duration::DAY,
             sent: upload,
             report: *preview,
+            tool_names: app.run(Service::tool_names).await?,
             failed: failed.map(|error| error.to_string()),
             offset,
         })?,
@@ -154,6 +161,101 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         )?,
         Err(error) => return Err(error.into()),
     })
+}
+
+/// What was chosen on the preview; what is not sent stays as it is.
+#[derive(Default)]
+struct Choices {
+    /// What the columns are, by their position: a field's name, empty to ignore it.
+    columns: Vec<(usize, String)>,
+    /// What unknown words for a status mean, by their position.
+    statuses: Vec<(usize, String)>,
+    others: Vec<(String, String)>,
+}
+
+#[rocket::async_trait]
+impl<'r> FromForm<'r> for Choices {
+    type Context = Choices;
+
+    fn init(_: Options) -> Choices {
+        Default::default()
+    }
+
+    fn push_value(choices: &mut Choices, input: ValueField<'r>) {
+        let (name, value) = (input.name.source().as_str(), input.value.to_owned());
+        let at = |kind: &str| name.strip_prefix(kind).and_then(|at| at.parse().ok());
+        match (at("column_"), at("status_")) {
+            (Some(at), _) => choices.columns.push((at, value)),
+            (_, Some(at)) => choices.statuses.push((at, value)),
+            (None, None) => choices.others.push((name.to_owned(), value)),
+        }
+    }
+
+    async fn push_data(_: &mut Choices, _: DataField<'r, '_>) {}
+
+    fn finalize(choices: Choices) -> rocket::form::Result<'r, Choices> {
+        Ok(choices)
+    }
+}
+
+impl Choices {
+    fn apply(self, options: &mut ImportOptions, layout: &Layout) {
+        for (at, name) in self.columns {
+            let Some(column) = layout.columns.get(at) else {
+                continue;
+            };
+            match &*name {
+                UNDECIDED => drop(options.columns.remove(&column.heading)),
+                _ if column.name == Some(&*name) => {}
+                _ => drop(options.columns.insert(column.heading.clone(), name)),
+            }
+        }
+        for (at, status) in self.statuses {
+            if let Some((word, _)) = layout.unknown_statuses.get(at)
+                && !status.is_empty()
+            {
+                options.statuses.insert(word.clone(), status);
+            }
+        }
+        for (name, value) in self.others {
+            match &*name {
+                "tool" => {
+                    options.tool = Some(value.trim().to_owned()).filter(|tool| !tool.is_empty());
+                }
+                "header_line" => options.header_line = value.parse().ok(),
+                "dates" => options.dates = DateOrder::from_word(&value),
+                "keys" => options.keys = Choice::from_word(&value),
+                "tools" => options.tools = Choice::from_word(&value),
+                "reset" => *options = ImportOptions::default(),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[post("/import/<id>/options", data = "<form>")]
+async fn choose(
+    app: &App,
+    config: &State<Config>,
+    id: i64,
+    form: SignedInForm<Choices>,
+) -> Result<Flashed, Failure> {
+    let choices = form.form;
+    let chosen = app
+        .run(move |service| {
+            service.set_import_options(id, |options, layout| choices.apply(options, layout))
+        })
+        .await;
+    let message = match chosen {
+        Ok(()) => "The file was read again as you chose.".to_owned(),
+        Err(error @ Error::Invalid(_)) => format!("The file cannot be read that way. {error}"),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(redirect_with_flash(
+        config,
+        &format!("/import/{id}"),
+        &message,
+    ))
 }
 
 #[derive(Responder)]
@@ -208,6 +310,33 @@ async fn discard(
 }
 
 impl ReportPage {
+    /// What a column can be, and its words.
+    fn meanings() -> Vec<(&'static str, String)> {
+        let fields = FIELDS.iter().map(|field| (field.name, short_label(field)));
+        let others = [
+            ("created_at", "Creation time"),
+            ("id", "License ID, as exported"),
+            ("", "Ignore"),
+        ];
+        let others = others.map(|(name, words)| (name, words.to_owned()));
+        fields.chain(others).collect()
+    }
+
+    /// Whether a column has this meaning now.
+    fn is_meant(column: &LayoutColumn, name: &str) -> bool {
+        column.name.unwrap_or_default() == name && !column.is_unknown
+    }
+
+    /// Whether the person should look at the columns.
+    fn asks_for_columns(&self) -> bool {
+        let layout = &self.report.layout;
+        layout.problem.is_some() || layout.columns.iter().any(|column| column.is_unknown)
+    }
+
+    fn has_options(&self) -> bool {
+        self.sent.options != ImportOptions::default()
+    }
+
     /// The label of a row: `line 17`.
     fn at(&self, line: &u64) -> String {
         format!(
@@ -235,7 +364,9 @@ impl ReportPage {
 
     /// Number of invalid rows that the page does not show.
     fn more_invalid(&self) -> i64 {
-        self.report.numbers.invalid - self.report.invalid.len() as i64
+        let ImportPreview { keys, tools, .. } = &self.report;
+        let shown: i64 = self.report.invalid.iter().map(|group| group.number).sum();
+        self.report.numbers.invalid - keys.number - tools.number - shown
     }
 
     /// Name, old value and new value of each changed field.

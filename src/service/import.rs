@@ -1,6 +1,6 @@
 //! Importing a file: upload, preview, confirm. The import itself is a bulk change, with a journal and undo.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,8 +15,8 @@ use crate::error::Error;
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::bulk::BulkChange;
 use crate::model::import::{
-    ImportCounts, ImportPlan, InvalidRow, RowAction, RowUnit, Sheet, Upload, csv_line, decode,
-    file_name,
+    Decoded, Find, ImportCounts, ImportOptions, ImportPlan, InvalidRow, Layout, RowAction, RowUnit,
+    Sheet, Undecided, Upload, csv_line, decode, file_name,
 };
 use crate::model::license::{License, Values};
 use crate::model::machine_id::warnings;
@@ -39,6 +39,9 @@ const MAX_SHOWN: usize = 20;
 /// An import that finishes within this time is answered with its result instead of its progress.
 const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(700);
 
+/// The column beside the line in a file of invalid rows; an import ignores both.
+const REASON: &str = "reason";
+
 const GONE: Error = Error::NotFound("This file is no longer available.");
 
 const STALE: &str = "Licenses in this file were added or changed since the preview. This is the new \
@@ -49,8 +52,14 @@ pub struct ImportPreview {
     /// What the line numbers of invalid rows count.
     pub unit: RowUnit,
     pub numbers: ImportCounts,
+    pub layout: Layout,
+    /// How the file was read, what was cleaned, what is unusual; messages for people.
+    pub notes: Vec<String>,
     /// The first ones.
-    pub invalid: Vec<InvalidRow>,
+    pub invalid: Vec<InvalidGroup>,
+    /// Rows whose license key, or whose tool's name, is to be decided; the first ones.
+    pub keys: Undecideds,
+    pub tools: Undecideds,
     /// The first ones.
     pub new: Vec<Values>,
     /// The first ones, before and after.
@@ -61,10 +70,34 @@ pub struct ImportPreview {
     pub warned: i64,
     /// The first of these keys, with the reason.
     pub warnings: Vec<(String, String)>,
-    /// Unknown columns.
-    pub ignored: Vec<String>,
     /// Confirms that this was previewed.
     pub fingerprint: String,
+}
+
+/// Rows that are invalid for the same reason.
+#[derive(Debug)]
+pub struct InvalidGroup {
+    /// The first of them.
+    pub first: InvalidRow,
+    pub number: i64,
+}
+
+#[derive(Debug, Default)]
+pub struct Undecideds {
+    pub number: i64,
+    /// The number of those for which something is suggested.
+    pub suggested: i64,
+    pub first: Vec<InvalidRow>,
+}
+
+impl Undecideds {
+    fn add(&mut self, row: &InvalidRow, is_suggested: bool) {
+        self.number += 1;
+        self.suggested += i64::from(is_suggested);
+        if self.first.len() < MAX_SHOWN {
+            self.first.push(row.clone());
+        }
+    }
 }
 
 pub enum ImportState {
@@ -158,14 +191,36 @@ impl Service {
 
     /// Stores a file for its preview and returns its ID; an error if it cannot be read.
     pub fn upload_import(&self, actor: &Actor, name: &str, bytes: &[u8]) -> Result<i64, Error> {
-        let text = decode(bytes)?;
-        check_row_count(Sheet::read(&text)?.count())?;
+        let Decoded { text, notes } = decode(bytes)?;
+        check_row_count(Sheet::read(&text, &ImportOptions::default())?.length)?;
         let now = self.clock.now();
         let running = self.running_import.running_id();
         self.store.write(|db| {
             imports::prune(db, now - KEPT_FOR, MAX_WAITING, running)?;
-            Ok(imports::add(db, &actor.who, &file_name(name), &text, now)?)
+            Ok(imports::add(
+                db,
+                &actor.who,
+                &file_name(name),
+                &text,
+                &notes,
+                now,
+            )?)
         })
+    }
+
+    /// Changes how a file is to be read; an error if it cannot be read so.
+    pub fn set_import_options(
+        &self,
+        id: i64,
+        change: impl FnOnce(&mut ImportOptions, &Layout),
+    ) -> Result<(), Error> {
+        let mut options = self.upload(id)?.options;
+        let text = self.content(id)?;
+        let layout = Sheet::read(&text, &options)?.layout;
+        change(&mut options, &layout);
+        Sheet::read(&text, &options)?;
+        self.store
+            .write(|db| Ok(imports::set_options(db, id, &options)?))
     }
 
     pub fn import(&self, id: i64) -> Result<ImportState, Error> {
@@ -189,42 +244,68 @@ impl Service {
         if let Some(bulk_id) = upload.bulk_id.or(bulk_id) {
             return Ok(ImportState::Done(upload, self.bulk_change(bulk_id)?));
         }
-        let plan = self.plan_import(&self.content(id)?)?;
+        let plan = self.plan_import(&self.content(id)?, &upload.options)?;
+        let mut preview = self.preview(&plan)?;
+        preview.notes.splice(0..0, upload.notes.iter().cloned());
         Ok(ImportState::Ready {
             upload,
-            preview: Box::new(self.preview(plan)?),
+            preview: Box::new(preview),
             failed,
         })
     }
 
-    pub fn plan_import(&self, text: &str) -> Result<ImportPlan, Error> {
-        let sheet = Sheet::read(text)?;
+    pub fn plan_import(&self, text: &str, options: &ImportOptions) -> Result<ImportPlan, Error> {
+        let sheet = Sheet::read(text, options)?;
+        let (tools, today) = (self.tool_names()?, self.today());
         let _one = self.running_import.planning.lock();
-        self.store
-            .read_tx(|db| ImportPlan::new(sheet, |tool, key| licenses::of_pair(db, tool, key)))?
+        self.store.read_tx(|db| {
+            ImportPlan::new(sheet, options, &tools, today, |find| match find {
+                Find::Pair(tool, key) => licenses::of_pair(db, tool, key),
+                Find::Id(id) => licenses::get(db, id),
+            })
+        })
     }
 
-    fn preview(&self, plan: ImportPlan) -> Result<ImportPreview, Error> {
+    pub fn preview(&self, plan: &ImportPlan) -> Result<ImportPreview, Error> {
         let mut preview = ImportPreview {
             unit: plan.unit,
             numbers: plan.numbers,
+            notes: [&plan.layout.notes[..], &plan.notes].concat(),
+            layout: plan.layout.clone(),
             invalid: vec![],
+            keys: Undecideds::default(),
+            tools: Undecideds::default(),
             new: vec![],
             changed: vec![],
             new_tools: vec![],
             warned: 0,
             warnings: vec![],
-            ignored: plan.ignored,
-            fingerprint: plan.fingerprint,
+            fingerprint: plan.fingerprint.clone(),
         };
         let mut tools = BTreeSet::new();
-        for action in plan.rows {
+        let mut reasons: HashMap<String, usize> = HashMap::new();
+        for action in &plan.rows {
             match action {
-                RowAction::Invalid(row) if preview.invalid.len() < MAX_INVALID_SHOWN => {
-                    preview.invalid.push(row);
-                }
+                RowAction::Invalid(row) => match &row.undecided {
+                    Some(Undecided::Key(keys)) => {
+                        let is_suggested = !keys.is_empty();
+                        preview.keys.add(row, is_suggested);
+                    }
+                    Some(Undecided::Tool(_)) => preview.tools.add(row, true),
+                    None => match reasons.get(&row.reason) {
+                        Some(at) => preview.invalid[*at].number += 1,
+                        None if preview.invalid.len() < MAX_INVALID_SHOWN => {
+                            reasons.insert(row.reason.clone(), preview.invalid.len());
+                            preview.invalid.push(InvalidGroup {
+                                first: row.clone(),
+                                number: 1,
+                            });
+                        }
+                        None => {}
+                    },
+                },
                 RowAction::Change { before, after } if preview.changed.len() < MAX_SHOWN => {
-                    preview.changed.push((*before, after));
+                    preview.changed.push(((**before).clone(), after.clone()));
                 }
                 RowAction::Add { values, .. } => {
                     if let Some(warning) = warnings(&values.license_key).first() {
@@ -238,10 +319,10 @@ impl Service {
                         tools.insert(values.tool_name.clone());
                     }
                     if preview.new.len() < MAX_SHOWN {
-                        preview.new.push(values);
+                        preview.new.push(values.clone());
                     }
                 }
-                RowAction::Invalid(_) | RowAction::Change { .. } | RowAction::Unchanged => {}
+                RowAction::Change { .. } | RowAction::Unchanged => {}
             }
         }
         let known = self.tool_names()?;
@@ -250,16 +331,23 @@ impl Service {
         Ok(preview)
     }
 
-    /// All invalid rows of a file as CSV.
+    /// All invalid rows of a file as CSV, with their line and the reason: to be fixed and imported again.
     pub fn invalid_rows(&self, id: i64) -> Result<String, Error> {
-        let plan = self.plan_import(&self.content(id)?)?;
-        let mut csv = csv_line(&[plan.unit.as_str(), "tool_name", "license_key", "reason"])?;
+        let upload = self.upload(id)?;
+        let plan = self.plan_import(&self.content(id)?, &upload.options)?;
+        let ours = [plan.unit.as_str(), REASON];
+        let columns = plan.layout.columns.iter().enumerate();
+        let kept = columns.filter(|(_, column)| !ours.contains(&column.heading.as_str()));
+        let (places, headings): (Vec<usize>, Vec<&str>) = kept
+            .map(|(at, column)| (at, column.heading.as_str()))
+            .unzip();
+        let mut csv = csv_line(&[&headings[..], &ours].concat())?;
         for row in plan.invalid() {
-            let (tool, key) = match &row.found {
-                Some((tool, key)) => (&**tool, &**key),
-                None => ("", ""),
-            };
-            csv += &csv_line(&[&row.line.to_string(), tool, key, &row.reason])?;
+            let cell = |at: &usize| row.cells.get(*at).map_or("", String::as_str);
+            let mut cells: Vec<&str> = places.iter().map(cell).collect();
+            let line = row.line.to_string();
+            cells.extend([&*line, &*row.reason]);
+            csv += &csv_line(&cells)?;
         }
         Ok(csv)
     }
@@ -295,7 +383,7 @@ impl Service {
 
     fn import_upload(&self, actor: &Actor, id: i64, fingerprint: &str) -> Result<i64, Error> {
         let upload = self.upload(id)?;
-        let plan = self.plan_import(&self.content(id)?)?;
+        let plan = self.plan_import(&self.content(id)?, &upload.options)?;
         if plan.fingerprint != fingerprint {
             return Err(Error::Conflict(STALE.into()));
         }

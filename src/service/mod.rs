@@ -50,7 +50,7 @@ pub use check::{CheckSource, Signed};
 pub use diagnose::{
     Diagnosis, FormerLicense, LicenseWarnings, MAX_NEAR_MISSES, NearMiss, ToolMatch,
 };
-pub use import::{ImportPreview, ImportState};
+pub use import::{ImportPreview, ImportState, InvalidGroup, Undecideds};
 pub use keys::{KeyFormat, KeyRing};
 pub use licenses::Edited;
 pub use sessions::{Client, SignedIn};

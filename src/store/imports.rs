@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Result, params};
 use time::OffsetDateTime;
 
-use super::moment;
-use crate::model::import::Upload;
+use super::{moment, unreadable};
+use crate::model::import::{ImportOptions, Upload};
 
 /// Adds a file and returns its ID.
 pub fn add(
@@ -12,29 +12,42 @@ pub fn add(
     who: &str,
     file_name: &str,
     content: &str,
+    notes: &[String],
     now: OffsetDateTime,
 ) -> Result<i64> {
     db.prepare_cached(
-        "insert into imports (at, who, file_name, content) values (?1, ?2, ?3, ?4) returning id",
+        "insert into imports (at, who, file_name, content, notes, options)
+         values (?1, ?2, ?3, ?4, ?5, '{}') returning id",
     )?
     .query_row(
-        params![now.unix_timestamp(), who, file_name, content],
+        params![
+            now.unix_timestamp(),
+            who,
+            file_name,
+            content,
+            notes.join("\n")
+        ],
         |row| row.get(0),
     )
 }
 
 pub fn get(db: &Connection, id: i64) -> Result<Option<Upload>> {
-    db.prepare_cached("select id, at, who, file_name, bulk_id from imports where id = ?1")?
-        .query_row([id], |row| {
-            Ok(Upload {
-                id: row.get(0)?,
-                at: moment(row, 1)?,
-                who: row.get(2)?,
-                file_name: row.get(3)?,
-                bulk_id: row.get(4)?,
-            })
+    db.prepare_cached(
+        "select id, at, who, file_name, bulk_id, notes, options from imports where id = ?1",
+    )?
+    .query_row([id], |row| {
+        let (notes, options): (String, String) = (row.get(5)?, row.get(6)?);
+        Ok(Upload {
+            notes: notes.lines().map(str::to_owned).collect(),
+            options: serde_json::from_str(&options).map_err(|_| unreadable(6, &options))?,
+            id: row.get(0)?,
+            at: moment(row, 1)?,
+            who: row.get(2)?,
+            file_name: row.get(3)?,
+            bulk_id: row.get(4)?,
         })
-        .optional()
+    })
+    .optional()
 }
 
 /// The text of a file; empty once it is imported.
@@ -42,6 +55,13 @@ pub fn content(db: &Connection, id: i64) -> Result<Option<String>> {
     db.prepare_cached("select content from imports where id = ?1")?
         .query_row([id], |row| row.get(0))
         .optional()
+}
+
+pub fn set_options(db: &Connection, id: i64, options: &ImportOptions) -> Result<()> {
+    let text = serde_json::to_string(options).map_err(|e| unreadable(0, &e.to_string()))?;
+    db.prepare_cached("update imports set options = ?2 where id = ?1 and bulk_id is null")?
+        .execute(params![id, text])?;
+    Ok(())
 }
 
 /// Records which bulk change the import was, and drops the content.

@@ -1,20 +1,34 @@
 //! Decoding an uploaded file to text.
 
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use super::refused;
+use super::{refused, workbook};
 use crate::error::Error;
+use crate::model::text::{grouped, shorten};
 
-/// By its byte order mark, else UTF-8; anything else is taken as Windows-1252, which Excel saves.
-pub fn decode(bytes: &[u8]) -> Result<String, Error> {
-    let text = match Encoding::for_bom(bytes) {
-        Some((encoding, mark)) => marked(encoding, &bytes[mark..])?,
+/// The text of a file, and what a person should know about how it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded {
+    pub text: String,
+    pub notes: Vec<String>,
+}
+
+/// By its byte order mark, else UTF-8; lines that are neither are taken as Windows-1252, which Excel saves. A
+/// workbook becomes the text that [`Sheet`](super::Sheet) reads.
+pub fn decode(bytes: &[u8]) -> Result<Decoded, Error> {
+    if let Some(text) = workbook::to_json(bytes)? {
+        return Ok(Decoded {
+            text,
+            notes: vec![],
+        });
+    }
+    let (text, note) = match Encoding::for_bom(bytes) {
+        Some((encoding, mark)) => (marked(encoding, &bytes[mark..])?, None),
         None => unmarked(bytes),
     };
     if text.contains('\0') {
         return Err(refused(
-            "The file is not a text file: it has NUL characters. Save a workbook such as .xlsx as \
-             `CSV UTF-8` in the spreadsheet program.",
+            "The file is not a text file: it has NUL characters. Save it as .xlsx or as `CSV UTF-8`.",
         ));
     }
     if text.trim().is_empty() {
@@ -23,7 +37,10 @@ pub fn decode(bytes: &[u8]) -> Result<String, Error> {
              and one row per license.",
         ));
     }
-    Ok(text)
+    Ok(Decoded {
+        text,
+        notes: note.into_iter().collect(),
+    })
 }
 
 fn marked(encoding: &'static Encoding, bytes: &[u8]) -> Result<String, Error> {
@@ -37,11 +54,78 @@ fn marked(encoding: &'static Encoding, bytes: &[u8]) -> Result<String, Error> {
     })
 }
 
-fn unmarked(bytes: &[u8]) -> String {
-    UTF_8
-        .decode_without_bom_handling_and_without_replacement(bytes)
-        .unwrap_or_else(|| WINDOWS_1252.decode_without_bom_handling(bytes).0)
-        .into_owned()
+fn unmarked(bytes: &[u8]) -> (String, Option<String>) {
+    if let Some(text) = UTF_8.decode_without_bom_handling_and_without_replacement(bytes) {
+        return (text.into_owned(), None);
+    }
+    if let Some(text) = utf16(bytes) {
+        return (text, None);
+    }
+    by_lines(bytes)
+}
+
+/// UTF-16 whose mark was lost: every other byte of most characters is zero.
+fn utf16(bytes: &[u8]) -> Option<String> {
+    let zeros = |from: usize| {
+        bytes
+            .iter()
+            .skip(from)
+            .step_by(2)
+            .filter(|byte| **byte == 0)
+            .count()
+    };
+    let encoding = match (zeros(0), zeros(1)) {
+        (_, low) if low * 4 > bytes.len() => UTF_16LE,
+        (high, _) if high * 4 > bytes.len() => UTF_16BE,
+        _ => return None,
+    };
+    let text = encoding.decode_without_bom_handling_and_without_replacement(bytes)?;
+    Some(text.into_owned())
+}
+
+/// Each line for itself, so that one in another encoding does not change the others.
+fn by_lines(bytes: &[u8]) -> (String, Option<String>) {
+    let mut text = String::with_capacity(bytes.len());
+    let mut other: Vec<(usize, String)> = Vec::new();
+    let mut number = 0;
+    let mut has_utf8 = false;
+    for (at, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        match UTF_8.decode_without_bom_handling_and_without_replacement(line) {
+            Some(line) => {
+                has_utf8 |= !line.is_ascii();
+                text += &line;
+            }
+            None => {
+                let line = WINDOWS_1252.decode_without_bom_handling(line).0;
+                number += 1;
+                if other.is_empty() {
+                    other.push((at + 1, word(&line)));
+                }
+                text += &line;
+            }
+        }
+    }
+    let note = other.first().map(|(line, word)| match has_utf8 {
+        false => format!(
+            "The file is not UTF-8 and was read as Windows-1252. The first such letters are on line {line}: \
+             `{word}`. If that is wrong, save the file as `CSV UTF-8`."
+        ),
+        true => {
+            let number = grouped(number);
+            format!(
+                "The file is UTF-8, but not on line {line}: `{word}` was read as Windows-1252, and so were \
+                 all lines like it ({number}). If that is wrong, save the file as `CSV UTF-8`."
+            )
+        }
+    });
+    (text, note)
+}
+
+/// The cell with the first letter that is not ASCII.
+fn word(line: &str) -> String {
+    let is_end = |c: char| matches!(c, ',' | ';' | '\t' | '"' | '\r' | '\n');
+    let mut cells = line.split(is_end).filter(|cell| !cell.is_ascii());
+    shorten(cells.next().unwrap_or_default().trim())
 }
 
 #[cfg(test)]
@@ -63,9 +147,11 @@ mod tests {
             "\u{feff}Müller €".into(),
             utf16("\u{feff}Müller €", u16::to_le_bytes),
             utf16("\u{feff}Müller €", u16::to_be_bytes),
+            utf16("Müller €", u16::to_le_bytes),
+            utf16("Müller €", u16::to_be_bytes),
             b"M\xfcller \x80".to_vec(),
         ] {
-            assert_eq!(decode(&bytes).unwrap(), "Müller €", "{bytes:?}");
+            assert_eq!(decode(&bytes).unwrap().text, "Müller €", "{bytes:?}");
         }
     }
 
@@ -77,9 +163,30 @@ mod tests {
     }
 
     #[test]
-    fn a_workbook_is_refused_with_the_remedy() {
+    fn one_line_in_another_encoding_does_not_change_the_others() {
+        let decoded = decode(b"k,M\xc3\xbcller\nk,M\xfcnch\nk,Wei\xc3\x9f").unwrap();
+        assert_eq!(decoded.text, "k,Müller\nk,Münch\nk,Weiß");
+        let [note] = &decoded.notes[..] else {
+            panic!("{decoded:?}")
+        };
+        assert!(
+            note.contains("line 2") && note.contains("`Münch`"),
+            "{note}"
+        );
+    }
+
+    #[test]
+    fn another_encoding_is_named_with_the_first_letters() {
+        let decoded = decode(b"tool;who\nA;\xa3ukasz").unwrap();
+        assert!(decoded.notes[0].contains("not UTF-8"), "{decoded:?}");
+        assert!(decoded.notes[0].contains("`£ukasz`"), "{decoded:?}");
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_with_the_remedy() {
         assert!(message(b"PK\x03\x04\x14\x00\x06").contains("CSV UTF-8"));
-        assert!(message(&utf16("tool", u16::to_le_bytes)).contains("NUL"));
+        assert!(message(b"\xd0\xcf\x11\xe0\xa1\xb1").contains(".xlsx"));
+        assert!(message(b"tool\0").contains("NUL"));
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! A JSON array in the format of `GET /api/licenses`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::vec;
 
 use serde_json::value::RawValue;
 
-use super::columns::{Ignored, columns, shown};
-use super::{SheetRow, refused};
+use super::refused;
+use super::source::{Cell, CellKind, RawRow};
 use crate::error::Error;
 use crate::model::text::shorten;
 
@@ -14,7 +14,13 @@ use crate::model::text::shorten;
 pub(super) struct Elements<'t> {
     rest: vec::IntoIter<&'t RawValue>,
     line: u64,
+    /// The keys seen so far, in order.
+    pub(super) keys: Vec<String>,
+    positions: HashMap<String, usize>,
 }
+
+/// Keys that are kept apart; more are no table.
+const MAX_KEYS: usize = 1_000;
 
 impl<'t> Elements<'t> {
     pub(super) fn read(text: &'t str) -> Result<Elements<'t>, Error> {
@@ -27,72 +33,82 @@ impl<'t> Elements<'t> {
         Ok(Elements {
             rest: elements.into_iter(),
             line: 0,
+            keys: vec![],
+            positions: HashMap::new(),
         })
     }
 
-    pub(super) fn next(&mut self, ignored: &mut Ignored) -> Option<SheetRow> {
-        let element = self.rest.next()?;
+    pub(super) fn next(&mut self) -> Option<RawRow> {
+        let element = self.rest.next()?.get();
         self.line += 1;
-        let row = row(self.line, element.get(), ignored);
-        Some(row.unwrap_or_else(|problem| SheetRow::unreadable(self.line, problem)))
+        let (cells, fault) = match self.cells(element) {
+            Ok(cells) => (cells, None),
+            Err(fault) => (vec![Cell::text(element)], Some(fault)),
+        };
+        Some(RawRow {
+            line: self.line,
+            cells,
+            fault,
+        })
     }
-}
 
-/// The error is a message for people.
-fn row(line: u64, element: &str, ignored: &mut Ignored) -> Result<SheetRow, String> {
-    if !element.starts_with('{') {
-        return Err(format!(
-            "The element is `{}`; it must be an object such as \
-             {{\"tool_name\": \"…\", \"license_key\": \"…\"}}.",
-            shorten(element)
-        ));
-    }
-    let values: BTreeMap<String, &RawValue> = serde_json::from_str(element)
-        .map_err(|_| "A key of the element has an escape that is not a character.".to_owned())?;
-    let columns = columns(values.keys().map(String::as_str), ignored)
-        .map_err(|problem| format!("The keys {problem}"))?;
-    let mut row = SheetRow {
-        line,
-        ..SheetRow::default()
-    };
-    for (column, (key, value)) in columns.into_iter().zip(&values) {
-        if column.is_imported() {
-            row.set(column, text(key, value.get())?);
-        } else if let Ok(value) = text(key, value.get()) {
-            ignored.note(&shown(key), &value);
+    /// The error is a message for people.
+    fn cells(&mut self, element: &str) -> Result<Vec<Cell>, String> {
+        if !element.starts_with('{') {
+            return Err(format!(
+                "The element is `{}`; it must be an object such as \
+                 {{\"tool_name\": \"…\", \"license_key\": \"…\"}}.",
+                shorten(element)
+            ));
         }
+        let values: BTreeMap<String, &RawValue> = serde_json::from_str(element).map_err(|_| {
+            "A key of the element has an escape that is not a character.".to_owned()
+        })?;
+        let absent = Cell {
+            kind: CellKind::Absent,
+            ..Cell::default()
+        };
+        let mut cells = vec![absent.clone(); self.keys.len()];
+        for (key, value) in values {
+            let at = match self.positions.get(&key) {
+                Some(at) => *at,
+                None if self.keys.len() < MAX_KEYS => {
+                    self.positions.insert(key.clone(), self.keys.len());
+                    self.keys.push(key);
+                    cells.push(absent.clone());
+                    self.keys.len() - 1
+                }
+                None => continue,
+            };
+            cells[at] = cell(value.get());
+        }
+        Ok(cells)
     }
-    Ok(row)
 }
 
 /// The text of a syntactically valid value: numbers verbatim, empty for null.
-fn text(key: &str, value: &str) -> Result<String, String> {
+fn cell(value: &str) -> Cell {
     let text = match value.as_bytes().first() {
-        Some(b'"') => serde_json::from_str(value).ok(),
+        Some(b'"') => serde_json::from_str(value)
+            .ok()
+            .filter(|text: &String| !text.contains('\0')),
         Some(b'-' | b'0'..=b'9') => Some(value.to_owned()),
         _ if value == "null" => Some(String::new()),
-        _ => {
-            return Err(format!(
-                "`{}` is `{}`; it must be a text, a number or null.",
-                shorten(key),
-                shorten(value)
-            ));
-        }
+        _ => None,
     };
-    text.filter(|text: &String| !text.contains('\0'))
-        .ok_or_else(|| {
-            format!(
-                "`{}` is `{}`, with an escape that is not a character; remove it.",
-                shorten(key),
-                shorten(value)
-            )
-        })
+    text.map_or_else(
+        || Cell {
+            text: value.to_owned(),
+            kind: CellKind::Other,
+        },
+        Cell::text,
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{only, read, reason, refusal, rows};
-    use super::super::{RowUnit, Sheet};
+    use super::super::tests::{only, read, refusal, rows};
+    use super::super::{ImportOptions, RowUnit, Sheet};
 
     #[test]
     fn the_published_answer_is_read_as_it_is() {
@@ -114,7 +130,8 @@ mod tests {
             assert_eq!(row.cell(name), cell, "{name}");
         }
         assert!(read(answer).unwrap().1.is_empty());
-        assert_eq!(Sheet::read(answer).unwrap().unit, RowUnit::Element);
+        let sheet = Sheet::read(answer, &ImportOptions::default()).unwrap();
+        assert_eq!(sheet.unit, RowUnit::Element);
     }
 
     #[test]
@@ -135,14 +152,15 @@ mod tests {
     fn an_invalid_element_does_not_end_the_reading() {
         let rows = rows(
             r#"[5, {"key": ["K"]}, {"key": true}, {"key": "\ud800"}, {"key": "\u0000"},
-                {"tool": "A", "product": "B"}, {"\ud800": 1}, {"key": "K", "id": []}, null]"#,
+                {"\ud800": 1}, {"key": "K", "id": []}, null]"#,
         );
         let valid = rows.iter().filter(|row| row.problem.is_none());
         let valid: Vec<u64> = valid.map(|row| row.line).collect();
-        assert_eq!((rows.len(), valid), (9, vec![8]));
+        assert_eq!((rows.len(), valid), (8, vec![7]));
         let reason = |at: usize| rows[at].problem.clone().unwrap();
         assert!(reason(0).contains("`5`") && reason(1).contains("`[\"K\"]`"));
-        assert!(reason(5).contains("`product` and `tool`"), "{}", reason(5));
+        let both = refusal(r#"[{"tool": "A", "product": "B"}]"#);
+        assert!(both.contains("`product` and `tool`"), "{both}");
     }
 
     #[test]
@@ -162,7 +180,7 @@ mod tests {
     #[test]
     fn deep_nesting_is_no_danger() {
         assert!(refusal(&"[".repeat(100_000)).contains("column"));
-        let deep = format!("[{}{}]", "[".repeat(100_000), "]".repeat(100_000));
-        assert!(reason(&deep).contains("object"));
+        let deep = format!("[5, {}{}]", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(rows(&deep)[1].problem.as_ref().unwrap().contains("object"));
     }
 }

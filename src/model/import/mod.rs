@@ -8,24 +8,26 @@ mod cells;
 mod columns;
 mod decode;
 mod json;
+mod options;
 mod plan;
 mod records;
+mod sheet;
+mod source;
+mod statuses;
 mod table;
+mod workbook;
 
 use time::OffsetDateTime;
 
-use super::date;
-use super::license::fields::{FIELDS, STATUS};
-use super::license::{Draft, Status};
-use super::typed_date::Reading;
+use super::license::Draft;
 use crate::error::Error;
-use columns::{Column, Ignored};
-use json::Elements;
-use table::Table;
 
 pub use cells::{BOM, csv_line};
-pub use decode::decode;
-pub use plan::{ImportCounts, ImportPlan, InvalidRow, RowAction};
+pub use columns::is_importable;
+pub use decode::{Decoded, decode};
+pub use options::{Choice, ImportOptions};
+pub use plan::{Find, ImportCounts, ImportPlan, InvalidRow, RowAction, Undecided};
+pub use sheet::{Layout, LayoutColumn, Sheet};
 
 /// The form field that contains the file.
 const FILE: &str = "file";
@@ -43,6 +45,9 @@ pub struct Upload {
     pub at: OffsetDateTime,
     pub who: String,
     pub file_name: String,
+    pub options: ImportOptions,
+    /// How the file was decoded; messages for people.
+    pub notes: Vec<String>,
     /// The bulk change that it became; none until it is imported.
     pub bulk_id: Option<i64>,
 }
@@ -54,10 +59,15 @@ pub struct SheetRow {
     pub line: u64,
     /// Empty if the row cannot be read. A blank status counts as absent, so it changes nothing.
     pub draft: Draft,
-    /// As in the file; none if there is no such column.
+    /// As in the file: which license an exported row was, and when it was added; none if there is no such column.
+    pub id: Option<String>,
     pub created_at: Option<String>,
+    /// Whether the license key is a number in a workbook.
+    pub is_number: bool,
     /// Why the row is invalid; a message for people.
     pub problem: Option<String>,
+    /// All cells as in the file, in the order of its columns.
+    pub cells: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,115 +86,6 @@ impl RowUnit {
             RowUnit::Element => "element",
         }
     }
-}
-
-/// Reads the rows of a file one at a time.
-pub struct Sheet<'t> {
-    /// What [`SheetRow::line`] counts.
-    pub unit: RowUnit,
-    rows: Rows<'t>,
-    first: Option<SheetRow>,
-    ignored: Ignored,
-}
-
-enum Rows<'t> {
-    Table(Box<Table<'t>>),
-    Elements(Elements<'t>),
-}
-
-impl<'t> Sheet<'t> {
-    /// Takes decoded text; a file without rows is refused too.
-    pub fn read(text: &'t str) -> Result<Sheet<'t>, Error> {
-        let text = text.trim_start_matches(BOM);
-        let mut ignored = Ignored::default();
-        let (unit, rows) = match text.trim_start().chars().next() {
-            Some('[') => (RowUnit::Element, Rows::Elements(Elements::read(text)?)),
-            Some('{') => {
-                return Err(refused(
-                    "The file begins with `{`; a JSON file must be an array of licenses, \
-                     `[{\"tool_name\": \"…\", \"license_key\": \"…\"}, …]`.",
-                ));
-            }
-            Some(_) | None => {
-                is_whole(text)?;
-                let table = Table::read(text, &mut ignored)?;
-                (RowUnit::Line, Rows::Table(Box::new(table)))
-            }
-        };
-        let mut sheet = Sheet {
-            unit,
-            rows,
-            first: None,
-            ignored,
-        };
-        sheet.first = sheet.next();
-        match (&sheet.first, unit) {
-            (Some(_), _) => Ok(sheet),
-            (None, RowUnit::Line) => Err(refused("The file has a header but no rows.")),
-            (None, RowUnit::Element) => Err(refused("The file is an empty array.")),
-        }
-    }
-
-    /// Unknown columns or keys in alphabetical order, at most 50; complete after the last row. Refuses
-    /// a file whose expiration dates would be ignored.
-    pub fn into_ignored(self) -> Result<Vec<String>, Error> {
-        self.ignored.into_names()
-    }
-}
-
-impl Iterator for Sheet<'_> {
-    type Item = SheetRow;
-
-    fn next(&mut self) -> Option<SheetRow> {
-        self.first.take().or_else(|| match &mut self.rows {
-            Rows::Table(table) => table.next(&mut self.ignored),
-            Rows::Elements(elements) => elements.next(&mut self.ignored),
-        })
-    }
-}
-
-impl SheetRow {
-    fn unreadable(line: u64, problem: String) -> SheetRow {
-        SheetRow {
-            line,
-            problem: Some(problem),
-            ..SheetRow::default()
-        }
-    }
-
-    /// Sets a cell; dates and status are converted to their published form.
-    fn set(&mut self, column: Column, typed: String) {
-        let index = match column {
-            Column::Field(index) => index,
-            Column::CreatedAt => {
-                self.created_at = Some(typed);
-                return;
-            }
-            Column::ExportedOnly | Column::Unknown => return,
-        };
-        let field = &FIELDS[index];
-        let text = match index {
-            STATUS if typed.trim().is_empty() => return,
-            STATUS => published_status(typed),
-            _ if field.is_date() => match Reading::of(&typed).day(field.label, &typed) {
-                Ok(day) => day.map(date::format).unwrap_or_default(),
-                Err(problem) => {
-                    self.problem = Some(problem);
-                    typed
-                }
-            },
-            _ => typed,
-        };
-        self.draft.set(field.name, text);
-    }
-}
-
-fn published_status(typed: String) -> String {
-    let word = typed.trim().to_ascii_lowercase();
-    if word == "active" {
-        return Status::Activated.to_string();
-    }
-    Status::from_word(&word).map_or(typed, |status| status.to_string())
 }
 
 fn refused(message: impl Into<String>) -> Error {
@@ -226,13 +127,18 @@ mod tests {
     use proptest::test_runner::RngSeed;
 
     use super::*;
-    use crate::model::license::fields::EXPIRATION_DATE;
+    use crate::model::license::fields::{EXPIRATION_DATE, FIELDS};
 
     /// All rows of a file, and its ignored columns.
     pub(super) fn read(text: &str) -> Result<(Vec<SheetRow>, Vec<String>), Error> {
-        let mut sheet = Sheet::read(text)?;
-        let rows = sheet.by_ref().collect();
-        Ok((rows, sheet.into_ignored()?))
+        let sheet = Sheet::read(text, &ImportOptions::default())?;
+        match &sheet.layout.problem {
+            Some(problem) => Err(refused(problem.as_str())),
+            None => {
+                let ignored = sheet.layout.ignored();
+                Ok((sheet.collect(), ignored))
+            }
+        }
     }
 
     pub(super) fn rows(text: &str) -> Vec<SheetRow> {
@@ -278,7 +184,8 @@ mod tests {
         assert_eq!(with_status(" Activated ").as_deref(), Some("activated"));
         assert_eq!(with_status("ACTIVE").as_deref(), Some("activated"));
         assert_eq!(with_status("Revoked").as_deref(), Some("revoked"));
-        assert_eq!(with_status("Inactive").as_deref(), Some("Inactive"));
+        assert_eq!(with_status("Inactive").as_deref(), Some("suspended"));
+        assert_eq!(with_status("Expired").as_deref(), Some("Expired"));
         assert_eq!(with_status(" "), None);
         assert_eq!(only("tool,key\nA,K").cell("status"), None);
     }
@@ -307,7 +214,7 @@ mod tests {
         let header = "tool_name,license_key,status,user_id,expiration_date\r\n";
         let text = format!("{header}{}", line.repeat(100_000));
         let (mut count, mut last) = (0, 0);
-        for row in Sheet::read(&text).unwrap() {
+        for row in Sheet::read(&text, &ImportOptions::default()).unwrap() {
             assert_eq!(row.cell("user_id"), Some("Acme, Inc."));
             (count, last) = (count + 1, row.line);
         }
@@ -387,7 +294,7 @@ mod tests {
         fn no_file_stops_the_program(file in file(), noise: Vec<u8>) {
             drop(read(&file));
             for bytes in [file.as_bytes(), &noise] {
-                drop(decode(bytes).and_then(|text| read(&text)));
+                drop(decode(bytes).and_then(|decoded| read(&decoded.text)));
             }
         }
     }

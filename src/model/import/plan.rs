@@ -2,15 +2,22 @@
 
 use std::collections::HashMap;
 
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
-use super::{RowUnit, Sheet, SheetRow};
+use super::{Choice, ImportOptions, Layout, RowUnit, Sheet, SheetRow};
 use crate::error::Error;
 use crate::model::fingerprint::Fingerprint;
 use crate::model::license::{Draft, License, Values};
-use crate::model::text::grouped;
-use crate::model::text::shorten;
-use crate::model::typed_date::read_moment;
+use crate::model::mac::canonical_key;
+use crate::model::text::{grouped, shorten, trimmed};
+use crate::model::typed_date::{is_implausible, read_moment};
+use crate::model::{date, doubt, pasted_key};
+
+/// Of each kind of note, this number of examples.
+const EXAMPLES: usize = 3;
+
+/// Numbers of a workbook that are whole have at most this number of digits.
+const EXACT_DIGITS: usize = 15;
 
 /// What an import would do with one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +44,17 @@ pub struct InvalidRow {
     pub found: Option<(String, String)>,
     /// For people.
     pub reason: String,
+    /// None unless a person can decide that the row is valid.
+    pub undecided: Option<Undecided>,
+    /// As in the file, in the order of its columns; one cell if they cannot be told apart.
+    pub cells: Vec<String>,
+}
+
+/// What a person may decide about a row, with what may be meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undecided {
+    Key(Vec<String>),
+    Tool(String),
 }
 
 /// Rows of a file by action.
@@ -45,6 +63,7 @@ pub struct ImportCounts {
     pub new: i64,
     pub changed: i64,
     pub unchanged: i64,
+    /// Undecided ones included.
     pub invalid: i64,
 }
 
@@ -87,40 +106,63 @@ impl ImportCounts {
 pub struct ImportPlan {
     /// What [`InvalidRow::line`] counts.
     pub unit: RowUnit,
-    /// Unknown columns.
-    pub ignored: Vec<String>,
-    /// One for each row of the file.
+    pub layout: Layout,
+    /// One for each row of the file, and one more for each further license that a row becomes.
     pub rows: Vec<RowAction>,
     pub numbers: ImportCounts,
+    /// What was cleaned, and what is unusual about the new values; messages for people.
+    pub notes: Vec<String>,
     /// Covers every action and every license that already exists.
     pub fingerprint: String,
 }
 
+/// A license to look up.
+#[derive(Debug, Clone, Copy)]
+pub enum Find<'a> {
+    /// By tool and canonical key.
+    Pair(&'a str, &'a str),
+    Id(i64),
+}
+
 impl ImportPlan {
-    /// `find` looks up a license by tool and canonical key; the inner error refuses the file.
+    /// `tools` are those that exist.
     pub fn new<E>(
         mut sheet: Sheet<'_>,
-        mut find: impl FnMut(&str, &str) -> Result<Option<License>, E>,
-    ) -> Result<Result<ImportPlan, Error>, E> {
+        options: &ImportOptions,
+        tools: &[String],
+        today: Date,
+        mut find: impl FnMut(Find<'_>) -> Result<Option<License>, E>,
+    ) -> Result<ImportPlan, E> {
         let unit = sheet.unit;
         let mut planner = Planner {
             unit,
+            options,
+            tools,
+            today,
             lines: HashMap::new(),
+            similar: HashMap::new(),
+            cleaned: Examples::default(),
+            expired: Examples::default(),
+            implausible: Examples::default(),
             fingerprint: Fingerprint::default(),
         };
         let (mut rows, mut numbers) = (Vec::new(), ImportCounts::default());
-        for row in sheet.by_ref() {
-            let action = planner.action(row, &mut find)?;
-            numbers.count(&action);
-            rows.push(action);
+        if sheet.layout.problem.is_none() {
+            for row in sheet.by_ref() {
+                for action in planner.actions(row, &mut find)? {
+                    numbers.count(&action);
+                    rows.push(action);
+                }
+            }
         }
-        Ok(sheet.into_ignored().map(|ignored| ImportPlan {
+        Ok(ImportPlan {
             unit,
-            ignored,
+            layout: sheet.layout,
             rows,
             numbers,
+            notes: planner.notes(),
             fingerprint: planner.fingerprint.finish(),
-        }))
+        })
     }
 
     pub fn invalid(&self) -> impl Iterator<Item = &InvalidRow> {
@@ -131,42 +173,197 @@ impl ImportPlan {
     }
 }
 
-struct Planner {
+/// The first few of many, in words.
+#[derive(Default)]
+struct Examples {
+    number: i64,
+    first: Vec<String>,
+}
+
+impl Examples {
+    fn add(&mut self, example: impl FnOnce() -> String) {
+        self.number += 1;
+        if self.first.len() < EXAMPLES {
+            self.first.push(example());
+        }
+    }
+
+    /// None if there are none; the words are for one and for many.
+    fn note(&self, one: &str, many: &str) -> Option<String> {
+        let examples = self.first.join("; ");
+        match self.number {
+            0 => None,
+            1 => Some(format!("1 {one}: {examples}.")),
+            number => Some(format!(
+                "{} {many}, for example {examples}.",
+                grouped(number)
+            )),
+        }
+    }
+}
+
+struct Planner<'a> {
     unit: RowUnit,
+    options: &'a ImportOptions,
+    tools: &'a [String],
+    today: Date,
     /// The first line of each pair of tool and key.
     lines: HashMap<(String, String), u64>,
+    /// The existing tool that each new name is nearly that of.
+    similar: HashMap<String, Option<String>>,
+    cleaned: Examples,
+    expired: Examples,
+    implausible: Examples,
     fingerprint: Fingerprint,
 }
 
-impl Planner {
+/// Why a row is not imported.
+struct Objection {
+    reason: String,
+    undecided: Option<Undecided>,
+}
+
+impl From<String> for Objection {
+    fn from(reason: String) -> Objection {
+        Objection {
+            reason,
+            undecided: None,
+        }
+    }
+}
+
+impl Planner<'_> {
+    fn actions<E>(
+        &mut self,
+        mut row: SheetRow,
+        find: &mut impl FnMut(Find<'_>) -> Result<Option<License>, E>,
+    ) -> Result<Vec<RowAction>, E> {
+        if let Some(problem) = row.problem.take() {
+            return Ok(vec![self.invalid(&row, problem.into())]);
+        }
+        let keys = match self.tool_and_keys(&mut row, find)? {
+            Ok(keys) => keys,
+            Err(objection) => return Ok(vec![self.invalid(&row, objection)]),
+        };
+        let actions = keys.into_iter().map(|key| {
+            row.draft.set("license_key", key);
+            self.action(&row, find)
+        });
+        actions.collect()
+    }
+
+    /// Decides about the row's tool, and finds the keys that are meant.
+    fn tool_and_keys<E>(
+        &mut self,
+        row: &mut SheetRow,
+        find: &mut impl FnMut(Find<'_>) -> Result<Option<License>, E>,
+    ) -> Result<Result<Vec<String>, Objection>, E> {
+        let tool = trimmed(row.draft.get("tool_name")).to_owned();
+        if let Some(similar) = self.similar_tool(&tool) {
+            match self.options.tools {
+                Choice::Keep => {}
+                Choice::Use => drop(row.draft.set("tool_name", similar)),
+                Choice::Ask => {
+                    return Ok(Err(Objection {
+                        reason: format!("There is no tool `{tool}`, but a tool `{similar}`."),
+                        undecided: Some(Undecided::Tool(similar)),
+                    }));
+                }
+            }
+        }
+        let tool = trimmed(row.draft.get("tool_name")).to_owned();
+        let typed = trimmed(row.draft.get("license_key")).to_owned();
+        // A license that is there already has the key that it has.
+        if find(Find::Pair(&tool, &canonical_key(&typed)))?.is_some() {
+            return Ok(Ok(vec![typed]));
+        }
+        let key = pasted_key::cleaned(&typed);
+        if key != canonical_key(&typed) {
+            self.cleaned
+                .add(|| format!("`{}` as `{key}`", shorten(&typed)));
+        }
+        Ok(self.keys(row, key))
+    }
+
+    fn keys(&self, row: &SheetRow, key: String) -> Result<Vec<String>, Objection> {
+        let lossy = row.is_number && (key.len() > EXACT_DIGITS || key.contains(['.', 'e', 'E']));
+        if lossy || is_shortened(&key) {
+            return Err(format!(
+                "The license key `{key}` was shortened by the spreadsheet program and its digits are lost. \
+                 Enter the key again in a column of the format Text and save the file again."
+            )
+            .into());
+        }
+        let doubt = pasted_key::doubt(&key);
+        let suggestions = doubt.as_ref().map_or(&[][..], |doubt| doubt.suggestions());
+        let reason = match &doubt {
+            Some(doubt) => doubt.message(),
+            None if row.is_number => {
+                "The cell is a number, so zeros at its beginning would be lost.".to_owned()
+            }
+            None => return Ok(vec![key]),
+        };
+        match self.options.keys {
+            Choice::Keep => Ok(vec![key]),
+            Choice::Use if !suggestions.is_empty() => Ok(suggestions.to_vec()),
+            Choice::Use | Choice::Ask => {
+                let meant = match suggestions.is_empty() {
+                    true => String::new(),
+                    false => format!(" Is {} meant?", suggestions.join(" and ")),
+                };
+                Err(Objection {
+                    reason: format!("`{}`: {reason}{meant}", shorten(&key)),
+                    undecided: Some(Undecided::Key(suggestions.to_vec())),
+                })
+            }
+        }
+    }
+
+    fn similar_tool(&mut self, name: &str) -> Option<String> {
+        if name.is_empty() {
+            return None;
+        }
+        if let Some(known) = self.similar.get(name) {
+            return known.clone();
+        }
+        let similar = doubt::tool(name, self.tools);
+        let similar = similar.and_then(|doubt| doubt.suggestions.into_iter().next());
+        self.similar.insert(name.to_owned(), similar.clone());
+        similar
+    }
+
     fn action<E>(
         &mut self,
-        row: SheetRow,
-        find: &mut impl FnMut(&str, &str) -> Result<Option<License>, E>,
+        row: &SheetRow,
+        find: &mut impl FnMut(Find<'_>) -> Result<Option<License>, E>,
     ) -> Result<RowAction, E> {
-        let new = match self.new_license(&row) {
+        let new = match self.new_license(row) {
             Ok(new) => new,
-            Err(reason) => return Ok(self.invalid(&row, reason)),
+            Err(reason) => return Ok(self.invalid(row, reason.into())),
         };
-        let Some(before) = find(&new.tool_name, &new.license_key)? else {
-            return Ok(match created_at(&row, &new) {
-                Ok(created_at) => self.add(new, created_at),
-                Err(reason) => self.invalid(&row, reason),
+        let before = find(Find::Pair(&new.tool_name, &new.license_key))?;
+        if let Some(id) = row.id.as_ref().and_then(|id| id.parse().ok())
+            && before.as_ref().is_none_or(|before| before.id != id)
+            && let Some(named) = find(Find::Id(id))?
+        {
+            return Ok(self.invalid(row, other_license(&named, &new).into()));
+        }
+        let Some(before) = before else {
+            return Ok(match created_at(row) {
+                Ok(created_at) => self.add(row.line, new, created_at),
+                Err(reason) => self.invalid(row, reason.into()),
             });
         };
         let draft = row.draft.clone().over(Draft::from(&before.values));
         Ok(match Values::parse(&draft) {
-            Ok(after) => self.change(before, after),
-            Err(error) => self.invalid(&row, reasons(&error)),
+            Ok(after) => self.change(row.line, before, after),
+            Err(error) => self.invalid(row, reasons(&error).into()),
         })
     }
 
     /// The row as a new license whose pair is not in an earlier row; the error is a message for
     /// people.
     fn new_license(&mut self, row: &SheetRow) -> Result<Values, String> {
-        if let Some(problem) = &row.problem {
-            return Err(problem.clone());
-        }
         let draft = row.draft.clone().over(Draft::new());
         let new = Values::parse(&draft).map_err(|error| reasons(&error))?;
         let pair = (new.tool_name.clone(), new.license_key.clone());
@@ -181,26 +378,42 @@ impl Planner {
         }
     }
 
-    fn add(&mut self, values: Values, created_at: Option<OffsetDateTime>) -> RowAction {
+    fn add(&mut self, line: u64, values: Values, created_at: Option<OffsetDateTime>) -> RowAction {
         self.fingerprint.text("add");
         self.fingerprint.values(&values);
+        self.look_at_expiration(line, values.expiration_date);
         RowAction::Add { values, created_at }
     }
 
-    fn change(&mut self, before: License, after: Values) -> RowAction {
+    fn change(&mut self, line: u64, before: License, after: Values) -> RowAction {
         self.fingerprint.text("license");
         self.fingerprint.license(&before);
         self.fingerprint.values(&after);
-        match after == before.values {
-            true => RowAction::Unchanged,
-            false => RowAction::Change {
-                before: Box::new(before),
-                after,
-            },
+        if after == before.values {
+            return RowAction::Unchanged;
+        }
+        if after.expiration_date != before.expiration_date {
+            self.look_at_expiration(line, after.expiration_date);
+        }
+        RowAction::Change {
+            before: Box::new(before),
+            after,
         }
     }
 
-    fn invalid(&mut self, row: &SheetRow, reason: String) -> RowAction {
+    fn look_at_expiration(&mut self, line: u64, day: Option<Date>) {
+        let Some(day) = day else { return };
+        let unit = self.unit.as_str();
+        let example = || format!("{} on {unit} {line}", date::format(day));
+        if is_implausible(day) {
+            self.implausible.add(example);
+        } else if day < self.today {
+            self.expired.add(example);
+        }
+    }
+
+    fn invalid(&mut self, row: &SheetRow, objection: Objection) -> RowAction {
+        let Objection { reason, undecided } = objection;
         self.fingerprint.text("invalid");
         self.fingerprint.text(&reason);
         let [tool, key] =
@@ -209,8 +422,43 @@ impl Planner {
             line: row.line,
             found: (!tool.is_empty() || !key.is_empty()).then_some((tool, key)),
             reason,
+            undecided,
+            cells: row.cells.clone(),
         })
     }
+
+    fn notes(&self) -> Vec<String> {
+        let notes = [
+            self.cleaned
+                .note("license key was cleaned", "license keys were cleaned"),
+            self.expired.note(
+                "expiration date is in the past",
+                "expiration dates are in the past",
+            ),
+            self.implausible.note(
+                "expiration date is in an unlikely year",
+                "expiration dates are in unlikely years",
+            ),
+        ];
+        notes.into_iter().flatten().collect()
+    }
+}
+
+/// A row says that it is a license, but it has the tool or the key of another.
+fn other_license(named: &License, row: &Values) -> String {
+    let License { id, .. } = named;
+    let (theirs, ours) = match named.license_key == row.license_key {
+        true => (&named.tool_name, &row.tool_name),
+        false => (&named.license_key, &row.license_key),
+    };
+    let what = match named.license_key == row.license_key {
+        true => "tool",
+        false => "license key",
+    };
+    format!(
+        "The column `id` says license {id}, whose {what} is `{theirs}`, but the row has `{ours}`. A \
+         spreadsheet program may have changed it. If the file is from another server, ignore the column `id`."
+    )
 }
 
 fn reasons(error: &Error) -> String {
@@ -219,14 +467,7 @@ fn reasons(error: &Error) -> String {
 }
 
 /// When a new license was added in another system; the error is a message for people.
-fn created_at(row: &SheetRow, new: &Values) -> Result<Option<OffsetDateTime>, String> {
-    if is_shortened(&new.license_key) {
-        return Err(format!(
-            "The license key `{}` was shortened by the spreadsheet program and its digits are lost. \
-             Enter the key again in a column of the format Text and save the file again.",
-            new.license_key
-        ));
-    }
+fn created_at(row: &SheetRow) -> Result<Option<OffsetDateTime>, String> {
     let typed = row.created_at.as_deref().unwrap_or_default().trim();
     if typed.is_empty() {
         return Ok(None);
@@ -243,7 +484,10 @@ fn created_at(row: &SheetRow, new: &Values) -> Result<Option<OffsetDateTime>, St
 /// `4.41E+11`, as spreadsheet programs write a long number.
 fn is_shortened(key: &str) -> bool {
     let is_number = |digits: &str| digits.bytes().all(|c| c.is_ascii_digit());
-    let Some((number, power)) = key.split_once("E+") else {
+    let Some((number, power)) = key.split_once(['E', 'e']) else {
+        return false;
+    };
+    let Some(power) = power.strip_prefix(['+', '-']) else {
         return false;
     };
     let (first, others) = number.split_once(['.', ',']).unwrap_or((number, "0"));
@@ -257,7 +501,7 @@ fn is_shortened(key: &str) -> bool {
 mod tests {
     use std::convert::Infallible;
 
-    use time::macros::datetime;
+    use time::macros::{date, datetime};
 
     use super::super::csv_line;
     use super::*;
@@ -288,13 +532,21 @@ mod tests {
     }
 
     fn plan_with(text: &str, there: Option<&License>) -> ImportPlan {
-        let find = |tool: &str, key: &str| {
-            let found =
-                there.filter(|there| (tool, key) == (&*there.tool_name, &*there.license_key));
+        chosen(text, there, &ImportOptions::default())
+    }
+
+    fn chosen(text: &str, there: Option<&License>, options: &ImportOptions) -> ImportPlan {
+        let find = |find: Find<'_>| {
+            let found = there.filter(|there| match find {
+                Find::Pair(tool, key) => (tool, key) == (&*there.tool_name, &*there.license_key),
+                Find::Id(id) => id == there.id,
+            });
             Ok::<_, Infallible>(found.cloned())
         };
-        let Ok(plan) = ImportPlan::new(Sheet::read(text).unwrap(), find);
-        plan.unwrap()
+        let tools = [there.map_or("Tool", |there| &there.tool_name).to_owned()];
+        let sheet = Sheet::read(text, options).unwrap();
+        let Ok(plan) = ImportPlan::new(sheet, options, &tools, date!(2026 - 06 - 15), find);
+        plan
     }
 
     /// A plan against the license above.
@@ -343,7 +595,7 @@ mod tests {
             created_at: Some(created_at),
         };
         for text in [csv, json] {
-            assert_eq!(plan(&text).ignored, Vec::<String>::new(), "{text}");
+            assert_eq!(plan(&text).layout.ignored(), Vec::<String>::new(), "{text}");
             assert_eq!(only(&text), RowAction::Unchanged, "{text}");
             assert_eq!(
                 plan_with(&text, None).rows,
@@ -419,13 +671,14 @@ mod tests {
 
     #[test]
     fn the_second_row_of_a_pair_is_invalid_and_names_the_first() {
-        let plan = plan("tool,key\nT,0A1B2C3D4E5F\nT,k\nt,k\nT,0a:1b:2c:3d:4e:5f");
+        let plan = plan("tool,key\nT,0A1B2C3D4E5F\nT,k\nU,k\nT,0a:1b:2c:3d:4e:5f");
         let invalid: Vec<&InvalidRow> = plan.invalid().collect();
         let [
             InvalidRow {
                 line: 5,
                 found: Some(found),
                 reason,
+                ..
             },
         ] = &invalid[..]
         else {
@@ -453,7 +706,7 @@ mod tests {
 
     #[test]
     fn a_row_that_cannot_be_read_has_no_pair() {
-        let plan = plan("tool,key\nT,k,x\nT,\n");
+        let plan = plan("tool,key\n\"T\"x,k\nT,\n");
         let found: Vec<bool> = plan.invalid().map(|row| row.found.is_some()).collect();
         assert_eq!(found, [false, true]);
     }
@@ -464,9 +717,10 @@ mod tests {
             let reason = reason(&format!("tool,key\nT,{key}"));
             assert!(reason.contains("Text"), "{reason}");
         }
-        for key in ["4.41E11", "E+11", "4.41E+1", "44.1E+11", "4.E+11", "4E+1x"] {
+        for key in ["2E10", "E+11", "4.41E+1", "44.1E+11", "4.E+11", "4E+1x"] {
             assert!(!is_shortened(key), "{key}");
         }
+        assert!(reason("tool,key\nT,4.41E11").contains("reformatted"));
         let mut there = license();
         there.values.license_key = "4.41E+11".to_owned();
         let plan = plan_with("tool,key\nT,4.41E+11", Some(&there));
@@ -497,5 +751,80 @@ mod tests {
         for (at, fingerprint) in all.iter().enumerate() {
             assert!(!all[..at].contains(fingerprint), "{at}: {all:?}");
         }
+    }
+
+    /// The keys of new licenses.
+    fn keys(plan: &ImportPlan) -> Vec<&str> {
+        let values = plan.rows.iter().filter_map(|action| match action {
+            RowAction::Add { values, .. } => Some(&*values.license_key),
+            _ => None,
+        });
+        values.collect()
+    }
+
+    #[test]
+    fn a_doubtful_key_is_decided_once_for_all() {
+        let text = "tool,key\nT,28:16:AD:00:00:OE\nT,\"28:16:AD:07:00:0D, 28:16:AD:07:00:0E\"\nT,4d:52:82:11:22\nT,PC-7";
+        let plan = plan(text);
+        assert_eq!((plan.numbers.new, plan.numbers.invalid), (1, 3));
+        assert!(
+            plan.invalid()
+                .all(|row| matches!(row.undecided, Some(Undecided::Key(_))))
+        );
+        let with = |keys| ImportOptions {
+            keys,
+            ..ImportOptions::default()
+        };
+        let used = chosen(text, None, &with(Choice::Use));
+        assert_eq!(
+            keys(&used),
+            [
+                "28:16:ad:00:00:0e",
+                "28:16:ad:07:00:0d",
+                "28:16:ad:07:00:0e",
+                "PC-7"
+            ]
+        );
+        assert_eq!(used.numbers.invalid, 1);
+        assert_eq!(chosen(text, None, &with(Choice::Keep)).numbers.new, 4);
+    }
+
+    #[test]
+    fn a_license_that_is_there_keeps_its_doubtful_key() {
+        let mut there = license();
+        there.values.license_key = "4d:52:82:11:22".to_owned();
+        let plan = plan_with("tool,key\nT,4d:52:82:11:22", Some(&there));
+        assert_eq!(plan.rows, [RowAction::Unchanged]);
+    }
+
+    #[test]
+    fn a_tool_that_is_nearly_another_is_asked_about() {
+        let text = "tool,key\nt,a\nT ,b\nOther,c";
+        let mut there = license();
+        there.values.tool_name = "Tee".to_owned();
+        let text = text.replace("\nt,", "\ntee,");
+        let undecided = plan_with(&text, Some(&there));
+        assert_eq!((undecided.numbers.new, undecided.numbers.invalid), (2, 1));
+        for (tools, name) in [(Choice::Use, "Tee"), (Choice::Keep, "tee")] {
+            let options = ImportOptions {
+                tools,
+                ..ImportOptions::default()
+            };
+            let plan = chosen(&text, Some(&there), &options);
+            let first = plan.rows.into_iter().next();
+            assert!(
+                matches!(first, Some(RowAction::Add { values, .. }) if values.tool_name == name)
+            );
+        }
+    }
+
+    #[test]
+    fn a_row_that_says_it_is_another_license_is_refused_with_both_keys() {
+        let reason = reason("id,tool,key\n7,T,PC-8\n");
+        assert!(reason.contains("license 7"), "{reason}");
+        let keys = ["`0a:1b:2c:3d:4e:5f`", "`PC-8`"];
+        assert!(keys.iter().all(|key| reason.contains(key)), "{reason}");
+        assert_eq!(only("id,tool,key\n7,T,0A1B2C3D4E5F"), RowAction::Unchanged);
+        assert_eq!(plan("id,tool,key\n8,T,PC-7\n").numbers.new, 1);
     }
 }

@@ -3,6 +3,7 @@
 use csv::{Reader, ReaderBuilder, StringRecord};
 
 use super::BOM;
+use super::source::{Cell, RawRow};
 
 /// Never seen in practice: the reader accepts any text in memory and rows of any length.
 const UNREADABLE: &str = "The table cannot be read from here on.";
@@ -66,6 +67,25 @@ impl<'t> Records<'t> {
             }
         }
         false
+    }
+
+    pub(super) fn next(&mut self) -> Option<RawRow> {
+        let start = self.counted;
+        if !self.advance() {
+            return None;
+        }
+        let cells = match self.fault {
+            None => self.cells.iter().map(Cell::text).collect(),
+            Some(_) => {
+                let row = &self.text[self.counted.max(start)..self.position()];
+                vec![Cell::text(row.trim_end_matches(['\r', '\n']))]
+            }
+        };
+        Some(RawRow {
+            line: self.line,
+            cells,
+            fault: self.fault.map(str::to_owned),
+        })
     }
 
     fn position(&self) -> usize {

@@ -1,89 +1,20 @@
-//! A table (CSV) as spreadsheet programs save it.
+//! Where a table (CSV) as spreadsheet programs save it has its cells and its header.
 
-use super::cells::restore;
-use super::columns::{Column, Ignored, columns, shown};
+use super::columns::Column;
 use super::records::Records;
-use super::{SheetRow, refused};
-use crate::error::Error;
-use crate::model::license::fields::Field;
-use crate::model::text::shorten;
+use super::source::{RawRow, Source};
+use crate::model::license::fields::{FIELDS, LICENSE_KEY, TOOL_NAME};
 
 /// Cell separators, more likely ones last.
-const DELIMITERS: [u8; 3] = [b'\t', b';', b','];
+const DELIMITERS: [u8; 4] = [b'|', b'\t', b';', b','];
 
-/// Columns needed to match a row to a license.
-const REQUIRED: [&str; 2] = ["tool_name", "license_key"];
+/// Rows in which the header is looked for.
+const ABOVE: usize = 30;
 
-/// The rows after the header.
-pub(super) struct Table<'t> {
-    records: Records<'t>,
-    columns: Vec<Column>,
-    /// Position and shown heading of the unknown columns.
-    unknown: Vec<(usize, String)>,
-}
-
-impl<'t> Table<'t> {
-    pub(super) fn read(text: &'t str, ignored: &mut Ignored) -> Result<Table<'t>, Error> {
-        let mut records = match announced_delimiter(text) {
-            Some((delimiter, rest)) => Records::new(text, rest, delimiter),
-            None => Records::new(text, text, likeliest_delimiter(text)),
-        };
-        let columns = header(&mut records, ignored)?;
-        let headings = records.cells.iter().zip(&columns).enumerate();
-        let unknown = headings
-            .filter(|(_, (_, column))| **column == Column::Unknown)
-            .map(|(at, (heading, _))| (at, shown(restore(heading))))
-            .collect();
-        Ok(Table {
-            records,
-            columns,
-            unknown,
-        })
-    }
-
-    pub(super) fn next(&mut self, ignored: &mut Ignored) -> Option<SheetRow> {
-        self.records.advance().then(|| {
-            for (at, heading) in &self.unknown {
-                ignored.note(heading, self.records.cells.get(*at).unwrap_or_default());
-            }
-            let row = self.row();
-            row.unwrap_or_else(|problem| SheetRow::unreadable(self.records.line, problem))
-        })
-    }
-
-    /// The error is a message for people.
-    fn row(&self) -> Result<SheetRow, String> {
-        let Records {
-            line,
-            cells,
-            fault,
-            delimiter,
-            ..
-        } = &self.records;
-        if let Some(fault) = fault {
-            return Err((*fault).to_owned());
-        }
-        let width = self.columns.len();
-        let mut beyond = cells.iter().skip(width);
-        if let Some(cell) = beyond.find(|cell| !cell.trim().is_empty()) {
-            return Err(format!(
-                "The row has more cells than the {width} columns of the header: `{}` is after the \
-                 last. A cell that holds the separator `{}` must be in quotation marks.",
-                shorten(cell),
-                delimiter.escape_default()
-            ));
-        }
-        let mut row = SheetRow {
-            line: *line,
-            ..SheetRow::default()
-        };
-        for (at, column) in self.columns.iter().enumerate() {
-            if column.is_imported() {
-                let cell = cells.get(at).unwrap_or_default();
-                row.set(*column, restore(cell).to_owned());
-            }
-        }
-        Ok(row)
+pub(super) fn records(text: &str) -> Records<'_> {
+    match announced_delimiter(text) {
+        Some((delimiter, rest)) => Records::new(text, rest, delimiter),
+        None => Records::new(text, text, likeliest_delimiter(text)),
     }
 }
 
@@ -91,65 +22,74 @@ impl<'t> Table<'t> {
 fn announced_delimiter(text: &str) -> Option<(u8, &str)> {
     let (line, rest) = text.split_at(text.find(['\r', '\n'])?);
     let (name, delimiter) = line.trim_matches('"').split_once('=')?;
-    match delimiter.as_bytes() {
+    match delimiter.trim_end_matches([';', ',']).as_bytes() {
         &[delimiter @ (b',' | b';' | b'\t' | b'|')] if name.eq_ignore_ascii_case("sep") => {
             Some((delimiter, rest))
+        }
+        b"" if name.eq_ignore_ascii_case("sep") && delimiter.starts_with([';', ',']) => {
+            Some((delimiter.as_bytes()[0], rest))
         }
         _ => None,
     }
 }
 
-/// The delimiter that yields the most known columns in the header.
+/// The delimiter that yields the most known columns in one of the first rows.
 fn likeliest_delimiter(text: &str) -> u8 {
     let mut best = (b',', (0, 0));
     for delimiter in DELIMITERS {
-        let mut records = Records::new(text, text, delimiter);
-        records.advance();
-        let columns = records.cells.iter().map(Column::from_heading);
-        let known = columns.filter(|column| *column != Column::Unknown).count();
-        let score = (known, records.cells.len());
-        if score >= best.1 {
-            best = (delimiter, score);
+        let mut source = Source::Table(Box::new(Records::new(text, text, delimiter)));
+        let rows = std::iter::from_fn(|| source.next()).take(ABOVE);
+        let score = rows.map(|row| (known(&row).count(), row.cells.len())).max();
+        if score.is_some_and(|score| score >= best.1) {
+            best = (delimiter, score.unwrap_or_default());
         }
     }
     best.0
 }
 
-fn header(records: &mut Records<'_>, ignored: &mut Ignored) -> Result<Vec<Column>, Error> {
-    if !records.advance() {
-        return Err(refused(
-            "The file has no header row; its first row must name the columns, at least tool_name \
-             and license_key.",
-        ));
+fn known(row: &RawRow) -> impl Iterator<Item = Column> + '_ {
+    let columns = row
+        .cells
+        .iter()
+        .map(|cell| Column::from_heading(&cell.text));
+    columns.filter(|column| column.name().is_some())
+}
+
+/// The line of the row that has the headings, if it is not the first one.
+pub(super) fn likely_header(mut source: Source<'_>) -> Option<u64> {
+    let key = Column::Field(LICENSE_KEY);
+    let rows = std::iter::from_fn(|| source.next()).take(ABOVE);
+    let mut found = rows.skip(1).filter(|row| {
+        let columns: Vec<Column> = known(row).collect();
+        columns.contains(&key) && columns.len() > 1
+    });
+    found.next().map(|row| row.line)
+}
+
+/// What to do where a table has no column for a field that every row needs.
+pub(super) fn missing(line: u64, index: usize, headings: &[String], likely: Option<u64>) -> String {
+    let name = FIELDS[index].name;
+    if let Some(likely) = likely {
+        return format!(
+            "The headings seem to be on line {likely}, but line {line} is the first row. Start at line \
+             {likely}."
+        );
     }
-    let line = records.line;
-    if let Some(fault) = records.fault {
-        return Err(refused(format!("The header on line {line}: {fault}")));
-    }
-    let mut names: Vec<&str> = records.cells.iter().map(restore).collect();
-    while names.last().is_some_and(|name| name.trim().is_empty()) {
-        names.pop();
-    }
-    let columns = columns(names.iter().copied(), ignored)
-        .map_err(|problem| refused(format!("The columns {problem}")))?;
-    let is_missing = |name: &&str| {
-        let column = Field::index(name).map(Column::Field);
-        column.is_none_or(|column| !columns.contains(&column))
+    let otherwise = match index {
+        TOOL_NAME => "choose the column, or one tool for all rows",
+        _ => "choose the column",
     };
-    match REQUIRED.into_iter().find(is_missing) {
-        None => Ok(columns),
-        Some(name) => Err(refused(format!(
-            "The header on line {line} has no column `{name}`; its columns are: {}. Name the right \
-             one `{name}`, or put a header row first.",
-            shorten(&names.join(", "))
-        ))),
-    }
+    let headings = crate::model::text::shorten(&headings.join(", "));
+    format!(
+        "The header on line {line} has no column `{name}`; its columns are: {headings}. Name the right \
+         one `{name}`, or {otherwise}."
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::tests::{only, read, reason, refusal, rows};
-    use super::super::{RowUnit, Sheet};
+    use super::super::{ImportOptions, RowUnit, Sheet};
 
     fn lines(text: &str) -> Vec<u64> {
         rows(text).iter().map(|row| row.line).collect()
@@ -201,7 +141,7 @@ mod tests {
             assert_eq!(key(text), "K", "{text}");
             assert_eq!(lines(text), [3], "{text}");
         }
-        assert!(refusal("sep=x\ntool;key").contains("sep=x"));
+        assert!(refusal("sep=x\ntool;key").contains("line 2"));
     }
 
     #[test]
@@ -301,9 +241,10 @@ mod tests {
     fn unknown_columns_are_named_and_our_own_are_not() {
         let text = "id,tool,key,Phone,,last_seen_at,check_count,Mail\n1,A,K,2,,3,4,5";
         let (rows, ignored) = read(text).unwrap();
-        assert_eq!(ignored, ["(without a name)", "Mail", "Phone"]);
+        assert_eq!(ignored, ["Phone", "(without a name)", "Mail"]);
         assert_eq!(rows.len(), 1);
-        assert_eq!(Sheet::read(text).unwrap().unit, RowUnit::Line);
+        let sheet = Sheet::read(text, &ImportOptions::default()).unwrap();
+        assert_eq!(sheet.unit, RowUnit::Line);
     }
 
     #[test]
