@@ -39,9 +39,12 @@ pub fn tool(name: &str, tools: &[String]) -> Option<Doubt> {
     if tools.iter().any(|tool| tool == name) {
         return None;
     }
-    let similar = tools
-        .iter()
-        .filter(|tool| name_mismatch(name, tool).is_some());
+    let letters = |name: &str| name.replace(|c: char| c.is_ascii_digit(), "");
+    // `Tool 2` beside `Tool` and `Tool 1` is another one on purpose.
+    let is_numbered = |tool: &str| letters(name).trim() == letters(tool).trim();
+    let similar = tools.iter().filter(|tool| {
+        name_mismatch(name, tool).is_some_and(|mismatch| !mismatch.is_typo() || !is_numbered(tool))
+    });
     let suggestions: Vec<String> = similar.take(MAX_TOOLS).cloned().collect();
     let nearest = suggestions.first()?;
     Some(Doubt {

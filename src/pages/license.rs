@@ -203,9 +203,9 @@ async fn move_license(
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm { form, actor, .. } = form;
     let LicenseForm { draft, answers, .. } = form;
-    let license_key = cleaned(draft.get("license_key"));
-    let doubts = answers.open(doubt::key(&license_key).into_iter().collect());
-    let key = license_key.clone();
+    let license_key = draft.get("license_key").to_owned();
+    let key = cleaned(&license_key);
+    let doubts = answers.open(doubt::key(&key).into_iter().collect());
     let moved = app
         .run(move |service| {
             let license = service.license(id)?;

@@ -210,15 +210,14 @@ fn store(
         form.draft.set(name, date::format(day));
         return Ok(Outcome::Dated);
     }
-    let typed = match form.draft.clone().typed() {
-        Ok(typed) => typed,
-        Err(Error::Invalid(problems)) => return refused(problems),
-        Err(error) => return Err(error),
-    };
-    form.draft = typed.clone();
+    let (typed, dates) = form.draft.clone().typed();
     let doubts = match service.doubts(&typed, id) {
         Ok(doubts) => form.answers.open(doubts),
-        Err(Error::Invalid(problems)) => return refused(problems),
+        Err(Error::Invalid(mut problems)) => {
+            problems.retain(|problem| dates.iter().all(|date| date.field != problem.field));
+            problems.extend(dates);
+            return refused(problems);
+        }
         Err(error) => return Err(error),
     };
     if !doubts.is_empty() {
@@ -229,8 +228,8 @@ fn store(
         return Ok(Outcome::Refused(422, objection));
     }
     let written = match id {
-        None => service.add_license(actor, typed).map(Edited::Saved),
-        Some(id) => service.edit_license(actor, id, typed, &form.answers.was),
+        None => service.add_license(actor, typed.clone()).map(Edited::Saved),
+        Some(id) => service.edit_license(actor, id, typed.clone(), &form.answers.was),
     };
     match written {
         Ok(Edited::Saved(license)) => {
@@ -238,6 +237,7 @@ fn store(
             Ok(Outcome::Saved(license, has_warnings))
         }
         Ok(Edited::Changed(current)) => {
+            form.draft = typed;
             let objection = Objection {
                 conflicts: form
                     .answers

@@ -29,6 +29,7 @@ mod headers;
 mod hostile;
 mod house;
 mod import;
+mod inputs;
 mod integration;
 mod javascript_client;
 mod keys;

@@ -5,8 +5,8 @@ use std::vec;
 
 use serde_json::value::RawValue;
 
+use super::raw::{Cell, CellKind, RawRow};
 use super::refused;
-use super::source::{Cell, CellKind, RawRow};
 use crate::error::Error;
 use crate::model::text::shorten;
 

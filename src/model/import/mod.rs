@@ -10,6 +10,7 @@ mod decode;
 mod json;
 mod options;
 mod plan;
+mod raw;
 mod records;
 mod sheet;
 mod source;

@@ -259,7 +259,9 @@ impl Planner<'_> {
         find: &mut impl FnMut(Find<'_>) -> Result<Option<License>, E>,
     ) -> Result<Result<Vec<String>, Objection>, E> {
         let tool = trimmed(row.draft.get("tool_name")).to_owned();
-        if let Some(similar) = self.similar_tool(&tool) {
+        // What a program wrote is not mistyped.
+        let is_exported = row.id.as_ref().is_some_and(|id| !id.is_empty());
+        if !is_exported && let Some(similar) = self.similar_tool(&tool) {
             match self.options.tools {
                 Choice::Keep => {}
                 Choice::Use => drop(row.draft.set("tool_name", similar)),
@@ -277,6 +279,9 @@ impl Planner<'_> {
         if find(Find::Pair(&tool, &canonical_key(&typed)))?.is_some() {
             return Ok(Ok(vec![typed]));
         }
+        if is_exported {
+            return Ok(intact(row, typed).map(|key| vec![key]));
+        }
         let key = pasted_key::cleaned(&typed);
         if key != canonical_key(&typed) {
             self.cleaned
@@ -286,14 +291,7 @@ impl Planner<'_> {
     }
 
     fn keys(&self, row: &SheetRow, key: String) -> Result<Vec<String>, Objection> {
-        let lossy = row.is_number && (key.len() > EXACT_DIGITS || key.contains(['.', 'e', 'E']));
-        if lossy || is_shortened(&key) {
-            return Err(format!(
-                "The license key `{key}` was shortened by the spreadsheet program and its digits are lost. \
-                 Enter the key again in a column of the format Text and save the file again."
-            )
-            .into());
-        }
+        let key = intact(row, key)?;
         let doubt = pasted_key::doubt(&key);
         let suggestions = doubt.as_ref().map_or(&[][..], |doubt| doubt.suggestions());
         let reason = match &doubt {
@@ -479,6 +477,20 @@ fn created_at(row: &SheetRow) -> Result<Option<OffsetDateTime>, String> {
             shorten(typed)
         )
     })
+}
+
+/// The key of a new license, unless a spreadsheet program has rounded it.
+fn intact(row: &SheetRow, key: String) -> Result<String, Objection> {
+    let is_rounded = row.is_number && (key.len() > EXACT_DIGITS || key.contains(['.', 'e', 'E']));
+    match is_rounded || is_shortened(&key) {
+        false => Ok(key),
+        true => Err(format!(
+            "The license key `{}` was shortened by the spreadsheet program and its digits are lost. Enter \
+             the key again in a column of the format Text and save the file again.",
+            shorten(&key)
+        )
+        .into()),
+    }
 }
 
 /// `4.41E+11`, as spreadsheet programs write a long number.

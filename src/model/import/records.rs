@@ -3,7 +3,7 @@
 use csv::{Reader, ReaderBuilder, StringRecord};
 
 use super::BOM;
-use super::source::{Cell, RawRow};
+use super::raw::{Cell, RawRow};
 
 /// Never seen in practice: the reader accepts any text in memory and rows of any length.
 const UNREADABLE: &str = "The table cannot be read from here on.";

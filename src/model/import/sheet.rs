@@ -6,7 +6,8 @@ use super::cells::restore;
 use super::columns::Column;
 use super::json::Elements;
 use super::options::ImportOptions;
-use super::source::{Cell, CellKind, RawRow, Source};
+use super::raw::{Cell, CellKind, RawRow};
+use super::source::Source;
 use super::statuses::meaning;
 use super::workbook::Lines;
 use super::{BOM, RowUnit, SheetRow, is_whole, refused, table};
@@ -305,7 +306,7 @@ impl<'t> Sheet<'t> {
         let mut cells = raw.cells;
         if is_table {
             for cell in &mut cells {
-                cell.text = restore(&cell.text).to_owned();
+                cell.text = unwrapped(&cell.text);
             }
         }
         if self.unit == RowUnit::Line {
@@ -421,6 +422,18 @@ impl Iterator for Sheet<'_> {
     fn next(&mut self) -> Option<SheetRow> {
         let raw = self.source.next()?;
         Some(self.row(raw))
+    }
+}
+
+/// A spreadsheet program's `="00123"` is the text 00123; ours would have been defused.
+fn unwrapped(cell: &str) -> String {
+    let formula = cell
+        .trim()
+        .strip_prefix("=\"")
+        .and_then(|cell| cell.strip_suffix('"'));
+    match formula {
+        Some(text) => text.replace("\"\"", "\""),
+        None => restore(cell).to_owned(),
     }
 }
 

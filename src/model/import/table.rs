@@ -1,8 +1,9 @@
 //! Where a table (CSV) as spreadsheet programs save it has its cells and its header.
 
 use super::columns::Column;
+use super::raw::RawRow;
 use super::records::Records;
-use super::source::{RawRow, Source};
+use super::source::Source;
 use crate::model::license::fields::{FIELDS, LICENSE_KEY, TOOL_NAME};
 
 /// Cell separators, more likely ones last.

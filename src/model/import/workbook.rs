@@ -8,8 +8,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use zip::ZipArchive;
 
+use super::raw::{Cell, CellKind, RawRow};
 use super::refused;
-use super::source::{Cell, CellKind, RawRow};
 use crate::error::Error;
 
 /// Bytes of all files in a workbook together.

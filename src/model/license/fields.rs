@@ -505,7 +505,8 @@ impl Draft {
     }
 
     /// As typed by a person: dates in any unambiguous spelling, keys as pasted. The API takes neither.
-    pub fn typed(mut self) -> Result<Draft, Error> {
+    /// Returns a problem for each date that cannot be read.
+    pub fn typed(mut self) -> (Draft, Vec<Problem>) {
         let mut problems = Vec::new();
         for (field, text) in FIELDS.iter().zip(&mut self.0) {
             let Some(text) = text else { continue };
@@ -522,10 +523,7 @@ impl Draft {
                 *text = cleaned(text);
             }
         }
-        match problems.is_empty() {
-            true => Ok(self),
-            false => Err(Error::Invalid(problems)),
-        }
+        (self, problems)
     }
 
     /// Without the fields whose values are those that a form showed.

@@ -57,7 +57,7 @@ fn each_problem_is_beside_its_field_and_the_input_is_kept() {
         ("tool_name", "  "),
         ("license_key", ""),
         ("user_id", long.as_str()),
-        ("expiration_date", "31.12.2026"),
+        ("expiration_date", "31.02.2026"),
     ];
     let form = Page::open(&mut admin, "/licenses/new").form("/licenses/new");
     let form = form.fill("status", "revoked");
@@ -67,7 +67,7 @@ fn each_problem_is_beside_its_field_and_the_input_is_kept() {
     let page = form.submit(&mut admin);
     assert_eq!(page.status, 422);
     assert_eq!(page.invalid_fields(), typed.map(|(field, _)| field));
-    for ((field, value), word) in typed.into_iter().zip(["", "", "256", "`31.12.2026`"]) {
+    for ((field, value), word) in typed.into_iter().zip(["", "", "256", "`31.02.2026`"]) {
         assert!(page.problem(field).unwrap().contains(word), "{field}");
         assert_eq!(page.form("/licenses/new").value(field), value);
     }

@@ -47,7 +47,7 @@ fn user_input_is_never_read_as_html() {
     assert_eq!(taken.form("/licenses/new").value("license_key"), typed);
     assert_eq!(taken.suggestions("tool_name"), [typed]);
     let similar = add(&mut admin, &typed.to_uppercase(), "k");
-    assert!(similar.alert().contains(typed));
+    assert!(similar.texts(".warning").concat().contains(typed));
     let edit = license.follow(&mut admin, "/edit");
     let dated = edit
         .form("/edit")
