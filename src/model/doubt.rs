@@ -2,9 +2,10 @@
 
 use time::Date;
 
-use super::license::Values;
+use super::license::Draft;
 use super::license::fields::{EXPIRATION_DATE, FIELDS, LICENSE_KEY, TOOL_NAME};
 use super::near_miss::name_mismatch;
+use super::text::trimmed;
 use super::typed_date::is_implausible;
 use super::{date, pasted_key};
 
@@ -24,14 +25,19 @@ pub struct Doubt {
 }
 
 /// What to ask before these values are stored; `before` are the current ones, which are not doubted.
-pub fn doubts(new: &Values, before: Option<&Values>, tools: &[String], today: Date) -> Vec<Doubt> {
-    let is_new = |field: usize| before.is_none_or(|old| old.texts()[field] != new.texts()[field]);
+pub fn doubts(new: &Draft, before: &Draft, tools: &[String], today: Date) -> Vec<Doubt> {
+    let text = |index: usize| {
+        let name = FIELDS[index].name;
+        let text = trimmed(new.get(name));
+        (!text.is_empty() && text != before.get(name)).then_some(text)
+    };
+    let day = text(EXPIRATION_DATE).and_then(date::read);
     let found = [
-        is_new(TOOL_NAME).then(|| tool(&new.tool_name, tools)),
-        is_new(LICENSE_KEY).then(|| key(&new.license_key)),
-        is_new(EXPIRATION_DATE).then(|| new.expiration_date.and_then(|day| expiration(day, today))),
+        text(TOOL_NAME).and_then(|name| tool(name, tools)),
+        text(LICENSE_KEY).and_then(key),
+        day.and_then(|day| expiration(day, today)),
     ];
-    found.into_iter().flatten().flatten().collect()
+    found.into_iter().flatten().collect()
 }
 
 /// A new tool whose name is nearly that of another.

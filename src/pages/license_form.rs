@@ -196,13 +196,6 @@ fn store(
     form: &mut LicenseForm,
     today: Date,
 ) -> Result<Outcome, Error> {
-    let refused = |problems| {
-        let objection = Objection {
-            problems,
-            ..Objection::default()
-        };
-        Ok(Outcome::Refused(422, objection))
-    };
     if !form.add.is_empty() {
         let name = FIELDS[EXPIRATION_DATE].name;
         let from = read_day(form.draft.get(name)).map_or(today, |day| day.max(today));
@@ -211,17 +204,13 @@ fn store(
         return Ok(Outcome::Dated);
     }
     let (typed, dates) = form.draft.clone().typed();
-    let doubts = match service.doubts(&typed, id) {
-        Ok(doubts) => form.answers.open(doubts),
-        Err(Error::Invalid(mut problems)) => {
-            problems.retain(|problem| dates.iter().all(|date| date.field != problem.field));
-            problems.extend(dates);
-            return refused(problems);
-        }
-        Err(error) => return Err(error),
-    };
-    if !doubts.is_empty() {
+    let (mut problems, doubts) = service.review(&typed, id)?;
+    problems.retain(|problem| dates.iter().all(|date| date.field != problem.field));
+    problems.extend(dates);
+    let doubts = form.answers.open(doubts);
+    if !problems.is_empty() || !doubts.is_empty() {
         let objection = Objection {
+            problems,
             doubts,
             ..Objection::default()
         };
@@ -246,7 +235,6 @@ fn store(
             };
             Ok(Outcome::Refused(409, objection))
         }
-        Err(Error::Invalid(problems)) => refused(problems),
         Err(Error::Duplicate) => {
             let problem = Problem {
                 field: "license_key",

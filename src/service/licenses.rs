@@ -2,7 +2,7 @@
 
 use super::Service;
 use super::bulk::record;
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::model::audit::{Actor, Event};
 use crate::model::check::ListedLicense;
 use crate::model::doubt::{Doubt, doubts};
@@ -48,20 +48,22 @@ impl Service {
         self.store.read(tools::names)
     }
 
-    /// What to ask before the draft is stored as a new license, or over license `id`.
-    pub fn doubts(&self, draft: &Draft, id: Option<i64>) -> Result<Vec<Doubt>, Error> {
-        let before = id.map(|id| self.license(id)).transpose()?;
-        let base = before
-            .as_ref()
-            .map_or_else(Draft::new, |license| Draft::from(&license.values));
-        let new = Values::parse(&draft.clone().over(base))?;
-        let before = before.map(|license| license.values);
-        Ok(doubts(
-            &new,
-            before.as_ref(),
-            &self.tool_names()?,
-            self.today(),
-        ))
+    /// What is wrong with a draft of a new license or of the values of license `id`, and what to ask.
+    pub fn review(
+        &self,
+        draft: &Draft,
+        id: Option<i64>,
+    ) -> Result<(Vec<Problem>, Vec<Doubt>), Error> {
+        let before = match id {
+            Some(id) => Draft::from(&self.license(id)?.values),
+            None => Draft::new(),
+        };
+        let doubts = doubts(draft, &before, &self.tool_names()?, self.today());
+        match Values::parse(&draft.clone().over(before)) {
+            Ok(_) => Ok((vec![], doubts)),
+            Err(Error::Invalid(problems)) => Ok((problems, doubts)),
+            Err(error) => Err(error),
+        }
     }
 
     /// The ID of the license for a tool and key as typed by a person.
