@@ -73,6 +73,12 @@ pub async fn read_file_body(data: Data<'_>) -> Result<Vec<u8>, Error> {
     }
 }
 
+/// Reads and drops a file that is refused.
+pub async fn drain(data: Data<'_>) {
+    let mut sent = data.open((IMPORT + AROUND_FILE).bytes());
+    drop(timeout(FILE_TIME, io::copy(&mut sent, &mut io::sink())).await);
+}
+
 fn broken_off() -> Error {
     Error::Malformed {
         message: "The request body broke off.".into(),

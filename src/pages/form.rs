@@ -32,32 +32,48 @@ pub(super) struct CsrfOnly {
     csrf: String,
 }
 
-/// A form that arrived after its session expired, kept so that nothing has to be retyped.
+/// A form that could not be processed, kept so that nothing has to be typed again.
 #[derive(Debug, Clone)]
-pub(super) struct ExpiredForm {
+pub(super) struct SavedForm {
     /// The action of the form, relative to the base path.
     pub(super) path: String,
-    /// Still urlencoded.
-    pub(super) fields: String,
+    /// Still urlencoded; none if it is not kept, because it has a password, a file or too much text.
+    pub(super) fields: Option<String>,
+    /// The page that the form was on, relative to the base path.
+    pub(super) page: String,
 }
 
-impl ExpiredForm {
-    async fn save(request: &Request<'_>, data: Data<'_>) {
+/// Bytes of a form that are kept; encoded again they fit in another form.
+const MAX_KEPT: usize = 16 * 1024;
+
+impl SavedForm {
+    fn save(request: &Request<'_>, fields: Option<&str>) {
         let base = request.rocket().state().map_or("", Config::base_path);
-        let path = request.uri().path().as_str();
-        let path = path.strip_prefix(base).unwrap_or(path).to_owned();
-        // Only forms with much typing. A button can be pressed again, and passwords are not kept.
-        let is_long = path == "/licenses/new" || path.ends_with("/edit");
-        if is_long && let Ok(fields) = read(request, data).await {
-            request.local_cache(|| Some(ExpiredForm { path, fields }));
+        let inside = |path: &str| path.strip_prefix(base).unwrap_or(path).to_owned();
+        let path = inside(request.uri().path().as_str());
+        if path == "/logout" {
+            return;
         }
+        let sent = request
+            .headers()
+            .get_one("Referer")
+            .and_then(|page| page.split_once("://"));
+        let page = sent.and_then(|(_, rest)| Some(inside(&rest[rest.find('/')?..])));
+        let kept = fields.filter(|fields| fields.len() <= MAX_KEPT && !fields.contains("password"));
+        request.local_cache(|| {
+            Some(SavedForm {
+                fields: kept.map(str::to_owned),
+                page: page.unwrap_or_else(|| path.clone()),
+                path,
+            })
+        });
     }
 
-    pub(super) fn from_request<'r>(request: &'r Request<'_>) -> Option<&'r ExpiredForm> {
-        request.local_cache(|| None::<ExpiredForm>).as_ref()
+    pub(super) fn from_request<'r>(request: &'r Request<'_>) -> Option<&'r SavedForm> {
+        request.local_cache(|| None::<SavedForm>).as_ref()
     }
 
-    /// Names and values, without the CSRF token of the expired session.
+    /// Names and values, without the CSRF token.
     pub(super) fn pairs(fields: &str) -> Vec<(String, String)> {
         let decode = |text: &str| {
             RawStr::new(&text.replace('+', " "))
@@ -68,6 +84,11 @@ impl ExpiredForm {
             .map(|field| (decode(field.name.source().as_str()), decode(field.value)));
         pairs.filter(|(name, _)| name != "csrf").collect()
     }
+}
+
+/// Takes note of an upload by somebody who is not signed in: the file is not kept.
+pub(super) fn save_upload(request: &Request<'_>) {
+    SavedForm::save(request, None);
 }
 
 #[rocket::async_trait]
@@ -98,14 +119,12 @@ async fn read_signed_in<T>(request: &Request<'_>, data: Data<'_>) -> Result<Sign
 where
     T: for<'a> FromForm<'a> + 'static,
 {
-    let signed_in = match signed_in(request).await {
-        Err(Error::Unauthenticated) => {
-            ExpiredForm::save(request, data).await;
-            return Err(Error::Unauthenticated);
-        }
-        other => other?,
-    };
-    let text = read(request, data).await?;
+    let signed_in = signed_in(request).await;
+    let text = read(request, data).await;
+    if let Ok(text) = &text {
+        SavedForm::save(request, Some(text));
+    }
+    let (signed_in, text) = (signed_in?, text?);
     let CsrfOnly { csrf } = parse(&text)?;
     verify_csrf(&csrf, &signed_in)?;
     Ok(SignedInForm {

@@ -4,7 +4,7 @@ use askama::Template;
 use rocket::response::Redirect;
 use rocket::{Either, FromForm, Request, Route, State, get, post, routes};
 
-use super::form::{CsrfOnly, ExpiredForm, PublicForm, SignedInForm};
+use super::form::{CsrfOnly, PublicForm, SavedForm, SignedInForm};
 use super::frame::Frame;
 use super::{Page, to};
 use crate::auth::SessionCookie;
@@ -23,17 +23,24 @@ struct LoginPage<'a> {
     frame: &'a Frame,
     username: &'a str,
     next: &'a str,
-    /// The urlencoded fields of an expired form, whose action is `next`.
+    /// The urlencoded fields of a form that came too late, and its action; empty if there is none.
     again: &'a str,
+    action: &'a str,
+    /// A form came too late and was not kept.
+    is_lost: bool,
     problem: Option<String>,
 }
 
 #[derive(Template)]
 #[template(path = "resume.html")]
 struct ResumePage<'a> {
-    frame: Frame,
+    frame: &'a Frame,
     path: &'a str,
+    /// Where to go without the form.
+    page: &'a str,
     fields: Vec<(String, String)>,
+    /// Why the form was not processed, if somebody was signed in.
+    problem: Option<String>,
 }
 
 #[derive(FromForm)]
@@ -46,18 +53,35 @@ struct LoginForm {
     next: String,
     #[field(default = "")]
     again: String,
+    #[field(default = "")]
+    action: String,
 }
 
-/// The login page in reply to an expired form, which is offered again after sign-in.
-pub(super) fn resume_after_login(frame: &Frame, form: &ExpiredForm) -> Result<Page, Error> {
+/// The login page in reply to a form that came after its session had ended; it is offered again after sign-in.
+pub(super) fn resume_after_login(frame: &Frame, form: &SavedForm) -> Result<Page, Error> {
     let page = LoginPage {
         frame,
         username: "",
-        next: local_path(&form.path),
-        again: &form.fields,
+        next: local_path(&form.page),
+        again: form.fields.as_deref().unwrap_or_default(),
+        action: local_path(&form.path),
+        is_lost: form.fields.is_none(),
         problem: None,
     };
     Page::with_status(401, &page)
+}
+
+/// A form that could not be processed now, to be sent again.
+pub(super) fn try_again(frame: &Frame, form: &SavedForm, problem: String) -> Result<Page, Error> {
+    let fields = form.fields.as_deref().map(SavedForm::pairs);
+    let page = ResumePage {
+        frame,
+        path: local_path(&form.path),
+        page: local_path(&form.page),
+        fields: fields.unwrap_or_default(),
+        problem: Some(problem),
+    };
+    Page::with_status(503, &page)
 }
 
 /// To the login page, which then redirects to the requested page.
@@ -89,6 +113,8 @@ fn show(
         username: "",
         next,
         again: "",
+        action: "",
+        is_lost: false,
         problem: None,
     };
     Ok(Either::Right(Page::new(&page)?))
@@ -108,6 +134,7 @@ async fn log_in(
         password,
         next,
         again,
+        action,
     }) = form;
     let next = local_path(&next);
     match app.log_in(&username, password, client).await {
@@ -120,11 +147,12 @@ async fn log_in(
             frame.user = Some(session.session.user_name);
             frame.csrf = session.csrf;
             cookie.set(token);
-            let fields = ExpiredForm::pairs(&again);
             Ok(Either::Right(Page::new(&ResumePage {
-                frame,
-                path: next,
-                fields,
+                frame: &frame,
+                path: local_path(&action),
+                page: next,
+                fields: SavedForm::pairs(&again),
+                problem: None,
             })?))
         }
         Err(error @ (Error::WrongCredentials | Error::TooManyRequests(_))) => {
@@ -137,6 +165,8 @@ async fn log_in(
                 username: &username,
                 next,
                 again: &again,
+                action: &action,
+                is_lost: false,
                 problem: Some(problem),
             };
             Ok(Either::Right(Page::with_status(error.status(), &page)?))

@@ -26,6 +26,8 @@ mod tool;
 mod unlicensed;
 mod upload;
 
+use std::sync::Arc;
+
 use askama::Template;
 use rocket::http::{ContentType, RawStr, Status};
 use rocket::response::{Redirect, Responder};
@@ -34,7 +36,8 @@ use rocket::{Catcher, Either, Request, Route, catch, catchers};
 use crate::config::Config;
 use crate::error::Error;
 use crate::request::{describe, refused};
-use form::ExpiredForm;
+use crate::service::Service;
+use form::SavedForm;
 use frame::Frame;
 
 pub use assets::Assets;
@@ -85,17 +88,26 @@ fn query(given: &[(&str, &str)]) -> String {
 #[catch(default)]
 async fn any(status: Status, request: &Request<'_>) -> Result<Either<Redirect, Page>, ErrorPage> {
     let frame = Frame::load(request).await;
-    let error = match (refused(status, request), ExpiredForm::from_request(request)) {
+    let error = refused(status, request);
+    let form = SavedForm::from_request(request);
+    let page = match (&error, form) {
         (Error::Unauthenticated, None) => {
             return Ok(Either::Left(login::redirect_to_login(request)));
         }
-        (Error::Unauthenticated, Some(form)) => match login::resume_after_login(&frame, form) {
-            Ok(page) => return Ok(Either::Right(page)),
-            Err(error) => error,
-        },
-        (error, _) => error,
+        (Error::Unauthenticated, Some(form)) => login::resume_after_login(&frame, form),
+        (Error::Unavailable(_), Some(form)) => {
+            login::try_again(&frame, form, busy(request, &error))
+        }
+        _ => return Err(ErrorPage { frame, error }),
     };
-    Err(ErrorPage { frame, error })
+    page.map(Either::Right)
+        .map_err(|error| ErrorPage { frame, error })
+}
+
+/// The error, and what keeps the database busy.
+fn busy(request: &Request<'_>, error: &Error) -> String {
+    let service: Option<&Arc<Service>> = request.rocket().state();
+    service.map_or_else(|| error.to_string(), |service| service.busy_words(error))
 }
 
 struct Page {

@@ -7,11 +7,12 @@ use rocket::Request;
 use rocket::data::{Data, FromData, Outcome};
 use rocket::futures::{future, stream};
 
-use super::form::{malformed, verify_csrf};
+use super::form::{malformed, save_upload, verify_csrf};
 use crate::auth::{self, SameOrigin, signed_in};
 use crate::error::Error;
 use crate::model::audit::Actor;
-use crate::request::{IMPORT, read_file_body, refuse, unsupported};
+use crate::request::{IMPORT, drain, read_file_body, refuse, unsupported};
+use crate::service::SignedIn;
 
 /// A [`super::form::SignedInForm`] with a file, which is held in memory.
 pub(super) struct Uploaded {
@@ -33,14 +34,28 @@ impl<'r> FromData<'r> for Uploaded {
     }
 }
 
-async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Error> {
-    let signed_in = signed_in(request).await?;
+/// Who sends the file, and the boundary of its form.
+async fn accept<'r>(request: &'r Request<'_>) -> Result<(SignedIn, &'r str), Error> {
+    let signed_in = signed_in(request).await;
     SameOrigin::check(request)?;
+    save_upload(request);
+    let signed_in = signed_in?;
     let kind = request.content_type().filter(|kind| kind.is_form_data());
     let kind = kind.ok_or_else(|| unsupported("multipart/form-data", request))?;
-    let boundary = kind
-        .param("boundary")
-        .ok_or_else(|| malformed("The multipart form has no boundary."))?;
+    let boundary = kind.param("boundary");
+    let boundary = boundary.ok_or_else(|| malformed("The multipart form has no boundary."))?;
+    Ok((signed_in, boundary))
+}
+
+async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Error> {
+    let (signed_in, boundary) = match accept(request).await {
+        Ok(accepted) => accepted,
+        Err(error) => {
+            // A browser shows the answer only after it has sent everything.
+            drain(data).await;
+            return Err(error);
+        }
+    };
     let body = read_file_body(data).await?;
     let body = stream::once(future::ready(Ok::<_, io::Error>(body)));
     let unreadable = |e: multer::Error| malformed(&format!("The form could not be read: {e}."));

@@ -350,7 +350,7 @@ fn add_and_find(browser: &Browser) {
     browser.submit("/licenses");
     browser.sees(".filters a[href='/licenses']");
     browser.click("th.key a");
-    browser.sees("p.verdict.activated");
+    browser.sees("p.verdict");
 }
 
 fn ask_about_case(browser: &Browser) {
@@ -365,7 +365,7 @@ fn ask_about_case(browser: &Browser) {
     browser.find("input[name=user_id][value=somebody]");
     browser.sees("button[name=keep_tool_name]");
     browser.press("keep_tool_name=tool_a");
-    browser.sees("p.verdict.activated");
+    browser.sees("p.verdict");
 }
 
 fn revoke_and_delete(browser: &Browser, server: &Server) {

@@ -86,10 +86,9 @@ impl Door {
         self.path.starts_with("/api/")
     }
 
-    /// A long form, which a sign-in page keeps when the session has expired.
+    /// A form, which a sign-in page keeps when the session has expired.
     fn keeps_what_was_typed(&self) -> bool {
-        let is_long = self.path == "/licenses/new" || self.path.ends_with("/edit");
-        is_long && self.writes()
+        self.writes() && self.path != "/logout"
     }
 
     fn writes(&self) -> bool {

@@ -108,3 +108,37 @@ fn a_license_can_move_back() {
     let kinds = database.audit().into_iter().map(|noted| noted.kind);
     assert_eq!(kinds.filter(|kind| kind == "license moved").count(), 2);
 }
+
+#[test]
+fn a_move_can_be_undone() {
+    let server = Server::start();
+    let id = license(&server);
+    let mut admin = server.admin();
+    let before = admin.get("/api/licenses").body;
+    let page = move_to(&mut admin, id, "new");
+    page.form("/undo").submit(&mut admin);
+    assert_eq!(admin.get("/api/licenses").body, before);
+    assert_eq!(
+        (
+            server.check("T", "0a1b2c3d4e5f").0,
+            server.check("T", "new").0
+        ),
+        (200, 404)
+    );
+    let old = Page::open(&mut admin, &format!("/licenses/{id}"));
+    assert!(old.all(".warning.above").is_empty());
+}
+
+#[test]
+fn a_move_to_a_doubtful_key_revokes_nothing_until_it_is_decided() {
+    let server = Server::start();
+    let id = license(&server);
+    let mut admin = server.admin();
+    let page = move_to(&mut admin, id, "Ethernet: 3C-52-82-BB-00-01");
+    assert_eq!(
+        (page.status, server.check("T", "0a1b2c3d4e5f").0),
+        (422, 200)
+    );
+    page.press(&mut admin, "use_license_key=3c:52:82:bb:00:01");
+    assert_eq!(server.check("T", "3c:52:82:bb:00:01").0, 200);
+}

@@ -40,18 +40,21 @@ pub struct Page {
 }
 
 /// A form and the current values of its controls.
+#[derive(Clone)]
 pub struct Form {
     action: String,
     is_post: bool,
     controls: Vec<Control>,
 }
 
+#[derive(Clone)]
 struct Control {
     name: String,
     value: String,
     kind: Kind,
 }
 
+#[derive(Clone)]
 enum Kind {
     Typed { most: usize, is_required: bool },
     Chosen { options: Vec<String> },

@@ -243,6 +243,14 @@ fn suspending_revoking_and_activating_change_the_result_of_the_check() {
     let mut admin = server.admin();
     let id = server.license("T", "PC-17");
     let mut page = Page::open(&mut admin, &format!("/licenses/{id}"));
+    assert_eq!(
+        page.all("p.verdict.activated").len(),
+        0,
+        "no machine has checked"
+    );
+    assert_eq!(server.check("T", "PC-17").0, 200);
+    server.tick().unwrap();
+    page = Page::open(&mut admin, &page.path);
     assert_eq!(page.texts("p.verdict"), [message(&server, "T", "PC-17")]);
     for (status, result) in [("suspended", 403), ("revoked", 403), ("activated", 200)] {
         page = page.press(&mut admin, &format!("status={status}"));
@@ -287,4 +295,108 @@ fn a_license_is_deleted_only_after_confirmation() {
     );
     assert!(table.rows().is_empty());
     assert_eq!(server.check("T", "PC-17").0, 404);
+}
+
+#[test]
+fn a_renewal_by_somebody_else_is_not_taken_back_by_an_older_page() {
+    let server = Server::start();
+    let id =
+        server.add(json!({"tool_name": "T", "license_key": "k", "expiration_date": "2026-12-31"}));
+    let mut admin = server.admin();
+    let edit = Page::open(&mut admin, &format!("/licenses/{id}/edit")).form("/edit");
+    let patch = r#"{"expiration_date": "2027-12-31"}"#;
+    assert_eq!(
+        server
+            .admin()
+            .patch(&format!("/api/licenses/{id}"), patch)
+            .status,
+        200
+    );
+    let saved = edit
+        .clone()
+        .fill("note", "a note\nof two lines")
+        .submit(&mut admin);
+    assert_eq!(saved.status, 200, "{}", saved.text());
+    let license = admin.get(&format!("/api/licenses/{id}")).json();
+    assert_eq!(
+        (&license["expiration_date"], &license["note"]),
+        (&json!("2027-12-31"), &json!("a note\nof two lines"))
+    );
+    let page = edit
+        .fill("expiration_date", "2026-11-30")
+        .submit(&mut admin);
+    assert_eq!(page.status, 409);
+    let form = page.form("/edit");
+    assert_eq!(
+        (form.value("expiration_date"), form.value("note")),
+        ("2026-11-30", "a note\nof two lines")
+    );
+    let saved = form.press(&mut admin, "use_expiration_date=2027-12-31");
+    assert_eq!(saved.status, 200);
+    let license = admin.get(&format!("/api/licenses/{id}")).json();
+    assert_eq!(license["expiration_date"], "2027-12-31");
+}
+
+#[test]
+fn a_key_that_no_program_would_send_is_asked_about_once() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    for (typed, meant) in [
+        ("3c:52:82:aa:bb:cO", "3c:52:82:aa:bb:c0"),
+        ("8C5282AABBC7 (my laptop)", "8c:52:82:aa:bb:c7"),
+    ] {
+        let page = add(&mut admin, "T", typed);
+        assert_eq!(page.status, 422);
+        assert_eq!(page.form("/licenses/new").value("license_key"), typed);
+        let added = page.press(&mut admin, &format!("use_license_key={meant}"));
+        assert_eq!((added.status, added.heading().as_str()), (200, meant));
+    }
+    let page = add(&mut admin, "T", "4d:52:82:11:22");
+    let kept = page.press(&mut admin, "keep_license_key=4d:52:82:11:22");
+    assert_eq!(kept.heading(), "4d:52:82:11:22");
+    let cleaned = add(&mut admin, "T", "Physical Address. . . : 5E-52-82-AA-BB-C1");
+    assert_eq!(cleaned.heading(), "5e:52:82:aa:bb:c1");
+}
+
+#[test]
+fn a_date_may_be_written_as_people_write_it_and_a_past_one_is_confirmed() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let form = Page::open(&mut admin, "/licenses/new").form("/licenses/new");
+    let form = form.fill("tool_name", "T").fill("license_key", "k");
+    let dated = form
+        .clone()
+        .press(&mut admin, "add=14d")
+        .form("/licenses/new");
+    assert_eq!(dated.value("expiration_date"), "2026-06-29");
+    let past = form
+        .clone()
+        .fill("expiration_date", "1.1.2020")
+        .submit(&mut admin);
+    assert_eq!((past.status, rows(&server)), (422, 0));
+    past.press(&mut admin, "keep_expiration_date=2020-01-01");
+    let form = form
+        .fill("license_key", "k2")
+        .fill("expiration_date", "31-Dec-2026");
+    form.submit(&mut admin);
+    let rows = admin.get("/api/licenses").json();
+    let dates = [0, 1].map(|at| rows[at]["expiration_date"].clone());
+    assert_eq!(dates, ["2020-01-01", "2026-12-31"]);
+}
+
+#[test]
+fn revoking_and_deleting_one_license_can_be_undone() {
+    let server = Server::start();
+    let id = server.license("T", "k");
+    let mut admin = server.admin();
+    let page = Page::open(&mut admin, &format!("/licenses/{id}"));
+    let revoked = page.press(&mut admin, "status=revoked");
+    assert_eq!(server.check("T", "k").0, 403);
+    revoked.form("/undo").submit(&mut admin);
+    assert_eq!(server.check("T", "k").0, 200);
+    let page = Page::open(&mut admin, &format!("/licenses/{id}/delete"));
+    let deleted = page.form("/delete").submit(&mut admin);
+    assert_eq!(server.check("T", "k").0, 404);
+    deleted.form("/undo").submit(&mut admin);
+    assert_eq!(server.check("T", "k").0, 200);
 }

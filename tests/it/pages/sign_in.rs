@@ -1,5 +1,7 @@
 //! Signing in and out on the pages.
 
+use serde_json::json;
+
 use super::{rows, sign_in};
 use crate::page::{Page, urlencoded};
 use crate::server::{PASSWORD, Server};
@@ -112,4 +114,77 @@ fn a_form_from_an_expired_session_asks_to_sign_in_and_stores_nothing() {
     let form = form.fill("tool_name", "T").fill("license_key", "k");
     let page = form.submit(&mut client);
     assert_eq!((page.has_form("/login"), rows(&server)), (true, 0));
+}
+
+/// Opens a page, lets the session end, presses a button, and signs in again.
+fn late(server: &Server, path: &str, button: &str) -> (Page, Page, crate::server::Client) {
+    let mut client = server.admin();
+    let form = Page::open(&mut client, path).form_with(button);
+    server.clock.turn(31 * 60);
+    let login = form.press(&mut client, button);
+    assert_eq!(
+        (login.status, login.texts("[role=status]").len()),
+        (401, 1),
+        "{path}"
+    );
+    let form = login.form("/login").fill("username", "admin");
+    let page = form.fill("password", PASSWORD).submit(&mut client);
+    (login, page, client)
+}
+
+#[test]
+fn every_form_that_comes_too_late_can_be_sent_after_signing_in() {
+    let server = Server::start();
+    let id =
+        server.add(json!({"tool_name": "T", "license_key": "k", "expiration_date": "2026-12-31"}));
+    let license = format!("/licenses/{id}");
+    for (path, button, action) in [
+        (
+            license.clone(),
+            "status=revoked",
+            format!("{license}/status"),
+        ),
+        (
+            "/licenses".to_owned(),
+            &*format!("id={id}_2026-12-31"),
+            "/renew".to_owned(),
+        ),
+    ] {
+        let before = server.admin().get("/api/licenses").body;
+        let (_, resumed, mut client) = late(&server, &path, button);
+        assert_eq!(server.admin().get("/api/licenses").body, before, "{action}");
+        let page = resumed.form(&action).submit(&mut client);
+        assert_eq!(
+            (page.status, page.path.split('?').next()),
+            (200, Some(&*path))
+        );
+        assert_ne!(server.admin().get("/api/licenses").body, before, "{action}");
+    }
+}
+
+#[test]
+fn a_file_that_comes_too_late_leads_back_to_the_import() {
+    let server = Server::start();
+    let mut client = server.admin();
+    let csrf = Page::open(&mut client, "/import")
+        .form("/import")
+        .value("csrf")
+        .to_owned();
+    server.clock.turn(31 * 60);
+    let file = vec![b'x'; 3_000_000];
+    let (kind, body) = crate::import::multipart(&csrf, "f.csv", &file);
+    let origin = client.origin();
+    let answer = client.send(
+        "POST",
+        "/import",
+        &[("Content-Type", &kind), ("Origin", &origin)],
+        &body,
+    );
+    let login = Page::after(&mut client, "/import", answer);
+    assert_eq!((login.status, login.texts("[role=status]").len()), (401, 1));
+    let form = login.form("/login").fill("username", "admin");
+    assert_eq!(
+        form.fill("password", PASSWORD).submit(&mut client).path,
+        "/import"
+    );
 }
