@@ -138,6 +138,13 @@ impl Config {
         self.public_url.as_ref().map_or("", |url| &url.path)
     }
 
+    /// The path without the base path, which a proxy may have removed already.
+    pub fn below_base_path<'a>(&self, path: &'a str) -> &'a str {
+        let below = path.strip_prefix(self.base_path());
+        let is_end = |below: &&str| below.is_empty() || below.starts_with(['/', '?', '#']);
+        below.filter(is_end).unwrap_or(path)
+    }
+
     /// Scheme, host and port as browsers write them in `Origin`; `port` is the one listened on.
     pub fn origin(&self, port: u16) -> String {
         match &self.public_url {

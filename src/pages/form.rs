@@ -43,9 +43,10 @@ pub(super) struct ExpiredForm {
 
 impl ExpiredForm {
     async fn save(request: &Request<'_>, data: Data<'_>) {
-        let base = request.rocket().state().map_or("", Config::base_path);
+        let config: Option<&Config> = request.rocket().state();
         let path = request.uri().path().as_str();
-        let path = path.strip_prefix(base).unwrap_or(path).to_owned();
+        let path = config.map_or(path, |config| config.below_base_path(path));
+        let path = path.to_owned();
         // Only forms with much typing. A button can be pressed again, and passwords are not kept.
         let is_long = path == "/licenses/new" || path.ends_with("/edit");
         if is_long && let Ok(fields) = read(request, data).await {

@@ -62,9 +62,10 @@ pub(super) fn resume_after_login(frame: &Frame, form: &ExpiredForm) -> Result<Pa
 
 /// To the login page, which then redirects to the requested page.
 pub(super) fn redirect_to_login(request: &Request<'_>) -> Redirect {
-    let base = request.rocket().state().map_or("", Config::base_path);
+    let config: Option<&Config> = request.rocket().state();
+    let base = config.map_or("", Config::base_path);
     let uri = request.uri().to_string();
-    let path = uri.strip_prefix(base).unwrap_or(&uri);
+    let path = config.map_or(&*uri, |config| config.below_base_path(&uri));
     let is_page = request.method() == rocket::http::Method::Get && !matches!(path, "" | "/");
     let query = if is_page {
         format!("?next={}", encode(path))
