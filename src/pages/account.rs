@@ -9,7 +9,7 @@ use super::flash::{Flashed, redirect_with_flash};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
 use super::shown;
-use crate::auth;
+use crate::auth::{self, SignInCookies};
 use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::model::date;
@@ -101,6 +101,7 @@ async fn show(app: &App, session: auth::Session, frame: Frame) -> Result<Page, F
 async fn change_password(
     app: &App,
     config: &State<Config>,
+    cookies: SignInCookies<'_>,
     frame: Frame,
     form: SignedInForm<PasswordForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
@@ -110,17 +111,18 @@ async fn change_password(
         actor,
     } = form;
     let changed = if form.new == form.again {
-        app.change_password(actor, form.current, form.new, session.id)
+        app.change_password(actor, &session, form.current, form.new)
             .await
     } else {
         Err(Error::invalid("again", "The passwords do not match."))
     };
     match changed {
-        Ok(()) => Ok(Either::Left(redirect_with_flash(
-            config,
-            "/account",
-            "Password changed. All other sessions were ended.",
-        ))),
+        Ok(device) => {
+            cookies.set_device(device);
+            let message = "Password changed. All other sessions were ended.";
+            let flashed = redirect_with_flash(config, "/account", message);
+            Ok(Either::Left(flashed))
+        }
         Err(Error::Invalid(problems)) => {
             let page = page(app, frame, &session, None, problems).await?;
             Ok(Either::Right(Page::with_status(422, &page)?))

@@ -7,7 +7,7 @@ use rocket::{Either, FromForm, Request, Route, State, get, post, routes};
 use super::form::{CsrfOnly, ExpiredForm, PublicForm, SignedInForm};
 use super::frame::Frame;
 use super::{Page, to};
-use crate::auth::SessionCookie;
+use crate::auth::SignInCookies;
 use crate::config::Config;
 use crate::error::Error;
 use crate::request::{App, Failure};
@@ -101,7 +101,7 @@ async fn log_in(
     config: &State<Config>,
     mut frame: Frame,
     client: Client,
-    cookie: SessionCookie<'_>,
+    cookies: SignInCookies<'_>,
     form: PublicForm<LoginForm>,
 ) -> Result<Either<Redirect, Page>, Failure> {
     let PublicForm(LoginForm {
@@ -112,15 +112,15 @@ async fn log_in(
     }) = form;
     let next = local_path(&next);
     match app.log_in(&username, password, client).await {
-        Ok(token) if again.is_empty() => {
-            cookie.set(token);
+        Ok(new) if again.is_empty() => {
+            cookies.set(new);
             Ok(Either::Left(to(config, next)))
         }
-        Ok(token) => {
-            let session = app.session(&token)?.ok_or(Error::Unauthenticated)?;
+        Ok(new) => {
+            let session = app.session(&new.session)?.ok_or(Error::Unauthenticated)?;
             frame.user = Some(session.session.user_name);
             frame.csrf = session.csrf;
-            cookie.set(token);
+            cookies.set(new);
             let fields = ExpiredForm::pairs(&again);
             Ok(Either::Right(Page::new(&ResumePage {
                 frame,
@@ -150,14 +150,14 @@ async fn log_in(
 async fn log_out(
     app: &App,
     config: &State<Config>,
-    cookie: SessionCookie<'_>,
+    cookies: SignInCookies<'_>,
     form: SignedInForm<CsrfOnly>,
 ) -> Result<Redirect, Failure> {
-    if let Some(token) = cookie.token().map(str::to_owned) {
+    if let Some(token) = cookies.session().map(str::to_owned) {
         app.run(move |service| service.log_out(&form.actor, &token))
             .await?;
     }
-    cookie.remove();
+    cookies.remove_session();
     Ok(to(config, "/login"))
 }
 

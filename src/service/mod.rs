@@ -5,6 +5,7 @@ mod bulk;
 mod check;
 mod check_log;
 mod demo;
+mod devices;
 mod diagnose;
 mod import;
 mod keys;
@@ -21,6 +22,7 @@ mod tools;
 mod users;
 mod walk;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -35,6 +37,7 @@ use crate::error::{Error, Refusal};
 use crate::log::Log;
 use crate::model::overview::LicenseCount;
 pub use crate::store::WarmUp;
+use crate::store::tokens::TokenUse;
 use crate::store::{Missing, Store};
 
 use check_log::CheckLog;
@@ -52,7 +55,7 @@ pub use diagnose::{
 };
 pub use import::{ImportPreview, ImportState};
 pub use keys::{KeyFormat, KeyRing};
-pub use sessions::{Client, SignedIn};
+pub use sessions::{Client, SignIn, SignedIn};
 pub use tokens::TokenUser;
 pub use tools::ToolUse;
 pub use users::{FIRST_USER, FirstPassword};
@@ -72,16 +75,22 @@ pub struct Service {
     /// Sessions expire after `idle` without use, and `longest` after sign-in.
     idle: Duration,
     longest: Duration,
-    /// Sign-in attempts.
+    /// Sign-in attempts of strangers: each counts against its address and against the user name.
     by_address: Throttle,
     by_name: Throttle,
+    /// Sign-in attempts with a device cookie.
+    by_device: Throttle,
+    /// Attempts to confirm the password in a session.
+    by_session: Throttle,
     /// Audit entries about throttled attempts.
     throttled_events: Throttle,
     /// Checks of unlicensed machines.
     unlicensed: Throttle,
     check_log: CheckLog,
-    session_uses: LastUses,
-    token_uses: LastUses,
+    session_uses: LastUses<OffsetDateTime>,
+    token_uses: LastUses<TokenUse>,
+    /// Sessions that have expired and are not yet deleted from the database.
+    dead_sessions: Mutex<BTreeSet<i64>>,
     /// Licenses by tool and status, and when they were counted.
     counted: Mutex<Option<(OffsetDateTime, Arc<[LicenseCount]>)>>,
     /// Running searches: each may take a second of CPU time.
@@ -134,11 +143,14 @@ impl Service {
             longest: Duration::hours(config.session_hours.into()),
             by_address: Throttle::new(10, 6),
             by_name: Throttle::new(10, 6),
+            by_device: Throttle::new(10, 6),
+            by_session: Throttle::new(10, 6),
             throttled_events: Throttle::new(1, 60),
             unlicensed: Throttle::new(30, 6),
             check_log: CheckLog::default(),
             session_uses: LastUses::default(),
             token_uses: LastUses::default(),
+            dead_sessions: Mutex::default(),
             counted: Mutex::default(),
             searches: Semaphore::new(SEARCHES),
             running_import: RunningImport::default(),

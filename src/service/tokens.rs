@@ -1,5 +1,7 @@
 //! API tokens, for scripts.
 
+use std::net::IpAddr;
+
 use time::{Date, Duration};
 
 use super::{Service, secrets};
@@ -8,9 +10,9 @@ use crate::model::audit::{Actor, Event, Kind};
 use crate::model::date;
 use crate::model::token::{NewToken, Scope};
 use crate::store::audit;
-use crate::store::tokens::{self, Token};
+use crate::store::tokens::{self, Token, TokenUse};
 
-/// A use is recorded at most once in this time.
+/// A use from the same address is recorded at most once in this time.
 const USE_EVERY: Duration = Duration::MINUTE;
 const PREFIX: &str = "lsk_";
 
@@ -30,7 +32,7 @@ impl TokenUser {
 impl Service {
     /// The token with this secret, unless it has expired. Its use is recorded in memory, so that a request
     /// never waits for a write.
-    pub fn token_user(&self, secret: &str) -> Result<Option<TokenUser>, Error> {
+    pub fn token_user(&self, secret: &str, address: IpAddr) -> Result<Option<TokenUser>, Error> {
         let now = self.clock.now();
         let found = self
             .store
@@ -38,9 +40,11 @@ impl Service {
         let Some(token) = found.filter(|token| now < token.expires_at) else {
             return Ok(None);
         };
-        let last_use = self.token_uses.latest(token.id, token.last_used_at);
-        if last_use.is_none_or(|last_use| now - last_use >= USE_EVERY) {
-            self.token_uses.insert(token.id, now);
+        let last = self.token_uses.latest(token.id, token.last_use);
+        let address = address.to_string();
+        if last.is_none_or(|last| now - last.at >= USE_EVERY || last.address != address) {
+            let latest = TokenUse { at: now, address };
+            self.token_uses.insert(token.id, latest);
         }
         Ok(Some(TokenUser {
             name: token.name,
@@ -52,7 +56,7 @@ impl Service {
     pub fn tokens(&self, user_id: i64) -> Result<Vec<Token>, Error> {
         let mut tokens = self.store.read(|db| tokens::of_user(db, user_id))?;
         for token in &mut tokens {
-            token.last_used_at = self.token_uses.latest(token.id, token.last_used_at);
+            token.last_use = self.token_uses.latest(token.id, token.last_use.take());
         }
         Ok(tokens)
     }

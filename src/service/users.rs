@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::passwords::Match;
-use super::{Service, secrets};
+use super::passwords::{Caller, Match};
+use super::{Service, devices, secrets};
 use crate::error::{Error, Refusal};
 use crate::model::audit::{Actor, AuditFilter, Event, Kind};
 use crate::model::password;
-use crate::store::{audit, sessions, users};
+use crate::store::audit;
+use crate::store::sessions::{self, Session};
+use crate::store::users::{self, User};
 
 pub const FIRST_USER: &str = "admin";
 
@@ -74,36 +76,53 @@ impl Service {
             )));
         };
         password::check("password", password).map_err(|problem| Refusal(problem.message))?;
-        Ok(self.replace_password(&Actor::command_line(), user.id, password, NONE)?)
+        self.replace_password(&Actor::command_line(), user.id, password, NONE)?;
+        Ok(())
     }
 
-    /// Requires the current password; ends all other sessions.
+    /// Requires the current password; ends all other sessions. Returns a new device cookie.
     pub async fn change_password(
         self: &Arc<Self>,
         actor: Actor,
+        session: &Session,
         current: String,
         new: String,
-        kept_session: i64,
-    ) -> Result<(), Error> {
+    ) -> Result<String, Error> {
+        let user = self.confirm_password(session, "current", current).await?;
+        password::check("new", &new).map_err(|problem| Error::Invalid(vec![problem]))?;
+        let kept = session.id;
+        self.run(move |service| {
+            let password_hash = service.replace_password(&actor, user.id, &new, kept)?;
+            devices::cookie(&User {
+                password_hash,
+                ..user
+            })
+        })
+        .await
+    }
+
+    /// Verifies the password of a signed-in user once more. Attempts count against the session alone, so
+    /// that no stranger can spend them.
+    pub(super) async fn confirm_password(
+        self: &Arc<Self>,
+        session: &Session,
+        field: &'static str,
+        password: String,
+    ) -> Result<User, Error> {
         let user = self
             .store
-            .read(|db| users::by_name(db, &actor.who))?
+            .read(|db| users::by_name(db, &session.user_name))?
             .ok_or(Error::Unauthenticated)?;
-        let now = self.clock.now();
-        self.by_name
-            .take(&user.name, now)
+        self.by_session
+            .take(session.id, self.clock.now())
             .map_err(Error::TooManyRequests)?;
-        let fits = self
-            .passwords
-            .matches(current, Some(user.password_hash))
-            .await?;
-        if fits == Match::No {
-            return Err(Error::invalid("current", "Current password is wrong."));
+        let stored = Some(user.password_hash.clone());
+        let matches = self.passwords.matches(password, stored, Caller::Known);
+        if matches.await? == Match::No {
+            return Err(Error::invalid(field, "Current password is wrong."));
         }
-        self.by_name.give_back(&user.name);
-        password::check("new", &new).map_err(|problem| Error::Invalid(vec![problem]))?;
-        self.run(move |service| service.replace_password(&actor, user.id, &new, kept_session))
-            .await
+        self.by_session.give_back(session.id);
+        Ok(user)
     }
 
     fn replace_password(
@@ -112,7 +131,7 @@ impl Service {
         user_id: i64,
         password: &str,
         kept_session: i64,
-    ) -> Result<(), Error> {
+    ) -> Result<String, Error> {
         let hash = self.passwords.hash(password)?;
         self.store.write(|db| {
             users::set_password_hash(db, user_id, &hash)?;
@@ -120,6 +139,7 @@ impl Service {
             let event = Event::new(Kind::PasswordChanged, actor);
             audit::append(db, event, self.clock.now())?;
             Ok(())
-        })
+        })?;
+        Ok(hash)
     }
 }

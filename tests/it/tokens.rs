@@ -72,12 +72,19 @@ fn the_account_page_shows_scopes_and_last_use_of_a_token() {
     );
     assert_eq!(new[2], "2026-12-31");
     server.clock.turn(300);
+    let is_last = |admin: &mut Client, time: &str, address: &str| {
+        let last = row(admin)[3].clone();
+        assert!(last.contains(time) && last.ends_with(address), "{last}");
+    };
     reads(&server, &secret);
-    assert!(
-        row(&mut admin)[3].contains("12:05"),
-        "{:?}",
-        row(&mut admin)
-    );
+    is_last(&mut admin, "12:05", "127.0.0.1");
+    server.tick().unwrap();
+    is_last(&mut admin, "12:05", "127.0.0.1");
+    let mut thief = bearer(&server, &secret).header("X-Forwarded-For", "203.0.113.9");
+    thief.get("/api/licenses");
+    is_last(&mut admin, "12:05", "203.0.113.9");
+    server.tick().unwrap();
+    is_last(&mut admin, "12:05", "203.0.113.9");
 }
 
 #[test]
