@@ -111,6 +111,9 @@ enum Admin {
         /// User name
         #[arg(default_value = FIRST_USER)]
         name: String,
+        /// Revoke all API tokens of that user, too
+        #[arg(long)]
+        revoke_tokens: bool,
     },
 }
 
@@ -139,7 +142,10 @@ fn main() -> ExitCode {
             skip_invalid,
         }) => commands::import(&config, &file, dry_run, skip_invalid),
         Some(Command::Export { format }) => commands::export(&config, format),
-        Some(Command::Admin(Admin::SetPassword { name })) => commands::set_password(&config, &name),
+        Some(Command::Admin(Admin::SetPassword {
+            name,
+            revoke_tokens,
+        })) => commands::set_password(&config, &name, revoke_tokens),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -58,7 +58,7 @@ pub use keys::{KeyFormat, KeyRing};
 pub use sessions::{Client, SignIn, SignedIn};
 pub use tokens::TokenUser;
 pub use tools::ToolUse;
-pub use users::{FIRST_USER, FirstPassword};
+pub use users::{FIRST_USER, FirstPassword, NewPassword};
 pub use walk::Walk;
 
 /// Searches that may run at once.

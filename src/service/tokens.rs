@@ -1,6 +1,7 @@
 //! API tokens, for scripts.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use time::{Date, Duration};
 
@@ -9,8 +10,9 @@ use crate::error::Error;
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::date;
 use crate::model::token::{NewToken, Scope};
-use crate::store::audit;
+use crate::store::sessions::Session;
 use crate::store::tokens::{self, Token, TokenUse};
+use crate::store::{WriteTx, audit};
 
 /// A use from the same address is recorded at most once in this time.
 const USE_EVERY: Duration = Duration::MINUTE;
@@ -66,11 +68,13 @@ impl Service {
         NewToken::longest(self.clock.now().to_offset(self.utc_offset).date())
     }
 
-    /// Returns the secret, which is never shown again.
-    pub fn create_token(
-        &self,
-        actor: &Actor,
-        user_id: i64,
+    /// Requires the current password, because a token outlives the session. Returns the secret, which is
+    /// never shown again.
+    pub async fn create_token(
+        self: &Arc<Self>,
+        actor: Actor,
+        session: &Session,
+        password: String,
         name: &str,
         scopes: &[Scope],
         expiration_date: &str,
@@ -82,6 +86,13 @@ impl Service {
             expiration_date,
             now.to_offset(self.utc_offset).date(),
         )?;
+        let user = self.confirm_password(session, "password", password).await?;
+        self.run(move |service| service.add_token(&actor, user.id, &new))
+            .await
+    }
+
+    fn add_token(&self, actor: &Actor, user_id: i64, new: &NewToken) -> Result<String, Error> {
+        let now = self.clock.now();
         let expires_at = new
             .expiration_date
             .next_day()
@@ -98,7 +109,7 @@ impl Service {
             tokens::add(
                 db,
                 user_id,
-                &new,
+                new,
                 &secrets::fingerprint(&secret),
                 expires_at,
                 now,
@@ -107,6 +118,25 @@ impl Service {
             Ok(())
         })?;
         Ok(secret)
+    }
+
+    /// Within the transaction that changes a password. Returns how many tokens were valid, revoked or not.
+    pub(super) fn count_tokens(
+        &self,
+        db: &WriteTx<'_>,
+        actor: &Actor,
+        user_id: i64,
+        is_revoking: bool,
+    ) -> Result<usize, Error> {
+        let now = self.clock.now();
+        let all = tokens::of_user(db, user_id)?;
+        let valid = all.iter().filter(|token| now < token.expires_at).count();
+        for token in all.iter().filter(|_| is_revoking) {
+            tokens::delete(db, token.id)?;
+            let event = Event::new(Kind::TokenRevoked, actor).with("name", &*token.name);
+            audit::append(db, event, now)?;
+        }
+        Ok(valid)
     }
 
     pub fn revoke_token(&self, actor: &Actor, user_id: i64, id: i64) -> Result<Token, Error> {

@@ -27,6 +27,21 @@ pub enum FirstPassword {
     Unused,
 }
 
+/// What a password change has done.
+#[derive(Debug)]
+pub struct NewPassword {
+    /// The device cookie in place of the one that the change made invalid.
+    pub device: String,
+    /// Number of valid tokens, revoked or not.
+    pub tokens: usize,
+}
+
+/// What a new password does not end.
+struct Keep {
+    session: i64,
+    tokens: bool,
+}
+
 impl Service {
     pub(super) fn add_first_user(
         &self,
@@ -66,8 +81,14 @@ impl Service {
         Ok(added.then_some(first))
     }
 
-    /// From the command line; ends all sessions of the user.
-    pub fn set_password(&self, name: &str, password: &str) -> Result<(), Refusal> {
+    /// From the command line; ends all sessions of the user. Returns the number of valid tokens, revoked or
+    /// not.
+    pub fn set_password(
+        &self,
+        name: &str,
+        password: &str,
+        is_revoking: bool,
+    ) -> Result<usize, Refusal> {
         let user = self.store.read(|db| users::by_name(db, name))?;
         let Some(user) = user else {
             let names = self.store.read(users::names)?.join(", ");
@@ -76,27 +97,36 @@ impl Service {
             )));
         };
         password::check("password", password).map_err(|problem| Refusal(problem.message))?;
-        self.replace_password(&Actor::command_line(), user.id, password, NONE)?;
-        Ok(())
+        let keep = Keep {
+            session: NONE,
+            tokens: !is_revoking,
+        };
+        let (_, tokens) = self.replace_password(&Actor::command_line(), user.id, password, keep)?;
+        Ok(tokens)
     }
 
-    /// Requires the current password; ends all other sessions. Returns a new device cookie.
+    /// Requires the current password; ends all other sessions.
     pub async fn change_password(
         self: &Arc<Self>,
         actor: Actor,
         session: &Session,
         current: String,
         new: String,
-    ) -> Result<String, Error> {
+        is_revoking: bool,
+    ) -> Result<NewPassword, Error> {
         let user = self.confirm_password(session, "current", current).await?;
         password::check("new", &new).map_err(|problem| Error::Invalid(vec![problem]))?;
-        let kept = session.id;
+        let keep = Keep {
+            session: session.id,
+            tokens: !is_revoking,
+        };
         self.run(move |service| {
-            let password_hash = service.replace_password(&actor, user.id, &new, kept)?;
-            devices::cookie(&User {
+            let (password_hash, tokens) = service.replace_password(&actor, user.id, &new, keep)?;
+            let device = devices::cookie(&User {
                 password_hash,
                 ..user
-            })
+            })?;
+            Ok(NewPassword { device, tokens })
         })
         .await
     }
@@ -125,21 +155,22 @@ impl Service {
         Ok(user)
     }
 
+    /// Returns the new hash, and the number of valid tokens.
     fn replace_password(
         &self,
         actor: &Actor,
         user_id: i64,
         password: &str,
-        kept_session: i64,
-    ) -> Result<String, Error> {
+        keep: Keep,
+    ) -> Result<(String, usize), Error> {
         let hash = self.passwords.hash(password)?;
-        self.store.write(|db| {
+        let tokens = self.store.write(|db| {
             users::set_password_hash(db, user_id, &hash)?;
-            sessions::delete_others(db, user_id, kept_session)?;
+            sessions::delete_others(db, user_id, keep.session)?;
             let event = Event::new(Kind::PasswordChanged, actor);
             audit::append(db, event, self.clock.now())?;
-            Ok(())
+            self.count_tokens(db, actor, user_id, !keep.tokens)
         })?;
-        Ok(hash)
+        Ok((hash, tokens))
     }
 }
