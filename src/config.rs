@@ -154,6 +154,24 @@ impl Config {
         }
     }
 
+    /// Name or address of the host in [`Config::origin`], without brackets.
+    pub fn host(&self) -> String {
+        let origin = self.origin(self.port);
+        let authority = origin.split_once("://").map_or("", |(_, rest)| rest);
+        let host = match authority.strip_prefix('[') {
+            Some(v6) => v6.split(']').next(),
+            None => authority.split(':').next(),
+        };
+        host.unwrap_or_default().to_owned()
+    }
+
+    /// Whether only browsers on this machine reach the server.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host();
+        let is_loopback = |address: IpAddr| address.is_loopback();
+        host == "localhost" || host.parse().is_ok_and(is_loopback)
+    }
+
     /// Whether browsers use TLS; decided by `public_url`, never by a header.
     pub fn is_https(&self) -> bool {
         self.public_url

@@ -149,3 +149,25 @@ fn a_new_sign_in_in_the_same_browser_ends_the_session_before() {
     assert_eq!(copied.get("/api/licenses").status, 401);
     assert_eq!(other.get("/api/licenses").status, 200);
 }
+
+#[test]
+fn a_loopback_page_is_ours_only_while_the_public_url_is_a_loopback_one() {
+    for (url, expected) in [
+        ("https://example.com/licenseserver", 403),
+        ("http://192.0.2.1:8000", 403),
+        ("http://localhost:9000", 200),
+        ("http://[::1]:9000", 200),
+    ] {
+        let server = Server::at(url);
+        for host in ["127.0.0.1", "localhost", "[::1]"] {
+            let origin = format!("http://{host}:{}", server.port);
+            let mut page = server.stranger().header("Origin", &origin);
+            let answer = page.post("/api/login", &credentials("admin", PASSWORD));
+            assert_eq!(answer.status, expected, "{url} {origin}");
+        }
+        let origin = url.split('/').take(3).collect::<Vec<_>>().join("/");
+        let mut own = server.stranger().header("Origin", &origin);
+        let answer = own.post("/api/login", &credentials("admin", PASSWORD));
+        assert_eq!(answer.status, 200, "{url}");
+    }
+}
