@@ -72,6 +72,8 @@ pub struct Service {
     utc_offset: UtcOffset,
     log: Log,
     passwords: Passwords,
+    /// As in `public_url`.
+    host: String,
     /// Sessions expire after `idle` without use, and `longest` after sign-in.
     idle: Duration,
     longest: Duration,
@@ -139,6 +141,7 @@ impl Service {
             clock,
             utc_offset: config.utc_offset,
             passwords: Passwords::new()?,
+            host: config.host(),
             idle: Duration::minutes(config.session_idle_minutes.into()),
             longest: Duration::hours(config.session_hours.into()),
             by_address: Throttle::new(10, 6),

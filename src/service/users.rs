@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::passwords::{Caller, Match};
 use super::{Service, devices, secrets};
-use crate::error::{Error, Refusal};
+use crate::error::{Error, Problem, Refusal};
 use crate::model::audit::{Actor, AuditFilter, Event, Kind};
 use crate::model::password;
 use crate::store::audit;
@@ -57,7 +57,8 @@ impl Service {
         }
         let (password, first) = match configured {
             Some(password) => {
-                password::check("admin_password", password).map_err(|problem| {
+                let checked = self.check_password("admin_password", password, FIRST_USER);
+                checked.map_err(|problem| {
                     Refusal(format!(
                         "The setting `admin_password` cannot be used: {} Change it, or leave it out for a random one.",
                         problem.message
@@ -96,7 +97,8 @@ impl Service {
                 "There is no user `{name}`; the users are: {names}."
             )));
         };
-        password::check("password", password).map_err(|problem| Refusal(problem.message))?;
+        self.check_password("password", password, name)
+            .map_err(|problem| Refusal(problem.message))?;
         let keep = Keep {
             session: NONE,
             tokens: !is_revoking,
@@ -115,12 +117,12 @@ impl Service {
         is_revoking: bool,
     ) -> Result<NewPassword, Error> {
         let user = self.confirm_password(session, "current", current).await?;
-        password::check("new", &new).map_err(|problem| Error::Invalid(vec![problem]))?;
         let keep = Keep {
             session: session.id,
             tokens: !is_revoking,
         };
         self.run(move |service| {
+            service.check_password("new", &new, &user.name)?;
             let (password_hash, tokens) = service.replace_password(&actor, user.id, &new, keep)?;
             let device = devices::cookie(&User {
                 password_hash,
@@ -153,6 +155,16 @@ impl Service {
         }
         self.by_session.give_back(session.id);
         Ok(user)
+    }
+
+    fn check_password(
+        &self,
+        field: &'static str,
+        password: &str,
+        user_name: &str,
+    ) -> Result<(), Problem> {
+        let known = self.host.split('.').chain([user_name, &*self.host]);
+        password::check(field, password, &known.collect::<Vec<_>>())
     }
 
     /// Returns the new hash, and the number of valid tokens.

@@ -281,7 +281,7 @@ fn the_configured_first_password_is_used_and_not_printed() {
 #[test]
 fn a_weak_first_password_is_refused_and_not_repeated() {
     let folder = tempfile::tempdir().unwrap();
-    for weak in ["hunter2", "Password1234"] {
+    for weak in ["hunter2", "Password123!"] {
         let mut command = command(folder.path());
         let output = command.env("LICENSE_SERVER_ADMIN_PASSWORD", weak).output();
         let line = refusal(&output.unwrap());
@@ -485,6 +485,7 @@ fn a_new_password_needs_an_existing_user_and_enough_characters() {
     assert_names(&line, &["`nobody`", "admin"]);
     let line = refusal(&set_password(folder.path(), &["admin"], "short"));
     assert_names(&line, &["5", "12"]);
+    refusal(&set_password(folder.path(), &["admin"], "adminadmin2026"));
     assert_eq!(log_in(&mut server.client(), PASSWORD), 200);
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::database::Database;
 use crate::guards::csrf;
-use crate::page::Page;
+use crate::page::{Page, urlencoded};
 use crate::server::{Client, PASSWORD, Server};
 
 /// Another client with the same cookies.
@@ -103,7 +103,7 @@ fn a_failed_password_change_ends_no_session() {
         ("wrong", new, new, "current"),
         (PASSWORD, new, "something else", "again"),
         (PASSWORD, "short", "short", "new"),
-        (PASSWORD, "password1234", "password1234", "new"),
+        (PASSWORD, "password123!", "password123!", "new"),
     ] {
         let page = change_password(&mut admin, current, new, again);
         assert_eq!((page.status, page.invalid_fields()), (422, vec![field]));
@@ -221,4 +221,23 @@ fn a_message_that_a_neighbor_plants_is_not_shown() {
         let page = Page::open(&mut admin, "/account");
         assert!(page.flash().is_none() && !page.has_form("/undo"), "{value}");
     }
+}
+
+#[test]
+fn the_host_name_is_no_password() {
+    let server = Server::at("https://shop-licenses.example.com");
+    let mut admin = server.admin();
+    let form = format!(
+        "csrf={}&current={}&new={n}&again={n}",
+        csrf(&mut admin),
+        urlencoded(PASSWORD),
+        n = "shop-licenses.example.com"
+    );
+    let kind = ("Content-Type", "application/x-www-form-urlencoded");
+    let mut change = |body: &str| {
+        let answer = admin.send("POST", "/account/password", &[kind], body.as_bytes());
+        answer.status
+    };
+    assert_eq!(change(&form), 422);
+    assert_eq!(change(&form.replace("example.com", "example.org")), 303);
 }
