@@ -270,7 +270,7 @@ const SETTINGS: [Setting; 11] = [
     Setting {
         name: "utc_offset",
         about: "whose midnight ends a license [+00:00]",
-        wanted: "an offset from UTC such as `+02:00` or `-05:30`",
+        wanted: "an offset from UTC such as `+02:00` or `-05:30`, from `-12:00` to `+14:00`",
     },
     Setting {
         name: "trusted_proxies",
@@ -392,7 +392,11 @@ fn positive(text: &str) -> Option<u16> {
 
 fn parse_offset(text: &str) -> Option<UtcOffset> {
     let format = format_description!("[offset_hour sign:mandatory]:[offset_minute]");
-    UtcOffset::parse(text, format).ok()
+    let offset = UtcOffset::parse(text, format).ok()?;
+    // The first and the last time zone of the world.
+    (-12 * 60..=14 * 60)
+        .contains(&offset.whole_minutes())
+        .then_some(offset)
 }
 
 fn parse_networks(text: &str) -> Option<Vec<IpNet>> {
@@ -451,6 +455,9 @@ mod tests {
             ("port = 70000", "from 0 to 65535"),
             ("address = 'localhost'", "an IP address"),
             ("utc_offset = '2'", "`+02:00`"),
+            ("utc_offset = '+25:00'", "`+14:00`"),
+            ("utc_offset = '+14:01'", "`+14:00`"),
+            ("utc_offset = '-12:01'", "`-12:00`"),
             (
                 "public_url = 'example.com'",
                 "`https://example.com/licenseserver`",
