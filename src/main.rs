@@ -111,7 +111,7 @@ enum Admin {
         /// User name
         #[arg(default_value = FIRST_USER)]
         name: String,
-        /// Revoke all API tokens of that user, too
+        /// Also revoke all API tokens of that user
         #[arg(long)]
         revoke_tokens: bool,
     },

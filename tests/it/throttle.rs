@@ -1,5 +1,7 @@
 //! Guessing passwords and keys is throttled, without affecting anybody else.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use license_server::config::Config;
 
 use crate::page::Page;
@@ -281,4 +283,32 @@ fn strangers_do_not_hinder_a_password_change() {
         form.fill("current", PASSWORD).submit(&mut admin).status,
         200
     );
+}
+
+#[test]
+fn a_known_browser_does_not_wait_behind_a_full_queue() {
+    let server = Server::start();
+    let mut owner = server.admin();
+    let is_over = AtomicBool::new(false);
+    let (signed_in, strangers) = std::thread::scope(|scope| {
+        let guess = |stranger: usize| {
+            let mut statuses = vec![];
+            while !is_over.load(Ordering::Relaxed) {
+                let n = statuses.len();
+                let mut client = from(&server, &format!("10.{stranger}.{}.{}", n / 250, n % 250));
+                let name = format!("{stranger} {n}");
+                statuses.push(log_in(&mut client, &name, "x").status);
+            }
+            statuses
+        };
+        let strangers: Vec<_> = (0..40).map(|s| scope.spawn(move || guess(s))).collect();
+        let signed_in: Vec<u16> = (0..10)
+            .map(|_| log_in(&mut owner, "admin", PASSWORD).status)
+            .collect();
+        is_over.store(true, Ordering::Relaxed);
+        let strangers = strangers.into_iter().flat_map(|s| s.join().unwrap());
+        (signed_in, strangers.collect::<Vec<u16>>())
+    });
+    assert_eq!(signed_in, [200; 10]);
+    assert!(strangers.contains(&429) && strangers.contains(&401));
 }
