@@ -121,7 +121,7 @@ impl Service {
     }
 
     /// Within the transaction that changes a password. Returns how many tokens were valid, revoked or not.
-    pub(super) fn count_tokens(
+    pub(super) fn count_or_revoke_tokens(
         &self,
         db: &WriteTx<'_>,
         actor: &Actor,

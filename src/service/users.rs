@@ -181,7 +181,7 @@ impl Service {
             sessions::delete_others(db, user_id, keep.session)?;
             let event = Event::new(Kind::PasswordChanged, actor);
             audit::append(db, event, self.clock.now())?;
-            self.count_tokens(db, actor, user_id, !keep.tokens)
+            self.count_or_revoke_tokens(db, actor, user_id, !keep.tokens)
         })?;
         Ok((hash, tokens))
     }

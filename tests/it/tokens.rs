@@ -1,5 +1,7 @@
 //! API tokens: created on the account page, shown once, limited in scope and time.
 
+use time::macros::offset;
+
 use crate::database::Database;
 use crate::guards::token;
 use crate::page::{Page, urlencoded};
@@ -85,6 +87,18 @@ fn the_account_page_shows_scopes_and_last_use_of_a_token() {
     is_last(&mut admin, "12:05", "203.0.113.9");
     server.tick().unwrap();
     is_last(&mut admin, "12:05", "203.0.113.9");
+}
+
+#[test]
+fn the_expiration_date_is_shown_as_it_was_typed() {
+    for offset in [offset!(-8), offset!(+14)] {
+        let server = Server::with(|config| config.utc_offset = offset);
+        let mut admin = server.admin();
+        token(&mut admin, "CI", "read=true", "2027-12-31");
+        let rows = Page::open(&mut admin, "/account").rows();
+        let row = rows.iter().find(|row| row[0] == "CI").unwrap();
+        assert_eq!(row[2], "2027-12-31", "{offset}");
+    }
 }
 
 #[test]
