@@ -138,6 +138,13 @@ impl Config {
         self.public_url.as_ref().map_or("", |url| &url.path)
     }
 
+    /// The path without the base path, which a proxy may have removed already.
+    pub fn below_base_path<'a>(&self, path: &'a str) -> &'a str {
+        let below = path.strip_prefix(self.base_path());
+        let is_end = |below: &&str| below.is_empty() || below.starts_with(['/', '?', '#']);
+        below.filter(is_end).unwrap_or(path)
+    }
+
     /// Scheme, host and port as browsers write them in `Origin`; `port` is the one listened on.
     pub fn origin(&self, port: u16) -> String {
         match &self.public_url {
@@ -145,6 +152,24 @@ impl Config {
             None if self.address.is_unspecified() => format!("http://localhost:{port}"),
             None => format!("http://{}", std::net::SocketAddr::new(self.address, port)),
         }
+    }
+
+    /// Name or address of the host in [`Config::origin`], without brackets.
+    pub fn host(&self) -> String {
+        let origin = self.origin(self.port);
+        let authority = origin.split_once("://").map_or("", |(_, rest)| rest);
+        let host = match authority.strip_prefix('[') {
+            Some(v6) => v6.split(']').next(),
+            None => authority.split(':').next(),
+        };
+        host.unwrap_or_default().to_owned()
+    }
+
+    /// Whether only browsers on this machine reach the server.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host();
+        let is_loopback = |address: IpAddr| address.is_loopback();
+        host == "localhost" || host.parse().is_ok_and(is_loopback)
     }
 
     /// Whether browsers use TLS; decided by `public_url`, never by a header.
@@ -245,7 +270,7 @@ const SETTINGS: [Setting; 11] = [
     Setting {
         name: "utc_offset",
         about: "whose midnight ends a license [+00:00]",
-        wanted: "an offset from UTC such as `+02:00` or `-05:30`",
+        wanted: "an offset from UTC such as `+02:00` or `-05:30`, from `-12:00` to `+14:00`",
     },
     Setting {
         name: "trusted_proxies",
@@ -367,7 +392,11 @@ fn positive(text: &str) -> Option<u16> {
 
 fn parse_offset(text: &str) -> Option<UtcOffset> {
     let format = format_description!("[offset_hour sign:mandatory]:[offset_minute]");
-    UtcOffset::parse(text, format).ok()
+    let offset = UtcOffset::parse(text, format).ok()?;
+    // The first and the last time zone of the world.
+    (-12 * 60..=14 * 60)
+        .contains(&offset.whole_minutes())
+        .then_some(offset)
 }
 
 fn parse_networks(text: &str) -> Option<Vec<IpNet>> {
@@ -426,6 +455,9 @@ mod tests {
             ("port = 70000", "from 0 to 65535"),
             ("address = 'localhost'", "an IP address"),
             ("utc_offset = '2'", "`+02:00`"),
+            ("utc_offset = '+25:00'", "`+14:00`"),
+            ("utc_offset = '+14:01'", "`+14:00`"),
+            ("utc_offset = '-12:01'", "`-12:00`"),
             (
                 "public_url = 'example.com'",
                 "`https://example.com/licenseserver`",

@@ -102,6 +102,9 @@ enum Admin {
         /// User name
         #[arg(default_value = FIRST_USER)]
         name: String,
+        /// Also revoke all API tokens of that user
+        #[arg(long)]
+        revoke_tokens: bool,
     },
 }
 
@@ -126,7 +129,10 @@ fn main() -> ExitCode {
         Some(Command::SeedDemo { licenses }) => commands::seed_demo(&config, licenses),
         Some(Command::Import(args)) => commands::import(&config, &args),
         Some(Command::Export { format }) => commands::export(&config, format),
-        Some(Command::Admin(Admin::SetPassword { name })) => commands::set_password(&config, &name),
+        Some(Command::Admin(Admin::SetPassword {
+            name,
+            revoke_tokens,
+        })) => commands::set_password(&config, &name, revoke_tokens),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

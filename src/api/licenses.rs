@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::model::check::ListedLicense;
 use crate::model::license::{Draft, Status};
 use crate::model::published::Row;
-use crate::model::search::{Filter, Word};
+use crate::model::search::{Filter, Word, check_length};
 use crate::request::{App, Failure};
 use crate::service::{Service, Walk};
 
@@ -38,6 +38,16 @@ struct ListQuery {
 
 #[get("/api/licenses?<query..>")]
 async fn list(app: &App, _reader: Reader, query: ListQuery) -> Result<Rows, Failure> {
+    for (field, text) in [
+        ("tool_name", &query.tool_name),
+        ("status", &query.status),
+        ("user_id", &query.user_id),
+        ("limit", &query.limit),
+        ("after_id", &query.after_id),
+    ] {
+        let text = text.as_deref().unwrap_or_default();
+        check_length(field, text).map_err(Error::from)?;
+    }
     let limit = number("limit", query.limit, 1)?.unwrap_or(i64::MAX);
     let after = number("after_id", query.after_id, 0)?.unwrap_or(0);
     let status = query.status.as_deref().map(Status::parse).transpose();

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::Answer;
 use super::body::{Body, required};
-use crate::auth::{SameOrigin, SessionCookie};
+use crate::auth::{SameOrigin, SignInCookies};
 use crate::request::{App, Failure, SMALL_BODY};
 use crate::service::Client;
 
@@ -24,12 +24,12 @@ async fn login(
     app: &App,
     _own_page: SameOrigin,
     client: Client,
-    cookie: SessionCookie<'_>,
+    cookies: SignInCookies<'_>,
     body: Body<Credentials, { SMALL_BODY }>,
 ) -> Result<Answer, Failure> {
     let Body(credentials) = body;
     let username = required("username", credentials.username)?;
     let password = required("password", credentials.password)?;
-    cookie.set(app.log_in(&username, password, client).await?);
+    cookies.set(app.log_in(&username, password, client).await?);
     Ok(Answer::success(200, "Login successful"))
 }

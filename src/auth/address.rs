@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
 
+use super::cookie;
 use crate::config::Config;
 use crate::service::Client;
 
@@ -22,6 +23,8 @@ impl<'r> FromRequest<'r> for Client {
                 .filter(|c| !c.is_control())
                 .take(200)
                 .collect(),
+            session: cookie::value(request, cookie::SESSION),
+            device: cookie::value(request, cookie::DEVICE),
         })
     }
 }

@@ -1,26 +1,36 @@
-//! The session cookie, and the attributes that all cookies share.
+//! The cookies of sessions and devices, and the attributes that all cookies share.
 
 use rocket::Request;
 use rocket::http::{Cookie, CookieJar, SameSite};
 use rocket::outcome::Outcome as Found;
 use rocket::request::{FromRequest, Outcome};
+use rocket::time::Duration;
 
 use crate::config::Config;
+use crate::service::SignIn;
 
-pub struct SessionCookie<'r> {
+pub(super) const SESSION: &str = "license_session";
+pub(super) const DEVICE: &str = "license_device";
+
+/// The longest that browsers keep a cookie.
+const DEVICE_AGE: Duration = Duration::days(400);
+
+/// The cookies of a browser that signs in or out.
+pub struct SignInCookies<'r> {
     jar: &'r CookieJar<'r>,
     config: &'r Config,
 }
 
 /// A cookie that only our own pages send, over TLS if `public_url` is HTTPS. Without a max age it expires
-/// with the browser session.
-pub fn private_cookie(config: &Config, name: String, value: String) -> Cookie<'static> {
+/// with the browser session. Its name gets the prefix that makes browsers refuse it from a page without TLS
+/// or from another host.
+pub fn private_cookie(config: &Config, name: &str, value: String) -> Cookie<'static> {
     let path = if config.base_path().is_empty() {
         "/"
     } else {
         config.base_path()
     };
-    Cookie::build((name, value))
+    Cookie::build((prefixed(config, name), value))
         .path(path.to_owned())
         .http_only(true)
         .same_site(SameSite::Strict)
@@ -28,51 +38,54 @@ pub fn private_cookie(config: &Config, name: String, value: String) -> Cookie<'s
         .build()
 }
 
-impl<'r> SessionCookie<'r> {
-    pub fn set(&self, token: String) {
-        self.jar.add(private_cookie(
-            self.config,
-            name(self.config).to_owned(),
-            token,
-        ));
-    }
-
-    pub fn remove(&self) {
-        self.jar.remove(private_cookie(
-            self.config,
-            name(self.config).to_owned(),
-            String::new(),
-        ));
-    }
-
-    pub fn token(&self) -> Option<&'r str> {
-        self.jar.get(name(self.config)).map(Cookie::value)
-    }
-
-    pub(super) fn value(request: &'r Request<'_>) -> Option<&'r str> {
-        request
-            .cookies()
-            .get(name(request.rocket().state()?))
-            .map(Cookie::value)
-    }
+/// The value of a [`private_cookie`] that the browser sent.
+pub fn value(request: &Request<'_>, name: &str) -> Option<String> {
+    let config: &Config = request.rocket().state()?;
+    let cookie = request.cookies().get(&prefixed(config, name))?;
+    Some(cookie.value().to_owned())
 }
 
-/// The prefixes make browsers refuse the cookie from a page without TLS or from another host.
-fn name(config: &Config) -> &'static str {
-    match (config.is_https(), config.base_path()) {
-        (true, "") => "__Host-license_session",
-        (true, _) => "__Secure-license_session",
-        (false, _) => "license_session",
+fn prefixed(config: &Config, name: &str) -> String {
+    let prefix = match (config.is_https(), config.base_path()) {
+        (true, "") => "__Host-",
+        (true, _) => "__Secure-",
+        (false, _) => "",
+    };
+    format!("{prefix}{name}")
+}
+
+impl SignInCookies<'_> {
+    pub fn set(&self, new: SignIn) {
+        self.jar
+            .add(private_cookie(self.config, SESSION, new.session));
+        self.set_device(new.device);
+    }
+
+    /// The browser stays a known one after its session.
+    pub fn set_device(&self, value: String) {
+        let mut cookie = private_cookie(self.config, DEVICE, value);
+        cookie.set_max_age(DEVICE_AGE);
+        self.jar.add(cookie);
+    }
+
+    pub fn remove_session(&self) {
+        let cookie = private_cookie(self.config, SESSION, String::new());
+        self.jar.remove(cookie);
+    }
+
+    pub fn session(&self) -> Option<&str> {
+        let cookie = self.jar.get(&prefixed(self.config, SESSION))?;
+        Some(cookie.value())
     }
 }
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for SessionCookie<'r> {
+impl<'r> FromRequest<'r> for SignInCookies<'r> {
     type Error = ();
 
-    async fn from_request(request: &'r Request<'_>) -> Outcome<SessionCookie<'r>, ()> {
+    async fn from_request(request: &'r Request<'_>) -> Outcome<SignInCookies<'r>, ()> {
         match request.guard::<&rocket::State<Config>>().await {
-            Found::Success(config) => Outcome::Success(SessionCookie {
+            Found::Success(config) => Outcome::Success(SignInCookies {
                 jar: request.cookies(),
                 config,
             }),

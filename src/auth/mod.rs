@@ -12,7 +12,7 @@ use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
 
 pub use address::{Address, client_address};
-pub use cookie::{SessionCookie, private_cookie};
+pub use cookie::{SignInCookies, private_cookie, value as cookie_value};
 pub use origin::SameOrigin;
 
 use crate::error::Error;
@@ -92,7 +92,7 @@ async fn caller(request: &Request<'_>, scope: Scope) -> Result<Actor, Error> {
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let (_, token) = token.ok_or(Error::Unauthenticated)?;
     let user = app(request)?
-        .token_user(token.trim())?
+        .token_user(token.trim(), client_address(request))?
         .ok_or(Error::Unauthenticated)?;
     if !user.may(scope) {
         let needed = scope.as_str();
@@ -105,15 +105,18 @@ async fn caller(request: &Request<'_>, scope: Scope) -> Result<Actor, Error> {
 
 /// The unexpired session of the request's cookie.
 pub async fn signed_in(request: &Request<'_>) -> Result<SignedIn, Error> {
-    let found = request
-        .local_cache_async(async {
-            match SessionCookie::value(request) {
-                Some(token) => app(request)?.session(token),
-                None => Ok(None),
-            }
-        })
-        .await;
-    found.clone()?.ok_or(Error::Unauthenticated)
+    signed_in_now(request).clone()
+}
+
+/// [`signed_in`] for responders, which cannot wait.
+pub fn signed_in_now<'r>(request: &'r Request<'_>) -> &'r Result<SignedIn, Error> {
+    request.local_cache(|| {
+        let found = match cookie::value(request, cookie::SESSION) {
+            Some(token) => app(request)?.session(&token)?,
+            None => None,
+        };
+        found.ok_or(Error::Unauthenticated)
+    })
 }
 
 /// Rejects an HTML form that poses as a write without a body.

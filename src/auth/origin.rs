@@ -50,7 +50,7 @@ impl SameOrigin {
     }
 }
 
-/// The origin of `public_url`, or a loopback name with the port listened on.
+/// The origin of `public_url`, or, if that is a loopback name, any other with the port listened on.
 fn is_ours(request: &Request<'_>, origin: &str) -> bool {
     let Some(config) = request.rocket().state::<Config>() else {
         return false;
@@ -62,5 +62,5 @@ fn is_ours(request: &Request<'_>, origin: &str) -> bool {
             .iter()
             .any(|host| origin == format!("http://{host}:{port}"))
     };
-    origin == config.origin(port) || is_loopback()
+    origin == config.origin(port) || config.is_loopback() && is_loopback()
 }

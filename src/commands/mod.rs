@@ -285,14 +285,24 @@ fn written(row: ListedLicense, format: Format, is_first: bool) -> Result<String,
 }
 
 /// Prompts for the password.
-pub fn set_password(config: &Config, name: &str) -> Result<(), Refusal> {
+pub fn set_password(config: &Config, name: &str, is_revoking: bool) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
     let password =
         ask_password().map_err(|e| Refusal(format!("Cannot read the password: {e}.")))?;
-    service.set_password(name, &password)?;
+    let tokens = service.set_password(name, &password, is_revoking)?;
     say(&format!(
         "The password of {name} was changed; all sessions of {name} have ended."
     ));
+    match (tokens, is_revoking) {
+        (0, _) => {}
+        (_, true) => say(&format!(
+            "API tokens of {name} that were revoked: {tokens}."
+        )),
+        (_, false) => say(&format!(
+            "API tokens of {name} that still work: {tokens}. Revoke them on the account page, or all of \
+             them with `license-server admin set-password --revoke-tokens`."
+        )),
+    }
     Ok(())
 }
 

@@ -14,6 +14,19 @@ use crate::error::Problem;
 pub const SEARCH_LENGTH: usize = 100;
 const MAX_WORDS: usize = 10;
 
+/// Characters of any other condition; no stored value that one can ask for is longer.
+const CONDITION_LENGTH: usize = 255;
+
+/// Refuses a condition in a URL that is too long to be one.
+pub fn check_length(field: &'static str, text: &str) -> Result<(), Problem> {
+    let length = text.chars().count();
+    if length > CONDITION_LENGTH {
+        let message = format!("`{field}` has {length} characters; use at most {CONDITION_LENGTH}.");
+        return Err(Problem { field, message });
+    }
+    Ok(())
+}
+
 /// Filters licenses; an absent field matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {

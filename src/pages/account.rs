@@ -9,12 +9,13 @@ use super::flash::{Flashed, redirect_with_flash};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
 use super::shown;
-use crate::auth;
+use crate::auth::{self, SignInCookies};
 use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::model::date;
 use crate::model::token::Scope;
 use crate::request::{App, Failure};
+use crate::service::NewPassword;
 use crate::store::sessions::Session;
 use crate::store::tokens::Token;
 
@@ -39,6 +40,8 @@ struct AccountPage {
     /// The secret of a token that was just created; it is never shown again.
     secret: Option<String>,
     draft: TokenForm,
+    /// The checkbox beside a new password.
+    is_revoking: bool,
     latest_expiration: String,
     problems: Vec<Problem>,
     now: OffsetDateTime,
@@ -51,6 +54,13 @@ impl AccountPage {
             .iter()
             .find(|p| p.field == field)
             .map(|p| p.message.as_str())
+    }
+
+    /// The tokens that a new password leaves valid; none if there are none.
+    fn valid_tokens(&self) -> Option<String> {
+        let is_valid = |token: &&Token| self.now < token.expires_at;
+        let number = self.tokens.iter().filter(is_valid).count();
+        (number > 0).then(|| api_tokens(number))
     }
 
     /// The database stores the midnight at the end of this date.
@@ -69,6 +79,13 @@ impl AccountPage {
     }
 }
 
+fn api_tokens(number: usize) -> String {
+    match number {
+        1 => "1 API token".to_owned(),
+        _ => format!("{} API tokens", shown::grouped(number as i64)),
+    }
+}
+
 #[derive(FromForm)]
 struct PasswordForm {
     #[field(default = "")]
@@ -77,6 +94,8 @@ struct PasswordForm {
     new: String,
     #[field(default = "")]
     again: String,
+    #[field(default = false)]
+    revoke_tokens: bool,
 }
 
 #[derive(FromForm, Default)]
@@ -89,6 +108,8 @@ struct TokenForm {
     write: bool,
     #[field(default = "")]
     expiration_date: String,
+    #[field(default = "")]
+    password: String,
 }
 
 #[get("/account")]
@@ -101,6 +122,7 @@ async fn show(app: &App, session: auth::Session, frame: Frame) -> Result<Page, F
 async fn change_password(
     app: &App,
     config: &State<Config>,
+    cookies: SignInCookies<'_>,
     frame: Frame,
     form: SignedInForm<PasswordForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
@@ -110,19 +132,27 @@ async fn change_password(
         actor,
     } = form;
     let changed = if form.new == form.again {
-        app.change_password(actor, form.current, form.new, session.id)
+        let is_revoking = form.revoke_tokens;
+        app.change_password(actor, &session, form.current, form.new, is_revoking)
             .await
     } else {
         Err(Error::invalid("again", "The passwords do not match."))
     };
     match changed {
-        Ok(()) => Ok(Either::Left(redirect_with_flash(
-            config,
-            "/account",
-            "Password changed. All other sessions were ended.",
-        ))),
+        Ok(NewPassword { device, tokens }) => {
+            cookies.set_device(device);
+            let mut message = "Password changed. All other sessions were ended.".to_owned();
+            match (tokens, form.revoke_tokens) {
+                (0, _) => {}
+                (_, true) => message += &format!(" Revoked: {}.", api_tokens(tokens)),
+                (_, false) => message += &format!(" Still valid: {}.", api_tokens(tokens)),
+            }
+            let flashed = redirect_with_flash(config, "/account", &message);
+            Ok(Either::Left(flashed))
+        }
         Err(Error::Invalid(problems)) => {
-            let page = page(app, frame, &session, None, problems).await?;
+            let mut page = page(app, frame, &session, None, problems).await?;
+            page.is_revoking = form.revoke_tokens;
             Ok(Either::Right(Page::with_status(422, &page)?))
         }
         Err(error) => Err(error.into()),
@@ -173,11 +203,10 @@ async fn create_token(
         .into_iter()
         .filter_map(|(is_checked, scope)| is_checked.then_some(scope))
         .collect();
-    let (user_id, name) = (session.user_id, form.name.clone());
-    let expiration_date = form.expiration_date.clone();
-    let created = app
-        .run(move |service| service.create_token(&actor, user_id, &name, &scopes, &expiration_date))
-        .await;
+    let password = form.password.clone();
+    let (name, day) = (&form.name, &form.expiration_date);
+    let created = app.create_token(actor, &session, password, name, &scopes, day);
+    let created = created.await;
     match created {
         Ok(secret) => {
             let mut page = page(app, frame, &session, None, Vec::new()).await?;
@@ -231,6 +260,7 @@ async fn page(
         sessions,
         tokens,
         secret: None,
+        is_revoking: false,
         draft: draft.unwrap_or(new),
         latest_expiration: date::format(app.longest_token()),
         problems,

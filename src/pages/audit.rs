@@ -7,9 +7,11 @@ use time::{OffsetDateTime, UtcOffset};
 use super::frame::Frame;
 use super::{Page, query, shown};
 use crate::auth::Session;
+use crate::error::Error;
 use crate::model::audit::{AuditFilter, Entry, Kind};
 use crate::model::date;
 use crate::model::mac::canonical_key;
+use crate::model::search::check_length;
 use crate::request::{App, Failure};
 
 const PER_PAGE: i64 = 50;
@@ -50,6 +52,7 @@ async fn list(
     query: AuditQuery,
 ) -> Result<Page, Failure> {
     let offset = app.utc_offset();
+    check_length("license", &query.license).map_err(Error::from)?;
     let filter = query.filter(offset);
     let before = query.before.unwrap_or(i64::MAX);
     let mut entries = app

@@ -3,11 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rocket::Request;
-use rocket::http::Cookie;
 use rocket::response::{self, Redirect, Responder};
 
 use super::to;
-use crate::auth::private_cookie;
+use crate::auth::{cookie_value, private_cookie, signed_in_now};
 use crate::config::Config;
 
 const COOKIE: &str = "license_flash";
@@ -17,7 +16,7 @@ const SEPARATOR: char = '\u{1f}';
 
 /// A redirect whose target page shows a message once.
 pub(super) struct Flashed {
-    cookie: Cookie<'static>,
+    text: String,
     redirect: Redirect,
 }
 
@@ -28,9 +27,8 @@ pub(super) struct Flash {
 }
 
 pub(super) fn redirect_with_flash(config: &Config, path: &str, message: &str) -> Flashed {
-    let value = URL_SAFE_NO_PAD.encode(message);
     Flashed {
-        cookie: private_cookie(config, COOKIE.to_owned(), value),
+        text: message.to_owned(),
         redirect: to(config, path),
     }
 }
@@ -42,7 +40,14 @@ pub(super) fn redirect_with_undo(config: &Config, path: &str, message: &str, bul
 
 impl<'r> Responder<'r, 'static> for Flashed {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        request.cookies().add(self.cookie);
+        let config: Option<&Config> = request.rocket().state();
+        // Signed, because a neighbor on the same host can set cookies, too.
+        if let (Some(config), Ok(signed_in)) = (config, signed_in_now(request))
+            && let Ok(mac) = signed_in.sign(&self.text)
+        {
+            let value = format!("{}.{mac}", URL_SAFE_NO_PAD.encode(&self.text));
+            request.cookies().add(private_cookie(config, COOKIE, value));
+        }
         self.redirect.respond_to(request)
     }
 }
@@ -50,12 +55,16 @@ impl<'r> Responder<'r, 'static> for Flashed {
 /// The message for this page; removes its cookie.
 pub(super) fn take(request: &Request<'_>) -> Option<Flash> {
     let config: &Config = request.rocket().state()?;
-    let sent = request.cookies().get(COOKIE)?;
+    let sent = cookie_value(request, COOKIE)?;
     request
         .cookies()
-        .remove(private_cookie(config, COOKIE.to_owned(), String::new()));
-    let text = URL_SAFE_NO_PAD.decode(sent.value()).ok()?;
-    let text = String::from_utf8(text).ok()?;
+        .remove(private_cookie(config, COOKIE, String::new()));
+    let (text, mac) = sent.split_once('.')?;
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    let signed_in = signed_in_now(request).as_ref().ok()?;
+    if !signed_in.has_signed(&text, mac).ok()? {
+        return None;
+    }
     Some(match text.split_once(SEPARATOR) {
         Some((message, bulk)) => Flash {
             message: message.to_owned(),

@@ -48,8 +48,12 @@ const MAX_KEPT: usize = 16 * 1024;
 
 impl SavedForm {
     fn save(request: &Request<'_>, fields: Option<&str>) {
-        let base = request.rocket().state().map_or("", Config::base_path);
-        let inside = |path: &str| path.strip_prefix(base).unwrap_or(path).to_owned();
+        let config: Option<&Config> = request.rocket().state();
+        let inside = |path: &str| {
+            config
+                .map_or(path, |config| config.below_base_path(path))
+                .to_owned()
+        };
         let path = inside(request.uri().path().as_str());
         if path == "/logout" {
             return;

@@ -11,7 +11,7 @@ use crate::model::date;
 use crate::model::license::Status;
 use crate::model::search::{
     ACTIVITY, ACTIVITY_CHOICES, Activity, Days, EXPIRES, EXPIRES_CHOICES, Expires, Filter, Order,
-    Word, label, sentence,
+    Word, check_length, label, sentence,
 };
 
 /// A value in the URL and its label.
@@ -56,6 +56,10 @@ impl LicenseQuery {
 
     /// An unknown value is an error: it must not match all licenses.
     pub(super) fn filter(&self, today: Date) -> Result<Filter, Problem> {
+        // The search itself has a limit of its own.
+        for (field, text) in self.fields().into_iter().filter(|(field, _)| *field != "q") {
+            check_length(field, text)?;
+        }
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let days = Days {
             from: read("from", &self.from, DAY, date::read)?,

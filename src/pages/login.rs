@@ -7,7 +7,7 @@ use rocket::{Either, FromForm, Request, Route, State, get, post, routes};
 use super::form::{CsrfOnly, PublicForm, SavedForm, SignedInForm};
 use super::frame::Frame;
 use super::{Page, to};
-use crate::auth::SessionCookie;
+use crate::auth::SignInCookies;
 use crate::config::Config;
 use crate::error::Error;
 use crate::request::{App, Failure};
@@ -86,9 +86,10 @@ pub(super) fn try_again(frame: &Frame, form: &SavedForm, problem: String) -> Res
 
 /// To the login page, which then redirects to the requested page.
 pub(super) fn redirect_to_login(request: &Request<'_>) -> Redirect {
-    let base = request.rocket().state().map_or("", Config::base_path);
+    let config: Option<&Config> = request.rocket().state();
+    let base = config.map_or("", Config::base_path);
     let uri = request.uri().to_string();
-    let path = uri.strip_prefix(base).unwrap_or(&uri);
+    let path = config.map_or(&*uri, |config| config.below_base_path(&uri));
     let is_page = request.method() == rocket::http::Method::Get && !matches!(path, "" | "/");
     let query = if is_page {
         format!("?next={}", encode(path))
@@ -126,7 +127,7 @@ async fn log_in(
     config: &State<Config>,
     mut frame: Frame,
     client: Client,
-    cookie: SessionCookie<'_>,
+    cookies: SignInCookies<'_>,
     form: PublicForm<LoginForm>,
 ) -> Result<Either<Redirect, Page>, Failure> {
     let PublicForm(LoginForm {
@@ -138,15 +139,15 @@ async fn log_in(
     }) = form;
     let next = local_path(&next);
     match app.log_in(&username, password, client).await {
-        Ok(token) if again.is_empty() => {
-            cookie.set(token);
+        Ok(new) if again.is_empty() => {
+            cookies.set(new);
             Ok(Either::Left(to(config, next)))
         }
-        Ok(token) => {
-            let session = app.session(&token)?.ok_or(Error::Unauthenticated)?;
+        Ok(new) => {
+            let session = app.session(&new.session)?.ok_or(Error::Unauthenticated)?;
             frame.user = Some(session.session.user_name);
             frame.csrf = session.csrf;
-            cookie.set(token);
+            cookies.set(new);
             Ok(Either::Right(Page::new(&ResumePage {
                 frame: &frame,
                 path: local_path(&action),
@@ -179,14 +180,14 @@ async fn log_in(
 async fn log_out(
     app: &App,
     config: &State<Config>,
-    cookie: SessionCookie<'_>,
+    cookies: SignInCookies<'_>,
     form: SignedInForm<CsrfOnly>,
 ) -> Result<Redirect, Failure> {
-    if let Some(token) = cookie.token().map(str::to_owned) {
+    if let Some(token) = cookies.session().map(str::to_owned) {
         app.run(move |service| service.log_out(&form.actor, &token))
             .await?;
     }
-    cookie.remove();
+    cookies.remove_session();
     Ok(to(config, "/login"))
 }
 

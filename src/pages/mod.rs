@@ -72,7 +72,27 @@ pub fn catchers() -> Vec<Catcher> {
 
 /// Redirects to one of our own pages; `path` starts with a slash.
 fn to(config: &Config, path: &str) -> Redirect {
-    Redirect::to(format!("{}{path}", config.base_path()))
+    Redirect::to(format!("{}{}", config.base_path(), in_address(path)))
+}
+
+/// Percent-encodes what an address cannot have, because Rocket answers 500 to a redirect that it
+/// cannot parse. What is encoded already stays as it is.
+fn in_address(path: &str) -> String {
+    let is_hex = |at: usize| path.as_bytes().get(at).is_some_and(u8::is_ascii_hexdigit);
+    let fragment = path.find('#');
+    let mut address = String::with_capacity(path.len());
+    for (at, byte) in path.bytes().enumerate() {
+        let is_kept = match byte {
+            b'%' => is_hex(at + 1) && is_hex(at + 2),
+            b'#' => fragment == Some(at),
+            _ => byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?".contains(&byte),
+        };
+        match is_kept {
+            true => address.push(char::from(byte)),
+            false => address.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    address
 }
 
 /// A URL query that omits empty values.
@@ -166,5 +186,36 @@ impl<'r> Responder<'r, 'static> for ErrorPage {
         let mut response = page.respond_to(request)?;
         describe(&self.error, request, &mut response);
         Ok(response)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_address;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+    use rocket::http::uri::Reference;
+
+    #[test]
+    fn what_is_encoded_stays_as_it_is() {
+        assert_eq!(
+            in_address("/a?q=%C3%A4+b&x=100%#a#b"),
+            "/a?q=%C3%A4+b&x=100%25#a%23b"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 2_000,
+            failure_persistence: None,
+            rng_seed: RngSeed::Fixed(1),
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn every_text_makes_an_address(text in "[ -~]{0,20}|\\PC{0,20}") {
+            let address = in_address(&format!("/x{text}"));
+            prop_assert!(Reference::parse(&address).is_ok(), "{}", address);
+        }
     }
 }

@@ -350,7 +350,8 @@ impl Service {
     /// Lets other writes through after each transaction, and leaves unwritten records in the batch.
     fn write_in_parts(&self, batch: &mut Batch) -> Result<(), Error> {
         let (session_uses, token_uses) = (self.session_uses.all(), self.token_uses.all());
-        let has_uses = !session_uses.is_empty() || !token_uses.is_empty();
+        let dead = self.dead_sessions.lock().clone();
+        let has_uses = !session_uses.is_empty() || !token_uses.is_empty() || !dead.is_empty();
         if !has_uses && batch.records.is_empty() && batch.counts.is_empty() {
             return Ok(());
         }
@@ -359,8 +360,11 @@ impl Service {
             for (id, at) in &session_uses {
                 sessions::set_last_used(db, *id, *at)?;
             }
-            for (id, at) in &token_uses {
-                tokens::set_last_used(db, *id, *at)?;
+            for (id, last) in &token_uses {
+                tokens::set_last_use(db, *id, last)?;
+            }
+            for id in &dead {
+                sessions::delete_by_id(db, *id)?;
             }
             self.write_records(db, &batch.records)
         })?;
@@ -368,6 +372,7 @@ impl Service {
         batch.records.drain(..written);
         self.session_uses.remove(&session_uses);
         self.token_uses.remove(&token_uses);
+        self.dead_sessions.lock().retain(|id| !dead.contains(id));
         while !batch.records.is_empty() {
             self.store.pause();
             let written = self

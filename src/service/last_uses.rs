@@ -3,32 +3,36 @@
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
-use time::OffsetDateTime;
 
 /// By session or token ID.
-#[derive(Default)]
-pub(super) struct LastUses(Mutex<HashMap<i64, OffsetDateTime>>);
+pub(super) struct LastUses<T>(Mutex<HashMap<i64, T>>);
 
-impl LastUses {
-    pub(super) fn insert(&self, id: i64, at: OffsetDateTime) {
-        self.0.lock().insert(id, at);
+impl<T> Default for LastUses<T> {
+    fn default() -> LastUses<T> {
+        LastUses(Mutex::default())
+    }
+}
+
+impl<T: Clone + Ord> LastUses<T> {
+    pub(super) fn insert(&self, id: i64, last: T) {
+        self.0.lock().insert(id, last);
     }
 
-    /// The later of the stored time and the one in memory.
-    pub(super) fn latest(&self, id: i64, stored: Option<OffsetDateTime>) -> Option<OffsetDateTime> {
-        stored.max(self.0.lock().get(&id).copied())
+    /// The later of the stored use and the one in memory.
+    pub(super) fn latest(&self, id: i64, stored: Option<T>) -> Option<T> {
+        stored.max(self.0.lock().get(&id).cloned())
     }
 
-    pub(super) fn all(&self) -> Vec<(i64, OffsetDateTime)> {
+    pub(super) fn all(&self) -> Vec<(i64, T)> {
         let uses = self.0.lock();
-        uses.iter().map(|(id, at)| (*id, *at)).collect()
+        uses.iter().map(|(id, last)| (*id, last.clone())).collect()
     }
 
-    /// Removes the times that are now in the database, unless there was a later use.
-    pub(super) fn remove(&self, written: &[(i64, OffsetDateTime)]) {
+    /// Removes the uses that are now in the database, unless there was a later one.
+    pub(super) fn remove(&self, written: &[(i64, T)]) {
         let mut uses = self.0.lock();
-        for (id, at) in written {
-            if uses.get(id) == Some(at) {
+        for (id, last) in written {
+            if uses.get(id) == Some(last) {
                 uses.remove(id);
             }
         }

@@ -5,6 +5,7 @@ mod bulk;
 mod check;
 mod check_log;
 mod demo;
+mod devices;
 mod diagnose;
 mod import;
 mod keys;
@@ -21,6 +22,7 @@ mod tools;
 mod users;
 mod walk;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -35,6 +37,7 @@ use crate::error::{Error, Refusal};
 use crate::log::Log;
 use crate::model::overview::LicenseCount;
 pub use crate::store::WarmUp;
+use crate::store::tokens::TokenUse;
 use crate::store::{Missing, Store};
 
 use check_log::CheckLog;
@@ -53,10 +56,10 @@ pub use diagnose::{
 pub use import::{ImportPreview, ImportState, InvalidGroup, Undecideds};
 pub use keys::{KeyFormat, KeyRing};
 pub use licenses::Edited;
-pub use sessions::{Client, SignedIn};
+pub use sessions::{Client, SignIn, SignedIn};
 pub use tokens::TokenUser;
 pub use tools::ToolUse;
-pub use users::{FIRST_USER, FirstPassword};
+pub use users::{FIRST_USER, FirstPassword, NewPassword};
 pub use walk::Walk;
 
 /// Searches that may run at once.
@@ -70,19 +73,27 @@ pub struct Service {
     utc_offset: UtcOffset,
     log: Log,
     passwords: Passwords,
+    /// As in `public_url`.
+    host: String,
     /// Sessions expire after `idle` without use, and `longest` after sign-in.
     idle: Duration,
     longest: Duration,
-    /// Sign-in attempts.
+    /// Sign-in attempts of strangers: each counts against its address and against the user name.
     by_address: Throttle,
     by_name: Throttle,
+    /// Sign-in attempts with a device cookie.
+    by_device: Throttle,
+    /// Attempts to confirm the password in a session.
+    by_session: Throttle,
     /// Audit entries about throttled attempts.
     throttled_events: Throttle,
     /// Checks of unlicensed machines.
     unlicensed: Throttle,
     check_log: CheckLog,
-    session_uses: LastUses,
-    token_uses: LastUses,
+    session_uses: LastUses<OffsetDateTime>,
+    token_uses: LastUses<TokenUse>,
+    /// Sessions that have expired and are not yet deleted from the database.
+    dead_sessions: Mutex<BTreeSet<i64>>,
     /// Licenses by tool and status, and when they were counted.
     counted: Mutex<Option<(OffsetDateTime, Arc<[LicenseCount]>)>>,
     /// Running searches: each may take a second of CPU time.
@@ -131,15 +142,19 @@ impl Service {
             clock,
             utc_offset: config.utc_offset,
             passwords: Passwords::new()?,
+            host: config.host(),
             idle: Duration::minutes(config.session_idle_minutes.into()),
             longest: Duration::hours(config.session_hours.into()),
             by_address: Throttle::new(10, 6),
             by_name: Throttle::new(10, 6),
+            by_device: Throttle::new(10, 6),
+            by_session: Throttle::new(10, 6),
             throttled_events: Throttle::new(1, 60),
             unlicensed: Throttle::new(30, 6),
             check_log: CheckLog::default(),
             session_uses: LastUses::default(),
             token_uses: LastUses::default(),
+            dead_sessions: Mutex::default(),
             counted: Mutex::default(),
             searches: Semaphore::new(SEARCHES),
             running_import: RunningImport::default(),

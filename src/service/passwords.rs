@@ -26,12 +26,21 @@ const RESERVED: usize = 33 * 1024;
 pub(super) struct Passwords(Arc<Gate>);
 
 struct Gate {
-    /// One for each caller that is hashing or waiting.
+    /// One for each caller that is hashing or waiting; strangers cannot take those of known callers.
     places: Semaphore,
+    known_places: Semaphore,
     running: Semaphore,
     memory: Mutex<Vec<Vec<Block>>>,
     /// Compared with an unknown user's password, so that it takes as long.
     dummy: String,
+}
+
+/// Who wants a password compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caller {
+    Stranger,
+    /// With a session or a device cookie.
+    Known,
 }
 
 /// Whether the password matches, and whether it should be rehashed with the current parameters.
@@ -46,6 +55,7 @@ impl Passwords {
     pub(super) fn new() -> Result<Passwords, Error> {
         let mut gate = Gate {
             places: Semaphore::new(AT_ONCE + WAITING),
+            known_places: Semaphore::new(AT_ONCE + WAITING),
             running: Semaphore::new(AT_ONCE),
             memory: Mutex::new(Vec::new()),
             dummy: String::new(),
@@ -65,10 +75,15 @@ impl Passwords {
         &self,
         password: String,
         stored: Option<String>,
+        caller: Caller,
     ) -> Result<Match, Error> {
         let gate = Arc::clone(&self.0);
         let busy = || Error::TooManyRequests(WAIT.as_secs());
-        let _place = gate.places.try_acquire().map_err(|_| busy())?;
+        let places = match caller {
+            Caller::Stranger => &gate.places,
+            Caller::Known => &gate.known_places,
+        };
+        let _place = places.try_acquire().map_err(|_| busy())?;
         let _running = match time::timeout(WAIT, gate.running.acquire()).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_)) | Err(_) => return Err(busy()),

@@ -2,9 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use crate::error::Error;
 
@@ -24,10 +26,26 @@ pub(super) fn token() -> Result<String, Error> {
 
 /// SHA-256 in lower-case hex, as tokens are stored.
 pub(super) fn fingerprint(secret: &str) -> String {
-    Sha256::digest(secret)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(secret))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// HMAC-SHA-256 in lower-case hex.
+pub(super) fn mac(key: &str, text: &str) -> Result<String, Error> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes())
+        .map_err(|e| Error::Internal(format!("HMAC: {e}")))?;
+    mac.update(text.as_bytes());
+    Ok(hex(&mac.finalize().into_bytes()))
+}
+
+/// Whether `sent` is [`mac`] of this text, in constant time.
+pub(super) fn is_mac(sent: &str, key: &str, text: &str) -> Result<bool, Error> {
+    Ok(bool::from(
+        mac(key, text)?.as_bytes().ct_eq(sent.as_bytes()),
+    ))
 }
 
 /// A first password that can be read out over the phone: 100 bits without look-alike characters.

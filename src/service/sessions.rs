@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use time::{Duration, OffsetDateTime};
 
-use super::passwords::Match;
+use super::passwords::{Caller, Match};
 use super::throttle::subscriber;
-use super::{Service, secrets};
+use super::{Service, devices, secrets};
 use crate::error::Error;
 use crate::model::audit::{Actor, Detail, Event, Kind};
+use crate::store::audit;
 use crate::store::sessions::{self, NewSession, Session};
-use crate::store::{audit, users};
+use crate::store::users::{self, User};
 
 /// A use is recorded at most once in this time.
 const USE_EVERY: Duration = Duration::MINUTE;
@@ -25,6 +26,17 @@ pub struct Client {
     pub address: IpAddr,
     /// `User-Agent`, cut to 200 characters.
     pub user_agent: String,
+    /// The cookie of an earlier session in the same browser.
+    pub session: Option<String>,
+    /// The cookie of an earlier sign-in in the same browser.
+    pub device: Option<String>,
+}
+
+/// The values of the cookies that a browser gets.
+#[derive(Debug)]
+pub struct SignIn {
+    pub session: String,
+    pub device: String,
 }
 
 /// A session that has not expired.
@@ -35,15 +47,27 @@ pub struct SignedIn {
     pub csrf: String,
 }
 
+impl SignedIn {
+    /// Signs what the server tells this session's browser.
+    pub fn sign(&self, text: &str) -> Result<String, Error> {
+        secrets::mac(&self.csrf, text)
+    }
+
+    pub fn has_signed(&self, text: &str, mac: &str) -> Result<bool, Error> {
+        secrets::is_mac(mac, &self.csrf, text)
+    }
+}
+
 impl Service {
-    /// Verifies name and password and starts a session; returns the cookie's value. Attempts count against
-    /// the address and the name before hashing; successful ones are given back.
+    /// Verifies name and password and starts a session, which replaces the browser's earlier one. Attempts
+    /// count before hashing: against the device, or else against the address and the name. Successful ones
+    /// are given back.
     pub async fn log_in(
         self: &Arc<Self>,
         name: &str,
         password: String,
         client: Client,
-    ) -> Result<String, Error> {
+    ) -> Result<SignIn, Error> {
         let shown = name
             .chars()
             .filter(|c| !c.is_control())
@@ -53,29 +77,45 @@ impl Service {
             who: shown,
             address: client.address.to_string(),
         };
-        if let Err(seconds) = self.take_attempt(name, client.address) {
+        let user = self.store.read(|db| users::by_name(db, name))?;
+        let device = match (&client.device, &user) {
+            (Some(cookie), Some(user)) => devices::id(cookie, user)?,
+            _ => None,
+        };
+        if let Err(seconds) = self.take_attempt(device, name, client.address) {
             self.record_throttled(actor, client.address).await?;
             return Err(Error::TooManyRequests(seconds));
         }
-        let user = self.store.read(|db| users::by_name(db, name))?;
         let stored = user.as_ref().map(|user| user.password_hash.clone());
-        let fits = self.passwords.matches(password.clone(), stored).await?;
+        let caller = match device {
+            Some(_) => Caller::Known,
+            None => Caller::Stranger,
+        };
+        let matches = self.passwords.matches(password.clone(), stored, caller);
+        let fits = matches.await?;
         let (Some(user), Match::Yes | Match::YesButOutdated) = (user, &fits) else {
             self.record(Event::new(Kind::SignInFailed, &actor)).await?;
             return Err(Error::WrongCredentials);
         };
-        self.by_address.give_back(subscriber(client.address));
-        self.by_name.give_back(name);
+        self.give_back_attempt(device, name, client.address);
         self.run(move |service| {
             let token = secrets::token()?;
             let now = service.clock.now();
-            let rehashed = match fits {
-                Match::YesButOutdated => Some(service.passwords.hash(&password)?),
-                Match::Yes | Match::No => None,
+            let is_outdated = fits == Match::YesButOutdated;
+            let password_hash = match is_outdated {
+                true => service.passwords.hash(&password)?,
+                false => user.password_hash,
+            };
+            let user = User {
+                password_hash,
+                ..user
             };
             service.store.write(|db| {
-                if let Some(hash) = &rehashed {
-                    users::set_password_hash(db, user.id, hash)?;
+                if is_outdated {
+                    users::set_password_hash(db, user.id, &user.password_hash)?;
+                }
+                if let Some(earlier) = &client.session {
+                    sessions::delete(db, &secrets::fingerprint(earlier))?;
                 }
                 // First, because the last use of a session may only be in memory.
                 for (id, at) in service.session_uses.all() {
@@ -94,15 +134,31 @@ impl Service {
                 audit::append(db, event, now)?;
                 Ok(())
             })?;
-            Ok(token)
+            Ok(SignIn {
+                session: token,
+                device: devices::cookie(&user)?,
+            })
         })
         .await
     }
 
-    fn take_attempt(&self, name: &str, address: IpAddr) -> Result<(), u64> {
+    fn take_attempt(&self, device: Option<&str>, name: &str, address: IpAddr) -> Result<(), u64> {
         let now = self.clock.now();
+        if let Some(id) = device {
+            return self.by_device.take(id, now);
+        }
         self.by_address.take(subscriber(address), now)?;
         self.by_name.take(name, now)
+    }
+
+    fn give_back_attempt(&self, device: Option<&str>, name: &str, address: IpAddr) {
+        match device {
+            Some(id) => self.by_device.give_back(id),
+            None => {
+                self.by_address.give_back(subscriber(address));
+                self.by_name.give_back(name);
+            }
+        }
     }
 
     /// Does not record every attempt, because a flood must not fill the disk.
@@ -139,9 +195,14 @@ impl Service {
             .store
             .read(|db| sessions::by_token_hash(db, &secrets::fingerprint(token)))?;
         let found = found.map(|session| self.with_last_use(session));
-        let Some(session) = found.filter(|session| self.is_alive(session, now)) else {
+        let Some(session) = found else {
             return Ok(None);
         };
+        if !self.is_alive(&session, now) {
+            // For good, even if the clock is set back.
+            self.dead_sessions.lock().insert(session.id);
+            return Ok(None);
+        }
         if now - session.last_used_at >= USE_EVERY {
             self.session_uses.insert(session.id, now);
         }
@@ -158,8 +219,12 @@ impl Service {
         }
     }
 
+    /// Judged by its last use where the clock was set back since.
     fn is_alive(&self, session: &Session, now: OffsetDateTime) -> bool {
-        now - session.last_used_at < self.idle && now - session.created_at < self.longest
+        let now = now.max(session.last_used_at);
+        now - session.last_used_at < self.idle
+            && now - session.created_at < self.longest
+            && !self.dead_sessions.lock().contains(&session.id)
     }
 
     /// Ends the session of this cookie value.

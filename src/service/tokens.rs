@@ -1,5 +1,8 @@
 //! API tokens, for scripts.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use time::{Date, Duration};
 
 use super::{Service, secrets};
@@ -7,10 +10,11 @@ use crate::error::Error;
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::date;
 use crate::model::token::{NewToken, Scope};
-use crate::store::audit;
-use crate::store::tokens::{self, Token};
+use crate::store::sessions::Session;
+use crate::store::tokens::{self, Token, TokenUse};
+use crate::store::{WriteTx, audit};
 
-/// A use is recorded at most once in this time.
+/// A use from the same address is recorded at most once in this time.
 const USE_EVERY: Duration = Duration::MINUTE;
 const PREFIX: &str = "lsk_";
 
@@ -30,7 +34,7 @@ impl TokenUser {
 impl Service {
     /// The token with this secret, unless it has expired. Its use is recorded in memory, so that a request
     /// never waits for a write.
-    pub fn token_user(&self, secret: &str) -> Result<Option<TokenUser>, Error> {
+    pub fn token_user(&self, secret: &str, address: IpAddr) -> Result<Option<TokenUser>, Error> {
         let now = self.clock.now();
         let found = self
             .store
@@ -38,9 +42,11 @@ impl Service {
         let Some(token) = found.filter(|token| now < token.expires_at) else {
             return Ok(None);
         };
-        let last_use = self.token_uses.latest(token.id, token.last_used_at);
-        if last_use.is_none_or(|last_use| now - last_use >= USE_EVERY) {
-            self.token_uses.insert(token.id, now);
+        let last = self.token_uses.latest(token.id, token.last_use);
+        let address = address.to_string();
+        if last.is_none_or(|last| now - last.at >= USE_EVERY || last.address != address) {
+            let latest = TokenUse { at: now, address };
+            self.token_uses.insert(token.id, latest);
         }
         Ok(Some(TokenUser {
             name: token.name,
@@ -52,7 +58,7 @@ impl Service {
     pub fn tokens(&self, user_id: i64) -> Result<Vec<Token>, Error> {
         let mut tokens = self.store.read(|db| tokens::of_user(db, user_id))?;
         for token in &mut tokens {
-            token.last_used_at = self.token_uses.latest(token.id, token.last_used_at);
+            token.last_use = self.token_uses.latest(token.id, token.last_use.take());
         }
         Ok(tokens)
     }
@@ -62,11 +68,13 @@ impl Service {
         NewToken::longest(self.clock.now().to_offset(self.utc_offset).date())
     }
 
-    /// Returns the secret, which is never shown again.
-    pub fn create_token(
-        &self,
-        actor: &Actor,
-        user_id: i64,
+    /// Requires the current password, because a token outlives the session. Returns the secret, which is
+    /// never shown again.
+    pub async fn create_token(
+        self: &Arc<Self>,
+        actor: Actor,
+        session: &Session,
+        password: String,
         name: &str,
         scopes: &[Scope],
         expiration_date: &str,
@@ -78,6 +86,13 @@ impl Service {
             expiration_date,
             now.to_offset(self.utc_offset).date(),
         )?;
+        let user = self.confirm_password(session, "password", password).await?;
+        self.run(move |service| service.add_token(&actor, user.id, &new))
+            .await
+    }
+
+    fn add_token(&self, actor: &Actor, user_id: i64, new: &NewToken) -> Result<String, Error> {
+        let now = self.clock.now();
         let expires_at = new
             .expiration_date
             .next_day()
@@ -94,7 +109,7 @@ impl Service {
             tokens::add(
                 db,
                 user_id,
-                &new,
+                new,
                 &secrets::fingerprint(&secret),
                 expires_at,
                 now,
@@ -103,6 +118,25 @@ impl Service {
             Ok(())
         })?;
         Ok(secret)
+    }
+
+    /// Within the transaction that changes a password. Returns how many tokens were valid, revoked or not.
+    pub(super) fn count_or_revoke_tokens(
+        &self,
+        db: &WriteTx<'_>,
+        actor: &Actor,
+        user_id: i64,
+        is_revoking: bool,
+    ) -> Result<usize, Error> {
+        let now = self.clock.now();
+        let all = tokens::of_user(db, user_id)?;
+        let valid = all.iter().filter(|token| now < token.expires_at).count();
+        for token in all.iter().filter(|_| is_revoking) {
+            tokens::delete(db, token.id)?;
+            let event = Event::new(Kind::TokenRevoked, actor).with("name", &*token.name);
+            audit::append(db, event, now)?;
+        }
+        Ok(valid)
     }
 
     pub fn revoke_token(&self, actor: &Actor, user_id: i64, id: i64) -> Result<Token, Error> {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::passwords::Match;
-use super::{Service, secrets};
-use crate::error::{Error, Refusal};
+use super::passwords::{Caller, Match};
+use super::{Service, devices, secrets};
+use crate::error::{Error, Problem, Refusal};
 use crate::model::audit::{Actor, AuditFilter, Event, Kind};
 use crate::model::password;
-use crate::store::{audit, sessions, users};
+use crate::store::audit;
+use crate::store::sessions::{self, Session};
+use crate::store::users::{self, User};
 
 pub const FIRST_USER: &str = "admin";
 
@@ -25,6 +27,21 @@ pub enum FirstPassword {
     Unused,
 }
 
+/// What a password change has done.
+#[derive(Debug)]
+pub struct NewPassword {
+    /// The device cookie in place of the one that the change made invalid.
+    pub device: String,
+    /// Number of valid tokens, revoked or not.
+    pub tokens: usize,
+}
+
+/// What a new password does not end.
+struct Keep {
+    session: i64,
+    tokens: bool,
+}
+
 impl Service {
     pub(super) fn add_first_user(
         &self,
@@ -40,7 +57,8 @@ impl Service {
         }
         let (password, first) = match configured {
             Some(password) => {
-                password::check("admin_password", password).map_err(|problem| {
+                let checked = self.check_password("admin_password", password, FIRST_USER);
+                checked.map_err(|problem| {
                     Refusal(format!(
                         "The setting `admin_password` cannot be used: {} Change it, or leave it out for a random one.",
                         problem.message
@@ -64,8 +82,14 @@ impl Service {
         Ok(added.then_some(first))
     }
 
-    /// From the command line; ends all sessions of the user.
-    pub fn set_password(&self, name: &str, password: &str) -> Result<(), Refusal> {
+    /// From the command line; ends all sessions of the user. Returns the number of valid tokens, revoked or
+    /// not.
+    pub fn set_password(
+        &self,
+        name: &str,
+        password: &str,
+        is_revoking: bool,
+    ) -> Result<usize, Refusal> {
         let user = self.store.read(|db| users::by_name(db, name))?;
         let Some(user) = user else {
             let names = self.store.read(users::names)?.join(", ");
@@ -73,53 +97,92 @@ impl Service {
                 "There is no user `{name}`; the users are: {names}."
             )));
         };
-        password::check("password", password).map_err(|problem| Refusal(problem.message))?;
-        Ok(self.replace_password(&Actor::command_line(), user.id, password, NONE)?)
+        self.check_password("password", password, name)
+            .map_err(|problem| Refusal(problem.message))?;
+        let keep = Keep {
+            session: NONE,
+            tokens: !is_revoking,
+        };
+        let (_, tokens) = self.replace_password(&Actor::command_line(), user.id, password, keep)?;
+        Ok(tokens)
     }
 
     /// Requires the current password; ends all other sessions.
     pub async fn change_password(
         self: &Arc<Self>,
         actor: Actor,
+        session: &Session,
         current: String,
         new: String,
-        kept_session: i64,
-    ) -> Result<(), Error> {
-        let user = self
-            .store
-            .read(|db| users::by_name(db, &actor.who))?
-            .ok_or(Error::Unauthenticated)?;
-        let now = self.clock.now();
-        self.by_name
-            .take(&user.name, now)
-            .map_err(Error::TooManyRequests)?;
-        let fits = self
-            .passwords
-            .matches(current, Some(user.password_hash))
-            .await?;
-        if fits == Match::No {
-            return Err(Error::invalid("current", "Current password is wrong."));
-        }
-        self.by_name.give_back(&user.name);
-        password::check("new", &new).map_err(|problem| Error::Invalid(vec![problem]))?;
-        self.run(move |service| service.replace_password(&actor, user.id, &new, kept_session))
-            .await
+        is_revoking: bool,
+    ) -> Result<NewPassword, Error> {
+        let user = self.confirm_password(session, "current", current).await?;
+        let keep = Keep {
+            session: session.id,
+            tokens: !is_revoking,
+        };
+        self.run(move |service| {
+            service.check_password("new", &new, &user.name)?;
+            let (password_hash, tokens) = service.replace_password(&actor, user.id, &new, keep)?;
+            let device = devices::cookie(&User {
+                password_hash,
+                ..user
+            })?;
+            Ok(NewPassword { device, tokens })
+        })
+        .await
     }
 
+    /// Verifies the password of a signed-in user once more. Attempts count against the session alone, so
+    /// that no stranger can spend them.
+    pub(super) async fn confirm_password(
+        self: &Arc<Self>,
+        session: &Session,
+        field: &'static str,
+        password: String,
+    ) -> Result<User, Error> {
+        let user = self
+            .store
+            .read(|db| users::by_name(db, &session.user_name))?
+            .ok_or(Error::Unauthenticated)?;
+        self.by_session
+            .take(session.id, self.clock.now())
+            .map_err(Error::TooManyRequests)?;
+        let stored = Some(user.password_hash.clone());
+        let matches = self.passwords.matches(password, stored, Caller::Known);
+        if matches.await? == Match::No {
+            return Err(Error::invalid(field, "Current password is wrong."));
+        }
+        self.by_session.give_back(session.id);
+        Ok(user)
+    }
+
+    fn check_password(
+        &self,
+        field: &'static str,
+        password: &str,
+        user_name: &str,
+    ) -> Result<(), Problem> {
+        let known = self.host.split('.').chain([user_name, &*self.host]);
+        password::check(field, password, &known.collect::<Vec<_>>())
+    }
+
+    /// Returns the new hash, and the number of valid tokens.
     fn replace_password(
         &self,
         actor: &Actor,
         user_id: i64,
         password: &str,
-        kept_session: i64,
-    ) -> Result<(), Error> {
+        keep: Keep,
+    ) -> Result<(String, usize), Error> {
         let hash = self.passwords.hash(password)?;
-        self.store.write(|db| {
+        let tokens = self.store.write(|db| {
             users::set_password_hash(db, user_id, &hash)?;
-            sessions::delete_others(db, user_id, kept_session)?;
+            sessions::delete_others(db, user_id, keep.session)?;
             let event = Event::new(Kind::PasswordChanged, actor);
             audit::append(db, event, self.clock.now())?;
-            Ok(())
-        })
+            self.count_or_revoke_tokens(db, actor, user_id, !keep.tokens)
+        })?;
+        Ok((hash, tokens))
     }
 }

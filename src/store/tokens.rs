@@ -15,11 +15,19 @@ pub struct Token {
     pub created_at: OffsetDateTime,
     /// From then on it is refused.
     pub expires_at: OffsetDateTime,
-    /// To the minute; none before the first use.
-    pub last_used_at: Option<OffsetDateTime>,
+    /// None before the first use.
+    pub last_use: Option<TokenUse>,
 }
 
-const COLUMNS: &str = "id, name, scopes, created_at, expires_at, last_used_at";
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TokenUse {
+    /// To the minute.
+    pub at: OffsetDateTime,
+    /// The client's address.
+    pub address: String,
+}
+
+const COLUMNS: &str = "id, name, scopes, created_at, expires_at, last_used_at, last_used_address";
 
 pub fn add(
     db: &Connection,
@@ -64,12 +72,12 @@ pub fn of_user(db: &Connection, user_id: i64) -> Result<Vec<Token>> {
 }
 
 /// Records a use of the token unless a later one is recorded.
-pub fn set_last_used(db: &Connection, id: i64, at: OffsetDateTime) -> Result<()> {
+pub fn set_last_use(db: &Connection, id: i64, last: &TokenUse) -> Result<()> {
     db.prepare_cached(
-        "update api_tokens set last_used_at = ?2
-         where id = ?1 and (last_used_at is null or last_used_at < ?2)",
+        "update api_tokens set last_used_at = ?2, last_used_address = ?3
+         where id = ?1 and (last_used_at is null or last_used_at <= ?2)",
     )?
-    .execute(params![id, at.unix_timestamp()])?;
+    .execute(params![id, last.at.unix_timestamp(), last.address])?;
     Ok(())
 }
 
@@ -82,13 +90,14 @@ pub fn delete(db: &Connection, id: i64) -> Result<()> {
 fn token(row: &Row<'_>) -> Result<Token> {
     let words: String = row.get(2)?;
     let scopes: Option<Vec<Scope>> = words.split(' ').map(Scope::from_word).collect();
-    let used: Option<i64> = row.get(5)?;
+    let address: Option<String> = row.get(6)?;
+    let last_use = address.map(|address| moment(row, 5).map(|at| TokenUse { at, address }));
     Ok(Token {
         id: row.get(0)?,
         name: row.get(1)?,
         scopes: scopes.ok_or_else(|| unreadable(2, &words))?,
         created_at: moment(row, 3)?,
         expires_at: moment(row, 4)?,
-        last_used_at: used.map(|_| moment(row, 5)).transpose()?,
+        last_use: last_use.transpose()?,
     })
 }

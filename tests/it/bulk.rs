@@ -336,3 +336,14 @@ fn one_click_renews_by_a_year_from_the_expiration_date_or_from_today() {
     let days = ["2026-05-31", "2027-12-31"];
     assert_eq!(values(&server, "expiration_date"), days);
 }
+
+#[test]
+fn any_text_in_the_way_back_is_encoded() {
+    let server = Server::start();
+    expiring(&server, &["2026-12-31"]);
+    let mut admin = server.admin();
+    let form = Page::open(&mut admin, "/licenses?tool=T").form("/renew");
+    let page = form.set("back", "?q=<x>").press(&mut admin, "id=1_");
+    assert_eq!((page.status, &*page.path), (200, "/licenses?q=%3Cx%3E"));
+    assert_eq!(values(&server, "expiration_date"), ["2027-12-31"]);
+}

@@ -261,3 +261,20 @@ fn a_search_without_a_match_repeats_its_filters() {
         assert!(empty.contains(word), "{word}: {empty}");
     }
 }
+
+#[test]
+fn a_filter_that_is_too_long_is_refused_wherever_it_is_sent() {
+    let (server, _) = furnished();
+    let mut admin = server.admin();
+    for (field, length) in [("q", 101), ("tool", 256), ("customer", 256), ("seen", 256)] {
+        let filter = format!("?{field}={}", "0".repeat(length));
+        let bulk = format!("/bulk?of=all&do=delete&filter={}", urlencoded(&filter));
+        for address in [format!("/licenses{filter}"), bulk] {
+            let page = Page::open(&mut admin, &address);
+            assert_eq!((page.status, page.rows().len()), (422, 0), "{address}");
+            assert!(page.text().contains(&length.to_string()), "{address}");
+        }
+    }
+    let license = format!("/audit?license={}", "0".repeat(256));
+    assert_eq!(Page::open(&mut admin, &license).status, 422);
+}

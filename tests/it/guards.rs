@@ -155,9 +155,10 @@ pub fn csrf(client: &mut Client) -> String {
 pub fn token(admin: &mut Client, name: &str, scopes: &str, expiration_date: &str) -> String {
     let form = Page::open(admin, "/account").form("/account/tokens");
     let body = format!(
-        "csrf={}&name={}&{scopes}&expiration_date={expiration_date}",
+        "csrf={}&name={}&{scopes}&expiration_date={expiration_date}&password={}",
         form.value("csrf"),
-        urlencoded(name)
+        urlencoded(name),
+        urlencoded(PASSWORD)
     );
     let page = form.send(admin, body.as_bytes());
     assert_eq!(page.status, 200, "{}", page.text());

@@ -204,11 +204,16 @@ fn the_list_is_filtered_by_the_query() {
 #[test]
 fn an_invalid_query_is_422_and_names_its_field() {
     let server = Server::start();
+    let [search, tool, customer] = [("q", 101), ("tool_name", 256), ("user_id", 256)]
+        .map(|(field, length)| format!("{field}={}", "0".repeat(length)));
     for (query, field) in [
         ("limit=0", "limit"),
         ("limit=x", "limit"),
         ("after_id=-1", "after_id"),
         ("status=x", "status"),
+        (&search, "q"),
+        (&tool, "tool_name"),
+        (&customer, "user_id"),
     ] {
         let answer = server.admin().get(&format!("/api/licenses?{query}"));
         assert_eq!(

@@ -338,7 +338,7 @@ proptest! {
     }
 
     #[test]
-    fn any_offset_is_read_to_the_minute(west in any::<bool>(), hours in 0..=23i32, minutes in 0..=59i32) {
+    fn any_offset_is_read_to_the_minute(west in any::<bool>(), hours in 0..=11i32, minutes in 0..=59i32) {
         let sign = if west { '-' } else { '+' };
         let config = setting("utc_offset", &format!("{sign}{hours:02}:{minutes:02}")).unwrap();
         let seconds = (hours * 60 + minutes) * 60;

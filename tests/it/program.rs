@@ -8,7 +8,10 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use time::OffsetDateTime;
+
 use crate::database::Database;
+use crate::guards::token;
 use crate::page::Page;
 use crate::server::{Client, PASSWORD};
 
@@ -278,7 +281,7 @@ fn the_configured_first_password_is_used_and_not_printed() {
 #[test]
 fn a_weak_first_password_is_refused_and_not_repeated() {
     let folder = tempfile::tempdir().unwrap();
-    for weak in ["hunter2", "Password1234"] {
+    for weak in ["hunter2", "Password123!"] {
         let mut command = command(folder.path());
         let output = command.env("LICENSE_SERVER_ADMIN_PASSWORD", weak).output();
         let line = refusal(&output.unwrap());
@@ -444,6 +447,32 @@ fn the_command_line_verifies_the_audit_log() {
 }
 
 #[test]
+fn a_new_password_names_the_tokens_that_survive_it_or_revokes_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let server =
+        Program::run(command(folder.path()).env("LICENSE_SERVER_ADMIN_PASSWORD", PASSWORD));
+    let mut admin = server.client();
+    assert_eq!(log_in(&mut admin, PASSWORD), 200);
+    let in_a_month = OffsetDateTime::now_utc() + time::Duration::days(30);
+    let day = in_a_month.date().to_string();
+    let secret = token(&mut admin, "CI", "read=true", &day);
+    let mut script = server.client();
+    let header = ("Authorization".to_owned(), format!("Bearer {secret}"));
+    script.headers.push(header);
+    let mut set = |arguments: &[&str], password: &str| {
+        let output = set_password(folder.path(), arguments, password);
+        let printed = String::from_utf8(output.stdout).unwrap();
+        (printed, script.get("/api/licenses").status)
+    };
+    let (printed, status) = set(&[], "another horse battery");
+    assert_names(&printed, &["1", "--revoke-tokens"]);
+    assert_eq!(status, 200);
+    let (printed, status) = set(&["admin", "--revoke-tokens"], "a third horse battery");
+    assert_names(&printed, &["1"]);
+    assert_eq!(status, 401);
+}
+
+#[test]
 fn a_new_password_needs_an_existing_user_and_enough_characters() {
     let folder = tempfile::tempdir().unwrap();
     let server =
@@ -456,6 +485,7 @@ fn a_new_password_needs_an_existing_user_and_enough_characters() {
     assert_names(&line, &["`nobody`", "admin"]);
     let line = refusal(&set_password(folder.path(), &["admin"], "short"));
     assert_names(&line, &["5", "12"]);
+    refusal(&set_password(folder.path(), &["admin"], "adminadmin2026"));
     assert_eq!(log_in(&mut server.client(), PASSWORD), 200);
 }
 

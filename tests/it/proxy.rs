@@ -481,6 +481,6 @@ fn the_host_header_appears_in_no_answer() {
                 }
             }
         }
-        assert!(redirects >= 3 && cookies == 1, "{redirects} {cookies}");
+        assert!(redirects >= 3 && cookies == 2, "{redirects} {cookies}");
     }
 }

@@ -314,6 +314,15 @@ impl Answer {
             .map_or("", |(_, value)| value)
     }
 
+    /// The header that sets this cookie, or nothing.
+    pub fn cookie(&self, name: &str) -> &str {
+        let is_it = |(header, value): &&(String, String)| {
+            header == "set-cookie" && value.split('=').next() == Some(name)
+        };
+        let found = self.headers.iter().find(is_it);
+        found.map_or("", |(_, value)| value)
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
     }

@@ -1,5 +1,7 @@
 //! Guessing passwords and keys is throttled, without affecting anybody else.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use license_server::config::Config;
 
 use crate::page::Page;
@@ -191,4 +193,122 @@ fn a_known_key_is_always_answered() {
         assert_eq!(ask(&mut office, "good").status, 200);
         assert_eq!(ask(&mut office, "bad").status, 403);
     }
+}
+
+/// Guesses at `admin` from one address and from many, until neither is heard any more.
+fn flood(server: &Server) {
+    for n in 0..12 {
+        log_in(&mut from(server, "203.0.113.9"), "admin", "x");
+        log_in(&mut from(server, &format!("198.51.100.{n}")), "admin", "x");
+    }
+}
+
+#[test]
+fn strangers_keep_no_known_browser_out() {
+    let server = Server::start();
+    // The owner shares the address with an attacker.
+    let mut owner = from(&server, "203.0.113.9");
+    assert_eq!(log_in(&mut owner, "admin", PASSWORD).status, 200);
+    owner.cookies.remove("license_session");
+    for _ in 0..100 {
+        flood(&server);
+        assert_eq!(log_in(&mut owner, "admin", PASSWORD).status, 200);
+    }
+    owner.cookies.remove("license_session");
+    let page = log_in_on_the_page(&mut owner, "admin", PASSWORD);
+    assert_eq!((page.status, &*page.path), (200, "/"));
+    let mut new = from(&server, "192.0.2.1");
+    assert_wait(&log_in(&mut new, "admin", PASSWORD));
+}
+
+#[test]
+fn a_stolen_device_cookie_allows_ten_guesses_for_its_user_only() {
+    let server = Server::start();
+    let cookie = server.admin().cookies["license_device"].clone();
+    let thief = |n: usize, cookie: &str| {
+        let mut thief = from(&server, &format!("198.51.100.{n}"));
+        let cookie = cookie.to_owned();
+        thief.cookies.insert("license_device".into(), cookie);
+        thief
+    };
+    let guess = |n| log_in(&mut thief(n, &cookie), "admin", "x").status;
+    assert!((0..10).all(|n| guess(n) == 401));
+    assert_eq!(guess(10), 429);
+    server.clock.turn(6);
+    assert_eq!((guess(11), guess(12)), (401, 429));
+    // For another user, and with any other value, it is a stranger's.
+    let other = |n| log_in(&mut thief(20, &cookie), &format!("user {n}"), "x").status;
+    assert!((0..10).all(|n| other(n) == 401));
+    assert_eq!(other(10), 429);
+    for forged in [
+        "",
+        "x",
+        "x.y",
+        &cookie.replace('.', "x."),
+        &format!("{cookie}0"),
+    ] {
+        let mut forger = thief(20, forged);
+        assert_wait(&log_in(&mut forger, "admin", PASSWORD));
+    }
+}
+
+#[test]
+fn a_new_password_makes_device_cookies_of_other_browsers_invalid() {
+    let server = Server::start();
+    let (mut admin, mut other) = (server.admin(), server.admin());
+    let form = Page::open(&mut admin, "/account").form("/account/password");
+    let new = "another horse battery";
+    let form = form.fill("current", PASSWORD).fill("new", new);
+    assert!(form.fill("again", new).submit(&mut admin).flash().is_some());
+    flood(&server);
+    assert_wait(&log_in(&mut other, "admin", new));
+    assert_eq!(log_in(&mut admin, "admin", new).status, 200);
+}
+
+#[test]
+fn strangers_do_not_hinder_a_password_change() {
+    let server = Server::start();
+    let mut admin = from(&server, "203.0.113.9");
+    assert_eq!(log_in(&mut admin, "admin", PASSWORD).status, 200);
+    flood(&server);
+    let form = Page::open(&mut admin, "/account").form("/account/password");
+    let form = form.fill("new", "another horse battery");
+    let form = form.fill("again", "another horse battery");
+    let wrong = form.fill("current", "wrong").submit(&mut admin);
+    assert_eq!(wrong.status, 422);
+    let form = Page::open(&mut admin, "/account").form("/account/password");
+    let form = form.fill("new", "another horse battery");
+    let form = form.fill("again", "another horse battery");
+    assert_eq!(
+        form.fill("current", PASSWORD).submit(&mut admin).status,
+        200
+    );
+}
+
+#[test]
+fn a_known_browser_does_not_wait_behind_a_full_queue() {
+    let server = Server::start();
+    let mut owner = server.admin();
+    let is_over = AtomicBool::new(false);
+    let (signed_in, strangers) = std::thread::scope(|scope| {
+        let guess = |stranger: usize| {
+            let mut statuses = vec![];
+            while !is_over.load(Ordering::Relaxed) {
+                let n = statuses.len();
+                let mut client = from(&server, &format!("10.{stranger}.{}.{}", n / 250, n % 250));
+                let name = format!("{stranger} {n}");
+                statuses.push(log_in(&mut client, &name, "x").status);
+            }
+            statuses
+        };
+        let strangers: Vec<_> = (0..40).map(|s| scope.spawn(move || guess(s))).collect();
+        let signed_in: Vec<u16> = (0..10)
+            .map(|_| log_in(&mut owner, "admin", PASSWORD).status)
+            .collect();
+        is_over.store(true, Ordering::Relaxed);
+        let strangers = strangers.into_iter().flat_map(|s| s.join().unwrap());
+        (signed_in, strangers.collect::<Vec<u16>>())
+    });
+    assert_eq!(signed_in, [200; 10]);
+    assert!(strangers.contains(&429) && strangers.contains(&401));
 }

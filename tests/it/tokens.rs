@@ -1,9 +1,11 @@
 //! API tokens: created on the account page, shown once, limited in scope and time.
 
+use time::macros::offset;
+
 use crate::database::Database;
 use crate::guards::token;
-use crate::page::Page;
-use crate::server::{Client, Server};
+use crate::page::{Page, urlencoded};
+use crate::server::{Client, PASSWORD, Server};
 
 fn bearer(server: &Server, secret: &str) -> Client {
     server
@@ -72,12 +74,31 @@ fn the_account_page_shows_scopes_and_last_use_of_a_token() {
     );
     assert_eq!(new[2], "2026-12-31");
     server.clock.turn(300);
+    let is_last = |admin: &mut Client, time: &str, address: &str| {
+        let last = row(admin)[3].clone();
+        assert!(last.contains(time) && last.ends_with(address), "{last}");
+    };
     reads(&server, &secret);
-    assert!(
-        row(&mut admin)[3].contains("12:05"),
-        "{:?}",
-        row(&mut admin)
-    );
+    is_last(&mut admin, "12:05", "127.0.0.1");
+    server.tick().unwrap();
+    is_last(&mut admin, "12:05", "127.0.0.1");
+    let mut thief = bearer(&server, &secret).header("X-Forwarded-For", "203.0.113.9");
+    thief.get("/api/licenses");
+    is_last(&mut admin, "12:05", "203.0.113.9");
+    server.tick().unwrap();
+    is_last(&mut admin, "12:05", "203.0.113.9");
+}
+
+#[test]
+fn the_expiration_date_is_shown_as_it_was_typed() {
+    for offset in [offset!(-8), offset!(+14)] {
+        let server = Server::with(|config| config.utc_offset = offset);
+        let mut admin = server.admin();
+        token(&mut admin, "CI", "read=true", "2027-12-31");
+        let rows = Page::open(&mut admin, "/account").rows();
+        let row = rows.iter().find(|row| row[0] == "CI").unwrap();
+        assert_eq!(row[2], "2027-12-31", "{offset}");
+    }
 }
 
 #[test]
@@ -113,6 +134,11 @@ fn a_token_needs_a_name_a_scope_and_an_expiration_date() {
             "name=x&read=true&expiration_date=2026-02-30",
             "expiration_date",
         ),
+        ("name=x&read=true&expiration_date=2026-12-31", "password"),
+        (
+            "name=x&read=true&expiration_date=2026-12-31&password=wrong",
+            "password",
+        ),
     ] {
         let body = format!("csrf={}&{fields}", form.value("csrf"));
         let page = form.send(&mut admin, body.as_bytes());
@@ -124,17 +150,57 @@ fn a_token_needs_a_name_a_scope_and_an_expiration_date() {
     assert!(Page::open(&mut admin, "/account").all(".secret").is_empty());
 }
 
+/// Changes the password on the account page.
+fn change_password(admin: &mut Client, more: &str) -> Page {
+    let form = Page::open(admin, "/account").form("/account/password");
+    let new = "another+horse+battery";
+    let body = format!(
+        "csrf={}&current={}&new={new}&again={new}{more}",
+        form.value("csrf"),
+        urlencoded(PASSWORD)
+    );
+    form.send(admin, body.as_bytes())
+}
+
 #[test]
-fn tokens_survive_a_password_change_and_open_no_page() {
+fn a_password_change_names_the_tokens_that_survive_it() {
     let server = Server::start();
     let mut admin = server.admin();
+    let account = Page::open(&mut admin, "/account");
+    assert!(account.all("[name=revoke_tokens]").is_empty());
     let secret = token(&mut admin, "CI", "read=true&write=true", "2026-12-31");
-    let form = Page::open(&mut admin, "/account").form("/account/password");
-    let form = form.fill("current", crate::server::PASSWORD);
-    let form = form
-        .fill("new", "another horse battery")
-        .fill("again", "another horse battery");
-    form.submit(&mut admin);
+    token(&mut admin, "today", "read=true", "2026-06-15");
+    server.clock.turn(12 * 3600);
+    let mut admin = server.admin();
+    let page = change_password(&mut admin, "");
+    assert!(page.flash().unwrap().contains('1'), "{:?}", page.flash());
     assert_eq!(reads(&server, &secret), 200);
     assert_eq!(bearer(&server, &secret).get("/account").status, 303);
+}
+
+#[test]
+fn a_password_change_can_revoke_all_tokens() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let secrets = ["one", "two"].map(|name| token(&mut admin, name, "read=true", "2026-12-31"));
+    let page = Page::open(&mut admin, "/account");
+    assert_eq!(page.all("[type=checkbox][name=revoke_tokens]").len(), 1);
+    let page = change_password(&mut admin, "&revoke_tokens=true");
+    assert!(page.flash().unwrap().contains('2'), "{:?}", page.flash());
+    assert_eq!(secrets.map(|secret| reads(&server, &secret)), [401, 401]);
+    let log = Page::open(&mut admin, "/audit").text();
+    assert!(log.contains("one") && log.contains("two"), "{log}");
+}
+
+#[test]
+fn guesses_of_the_password_for_a_token_are_throttled() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let form = Page::open(&mut admin, "/account").form("/account/tokens");
+    let csrf = form.value("csrf");
+    let fields = "name=x&read=true&expiration_date=2026-12-31&password=wrong";
+    let body = format!("csrf={csrf}&{fields}");
+    let mut guess = || form.send(&mut admin, body.as_bytes()).status;
+    assert!((0..10).all(|_| guess() == 422));
+    assert_eq!(guess(), 429);
 }

@@ -131,7 +131,10 @@ impl Writer {
             ),
             _ => ("DELETE", format!("/api/licenses/{id}"), json!({})),
         };
-        let cookie = self.cookies.last().map_or("none", |(_, cookie)| cookie);
+        // A sign-in would end the session whose cookie it sends.
+        let is_signed_in = act.kind != "signed in";
+        let cookie = self.cookies.last().filter(|_| is_signed_in);
+        let cookie = cookie.map_or("none", |(_, cookie)| cookie);
         let body = body.to_string();
         wire.ask(&format!(
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {}\r\n\

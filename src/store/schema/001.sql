@@ -187,7 +187,8 @@ create table api_tokens (
     scopes       text    not null,           -- licenses:read, licenses:write, separated by spaces
     created_at   bigint  not null,
     expires_at   bigint  not null,
-    last_used_at bigint                      -- written at most once a minute
+    last_used_at bigint,                     -- with the address, written at most once a minute
+    last_used_address text
 );
 
 -- What was done, and by whom. Rows are only ever added; each is chained to the one before.
