@@ -15,7 +15,6 @@ use crate::error::Refusal;
 use crate::log::say;
 use crate::model::audit::Actor;
 use crate::model::bulk::UNDO_FOR;
-use crate::model::check::ListedLicense;
 use crate::model::import::{
     BOM, Choice, Decoded, ImportOptions, Undecided, decode, file_name, is_importable,
 };
@@ -33,6 +32,8 @@ pub enum Format {
     Csv,
     /// An array, as returned by `GET /api/licenses`
     Json,
+    /// An Excel workbook
+    Xlsx,
 }
 
 pub fn verify_audit(config: &Config) -> Result<(), Refusal> {
@@ -248,40 +249,51 @@ fn read(file: &Path) -> Result<Vec<u8>, Refusal> {
 pub fn export(config: &Config, format: Format) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let unwritten = |e: io::Error| Refusal(format!("Cannot write the licenses: {e}."));
-    let (begin, end) = match format {
-        Format::Csv => (format!("{BOM}{}", csv_header()?), ""),
-        Format::Json => ("[".to_owned(), "]\n"),
-    };
-    out.write_all(begin.as_bytes()).map_err(unwritten)?;
+    match format {
+        Format::Xlsx => put(&mut out, &service.workbook(Filter::default())?)?,
+        Format::Csv => {
+            put(&mut out, format!("{BOM}{}", csv_header()?).as_bytes())?;
+            each_license(&service, |row, _| put(&mut out, row.csv_line()?.as_bytes()))?;
+        }
+        Format::Json => {
+            put(&mut out, b"[")?;
+            each_license(&service, |row, is_first| {
+                let row = serde_json::to_string(&row)
+                    .map_err(|e| Refusal(format!("Cannot write a license: {e}.")))?;
+                let comma = if is_first { "" } else { "," };
+                put(&mut out, format!("{comma}{row}").as_bytes())
+            })?;
+            put(&mut out, b"]\n")?;
+        }
+    }
+    out.flush().map_err(|e| unwritten(&e))
+}
+
+fn each_license(
+    service: &Service,
+    mut write: impl FnMut(Row, bool) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
     let mut walk = service.walk(Filter::default(), 0, usize::MAX)?;
     let mut is_first = true;
     loop {
         let (rows, rest) = service.walk_on(walk)?;
         if rows.is_empty() {
-            break;
+            return Ok(());
         }
         for row in rows {
-            let text = written(row, format, is_first)?;
+            write(Row::from(row), is_first)?;
             is_first = false;
-            out.write_all(text.as_bytes()).map_err(unwritten)?;
         }
         walk = rest;
     }
-    out.write_all(end.as_bytes()).map_err(unwritten)?;
-    out.flush().map_err(unwritten)
 }
 
-fn written(row: ListedLicense, format: Format, is_first: bool) -> Result<String, Refusal> {
-    let row = Row::from(row);
-    Ok(match format {
-        Format::Csv => row.csv_line()?,
-        Format::Json => {
-            let row = serde_json::to_string(&row)
-                .map_err(|e| Refusal(format!("Cannot write a license: {e}.")))?;
-            if is_first { row } else { format!(",{row}") }
-        }
-    })
+fn put(out: &mut impl Write, bytes: &[u8]) -> Result<(), Refusal> {
+    out.write_all(bytes).map_err(|e| unwritten(&e))
+}
+
+fn unwritten(error: &io::Error) -> Refusal {
+    Refusal(format!("Cannot write the licenses: {error}."))
 }
 
 /// Prompts for the password.

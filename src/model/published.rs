@@ -35,25 +35,32 @@ impl Row {
             .map_or(0, |check| check.check_count)
     }
 
-    /// In the order of [`csv_header`].
-    pub fn csv_line(&self) -> Result<String, Error> {
+    /// In the order of [`column_names`].
+    pub fn cells(&self) -> Vec<String> {
         let license = &self.0.license;
-        let (id, created_at) = (license.id.to_string(), format_moment(license.created_at));
-        let texts = license.texts();
-        let (last_seen_at, check_count) = (self.last_seen_at(), self.check_count().to_string());
-        let mut cells = vec![&*id, &*created_at];
-        cells.extend(texts.iter().map(|text| &**text));
-        cells.extend([&*last_seen_at, &*check_count]);
-        csv_line(&cells)
+        let texts = license.texts().map(|text| text.into_owned());
+        let mut cells = vec![license.id.to_string(), format_moment(license.created_at)];
+        cells.extend(texts);
+        cells.extend([self.last_seen_at(), self.check_count().to_string()]);
+        cells
     }
+
+    pub fn csv_line(&self) -> Result<String, Error> {
+        let cells = self.cells();
+        csv_line(&cells.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+}
+
+/// The columns of an exported table.
+pub fn column_names() -> impl Iterator<Item = &'static str> {
+    let fields = FIELDS.iter().map(|field| field.name);
+    let checks = ["last_seen_at", "check_count"];
+    ["id", "created_at"].into_iter().chain(fields).chain(checks)
 }
 
 /// The first line of a CSV file of licenses, without [`BOM`](super::import::BOM).
 pub fn csv_header() -> Result<String, Error> {
-    let mut names = vec!["id", "created_at"];
-    names.extend(FIELDS.iter().map(|field| field.name));
-    names.extend(["last_seen_at", "check_count"]);
-    csv_line(&names)
+    csv_line(&column_names().collect::<Vec<_>>())
 }
 
 impl Serialize for Row {

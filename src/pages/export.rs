@@ -1,13 +1,14 @@
-//! The table of licenses as a CSV file.
+//! The table of licenses as a CSV file or an Excel workbook.
 
 use std::io::{self, Cursor};
 use std::sync::Arc;
 
 use rocket::futures::future;
 use rocket::futures::stream::{self, Stream, StreamExt};
-use rocket::http::ContentType;
+use rocket::http::{ContentType, Header};
 use rocket::response::{self, Responder};
 use rocket::{Request, Response, Route, get, routes};
+use time::Date;
 use tokio_util::io::StreamReader;
 
 use super::license_query::LicenseQuery;
@@ -21,7 +22,7 @@ use crate::request::{App, Failure};
 use crate::service::{Service, Walk};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![export]
+    routes![export, workbook]
 }
 
 #[get("/licenses.csv?<query..>")]
@@ -33,14 +34,42 @@ async fn export(app: &App, _session: Session, query: LicenseQuery) -> Result<Tab
         .await?;
     Ok(Table {
         app: Arc::clone(app),
-        file_name: file_name(&date::format(today)),
+        file_name: file_name(today, "csv"),
         head: format!("{BOM}{}", csv_header()?),
         first,
     })
 }
 
-fn file_name(day: &str) -> String {
-    format!("licenses-{day}.csv")
+fn file_name(day: Date, kind: &str) -> String {
+    format!("licenses-{}.{kind}", date::format(day))
+}
+
+#[derive(Responder)]
+struct BookFile {
+    content: Vec<u8>,
+    kind: ContentType,
+    name: Header<'static>,
+}
+
+#[get("/licenses.xlsx?<query..>")]
+async fn workbook(app: &App, _session: Session, query: LicenseQuery) -> Result<BookFile, Failure> {
+    let today = app.today();
+    let filter = query.filter(today).map_err(Error::from)?;
+    let content = app
+        .run_search(move |service| service.workbook(filter))
+        .await?;
+    let name = file_name(today, "xlsx");
+    Ok(BookFile {
+        content,
+        kind: ContentType::new(
+            "application",
+            "vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        ),
+        name: Header::new(
+            "Content-Disposition",
+            format!("attachment; filename=\"{name}\""),
+        ),
+    })
 }
 
 /// A file that is written while the licenses are read. Rocket ends a failed stream as if it were complete, so

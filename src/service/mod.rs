@@ -21,6 +21,7 @@ mod tokens;
 mod tools;
 mod users;
 mod walk;
+mod workbook;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -253,6 +253,7 @@ fn raw(port: u16, request: &str) -> Answer {
         (name.to_lowercase(), value.to_owned())
     };
     Answer {
+        bytes: vec![],
         status: status.parse().unwrap(),
         headers: lines.map(header).collect(),
         body: body.to_owned(),

@@ -287,3 +287,93 @@ fn words_for_a_status_are_mapped_or_named_once() {
         );
     }
 }
+
+// Workbooks
+
+/// A workbook whose cells are texts, numbers (`#5`) or dates (`@46022`).
+fn workbook(rows: &[&[&str]]) -> Vec<u8> {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let date = rust_xlsxwriter::Format::new().set_num_format("yyyy-mm-dd");
+    let sheet = book.add_worksheet();
+    for (row, cells) in (0..).zip(rows) {
+        for (column, cell) in (0..).zip(*cells) {
+            match cell.split_at_checked(1) {
+                Some(("#", number)) => {
+                    sheet.write_number(row, column, number.parse::<f64>().unwrap())
+                }
+                Some(("@", number)) => {
+                    let number = number.parse::<f64>().unwrap();
+                    sheet.write_number_with_format(row, column, number, &date)
+                }
+                _ => sheet.write_string(row, column, *cell),
+            }
+            .unwrap();
+        }
+    }
+    book.save_to_buffer().unwrap()
+}
+
+#[test]
+fn a_workbook_keeps_its_texts_and_dates_and_asks_about_numbers() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let book = workbook(&[
+        &["Tool", "Key", "Customer", "Valid until"],
+        &["T", "007734519", "Änne", "@46022"],
+        &["T", "2E10", "", "31.12.2027"],
+        &["T", "#7734520", "", ""],
+        &["T", "#123456789012345678", "", ""],
+    ]);
+    let page = upload(&mut admin, "licenses.xlsx", book);
+    assert_eq!(numbers(&page), [2, 0, 0, 2]);
+    let page = page.press(&mut admin, "keys=keep");
+    assert_eq!(numbers(&page), [3, 0, 0, 1]);
+    confirm(&mut admin, &page);
+    assert_eq!(keys(&server), ["007734519", "2E10", "7734520"]);
+    let row = &admin.get("/api/licenses?q=007734519").json()[0];
+    assert_eq!(
+        (&row["user_id"], &row["expiration_date"]),
+        (&json!("Änne"), &json!("2025-12-31"))
+    );
+}
+
+#[test]
+fn an_exported_workbook_is_imported_unchanged() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    for key in [
+        "007734519",
+        "1-12",
+        "2E10",
+        "=2+3",
+        "'quoted",
+        "0A1B2C3D4E5F",
+        "TRUE",
+    ] {
+        server.add(json!({"tool_name": "T", "license_key": key, "user_id": "=x;\"y\"", "note": "two\nlines",
+            "expiration_date": "2027-12-31"}));
+    }
+    let answer = admin.get("/licenses.xlsx").bytes;
+    let page = upload(&mut admin, "licenses.xlsx", &answer);
+    assert_eq!(numbers(&page), [0, 0, 7, 0]);
+    let other = Server::start();
+    let mut elsewhere = other.admin();
+    let page = upload(&mut elsewhere, "licenses.xlsx", &answer);
+    confirm(&mut elsewhere, &page);
+    assert_eq!(keys(&other), keys(&server));
+}
+
+#[test]
+fn a_workbook_that_unpacks_to_too_much_is_refused() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let far = workbook(&[&["Tool", "Key"]]);
+    assert_eq!(upload(&mut admin, "f.xlsx", far).status, 422);
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    sheet.write_string(0, 0, "Tool").unwrap();
+    sheet.write_string(1_048_575, 16_383, "x").unwrap();
+    let page = upload(&mut admin, "f.xlsx", book.save_to_buffer().unwrap());
+    assert_eq!(page.status, 422);
+    assert!(page.problem("file").unwrap().contains("cells"));
+}

@@ -184,6 +184,8 @@ pub struct Answer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: String,
+    /// The body as it was sent.
+    pub bytes: Vec<u8>,
 }
 
 impl Client {
@@ -279,10 +281,12 @@ impl Client {
             .iter()
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
             .collect();
+        let bytes = response.body_mut().read_to_vec().unwrap();
         let answer = Answer {
             status: response.status().as_u16(),
             headers,
-            body: response.body_mut().read_to_string().unwrap(),
+            body: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes,
         };
         self.keep_cookies(&answer);
         answer

@@ -1,0 +1,107 @@
+//! Licenses as an Excel workbook. Every cell is text, so that no spreadsheet program changes a key.
+
+use rust_xlsxwriter::{Format, IgnoreError, Workbook, Worksheet, XlsxError};
+
+use super::Service;
+use crate::error::Error;
+use crate::model::published::{Row, column_names};
+use crate::model::search::Filter;
+use crate::model::text::grouped;
+
+/// In characters.
+const COLUMN_WIDTH: f64 = 24.0;
+
+/// Licenses in a workbook, which is made whole before it is sent.
+const MAX_LICENSES: usize = 50_000;
+
+impl Service {
+    /// The file; an error if the filter finds too many.
+    pub fn workbook(&self, filter: Filter) -> Result<Vec<u8>, Error> {
+        let mut book = LicenseBook::new()?;
+        let mut number = 0;
+        let mut walk = self.walk(filter, 0, usize::MAX)?;
+        loop {
+            let (rows, rest) = self.walk_on(walk)?;
+            walk = rest;
+            number += rows.len();
+            if number > MAX_LICENSES {
+                return Err(Error::Conflict(format!(
+                    "An Excel file can have at most {} licenses. Narrow the filter down, or export them as \
+                     CSV.",
+                    grouped(MAX_LICENSES as i64)
+                )));
+            }
+            if rows.is_empty() {
+                return book.finish();
+            }
+            for row in rows {
+                book.add(&Row::from(row))?;
+            }
+        }
+    }
+}
+
+/// A workbook that rows are added to.
+struct LicenseBook {
+    book: Workbook,
+    rows: u32,
+    text: Format,
+}
+
+impl LicenseBook {
+    fn new() -> Result<LicenseBook, Error> {
+        let mut book = LicenseBook {
+            book: Workbook::new(),
+            rows: 0,
+            text: Format::new().set_num_format("@"),
+        };
+        book.begin().map_err(|e| unwritten(&e))?;
+        Ok(book)
+    }
+
+    fn begin(&mut self) -> Result<(), XlsxError> {
+        let sheet = self.book.add_worksheet_with_constant_memory()?;
+        sheet.set_name("Licenses")?;
+        sheet.set_freeze_panes(1, 0)?;
+        let bold = self.text.clone().set_bold();
+        for (column, name) in (0..).zip(column_names()) {
+            sheet.set_column_width(column, COLUMN_WIDTH)?;
+            // What is typed below the last row is text, too.
+            sheet.set_column_format(column, &self.text)?;
+            sheet.write_string_with_format(0, column, name, &bold)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, row: &Row) -> Result<(), Error> {
+        self.rows += 1;
+        let (number, text) = (self.rows, &self.text);
+        let sheet = self
+            .book
+            .worksheet_from_index(0)
+            .map_err(|e| unwritten(&e))?;
+        let write = |sheet: &mut Worksheet| {
+            for (column, cell) in (0..).zip(row.cells()) {
+                sheet.write_string_with_format(number, column, cell, text)?;
+            }
+            Ok(())
+        };
+        write(sheet).map_err(|e: XlsxError| unwritten(&e))
+    }
+
+    /// The file.
+    fn finish(mut self) -> Result<Vec<u8>, Error> {
+        let last = self.rows;
+        let mut save = || {
+            let sheet = self.book.worksheet_from_index(0)?;
+            let columns = column_names().count() as u16;
+            sheet.ignore_error_range(0, 0, last, columns - 1, IgnoreError::NumberStoredAsText)?;
+            self.book.save_to_buffer()
+        };
+        save().map_err(|e| unwritten(&e))
+    }
+}
+
+fn unwritten(error: &XlsxError) -> Error {
+    Error::Internal(format!("writing a workbook: {error}"))
+}
