@@ -61,6 +61,7 @@ create table last_checks (
     license_id  integer primary key references licenses (id) on delete cascade,
     last_at     bigint  not null,
     check_count bigint  not null,
+    refused_count bigint not null,           -- refused checks on the day of the last check
     verdict     text    not null,            -- of the last check, as its code: VALID, EXPIRED, …
     address     text    not null,            -- of the last check
     version     text    not null,            -- this and the next two as a client last reported

@@ -94,6 +94,8 @@ pub struct LastCheck {
     pub last_at: OffsetDateTime,
     /// Checks so far, including this one.
     pub check_count: i64,
+    /// Refused checks on the day of this one.
+    pub refused_count: i64,
     pub verdict: Verdict,
     /// The client's address.
     pub address: String,

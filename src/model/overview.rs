@@ -24,7 +24,7 @@ pub struct Overview {
     pub refused_today: Count,
     /// Licenses that expired in the last 30 days and are still in use.
     pub expired_in_use: Count,
-    /// Licenses refused today that checked most often.
+    /// Licenses refused today, most often refused first.
     pub refused: Vec<ListedLicense>,
     /// Unlicensed machines.
     pub unknown_number: i64,

@@ -130,6 +130,7 @@ mod tests {
         let last_check = LastCheck {
             last_at: datetime!(2026-06-15 12:00 UTC),
             check_count: 3,
+            refused_count: 0,
             verdict: Verdict::Valid,
             address: String::new(),
             client: Default::default(),

@@ -147,7 +147,7 @@ pub fn walk_by_id(
     Ok((found, (!is_end).then_some(last)))
 }
 
-/// The licenses refused on that day that check most often.
+/// The licenses refused on that day, most often refused first.
 pub fn most_refused(db: &Connection, day: Date, limit: i64) -> Result<Vec<ListedLicense>> {
     let (columns, join) = (
         licenses::listed_columns("licenses"),
@@ -158,7 +158,7 @@ pub fn most_refused(db: &Connection, day: Date, limit: i64) -> Result<Vec<Listed
              select id from licenses where refused_on <> '' and refused_on = ?1
              order by id desc limit 2000) refused
          join licenses on licenses.id = refused.id {join}
-         order by last_checks.check_count desc, licenses.id desc limit ?2"
+         order by last_checks.refused_count desc, licenses.id desc limit ?2"
     ))?
     .query_map(params![date::format(day), limit], licenses::listed_in)?
     .collect()

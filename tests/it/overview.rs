@@ -159,6 +159,26 @@ fn a_tool_shows_its_machines_of_the_last_week() {
 }
 
 #[test]
+fn refused_checks_are_those_of_today() {
+    let server = Server::start();
+    add(&server, "k", "revoked", "");
+    add(&server, "most", "suspended", "");
+    (0..9).for_each(|_| drop(server.check("T", "k")));
+    server.tick().unwrap();
+    server.clock.turn(DAY);
+    for key in ["k", "most", "most", "k", "most"] {
+        server.check("T", key);
+        server.tick().unwrap();
+    }
+    let checks = |page: &Page| -> Vec<Option<usize>> {
+        let rows = page.texts("[aria-labelledby=refused] small");
+        let checks = rows.iter().map(|row| row.split_once(", ").unwrap().1);
+        checks.map(number).collect()
+    };
+    assert_eq!(checks(&overview(&server)), [Some(3), Some(2)]);
+}
+
+#[test]
 fn the_next_license_to_expire_is_renewed_by_a_click() {
     let server = Server::start();
     add(&server, "k", "activated", "2026-06-20");
