@@ -4,14 +4,15 @@
 -- Only the types text and integer/bigint, so that another database can carry the same statements.
 -- The empty text is "none", so that no statement needs null, except for references.
 
--- The programs that are sold. A tool is created with its first license.
+-- The programs that are sold. A tool is added by the admin, or with its first license.
 create table tools (
     name         text   primary key,         -- 1 to 100 characters, compared byte for byte
     created_at   bigint not null,
     offline_days bigint not null default 7,  -- how long a client may run on a signed answer; 0 for not at all
     grace_days   bigint not null default 0,  -- how long a license works after its expiration date
     message      text   not null default '', -- for refused customers, in signed answers
-    link         text   not null default ''  -- where they can go
+    link         text   not null default '', -- where they can go
+    is_added     bigint not null default 0   -- 1 if the admin added it: listed also without a license
 );
 
 -- Which machine may run which tool.
@@ -91,15 +92,21 @@ create table check_days (
 
 create index check_days_by_day on check_days (day);
 
--- Machines that have checked one of the tools and have no license for it; the 10,000 last seen.
+-- Machines that have checked and have no license: the 10,000 last seen, of which at most 1,000 checked a tool
+-- that does not exist.
 create table unlicensed_machines (
-    tool_name   text   not null references tools (name) on update cascade,
+    tool_name   text   not null,             -- as sent
     license_key text   not null,
     first_at    bigint not null,
     last_at     bigint not null,
     check_count bigint not null,
     address     text   not null,             -- of the last check
     previous_license_key text,               -- as the client reported it
+    version     text   not null,             -- this and the next two as a client last reported
+    hostname    text   not null,
+    user_name   text   not null,
+    decision    text   not null default '' check (decision in ('', 'dismissed', 'blocked')),
+    decided_at  bigint not null default 0,
     primary key (tool_name, license_key)
 );
 

@@ -69,7 +69,15 @@ pub enum Kind {
     LicenseMoved,
     /// Each license also has its own entry.
     Imported,
+    /// By itself, before its first license.
+    ToolAdded,
     ToolChanged,
+    /// An unlicensed machine was hidden until it checks again after 30 days.
+    MachineDismissed,
+    /// An unlicensed machine was hidden for good.
+    MachineBlocked,
+    /// A hidden machine is listed again.
+    MachineRestored,
     SigningKeyCreated,
     SigningKeyDefault,
     SigningKeyRetired,
@@ -81,14 +89,18 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 20] = [
+    pub const ALL: [Kind; 24] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
         Kind::LicenseMoved,
         Kind::ManyChanged,
         Kind::Imported,
+        Kind::ToolAdded,
         Kind::ToolChanged,
+        Kind::MachineDismissed,
+        Kind::MachineBlocked,
+        Kind::MachineRestored,
         Kind::SigningKeyCreated,
         Kind::SigningKeyDefault,
         Kind::SigningKeyRetired,
@@ -120,7 +132,11 @@ impl Kind {
             Kind::LicenseMoved => "license moved",
             Kind::ManyChanged => "many licenses changed",
             Kind::Imported => "licenses imported",
+            Kind::ToolAdded => "tool added",
             Kind::ToolChanged => "tool changed",
+            Kind::MachineDismissed => "machine dismissed",
+            Kind::MachineBlocked => "machine blocked",
+            Kind::MachineRestored => "machine restored",
             Kind::SigningKeyCreated => "signing key created",
             Kind::SigningKeyDefault => "signing key made default",
             Kind::SigningKeyRetired => "signing key retired",

@@ -7,6 +7,7 @@ use time::{Date, OffsetDateTime};
 
 use super::license::{License, Verdict};
 use super::question::Question;
+use super::text::is_invisible;
 
 /// Characters kept of each value that a client reports.
 const MAX_LENGTH: usize = 100;
@@ -36,7 +37,10 @@ impl ClientInfo {
     pub fn read(client: &Value) -> Option<ClientInfo> {
         let text = |name| {
             let typed = client.get(name).and_then(Value::as_str).unwrap_or_default();
-            let shown = typed.trim().chars().filter(|c| !c.is_control());
+            let shown = typed
+                .trim()
+                .chars()
+                .filter(|c| !c.is_control() && !is_invisible(*c));
             shown.take(MAX_LENGTH).collect::<String>()
         };
         let info = ClientInfo {
@@ -136,6 +140,8 @@ pub struct UnlicensedCheck {
     pub address: IpAddr,
     /// The ID that the machine last had a good result with, if the client reported it.
     pub previous_license_key: Option<String>,
+    /// What the client last reported.
+    pub client: Option<Box<ClientInfo>>,
 }
 
 impl UnlicensedCheck {
@@ -147,32 +153,11 @@ impl UnlicensedCheck {
             self.previous_license_key = other
                 .previous_license_key
                 .or(self.previous_license_key.take());
+            self.client = other.client.or(self.client.take());
         }
         self.first_at = self.first_at.min(other.first_at);
         self.count += other.count;
     }
-}
-
-/// A machine that checked a tool without having a license for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnlicensedMachine {
-    pub tool_name: String,
-    /// In its canonical spelling.
-    pub license_key: String,
-    pub first_at: OffsetDateTime,
-    pub last_at: OffsetDateTime,
-    pub check_count: i64,
-    /// The client's address at the last check.
-    pub address: String,
-    /// The license of the ID that the machine last had a good result with, if the client reported it.
-    pub previous: Option<PreviousLicense>,
-}
-
-/// A license for the same tool and, as the client says, the same machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PreviousLicense {
-    pub id: i64,
-    pub license_key: String,
 }
 
 #[cfg(test)]
@@ -213,7 +198,7 @@ mod tests {
     fn whatever_a_client_reports_is_shown_or_left_out() {
         let long = "x".repeat(200);
         let info = ClientInfo::read(
-            &json!({"version": " 1.0\n ", "hostname": long, "user": 7, "other": []}),
+            &json!({"version": " 1.\u{202e}0\n ", "hostname": long, "user": 7, "other": []}),
         );
         let expected = ClientInfo {
             version: "1.0".into(),

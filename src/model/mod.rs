@@ -23,3 +23,4 @@ pub mod text;
 pub mod text_diff;
 pub mod token;
 pub mod tool;
+pub mod unlicensed;

@@ -385,12 +385,13 @@ impl Word {
     }
 
     fn is_in(&self, texts: &[&str; fields::COUNT]) -> bool {
-        let searchable = FIELDS
-            .iter()
-            .zip(texts)
-            .filter(|(field, _)| field.is_searchable);
-        let mut texts = searchable.map(|(_, text)| *text);
-        texts.any(|text| self.spellings.iter().any(|spelling| holds(text, spelling)))
+        let mut fields = FIELDS.iter().zip(texts);
+        fields.any(|(field, text)| field.is_searchable && self.is_in_any(&[text]))
+    }
+
+    pub fn is_in_any(&self, texts: &[&str]) -> bool {
+        let is_in = |text: &&str| self.spellings.iter().any(|spelling| holds(text, spelling));
+        texts.iter().any(is_in)
     }
 }
 

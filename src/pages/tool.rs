@@ -19,7 +19,7 @@ use crate::request::{App, Failure};
 use crate::service::{Service, ToolUse};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![list, show, change]
+    routes![list, add, show, change]
 }
 
 #[derive(Template)]
@@ -27,6 +27,9 @@ pub(super) fn routes() -> Vec<Route> {
 struct ToolsPage {
     frame: Frame,
     tools: Vec<ToolCount>,
+    /// The name typed for a new tool, and what is wrong with it.
+    typed: String,
+    problem: Option<String>,
 }
 
 #[derive(Template)]
@@ -42,7 +45,52 @@ struct ToolPage {
 #[get("/tools")]
 async fn list(app: &App, _session: Session, frame: Frame) -> Result<Page, Failure> {
     let tools = app.run(Service::tools).await?;
-    Ok(Page::new(&ToolsPage { frame, tools })?)
+    Ok(Page::new(&ToolsPage {
+        frame,
+        tools,
+        typed: String::new(),
+        problem: None,
+    })?)
+}
+
+#[derive(FromForm)]
+struct NewToolForm {
+    #[field(default = "")]
+    tool_name: String,
+}
+
+/// Leads to the code to build the new tool with.
+#[post("/tools", data = "<form>")]
+async fn add(
+    app: &App,
+    config: &State<Config>,
+    frame: Frame,
+    form: SignedInForm<NewToolForm>,
+) -> Result<Either<Flashed, Page>, Failure> {
+    let SignedInForm { form, actor, .. } = form;
+    let typed = form.tool_name.clone();
+    let added = app
+        .run(move |service| match service.add_tool(&actor, &typed) {
+            Err(Error::Invalid(problems)) => Ok(Err((problems, service.tools()?))),
+            other => other.map(Ok),
+        })
+        .await?;
+    Ok(match added {
+        Ok(name) => {
+            let address = format!("/tool/integration{}", query(&[("name", &name)]));
+            let message = format!("{name} added. Build your program with one of these samples.");
+            Either::Left(redirect_with_flash(config, &address, &message))
+        }
+        Err((problems, tools)) => {
+            let page = ToolsPage {
+                frame,
+                tools,
+                typed: form.tool_name,
+                problem: problems.into_iter().next().map(|problem| problem.message),
+            };
+            Either::Right(Page::with_status(422, &page)?)
+        }
+    })
 }
 
 #[get("/tool?<name>")]

@@ -242,6 +242,7 @@ impl Counts {
                 count: 1,
                 address: check.address,
                 previous_license_key: check.previous_license_key.take(),
+                client: check.client.take().map(Box::new),
             };
             self.add_unlicensed(pair, new);
         }

@@ -18,6 +18,7 @@ mod signer;
 mod throttle;
 mod tokens;
 mod tools;
+mod unlicensed;
 mod users;
 mod walk;
 
@@ -55,6 +56,7 @@ pub use keys::{KeyFormat, KeyRing};
 pub use sessions::{Client, SignedIn};
 pub use tokens::TokenUser;
 pub use tools::ToolUse;
+pub use unlicensed::MachinePair;
 pub use users::{FIRST_USER, FirstPassword};
 pub use walk::Walk;
 

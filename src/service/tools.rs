@@ -6,11 +6,11 @@ use std::sync::Arc;
 use time::{Date, Duration};
 
 use super::Service;
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::model::audit::{Actor, Detail, Details, Event, Kind};
 use crate::model::license::{License, Verdict};
 use crate::model::overview::{ToolCount, by_tool};
-use crate::model::tool::{Tool, ToolDraft};
+use crate::model::tool::{self, Tool, ToolDraft};
 use crate::store::{audit, check_days, tools};
 
 const NO_SUCH_TOOL: Error = Error::NotFound("Tool not found.");
@@ -66,9 +66,31 @@ impl Service {
         self.reload_rules()
     }
 
-    /// Every tool that has a license, those with the most active machines first.
+    /// Adds a tool that has no license yet, and returns its name.
+    pub fn add_tool(&self, actor: &Actor, typed: &str) -> Result<String, Error> {
+        let name = tool::parse_name(typed)?;
+        let is_there = |name: &str| Problem {
+            field: "tool_name",
+            message: format!("There is already a tool “{name}”."),
+        };
+        if let Some(similar) = self.similar_tool(&name)? {
+            return Err(is_there(&similar).into());
+        }
+        let now = self.clock.now();
+        self.store.write(|db| {
+            if !tools::add(db, &name, now)? {
+                return Err(is_there(&name).into());
+            }
+            let event = Event::new(Kind::ToolAdded, actor).with("tool_name", &*name);
+            audit::append(db, event, now)?;
+            Ok(())
+        })?;
+        Ok(name)
+    }
+
+    /// Every tool, those with the most active machines first.
     pub fn tools(&self) -> Result<Vec<ToolCount>, Error> {
-        Ok(by_tool(&self.license_counts()?))
+        Ok(by_tool(&self.license_counts()?, &self.tool_names()?))
     }
 
     pub fn tool_use(&self, name: &str) -> Result<ToolUse, Error> {

@@ -21,11 +21,23 @@ pub fn ensure(db: &WriteTx<'_>, name: &str, now: OffsetDateTime) -> Result<()> {
     Ok(())
 }
 
-/// The names of the tools that have a license, in alphabetical order.
+/// Adds the tool so that it is listed also without a license; false if it was listed already.
+pub fn add(db: &WriteTx<'_>, name: &str, now: OffsetDateTime) -> Result<bool> {
+    if names(db)?.iter().any(|other| other == name) {
+        return Ok(false);
+    }
+    ensure(db, name, now)?;
+    db.prepare_cached("update tools set is_added = 1 where name = ?1")?
+        .execute([name])?;
+    Ok(true)
+}
+
+/// The names of the tools that have a license or that the admin added, in alphabetical order.
 pub fn names(db: &Connection) -> Result<Vec<String>> {
     db.prepare_cached(
         "select name from tools
-         where exists (select 1 from licenses where licenses.tool_name = tools.name)
+         where is_added = 1
+             or exists (select 1 from licenses where licenses.tool_name = tools.name)
          order by name",
     )?
     .query_map([], |row| row.get(0))?

@@ -23,11 +23,32 @@ fn figures(page: &Page) -> Vec<String> {
 }
 
 #[test]
-fn without_licenses_it_leads_to_the_form() {
+fn three_steps_lead_to_the_first_license() {
     let server = Server::start();
-    let page = overview(&server);
-    assert_eq!(page.all(".empty a[href='/licenses/new']").len(), 1);
+    let mut admin = server.admin();
+    let page = Page::open(&mut admin, "/");
     assert!(page.all("svg.chart").is_empty());
+    let code = page
+        .form("/tools")
+        .fill("tool_name", " My Tool ")
+        .submit(&mut admin);
+    assert_eq!(
+        (code.status, &*code.path),
+        (200, "/tool/integration?name=My%20Tool")
+    );
+    let page = Page::open(&mut admin, "/");
+    assert!(page.has_link(&code.path) && page.has_link("/tool?name=My%20Tool"));
+    assert!(page.all("[aria-labelledby=first-run] .rows").is_empty());
+    server.check("My Tool", "machine");
+    server.tick().unwrap();
+    let form = Page::open(&mut admin, "/").follow(&mut admin, "/licenses/new?");
+    form.form("/licenses/new").submit(&mut admin);
+    assert_eq!(server.check("My Tool", "machine").0, 200);
+    assert!(
+        Page::open(&mut admin, "/")
+            .all("[aria-labelledby=first-run]")
+            .is_empty()
+    );
 }
 
 #[test]
