@@ -146,17 +146,17 @@ pub struct UnlicensedCheck {
 
 impl UnlicensedCheck {
     /// Adds checks of the same machine, which may be older.
-    pub fn merge(&mut self, other: UnlicensedCheck) {
-        if other.last_at >= self.last_at {
-            self.last_at = other.last_at;
-            self.address = other.address;
-            self.previous_license_key = other
-                .previous_license_key
-                .or(self.previous_license_key.take());
-            self.client = other.client.or(self.client.take());
+    pub fn merge(&mut self, mut older: UnlicensedCheck) {
+        if older.last_at >= self.last_at {
+            std::mem::swap(self, &mut older);
         }
-        self.first_at = self.first_at.min(other.first_at);
-        self.count += other.count;
+        self.previous_license_key = self
+            .previous_license_key
+            .take()
+            .or(older.previous_license_key);
+        self.client = self.client.take().or(older.client);
+        self.first_at = self.first_at.min(older.first_at);
+        self.count += older.count;
     }
 }
 

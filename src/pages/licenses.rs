@@ -47,15 +47,20 @@ struct ListPage<'a> {
     /// URLs of the neighboring pages.
     previous: Option<String>,
     next: Option<String>,
+    /// Every row of the page is selected.
+    is_selected: bool,
+    /// The URL of this page with all rows selected, or none.
+    toggle: String,
 }
 
-#[get("/licenses?<before>&<after>&<query..>")]
+#[get("/licenses?<before>&<after>&<select>&<query..>")]
 async fn list(
     app: &App,
     _session: Session,
     frame: Frame,
     before: Option<&str>,
     after: Option<&str>,
+    select: Option<&str>,
     query: LicenseQuery,
 ) -> Result<Page, Failure> {
     let (now, offset) = (app.now(), app.utc_offset());
@@ -106,6 +111,13 @@ async fn list(
     } else {
         ("before", "after")
     };
+    let is_selected = select == Some("page");
+    let here = [
+        ("select", if is_selected { "" } else { "page" }),
+        ("before", before.unwrap_or_default()),
+        ("after", after.unwrap_or_default()),
+    ];
+    let toggle = query.address(&query.sort, &here);
     let previous = address(to_previous, listed.first(), has_previous);
     let next = address(to_next, listed.last(), has_next);
     let rows: Vec<LicenseRow> = listed
@@ -124,6 +136,8 @@ async fn list(
         is_first,
         previous,
         next,
+        is_selected,
+        toggle,
     };
     Ok(Page::with_status(status, &page)?)
 }

@@ -5,6 +5,8 @@
 //! what matches; first within a budget, and if the matching rows come late in the order, skipping
 //! all IDs that were not gathered.
 
+use std::collections::HashSet;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, Result, Row, params, params_from_iter};
 use time::Date;
@@ -88,19 +90,33 @@ pub fn count(db: &Connection, filter: &Filter) -> Result<Count> {
 
 /// The IDs of the matching licenses in ascending order; none if there are more than `max`.
 pub fn ids(db: &Connection, filter: &Filter, max: usize) -> Result<Option<Vec<i64>>> {
-    Ok(
-        match gather(db, filter, &conditions(filter), Order::Created, max)? {
-            Found::All(found) => {
-                let mut ids: Vec<i64> = found.into_iter().map(|cursor| cursor.id).collect();
-                ids.sort_unstable();
-                Some(ids)
-            }
-            Found::More(_) => None,
-        },
-    )
+    let mut ids = ids_in_order(db, filter, Order::Created, false, max)?;
+    if let Some(ids) = &mut ids {
+        ids.sort_unstable();
+    }
+    Ok(ids)
 }
 
-/// The licenses of a selection by ID; none if there are more than `max`.
+fn ids_in_order(
+    db: &Connection,
+    filter: &Filter,
+    order: Order,
+    is_descending: bool,
+    max: usize,
+) -> Result<Option<Vec<i64>>> {
+    let whole = Page {
+        order,
+        is_descending,
+        after: None,
+        limit: max,
+    };
+    Ok(match gather(db, filter, &conditions(filter), order, max)? {
+        Found::All(found) => Some(sorted(found, &whole)),
+        Found::More(_) => None,
+    })
+}
+
+/// The licenses of a selection in its order; none if there are more than `max`.
 pub fn selected(
     db: &Connection,
     selection: &Selection,
@@ -108,12 +124,15 @@ pub fn selected(
 ) -> Result<Option<Vec<License>>> {
     let ids = match selection {
         Selection::Ids(ids) => {
-            let mut ids = ids.clone();
-            ids.sort_unstable();
-            ids.dedup();
+            let (mut ids, mut seen) = (ids.clone(), HashSet::new());
+            ids.retain(|id| seen.insert(*id));
             Some(ids).filter(|ids| ids.len() <= max)
         }
-        Selection::Found(filter) => ids(db, filter, max)?,
+        Selection::Found {
+            filter,
+            order,
+            is_descending,
+        } => ids_in_order(db, filter, *order, *is_descending, max)?,
     };
     ids.map(|ids| licenses::of_ids(db, ids.into_iter()))
         .transpose()

@@ -195,6 +195,12 @@ proptest! {
         let mut ids: Vec<i64> = all.iter().map(|cursor| cursor.id).collect();
         ids.sort_unstable();
         prop_assert_eq!(super::ids(&db, &filter, 1_000).unwrap(), Some(ids.clone()));
+        let mut in_order: Vec<i64> = all.iter().map(|cursor| cursor.id).collect();
+        if is_descending {
+            in_order.reverse();
+        }
+        let found = ids_in_order(&db, &filter, order, is_descending, 1_000).unwrap();
+        prop_assert_eq!(found, Some(in_order));
         prop_assert_eq!(count(&db, &filter).unwrap(), Count::Exactly(all.len() as i64));
         let (mut walked, mut next) = (Vec::new(), Some(0));
         while let Some(after) = next {
