@@ -482,6 +482,8 @@ pub struct AuditFilter {
     pub license_id: Option<i64>,
     /// In its canonical spelling.
     pub license_key: Option<String>,
+    /// The customer whose licenses these are now, byte for byte.
+    pub user_id: Option<String>,
     /// Inclusive.
     pub from: Option<OffsetDateTime>,
     /// Exclusive.

@@ -4,6 +4,7 @@ mod audit;
 mod bulk;
 mod check;
 mod check_log;
+mod customers;
 mod demo;
 mod diagnose;
 mod import;
@@ -48,6 +49,7 @@ use tools::Rules;
 pub use audit::Proof;
 pub use bulk::{MAX_SELECTED, Plan};
 pub use check::{CheckSource, Signed};
+pub use customers::CustomerUse;
 pub use diagnose::{
     Diagnosis, FormerLicense, LicenseWarnings, MAX_NEAR_MISSES, NearMiss, ToolMatch,
 };

@@ -16,6 +16,7 @@ mod checks;
 mod cpp_client;
 mod crash;
 mod csharp_client;
+mod customer;
 mod database;
 mod deploy;
 mod diagnose;
