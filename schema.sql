@@ -29,6 +29,9 @@ create table licenses (
     last_seen_on    text    not null default '', -- the operator's day of the last check
     refused_on      text    not null default '', -- the same day, where that check was refused
     shared_on       text    not null default '', -- the last day with checks from several addresses
+    seen_version    text    not null default '', -- of the tool, as its client last reported
+    address_count   bigint  not null default 0,  -- different addresses in the 30 days before the last new one
+    host_count      bigint  not null default 0,  -- and host names
     moved_to        bigint,                  -- the license of the machine that replaced this one
     unique (tool_name, license_key)          -- the check's point read
 );
@@ -44,6 +47,8 @@ create index licenses_by_last_seen on licenses (last_seen_on);
 create index licenses_by_other_status on licenses (status) where status <> 'activated';
 create index licenses_refused on licenses (refused_on) where refused_on <> '';
 create index licenses_shared on licenses (shared_on) where shared_on <> '';
+create index licenses_by_addresses on licenses (address_count);
+create index licenses_by_version on licenses (seen_version, tool_name) where seen_version <> '';
 create index licenses_used_after_expiration on licenses (last_seen_on)
     where last_seen_on > expiration_date;
 create index licenses_moved on licenses (moved_to) where moved_to is not null;
@@ -79,6 +84,18 @@ create table check_history (
     version    text    not null,
     first_at   bigint  not null,             -- on that day
     primary key (license_id, day, verdict, address, version)
+) without rowid;
+
+-- Where each license was checked from: the last 40 addresses, and the last 15 host names of each.
+create table check_places (
+    license_id integer not null references licenses (id) on delete cascade,
+    address    text    not null,
+    hostname   text    not null,             -- empty if the client did not report it
+    user_name  text    not null,             -- this and the version as last reported there
+    version    text    not null,
+    first_at   bigint  not null,
+    last_on    text    not null,             -- the operator's day of the last check
+    primary key (license_id, address, hostname)
 ) without rowid;
 
 -- Checks of each tool and day, by verdict.

@@ -72,6 +72,8 @@ pub enum Kind {
     /// By itself, before its first license.
     ToolAdded,
     ToolChanged,
+    /// Its licenses have no entries of their own.
+    ToolRenamed,
     /// An unlicensed machine was hidden until it checks again after 30 days.
     MachineDismissed,
     /// An unlicensed machine was hidden for good.
@@ -89,7 +91,7 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 24] = [
+    pub const ALL: [Kind; 25] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -98,6 +100,7 @@ impl Kind {
         Kind::Imported,
         Kind::ToolAdded,
         Kind::ToolChanged,
+        Kind::ToolRenamed,
         Kind::MachineDismissed,
         Kind::MachineBlocked,
         Kind::MachineRestored,
@@ -134,6 +137,7 @@ impl Kind {
             Kind::Imported => "licenses imported",
             Kind::ToolAdded => "tool added",
             Kind::ToolChanged => "tool changed",
+            Kind::ToolRenamed => "tool renamed",
             Kind::MachineDismissed => "machine dismissed",
             Kind::MachineBlocked => "machine blocked",
             Kind::MachineRestored => "machine restored",

@@ -114,6 +114,30 @@ pub struct ListedLicense {
     pub last_seen_on: String,
     /// None before the first check.
     pub last_check: Option<LastCheck>,
+    /// Different addresses and host names in the 30 days before the last new one.
+    pub address_count: i64,
+    pub host_count: i64,
+}
+
+/// Where a license was checked from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    /// Different ones in the last 30 days.
+    pub addresses: i64,
+    pub hosts: i64,
+    /// Newest first.
+    pub last: Vec<CheckPlace>,
+}
+
+/// An address and a host name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckPlace {
+    pub address: String,
+    /// As last reported there.
+    pub client: ClientInfo,
+    pub first_at: OffsetDateTime,
+    /// `YYYY-MM-DD` in the operator's UTC offset.
+    pub last_on: String,
 }
 
 /// A check that differed from the previous ones on its day.

@@ -25,6 +25,8 @@ pub struct Overview {
     pub refused_today: Count,
     /// Licenses that expired in the last 30 days and are still in use.
     pub expired_in_use: Count,
+    /// Licenses that were checked from several addresses on one day in the last 30 days.
+    pub shared: Count,
     /// Licenses refused today, most often refused first.
     pub refused: Vec<ListedLicense>,
     /// Unlicensed machines that wait for a decision.

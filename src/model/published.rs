@@ -104,6 +104,8 @@ mod tests {
             },
             last_seen_on: String::new(),
             last_check,
+            address_count: 0,
+            host_count: 0,
         })
     }
 

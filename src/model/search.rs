@@ -26,6 +26,8 @@ pub struct Filter {
     pub words: Vec<Word>,
     pub expires: Option<Expires>,
     pub activity: Option<Activity>,
+    /// Of the tool, as its client last reported; byte for byte.
+    pub version: Option<String>,
 }
 
 /// A range of days, both ends inclusive; a missing end is open.
@@ -68,6 +70,8 @@ pub struct Candidate<'a> {
     pub refused_on: &'a str,
     /// Empty for never.
     pub shared_on: &'a str,
+    /// Empty if no client reported one.
+    pub seen_version: &'a str,
 }
 
 impl Filter {
@@ -85,6 +89,7 @@ impl Filter {
             words,
             expires,
             activity,
+            version,
         } = self;
         let text = |at: usize| candidate.texts[at];
         let expiration_date = date::read(text(fields::EXPIRATION_DATE));
@@ -111,6 +116,9 @@ impl Filter {
                     date::read(candidate.last_seen_on).is_some_and(|seen| seen > day)
                 }),
             })
+            && version
+                .as_ref()
+                .is_none_or(|version| version == candidate.seen_version)
             && words.iter().all(|word| word.is_in(&candidate.texts))
     }
 }
@@ -410,6 +418,8 @@ pub enum Order {
     Tool,
     /// By the word of the status.
     Status,
+    /// The number of addresses that it was lately checked from.
+    Addresses,
 }
 
 /// The sort value of a perpetual license: after all digits.
@@ -420,7 +430,7 @@ pub const BETWEEN: char = '\u{3}';
 
 impl Order {
     /// Every order with its word in a URL.
-    pub const ALL: [(Order, &'static str); 7] = [
+    pub const ALL: [(Order, &'static str); 8] = [
         (Order::Created, "created"),
         (Order::LastSeen, "last-seen"),
         (Order::Expires, "expires"),
@@ -428,6 +438,7 @@ impl Order {
         (Order::Key, "key"),
         (Order::Tool, "tool"),
         (Order::Status, "status"),
+        (Order::Addresses, "addresses"),
     ];
 
     /// A row's place in this order.
@@ -444,6 +455,7 @@ impl Order {
             Order::Key => license.license_key.clone().into(),
             Order::Tool => format!("{}{BETWEEN}{}", license.tool_name, license.license_key).into(),
             Order::Status => license.status.to_string().into(),
+            Order::Addresses => SortValue::Number(listed.address_count),
         };
         Cursor {
             value,
@@ -457,7 +469,7 @@ impl Order {
         Some(Cursor {
             id: id.parse().ok()?,
             value: match self {
-                Order::Created => SortValue::Number(value.parse().ok()?),
+                Order::Created | Order::Addresses => SortValue::Number(value.parse().ok()?),
                 Order::LastSeen
                 | Order::Expires
                 | Order::Customer

@@ -17,6 +17,7 @@ use crate::service::MAX_SELECTED;
 
 const PER_PAGE: usize = 50;
 
+/// The last one is exchanged for [`SHARING`] where addresses matter.
 const COLUMNS: [(Order, &str); 7] = [
     (Order::Key, "License key"),
     (Order::Tool, "Tool"),
@@ -26,6 +27,8 @@ const COLUMNS: [(Order, &str); 7] = [
     (Order::LastSeen, "Last seen"),
     (Order::Created, "Created"),
 ];
+
+const SHARING: (Order, &str) = (Order::Addresses, "Addresses");
 
 pub(super) fn routes() -> Vec<Route> {
     routes![list]
@@ -146,6 +149,22 @@ impl ListPage<'_> {
     /// If so, the links to other pages can say "newer" and "older".
     fn is_newest_first(&self) -> bool {
         self.sorting == Sorting::read("")
+    }
+
+    fn shows_addresses(&self) -> bool {
+        self.query.seen == "shared" || self.sorting.order == Order::Addresses
+    }
+
+    fn columns(&self) -> [(Order, &'static str); COLUMNS.len()] {
+        let [first @ .., last] = COLUMNS;
+        let last = if self.shows_addresses() {
+            SHARING
+        } else {
+            last
+        };
+        let mut all = [last; COLUMNS.len()];
+        all[..first.len()].copy_from_slice(&first);
+        all
     }
 
     /// The URL for a click on the column heading.

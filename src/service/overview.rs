@@ -49,6 +49,10 @@ impl Service {
             activity: Some(Activity::AfterExpiration),
             ..Filter::default()
         };
+        let shared = Filter {
+            activity: Activity::read("shared", today),
+            ..Filter::default()
+        };
         let counts = self.license_counts()?;
         self.store.read_tx(|db| {
             let waiting = MachineFilter::default();
@@ -65,6 +69,7 @@ impl Service {
                 ),
                 next_to_expire: search::list(db, &expiring_soon, &next_to_expire)?,
                 refused_today: search::count(db, &refused_today)?,
+                shared: search::count(db, &shared)?,
                 expired_in_use: search::count(db, &expired_in_use)?,
                 refused: search::most_refused(db, today, ROWS as i64)?,
                 unlicensed_number: unlicensed.found,

@@ -6,12 +6,17 @@ use std::sync::Arc;
 use time::{Date, Duration};
 
 use super::Service;
+use super::bulk::MAX_SELECTED;
 use crate::error::{Error, Problem};
 use crate::model::audit::{Actor, Detail, Details, Event, Kind};
 use crate::model::license::{License, Verdict};
 use crate::model::overview::{ToolCount, by_tool};
+use crate::model::text::grouped;
 use crate::model::tool::{self, Tool, ToolDraft};
-use crate::store::{audit, check_days, tools};
+use crate::store::{audit, check_days, counts, licenses, tools};
+
+/// Versions on a tool's page.
+const VERSIONS: i64 = 20;
 
 const NO_SUCH_TOOL: Error = Error::NotFound("Tool not found.");
 
@@ -22,6 +27,8 @@ pub struct ToolUse {
     pub line: ToolCount,
     /// Its checks of the last 30 days by verdict, in the order of [`Verdict::ALL`].
     pub days: Vec<(Date, [i64; Verdict::ALL.len()])>,
+    /// Licenses by the version that their client last reported, most frequent first.
+    pub versions: Vec<(String, i64)>,
 }
 
 impl Service {
@@ -88,6 +95,49 @@ impl Service {
         Ok(name)
     }
 
+    /// Licenses of a tool, and those of them whose machine checked in the last 30 days.
+    pub fn reach_of_tool(&self, name: &str) -> Result<(i64, i64), Error> {
+        let month = self.today().saturating_sub(Duration::days(29));
+        let (exists, reach) = self
+            .store
+            .read_tx(|db| Ok((tools::exists(db, name)?, counts::of_tool(db, name, month)?)))?;
+        exists.then_some(reach).ok_or(NO_SUCH_TOOL)
+    }
+
+    /// Gives a tool another name, and returns it. Programs that send the old name have no license from then on.
+    pub fn rename_tool(&self, actor: &Actor, name: &str, typed: &str) -> Result<String, Error> {
+        let new = tool::parse_name(typed)?;
+        let refuse = |message: String| Error::invalid("tool_name", message);
+        if self.reach_of_tool(name)?.0 > MAX_SELECTED as i64 {
+            return Err(refuse(format!(
+                "{name} has more than {} licenses, the most that can be renamed at once.",
+                grouped(MAX_SELECTED as i64)
+            )));
+        }
+        let now = self.clock.now();
+        self.store.write(|db| {
+            if new == name {
+                return Err(refuse(format!("The tool already has the name “{name}”.")));
+            }
+            if tools::names(db)?.contains(&new) {
+                return Err(refuse(format!("There is already a tool “{new}”.")));
+            }
+            if !tools::exists(db, name)? {
+                return Err(NO_SUCH_TOOL);
+            }
+            let licenses = licenses::rename_tool(db, name, &new)?;
+            let mut event = Event::new(Kind::ToolRenamed, actor)
+                .with("tool_name", &*new)
+                .with("licenses", licenses as i64);
+            event.before.0.insert("tool_name".to_owned(), name.into());
+            audit::append(db, event, now)?;
+            Ok(())
+        })?;
+        *self.counted.lock() = None;
+        self.reload_rules()?;
+        Ok(new)
+    }
+
     /// Every tool, those with the most active machines first.
     pub fn tools(&self) -> Result<Vec<ToolCount>, Error> {
         Ok(by_tool(&self.license_counts()?, &self.tool_names()?))
@@ -96,10 +146,11 @@ impl Service {
     pub fn tool_use(&self, name: &str) -> Result<ToolUse, Error> {
         let today = self.today();
         let first = today.saturating_sub(Duration::days(29));
-        let (exists, checks) = self.store.read_tx(|db| {
+        let (exists, checks, versions) = self.store.read_tx(|db| {
             Ok((
                 tools::exists(db, name)?,
                 check_days::of_tool_since(db, name, first)?,
+                counts::versions(db, name, VERSIONS)?,
             ))
         })?;
         if !exists {
@@ -114,6 +165,7 @@ impl Service {
                 active: 0,
             }),
             days: super::overview::by_day(first, today, &checks),
+            versions,
         })
     }
 }

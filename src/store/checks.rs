@@ -1,12 +1,15 @@
 //! The tables of the last check and of the check history of each license.
 
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
-use time::UtcOffset;
+use time::{Duration, UtcOffset};
 
-use super::{moment, unreadable};
+use super::{check_places, moment, unreadable};
 use crate::model::check::{CheckChange, CheckRecord, ClientInfo, LastCheck};
 use crate::model::date;
 use crate::model::license::Verdict;
+
+/// Addresses and host names are counted for 30 days, including the day of the check.
+const MONTH: Duration = Duration::days(29);
 
 /// History lines kept for each license.
 pub const HISTORY: usize = 50;
@@ -33,28 +36,34 @@ pub fn add(db: &Connection, records: &[CheckRecord], offset: UtcOffset) -> Resul
     };
     let count = Counted::on(&day, records);
     let is_same_day = before.is_some_and(|(_, before_on)| before_on == day);
+    let reports = records.iter().filter(|record| record.client.is_some());
+    let report = reports.max_by_key(|record| record.last_at);
+    let report = report.and_then(|record| record.client.as_deref());
+    let known = before.map(|(before, _)| &before.client);
+    let client = report.or(known);
     let is_found = match is_newer {
-        true => {
-            let reports = records.iter().filter(|record| record.client.is_some());
-            let report = reports.max_by_key(|record| record.last_at);
-            let client = report.and_then(|record| record.client.as_deref());
-            let known = before.map(|(before, _)| &before.client);
-            replace(db, last, count, is_same_day, client.or(known))?
-        }
+        true => replace(db, last, count, is_same_day, client)?,
         false => add_to_count(db, last.license_id, count)?,
     };
     if !is_found {
         return Ok(());
     }
     let is_refused = last.verdict.is_refusal();
+    let version = client.map_or("", |client| &client.version);
     let is_known = before.is_some_and(|(before, before_on)| {
-        before_on == day && before.verdict.is_refusal() == is_refused
+        before_on == day
+            && before.verdict.is_refusal() == is_refused
+            && before.client.version == version
     });
     if is_newer && !is_known {
         let refused_on = if is_refused { &*day } else { "" };
-        db.prepare_cached("update licenses set last_seen_on = ?2, refused_on = ?3 where id = ?1")?
-            .execute(params![last.license_id, day, refused_on])?;
+        db.prepare_cached(
+            "update licenses set last_seen_on = ?2, refused_on = ?3, seen_version = ?4 where id = ?1",
+        )?
+        .execute(params![last.license_id, day, refused_on, version])?;
     }
+    let month = last.day.saturating_sub(MONTH);
+    check_places::add(db, last.license_id, records, before, month)?;
     let mut has_grown = false;
     for record in records {
         has_grown |= add_to_history(db, record, before)?;

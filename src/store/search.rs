@@ -211,6 +211,7 @@ fn conditions(filter: &Filter) -> Vec<Condition> {
         words,
         expires,
         activity,
+        version,
     } = filter;
     let is = |column, value: &str| Condition::new(column, vec![("=", value.to_owned())]);
     // The index of such a column contains only rows in which it is not empty.
@@ -235,6 +236,11 @@ fn conditions(filter: &Filter) -> Vec<Condition> {
             }),
     );
     all.extend(user_id.as_ref().map(|user_id| is("user_id", user_id)));
+    all.extend(version.as_ref().map(|version| {
+        // The index has only rows with a version.
+        let bounds = vec![("<>", String::new()), ("=", version.clone())];
+        Condition::new("seen_version", bounds)
+    }));
     all.extend(expires.map(|expires| match expires {
         Expires::Never => is("expiration_date", NEVER),
         Expires::NotBefore(day) => {
@@ -595,6 +601,7 @@ fn column(order: Order) -> &'static str {
         Order::Key => "license_key",
         Order::Tool => "tool_name",
         Order::Status => "status",
+        Order::Addresses => "address_count",
     }
 }
 
@@ -608,7 +615,8 @@ fn columns(order: Order) -> String {
         .map(|field| format!("licenses.{}", field.name))
         .join(", ");
     format!(
-        "licenses.id, {value}, {fields}, licenses.last_seen_on, licenses.refused_on, licenses.shared_on"
+        "licenses.id, {value}, {fields}, licenses.last_seen_on, licenses.refused_on, licenses.shared_on, \
+         licenses.seen_version"
     )
 }
 
@@ -627,13 +635,14 @@ fn matches(filter: &Filter, row: &Row<'_>) -> Result<bool> {
         last_seen_on: text(2 + fields::COUNT)?,
         refused_on: text(3 + fields::COUNT)?,
         shared_on: text(4 + fields::COUNT)?,
+        seen_version: text(5 + fields::COUNT)?,
     };
     Ok(filter.matches(&candidate))
 }
 
 fn cursor_in(row: &Row<'_>, order: Order) -> Result<Cursor> {
     let value = match order {
-        Order::Created => SortValue::Number(row.get(1)?),
+        Order::Created | Order::Addresses => SortValue::Number(row.get(1)?),
         Order::LastSeen
         | Order::Expires
         | Order::Customer

@@ -32,6 +32,21 @@ pub fn add(db: &WriteTx<'_>, name: &str, now: OffsetDateTime) -> Result<bool> {
     Ok(true)
 }
 
+/// Gives a tool another name, which no listed tool may have; licenses and numbers of checks follow.
+pub(super) fn rename(db: &WriteTx<'_>, from: &str, to: &str) -> Result<()> {
+    // A tool that lost its last license is not listed, and may still have numbers of checks.
+    for sql in [
+        "delete from check_days where tool_name = ?1",
+        "delete from tools where name = ?1",
+    ] {
+        db.prepare_cached(sql)?.execute([to])?;
+    }
+    db.prepare_cached("update tools set name = ?2 where name = ?1")?
+        .execute([from, to])?;
+    db.tools.borrow_mut().remove(from);
+    Ok(())
+}
+
 /// The names of the tools that have a license or that the admin added, in alphabetical order.
 pub fn names(db: &Connection) -> Result<Vec<String>> {
     db.prepare_cached(
