@@ -72,7 +72,7 @@ pub enum Kind {
     /// By itself, before its first license.
     ToolAdded,
     ToolChanged,
-    /// Its licenses have no entries of their own.
+    /// Each license also has its own entry.
     ToolRenamed,
     /// An unlicensed machine was hidden until it checks again after 30 days.
     MachineDismissed,

@@ -164,8 +164,8 @@ pub struct UnlicensedCheck {
     pub address: IpAddr,
     /// The ID that the machine last had a good result with, if the client reported it.
     pub previous_license_key: Option<String>,
-    /// What the client last reported.
-    pub client: Option<Box<ClientInfo>>,
+    /// What the client last reported, and when.
+    pub client: Option<(i64, Box<ClientInfo>)>,
 }
 
 impl UnlicensedCheck {
@@ -178,7 +178,8 @@ impl UnlicensedCheck {
             .previous_license_key
             .take()
             .or(older.previous_license_key);
-        self.client = self.client.take().or(older.client);
+        let reports = self.client.take().into_iter().chain(older.client);
+        self.client = reports.max_by_key(|(at, _)| *at);
         self.first_at = self.first_at.min(older.first_at);
         self.count += older.count;
     }

@@ -260,7 +260,7 @@ impl Counts {
                 count: 1,
                 address: check.address,
                 previous_license_key: check.previous_license_key.take(),
-                client: check.client.take().map(Box::new),
+                client: check.client.take().map(|client| (now, Box::new(client))),
             };
             self.add_unlicensed(pair, new);
         }

@@ -121,7 +121,7 @@ impl Service {
                 count: random.random_range(1..60),
                 address: address(random),
                 previous_license_key: None,
-                client: client(random),
+                client: client(random).map(|client| (last_at.unix_timestamp(), client)),
             };
             let tool = TOOLS.choose(random).copied().unwrap_or_default();
             unlicensed_machines::add(db, tool, &machine_id(random), &asked)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use time::{Date, Duration};
 
 use super::Service;
-use super::bulk::MAX_SELECTED;
+use super::bulk::record;
 use crate::error::{Error, Problem};
 use crate::model::audit::{Actor, Detail, Details, Event, Kind};
 use crate::model::license::{License, Verdict};
@@ -17,6 +17,9 @@ use crate::store::{audit, check_days, counts, licenses, tools};
 
 /// Versions on a tool's page.
 const VERSIONS: i64 = 20;
+
+/// Licenses of a tool that is renamed: written in one transaction, which must not hold others up for long.
+const MAX_RENAMED: i64 = 20_000;
 
 const NO_SUCH_TOOL: Error = Error::NotFound("Tool not found.");
 
@@ -108,10 +111,10 @@ impl Service {
     pub fn rename_tool(&self, actor: &Actor, name: &str, typed: &str) -> Result<String, Error> {
         let new = tool::parse_name(typed)?;
         let refuse = |message: String| Error::invalid("tool_name", message);
-        if self.reach_of_tool(name)?.0 > MAX_SELECTED as i64 {
+        if self.reach_of_tool(name)?.0 > MAX_RENAMED {
             return Err(refuse(format!(
                 "{name} has more than {} licenses, the most that can be renamed at once.",
-                grouped(MAX_SELECTED as i64)
+                grouped(MAX_RENAMED)
             )));
         }
         let now = self.clock.now();
@@ -126,9 +129,14 @@ impl Service {
                 return Err(NO_SUCH_TOOL);
             }
             let licenses = licenses::rename_tool(db, name, &new)?;
+            for before in &licenses {
+                let mut after = before.clone();
+                after.values.tool_name.clone_from(&new);
+                record(db, actor, Some(before), Some(&after), now)?;
+            }
             let mut event = Event::new(Kind::ToolRenamed, actor)
                 .with("tool_name", &*new)
-                .with("licenses", licenses as i64);
+                .with("licenses", licenses.len() as i64);
             event.before.0.insert("tool_name".to_owned(), name.into());
             audit::append(db, event, now)?;
             Ok(())

@@ -261,8 +261,8 @@ fn cells(values: &Values) -> impl Iterator<Item = Cell<'_>> {
     })
 }
 
-/// Gives a tool another name, which no listed tool may have; returns the number of its licenses.
-pub fn rename_tool(db: &WriteTx<'_>, from: &str, to: &str) -> Result<usize> {
+/// Gives a tool another name, which no listed tool may have; returns its licenses as they were.
+pub fn rename_tool(db: &WriteTx<'_>, from: &str, to: &str) -> Result<Vec<License>> {
     let columns = columns("licenses");
     let licenses: Vec<License> = db
         .prepare_cached(&format!(
@@ -280,7 +280,7 @@ pub fn rename_tool(db: &WriteTx<'_>, from: &str, to: &str) -> Result<usize> {
         db.index(license.id, Some(license), Some(&after));
         unlicensed_machines::remove(db, to, &license.license_key)?;
     }
-    Ok(licenses.len())
+    Ok(licenses)
 }
 
 /// Records which license replaced this one.

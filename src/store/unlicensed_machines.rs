@@ -25,7 +25,7 @@ pub fn add(
     license_key: &str,
     check: &UnlicensedCheck,
 ) -> Result<()> {
-    let client = check.client.as_deref();
+    let client = check.client.as_ref().map(|(_, client)| client);
     db.prepare_cached(
         "insert into unlicensed_machines (tool_name, license_key, first_at, last_at, check_count,
              address, previous_license_key, version, hostname, user_name)

@@ -66,6 +66,8 @@ fn a_renamed_tool_takes_its_licenses_along() {
     );
     assert!(Page::open(&mut admin, "/licenses?q=typo").keys().is_empty());
     assert_eq!(Page::open(&mut admin, "/tool?name=Typo").status, 404);
+    let diagnosis = Page::open(&mut admin, "/diagnose?tool=Typo&key=k");
+    assert_eq!(diagnosis.all("[aria-labelledby=past]").len(), 1);
     server.tick().unwrap();
     let waiting = Page::open(&mut admin, "/unlicensed").rows();
     assert_eq!(waiting.len(), 1, "{waiting:?}");
