@@ -4,14 +4,15 @@
 -- Only the types text and integer/bigint, so that another database can carry the same statements.
 -- The empty text is "none", so that no statement needs null, except for references.
 
--- The programs that are sold. A tool is created with its first license.
+-- The programs that are sold. A tool is added by the admin, or with its first license.
 create table tools (
     name         text   primary key,         -- 1 to 100 characters, compared byte for byte
     created_at   bigint not null,
     offline_days bigint not null default 7,  -- how long a client may run on a signed answer; 0 for not at all
     grace_days   bigint not null default 0,  -- how long a license works after its expiration date
     message      text   not null default '', -- for refused customers, in signed answers
-    link         text   not null default ''  -- where they can go
+    link         text   not null default '', -- where they can go
+    is_added     bigint not null default 0   -- 1 if the admin added it: listed also without a license
 );
 
 -- Which machine may run which tool.
@@ -28,6 +29,9 @@ create table licenses (
     last_seen_on    text    not null default '', -- the operator's day of the last check
     refused_on      text    not null default '', -- the same day, where that check was refused
     shared_on       text    not null default '', -- the last day with checks from several addresses
+    seen_version    text    not null default '', -- of the tool, as its client last reported
+    address_count   bigint  not null default 0,  -- different addresses in the 30 days before the last new one
+    host_count      bigint  not null default 0,  -- and host names
     moved_to        bigint,                  -- the license of the machine that replaced this one
     unique (tool_name, license_key)          -- the check's point read
 );
@@ -43,6 +47,8 @@ create index licenses_by_last_seen on licenses (last_seen_on);
 create index licenses_by_other_status on licenses (status) where status <> 'activated';
 create index licenses_refused on licenses (refused_on) where refused_on <> '';
 create index licenses_shared on licenses (shared_on) where shared_on <> '';
+create index licenses_by_addresses on licenses (address_count);
+create index licenses_by_version on licenses (seen_version, tool_name) where seen_version <> '';
 create index licenses_used_after_expiration on licenses (last_seen_on)
     where last_seen_on > expiration_date;
 create index licenses_moved on licenses (moved_to) where moved_to is not null;
@@ -61,6 +67,7 @@ create table last_checks (
     license_id  integer primary key references licenses (id) on delete cascade,
     last_at     bigint  not null,
     check_count bigint  not null,
+    refused_count bigint not null,           -- refused checks on the day of the last check
     verdict     text    not null,            -- of the last check, as its code: VALID, EXPIRED, …
     address     text    not null,            -- of the last check
     version     text    not null,            -- this and the next two as a client last reported
@@ -79,6 +86,18 @@ create table check_history (
     primary key (license_id, day, verdict, address, version)
 ) without rowid;
 
+-- Where each license was checked from: the last 40 addresses, and the last 15 host names of each.
+create table check_places (
+    license_id integer not null references licenses (id) on delete cascade,
+    address    text    not null,
+    hostname   text    not null,             -- empty if the client did not report it
+    user_name  text    not null,             -- this and the version as last reported there
+    version    text    not null,
+    first_at   bigint  not null,
+    last_on    text    not null,             -- the operator's day of the last check
+    primary key (license_id, address, hostname)
+) without rowid;
+
 -- Checks of each tool and day, by verdict.
 create table check_days (
     tool_name text   not null references tools (name) on update cascade,
@@ -90,15 +109,21 @@ create table check_days (
 
 create index check_days_by_day on check_days (day);
 
--- Machines that have checked one of the tools and have no license for it; the 10,000 last seen.
+-- Machines that have checked and have no license: the 10,000 last seen, of which at most 1,000 checked a tool
+-- that does not exist.
 create table unlicensed_machines (
-    tool_name   text   not null references tools (name) on update cascade,
+    tool_name   text   not null,             -- as sent
     license_key text   not null,
     first_at    bigint not null,
     last_at     bigint not null,
     check_count bigint not null,
     address     text   not null,             -- of the last check
     previous_license_key text,               -- as the client reported it
+    version     text   not null,             -- this and the next two as a client last reported
+    hostname    text   not null,
+    user_name   text   not null,
+    decision    text   not null default '' check (decision in ('', 'dismissed', 'blocked')),
+    decided_at  bigint not null default 0,
     primary key (tool_name, license_key)
 );
 

@@ -69,7 +69,17 @@ pub enum Kind {
     LicenseMoved,
     /// Each license also has its own entry.
     Imported,
+    /// By itself, before its first license.
+    ToolAdded,
     ToolChanged,
+    /// Each license also has its own entry.
+    ToolRenamed,
+    /// An unlicensed machine was hidden until it checks again after 30 days.
+    MachineDismissed,
+    /// An unlicensed machine was hidden for good.
+    MachineBlocked,
+    /// A hidden machine is listed again.
+    MachineRestored,
     SigningKeyCreated,
     SigningKeyDefault,
     SigningKeyRetired,
@@ -81,14 +91,19 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 20] = [
+    pub const ALL: [Kind; 25] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
         Kind::LicenseMoved,
         Kind::ManyChanged,
         Kind::Imported,
+        Kind::ToolAdded,
         Kind::ToolChanged,
+        Kind::ToolRenamed,
+        Kind::MachineDismissed,
+        Kind::MachineBlocked,
+        Kind::MachineRestored,
         Kind::SigningKeyCreated,
         Kind::SigningKeyDefault,
         Kind::SigningKeyRetired,
@@ -120,7 +135,12 @@ impl Kind {
             Kind::LicenseMoved => "license moved",
             Kind::ManyChanged => "many licenses changed",
             Kind::Imported => "licenses imported",
+            Kind::ToolAdded => "tool added",
             Kind::ToolChanged => "tool changed",
+            Kind::ToolRenamed => "tool renamed",
+            Kind::MachineDismissed => "machine dismissed",
+            Kind::MachineBlocked => "machine blocked",
+            Kind::MachineRestored => "machine restored",
             Kind::SigningKeyCreated => "signing key created",
             Kind::SigningKeyDefault => "signing key made default",
             Kind::SigningKeyRetired => "signing key retired",
@@ -466,6 +486,8 @@ pub struct AuditFilter {
     pub license_id: Option<i64>,
     /// In its canonical spelling.
     pub license_key: Option<String>,
+    /// The customer whose licenses these are now, byte for byte.
+    pub user_id: Option<String>,
     /// Inclusive.
     pub from: Option<OffsetDateTime>,
     /// Exclusive.

@@ -5,16 +5,21 @@ use time::{Date, Duration, Month, OffsetDateTime};
 use super::date;
 use super::license::fields::{FIELDS, USER_ID};
 use super::license::{License, Status, Values};
-use super::search::Filter;
+use super::search::{Filter, Order};
 use super::text;
 use super::typed_date::read_day;
 use crate::error::Problem;
 
 #[derive(Debug, Clone)]
 pub enum Selection {
+    /// In this order.
     Ids(Vec<i64>),
-    /// Everything that matches the filter.
-    Found(Box<Filter>),
+    /// Everything that matches the filter, in the order of the table.
+    Found {
+        filter: Box<Filter>,
+        order: Order,
+        is_descending: bool,
+    },
 }
 
 /// An action applied to each selected license.

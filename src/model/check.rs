@@ -7,6 +7,7 @@ use time::{Date, OffsetDateTime};
 
 use super::license::{License, Verdict};
 use super::question::Question;
+use super::text::is_invisible;
 
 /// Characters kept of each value that a client reports.
 const MAX_LENGTH: usize = 100;
@@ -36,7 +37,10 @@ impl ClientInfo {
     pub fn read(client: &Value) -> Option<ClientInfo> {
         let text = |name| {
             let typed = client.get(name).and_then(Value::as_str).unwrap_or_default();
-            let shown = typed.trim().chars().filter(|c| !c.is_control());
+            let shown = typed
+                .trim()
+                .chars()
+                .filter(|c| !c.is_control() && !is_invisible(*c));
             shown.take(MAX_LENGTH).collect::<String>()
         };
         let info = ClientInfo {
@@ -94,6 +98,8 @@ pub struct LastCheck {
     pub last_at: OffsetDateTime,
     /// Checks so far, including this one.
     pub check_count: i64,
+    /// Refused checks on the day of this one.
+    pub refused_count: i64,
     pub verdict: Verdict,
     /// The client's address.
     pub address: String,
@@ -108,6 +114,30 @@ pub struct ListedLicense {
     pub last_seen_on: String,
     /// None before the first check.
     pub last_check: Option<LastCheck>,
+    /// Different addresses and host names in the 30 days before the last new one.
+    pub address_count: i64,
+    pub host_count: i64,
+}
+
+/// Where a license was checked from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    /// Different ones in the last 30 days.
+    pub addresses: i64,
+    pub hosts: i64,
+    /// Newest first.
+    pub last: Vec<CheckPlace>,
+}
+
+/// An address and a host name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckPlace {
+    pub address: String,
+    /// As last reported there.
+    pub client: ClientInfo,
+    pub first_at: OffsetDateTime,
+    /// `YYYY-MM-DD` in the operator's UTC offset.
+    pub last_on: String,
 }
 
 /// A check that differed from the previous ones on its day.
@@ -134,43 +164,25 @@ pub struct UnlicensedCheck {
     pub address: IpAddr,
     /// The ID that the machine last had a good result with, if the client reported it.
     pub previous_license_key: Option<String>,
+    /// What the client last reported, and when.
+    pub client: Option<(i64, Box<ClientInfo>)>,
 }
 
 impl UnlicensedCheck {
     /// Adds checks of the same machine, which may be older.
-    pub fn merge(&mut self, other: UnlicensedCheck) {
-        if other.last_at >= self.last_at {
-            self.last_at = other.last_at;
-            self.address = other.address;
-            self.previous_license_key = other
-                .previous_license_key
-                .or(self.previous_license_key.take());
+    pub fn merge(&mut self, mut older: UnlicensedCheck) {
+        if older.last_at >= self.last_at {
+            std::mem::swap(self, &mut older);
         }
-        self.first_at = self.first_at.min(other.first_at);
-        self.count += other.count;
+        self.previous_license_key = self
+            .previous_license_key
+            .take()
+            .or(older.previous_license_key);
+        let reports = self.client.take().into_iter().chain(older.client);
+        self.client = reports.max_by_key(|(at, _)| *at);
+        self.first_at = self.first_at.min(older.first_at);
+        self.count += older.count;
     }
-}
-
-/// A machine that checked a tool without having a license for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnlicensedMachine {
-    pub tool_name: String,
-    /// In its canonical spelling.
-    pub license_key: String,
-    pub first_at: OffsetDateTime,
-    pub last_at: OffsetDateTime,
-    pub check_count: i64,
-    /// The client's address at the last check.
-    pub address: String,
-    /// The license of the ID that the machine last had a good result with, if the client reported it.
-    pub previous: Option<PreviousLicense>,
-}
-
-/// A license for the same tool and, as the client says, the same machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PreviousLicense {
-    pub id: i64,
-    pub license_key: String,
 }
 
 #[cfg(test)]
@@ -211,7 +223,7 @@ mod tests {
     fn whatever_a_client_reports_is_shown_or_left_out() {
         let long = "x".repeat(200);
         let info = ClientInfo::read(
-            &json!({"version": " 1.0\n ", "hostname": long, "user": 7, "other": []}),
+            &json!({"version": " 1.\u{202e}0\n ", "hostname": long, "user": 7, "other": []}),
         );
         let expected = ClientInfo {
             version: "1.0".into(),

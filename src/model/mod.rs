@@ -26,3 +26,4 @@ pub mod text_diff;
 pub mod token;
 pub mod tool;
 pub mod typed_date;
+pub mod unlicensed;

@@ -2,9 +2,10 @@
 
 use time::Date;
 
-use super::check::{ListedLicense, UnlicensedMachine};
+use super::check::ListedLicense;
 use super::license::{Status, Verdict};
 use super::search::Count;
+use super::unlicensed::UnlicensedMachine;
 
 #[derive(Debug)]
 pub struct Overview {
@@ -14,7 +15,7 @@ pub struct Overview {
     /// first.
     pub days: Vec<(Date, [i64; Verdict::ALL.len()])>,
     pub counts: Vec<LicenseCount>,
-    /// Tools with the most active machines first.
+    /// Tools with the most active machines first, then those without a license.
     pub tools: Vec<ToolCount>,
     /// Activated licenses that expire on each of the next days, today first.
     pub expiring: Vec<(Date, i64)>,
@@ -24,12 +25,14 @@ pub struct Overview {
     pub refused_today: Count,
     /// Licenses that expired in the last 30 days and are still in use.
     pub expired_in_use: Count,
-    /// Licenses refused today that checked most often.
+    /// Licenses that were checked from several addresses on one day in the last 30 days.
+    pub shared: Count,
+    /// Licenses refused today, most often refused first.
     pub refused: Vec<ListedLicense>,
-    /// Unlicensed machines.
-    pub unknown_number: i64,
-    /// The most recent unlicensed machines.
-    pub unknown: Vec<UnlicensedMachine>,
+    /// Unlicensed machines that wait for a decision.
+    pub unlicensed_number: i64,
+    /// The most recent of them.
+    pub unlicensed: Vec<UnlicensedMachine>,
 }
 
 /// The licenses of a tool that have one status.
@@ -51,8 +54,8 @@ pub struct ToolCount {
     pub active: i64,
 }
 
-/// Every tool that has a license, those with the most active machines first.
-pub fn by_tool(counts: &[LicenseCount]) -> Vec<ToolCount> {
+/// Every tool, those with the most active machines first; `names` may have some without a license.
+pub fn by_tool(counts: &[LicenseCount], names: &[String]) -> Vec<ToolCount> {
     let mut tools: Vec<ToolCount> = Vec::new();
     for count in counts {
         match tools.iter_mut().find(|tool| tool.name == count.tool_name) {
@@ -65,6 +68,15 @@ pub fn by_tool(counts: &[LicenseCount]) -> Vec<ToolCount> {
                 licenses: count.licenses,
                 active: count.seen,
             }),
+        }
+    }
+    for name in names {
+        if !tools.iter().any(|tool| tool.name == *name) {
+            tools.push(ToolCount {
+                name: name.clone(),
+                licenses: 0,
+                active: 0,
+            });
         }
     }
     tools.sort_by(|a, b| (b.active, b.licenses, &a.name).cmp(&(a.active, a.licenses, &b.name)));

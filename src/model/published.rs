@@ -111,6 +111,8 @@ mod tests {
             },
             last_seen_on: String::new(),
             last_check,
+            address_count: 0,
+            host_count: 0,
         })
     }
 
@@ -137,6 +139,7 @@ mod tests {
         let last_check = LastCheck {
             last_at: datetime!(2026-06-15 12:00 UTC),
             check_count: 3,
+            refused_count: 0,
             verdict: Verdict::Valid,
             address: String::new(),
             client: Default::default(),

@@ -39,6 +39,8 @@ pub struct Filter {
     pub words: Vec<Word>,
     pub expires: Option<Expires>,
     pub activity: Option<Activity>,
+    /// Of the tool, as its client last reported; byte for byte.
+    pub version: Option<String>,
 }
 
 /// A range of days, both ends inclusive; a missing end is open.
@@ -81,6 +83,8 @@ pub struct Candidate<'a> {
     pub refused_on: &'a str,
     /// Empty for never.
     pub shared_on: &'a str,
+    /// Empty if no client reported one.
+    pub seen_version: &'a str,
 }
 
 impl Filter {
@@ -98,6 +102,7 @@ impl Filter {
             words,
             expires,
             activity,
+            version,
         } = self;
         let text = |at: usize| candidate.texts[at];
         let expiration_date = date::read(text(fields::EXPIRATION_DATE));
@@ -124,6 +129,9 @@ impl Filter {
                     date::read(candidate.last_seen_on).is_some_and(|seen| seen > day)
                 }),
             })
+            && version
+                .as_ref()
+                .is_none_or(|version| version == candidate.seen_version)
             && words.iter().all(|word| word.is_in(&candidate.texts))
     }
 }
@@ -398,12 +406,13 @@ impl Word {
     }
 
     fn is_in(&self, texts: &[&str; fields::COUNT]) -> bool {
-        let searchable = FIELDS
-            .iter()
-            .zip(texts)
-            .filter(|(field, _)| field.is_searchable);
-        let mut texts = searchable.map(|(_, text)| *text);
-        texts.any(|text| self.spellings.iter().any(|spelling| holds(text, spelling)))
+        let mut fields = FIELDS.iter().zip(texts);
+        fields.any(|(field, text)| field.is_searchable && self.is_in_any(&[text]))
+    }
+
+    pub fn is_in_any(&self, texts: &[&str]) -> bool {
+        let is_in = |text: &&str| self.spellings.iter().any(|spelling| holds(text, spelling));
+        texts.iter().any(is_in)
     }
 }
 
@@ -422,6 +431,8 @@ pub enum Order {
     Tool,
     /// By the word of the status.
     Status,
+    /// The number of addresses that it was lately checked from.
+    Addresses,
 }
 
 /// The sort value of a perpetual license: after all digits.
@@ -432,7 +443,7 @@ pub const BETWEEN: char = '\u{3}';
 
 impl Order {
     /// Every order with its word in a URL.
-    pub const ALL: [(Order, &'static str); 7] = [
+    pub const ALL: [(Order, &'static str); 8] = [
         (Order::Created, "created"),
         (Order::LastSeen, "last-seen"),
         (Order::Expires, "expires"),
@@ -440,6 +451,7 @@ impl Order {
         (Order::Key, "key"),
         (Order::Tool, "tool"),
         (Order::Status, "status"),
+        (Order::Addresses, "addresses"),
     ];
 
     /// A row's place in this order.
@@ -456,6 +468,7 @@ impl Order {
             Order::Key => license.license_key.clone().into(),
             Order::Tool => format!("{}{BETWEEN}{}", license.tool_name, license.license_key).into(),
             Order::Status => license.status.to_string().into(),
+            Order::Addresses => SortValue::Number(listed.address_count),
         };
         Cursor {
             value,
@@ -469,7 +482,7 @@ impl Order {
         Some(Cursor {
             id: id.parse().ok()?,
             value: match self {
-                Order::Created => SortValue::Number(value.parse().ok()?),
+                Order::Created | Order::Addresses => SortValue::Number(value.parse().ok()?),
                 Order::LastSeen
                 | Order::Expires
                 | Order::Customer

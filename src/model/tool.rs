@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::license::Verdict;
+use super::license::fields::{FIELDS, TOOL_NAME};
 use super::text;
 use crate::error::{Error, Problem};
 
@@ -98,6 +99,12 @@ impl From<&Tool> for ToolDraft {
             link: tool.link.clone(),
         }
     }
+}
+
+/// The name of a tool as typed.
+pub fn parse_name(typed: &str) -> Result<String, Problem> {
+    let field = &FIELDS[TOOL_NAME];
+    text::required(field.name, field.label, typed, field.limit)
 }
 
 fn days(field: &'static str, label: &str, typed: &str, most: u16) -> Result<u16, Problem> {

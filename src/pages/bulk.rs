@@ -233,8 +233,13 @@ async fn renew(
 impl BulkQuery {
     fn selection(&self, today: time::Date) -> Result<Selection, Problem> {
         if self.of == "all" {
-            let filter = LicenseQuery::parse(&self.filter)?.filter(today)?;
-            Ok(Selection::Found(Box::new(filter)))
+            let table = LicenseQuery::parse(&self.filter)?;
+            let sorting = table.sorting();
+            Ok(Selection::Found {
+                filter: Box::new(table.filter(today)?),
+                order: sorting.order,
+                is_descending: sorting.is_descending,
+            })
         } else {
             Ok(Selection::Ids(self.id.clone()))
         }
@@ -376,6 +381,14 @@ impl BulkPage {
     fn confirmed_query(&self) -> String {
         let address = self.query.address(self.query.page);
         address.trim_start_matches('?').to_owned()
+    }
+
+    /// A date is not broken; a customer's name may be.
+    fn value_class(&self) -> &'static str {
+        match self.previews.first().map(|preview| &preview.action) {
+            Some(Action::SetCustomer(_)) => "value",
+            _ => "date",
+        }
     }
 
     fn is_term(&self, term: &str) -> bool {

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::model::audit::{AuditFilter, Entry};
 use crate::model::bulk::Action;
-use crate::model::check::CheckChange;
+use crate::model::check::{CheckChange, Places};
 use crate::model::doubt;
 use crate::model::license::{License, Status, Verdict};
 use crate::model::pasted_key::cleaned;
@@ -46,6 +46,7 @@ struct LicensePage {
     history: Vec<Entry>,
     /// The first check of each day, and each that differed from the previous one; newest first.
     checks: Vec<CheckChange>,
+    places: Places,
     /// The license that this one was moved to.
     successor: Option<License>,
     moved_from: Vec<License>,
@@ -89,7 +90,7 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         license_id: Some(id),
         ..AuditFilter::default()
     };
-    let (listed, history, checks, (successor, moved_from), warnings) = app
+    let (listed, history, checks, places, (successor, moved_from), warnings) = app
         .run(move |service| {
             let listed = service.listed(id)?;
             let relatives = service.relatives(&listed.license)?;
@@ -98,6 +99,7 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
                 listed,
                 service.audit(&filter, i64::MAX, HISTORY)?,
                 service.check_history(id)?,
+                service.places(id)?,
                 relatives,
                 warnings,
             ))
@@ -110,6 +112,7 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         row,
         history,
         checks,
+        places,
         successor,
         moved_from,
         warnings,

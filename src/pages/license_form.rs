@@ -75,17 +75,19 @@ impl<'r> FromForm<'r> for LicenseForm {
     }
 }
 
-#[get("/licenses/new?<tool>&<key>")]
+#[get("/licenses/new?<tool>&<key>&<customer>")]
 async fn new(
     app: &App,
     _session: Session,
     frame: Frame,
     tool: Option<String>,
     key: Option<String>,
+    customer: Option<String>,
 ) -> Result<Page, Failure> {
     let draft = Draft::new()
         .with("tool_name", tool.unwrap_or_default())
-        .with("license_key", key.unwrap_or_default());
+        .with("license_key", key.unwrap_or_default())
+        .with("user_id", customer.unwrap_or_default());
     let tools = app.run(Service::tool_names).await?;
     Ok(Page::new(&FormPage {
         frame,

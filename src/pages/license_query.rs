@@ -40,6 +40,9 @@ pub(super) struct LicenseQuery {
     /// See [`ACTIVITY`], or a date.
     #[field(default = "")]
     pub(super) seen: String,
+    /// Of the tool, compared byte for byte.
+    #[field(default = "")]
+    pub(super) version: String,
     #[field(default = "")]
     pub(super) sort: String,
 }
@@ -83,10 +86,11 @@ impl LicenseQuery {
                 expires
             },
             activity,
+            version: given(&self.version),
         })
     }
 
-    fn fields(&self) -> [(&'static str, &str); 8] {
+    fn fields(&self) -> [(&'static str, &str); 9] {
         // Destructured so that a new field must be handled here, too.
         let LicenseQuery {
             q,
@@ -97,6 +101,7 @@ impl LicenseQuery {
             from,
             until,
             seen,
+            version,
             sort: _,
         } = self;
         [
@@ -108,6 +113,7 @@ impl LicenseQuery {
             ("from", from),
             ("until", until),
             ("seen", seen),
+            ("version", version),
         ]
     }
 
@@ -117,7 +123,7 @@ impl LicenseQuery {
 
     /// Whether it uses fields that are hidden under "More filters".
     pub(super) fn is_detailed(&self) -> bool {
-        [&self.from, &self.until, &self.customer]
+        [&self.from, &self.until, &self.customer, &self.version]
             .into_iter()
             .any(|text| !text.is_empty())
     }
@@ -171,6 +177,9 @@ impl LicenseQuery {
         add(&self.seen, &|word| match date::read(word) {
             Some(_) => format!("last seen on {word}"),
             None => sentence(&ACTIVITY, word).unwrap_or_default(),
+        });
+        add(&self.version, &|version| {
+            format!("last seen with version {version}")
         });
         words.join(", ")
     }
@@ -226,7 +235,8 @@ impl Sorting {
     /// The URL value for a click on a column heading: its order, or the reverse. Creation and last-seen dates
     /// start with the latest, names and expiration dates with the first.
     pub(super) fn next(self, order: Order) -> String {
-        let begins_descending = matches!(order, Order::Created | Order::LastSeen);
+        let begins_descending =
+            matches!(order, Order::Created | Order::LastSeen | Order::Addresses);
         let is_descending = if self.order == order {
             !self.is_descending
         } else {

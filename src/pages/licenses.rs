@@ -17,6 +17,7 @@ use crate::service::MAX_SELECTED;
 
 const PER_PAGE: usize = 50;
 
+/// The last one is exchanged for [`SHARING`] where addresses matter.
 const COLUMNS: [(Order, &str); 7] = [
     (Order::Key, "License key"),
     (Order::Tool, "Tool"),
@@ -26,6 +27,8 @@ const COLUMNS: [(Order, &str); 7] = [
     (Order::LastSeen, "Last seen"),
     (Order::Created, "Created"),
 ];
+
+const SHARING: (Order, &str) = (Order::Addresses, "Addresses");
 
 pub(super) fn routes() -> Vec<Route> {
     routes![list]
@@ -47,15 +50,20 @@ struct ListPage<'a> {
     /// URLs of the neighboring pages.
     previous: Option<String>,
     next: Option<String>,
+    /// Every row of the page is selected.
+    is_selected: bool,
+    /// The URL of this page with all rows selected, or none.
+    toggle: String,
 }
 
-#[get("/licenses?<before>&<after>&<query..>")]
+#[get("/licenses?<before>&<after>&<select>&<query..>")]
 async fn list(
     app: &App,
     _session: Session,
     frame: Frame,
     before: Option<&str>,
     after: Option<&str>,
+    select: Option<&str>,
     query: LicenseQuery,
 ) -> Result<Page, Failure> {
     let (now, offset) = (app.now(), app.utc_offset());
@@ -106,6 +114,13 @@ async fn list(
     } else {
         ("before", "after")
     };
+    let is_selected = select == Some("page");
+    let here = [
+        ("select", if is_selected { "" } else { "page" }),
+        ("before", before.unwrap_or_default()),
+        ("after", after.unwrap_or_default()),
+    ];
+    let toggle = query.address(&query.sort, &here);
     let previous = address(to_previous, listed.first(), has_previous);
     let next = address(to_next, listed.last(), has_next);
     let rows: Vec<LicenseRow> = listed
@@ -124,6 +139,8 @@ async fn list(
         is_first,
         previous,
         next,
+        is_selected,
+        toggle,
     };
     Ok(Page::with_status(status, &page)?)
 }
@@ -132,6 +149,22 @@ impl ListPage<'_> {
     /// If so, the links to other pages can say "newer" and "older".
     fn is_newest_first(&self) -> bool {
         self.sorting == Sorting::read("")
+    }
+
+    fn shows_addresses(&self) -> bool {
+        self.query.seen == "shared" || self.sorting.order == Order::Addresses
+    }
+
+    fn columns(&self) -> [(Order, &'static str); COLUMNS.len()] {
+        let [first @ .., last] = COLUMNS;
+        let last = if self.shows_addresses() {
+            SHARING
+        } else {
+            last
+        };
+        let mut all = [last; COLUMNS.len()];
+        all[..first.len()].copy_from_slice(&first);
+        all
     }
 
     /// The URL for a click on the column heading.

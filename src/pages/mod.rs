@@ -5,6 +5,7 @@ mod assets;
 mod audit;
 mod bulk;
 mod chart;
+mod customer;
 mod diagnose;
 mod doubts;
 mod export;
@@ -49,6 +50,7 @@ pub fn routes() -> Vec<Route> {
         assets::routes(),
         audit::routes(),
         bulk::routes(),
+        customer::routes(),
         diagnose::routes(),
         export::routes(),
         import::routes(),

@@ -71,6 +71,8 @@ pub(super) struct LicenseRow {
     /// `3 days ago`.
     pub(super) last_seen_distance: String,
     pub(super) seen: Option<LastCheck>,
+    pub(super) address_count: i64,
+    pub(super) host_count: i64,
 }
 
 impl LicenseRow {
@@ -79,6 +81,8 @@ impl LicenseRow {
         let ListedLicense {
             license,
             last_check: seen,
+            address_count,
+            host_count,
             ..
         } = listed;
         let today = now.to_offset(offset).date();
@@ -99,6 +103,8 @@ impl LicenseRow {
                 .unwrap_or_default(),
             license,
             seen,
+            address_count,
+            host_count,
         }
     }
 
@@ -175,6 +181,22 @@ pub(super) fn checks(number: i64) -> String {
     match number {
         1 => "1 check".to_owned(),
         _ => format!("{} checks", grouped(number)),
+    }
+}
+
+/// `1 address`, `7 addresses`.
+pub(super) fn addresses(number: impl Borrow<i64>) -> String {
+    match number.borrow() {
+        1 => "1 address".to_owned(),
+        number => format!("{} addresses", grouped(*number)),
+    }
+}
+
+/// `1 host name`, `7 host names`.
+pub(super) fn host_names(number: impl Borrow<i64>) -> String {
+    match number.borrow() {
+        1 => "1 host name".to_owned(),
+        number => format!("{} host names", grouped(*number)),
     }
 }
 

@@ -14,12 +14,13 @@ use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::model::overview::ToolCount;
+use crate::model::search::Count;
 use crate::model::tool::ToolDraft;
 use crate::request::{App, Failure};
 use crate::service::{Service, ToolUse};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![list, show, change]
+    routes![list, add, show, change, rename_form, rename]
 }
 
 #[derive(Template)]
@@ -27,6 +28,9 @@ pub(super) fn routes() -> Vec<Route> {
 struct ToolsPage {
     frame: Frame,
     tools: Vec<ToolCount>,
+    /// The name typed for a new tool, and what is wrong with it.
+    typed: String,
+    problem: Option<String>,
 }
 
 #[derive(Template)]
@@ -42,13 +46,145 @@ struct ToolPage {
 #[get("/tools")]
 async fn list(app: &App, _session: Session, frame: Frame) -> Result<Page, Failure> {
     let tools = app.run(Service::tools).await?;
-    Ok(Page::new(&ToolsPage { frame, tools })?)
+    Ok(Page::new(&ToolsPage {
+        frame,
+        tools,
+        typed: String::new(),
+        problem: None,
+    })?)
+}
+
+#[derive(FromForm)]
+struct NewToolForm {
+    #[field(default = "")]
+    tool_name: String,
+}
+
+/// Leads to the code to build the new tool with.
+#[post("/tools", data = "<form>")]
+async fn add(
+    app: &App,
+    config: &State<Config>,
+    frame: Frame,
+    form: SignedInForm<NewToolForm>,
+) -> Result<Either<Flashed, Page>, Failure> {
+    let SignedInForm { form, actor, .. } = form;
+    let typed = form.tool_name.clone();
+    let added = app
+        .run(move |service| match service.add_tool(&actor, &typed) {
+            Err(Error::Invalid(problems)) => Ok(Err((problems, service.tools()?))),
+            other => other.map(Ok),
+        })
+        .await?;
+    Ok(match added {
+        Ok(name) => {
+            let address = format!("/tool/integration{}", query(&[("name", &name)]));
+            let message = format!("{name} added. Build your program with one of these samples.");
+            Either::Left(redirect_with_flash(config, &address, &message))
+        }
+        Err((problems, tools)) => {
+            let page = ToolsPage {
+                frame,
+                tools,
+                typed: form.tool_name,
+                problem: problems.into_iter().next().map(|problem| problem.message),
+            };
+            Either::Right(Page::with_status(422, &page)?)
+        }
+    })
 }
 
 #[get("/tool?<name>")]
 async fn show(app: &App, _session: Session, frame: Frame, name: String) -> Result<Page, Failure> {
     let usage = app.run(move |service| service.tool_use(&name)).await?;
     Ok(Page::new(&ToolPage::new(app, frame, usage, None, vec![]))?)
+}
+
+#[derive(Template)]
+#[template(path = "tool_rename.html")]
+struct RenamePage {
+    frame: Frame,
+    name: String,
+    typed: String,
+    problem: Option<String>,
+    licenses: i64,
+    /// Whose machine checked in the last 30 days.
+    seen: i64,
+}
+
+#[get("/tool/rename?<name>")]
+async fn rename_form(
+    app: &App,
+    _session: Session,
+    frame: Frame,
+    name: String,
+) -> Result<Page, Failure> {
+    let typed = name.clone();
+    Ok(RenamePage::load(app, frame, name, typed, None).await?)
+}
+
+#[derive(FromForm)]
+struct RenameForm {
+    #[field(default = "")]
+    name: String,
+    #[field(default = "")]
+    tool_name: String,
+}
+
+#[post("/tool/rename", data = "<form>")]
+async fn rename(
+    app: &App,
+    config: &State<Config>,
+    frame: Frame,
+    form: SignedInForm<RenameForm>,
+) -> Result<Either<Flashed, Page>, Failure> {
+    let SignedInForm { form, actor, .. } = form;
+    let RenameForm { name, tool_name } = form;
+    let (old, typed) = (name.clone(), tool_name.clone());
+    let renamed = app
+        .run(
+            move |service| match service.rename_tool(&actor, &old, &typed) {
+                Err(Error::Invalid(problems)) => Ok(Err(problems)),
+                other => other.map(Ok),
+            },
+        )
+        .await?;
+    Ok(match renamed {
+        Ok(new) => {
+            let address = format!("/tool{}", query(&[("name", &new)]));
+            let message = format!("{name} is now {new}.");
+            Either::Left(redirect_with_flash(config, &address, &message))
+        }
+        Err(problems) => {
+            let problem = problems.into_iter().next().map(|problem| problem.message);
+            Either::Right(RenamePage::load(app, frame, name, tool_name, problem).await?)
+        }
+    })
+}
+
+impl RenamePage {
+    async fn load(
+        app: &App,
+        frame: Frame,
+        name: String,
+        typed: String,
+        problem: Option<String>,
+    ) -> Result<Page, Error> {
+        let tool = name.clone();
+        let (licenses, seen) = app.run(move |service| service.reach_of_tool(&tool)).await?;
+        let status = if problem.is_some() { 422 } else { 200 };
+        Page::with_status(
+            status,
+            &RenamePage {
+                frame,
+                name,
+                typed,
+                problem,
+                licenses,
+                seen,
+            },
+        )
+    }
 }
 
 #[derive(FromForm)]

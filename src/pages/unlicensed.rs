@@ -1,25 +1,44 @@
-//! Machines that checked a tool without a license.
+//! Machines that checked a tool without a license: whose they are, and what to do about each or several.
 
 use askama::Template;
-use rocket::{FromForm, Route, get, routes};
+use rocket::{Either, FromForm, Route, State, get, post, routes};
 use time::UtcOffset;
 
+use super::flash::{Flashed, redirect_with_flash};
+use super::form::SignedInForm;
 use super::frame::Frame;
 use super::{Page, query, shown};
 use crate::auth::Session;
-use crate::model::check::UnlicensedMachine;
+use crate::config::Config;
+use crate::error::{Error, Problem};
+use crate::model::license::{Draft, License, Status};
+use crate::model::near_miss::Mismatch;
+use crate::model::search::Word;
+use crate::model::unlicensed::{Decision, MachineFilter, MachinePage, UnlicensedMachine};
 use crate::request::{App, Failure};
+use crate::service::{MachinePair, NearMiss, ToolMatch};
 
-const PER_PAGE: i64 = 50;
+const PER_PAGE: usize = 50;
+
+/// Between tool and key in the value of a checkbox: neither contains control characters.
+const SEPARATOR: char = '\t';
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![list]
+    routes![list, decide, add]
 }
 
 #[derive(FromForm)]
 struct UnlicensedQuery {
     #[field(default = "")]
+    q: String,
+    #[field(default = "")]
     tool: String,
+    /// `dismissed` or `blocked`; empty for those that wait for a decision.
+    #[field(default = "")]
+    show: String,
+    /// `page` to begin with every checkbox ticked.
+    #[field(default = "")]
+    select: String,
     /// The cursor: time, tool and key of the last row of the previous page.
     last: Option<i64>,
     #[field(default = "")]
@@ -28,17 +47,41 @@ struct UnlicensedQuery {
     last_key: String,
 }
 
+struct MachineRow {
+    machine: UnlicensedMachine,
+    /// The license that was probably meant.
+    near: Option<Near>,
+}
+
+/// `differs by one character from 3c:52:82:11:22:33 of Anna Meyer`
+struct Near {
+    words: &'static str,
+    license: License,
+    /// The license is for another tool.
+    is_other_tool: bool,
+}
+
 #[derive(Template)]
 #[template(path = "unlicensed.html")]
 struct UnlicensedPage {
     frame: Frame,
     query: UnlicensedQuery,
-    /// Tools with their number of unlicensed machines.
-    tools: Vec<(String, i64)>,
-    machines: Vec<UnlicensedMachine>,
+    problem: Option<String>,
+    rows: Vec<MachineRow>,
+    /// Without its machines, which are in the rows.
+    page: MachinePage,
     /// The URL query of the next page.
     older: Option<String>,
     offset: UtcOffset,
+}
+
+#[derive(Template)]
+#[template(path = "unlicensed_add.html")]
+struct AddPage {
+    frame: Frame,
+    machines: Vec<MachinePair>,
+    draft: Draft,
+    problems: Vec<Problem>,
 }
 
 #[get("/unlicensed?<query..>")]
@@ -48,60 +91,321 @@ async fn list(
     frame: Frame,
     query: UnlicensedQuery,
 ) -> Result<Page, Failure> {
-    let tool = (!query.tool.is_empty()).then(|| query.tool.clone());
     let cursor = query
         .last
         .map(|at| (at, query.last_tool.clone(), query.last_key.clone()));
-    let (tools, mut machines) = app
-        .run(move |service| {
-            let machines =
-                service.unlicensed_machines(tool.as_deref(), cursor.as_ref(), PER_PAGE + 1)?;
-            Ok((service.count_unlicensed_machines()?, machines))
+    let (filter, problem) = match query.filter() {
+        Ok(filter) => (Some(filter), None),
+        Err(problem) => (None, Some(problem.message)),
+    };
+    let (page, nearest, has_older) = app
+        .run_search(move |service| {
+            let mut page = match filter {
+                Some(filter) => {
+                    service.unlicensed_machines(&filter, cursor.as_ref(), PER_PAGE + 1)?
+                }
+                None => MachinePage::default(),
+            };
+            let has_older = page.machines.len() > PER_PAGE;
+            page.machines.truncate(PER_PAGE);
+            let nearest = service.nearest_licenses(&page.machines)?;
+            Ok((page, nearest, has_older))
         })
         .await?;
-    let has_older = machines.len() as i64 > PER_PAGE;
-    machines.truncate(PER_PAGE as usize);
+    let MachinePage { machines, .. } = page;
     let last = machines.last().filter(|_| has_older);
     let older = last.map(|last| query.after(last));
-    Ok(Page::new(&UnlicensedPage {
+    let rows = machines.into_iter().zip(nearest).map(MachineRow::new);
+    let status = if problem.is_some() { 422 } else { 200 };
+    let page = UnlicensedPage {
         frame,
         query,
-        tools,
-        machines,
+        problem,
+        rows: rows.collect(),
+        page: MachinePage {
+            machines: vec![],
+            ..page
+        },
         older,
         offset: app.utc_offset(),
-    })?)
+    };
+    Ok(Page::with_status(status, &page)?)
+}
+
+#[derive(FromForm)]
+struct DecisionForm {
+    /// Ticked machines.
+    machine: Vec<String>,
+    /// What to do with them: `add`, `dismiss`, `block` or `restore`.
+    #[field(default = "", name = "do")]
+    action: String,
+    /// The machine of a button in a row.
+    #[field(default = "")]
+    dismiss: String,
+    #[field(default = "")]
+    block: String,
+    #[field(default = "")]
+    restore: String,
+    /// The URL query of the list.
+    #[field(default = "")]
+    back: String,
+}
+
+#[post("/unlicensed/decide", data = "<form>")]
+async fn decide(
+    app: &App,
+    config: &State<Config>,
+    frame: Frame,
+    form: SignedInForm<DecisionForm>,
+) -> Result<Either<Flashed, Page>, Failure> {
+    let SignedInForm { form, actor, .. } = form;
+    let buttons = [
+        ("dismiss", &form.dismiss),
+        ("block", &form.block),
+        ("restore", &form.restore),
+    ];
+    let pressed = buttons.into_iter().find(|(_, machine)| !machine.is_empty());
+    let (action, machines) = match pressed {
+        Some((action, machine)) => (action, pairs(std::slice::from_ref(machine))),
+        None => (&*form.action, pairs(&form.machine)),
+    };
+    let back = match &*form.back {
+        query if query.starts_with('?') && query.bytes().all(|b| b.is_ascii_graphic()) => query,
+        _ => "",
+    };
+    let back = format!("/unlicensed{back}");
+    if machines.is_empty() {
+        let message = "No machine was selected. Tick machines first.";
+        return Ok(Either::Left(redirect_with_flash(config, &back, message)));
+    }
+    let (decision, done) = match action {
+        "add" => {
+            let page = AddPage {
+                frame,
+                machines,
+                draft: Draft::new(),
+                problems: vec![],
+            };
+            return Ok(Either::Right(Page::new(&page)?));
+        }
+        "dismiss" => (Some(Decision::Dismissed), "dismissed"),
+        "block" => (Some(Decision::Blocked), "blocked"),
+        "restore" => (None, "listed again"),
+        other => {
+            let message = format!("`{other}` is not an action; use a button of the page.");
+            return Err(Error::invalid("do", message).into());
+        }
+    };
+    let number = app
+        .run(move |service| service.decide_machines(&actor, &machines, decision))
+        .await?;
+    let message = match number {
+        1 => format!("1 machine {done}."),
+        _ => format!("{} machines {done}.", shown::grouped(number)),
+    };
+    Ok(Either::Left(redirect_with_flash(config, &back, &message)))
+}
+
+#[derive(FromForm)]
+struct AddForm {
+    machine: Vec<String>,
+    #[field(default = "")]
+    user_id: String,
+    #[field(default = "")]
+    status: String,
+    #[field(default = "")]
+    expiration_date: String,
+}
+
+#[post("/unlicensed/add", data = "<form>")]
+async fn add(
+    app: &App,
+    config: &State<Config>,
+    frame: Frame,
+    form: SignedInForm<AddForm>,
+) -> Result<Either<Flashed, Page>, Failure> {
+    let SignedInForm { form, actor, .. } = form;
+    let machines = pairs(&form.machine);
+    if machines.is_empty() {
+        let message = "No machine was selected. Tick machines first.";
+        let back = redirect_with_flash(config, "/unlicensed", message);
+        return Ok(Either::Left(back));
+    }
+    let draft = Draft::default()
+        .with("user_id", form.user_id)
+        .with("status", form.status)
+        .with("expiration_date", form.expiration_date);
+    let (chosen, values) = (machines.clone(), draft.clone());
+    let added = app
+        .run(
+            move |service| match service.add_licenses(&actor, &chosen, &values) {
+                Err(Error::Invalid(problems)) => Ok(Err(problems)),
+                other => other.map(Ok),
+            },
+        )
+        .await?;
+    Ok(match added {
+        Ok(bulk) => {
+            let message = match machines.len() {
+                1 => "1 license added.".to_owned(),
+                number => format!("{number} licenses added."),
+            };
+            Either::Left(redirect_with_flash(
+                config,
+                &format!("/bulk/{bulk}"),
+                &message,
+            ))
+        }
+        Err(problems) => {
+            let page = AddPage {
+                frame,
+                machines,
+                draft,
+                problems,
+            };
+            Either::Right(Page::with_status(422, &page)?)
+        }
+    })
+}
+
+fn pairs(values: &[String]) -> Vec<MachinePair> {
+    let split = values
+        .iter()
+        .filter_map(|value| value.split_once(SEPARATOR));
+    split
+        .map(|(tool, key)| (tool.to_owned(), key.to_owned()))
+        .collect()
+}
+
+fn pair(tool_name: &str, license_key: &str) -> String {
+    format!("{tool_name}{SEPARATOR}{license_key}")
 }
 
 impl UnlicensedQuery {
+    fn filter(&self) -> Result<MachineFilter, Problem> {
+        let decision = Decision::from_word(&self.show);
+        if decision.is_none() && !self.show.is_empty() {
+            return Err(Problem {
+                field: "show",
+                message: format!(
+                    "Unknown value “{}” for the filter “show”; use dismissed or blocked.",
+                    self.show
+                ),
+            });
+        }
+        Ok(MachineFilter {
+            tool_name: (!self.tool.is_empty()).then(|| self.tool.clone()),
+            words: Word::parse_all(&self.q)?,
+            decision,
+        })
+    }
+
+    fn is_filtered(&self) -> bool {
+        [&self.q, &self.tool, &self.show]
+            .into_iter()
+            .any(|text| !text.is_empty())
+    }
+
+    /// This list from its beginning, with these parameters as well.
+    fn with(&self, more: &[(&str, &str)]) -> String {
+        let own = [("q", &*self.q), ("tool", &self.tool), ("show", &self.show)];
+        query(&[more, &own[..]].concat())
+    }
+
     fn after(&self, machine: &UnlicensedMachine) -> String {
-        query(&[
-            ("tool", &self.tool),
-            ("last", &machine.last_at.unix_timestamp().to_string()),
+        let last = machine.last_at.unix_timestamp().to_string();
+        self.with(&[
+            ("last", &last),
             ("last_tool", &machine.tool_name),
             ("last_key", &machine.license_key),
         ])
     }
 
-    fn newest(&self) -> String {
-        query(&[("tool", &self.tool)])
+    /// The list from this page on.
+    fn here(&self, more: &[(&str, &str)]) -> String {
+        let last = self.last.map(|at| at.to_string()).unwrap_or_default();
+        let place = [
+            ("last", &*last),
+            ("last_tool", &self.last_tool),
+            ("last_key", &self.last_key),
+        ];
+        self.with(&[&place[..], more].concat())
     }
 }
 
 impl UnlicensedPage {
-    /// For the selected tool, or for all.
-    fn count(&self) -> i64 {
-        let tools = self.tools.iter();
-        let selected =
-            tools.filter(|(name, _)| self.query.tool.is_empty() || *name == self.query.tool);
-        selected.map(|(_, number)| number).sum()
+    fn decided(&self, decision: &Decision) -> i64 {
+        self.page.decided[*decision as usize]
+    }
+}
+
+impl MachineRow {
+    fn new((machine, near): (UnlicensedMachine, Option<NearMiss>)) -> MachineRow {
+        MachineRow {
+            machine,
+            near: near.map(Near::new),
+        }
     }
 
-    fn new_key(machine: &UnlicensedMachine) -> String {
-        query(&[("license_key", &machine.license_key)])
+    fn value(&self) -> String {
+        pair(&self.machine.tool_name, &self.machine.license_key)
     }
 
-    fn tool_and_key(machine: &UnlicensedMachine) -> String {
-        query(&[("tool", &machine.tool_name), ("key", &machine.license_key)])
+    fn new_key(&self) -> String {
+        query(&[("license_key", &self.machine.license_key)])
+    }
+
+    fn tool_and_key(&self) -> String {
+        let UnlicensedMachine {
+            tool_name,
+            license_key,
+            ..
+        } = &self.machine;
+        query(&[("tool", tool_name), ("key", license_key)])
+    }
+
+    /// `ANNA-PC, anna.meyer, version 2.4.0`; empty if the client reported nothing.
+    fn face(&self) -> String {
+        let client = &self.machine.client;
+        let version = match &*client.version {
+            "" => String::new(),
+            version => format!("version {version}"),
+        };
+        let known = [&client.hostname, &client.user, &version].into_iter();
+        let known: Vec<&str> = known
+            .map(String::as_str)
+            .filter(|text| !text.is_empty())
+            .collect();
+        known.join(", ")
+    }
+}
+
+impl Near {
+    fn new(near: NearMiss) -> Near {
+        Near {
+            words: match near.key {
+                None => "same machine ID as",
+                Some(Mismatch::Case) => "differs only in upper and lower case from",
+                Some(Mismatch::Spelling) => "another spelling of",
+                Some(Mismatch::OneCharacter) => "differs by one character from",
+                Some(Mismatch::Swapped) => "differs by two swapped characters from",
+            },
+            is_other_tool: near.tool != ToolMatch::Same,
+            license: near.listed.license,
+        }
+    }
+}
+
+impl AddPage {
+    fn problem(&self, field: &str) -> Option<&str> {
+        let found = self.problems.iter().find(|problem| problem.field == field);
+        found.map(|problem| problem.message.as_str())
+    }
+
+    fn number(&self) -> String {
+        match self.machines.len() {
+            1 => "1 license".to_owned(),
+            number => format!("{number} licenses"),
+        }
     }
 }

@@ -39,7 +39,7 @@ const STALE: &str =
 /// The licenses as they are before a change.
 #[derive(Debug)]
 pub struct Plan {
-    /// In order of their IDs.
+    /// In the order of the selection.
     pub licenses: Vec<License>,
     /// Of these licenses with all their values: only what was previewed is changed.
     pub fingerprint: String,
@@ -50,7 +50,10 @@ pub struct Plan {
 impl Plan {
     fn new(licenses: Vec<License>, today: Date) -> Plan {
         let mut fingerprint = Fingerprint::default();
-        for license in &licenses {
+        // The order may change while nobody changes a license: by last check.
+        let mut by_id: Vec<&License> = licenses.iter().collect();
+        by_id.sort_unstable_by_key(|license| license.id);
+        for license in by_id {
             fingerprint.license(license);
         }
         fingerprint.text(&today.to_string());
@@ -119,13 +122,15 @@ impl Service {
         fingerprint: &str,
     ) -> Result<Option<i64>, Error> {
         let what = action.in_words();
-        let plan = self.plan(selection)?;
+        let mut plan = self.plan(selection)?;
         if fingerprint != plan.fingerprint {
             let since = self.clock.now() - UNDO_FOR;
             return self
                 .store
                 .read(|db| bulk::same(db, &actor.who, &what, fingerprint, since));
         }
+        // Neighbors share database pages.
+        plan.licenses.sort_unstable_by_key(|license| license.id);
         let today = plan.today;
         let step = |before: License| {
             let Effect { after, .. } = action.on(&before, today)?;

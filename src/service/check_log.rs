@@ -1,6 +1,7 @@
 //! Records checks without a write per check: each thread buffers its records in memory, they are merged by
 //! license, and a batch is written once a second.
 
+use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -13,11 +14,11 @@ use time::{Date, OffsetDateTime, UtcOffset};
 use super::Service;
 use crate::clock::Stopwatch;
 use crate::error::Error;
-use crate::model::check::{CheckChange, CheckRecord, ClientInfo, UnlicensedCheck};
+use crate::model::check::{CheckChange, CheckRecord, ClientInfo, Places, UnlicensedCheck};
 use crate::model::license::Verdict;
 use crate::model::question::Question;
 use crate::store::{
-    WriteTx, check_days, checks, sessions, signing_keys, tokens, unlicensed_machines,
+    WriteTx, check_days, check_places, checks, sessions, signing_keys, tokens, unlicensed_machines,
 };
 
 /// Records that a thread buffers before it merges them into the queue.
@@ -30,6 +31,9 @@ const MAX_OF_LICENSE: usize = checks::HISTORY;
 /// Unlicensed machines recorded per second.
 const MAX_UNLICENSED: usize = 2_000;
 const MAX_TOOLS: usize = 10_000;
+
+/// Places shown of one license.
+const PLACES: i64 = 10;
 
 /// Records written per second, 3.6 million in an hour: 100 ms of work if none of the licenses was seen on that
 /// day before, so that a storm of checks leaves the processor to the checks.
@@ -165,7 +169,8 @@ impl Queue {
         if !is_full && records.len() < MAX_OF_LICENSE {
             self.number += 1;
             records.push(record);
-        } else if let Some(oldest) = records.iter_mut().min_by_key(|other| other.last_at) {
+        } else if let Some(at) = least_telling(records) {
+            let oldest = &mut records[at];
             if record.last_at < oldest.last_at {
                 std::mem::swap(oldest, &mut record);
             }
@@ -212,6 +217,19 @@ impl Queue {
     }
 }
 
+/// The oldest record of the address that has the most: a client that reports something new each time
+/// loses its own records, not other addresses.
+fn least_telling(records: &[CheckRecord]) -> Option<usize> {
+    let of_address = |address| {
+        let records = records.iter();
+        records.filter(|other| other.address == address).count()
+    };
+    (0..records.len()).max_by_key(|at| {
+        let record = &records[*at];
+        (of_address(record.address), Reverse(record.last_at))
+    })
+}
+
 impl Counts {
     fn add(&mut self, check: &mut CompletedCheck<'_>, day: Date) {
         let question = check.question;
@@ -242,6 +260,7 @@ impl Counts {
                 count: 1,
                 address: check.address,
                 previous_license_key: check.previous_license_key.take(),
+                client: check.client.take().map(|client| (now, Box::new(client))),
             };
             self.add_unlicensed(pair, new);
         }
@@ -397,6 +416,13 @@ impl Service {
         Ok(written)
     }
 
+    /// Where a license was checked from: numbers of the last 30 days, and the last ten places.
+    pub fn places(&self, license_id: i64) -> Result<Places, Error> {
+        let month = self.today().saturating_sub(time::Duration::days(29));
+        self.store
+            .read_tx(|db| check_places::of(db, license_id, month, PLACES))
+    }
+
     /// Checks of a license that differed from the previous ones, newest first.
     pub fn check_history(&self, license_id: i64) -> Result<Vec<CheckChange>, Error> {
         self.store.read(|db| checks::history(db, license_id))
@@ -479,6 +505,27 @@ mod tests {
         let oldest = records.iter().map(|record| record.last_at).min();
         let checks: u32 = records.iter().map(|record| record.count).sum();
         assert_eq!((records.len(), oldest, checks), (50, Some(50), 100));
+    }
+
+    #[test]
+    fn many_versions_push_out_no_address() {
+        let mut queue = Queue::default();
+        for n in 0..10 {
+            queue.add(from(n, i64::from(n)));
+        }
+        for n in 0..80 {
+            let version = n.to_string();
+            queue.add(CheckRecord {
+                client: Some(Box::new(ClientInfo {
+                    version,
+                    ..ClientInfo::default()
+                })),
+                ..from(99, 20 + n)
+            });
+        }
+        let records = queue.take(usize::MAX).records;
+        let old = records.iter().filter(|record| record.last_at < 10);
+        assert_eq!((records.len(), old.count()), (50, 10));
     }
 
     #[test]

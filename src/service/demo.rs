@@ -121,6 +121,7 @@ impl Service {
                 count: random.random_range(1..60),
                 address: address(random),
                 previous_license_key: None,
+                client: client(random).map(|client| (last_at.unix_timestamp(), client)),
             };
             let tool = TOOLS.choose(random).copied().unwrap_or_default();
             unlicensed_machines::add(db, tool, &machine_id(random), &asked)?;
@@ -181,23 +182,28 @@ fn check_record(
         at,
         UtcOffset::UTC,
     );
-    let version = ["2.4.1", "2.4.0", "2.3.7"].choose(random).copied();
-    let hostname = || format!("DESKTOP-{:07X}", license_id * 7_654_321 % 0x0fff_ffff);
     Some(CheckRecord {
         license_id,
         day: at.date(),
         verdict,
         address: address(random),
-        client: random.random_bool(0.5).then(|| {
-            Box::new(ClientInfo {
-                version: version.unwrap_or_default().to_owned(),
-                hostname: hostname(),
-                user: String::new(),
-            })
-        }),
+        client: client(random),
         first_at: at.unix_timestamp(),
         last_at: at.unix_timestamp(),
         count: random.random_range(1..400),
+    })
+}
+
+/// Half of the programs report something.
+fn client(random: &mut SmallRng) -> Option<Box<ClientInfo>> {
+    let version = ["2.4.1", "2.4.0", "2.3.7"].choose(random).copied();
+    let user = FIRST.choose(random).copied().unwrap_or_default();
+    random.random_bool(0.5).then(|| {
+        Box::new(ClientInfo {
+            version: version.unwrap_or_default().to_owned(),
+            hostname: format!("DESKTOP-{:07X}", random.random::<u32>() >> 4),
+            user: user.to_lowercase(),
+        })
     })
 }
 

@@ -7,14 +7,14 @@ use time::OffsetDateTime;
 use super::Service;
 use crate::error::Error;
 use crate::model::audit::Entry;
-use crate::model::check::{ListedLicense, UnlicensedMachine};
+use crate::model::check::ListedLicense;
 use crate::model::diagnosis::{CheckSteps, Expiration, Reading};
 use crate::model::license::{License, Verdict};
 use crate::model::machine_id::{self, MachineIdWarning};
 use crate::model::near_miss::{self, Mismatch, key_mismatch, name_mismatch};
 use crate::model::question::Question;
-use crate::store::unlicensed_machines::{self, MachineCursor};
-use crate::store::{Db, Read, audit, former_pairs, licenses, search, tools};
+use crate::model::unlicensed::UnlicensedMachine;
+use crate::store::{Db, Read, audit, former_pairs, licenses, search, tools, unlicensed_machines};
 
 pub const MAX_NEAR_MISSES: usize = 20;
 
@@ -145,7 +145,7 @@ impl Service {
                 diagnosis.successor = licenses::get(db, id)?;
             }
             if verdict.is_refusal() {
-                let similar = similar_tools(tools::names(db)?, question.tool_name, has_tool);
+                let similar = similar_tools(&tools::names(db)?, question.tool_name, has_tool);
                 let mut ids = near_ids(db, &question, &similar)?;
                 ids.retain(|id| checked.is_none_or(|license| license.id != *id));
                 let mut near_misses = near_misses(db, &question, &similar, &ids)?;
@@ -167,32 +167,29 @@ impl Service {
             duplicates: self.store.read_tx(|db| duplicates(db, license))?,
         })
     }
-
-    /// Machines that have checked without a license, last seen first.
-    pub fn unlicensed_machines(
-        &self,
-        tool_name: Option<&str>,
-        after: Option<&MachineCursor>,
-        limit: i64,
-    ) -> Result<Vec<UnlicensedMachine>, Error> {
-        self.store
-            .read(|db| unlicensed_machines::list(db, tool_name, after, limit))
-    }
-
-    /// The tools that unlicensed machines have checked, with the number of machines.
-    pub fn count_unlicensed_machines(&self) -> Result<Vec<(String, i64)>, Error> {
-        self.store.read(unlicensed_machines::count)
-    }
 }
 
 /// Tools with a similar name. If the tool itself exists, a name that could be a typo is another tool:
 /// `Tool_A` is not meant for `Tool_B`.
-fn similar_tools(names: Vec<String>, checked: &str, exists: bool) -> Vec<(String, Mismatch)> {
-    let similar = names.into_iter().filter_map(|name| {
-        let mismatch = name_mismatch(checked, &name)?;
-        (!exists || !mismatch.is_typo()).then_some((name, mismatch))
+fn similar_tools(names: &[String], checked: &str, exists: bool) -> Vec<(String, Mismatch)> {
+    let similar = names.iter().filter_map(|name| {
+        let mismatch = name_mismatch(checked, name)?;
+        (!exists || !mismatch.is_typo()).then_some((name.clone(), mismatch))
     });
     similar.take(MAX_TOOLS).collect()
+}
+
+/// The license that the machine was most probably meant for; `names` are those of all tools.
+pub(super) fn nearest(
+    db: &Db,
+    question: &Question<'_>,
+    names: &[String],
+) -> Read<Option<NearMiss>> {
+    let has_tool = names.iter().any(|name| name == question.tool_name);
+    let similar = similar_tools(names, question.tool_name, has_tool);
+    let ids = near_ids(db, question, &similar)?;
+    let near_misses = near_misses(db, question, &similar, &ids)?;
+    Ok(near_misses.into_iter().next())
 }
 
 /// Licenses that may be near misses, without duplicates, most probable first.

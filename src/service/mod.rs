@@ -4,6 +4,7 @@ mod audit;
 mod bulk;
 mod check;
 mod check_log;
+mod customers;
 mod demo;
 mod devices;
 mod diagnose;
@@ -19,6 +20,7 @@ mod signer;
 mod throttle;
 mod tokens;
 mod tools;
+mod unlicensed;
 mod users;
 mod walk;
 mod workbook;
@@ -51,6 +53,7 @@ use tools::Rules;
 pub use audit::Proof;
 pub use bulk::{MAX_SELECTED, Plan};
 pub use check::{CheckSource, Signed};
+pub use customers::CustomerUse;
 pub use diagnose::{
     Diagnosis, FormerLicense, LicenseWarnings, MAX_NEAR_MISSES, NearMiss, ToolMatch,
 };
@@ -60,6 +63,7 @@ pub use licenses::Edited;
 pub use sessions::{Client, SignIn, SignedIn};
 pub use tokens::TokenUser;
 pub use tools::ToolUse;
+pub use unlicensed::MachinePair;
 pub use users::{FIRST_USER, FirstPassword, NewPassword};
 pub use walk::Walk;
 

@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::model::license::{Status, Verdict};
 use crate::model::overview::{LicenseCount, Overview, by_tool};
 use crate::model::search::{Activity, Days, Expires, Filter, Order, Page};
-use crate::store::{check_days, counts, search, unlicensed_machines};
+use crate::model::unlicensed::MachineFilter;
+use crate::store::{check_days, counts, search, tools, unlicensed_machines};
 
 /// Days shown before and after today.
 const DAYS: i64 = 30;
@@ -48,12 +49,18 @@ impl Service {
             activity: Some(Activity::AfterExpiration),
             ..Filter::default()
         };
+        let shared = Filter {
+            activity: Activity::read("shared", today),
+            ..Filter::default()
+        };
         let counts = self.license_counts()?;
         self.store.read_tx(|db| {
+            let waiting = MachineFilter::default();
+            let unlicensed = unlicensed_machines::page(db, &waiting, None, ROWS)?;
             Ok(Overview {
                 today,
                 days: by_day(first, today, &check_days::since(db, first)?),
-                tools: by_tool(&counts),
+                tools: by_tool(&counts, &tools::names(db)?),
                 counts: counts.to_vec(),
                 expiring: every_day(
                     today,
@@ -62,13 +69,11 @@ impl Service {
                 ),
                 next_to_expire: search::list(db, &expiring_soon, &next_to_expire)?,
                 refused_today: search::count(db, &refused_today)?,
+                shared: search::count(db, &shared)?,
                 expired_in_use: search::count(db, &expired_in_use)?,
                 refused: search::most_refused(db, today, ROWS as i64)?,
-                unknown_number: unlicensed_machines::count(db)?
-                    .iter()
-                    .map(|(_, number)| number)
-                    .sum(),
-                unknown: unlicensed_machines::list(db, None, None, ROWS as i64)?,
+                unlicensed_number: unlicensed.found,
+                unlicensed: unlicensed.machines,
             })
         })
     }

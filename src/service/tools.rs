@@ -6,12 +6,20 @@ use std::sync::Arc;
 use time::{Date, Duration};
 
 use super::Service;
-use crate::error::Error;
+use super::bulk::record;
+use crate::error::{Error, Problem};
 use crate::model::audit::{Actor, Detail, Details, Event, Kind};
 use crate::model::license::{License, Verdict};
 use crate::model::overview::{ToolCount, by_tool};
-use crate::model::tool::{Tool, ToolDraft};
-use crate::store::{audit, check_days, tools};
+use crate::model::text::grouped;
+use crate::model::tool::{self, Tool, ToolDraft};
+use crate::store::{audit, check_days, counts, licenses, tools};
+
+/// Versions on a tool's page.
+const VERSIONS: i64 = 20;
+
+/// Licenses of a tool that is renamed: written in one transaction, which must not hold others up for long.
+const MAX_RENAMED: i64 = 20_000;
 
 const NO_SUCH_TOOL: Error = Error::NotFound("Tool not found.");
 
@@ -22,6 +30,8 @@ pub struct ToolUse {
     pub line: ToolCount,
     /// Its checks of the last 30 days by verdict, in the order of [`Verdict::ALL`].
     pub days: Vec<(Date, [i64; Verdict::ALL.len()])>,
+    /// Licenses by the version that their client last reported, most frequent first.
+    pub versions: Vec<(String, i64)>,
 }
 
 impl Service {
@@ -66,18 +76,90 @@ impl Service {
         self.reload_rules()
     }
 
-    /// Every tool that has a license, those with the most active machines first.
+    /// Adds a tool that has no license yet, and returns its name.
+    pub fn add_tool(&self, actor: &Actor, typed: &str) -> Result<String, Error> {
+        let name = tool::parse_name(typed)?;
+        let is_there = |name: &str| Problem {
+            field: "tool_name",
+            message: format!("There is already a tool “{name}”."),
+        };
+        let is_same = |other: &&String| other.to_lowercase() == name.to_lowercase();
+        if let Some(same) = self.tool_names()?.iter().find(is_same) {
+            return Err(is_there(same).into());
+        }
+        let now = self.clock.now();
+        self.store.write(|db| {
+            if !tools::add(db, &name, now)? {
+                return Err(is_there(&name).into());
+            }
+            let event = Event::new(Kind::ToolAdded, actor).with("tool_name", &*name);
+            audit::append(db, event, now)?;
+            Ok(())
+        })?;
+        Ok(name)
+    }
+
+    /// Licenses of a tool, and those of them whose machine checked in the last 30 days.
+    pub fn reach_of_tool(&self, name: &str) -> Result<(i64, i64), Error> {
+        let month = self.today().saturating_sub(Duration::days(29));
+        let (exists, reach) = self
+            .store
+            .read_tx(|db| Ok((tools::exists(db, name)?, counts::of_tool(db, name, month)?)))?;
+        exists.then_some(reach).ok_or(NO_SUCH_TOOL)
+    }
+
+    /// Gives a tool another name, and returns it. Programs that send the old name have no license from then on.
+    pub fn rename_tool(&self, actor: &Actor, name: &str, typed: &str) -> Result<String, Error> {
+        let new = tool::parse_name(typed)?;
+        let refuse = |message: String| Error::invalid("tool_name", message);
+        if self.reach_of_tool(name)?.0 > MAX_RENAMED {
+            return Err(refuse(format!(
+                "{name} has more than {} licenses, the most that can be renamed at once.",
+                grouped(MAX_RENAMED)
+            )));
+        }
+        let now = self.clock.now();
+        self.store.write(|db| {
+            if new == name {
+                return Err(refuse(format!("The tool already has the name “{name}”.")));
+            }
+            if tools::names(db)?.contains(&new) {
+                return Err(refuse(format!("There is already a tool “{new}”.")));
+            }
+            if !tools::exists(db, name)? {
+                return Err(NO_SUCH_TOOL);
+            }
+            let licenses = licenses::rename_tool(db, name, &new)?;
+            for before in &licenses {
+                let mut after = before.clone();
+                after.values.tool_name.clone_from(&new);
+                record(db, actor, Some(before), Some(&after), now)?;
+            }
+            let mut event = Event::new(Kind::ToolRenamed, actor)
+                .with("tool_name", &*new)
+                .with("licenses", licenses.len() as i64);
+            event.before.0.insert("tool_name".to_owned(), name.into());
+            audit::append(db, event, now)?;
+            Ok(())
+        })?;
+        *self.counted.lock() = None;
+        self.reload_rules()?;
+        Ok(new)
+    }
+
+    /// Every tool, those with the most active machines first.
     pub fn tools(&self) -> Result<Vec<ToolCount>, Error> {
-        Ok(by_tool(&self.license_counts()?))
+        Ok(by_tool(&self.license_counts()?, &self.tool_names()?))
     }
 
     pub fn tool_use(&self, name: &str) -> Result<ToolUse, Error> {
         let today = self.today();
         let first = today.saturating_sub(Duration::days(29));
-        let (exists, checks) = self.store.read_tx(|db| {
+        let (exists, checks, versions) = self.store.read_tx(|db| {
             Ok((
                 tools::exists(db, name)?,
                 check_days::of_tool_since(db, name, first)?,
+                counts::versions(db, name, VERSIONS)?,
             ))
         })?;
         if !exists {
@@ -92,6 +174,7 @@ impl Service {
                 active: 0,
             }),
             days: super::overview::by_day(first, today, &checks),
+            versions,
         })
     }
 }

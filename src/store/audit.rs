@@ -44,16 +44,21 @@ pub fn list(db: &Connection, filter: &AuditFilter, before: i64, limit: i64) -> R
         kind,
         license_id,
         license_key,
+        user_id,
         from,
         until,
     } = filter;
-    let conditions: [(&str, Option<Value>); 5] = [
+    let conditions: [(&str, Option<Value>); 6] = [
         ("kind = ?", kind.map(|kind| kind.as_str().to_owned().into())),
         ("license_id = ?", license_id.map(Value::from)),
         (
             "license_id in (select id from licenses where license_key = ?
                  union select license_id from former_pairs where license_key = ?)",
             license_key.clone().map(Value::from),
+        ),
+        (
+            "license_id in (select id from licenses where user_id = ?)",
+            user_id.clone().map(Value::from),
         ),
         ("at >= ?", from.map(|from| from.unix_timestamp().into())),
         ("at < ?", until.map(|until| until.unix_timestamp().into())),

@@ -123,6 +123,7 @@ pub fn snapshot(db: &Connection, license_id: i64, is_deleted: bool) -> Result<(S
         true => serde_json::json!({
             "last_checks": dump(db, "last_checks", "license_id", license_id)?,
             "check_history": dump(db, "check_history", "license_id", license_id)?,
+            "check_places": dump(db, "check_places", "license_id", license_id)?,
         })
         .to_string(),
         false => String::new(),

@@ -33,6 +33,30 @@ pub fn by_tool_and_status(
     .collect()
 }
 
+/// Licenses of a tool, and those of them that were last seen on or after that day.
+pub fn of_tool(db: &Connection, tool_name: &str, seen_since: Date) -> Result<(i64, i64)> {
+    db.prepare_cached(
+        "select count(*), count(case when last_seen_on >= ?2 then 1 end) from licenses
+         where tool_name = ?1",
+    )?
+    .query_row(params![tool_name, date::format(seen_since)], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })
+}
+
+/// Licenses of a tool by the version that their client last reported, most frequent first.
+pub fn versions(db: &Connection, tool_name: &str, limit: i64) -> Result<Vec<(String, i64)>> {
+    db.prepare_cached(
+        "select seen_version, count(*) from licenses
+         where tool_name = ?1 and seen_version <> ''
+         group by seen_version order by count(*) desc, seen_version desc limit ?2",
+    )?
+    .query_map(params![tool_name, limit], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?
+    .collect()
+}
+
 /// Licenses of that status by expiration date; days without any are left out.
 pub fn expiring(
     db: &Connection,

@@ -68,7 +68,7 @@ fn columns(table: &str) -> String {
 /// The columns and the join that [`listed`] reads, of a table or alias of licenses.
 pub(super) fn listed_columns(table: &str) -> String {
     format!(
-        "{}, {table}.last_seen_on, {}",
+        "{}, {table}.last_seen_on, {table}.address_count, {table}.host_count, {}",
         columns(table),
         checks::COLUMNS
     )
@@ -188,7 +188,9 @@ pub(super) fn listed_in(row: &Row<'_>) -> Result<ListedLicense> {
     Ok(ListedLicense {
         license: license(row)?,
         last_seen_on: row.get(width)?,
-        last_check: checks::last_check(row, width + 1)?,
+        address_count: row.get(width + 1)?,
+        host_count: row.get(width + 2)?,
+        last_check: checks::last_check(row, width + 3)?,
     })
 }
 
@@ -257,6 +259,28 @@ fn cells(values: &Values) -> impl Iterator<Item = Cell<'_>> {
             false => text,
         })
     })
+}
+
+/// Gives a tool another name, which no listed tool may have; returns its licenses as they were.
+pub fn rename_tool(db: &WriteTx<'_>, from: &str, to: &str) -> Result<Vec<License>> {
+    let columns = columns("licenses");
+    let licenses: Vec<License> = db
+        .prepare_cached(&format!(
+            "select {columns} from licenses where tool_name = ?1"
+        ))?
+        .query_map([from], license)?
+        .collect::<Result<_>>()?;
+    tools::rename(db, from, to)?;
+    for license in &licenses {
+        let mut after = license.values.clone();
+        after.tool_name = to.to_owned();
+        for tool in [from, to] {
+            db.invalidate(tool, &license.license_key);
+        }
+        db.index(license.id, Some(license), Some(&after));
+        unlicensed_machines::remove(db, to, &license.license_key)?;
+    }
+    Ok(licenses)
 }
 
 /// Records which license replaced this one.

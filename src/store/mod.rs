@@ -6,6 +6,7 @@ pub mod audit;
 pub mod bulk;
 mod cache;
 pub mod check_days;
+pub mod check_places;
 pub mod checks;
 pub mod counts;
 pub mod former_pairs;

@@ -5,6 +5,8 @@
 //! what matches; first within a budget, and if the matching rows come late in the order, skipping
 //! all IDs that were not gathered.
 
+use std::collections::HashSet;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, Result, Row, params, params_from_iter};
 use time::Date;
@@ -88,19 +90,33 @@ pub fn count(db: &Connection, filter: &Filter) -> Result<Count> {
 
 /// The IDs of the matching licenses in ascending order; none if there are more than `max`.
 pub fn ids(db: &Connection, filter: &Filter, max: usize) -> Result<Option<Vec<i64>>> {
-    Ok(
-        match gather(db, filter, &conditions(filter), Order::Created, max)? {
-            Found::All(found) => {
-                let mut ids: Vec<i64> = found.into_iter().map(|cursor| cursor.id).collect();
-                ids.sort_unstable();
-                Some(ids)
-            }
-            Found::More(_) => None,
-        },
-    )
+    let mut ids = ids_in_order(db, filter, Order::Created, false, max)?;
+    if let Some(ids) = &mut ids {
+        ids.sort_unstable();
+    }
+    Ok(ids)
 }
 
-/// The licenses of a selection by ID; none if there are more than `max`.
+fn ids_in_order(
+    db: &Connection,
+    filter: &Filter,
+    order: Order,
+    is_descending: bool,
+    max: usize,
+) -> Result<Option<Vec<i64>>> {
+    let whole = Page {
+        order,
+        is_descending,
+        after: None,
+        limit: max,
+    };
+    Ok(match gather(db, filter, &conditions(filter), order, max)? {
+        Found::All(found) => Some(sorted(found, &whole)),
+        Found::More(_) => None,
+    })
+}
+
+/// The licenses of a selection in its order; none if there are more than `max`.
 pub fn selected(
     db: &Connection,
     selection: &Selection,
@@ -108,12 +124,15 @@ pub fn selected(
 ) -> Result<Option<Vec<License>>> {
     let ids = match selection {
         Selection::Ids(ids) => {
-            let mut ids = ids.clone();
-            ids.sort_unstable();
-            ids.dedup();
+            let (mut ids, mut seen) = (ids.clone(), HashSet::new());
+            ids.retain(|id| seen.insert(*id));
             Some(ids).filter(|ids| ids.len() <= max)
         }
-        Selection::Found(filter) => ids(db, filter, max)?,
+        Selection::Found {
+            filter,
+            order,
+            is_descending,
+        } => ids_in_order(db, filter, *order, *is_descending, max)?,
     };
     ids.map(|ids| licenses::of_ids(db, ids.into_iter()))
         .transpose()
@@ -147,7 +166,7 @@ pub fn walk_by_id(
     Ok((found, (!is_end).then_some(last)))
 }
 
-/// The licenses refused on that day that check most often.
+/// The licenses refused on that day, most often refused first.
 pub fn most_refused(db: &Connection, day: Date, limit: i64) -> Result<Vec<ListedLicense>> {
     let (columns, join) = (
         licenses::listed_columns("licenses"),
@@ -158,7 +177,7 @@ pub fn most_refused(db: &Connection, day: Date, limit: i64) -> Result<Vec<Listed
              select id from licenses where refused_on <> '' and refused_on = ?1
              order by id desc limit 2000) refused
          join licenses on licenses.id = refused.id {join}
-         order by last_checks.check_count desc, licenses.id desc limit ?2"
+         order by last_checks.refused_count desc, licenses.id desc limit ?2"
     ))?
     .query_map(params![date::format(day), limit], licenses::listed_in)?
     .collect()
@@ -192,6 +211,7 @@ fn conditions(filter: &Filter) -> Vec<Condition> {
         words,
         expires,
         activity,
+        version,
     } = filter;
     let is = |column, value: &str| Condition::new(column, vec![("=", value.to_owned())]);
     // The index of such a column contains only rows in which it is not empty.
@@ -216,6 +236,11 @@ fn conditions(filter: &Filter) -> Vec<Condition> {
             }),
     );
     all.extend(user_id.as_ref().map(|user_id| is("user_id", user_id)));
+    all.extend(version.as_ref().map(|version| {
+        // The index has only rows with a version.
+        let bounds = vec![("<>", String::new()), ("=", version.clone())];
+        Condition::new("seen_version", bounds)
+    }));
     all.extend(expires.map(|expires| match expires {
         Expires::Never => is("expiration_date", NEVER),
         Expires::NotBefore(day) => {
@@ -576,6 +601,7 @@ fn column(order: Order) -> &'static str {
         Order::Key => "license_key",
         Order::Tool => "tool_name",
         Order::Status => "status",
+        Order::Addresses => "address_count",
     }
 }
 
@@ -589,7 +615,8 @@ fn columns(order: Order) -> String {
         .map(|field| format!("licenses.{}", field.name))
         .join(", ");
     format!(
-        "licenses.id, {value}, {fields}, licenses.last_seen_on, licenses.refused_on, licenses.shared_on"
+        "licenses.id, {value}, {fields}, licenses.last_seen_on, licenses.refused_on, licenses.shared_on, \
+         licenses.seen_version"
     )
 }
 
@@ -608,13 +635,14 @@ fn matches(filter: &Filter, row: &Row<'_>) -> Result<bool> {
         last_seen_on: text(2 + fields::COUNT)?,
         refused_on: text(3 + fields::COUNT)?,
         shared_on: text(4 + fields::COUNT)?,
+        seen_version: text(5 + fields::COUNT)?,
     };
     Ok(filter.matches(&candidate))
 }
 
 fn cursor_in(row: &Row<'_>, order: Order) -> Result<Cursor> {
     let value = match order {
-        Order::Created => SortValue::Number(row.get(1)?),
+        Order::Created | Order::Addresses => SortValue::Number(row.get(1)?),
         Order::LastSeen
         | Order::Expires
         | Order::Customer

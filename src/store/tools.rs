@@ -21,11 +21,38 @@ pub fn ensure(db: &WriteTx<'_>, name: &str, now: OffsetDateTime) -> Result<()> {
     Ok(())
 }
 
-/// The names of the tools that have a license, in alphabetical order.
+/// Adds the tool so that it is listed also without a license; false if it was listed already.
+pub fn add(db: &WriteTx<'_>, name: &str, now: OffsetDateTime) -> Result<bool> {
+    if names(db)?.iter().any(|other| other == name) {
+        return Ok(false);
+    }
+    ensure(db, name, now)?;
+    db.prepare_cached("update tools set is_added = 1 where name = ?1")?
+        .execute([name])?;
+    Ok(true)
+}
+
+/// Gives a tool another name, which no listed tool may have; licenses and numbers of checks follow.
+pub(super) fn rename(db: &WriteTx<'_>, from: &str, to: &str) -> Result<()> {
+    // A tool that lost its last license is not listed, and may still have numbers of checks.
+    for sql in [
+        "delete from check_days where tool_name = ?1",
+        "delete from tools where name = ?1",
+    ] {
+        db.prepare_cached(sql)?.execute([to])?;
+    }
+    db.prepare_cached("update tools set name = ?2 where name = ?1")?
+        .execute([from, to])?;
+    db.tools.borrow_mut().remove(from);
+    Ok(())
+}
+
+/// The names of the tools that have a license or that the admin added, in alphabetical order.
 pub fn names(db: &Connection) -> Result<Vec<String>> {
     db.prepare_cached(
         "select name from tools
-         where exists (select 1 from licenses where licenses.tool_name = tools.name)
+         where is_added = 1
+             or exists (select 1 from licenses where licenses.tool_name = tools.name)
          order by name",
     )?
     .query_map([], |row| row.get(0))?

@@ -1,28 +1,36 @@
 //! The table of unlicensed machines: they checked a tool without having a license for it.
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_iter};
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use time::OffsetDateTime;
 
 use super::moment;
-use crate::model::check::{PreviousLicense, UnlicensedCheck, UnlicensedMachine};
+use crate::model::check::{ClientInfo, UnlicensedCheck};
 use crate::model::question::Question;
+use crate::model::unlicensed::{
+    Decision, MachineCursor, MachineFilter, MachinePage, PreviousLicense, UnlicensedMachine,
+};
 
 /// Machines that are kept; the oldest are removed.
 const MAX_KEPT: i64 = 10_000;
 
-/// Adds checks of one machine, in any order; does nothing if there is no such tool, or a license by
-/// now.
+/// Of these, machines that checked a tool that does not exist: a typo, or a stranger's noise.
+const MAX_WITHOUT_TOOL: i64 = 1_000;
+
+/// Adds checks of one machine, in any order; does nothing if it has a license by now.
 pub fn add(
     db: &Connection,
     tool_name: &str,
     license_key: &str,
     check: &UnlicensedCheck,
 ) -> Result<()> {
+    let client = check.client.as_ref().map(|(_, client)| client);
     db.prepare_cached(
-        "insert into unlicensed_machines
-             (tool_name, license_key, first_at, last_at, check_count, address, previous_license_key)
-         select name, ?2, ?3, ?4, ?5, ?6, ?7 from tools where name = ?1
-             and not exists (select 1 from licenses where tool_name = ?1 and license_key = ?2)
+        "insert into unlicensed_machines (tool_name, license_key, first_at, last_at, check_count,
+             address, previous_license_key, version, hostname, user_name)
+         select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+             where not exists (select 1 from licenses where tool_name = ?1 and license_key = ?2)
          on conflict (tool_name, license_key) do update
          set first_at = case when excluded.first_at < unlicensed_machines.first_at
                  then excluded.first_at else unlicensed_machines.first_at end,
@@ -32,6 +40,12 @@ pub fn add(
                  then unlicensed_machines.address else excluded.address end,
              previous_license_key = coalesce(
                  excluded.previous_license_key, unlicensed_machines.previous_license_key),
+             version = case when ?11 = 1 then excluded.version
+                 else unlicensed_machines.version end,
+             hostname = case when ?11 = 1 then excluded.hostname
+                 else unlicensed_machines.hostname end,
+             user_name = case when ?11 = 1 then excluded.user_name
+                 else unlicensed_machines.user_name end,
              check_count = unlicensed_machines.check_count + excluded.check_count",
     )?
     .execute(params![
@@ -42,13 +56,18 @@ pub fn add(
         check.count,
         check.address.to_string(),
         check.previous_license_key,
+        client.map_or("", |client| &client.version),
+        client.map_or("", |client| &client.hostname),
+        client.map_or("", |client| &client.user),
+        client.is_some(),
     ])?;
     Ok(())
 }
 
-const COLUMNS: &str =
-    "tool_name, license_key, first_at, last_at, check_count, address, previous_license_key,
-     (select licenses.id from licenses where licenses.tool_name = unlicensed_machines.tool_name
+/// The columns that [`Raw`] reads.
+const COLUMNS: &str = "last_at, tool_name, license_key, hostname, user_name, version, decision, \
+     decided_at, first_at, check_count, address, previous_license_key, \
+     (select licenses.id from licenses where licenses.tool_name = unlicensed_machines.tool_name \
          and licenses.license_key = unlicensed_machines.previous_license_key)";
 
 pub fn get(db: &Connection, question: &Question<'_>) -> Result<Option<UnlicensedMachine>> {
@@ -59,81 +78,120 @@ pub fn get(db: &Connection, question: &Question<'_>) -> Result<Option<Unlicensed
     .optional()
 }
 
-/// Where [`list`] continues: last check, tool and key of the previous page's last row.
-pub type MachineCursor = (i64, String, String);
-
-/// At most `limit` machines, of one tool if given, last seen first, after the cursor.
-pub fn list(
+/// At most `limit` matching machines after the cursor, and the numbers beside them, in one reading:
+/// 20 ms for a full table.
+pub fn page(
     db: &Connection,
-    tool_name: Option<&str>,
+    filter: &MachineFilter,
     after: Option<&MachineCursor>,
-    limit: i64,
-) -> Result<Vec<UnlicensedMachine>> {
-    let mut sql = format!("select {COLUMNS} from unlicensed_machines where 1 = 1");
-    let mut values: Vec<Value> = vec![limit.into()];
-    if let Some(tool_name) = tool_name {
-        values.push(tool_name.to_owned().into());
-        sql.push_str(" and tool_name = ?2");
+    limit: usize,
+) -> Result<MachinePage> {
+    let mut page = MachinePage::default();
+    let mut tools: BTreeMap<String, i64> = BTreeMap::new();
+    let mut statement = db.prepare_cached(&format!(
+        "select {COLUMNS} from unlicensed_machines
+         order by last_at desc, tool_name desc, license_key desc"
+    ))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let text = |column: usize| -> Result<&str> { Ok(row.get_ref(column)?.as_str()?) };
+        let (last_at, tool_name, license_key) = (row.get(0)?, text(1)?, text(2)?);
+        let decision = Decision::from_word(text(6)?);
+        let decided_at = row.get(7)?;
+        let decision = decision.filter(|decision| decision.holds(decided_at, last_at));
+        if let Some(decision) = decision {
+            page.decided[decision as usize] += 1;
+        }
+        if decision != filter.decision {
+            continue;
+        }
+        match tools.get_mut(tool_name) {
+            Some(number) => *number += 1,
+            None => drop(tools.insert(tool_name.to_owned(), 1)),
+        }
+        let texts = [license_key, tool_name, text(3)?, text(4)?];
+        let is_of_tool = |wanted: &String| wanted == tool_name;
+        if !filter.tool_name.as_ref().is_none_or(is_of_tool)
+            || !filter.words.iter().all(|word| word.is_in_any(&texts))
+        {
+            continue;
+        }
+        page.found += 1;
+        let is_later = |(at, tool, key): &MachineCursor| {
+            (last_at, tool_name, license_key) < (*at, tool.as_str(), key.as_str())
+        };
+        if page.machines.len() < limit && after.is_none_or(is_later) {
+            page.machines.push(machine(row)?);
+        }
     }
-    if let Some((last_at, tool_name, license_key)) = after {
-        let first = values.len() + 1;
-        let cursor: [Value; 3] = [
-            (*last_at).into(),
-            tool_name.clone().into(),
-            license_key.clone().into(),
-        ];
-        values.extend(cursor);
-        sql.push_str(&format!(
-            " and (last_at, tool_name, license_key) < (?{first}, ?{}, ?{})",
-            first + 1,
-            first + 2
-        ));
-    }
-    sql.push_str(" order by last_at desc, tool_name desc, license_key desc limit ?1");
-    db.prepare_cached(&sql)?
-        .query_map(params_from_iter(values), machine)?
-        .collect()
-}
-
-/// The number of machines of each tool, in alphabetical order.
-pub fn count(db: &Connection) -> Result<Vec<(String, i64)>> {
-    db.prepare_cached(
-        "select tool_name, count(*) from unlicensed_machines
-         group by tool_name order by tool_name",
-    )?
-    .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-    .collect()
+    page.tools = tools.into_iter().collect();
+    Ok(page)
 }
 
 fn machine(row: &Row<'_>) -> Result<UnlicensedMachine> {
     Ok(UnlicensedMachine {
-        tool_name: row.get(0)?,
-        license_key: row.get(1)?,
-        first_at: moment(row, 2)?,
-        last_at: moment(row, 3)?,
-        check_count: row.get(4)?,
-        address: row.get(5)?,
+        last_at: moment(row, 0)?,
+        tool_name: row.get(1)?,
+        license_key: row.get(2)?,
+        client: ClientInfo {
+            hostname: row.get(3)?,
+            user: row.get(4)?,
+            version: row.get(5)?,
+        },
+        first_at: moment(row, 8)?,
+        check_count: row.get(9)?,
+        address: row.get(10)?,
         previous: previous(row)?,
     })
 }
 
 fn previous(row: &Row<'_>) -> Result<Option<PreviousLicense>> {
-    let id: Option<i64> = row.get(7)?;
+    let id: Option<i64> = row.get(12)?;
     id.map(|id| {
-        let license_key = row.get(6)?;
+        let license_key = row.get(11)?;
         Ok(PreviousLicense { id, license_key })
     })
     .transpose()
 }
 
-/// Removes the oldest above the limit.
+/// Sets or clears the decision about a machine; false if it is not in the table.
+pub fn decide(
+    db: &Connection,
+    tool_name: &str,
+    license_key: &str,
+    decision: Option<Decision>,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    let changed = db
+        .prepare_cached(
+            "update unlicensed_machines set decision = ?3, decided_at = ?4
+             where tool_name = ?1 and license_key = ?2",
+        )?
+        .execute(params![
+            tool_name,
+            license_key,
+            decision.map_or("", Decision::as_str),
+            now.unix_timestamp()
+        ])?;
+    Ok(changed > 0)
+}
+
+/// Removes the oldest above the limits; blocked machines stay.
 pub fn prune(db: &Connection) -> Result<()> {
-    db.prepare_cached(
-        "delete from unlicensed_machines where (last_at, tool_name, license_key) < (
-             select last_at, tool_name, license_key from unlicensed_machines
-             order by last_at desc, tool_name desc, license_key desc limit 1 offset ?1)",
-    )?
-    .execute([MAX_KEPT - 1])?;
+    let without_tool = "decision <> 'blocked'
+         and not exists (select 1 from tools where tools.name = unlicensed_machines.tool_name)";
+    for (which, limit) in [
+        (without_tool, MAX_WITHOUT_TOOL),
+        ("decision <> 'blocked'", MAX_KEPT),
+    ] {
+        db.prepare_cached(&format!(
+            "delete from unlicensed_machines
+             where {which} and (last_at, tool_name, license_key) < (
+                 select last_at, tool_name, license_key from unlicensed_machines where {which}
+                 order by last_at desc, tool_name desc, license_key desc limit 1 offset ?1)"
+        ))?
+        .execute([limit - 1])?;
+    }
     Ok(())
 }
 

@@ -101,6 +101,30 @@ fn a_term_is_previewed_from_the_expiration_date_and_from_today() {
 }
 
 #[test]
+fn what_expires_soon_is_extended_in_five_clicks_in_the_order_of_the_table() {
+    let server = Server::start();
+    let days = ["2026-07-10", "2026-06-20", "2026-08-30", "2026-07-01"];
+    expiring(&server, &days);
+    let mut admin = server.admin();
+    let table = Page::open(&mut admin, "/").follow(&mut admin, "/licenses?sort=expires");
+    let in_order = ["k1", "k3", "k0"];
+    assert_eq!(table.keys(), in_order);
+    let links = table.links();
+    let all = links.iter().find(|(_, to)| to.ends_with("select=page"));
+    let ticked = Page::open(&mut admin, &all.unwrap().1);
+    for (table, of) in [(&ticked, "of=selected"), (&table, "of=all")] {
+        let change = table.form("/bulk").press(&mut admin, of);
+        let preview = change.press(&mut admin, "do=1y");
+        assert_eq!(preview.keys(), in_order, "{of}");
+    }
+    let change = ticked.form("/bulk").press(&mut admin, "of=selected");
+    let preview = change.press(&mut admin, "do=1y");
+    assert_eq!(number(&preview.press(&mut admin, FROM_EXPIRATION)), 3);
+    let expected = ["2027-07-10", "2027-06-20", "2026-08-30", "2027-07-01"];
+    assert_eq!(values(&server, "expiration_date"), expected);
+}
+
+#[test]
 fn only_the_licenses_that_the_filter_finds_are_changed() {
     let server = Server::start();
     expiring(

@@ -185,7 +185,7 @@ fn checks_are_counted_by_tool_day_and_result() {
 }
 
 #[test]
-fn unlicensed_machines_of_existing_tools_are_recorded_until_licensed() {
+fn unlicensed_machines_are_recorded_until_licensed() {
     let (server, database) = Database::start();
     server.license("T", "k");
     let unknown = || {
@@ -197,12 +197,12 @@ fn unlicensed_machines_of_existing_tools_are_recorded_until_licensed() {
     for (tool, key) in [
         ("T", "0A-1B-2C-3D-4E-5F"),
         ("T", "0a1b.2c3d.4e5f"),
-        ("U", "x"),
+        ("T", "0A 1B 2C 3D 4E 5F"),
     ] {
         assert_eq!(server.check(tool, key).0, 404);
     }
     server.tick().unwrap();
-    assert_eq!(unknown(), 2);
+    assert_eq!(unknown(), 3);
     assert_eq!(server.check("T", "0A1B2C3D4E5F").0, 404);
     server.license("T", "0a:1b:2c:3d:4e:5f");
     server.tick().unwrap();
@@ -215,7 +215,9 @@ fn only_the_10_000_newest_unlicensed_machines_are_kept() {
     server.license("T", "k");
     database.tamper(
         "with recursive n (i) as (select 1 union all select i + 1 from n where i < 10000)
-         insert into unlicensed_machines select 'T', 'key ' || i, i, i, 1, '', null from n",
+         insert into unlicensed_machines (tool_name, license_key, first_at, last_at, check_count,
+             address, version, hostname, user_name)
+         select 'T', 'key ' || i, i, i, 1, '', '', '', '' from n",
     );
     assert_eq!(server.check("T", "newest").0, 404);
     server.tick().unwrap();
@@ -231,6 +233,33 @@ fn only_the_10_000_newest_unlicensed_machines_are_kept() {
         )
     };
     assert_eq!((known("newest"), known("key 1"), known("key 2")), (1, 0, 1));
+}
+
+#[test]
+fn machines_without_a_tool_push_out_only_each_other_and_blocked_ones_stay() {
+    let (server, database) = Database::start();
+    server.license("T", "k");
+    database.tamper(
+        "with recursive n (i) as (select 1 union all select i + 1 from n where i < 1500)
+         insert into unlicensed_machines (tool_name, license_key, first_at, last_at, check_count,
+             address, version, hostname, user_name, decision)
+         select case when i > 2 then 'No tool' else 'T' end, 'key ' || i, i, i, 1, '', '', '', '',
+             case when i = 3 then 'blocked' else '' end from n",
+    );
+    assert_eq!(server.check("No tool", "newest").0, 404);
+    server.tick().unwrap();
+    let db = database.open();
+    let kept = |which: &str| {
+        number(
+            &db,
+            &format!("select count(*) from unlicensed_machines where {which}"),
+        )
+    };
+    assert_eq!(kept("tool_name = 'No tool' and decision = ''"), 1_000);
+    assert_eq!(
+        kept("license_key in ('key 1', 'key 2', 'key 3', 'newest')"),
+        4
+    );
 }
 
 #[test]

@@ -8,14 +8,23 @@ use serde_json::Value as Json;
 
 use crate::server::Server;
 
-const LEFT_BY_CHECKS: [&str; 5] = [
+const LEFT_BY_CHECKS: [&str; 6] = [
     "check_days",
     "check_history",
+    "check_places",
     "key_days",
     "last_checks",
     "unlicensed_machines",
 ];
-const NOTED_BY_USE: [&str; 4] = ["last_used_at", "last_seen_on", "refused_on", "shared_on"];
+const NOTED_BY_USE: [&str; 7] = [
+    "last_used_at",
+    "last_seen_on",
+    "refused_on",
+    "shared_on",
+    "seen_version",
+    "address_count",
+    "host_count",
+];
 
 pub struct Database(PathBuf);
 

@@ -17,17 +17,38 @@ fn overview(server: &Server) -> Page {
     Page::open(&mut server.admin(), "/")
 }
 
-/// The four large figures.
+/// The large figures.
 fn figures(page: &Page) -> Vec<String> {
     page.texts(".figure strong")
 }
 
 #[test]
-fn without_licenses_it_leads_to_the_form() {
+fn three_steps_lead_to_the_first_license() {
     let server = Server::start();
-    let page = overview(&server);
-    assert_eq!(page.all(".empty a[href='/licenses/new']").len(), 1);
+    let mut admin = server.admin();
+    let page = Page::open(&mut admin, "/");
     assert!(page.all("svg.chart").is_empty());
+    let code = page
+        .form("/tools")
+        .fill("tool_name", " My Tool ")
+        .submit(&mut admin);
+    assert_eq!(
+        (code.status, &*code.path),
+        (200, "/tool/integration?name=My%20Tool")
+    );
+    let page = Page::open(&mut admin, "/");
+    assert!(page.has_link(&code.path) && page.has_link("/tool?name=My%20Tool"));
+    assert!(page.all("[aria-labelledby=first-run] .rows").is_empty());
+    server.check("My Tool", "machine");
+    server.tick().unwrap();
+    let form = Page::open(&mut admin, "/").follow(&mut admin, "/licenses/new?");
+    form.form("/licenses/new").submit(&mut admin);
+    assert_eq!(server.check("My Tool", "machine").0, 200);
+    assert!(
+        Page::open(&mut admin, "/")
+            .all("[aria-labelledby=first-run]")
+            .is_empty()
+    );
 }
 
 #[test]
@@ -51,7 +72,7 @@ fn the_figures_match_the_lists_they_lead_to() {
     server.tick().unwrap();
     let mut admin = server.admin();
     let page = Page::open(&mut admin, "/");
-    assert_eq!(figures(&page), ["1", "1", "2", "2"]);
+    assert_eq!(figures(&page), ["1", "1", "2", "0", "2"]);
     for (link, keys) in [
         (
             format!(".figure[href$='{}']", filter::EXPIRES_IN_30_DAYS),
@@ -156,6 +177,26 @@ fn a_tool_shows_its_machines_of_the_last_week() {
             .keys(),
         ["b"]
     );
+}
+
+#[test]
+fn refused_checks_are_those_of_today() {
+    let server = Server::start();
+    add(&server, "k", "revoked", "");
+    add(&server, "most", "suspended", "");
+    (0..9).for_each(|_| drop(server.check("T", "k")));
+    server.tick().unwrap();
+    server.clock.turn(DAY);
+    for key in ["k", "most", "most", "k", "most"] {
+        server.check("T", key);
+        server.tick().unwrap();
+    }
+    let checks = |page: &Page| -> Vec<Option<usize>> {
+        let rows = page.texts("[aria-labelledby=refused] small");
+        let checks = rows.iter().map(|row| row.split_once(", ").unwrap().1);
+        checks.map(number).collect()
+    };
+    assert_eq!(checks(&overview(&server)), [Some(3), Some(2)]);
 }
 
 #[test]

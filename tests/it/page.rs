@@ -313,6 +313,16 @@ impl Form {
         self
     }
 
+    /// Ticks a box with this value.
+    pub fn tick(mut self, name: &str, value: &str) -> Form {
+        self.controls.push(Control {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            kind: Kind::Fixed,
+        });
+        self
+    }
+
     /// Removes a field, which no browser would do.
     pub fn without(mut self, name: &str) -> Form {
         self.controls.retain(|control| control.name != name);

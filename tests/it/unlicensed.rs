@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::page::Page;
 use crate::page::address::{DIAGNOSE, UNLICENSED};
-use crate::server::Server;
+use crate::page::{Form, Page};
+use crate::server::{Client, Server};
 
 #[test]
 fn without_unlicensed_machines_the_page_is_empty() {
@@ -103,11 +103,204 @@ fn the_newest_machines_of_a_tool_come_first() {
     assert_eq!(newest.keys()[..], newest_first[..50]);
 }
 
-#[test]
-fn machines_of_a_tool_without_licenses_are_not_listed() {
-    let server = Server::start();
-    server.check("Nothing", "key");
+/// A check of a client that says who it is.
+fn ask(server: &Server, tool: &str, key: &str, hostname: &str, user: &str) {
+    let client = json!({"version": "2.4.0", "hostname": hostname, "user": user});
+    let body = json!({"tool_name": tool, "license_key": key, "client": client});
+    let answer = server.stranger().post("/api/check", &body.to_string());
+    assert_eq!(answer.status, 404);
+}
+
+/// Checks of T, a second apart.
+fn check(server: &Server, keys: &[&str]) {
+    for key in keys.iter().rev() {
+        server.check("T", key);
+        server.clock.turn(1);
+    }
+}
+
+/// The page once all checks are written.
+fn list(server: &Server, admin: &mut Client, query: &str) -> Page {
     server.tick().unwrap();
-    let page = Page::open(&mut server.admin(), UNLICENSED);
+    Page::open(admin, &format!("{UNLICENSED}{query}"))
+}
+
+const DECIDE: &str = "/unlicensed/decide";
+
+fn keys(page: &Page) -> Vec<String> {
+    page.texts("tbody th > .key")
+}
+
+/// The form with these machines ticked.
+fn ticked(page: &Page, keys: &[&str]) -> Form {
+    let tick = |form: Form, key: &&str| {
+        let value = format!("T\t{key}");
+        assert_eq!(
+            page.all(&format!("[type=checkbox][value='{value}']")).len(),
+            1
+        );
+        form.tick("machine", &value)
+    };
+    keys.iter().fold(page.form(DECIDE), tick)
+}
+
+#[test]
+fn a_machine_of_a_tool_that_does_not_exist_is_listed() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    server.check("Nothing", "key");
+    let page = list(&server, &mut admin, "");
+    assert_eq!(keys(&page), ["key"]);
+    let form = page.follow(&mut admin, "/licenses/new?");
+    assert_eq!(form.form("/licenses/new").value("tool_name"), "Nothing");
+}
+
+#[test]
+fn a_machine_has_the_face_that_it_last_reported() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    ask(&server, "T", "k", "OLD-PC", "anna");
+    server.clock.turn(1);
+    ask(&server, "T", "k", "ANNA\u{202e}-PC", "anna.meyer");
+    server.clock.turn(1);
+    server.check("T", "k");
+    let face = list(&server, &mut admin, "").texts(".face").concat();
+    for part in ["ANNA-PC", "anna.meyer", "2.4.0"] {
+        assert!(face.contains(part), "{face}");
+    }
+    assert!(!face.contains("OLD"), "{face}");
+}
+
+#[test]
+fn a_mistyped_license_is_named_beside_the_machine() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let fields = json!({"tool_name": "T", "license_key": "3c:52:82:aa:bb:c1", "user_id": "Anna"});
+    let near = server.add(fields);
+    let other = server.license("Other", "same");
+    server.check("T", "3c:52:82:aa:bb:c7");
+    server.check("T", "same");
+    server.check("T", "nothing like it");
+    let page = list(&server, &mut admin, "");
+    assert_eq!(page.texts("tbody small a.key").len(), 2);
+    for id in [near, other] {
+        assert!(page.has_link(&format!("/licenses/{id}")));
+    }
+    assert!(page.texts("tbody small").concat().contains("of Anna"));
+}
+
+#[test]
+fn a_dismissed_machine_stays_away_until_it_checks_again_after_30_days() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    check(&server, &["one", "two", "three"]);
+    let page = list(&server, &mut admin, "").form(DECIDE);
+    let page = page.press(&mut admin, "dismiss=T\tone");
+    assert_eq!(keys(&page), ["two", "three"]);
+    let page = ticked(&page, &["two"]).press(&mut admin, "do=dismiss");
+    assert_eq!(keys(&page), ["three"]);
+    server.clock.turn(30 * 86_400 - 1);
+    let mut admin = server.admin();
+    server.check("T", "one");
+    assert_eq!(keys(&list(&server, &mut admin, "")), ["three"]);
+    server.clock.turn(1);
+    server.check("T", "one");
+    assert_eq!(keys(&list(&server, &mut admin, "")), ["one", "three"]);
+    let dismissed = list(&server, &mut admin, "?show=dismissed");
+    assert_eq!(keys(&dismissed), ["two"]);
+    dismissed.form(DECIDE).press(&mut admin, "restore=T\ttwo");
+    assert_eq!(
+        keys(&list(&server, &mut admin, "")),
+        ["one", "two", "three"]
+    );
+}
+
+#[test]
+fn a_blocked_machine_is_refused_as_before_and_listed_apart() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    server.check("T", "pirate");
+    server.tick().unwrap();
+    let page = Page::open(&mut admin, UNLICENSED);
+    let page = page.form(DECIDE).press(&mut admin, "block=T\tpirate");
     assert!(page.rows().is_empty());
+    server.clock.turn(90 * 86_400);
+    let mut admin = server.admin();
+    assert_eq!(server.check("T", "pirate").0, 404);
+    assert!(list(&server, &mut admin, "").rows().is_empty());
+    let blocked = Page::open(&mut admin, "/unlicensed?show=blocked");
+    assert_eq!(keys(&blocked), ["pirate"]);
+    blocked.form(DECIDE).press(&mut admin, "restore=T\tpirate");
+    assert_eq!(keys(&list(&server, &mut admin, "")), ["pirate"]);
+    let log = Page::open(&mut admin, "/audit").text();
+    assert!(log.contains("pirate"), "{log}");
+}
+
+#[test]
+fn several_machines_get_a_license_at_once_and_lose_it_by_undo() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    check(&server, &["one", "two", "three"]);
+    server.tick().unwrap();
+    let page = Page::open(&mut admin, UNLICENSED);
+    let form = ticked(&page, &["one", "three"]).press(&mut admin, "do=add");
+    let form = form.form("/unlicensed/add").fill("user_id", "Anna & Söhne");
+    let wrong = form.fill("expiration_date", "soon").submit(&mut admin);
+    assert_eq!(
+        (wrong.status, wrong.invalid_fields()),
+        (422, vec!["expiration_date"])
+    );
+    let form = wrong
+        .form("/unlicensed/add")
+        .fill("expiration_date", "2027-01-31");
+    let done = form.submit(&mut admin);
+    let licenses = admin.get("/api/licenses").json();
+    for license in licenses.as_array().unwrap() {
+        assert_eq!(license["user_id"], "Anna & Söhne");
+        assert_eq!(license["expiration_date"], "2027-01-31");
+    }
+    assert_eq!(keys(&Page::open(&mut admin, UNLICENSED)), ["two"]);
+    assert_eq!(
+        (server.check("T", "one").0, server.check("T", "two").0),
+        (200, 404)
+    );
+    done.form("/undo").submit(&mut admin);
+    assert_eq!(server.check("T", "one").0, 404);
+}
+
+#[test]
+fn without_a_tick_nothing_happens() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    server.check("T", "one");
+    server.tick().unwrap();
+    for button in ["do=dismiss", "do=add"] {
+        let page = Page::open(&mut admin, UNLICENSED);
+        let page = ticked(&page, &[]).press(&mut admin, button);
+        assert_eq!((keys(&page).len(), page.flash().is_some()), (1, true));
+    }
+    let all = Page::open(&mut admin, UNLICENSED).follow(&mut admin, "/unlicensed?select=page");
+    assert_eq!(all.all("input[name=machine][checked]").len(), 1);
+}
+
+#[test]
+fn a_machine_is_found_by_key_tool_host_name_and_user() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    ask(
+        &server,
+        "Ärger",
+        "0A-1B-2C-3D-4E-5F",
+        "BÜRO-7",
+        "anna.meyer",
+    );
+    ask(&server, "T", "other", "x", "y");
+    server.tick().unwrap();
+    for words in ["1B-2c", "arger", "buro", "MEYER büro"] {
+        let form = Page::open(&mut admin, UNLICENSED).form(UNLICENSED);
+        let page = form.fill("q", words).submit(&mut admin);
+        assert_eq!(keys(&page), ["0a:1b:2c:3d:4e:5f"], "{words}");
+    }
+    assert!(list(&server, &mut admin, "?q=nobody").rows().is_empty());
+    assert_eq!(list(&server, &mut admin, "?show=other").status, 422);
 }

@@ -596,6 +596,8 @@ mod tests {
             license: license(),
             last_seen_on: String::new(),
             last_check: None,
+            address_count: 0,
+            host_count: 0,
         });
         let csv = csv_header().unwrap() + &row.csv_line().unwrap();
         let json = serde_json::to_string(&[&row]).unwrap();

@@ -62,8 +62,9 @@ fn database(seed: u64) -> Connection {
         let id: i64 = db
             .query_row(
                 "insert into licenses (created_at, tool_name, license_key, status, user_id,
-                     expiration_date, note, last_seen_on, refused_on, shared_on)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) returning id",
+                     expiration_date, note, last_seen_on, refused_on, shared_on,
+                     address_count, seen_version)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) returning id",
                 params![
                     n * 7 % 20,
                     values.tool_name,
@@ -75,6 +76,8 @@ fn database(seed: u64) -> Connection {
                     seen,
                     refused,
                     one_of(&["", "", "2026-06-15"]),
+                    n % 3,
+                    one_of(&["", "1.0", "2.0"]),
                 ],
                 |row| row.get(0),
             )
@@ -136,14 +139,16 @@ fn filter() -> impl Strategy<Value = Filter> {
         select(vec![None, Some(Status::Revoked), Some(Status::Activated)]),
     );
     let customer = select(vec![None, None, Some("Anna")]);
-    (kind, customer, words, expires, activity).prop_map(
-        |((tool_name, status), user_id, words, expires, activity)| Filter {
+    let version = select(vec![None, None, None, Some("1.0"), Some("3.0")]);
+    (kind, (customer, version), words, expires, activity).prop_map(
+        |((tool_name, status), (user_id, version), words, expires, activity)| Filter {
             tool_name: tool_name.map(str::to_owned),
             status,
             user_id: user_id.map(str::to_owned),
             words: Word::parse_all(words).unwrap(),
             expires,
             activity,
+            version: version.map(str::to_owned),
         },
     )
 }
@@ -195,6 +200,12 @@ proptest! {
         let mut ids: Vec<i64> = all.iter().map(|cursor| cursor.id).collect();
         ids.sort_unstable();
         prop_assert_eq!(super::ids(&db, &filter, 1_000).unwrap(), Some(ids.clone()));
+        let mut in_order: Vec<i64> = all.iter().map(|cursor| cursor.id).collect();
+        if is_descending {
+            in_order.reverse();
+        }
+        let found = ids_in_order(&db, &filter, order, is_descending, 1_000).unwrap();
+        prop_assert_eq!(found, Some(in_order));
         prop_assert_eq!(count(&db, &filter).unwrap(), Count::Exactly(all.len() as i64));
         let (mut walked, mut next) = (Vec::new(), Some(0));
         while let Some(after) = next {

@@ -366,7 +366,8 @@ fn with_a_base_path_every_link_form_and_redirect_stays_below_it() {
     similar.press(&mut client, "keep_tool_name=t");
     let edit = license.follow(&mut client, "/edit").form("/edit");
     assert_eq!(edit.submit(&mut client).status, 200);
-    let filtered = license.follow(&mut client, "/licenses?tool=T");
+    let tool = license.follow(&mut client, "/tool?name=T");
+    let filtered = tool.follow(&mut client, "/licenses?tool=T");
     assert_eq!(filtered.form("/licenses").submit(&mut client).keys(), ["k"]);
     let page = license.press(&mut client, "status=revoked");
     let confirmation = page.follow(&mut client, "/delete").form("/delete");

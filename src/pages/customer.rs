@@ -1,0 +1,105 @@
+//! The page of one customer: licenses of all tools, their last checks, and changes.
+
+use askama::Template;
+use rocket::{Route, get, routes};
+use time::UtcOffset;
+
+use super::frame::Frame;
+use super::shown::{self, LicenseRow};
+use super::{Page, query};
+use crate::auth::Session;
+use crate::model::audit::Entry;
+use crate::model::search::Count;
+use crate::request::{App, Failure};
+
+/// Last checks on the page.
+const CHECKS: usize = 10;
+
+/// Tools that are offered for another license.
+const TOOLS: usize = 4;
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![show]
+}
+
+#[derive(Template)]
+#[template(path = "customer.html")]
+struct CustomerPage {
+    frame: Frame,
+    name: String,
+    rows: Vec<LicenseRow>,
+    count: Count,
+    history: Vec<Entry>,
+    offset: UtcOffset,
+}
+
+#[get("/customer?<name>")]
+async fn show(app: &App, _session: Session, frame: Frame, name: String) -> Result<Page, Failure> {
+    let wanted = name.clone();
+    let found = app
+        .run_search(move |service| service.customer(&wanted))
+        .await?;
+    let now = app.now();
+    let rows = found.licenses.into_iter();
+    Ok(Page::new(&CustomerPage {
+        frame,
+        name,
+        rows: rows
+            .map(|listed| LicenseRow::new(listed, app, now))
+            .collect(),
+        count: found.count,
+        history: found.history,
+        offset: app.utc_offset(),
+    })?)
+}
+
+impl CustomerPage {
+    /// The URL query of the table with all licenses of the customer, the first to expire first.
+    fn table(&self) -> String {
+        query(&[("customer", &self.name), ("sort", "expires")])
+    }
+
+    /// The URL query of the preview of a change of all licenses.
+    fn change_all(&self, action: &str) -> String {
+        query(&[("of", "all"), ("filter", &self.table()), ("do", action)])
+    }
+
+    /// Whether [`Self::change_all`] can extend any of them.
+    fn can_be_extended(&self) -> bool {
+        self.rows.iter().any(|row| !row.expires.is_empty())
+    }
+
+    /// Tools of the customer, each with the URL query of the form for another license.
+    fn tools(&self) -> Vec<(&str, String)> {
+        let mut names: Vec<&str> = Vec::new();
+        for row in &self.rows {
+            if !names.contains(&&*row.license.tool_name) && names.len() < TOOLS {
+                names.push(&row.license.tool_name);
+            }
+        }
+        let form = |tool| query(&[("tool", tool), ("customer", &self.name)]);
+        names.into_iter().map(|tool| (tool, form(tool))).collect()
+    }
+
+    /// Whether the customer has licenses that are not on the page.
+    fn has_more(&self) -> bool {
+        match self.count {
+            Count::Exactly(number) => number > self.rows.len() as i64,
+            Count::MoreThan(_) => true,
+        }
+    }
+
+    /// The last check of each license, newest first.
+    fn last_checks(&self) -> Vec<&LicenseRow> {
+        let at = |row: &LicenseRow| row.seen.as_ref().map(|seen| seen.last_at);
+        let mut rows: Vec<&LicenseRow> = self.rows.iter().filter(|row| at(row).is_some()).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(at(row)));
+        rows.truncate(CHECKS);
+        rows
+    }
+
+    fn license_of(&self, entry: &Entry) -> Option<&LicenseRow> {
+        let id = entry.event.license_id?;
+        self.rows.iter().find(|row| row.license.id == id)
+    }
+}
