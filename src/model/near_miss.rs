@@ -12,6 +12,9 @@ const MAX_SPELLINGS: usize = 40;
 /// Longer texts are copied rather than typed.
 const MAX_TYPED: usize = 100;
 
+/// Shorter keys are in others by chance.
+const MIN_CONTAINED: usize = 8;
+
 /// Names of two characters, such as `V1` and `V2`, are different on purpose.
 const MIN_NAME: usize = 3;
 
@@ -26,10 +29,14 @@ pub enum Mismatch {
     Case,
     /// In separators, braces, quotes or spaces, perhaps also in case.
     Spelling,
+    /// In letters that look like digits: O and 0, or l, I and 1.
+    LookAlike,
     /// One character is different, missing or extra.
     OneCharacter,
     /// Two adjacent characters are swapped.
     Swapped,
+    /// One contains the other: text was copied along, or a part is missing.
+    Contained,
 }
 
 impl Mismatch {
@@ -37,7 +44,10 @@ impl Mismatch {
     pub fn is_typo(self) -> bool {
         match self {
             Mismatch::Case | Mismatch::Spelling => false,
-            Mismatch::OneCharacter | Mismatch::Swapped => true,
+            Mismatch::LookAlike
+            | Mismatch::OneCharacter
+            | Mismatch::Swapped
+            | Mismatch::Contained => true,
         }
     }
 }
@@ -46,7 +56,24 @@ impl Mismatch {
 pub fn key_mismatch(checked: &str, found: &str) -> Option<Mismatch> {
     let (checked, found) = (canonical_key(checked), canonical_key(found));
     let (one, other) = (bare(&checked), bare(&found));
-    same_letters([&checked, &found], [&one, &other]).or_else(|| typo(&one, &other))
+    same_letters([&checked, &found], [&one, &other])
+        .or_else(|| look_alike(&one, &other))
+        .or_else(|| typo(&one, &other))
+        .or_else(|| contained(&one, &other))
+}
+
+fn look_alike(one: &str, other: &str) -> Option<Mismatch> {
+    let digits = |text: &str| text.replace('o', "0").replace(['i', 'l'], "1");
+    (digits(one) == digits(other)).then_some(Mismatch::LookAlike)
+}
+
+fn contained(one: &str, other: &str) -> Option<Mismatch> {
+    let (shorter, longer) = match one.len() < other.len() {
+        true => (one, other),
+        false => (other, one),
+    };
+    let is_long = shorter.chars().count() >= MIN_CONTAINED;
+    (is_long && longer.contains(shorter)).then_some(Mismatch::Contained)
 }
 
 /// How a tool name differs from the one that was checked; none if they are equal or not similar.
@@ -231,6 +258,24 @@ pub(crate) mod tests {
                 "{key}: {one} in {spellings:?}"
             );
         }
+    }
+
+    #[test]
+    fn letters_like_digits_and_text_around_a_key_are_near_misses() {
+        let asked = "3c:52:82:aa:bb:c0";
+        assert_eq!(key_mismatch("PC-100", "PC-l0O"), Some(Mismatch::LookAlike));
+        for (found, mismatch) in [
+            ("3c:52:82:aa:bb:cO", Mismatch::LookAlike),
+            ("3c:52:82:aa:bb", Mismatch::Contained),
+            (
+                "Physical Address. . . : 3C-52-82-AA-BB-C0",
+                Mismatch::Contained,
+            ),
+            ("3C5282AABBC0 (my laptop)", Mismatch::Contained),
+        ] {
+            assert_eq!(key_mismatch(asked, found), Some(mismatch), "{found}");
+        }
+        assert_eq!(key_mismatch("abcdefg", "abcdefg-12345"), None);
     }
 
     #[test]

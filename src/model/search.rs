@@ -8,6 +8,7 @@ use super::fold::{folded, holds};
 use super::license::Status;
 use super::license::fields::{self, FIELDS};
 use super::mac::fragment_spellings;
+use super::typed_date::read_day;
 use crate::error::Problem;
 
 /// Characters of a search; more would make its running time unbounded.
@@ -351,7 +352,7 @@ impl Expires {
 impl Activity {
     /// The meaning of a word, or of a date, on that day.
     pub fn read(word: &str, today: Date) -> Option<Activity> {
-        if let Some(day) = date::read(word) {
+        if let Some(day) = read_day(word) {
             return Some(Activity::LastSeen(Days {
                 from: Some(day),
                 until: Some(day),

@@ -25,7 +25,10 @@ pub fn marked(one: &str, other: &str, mismatch: Mismatch) -> [Vec<DiffSpan>; 2] 
                 false => not_in_common(&a, &b, is_equal),
             }
         }
-        Mismatch::Case | Mismatch::Spelling => not_in_common(&a, &b, is_equal),
+        Mismatch::Case | Mismatch::Spelling | Mismatch::LookAlike => {
+            not_in_common(&a, &b, is_equal)
+        }
+        Mismatch::Contained => not_in_common(&a, &b, is_alike),
         Mismatch::OneCharacter => typo(&a, &b, 1),
         Mismatch::Swapped => typo(&a, &b, 2),
     };

@@ -4,6 +4,7 @@ use time::{Date, Duration};
 
 use super::date;
 use super::text;
+use super::typed_date::read_day;
 use crate::error::{Error, Problem};
 
 const NAME_LENGTH: usize = 100;
@@ -66,7 +67,7 @@ impl NewToken {
         } else {
             Ok(scopes.to_vec())
         };
-        let day = date::read(expiration_date.trim())
+        let day = read_day(expiration_date)
             .filter(|day| (today..=NewToken::longest(today)).contains(day));
         let day = day.ok_or_else(|| Problem {
             field: "expiration_date",

@@ -9,9 +9,9 @@ use super::{Page, query, shown};
 use crate::auth::Session;
 use crate::error::Error;
 use crate::model::audit::{AuditFilter, Entry, Kind};
-use crate::model::date;
 use crate::model::mac::canonical_key;
 use crate::model::search::check_length;
+use crate::model::typed_date::read_day;
 use crate::request::{App, Failure};
 
 const PER_PAGE: i64 = 50;
@@ -64,7 +64,7 @@ async fn list(
         .last()
         .filter(|_| has_older)
         .map(|last| query.before(last.id));
-    let is_day_invalid = !query.day.is_empty() && date::read(&query.day).is_none();
+    let is_day_invalid = !query.day.is_empty() && read_day(&query.day).is_none();
     Ok(Page::new(&AuditPage {
         frame,
         query,
@@ -80,7 +80,7 @@ impl AuditQuery {
         let license = self.license.trim();
         let id = license.strip_prefix('#').and_then(|id| id.parse().ok());
         let is_key = !license.is_empty() && id.is_none();
-        let day = date::read(&self.day);
+        let day = read_day(&self.day);
         let midnight = |day: time::Date| -> OffsetDateTime { day.midnight().assume_offset(offset) };
         AuditFilter {
             kind: Kind::from_word(&self.kind),

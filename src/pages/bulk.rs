@@ -20,6 +20,7 @@ use crate::model::bulk::{Action, BulkChange, Selection, Start, State as Progress
 use crate::model::date;
 use crate::model::license::{License, Status, Values};
 use crate::model::search::Count;
+use crate::model::typed_date::read_day;
 use crate::request::{App, Failure};
 use crate::service::Plan;
 
@@ -254,7 +255,7 @@ impl BulkQuery {
             "" => return Ok(vec![]),
             "delete" => return one(Action::Delete),
             "customer" => return one(Action::set_customer(&self.customer)?),
-            "expiration" => match date::read(day) {
+            "expiration" => match read_day(day) {
                 Some(day) => return one(Action::Extend(Term::To(day), Start::Expiration)),
                 None => {
                     return Err(Problem {

@@ -186,8 +186,10 @@ fn difference_words(tool: ToolMatch, key: Option<Mismatch>) -> String {
     let what = |difference| match difference {
         Mismatch::Case => "only in upper and lower case",
         Mismatch::Spelling => "in spaces, punctuation or case",
+        Mismatch::LookAlike => "in letters that look like digits",
         Mismatch::OneCharacter => "in one character",
         Mismatch::Swapped => "by two swapped characters",
+        Mismatch::Contained => "in length: one contains the other",
     };
     let key = key.map(|difference| match difference {
         Mismatch::Spelling => "Same machine ID in another spelling".to_owned(),

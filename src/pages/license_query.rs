@@ -7,12 +7,12 @@ use time::Date;
 
 use super::query;
 use crate::error::Problem;
-use crate::model::date;
 use crate::model::license::Status;
 use crate::model::search::{
     ACTIVITY, ACTIVITY_CHOICES, Activity, Days, EXPIRES, EXPIRES_CHOICES, Expires, Filter, Order,
     Word, check_length, label, sentence,
 };
+use crate::model::typed_date::read_day;
 
 /// A value in the URL and its label.
 pub(super) type Choice = (&'static str, String);
@@ -65,8 +65,8 @@ impl LicenseQuery {
         }
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let days = Days {
-            from: read("from", &self.from, DAY, date::read)?,
-            until: read("until", &self.until, DAY, date::read)?,
+            from: read("from", &self.from, DAY, read_day)?,
+            until: read("until", &self.until, DAY, read_day)?,
         };
         let expires = read("expires", &self.expires, CHOICE, |word| {
             Expires::read(word, today)
@@ -174,7 +174,7 @@ impl LicenseQuery {
         }
         add(&self.from, &|day| format!("expiring on or after {day}"));
         add(&self.until, &|day| format!("expiring on or before {day}"));
-        add(&self.seen, &|word| match date::read(word) {
+        add(&self.seen, &|word| match read_day(word) {
             Some(_) => format!("last seen on {word}"),
             None => sentence(&ACTIVITY, word).unwrap_or_default(),
         });

@@ -9,9 +9,9 @@ use super::license_query::{LicenseQuery, Sorting};
 use super::shown::{self, LicenseRow};
 use crate::auth::Session;
 use crate::model::check::ListedLicense;
-use crate::model::date;
 use crate::model::license::Status;
 use crate::model::search::{self, Count, Order};
+use crate::model::typed_date::read_day;
 use crate::request::{App, Failure};
 use crate::service::MAX_SELECTED;
 
@@ -173,6 +173,6 @@ impl ListPage<'_> {
     }
 
     fn is_seen_on_a_day(&self) -> bool {
-        date::read(&self.query.seen).is_some()
+        read_day(&self.query.seen).is_some()
     }
 }

@@ -387,6 +387,8 @@ impl Near {
                 None => "same machine ID as",
                 Some(Mismatch::Case) => "differs only in upper and lower case from",
                 Some(Mismatch::Spelling) => "another spelling of",
+                Some(Mismatch::LookAlike) => "differs in letters that look like digits from",
+                Some(Mismatch::Contained) => "contains, or is part of,",
                 Some(Mismatch::OneCharacter) => "differs by one character from",
                 Some(Mismatch::Swapped) => "differs by two swapped characters from",
             },
