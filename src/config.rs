@@ -45,6 +45,8 @@ pub struct Config {
     /// The initial password of `admin`, used only when the database is created. Default: random and printed
     /// once.
     pub admin_password: Option<String>,
+    /// Environment variables that Kubernetes sets for a service named `license-server`; not a setting.
+    pub ignored: Vec<String>,
 }
 
 impl Default for Config {
@@ -64,6 +66,7 @@ impl Default for Config {
             log_format: LogFormat::Plain,
             log_checks: false,
             admin_password: None,
+            ignored: vec![],
         }
     }
 }
@@ -84,14 +87,20 @@ impl Config {
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Config, Refusal> {
         let mut values = Values::new();
+        let mut ignored = vec![];
         read_file(file, &mut values)?;
         for (name, text) in environment {
             if let Some(key) = name.strip_prefix(ENV_PREFIX) {
+                if is_service_link(key, &text) {
+                    ignored.push(name);
+                    continue;
+                }
                 let place = format!("the environment variable {name}");
                 values.insert(key.to_lowercase(), Written { text, place });
             }
         }
-        Config::from_values(&values)
+        let config = Config::from_values(&values)?;
+        Ok(Config { ignored, ..config })
     }
 
     /// [`Config::load`] with this process's environment.
@@ -353,6 +362,17 @@ fn plain(value: &toml::Value) -> String {
         .map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// Whether Kubernetes or an old Docker link has set this variable, without the prefix, for a service that has
+/// our name.
+fn is_service_link(key: &str, text: &str) -> bool {
+    let numbered = |rest: &str| rest.trim_start_matches(|c: char| c.is_ascii_digit()) != rest;
+    match key.strip_prefix("PORT") {
+        Some("") => text.contains("://"),
+        Some(rest) => rest.strip_prefix('_').is_some_and(numbered),
+        None => key == "SERVICE_HOST" || key.starts_with("SERVICE_PORT"),
+    }
+}
+
 fn set<T>(place: &mut T, value: Option<T>) -> bool {
     value.map(|value| *place = value).is_some()
 }
@@ -407,6 +427,21 @@ mod tests {
     fn a_password_of_digits_in_the_environment_stays_a_text() {
         let config = load("", &[("LICENSE_SERVER_ADMIN_PASSWORD", "012345678901")]).unwrap();
         assert_eq!(config.admin_password.as_deref(), Some("012345678901"));
+    }
+
+    #[test]
+    fn what_kubernetes_sets_for_a_service_of_our_name_is_ignored() {
+        let links = [
+            ("LICENSE_SERVER_PORT", "tcp://10.96.12.7:8000"),
+            ("LICENSE_SERVER_PORT_8000_TCP", "tcp://10.96.12.7:8000"),
+            ("LICENSE_SERVER_PORT_8000_TCP_ADDR", "10.96.12.7"),
+            ("LICENSE_SERVER_SERVICE_HOST", "10.96.12.7"),
+            ("LICENSE_SERVER_SERVICE_PORT", "8000"),
+            ("LICENSE_SERVER_SERVICE_PORT_HTTP", "8000"),
+        ];
+        let config = load("port = 1", &links).unwrap();
+        assert_eq!((config.port, config.ignored.len()), (1, links.len()));
+        assert!(load("", &[("LICENSE_SERVER_PORT_X", "1")]).is_err());
     }
 
     #[test]

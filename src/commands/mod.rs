@@ -38,6 +38,9 @@ pub fn verify_audit(config: &Config) -> Result<(), Refusal> {
         proof.entries
     ));
     say(&format!("Last hash: {}", proof.head));
+    let (licenses, keys) = service.contents()?;
+    say(&format!("Licenses: {licenses}"));
+    say(&format!("Signing keys: {keys}"));
     Ok(())
 }
 

@@ -17,6 +17,7 @@ pub mod password;
 pub mod published;
 pub mod question;
 pub mod search;
+pub mod server_clock;
 pub mod signed;
 pub mod signing_key;
 pub mod text;

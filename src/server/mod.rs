@@ -7,13 +7,14 @@ mod methods;
 mod mock;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rocket::config::{Ident, LogLevel, Shutdown, Sig};
 use rocket::error::ErrorKind;
 use rocket::fairing::AdHoc;
 use rocket::http::Status;
 use rocket::shield::Shield;
-use rocket::tokio::runtime::Builder;
+use rocket::tokio::{self, runtime::Builder};
 use rocket::{Build, Request, Rocket};
 
 use crate::clock::Clock;
@@ -21,6 +22,7 @@ use crate::config::Config;
 use crate::error::Refusal;
 use crate::log::{Log, say};
 use crate::pages::Assets;
+use crate::request::Running;
 use crate::service::{FIRST_USER, FirstPassword, Service};
 use crate::{api, pages};
 use background::Background;
@@ -30,11 +32,18 @@ pub use mock::{Mock, serve_mock};
 /// Threads that may wait for the disk at once; each has its own database connection.
 const BLOCKING_THREADS: usize = 16;
 
+/// How long a stopping server waits before it looks again.
+const DRAIN: Duration = Duration::from_millis(50);
+
 /// Serves until SIGTERM or Ctrl-C.
 pub fn serve(config: Config) -> Result<(), Refusal> {
     let log = Log::new(config.log_format, Clock::System);
     if let Err(e) = rlimit::increase_nofile_limit(u64::MAX) {
         log.event("nofile_limit_unchanged", &[("error", &e)]);
+    }
+    if !config.ignored.is_empty() {
+        let names = config.ignored.join(" ");
+        log.event("environment_ignored", &[("variables", &names)]);
     }
     tell_panics(log.clone());
     let runtime = Builder::new_multi_thread()
@@ -72,13 +81,19 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
         headers::on(pages::catchers(), &config),
         headers::on(api::catchers(), &config),
     );
+    let running = Running::default();
     let mut rocket = rocket::custom(settings(&config))
         .attach(Shield::new()) // Rocket's own headers off: ours are in one place
-        .attach(Journal::new(service.log().clone(), config.log_checks))
+        .attach(Journal::new(
+            service.log().clone(),
+            config.log_checks,
+            running.clone(),
+        ))
         .attach(headers::fairing(&config))
         .manage(service.log().clone())
         .manage(config)
         .manage(service)
+        .manage(running)
         .manage(Assets::embedded());
     // At the root, too: a proxy may strip the prefix, and a client may bypass the proxy.
     for prefix in if base.is_empty() {
@@ -94,13 +109,34 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
     rocket
 }
 
-/// Serves until shutdown. Connections that are still open then are not an error.
+/// Serves until shutdown, and until all requests have been answered. Connections that are still open then are
+/// not an error.
 pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
-    match rocket.launch().await {
+    let rocket = rocket.ignite().await?;
+    let running = rocket.state::<Running>().cloned().unwrap_or_default();
+    let shutdown = rocket.shutdown();
+    let launched = tokio::select! {
+        launched = rocket.launch() => launched,
+        // Rocket itself would also wait for idle connections.
+        () = finished(shutdown, running) => return Ok(()),
+    };
+    match launched {
         Ok(_) => Ok(()),
         Err(error) if matches!(error.kind(), ErrorKind::Shutdown(..)) => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Ready once a shutdown was requested and no request is being answered.
+async fn finished(shutdown: rocket::Shutdown, running: Running) {
+    shutdown.await;
+    running.stop();
+    // The journal, Rocket's state, and this function.
+    while running.number(3) > 0 {
+        tokio::time::sleep(DRAIN).await;
+    }
+    // The last bytes may not have been sent yet.
+    tokio::time::sleep(DRAIN).await;
 }
 
 fn settings(config: &Config) -> rocket::Config {

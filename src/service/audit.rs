@@ -3,7 +3,7 @@
 use super::Service;
 use crate::error::{Error, Refusal};
 use crate::model::audit::{AuditFilter, BEGINNING, Entry, link};
-use crate::store::audit;
+use crate::store::{audit, licenses};
 
 const CHUNK: i64 = 5_000;
 
@@ -24,6 +24,12 @@ impl Service {
         limit: i64,
     ) -> Result<Vec<Entry>, Error> {
         self.store.read(|db| audit::list(db, filter, before, limit))
+    }
+
+    /// How many licenses and signing keys there are.
+    pub fn contents(&self) -> Result<(i64, usize), Error> {
+        let licenses = self.store.read(licenses::count)?;
+        Ok((licenses as i64, self.signing_keys()?.len()))
     }
 
     /// Recomputes the whole chain; an error names the first row that does not match.
@@ -57,6 +63,13 @@ impl Service {
                 };
             }
             first = proof.entries + 1;
+            if chunk.is_empty() && proof.entries == 0 {
+                return Err(Refusal(
+                    "The audit log is empty, but every license server has an entry about its first signing \
+                     key: this is not a server's database, or not all of it."
+                        .into(),
+                ));
+            }
             if chunk.is_empty() {
                 return Ok(proof);
             }

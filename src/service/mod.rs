@@ -4,6 +4,7 @@ mod audit;
 mod bulk;
 mod check;
 mod check_log;
+mod clock_watch;
 mod demo;
 mod diagnose;
 mod import;
@@ -38,6 +39,7 @@ pub use crate::store::WarmUp;
 use crate::store::{Missing, Store};
 
 use check_log::CheckLog;
+use clock_watch::ClockWatch;
 use import::RunningImport;
 use last_uses::LastUses;
 use passwords::Passwords;
@@ -87,6 +89,7 @@ pub struct Service {
     /// Running searches: each may take a second of CPU time.
     searches: Semaphore,
     running_import: RunningImport,
+    clock_watch: Mutex<ClockWatch>,
     keys: ArcSwap<KeyRing>,
     /// Only of tools that have rules.
     rules: ArcSwap<Rules>,
@@ -102,6 +105,11 @@ impl Service {
         service.take_back_interrupted()?;
         service.create_first_key()?;
         let first = service.add_first_user(config.admin_password.as_deref())?;
+        service.settle()?;
+        // An unreadable entry is found by `audit verify`; it must not stop the server.
+        if let Err(error) = service.compare_clock() {
+            service.log.fault("compare_clock", &error);
+        }
         Ok((service, first))
     }
 
@@ -142,6 +150,7 @@ impl Service {
             counted: Mutex::default(),
             searches: Semaphore::new(SEARCHES),
             running_import: RunningImport::default(),
+            clock_watch: Mutex::default(),
         };
         service.reload_rules()?;
         Ok(service)
@@ -189,6 +198,11 @@ impl Service {
             self.reload_keys()?;
         }
         Ok(others_wrote)
+    }
+
+    /// Leaves a nearly complete database file on the disk, unless somebody is writing; every few seconds.
+    pub fn settle(&self) -> Result<(), Error> {
+        self.store.settle()
     }
 
     /// Writes what is only in memory, and leaves a complete database file on the disk.

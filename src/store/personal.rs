@@ -61,8 +61,11 @@ pub(super) fn get(db: &Connection, id: i64) -> Result<Personal> {
         })
 }
 
+/// Characters of a salt.
+pub(super) const SALT: usize = 16;
+
 /// 96 random bits, so that nobody can guess values from a hash.
-fn salt() -> Result<String, Error> {
+pub(super) fn salt() -> Result<String, Error> {
     let mut bytes = [0; 12];
     SysRng
         .try_fill_bytes(&mut bytes)

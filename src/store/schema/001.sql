@@ -223,6 +223,12 @@ create table personal_values (
 
 create unique index personal_values_by_value on personal_values (value) where salt <> '';
 
+-- One row: shows whether a leftover licenses.db-wal belongs to this file.
+create table file_marks (
+    id   integer primary key,
+    mark text not null
+);
+
 -- SQLite's own from here on; elsewhere a trigram index on the same texts does the same.
 
 -- Folded texts of each license (`Values::search_text`), by trigrams; which license it is, no more.
