@@ -42,6 +42,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Whether to log each answered check. Default `false`, because there are many.
     pub log_checks: bool,
+    /// Days after which the details of sign-ins are removed from the audit log; `0` for never. Default `400`.
+    pub audit_sign_in_days: u16,
     /// The initial password of `admin`, used only when the database is created. Default: random and printed
     /// once.
     pub admin_password: Option<String>,
@@ -65,6 +67,7 @@ impl Default for Config {
             session_hours: 12,
             log_format: LogFormat::Plain,
             log_checks: false,
+            audit_sign_in_days: 400,
             admin_password: None,
             ignored: vec![],
         }
@@ -126,6 +129,7 @@ impl Config {
                 "session_hours" => set(&mut config.session_hours, positive(text)),
                 "log_format" => set(&mut config.log_format, LogFormat::parse(text)),
                 "log_checks" => set(&mut config.log_checks, text.parse().ok()),
+                "audit_sign_in_days" => set(&mut config.audit_sign_in_days, text.parse().ok()),
                 "admin_password" => {
                     set(&mut config.admin_password, Some(Some(written.text.clone())))
                 }
@@ -230,7 +234,7 @@ struct Setting {
     wanted: &'static str,
 }
 
-const SETTINGS: [Setting; 11] = [
+const SETTINGS: [Setting; 12] = [
     Setting {
         name: "address",
         about: "the address to listen on [127.0.0.1]",
@@ -280,6 +284,11 @@ const SETTINGS: [Setting; 11] = [
         name: "log_checks",
         about: "whether each answered check has a line in the log [false]",
         wanted: "`true` or `false`",
+    },
+    Setting {
+        name: "audit_sign_in_days",
+        about: "days after which the audit log loses details of sign-ins [400]",
+        wanted: "a number of days, or 0 for never",
     },
     Setting {
         name: "admin_password",

@@ -64,7 +64,11 @@ enum Command {
 #[derive(Subcommand)]
 enum Audit {
     /// Verify the hash chain; print the first broken entry
-    Verify,
+    Verify {
+        /// Last hash at an earlier time, from the log or an earlier call: fail if its entry is gone
+        #[arg(long, value_name = "HASH", allow_hyphen_values = true)]
+        head: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -131,7 +135,9 @@ fn main() -> ExitCode {
                 private,
             } => keys::export(&config, &kid, (!private).then_some(format)),
         },
-        Some(Command::Audit(Audit::Verify)) => commands::verify_audit(&config),
+        Some(Command::Audit(Audit::Verify { head })) => {
+            commands::verify_audit(&config, head.as_deref())
+        }
         Some(Command::SeedDemo { licenses }) => commands::seed_demo(&config, licenses),
         Some(Command::Import {
             file,

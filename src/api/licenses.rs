@@ -37,7 +37,7 @@ struct ListQuery {
 }
 
 #[get("/api/licenses?<query..>")]
-async fn list(app: &App, _reader: Reader, query: ListQuery) -> Result<Rows, Failure> {
+async fn list(app: &App, reader: Reader, query: ListQuery) -> Result<Rows, Failure> {
     let limit = number("limit", query.limit, 1)?.unwrap_or(i64::MAX);
     let after = number("after_id", query.after_id, 0)?.unwrap_or(0);
     let status = query.status.as_deref().map(Status::parse).transpose();
@@ -49,6 +49,13 @@ async fn list(app: &App, _reader: Reader, query: ListQuery) -> Result<Rows, Fail
         words: words.map_err(Error::from)?,
         ..Filter::default()
     };
+    if filter.is_empty() && limit == i64::MAX {
+        app.run(move |service| {
+            service.note_api_export(&reader.0);
+            Ok(())
+        })
+        .await?;
+    }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     Ok(Rows::new(app, filter, after, limit).await?)
 }

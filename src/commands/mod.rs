@@ -30,9 +30,10 @@ pub enum Format {
     Json,
 }
 
-pub fn verify_audit(config: &Config) -> Result<(), Refusal> {
+/// `head` is the last hash at an earlier time.
+pub fn verify_audit(config: &Config, head: Option<&str>) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
-    let proof = service.verify_audit()?;
+    let proof = service.verify_audit(head)?;
     say(&format!(
         "The audit log is intact: {} entries.",
         proof.entries
@@ -114,6 +115,11 @@ fn read(file: &Path) -> Result<Vec<u8>, Refusal> {
 /// Writes to standard output.
 pub fn export(config: &Config, format: Format) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
+    let to = match format {
+        Format::Csv => "csv",
+        Format::Json => "json",
+    };
+    service.note_export(&Actor::command_line(), to);
     let mut out = BufWriter::new(io::stdout().lock());
     let unwritten = |e: io::Error| Refusal(format!("Cannot write the licenses: {e}."));
     let (begin, end) = match format {

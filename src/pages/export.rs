@@ -13,24 +13,39 @@ use tokio_util::io::StreamReader;
 use super::license_query::LicenseQuery;
 use crate::auth::Session;
 use crate::error::Error;
+use crate::model::audit::Actor;
 use crate::model::check::ListedLicense;
 use crate::model::date;
 use crate::model::import::{BOM, broken_off};
 use crate::model::published::{Row, csv_header};
 use crate::request::{App, Failure};
-use crate::service::{Service, Walk};
+use crate::service::{Client, Service, Walk};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![export]
 }
 
 #[get("/licenses.csv?<query..>")]
-async fn export(app: &App, _session: Session, query: LicenseQuery) -> Result<Table, Failure> {
+async fn export(
+    app: &App,
+    session: Session,
+    client: Client,
+    query: LicenseQuery,
+) -> Result<Table, Failure> {
     let today = app.today();
     let filter = query.filter(today).map_err(Error::from)?;
     let first = app
         .run_search(move |service| service.walk_on(service.walk(filter, 0, usize::MAX)?))
         .await?;
+    let actor = Actor {
+        who: session.0.session.user_name,
+        address: client.address.to_string(),
+    };
+    app.run(move |service| {
+        service.note_export(&actor, "csv");
+        Ok(())
+    })
+    .await?;
     Ok(Table {
         app: Arc::clone(app),
         file_name: file_name(&date::format(today)),

@@ -35,6 +35,12 @@ impl Background {
     }
 }
 
+pub(super) fn keep_audit(service: &Service) {
+    if let Err(error) = service.keep_audit() {
+        service.log().fault("keep_audit", &error);
+    }
+}
+
 fn run(service: &Service, stopped: &Receiver<()>) {
     let mut warm_up = Some(WarmUp::START);
     let mut since_tick = Stopwatch::start();
@@ -72,6 +78,10 @@ fn run(service: &Service, stopped: &Receiver<()>) {
         if let Err(error) = service.write_checks() {
             service.log().fault("write_checks", &error);
         }
+        if let Err(error) = service.write_refusals(false) {
+            service.log().fault("write_refusals", &error);
+        }
+        keep_audit(service);
         if let Err(error) = service.compare_clock() {
             service.log().fault("compare_clock", &error);
         }

@@ -25,7 +25,7 @@ use crate::pages::Assets;
 use crate::request::Running;
 use crate::service::{FIRST_USER, FirstPassword, Service};
 use crate::{api, pages};
-use background::Background;
+use background::{Background, keep_audit};
 use journal::Journal;
 pub use mock::{Mock, serve_mock};
 
@@ -34,6 +34,8 @@ const BLOCKING_THREADS: usize = 16;
 
 /// How long a stopping server waits before it looks again.
 const DRAIN: Duration = Duration::from_millis(50);
+/// How long it waits for the running requests: as long as Rocket lets them use their connections.
+const DRAIN_AT_MOST: Duration = Duration::from_secs(6);
 
 /// Serves until SIGTERM or Ctrl-C.
 pub fn serve(config: Config) -> Result<(), Refusal> {
@@ -57,7 +59,12 @@ pub fn serve(config: Config) -> Result<(), Refusal> {
         greet(first.as_ref());
         let service = Arc::new(service);
         let at_start = AdHoc::on_liftoff("announce", |rocket| {
-            Box::pin(async move { announce(rocket.state(), rocket.config().port) })
+            Box::pin(async move {
+                announce(rocket.state(), rocket.config().port);
+                if let Some(service) = rocket.state::<Arc<Service>>().cloned() {
+                    drop(tokio::task::spawn_blocking(move || keep_audit(&service)));
+                }
+            })
         });
         let rocket = rocket(config.clone(), Arc::clone(&service)).attach(at_start);
         let background = Background::start(Arc::clone(&service))?;
@@ -114,29 +121,37 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
 pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
     let rocket = rocket.ignite().await?;
     let running = rocket.state::<Running>().cloned().unwrap_or_default();
-    let shutdown = rocket.shutdown();
+    let finished = finished(rocket.shutdown(), running);
+    tokio::pin!(finished);
     let launched = tokio::select! {
         launched = rocket.launch() => launched,
         // Rocket itself would also wait for idle connections.
-        () = finished(shutdown, running) => return Ok(()),
+        () = &mut finished => return Ok(()),
     };
-    match launched {
-        Ok(_) => Ok(()),
-        Err(error) if matches!(error.kind(), ErrorKind::Shutdown(..)) => Ok(()),
-        Err(error) => Err(error),
+    if let Err(error) = &launched
+        && !matches!(error.kind(), ErrorKind::Shutdown(..))
+    {
+        return launched.map(drop);
     }
+    // At times Rocket waits for nothing at all.
+    finished.await;
+    drop(launched);
+    Ok(())
 }
 
-/// Ready once a shutdown was requested and no request is being answered.
+/// Ready once a shutdown was requested and no request is being answered, or after a while.
 async fn finished(shutdown: rocket::Shutdown, running: Running) {
     shutdown.await;
     running.stop();
-    // The journal, Rocket's state, and this function.
-    while running.number(3) > 0 {
+    let until = tokio::time::Instant::now() + DRAIN_AT_MOST;
+    // Twice, because the last bytes may not have been sent yet, and Rocket does not count a request before the
+    // first bytes of its body are there.
+    let mut quiet = 0;
+    while quiet < 2 && tokio::time::Instant::now() < until {
         tokio::time::sleep(DRAIN).await;
+        // The journal, Rocket's state, and this function.
+        quiet = if running.number(3) == 0 { quiet + 1 } else { 0 };
     }
-    // The last bytes may not have been sent yet.
-    tokio::time::sleep(DRAIN).await;
 }
 
 fn settings(config: &Config) -> rocket::Config {

@@ -13,6 +13,7 @@ mod last_uses;
 mod licenses;
 mod overview;
 mod passwords;
+mod refusals;
 mod secrets;
 mod sessions;
 mod signer;
@@ -43,6 +44,7 @@ use clock_watch::ClockWatch;
 use import::RunningImport;
 use last_uses::LastUses;
 use passwords::Passwords;
+use refusals::Refusals;
 use throttle::Throttle;
 use tools::Rules;
 
@@ -77,8 +79,13 @@ pub struct Service {
     /// Sign-in attempts.
     by_address: Throttle,
     by_name: Throttle,
-    /// Audit entries about throttled attempts.
-    throttled_events: Throttle,
+    /// Audit entries about reading all licenses over the API.
+    exports: Throttle,
+    /// One for each kind.
+    refusals: Mutex<Vec<Refusals>>,
+    /// How long the audit log has the details of sign-ins; none for ever.
+    sign_in_days: Option<Duration>,
+    audit_kept_on: Mutex<Option<Date>>,
     /// Checks of unlicensed machines.
     unlicensed: Throttle,
     check_log: CheckLog,
@@ -142,7 +149,11 @@ impl Service {
             longest: Duration::hours(config.session_hours.into()),
             by_address: Throttle::new(10, 6),
             by_name: Throttle::new(10, 6),
-            throttled_events: Throttle::new(1, 60),
+            exports: Throttle::new(1, 3_600),
+            refusals: Mutex::default(),
+            sign_in_days: (config.audit_sign_in_days > 0)
+                .then(|| Duration::days(config.audit_sign_in_days.into())),
+            audit_kept_on: Mutex::default(),
             unlicensed: Throttle::new(30, 6),
             check_log: CheckLog::default(),
             session_uses: LastUses::default(),
@@ -208,8 +219,9 @@ impl Service {
     /// Writes what is only in memory, and leaves a complete database file on the disk.
     pub fn close(&self) -> Result<(), Error> {
         let written = self.write_all_checks();
+        let noted = self.write_refusals(true);
         self.store.close()?;
-        written
+        written.and(noted)
     }
 
     /// The operator's offset, which decides when a day begins.

@@ -54,7 +54,7 @@ impl Service {
             address: client.address.to_string(),
         };
         if let Err(seconds) = self.take_attempt(name, client.address) {
-            self.record_throttled(actor, client.address).await?;
+            self.note_refusal(Kind::SignInThrottled, &actor.who, client.address);
             return Err(Error::TooManyRequests(seconds));
         }
         let user = self.store.read(|db| users::by_name(db, name))?;
@@ -103,23 +103,6 @@ impl Service {
         let now = self.clock.now();
         self.by_address.take(subscriber(address), now)?;
         self.by_name.take(name, now)
-    }
-
-    /// Does not record every attempt, because a flood must not fill the disk.
-    async fn record_throttled(
-        self: &Arc<Self>,
-        actor: Actor,
-        address: IpAddr,
-    ) -> Result<(), Error> {
-        if self
-            .throttled_events
-            .take(subscriber(address), self.clock.now())
-            .is_ok()
-        {
-            self.record(Event::new(Kind::SignInThrottled, &actor))
-                .await?;
-        }
-        Ok(())
     }
 
     async fn record(self: &Arc<Self>, event: Event) -> Result<(), Error> {

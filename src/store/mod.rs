@@ -14,7 +14,7 @@ pub mod licenses;
 mod mark;
 pub mod newest;
 mod open;
-mod personal;
+pub mod personal;
 pub mod search;
 pub mod sessions;
 pub mod signing_keys;

@@ -328,13 +328,14 @@ fn idle_connections_do_not_delay_a_stop_and_a_running_request_is_answered() {
     // Half a body: the request is running.
     let body = br#"{"tool_name":"T","license_key":"k"}"#;
     let mut slow = BufReader::new(connect());
-    let head = format!(
-        "POST /api/check HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
+    let head = "POST /api/check HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                Expect: 100-continue\r\n";
+    let head = format!("{head}Content-Length: {}\r\n\r\n", body.len());
     slow.get_mut().write_all(head.as_bytes()).unwrap();
+    assert_eq!(answered(&mut slow), "HTTP/1.1 100 Continue\r\n");
+    assert_eq!(answered(&mut slow), "\r\n");
     slow.get_mut().write_all(&body[..20]).unwrap();
-    // Until another answer came, the server may not have read it.
+    // Rocket counts a request once it has the first 12 bytes.
     server.client().get("/health");
     let stopping = std::thread::spawn(move || server.stop("TERM"));
     let port = idle[0].get_ref().peer_addr().unwrap();
@@ -359,6 +360,11 @@ fn a_kubernetes_service_of_our_name_does_not_keep_the_server_from_starting() {
     command.env("LICENSE_SERVER_PORT_8000_TCP_ADDR", "10.96.12.7");
     let server = Program::run(command.env("LICENSE_SERVER_SERVICE_HOST", "10.96.12.7"));
     let (_, log) = server.stop("TERM");
+    assert_eq!(
+        log.matches("audit_head entries=1 hash=").count(),
+        1,
+        "{log}"
+    );
     assert_eq!(log.matches("environment_ignored").count(), 1, "{log}");
 }
 
