@@ -94,6 +94,12 @@ enum Keys {
         #[arg(allow_hyphen_values = true)]
         kid: String,
     },
+    /// Put a retired key back into use
+    Restore {
+        /// Key id, see `keys list`
+        #[arg(allow_hyphen_values = true)]
+        kid: String,
+    },
     /// Write the public key, for programs
     Export {
         /// Key id, see `keys list`
@@ -129,6 +135,7 @@ fn main() -> ExitCode {
             Keys::Import { file } => keys::import(&config, &file),
             Keys::SetDefault { kid } => keys::set_default(&config, &kid),
             Keys::Retire { kid } => keys::retire(&config, &kid),
+            Keys::Restore { kid } => keys::restore(&config, &kid),
             Keys::Export {
                 kid,
                 format,
