@@ -31,7 +31,7 @@ impl<'t> Table<'t> {
         let headings = records.cells.iter().zip(&columns).enumerate();
         let unknown = headings
             .filter(|(_, (_, column))| **column == Column::Unknown)
-            .map(|(at, (heading, _))| (at, shown(restore(heading))))
+            .map(|(at, (heading, _))| (at, shown(&restore(heading))))
             .collect();
         Ok(Table {
             records,
@@ -79,7 +79,7 @@ impl<'t> Table<'t> {
         for (at, column) in self.columns.iter().enumerate() {
             if column.is_imported() {
                 let cell = cells.get(at).unwrap_or_default();
-                row.set(*column, restore(cell).to_owned());
+                row.set(*column, restore(cell).into_owned());
             }
         }
         Ok(row)
@@ -125,7 +125,8 @@ fn header(records: &mut Records<'_>, ignored: &mut Ignored) -> Result<Vec<Column
     if let Some(fault) = records.fault {
         return Err(refused(format!("The header on line {line}: {fault}")));
     }
-    let mut names: Vec<&str> = records.cells.iter().map(restore).collect();
+    let names: Vec<_> = records.cells.iter().map(restore).collect();
+    let mut names: Vec<&str> = names.iter().map(|name| &**name).collect();
     while names.last().is_some_and(|name| name.trim().is_empty()) {
         names.pop();
     }
