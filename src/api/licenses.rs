@@ -50,11 +50,7 @@ async fn list(app: &App, reader: Reader, query: ListQuery) -> Result<Rows, Failu
         ..Filter::default()
     };
     if filter.is_empty() && limit == i64::MAX {
-        app.run(move |service| {
-            service.note_api_export(&reader.0);
-            Ok(())
-        })
-        .await?;
+        app.note_api_export(&reader.0);
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     Ok(Rows::new(app, filter, after, limit).await?)

@@ -120,6 +120,10 @@ pub fn export(config: &Config, format: Format) -> Result<(), Refusal> {
         Format::Json => "json",
     };
     service.note_export(&Actor::command_line(), to);
+    // A full disk must not keep anybody from reading the licenses.
+    if let Err(error) = service.write_notes(true) {
+        service.log().fault("write_notes", &error);
+    }
     let mut out = BufWriter::new(io::stdout().lock());
     let unwritten = |e: io::Error| Refusal(format!("Cannot write the licenses: {e}."));
     let (begin, end) = match format {

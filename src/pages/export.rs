@@ -41,11 +41,7 @@ async fn export(
         who: session.0.session.user_name,
         address: client.address.to_string(),
     };
-    app.run(move |service| {
-        service.note_export(&actor, "csv");
-        Ok(())
-    })
-    .await?;
+    app.note_export(&actor, "csv");
     Ok(Table {
         app: Arc::clone(app),
         file_name: file_name(&date::format(today)),

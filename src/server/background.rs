@@ -78,8 +78,8 @@ fn run(service: &Service, stopped: &Receiver<()>) {
         if let Err(error) = service.write_checks() {
             service.log().fault("write_checks", &error);
         }
-        if let Err(error) = service.write_refusals(false) {
-            service.log().fault("write_refusals", &error);
+        if let Err(error) = service.write_notes(false) {
+            service.log().fault("write_notes", &error);
         }
         keep_audit(service);
         if let Err(error) = service.compare_clock() {

@@ -35,6 +35,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Refusal};
 use crate::log::Log;
+use crate::model::audit::Event;
 use crate::model::overview::LicenseCount;
 pub use crate::store::WarmUp;
 use crate::store::{Missing, Store};
@@ -83,6 +84,8 @@ pub struct Service {
     exports: Throttle,
     /// One for each kind.
     refusals: Mutex<Vec<Refusals>>,
+    /// Not yet in the audit log, and when it was.
+    exported: Mutex<Vec<(Event, OffsetDateTime)>>,
     /// How long the audit log has the details of sign-ins; none for ever.
     sign_in_days: Option<Duration>,
     audit_kept_on: Mutex<Option<Date>>,
@@ -151,6 +154,7 @@ impl Service {
             by_name: Throttle::new(10, 6),
             exports: Throttle::new(1, 3_600),
             refusals: Mutex::default(),
+            exported: Mutex::default(),
             sign_in_days: (config.audit_sign_in_days > 0)
                 .then(|| Duration::days(config.audit_sign_in_days.into())),
             audit_kept_on: Mutex::default(),
@@ -219,7 +223,7 @@ impl Service {
     /// Writes what is only in memory, and leaves a complete database file on the disk.
     pub fn close(&self) -> Result<(), Error> {
         let written = self.write_all_checks();
-        let noted = self.write_refusals(true);
+        let noted = self.write_notes(true);
         self.store.close()?;
         written.and(noted)
     }

@@ -1,4 +1,5 @@
-//! Refused sign-ins and tokens, counted in memory: a flood of them leaves one audit entry a minute.
+//! What the audit log says about requests that change nothing, kept in memory until the next second: a flood of
+//! refusals leaves one entry a minute, and no reading waits for a writer.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -46,7 +47,7 @@ impl Refusals {
 }
 
 impl Service {
-    /// Counts a refusal, which [`Service::write_refusals`] writes later.
+    /// Counts a refusal, which [`Service::write_notes`] writes later.
     pub fn note_refusal(&self, kind: Kind, who: &str, address: IpAddr) {
         let mut all = self.refusals.lock();
         let at = all.iter().position(|refusals| refusals.kind == kind);
@@ -73,32 +74,31 @@ impl Service {
         }
     }
 
-    /// Writes what was counted for a minute; with `all`, everything.
-    pub fn write_refusals(&self, all: bool) -> Result<(), Error> {
+    /// Writes exports, and refusals that were counted for a minute; with `all`, every one.
+    pub fn write_notes(&self, all: bool) -> Result<(), Error> {
         let now = self.now();
         let is_due = |refusals: &mut Refusals| {
             // Also if the clock was set back.
             all || !(refusals.since..refusals.since + EVERY).contains(&now)
         };
         let due: Vec<Refusals> = self.refusals.lock().extract_if(.., is_due).collect();
-        if due.is_empty() {
+        let mut events = std::mem::take(&mut *self.exported.lock());
+        events.extend(due.into_iter().map(|refusals| (refusals.event(), now)));
+        if events.is_empty() {
             return Ok(());
         }
         self.store.write(|db| {
-            for refusals in due {
-                audit::append(db, refusals.event(), now)?;
+            for (event, at) in events {
+                audit::append(db, event, at)?;
             }
             Ok(())
         })
     }
 
-    /// Records that many licenses were read at once. A full disk must not keep anybody from reading them.
+    /// Records that many licenses were read at once; [`Service::write_notes`] writes it.
     pub fn note_export(&self, actor: &Actor, to: &str) {
         let event = Event::new(Kind::Exported, actor).with("to", to);
-        let now = self.now();
-        if let Err(error) = self.store.write(|db| audit::append(db, event, now)) {
-            self.log.fault("note_export", &error);
-        }
+        self.exported.lock().push((event, self.now()));
     }
 
     /// [`Service::note_export`] for scripts, which may read all licenses again and again: once an hour.

@@ -157,6 +157,7 @@ fn reading_all_licenses_leaves_an_entry() {
     }
     server.clock.turn(3_600);
     ci.get("/api/licenses");
+    server.tick().unwrap();
     let noted = database.audit().split_off(before);
     let noted: Vec<_> = noted.iter().map(|n| (&*n.kind, &*n.who)).collect();
     let exported = |who| ("licenses exported", who);

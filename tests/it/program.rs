@@ -359,6 +359,7 @@ fn a_kubernetes_service_of_our_name_does_not_keep_the_server_from_starting() {
     let mut command = command(folder.path());
     command.env("LICENSE_SERVER_PORT_8000_TCP_ADDR", "10.96.12.7");
     let server = Program::run(command.env("LICENSE_SERVER_SERVICE_HOST", "10.96.12.7"));
+    assert_eq!(server.client().get("/health").status, 200);
     let (_, log) = server.stop("TERM");
     assert_eq!(
         log.matches("audit_head entries=1 hash=").count(),
