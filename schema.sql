@@ -218,7 +218,8 @@ create table api_tokens (
     last_used_address text
 );
 
--- What was done, and by whom. Rows are only ever added; each is chained to the one before.
+-- What was done, and by whom. Rows are only ever added; each is chained to the one before. After a time, old
+-- sign-ins lose their details.
 create table audit (
     id         integer primary key,          -- counts up by one, without a gap
     at         bigint not null,
@@ -228,14 +229,26 @@ create table audit (
     license_id bigint,                       -- also after the license is gone
     before     text   not null,              -- JSON object; [17] stands for the personal value 17
     after      text   not null,              -- JSON object
-    hash       text   not null               -- 160 bits of SHA-256 over the hash before and everything in this row
+    hash       text   not null,              -- 160 bits of SHA-256 over the hash before and everything in this row
+    content    text   not null default ''    -- once the details of a sign-in were removed: their hash
 );
 
 create index audit_by_license on audit (license_id) where license_id is not null;
 -- Read at each start: none of these keys may be missing.
 create index audit_of_signing_keys on audit (id) where kind = 'signing key created';
 
-create trigger audit_is_append_only before update on audit begin
+-- For removing the details of old sign-ins.
+create index audit_sign_ins on audit (at) where content = '' and kind in (
+    'signed in', 'sign-in failed', 'sign-in throttled', 'token refused', 'signed out', 'session ended');
+
+create trigger audit_is_append_only before update on audit
+    -- The details of a sign-in may be replaced by their hash.
+    when not (old.content = '' and new.content <> '' and old.kind in (
+            'signed in', 'sign-in failed', 'sign-in throttled', 'token refused', 'signed out', 'session ended')
+        and new.id = old.id and new.at = old.at and new.kind = old.kind and new.hash = old.hash
+        and new.who = 0 and new.address = 0 and new.license_id is null
+        and new.before = '' and new.after = '')
+begin
     select raise(abort, 'the audit log is append-only');
 end;
 
@@ -252,6 +265,12 @@ create table personal_values (
 );
 
 create unique index personal_values_by_value on personal_values (value) where salt <> '';
+
+-- One row: shows whether a leftover licenses.db-wal belongs to this file.
+create table file_marks (
+    id   integer primary key,
+    mark text not null
+);
 
 -- SQLite's own from here on; elsewhere a trigram index on the same texts does the same.
 

@@ -42,9 +42,13 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Whether to log each answered check. Default `false`, because there are many.
     pub log_checks: bool,
+    /// Days after which the details of sign-ins are removed from the audit log; `0` for never. Default `400`.
+    pub audit_sign_in_days: u16,
     /// The initial password of `admin`, used only when the database is created. Default: random and printed
     /// once.
     pub admin_password: Option<String>,
+    /// Environment variables that Kubernetes sets for a service named `license-server`; not a setting.
+    pub ignored: Vec<String>,
 }
 
 impl Default for Config {
@@ -63,7 +67,9 @@ impl Default for Config {
             session_hours: 12,
             log_format: LogFormat::Plain,
             log_checks: false,
+            audit_sign_in_days: 400,
             admin_password: None,
+            ignored: vec![],
         }
     }
 }
@@ -84,14 +90,20 @@ impl Config {
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Config, Refusal> {
         let mut values = Values::new();
+        let mut ignored = vec![];
         read_file(file, &mut values)?;
         for (name, text) in environment {
             if let Some(key) = name.strip_prefix(ENV_PREFIX) {
+                if is_service_link(key, &text) {
+                    ignored.push(name);
+                    continue;
+                }
                 let place = format!("the environment variable {name}");
                 values.insert(key.to_lowercase(), Written { text, place });
             }
         }
-        Config::from_values(&values)
+        let config = Config::from_values(&values)?;
+        Ok(Config { ignored, ..config })
     }
 
     /// [`Config::load`] with this process's environment.
@@ -117,6 +129,7 @@ impl Config {
                 "session_hours" => set(&mut config.session_hours, positive(text)),
                 "log_format" => set(&mut config.log_format, LogFormat::parse(text)),
                 "log_checks" => set(&mut config.log_checks, text.parse().ok()),
+                "audit_sign_in_days" => set(&mut config.audit_sign_in_days, text.parse().ok()),
                 "admin_password" => {
                     set(&mut config.admin_password, Some(Some(written.text.clone())))
                 }
@@ -246,7 +259,7 @@ struct Setting {
     wanted: &'static str,
 }
 
-const SETTINGS: [Setting; 11] = [
+const SETTINGS: [Setting; 12] = [
     Setting {
         name: "address",
         about: "the address to listen on [127.0.0.1]",
@@ -296,6 +309,11 @@ const SETTINGS: [Setting; 11] = [
         name: "log_checks",
         about: "whether each answered check has a line in the log [false]",
         wanted: "`true` or `false`",
+    },
+    Setting {
+        name: "audit_sign_in_days",
+        about: "days after which the audit log loses details of sign-ins [400]",
+        wanted: "a number of days, or 0 for never",
     },
     Setting {
         name: "admin_password",
@@ -378,6 +396,17 @@ fn plain(value: &toml::Value) -> String {
         .map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// Whether Kubernetes or an old Docker link has set this variable, without the prefix, for a service that has
+/// our name.
+fn is_service_link(key: &str, text: &str) -> bool {
+    let numbered = |rest: &str| rest.trim_start_matches(|c: char| c.is_ascii_digit()) != rest;
+    match key.strip_prefix("PORT") {
+        Some("") => text.contains("://"),
+        Some(rest) => rest.strip_prefix('_').is_some_and(numbered),
+        None => key == "SERVICE_HOST" || key.starts_with("SERVICE_PORT"),
+    }
+}
+
 fn set<T>(place: &mut T, value: Option<T>) -> bool {
     value.map(|value| *place = value).is_some()
 }
@@ -436,6 +465,21 @@ mod tests {
     fn a_password_of_digits_in_the_environment_stays_a_text() {
         let config = load("", &[("LICENSE_SERVER_ADMIN_PASSWORD", "012345678901")]).unwrap();
         assert_eq!(config.admin_password.as_deref(), Some("012345678901"));
+    }
+
+    #[test]
+    fn what_kubernetes_sets_for_a_service_of_our_name_is_ignored() {
+        let links = [
+            ("LICENSE_SERVER_PORT", "tcp://10.96.12.7:8000"),
+            ("LICENSE_SERVER_PORT_8000_TCP", "tcp://10.96.12.7:8000"),
+            ("LICENSE_SERVER_PORT_8000_TCP_ADDR", "10.96.12.7"),
+            ("LICENSE_SERVER_SERVICE_HOST", "10.96.12.7"),
+            ("LICENSE_SERVER_SERVICE_PORT", "8000"),
+            ("LICENSE_SERVER_SERVICE_PORT_HTTP", "8000"),
+        ];
+        let config = load("port = 1", &links).unwrap();
+        assert_eq!((config.port, config.ignored.len()), (1, links.len()));
+        assert!(load("", &[("LICENSE_SERVER_PORT_X", "1")]).is_err());
     }
 
     #[test]

@@ -55,7 +55,11 @@ enum Command {
 #[derive(Subcommand)]
 enum Audit {
     /// Verify the hash chain; print the first broken entry
-    Verify,
+    Verify {
+        /// Last hash at an earlier time, from the log or an earlier call: fail if its entry is gone
+        #[arg(long, value_name = "HASH", allow_hyphen_values = true)]
+        head: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -77,6 +81,12 @@ enum Keys {
     },
     /// Retire a key
     Retire {
+        /// Key id, see `keys list`
+        #[arg(allow_hyphen_values = true)]
+        kid: String,
+    },
+    /// Put a retired key back into use
+    Restore {
         /// Key id, see `keys list`
         #[arg(allow_hyphen_values = true)]
         kid: String,
@@ -119,13 +129,16 @@ fn main() -> ExitCode {
             Keys::Import { file } => keys::import(&config, &file),
             Keys::SetDefault { kid } => keys::set_default(&config, &kid),
             Keys::Retire { kid } => keys::retire(&config, &kid),
+            Keys::Restore { kid } => keys::restore(&config, &kid),
             Keys::Export {
                 kid,
                 format,
                 private,
             } => keys::export(&config, &kid, (!private).then_some(format)),
         },
-        Some(Command::Audit(Audit::Verify)) => commands::verify_audit(&config),
+        Some(Command::Audit(Audit::Verify { head })) => {
+            commands::verify_audit(&config, head.as_deref())
+        }
         Some(Command::SeedDemo { licenses }) => commands::seed_demo(&config, licenses),
         Some(Command::Import(args)) => commands::import(&config, &args),
         Some(Command::Export { format }) => commands::export(&config, format),

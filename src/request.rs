@@ -1,6 +1,8 @@
 //! What `api` and `pages` share: reading bodies within limits, and passing errors to the catcher that shows
 //! them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rocket::data::{Data, ToByteUnit};
@@ -172,6 +174,28 @@ pub struct Ticket {
     pub number: u64,
     /// Started with the request.
     pub watch: Stopwatch,
+    /// Dropped with the request, after the last byte of its answer was handed over.
+    pub _running: Running,
+}
+
+/// Counts the requests that are being answered.
+#[derive(Debug, Clone, Default)]
+pub struct Running(Arc<AtomicBool>);
+
+impl Running {
+    /// From now on each answer ends its connection.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Requests, if `owners` others hold the counter.
+    pub fn number(&self, owners: usize) -> usize {
+        Arc::strong_count(&self.0).saturating_sub(owners)
+    }
 }
 
 impl Ticket {
@@ -180,6 +204,7 @@ impl Ticket {
         request.local_cache(|| Ticket {
             number: 0,
             watch: Stopwatch::start(),
+            _running: Running::default(),
         })
     }
 }

@@ -37,7 +37,7 @@ struct ListQuery {
 }
 
 #[get("/api/licenses?<query..>")]
-async fn list(app: &App, _reader: Reader, query: ListQuery) -> Result<Rows, Failure> {
+async fn list(app: &App, reader: Reader, query: ListQuery) -> Result<Rows, Failure> {
     for (field, text) in [
         ("tool_name", &query.tool_name),
         ("status", &query.status),
@@ -59,6 +59,9 @@ async fn list(app: &App, _reader: Reader, query: ListQuery) -> Result<Rows, Fail
         words: words.map_err(Error::from)?,
         ..Filter::default()
     };
+    if filter.is_empty() && limit == i64::MAX {
+        app.note_api_export(&reader.0);
+    }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     Ok(Rows::new(app, filter, after, limit).await?)
 }

@@ -16,7 +16,7 @@ pub use cookie::{SignInCookies, private_cookie, value as cookie_value};
 pub use origin::SameOrigin;
 
 use crate::error::Error;
-use crate::model::audit::Actor;
+use crate::model::audit::{Actor, Kind};
 use crate::model::token::Scope;
 use crate::request::{App, refuse, require_json};
 use crate::service::{Service, SignedIn};
@@ -27,7 +27,7 @@ pub struct Session(pub SignedIn);
 
 /// A user or script that may read licenses over the API.
 #[derive(Debug)]
-pub struct Reader;
+pub struct Reader(pub Actor);
 
 /// A user or script that may change licenses over the API.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl<'r> FromRequest<'r> for Reader {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Reader, ()> {
         match caller(request, Scope::Read).await {
-            Ok(_) => Outcome::Success(Reader),
+            Ok(actor) => Outcome::Success(Reader(actor)),
             Err(error) => refuse(request, error),
         }
     }
@@ -90,11 +90,20 @@ async fn caller(request: &Request<'_>, scope: Scope) -> Result<Actor, Error> {
     let token = header
         .split_once(' ')
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let (_, token) = token.ok_or(Error::Unauthenticated)?;
-    let user = app(request)?
-        .token_user(token.trim(), client_address(request))?
-        .ok_or(Error::Unauthenticated)?;
+    let app = app(request)?;
+    let refused = |who: &str| {
+        app.note_refusal(Kind::TokenRefused, who, client_address(request));
+    };
+    let user = match token {
+        Some((_, token)) => app.token_user(token.trim(), client_address(request))?,
+        None => None,
+    };
+    let user = user.ok_or_else(|| {
+        refused("unknown token");
+        Error::Unauthenticated
+    })?;
     if !user.may(scope) {
+        refused(&format!("token {}", user.name));
         let needed = scope.as_str();
         return Err(Error::Forbidden(format!(
             "This token does not have the scope {needed}."

@@ -69,8 +69,18 @@ pub fn import(config: &Config, file: &Path) -> Result<(), Refusal> {
 /// The default key signs for clients that name no key.
 pub fn set_default(config: &Config, kid: &str) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
+    let before = service
+        .signing_keys()?
+        .into_iter()
+        .find(|key| key.is_default && key.kid != kid);
     service.set_default_key(&Actor::command_line(), kid)?;
     say(&format!("{kid} is now the default key."));
+    if let Some(before) = before {
+        say(&format!(
+            "To undo it: license-server keys set-default {}",
+            before.kid
+        ));
+    }
     Ok(())
 }
 
@@ -78,7 +88,19 @@ pub fn set_default(config: &Config, kid: &str) -> Result<(), Refusal> {
 pub fn retire(config: &Config, kid: &str) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
     service.retire_key(&Actor::command_line(), kid)?;
-    say(&format!("{kid} is retired and no longer signs anything."));
+    say(&format!(
+        "{kid} is retired and no longer signs anything. Programs that pin only this key get NO_ANSWER from now on, \
+         and run until their leases end."
+    ));
+    say(&format!("To undo it: license-server keys restore {kid}"));
+    Ok(())
+}
+
+/// The opposite of [`retire`].
+pub fn restore(config: &Config, kid: &str) -> Result<(), Refusal> {
+    let service = Service::open_existing(config, Clock::System)?;
+    service.restore_key(&Actor::command_line(), kid)?;
+    say(&format!("{kid} is no longer retired."));
     Ok(())
 }
 

@@ -36,14 +36,18 @@ pub enum Format {
     Xlsx,
 }
 
-pub fn verify_audit(config: &Config) -> Result<(), Refusal> {
+/// `head` is the last hash at an earlier time.
+pub fn verify_audit(config: &Config, head: Option<&str>) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
-    let proof = service.verify_audit()?;
+    let proof = service.verify_audit(head)?;
     say(&format!(
         "The audit log is intact: {} entries.",
         proof.entries
     ));
     say(&format!("Last hash: {}", proof.head));
+    let (licenses, keys) = service.contents()?;
+    say(&format!("Licenses: {licenses}"));
+    say(&format!("Signing keys: {keys}"));
     Ok(())
 }
 
@@ -248,6 +252,16 @@ fn read(file: &Path) -> Result<Vec<u8>, Refusal> {
 /// Writes to standard output.
 pub fn export(config: &Config, format: Format) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
+    let to = match format {
+        Format::Csv => "csv",
+        Format::Json => "json",
+        Format::Xlsx => "xlsx",
+    };
+    service.note_export(&Actor::command_line(), to);
+    // A full disk must not keep anybody from reading the licenses.
+    if let Err(error) = service.write_notes(true) {
+        service.log().fault("write_notes", &error);
+    }
     let mut out = BufWriter::new(io::stdout().lock());
     match format {
         Format::Xlsx => put(&mut out, &service.workbook(Filter::default())?)?,

@@ -51,8 +51,10 @@ impl Actor {
 pub enum Kind {
     SignedIn,
     SignInFailed,
-    /// Too many attempts; logged at most once a minute per address.
+    /// Too many attempts; one entry a minute for all of them.
     SignInThrottled,
+    /// API tokens that do not exist or lack the scope; one entry a minute for all of them.
+    TokenRefused,
     /// By its own sign-out.
     SignedOut,
     /// From the account page.
@@ -71,6 +73,8 @@ pub enum Kind {
     Imported,
     /// By itself, before its first license.
     ToolAdded,
+    /// Many licenses were read at once.
+    Exported,
     ToolChanged,
     /// Each license also has its own entry.
     ToolRenamed,
@@ -83,6 +87,8 @@ pub enum Kind {
     SigningKeyCreated,
     SigningKeyDefault,
     SigningKeyRetired,
+    /// A retired key signs again.
+    SigningKeyRestored,
     /// The private key was written to a file.
     SigningKeyExported,
     /// Generated demo licenses were added.
@@ -91,7 +97,7 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 25] = [
+    pub const ALL: [Kind; 28] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -99,6 +105,7 @@ impl Kind {
         Kind::ManyChanged,
         Kind::Imported,
         Kind::ToolAdded,
+        Kind::Exported,
         Kind::ToolChanged,
         Kind::ToolRenamed,
         Kind::MachineDismissed,
@@ -107,10 +114,12 @@ impl Kind {
         Kind::SigningKeyCreated,
         Kind::SigningKeyDefault,
         Kind::SigningKeyRetired,
+        Kind::SigningKeyRestored,
         Kind::SigningKeyExported,
         Kind::SignedIn,
         Kind::SignInFailed,
         Kind::SignInThrottled,
+        Kind::TokenRefused,
         Kind::SignedOut,
         Kind::SessionEnded,
         Kind::PasswordChanged,
@@ -124,6 +133,7 @@ impl Kind {
             Kind::SignedIn => "signed in",
             Kind::SignInFailed => "sign-in failed",
             Kind::SignInThrottled => "sign-in throttled",
+            Kind::TokenRefused => "token refused",
             Kind::SignedOut => "signed out",
             Kind::SessionEnded => "session ended",
             Kind::PasswordChanged => "password changed",
@@ -136,6 +146,7 @@ impl Kind {
             Kind::ManyChanged => "many licenses changed",
             Kind::Imported => "licenses imported",
             Kind::ToolAdded => "tool added",
+            Kind::Exported => "licenses exported",
             Kind::ToolChanged => "tool changed",
             Kind::ToolRenamed => "tool renamed",
             Kind::MachineDismissed => "machine dismissed",
@@ -144,8 +155,43 @@ impl Kind {
             Kind::SigningKeyCreated => "signing key created",
             Kind::SigningKeyDefault => "signing key made default",
             Kind::SigningKeyRetired => "signing key retired",
+            Kind::SigningKeyRestored => "signing key restored",
             Kind::SigningKeyExported => "signing key exported",
             Kind::DemoSeeded => "demo seeded",
+        }
+    }
+
+    /// Whether its details may be removed from the log after a time: it changed nothing.
+    pub fn is_sign_in(self) -> bool {
+        match self {
+            Kind::SignedIn
+            | Kind::SignInFailed
+            | Kind::SignInThrottled
+            | Kind::TokenRefused
+            | Kind::SignedOut
+            | Kind::SessionEnded => true,
+            Kind::PasswordChanged
+            | Kind::TokenCreated
+            | Kind::TokenRevoked
+            | Kind::LicenseAdded
+            | Kind::LicenseChanged
+            | Kind::LicenseDeleted
+            | Kind::LicenseMoved
+            | Kind::ManyChanged
+            | Kind::Imported
+            | Kind::ToolAdded
+            | Kind::Exported
+            | Kind::ToolChanged
+            | Kind::ToolRenamed
+            | Kind::MachineDismissed
+            | Kind::MachineBlocked
+            | Kind::MachineRestored
+            | Kind::SigningKeyCreated
+            | Kind::SigningKeyDefault
+            | Kind::SigningKeyRetired
+            | Kind::SigningKeyRestored
+            | Kind::SigningKeyExported
+            | Kind::DemoSeeded => false,
         }
     }
 
@@ -169,6 +215,15 @@ impl Personal {
     fn new(text: &str) -> Personal {
         Personal {
             text: Some(text.to_owned()),
+            id: 0,
+            commitment: String::new(),
+        }
+    }
+
+    /// Of an entry whose details were removed.
+    pub fn removed() -> Personal {
+        Personal {
+            text: None,
             id: 0,
             commitment: String::new(),
         }
@@ -440,7 +495,10 @@ pub struct Entry {
     /// Consecutive.
     pub id: i64,
     pub at: OffsetDateTime,
+    /// Without details if these were removed.
     pub event: Event,
+    /// [`Event::content`] of an entry whose details were removed.
+    pub removed: Option<String>,
     /// [`link`] of the previous entry and this one.
     pub hash: String,
 }
@@ -451,23 +509,48 @@ pub const BEGINNING: &str = "";
 /// Bytes of a hash that are kept: 160 bits are enough against a second preimage.
 const HASH: usize = 20;
 
-/// SHA-256, truncated and base64url-encoded, of the previous hash and this whole entry; personal
-/// values enter as commitments.
+/// The hash of the previous one, of what every entry keeps, and of its content.
 pub fn link(previous: &str, id: i64, at: OffsetDateTime, event: &Event) -> String {
-    let all = (
-        previous,
-        id,
-        at.unix_timestamp(),
-        event.kind.as_str(),
-        &event.who.commitment,
-        &event.address.commitment,
-        event.license_id,
-        event.before.chained(),
-        event.after.chained(),
-    );
-    let all = serde_json::to_string(&all).unwrap_or_default();
+    link_content(previous, id, at, event.kind, &event.content())
+}
+
+fn link_content(previous: &str, id: i64, at: OffsetDateTime, kind: Kind, content: &str) -> String {
+    hash(&(previous, id, at.unix_timestamp(), kind.as_str(), content))
+}
+
+/// SHA-256 as JSON, truncated and base64url-encoded.
+fn hash(all: &impl Serialize) -> String {
+    let all = serde_json::to_string(all).unwrap_or_default();
     let hash: [u8; 32] = Sha256::digest(all).into();
     URL_SAFE_NO_PAD.encode(&hash[..HASH])
+}
+
+impl Event {
+    /// The hash of its details, in which personal values are commitments.
+    pub fn content(&self) -> String {
+        hash(&(
+            &self.who.commitment,
+            &self.address.commitment,
+            self.license_id,
+            self.before.chained(),
+            self.after.chained(),
+        ))
+    }
+}
+
+impl Entry {
+    /// Whether it is the one that followed the entry with that hash. Only sign-ins may lack details.
+    pub fn follows(&self, previous: &str) -> bool {
+        let (kind, at) = (self.event.kind, self.at);
+        let expected = match &self.removed {
+            Some(content) if kind.is_sign_in() => {
+                link_content(previous, self.id, at, kind, content)
+            }
+            Some(_) => return false,
+            None => link(previous, self.id, at, &self.event),
+        };
+        expected == self.hash
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -19,6 +19,7 @@ pub mod pasted_key;
 pub mod published;
 pub mod question;
 pub mod search;
+pub mod server_clock;
 pub mod signed;
 pub mod signing_key;
 pub mod text;

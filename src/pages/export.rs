@@ -14,30 +14,44 @@ use tokio_util::io::StreamReader;
 use super::license_query::LicenseQuery;
 use crate::auth::Session;
 use crate::error::Error;
+use crate::model::audit::Actor;
 use crate::model::check::ListedLicense;
 use crate::model::date;
 use crate::model::import::{BOM, broken_off};
 use crate::model::published::{Row, csv_header};
 use crate::request::{App, Failure};
-use crate::service::{Service, Walk};
+use crate::service::{Client, Service, Walk};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![export, workbook]
 }
 
 #[get("/licenses.csv?<query..>")]
-async fn export(app: &App, _session: Session, query: LicenseQuery) -> Result<Table, Failure> {
+async fn export(
+    app: &App,
+    session: Session,
+    client: Client,
+    query: LicenseQuery,
+) -> Result<Table, Failure> {
     let today = app.today();
     let filter = query.filter(today).map_err(Error::from)?;
     let first = app
         .run_search(move |service| service.walk_on(service.walk(filter, 0, usize::MAX)?))
         .await?;
+    app.note_export(&actor(session, &client), "csv");
     Ok(Table {
         app: Arc::clone(app),
         file_name: file_name(today, "csv"),
         head: format!("{BOM}{}", csv_header()?),
         first,
     })
+}
+
+fn actor(session: Session, client: &Client) -> Actor {
+    Actor {
+        who: session.0.session.user_name,
+        address: client.address.to_string(),
+    }
 }
 
 fn file_name(day: Date, kind: &str) -> String {
@@ -52,12 +66,18 @@ struct BookFile {
 }
 
 #[get("/licenses.xlsx?<query..>")]
-async fn workbook(app: &App, _session: Session, query: LicenseQuery) -> Result<BookFile, Failure> {
+async fn workbook(
+    app: &App,
+    session: Session,
+    client: Client,
+    query: LicenseQuery,
+) -> Result<BookFile, Failure> {
     let today = app.today();
     let filter = query.filter(today).map_err(Error::from)?;
     let content = app
         .run_search(move |service| service.workbook(filter))
         .await?;
+    app.note_export(&actor(session, &client), "xlsx");
     let name = file_name(today, "xlsx");
     Ok(BookFile {
         content,

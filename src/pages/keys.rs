@@ -16,7 +16,7 @@ use crate::request::{App, Failure};
 use crate::service::KeyFormat;
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![list, create, set_default, retire]
+    routes![list, create, set_default, confirm_retire, retire, restore]
 }
 
 struct KeyRow {
@@ -81,8 +81,53 @@ async fn set_default(
     config: &State<Config>,
     form: SignedInForm<KeyForm>,
 ) -> Result<Flashed, Failure> {
-    let message = format!("{} is now the default key.", form.form.kid);
-    app.run(move |service| service.set_default_key(&form.actor, &form.form.kid))
+    let kid = form.form.kid.clone();
+    let before = app
+        .run(move |service| {
+            let all = service.signing_keys()?;
+            service.set_default_key(&form.actor, &form.form.kid)?;
+            Ok(all.into_iter().find(|key| key.is_default))
+        })
+        .await?;
+    let undo = match before.filter(|before| before.kid != kid) {
+        Some(before) => format!(" To undo it, make {} the default again.", before.kid),
+        None => String::new(),
+    };
+    let message = format!("{kid} is now the default key.{undo}");
+    Ok(redirect_with_flash(config, "/keys", &message))
+}
+
+#[derive(Template)]
+#[template(path = "key_retire.html")]
+struct RetirePage {
+    frame: Frame,
+    key: SigningKey,
+    others: usize,
+}
+
+#[get("/keys/retire?<kid>")]
+async fn confirm_retire(
+    app: &App,
+    _session: Session,
+    frame: Frame,
+    kid: String,
+) -> Result<Page, Failure> {
+    let (key, all) = app
+        .run(move |service| Ok((service.signing_key(&kid)?, service.signing_keys()?)))
+        .await?;
+    let is_other = |other: &&SigningKey| other.retired_at.is_none() && other.kid != key.kid;
+    let others = all.iter().filter(is_other).count();
+    Ok(Page::new(&RetirePage { frame, key, others })?)
+}
+
+#[post("/keys/restore", data = "<form>")]
+async fn restore(
+    app: &App,
+    config: &State<Config>,
+    form: SignedInForm<KeyForm>,
+) -> Result<Flashed, Failure> {
+    let message = format!("Key {} is no longer retired.", form.form.kid);
+    app.run(move |service| service.restore_key(&form.actor, &form.form.kid))
         .await?;
     Ok(redirect_with_flash(config, "/keys", &message))
 }
@@ -93,7 +138,7 @@ async fn retire(
     config: &State<Config>,
     form: SignedInForm<KeyForm>,
 ) -> Result<Flashed, Failure> {
-    let message = format!("Key {} retired.", form.form.kid);
+    let message = format!("Key {} retired. You can put it back below.", form.form.kid);
     app.run(move |service| service.retire_key(&form.actor, &form.form.kid))
         .await?;
     Ok(redirect_with_flash(config, "/keys", &message))

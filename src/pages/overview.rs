@@ -14,6 +14,7 @@ use crate::model::date;
 use crate::model::license::{Status, Verdict};
 use crate::model::overview::Overview;
 use crate::model::search::Count;
+use crate::model::server_clock::{Drift, WrongClock};
 use crate::request::{App, Failure};
 use crate::service::Service;
 
@@ -31,6 +32,7 @@ struct OverviewPage {
     expiring_next: Vec<LicenseRow>,
     refused: Vec<LicenseRow>,
     offset: UtcOffset,
+    wrong_clock: Option<WrongClock>,
 }
 
 #[get("/")]
@@ -53,6 +55,7 @@ async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
         frame,
         overview,
         offset,
+        wrong_clock: app.wrong_clock(),
     })?)
 }
 

@@ -7,6 +7,7 @@ use time::{Date, OffsetDateTime, UtcOffset};
 
 use crate::model::check::{LastCheck, ListedLicense};
 use crate::model::date;
+use crate::model::diagnosis::is_invisible;
 use crate::model::license::{License, Verdict};
 use crate::model::search::Count;
 use crate::model::text;
@@ -207,6 +208,15 @@ pub(super) fn first_line(note: &str) -> String {
         None if line.len() < note.len() => format!("{line} …"),
         None => line.to_owned(),
     }
+}
+
+/// A text by a stranger, in which invisible characters are named.
+pub(super) fn visible(text: &str) -> String {
+    let shown = |c| match is_invisible(c) && !c.is_whitespace() {
+        true => format!("[U+{:04X}]", u32::from(c)),
+        false => String::from(c),
+    };
+    text.chars().map(shown).collect()
 }
 
 /// 1234567 as 1,234,567.

@@ -10,6 +10,8 @@ use crate::error::Refusal;
 use crate::service::{Service, WarmUp};
 
 const EVERY: Duration = Duration::from_secs(1);
+/// Moving the log into the file costs some syncs.
+const SETTLE_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) struct Background {
     stop: Sender<()>,
@@ -33,9 +35,16 @@ impl Background {
     }
 }
 
+pub(super) fn keep_audit(service: &Service) {
+    if let Err(error) = service.keep_audit() {
+        service.log().fault("keep_audit", &error);
+    }
+}
+
 fn run(service: &Service, stopped: &Receiver<()>) {
     let mut warm_up = Some(WarmUp::START);
     let mut since_tick = Stopwatch::start();
+    let mut since_settled = Stopwatch::start();
     loop {
         let wait = match &warm_up {
             Some(_) => Duration::ZERO,
@@ -68,6 +77,19 @@ fn run(service: &Service, stopped: &Receiver<()>) {
         }
         if let Err(error) = service.write_checks() {
             service.log().fault("write_checks", &error);
+        }
+        if let Err(error) = service.write_notes(false) {
+            service.log().fault("write_notes", &error);
+        }
+        keep_audit(service);
+        if let Err(error) = service.compare_clock() {
+            service.log().fault("compare_clock", &error);
+        }
+        if since_settled.elapsed() >= SETTLE_EVERY {
+            since_settled = Stopwatch::start();
+            if let Err(error) = service.settle() {
+                service.log().fault("settle", &error);
+            }
         }
     }
 }

@@ -10,21 +10,23 @@ use super::is_verdict;
 use crate::auth::client_address;
 use crate::clock::Stopwatch;
 use crate::log::Log;
-use crate::request::Ticket;
+use crate::request::{Running, Ticket};
 
 /// Numbers requests and logs how they ended. Frequent requests that change nothing are not logged: static
 /// files, health checks and, unless `checks` is set, answered checks.
 pub(super) struct Journal {
     log: Log,
     checks: bool,
+    running: Running,
     next: AtomicU64,
 }
 
 impl Journal {
-    pub(super) fn new(log: Log, checks: bool) -> Journal {
+    pub(super) fn new(log: Log, checks: bool, running: Running) -> Journal {
         Journal {
             log,
             checks,
+            running,
             next: AtomicU64::new(1),
         }
     }
@@ -51,10 +53,14 @@ impl Fairing for Journal {
         request.local_cache(|| Ticket {
             number,
             watch: Stopwatch::start(),
+            _running: self.running.clone(),
         });
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
+        if self.running.is_stopping() {
+            response.set_raw_header("Connection", "close");
+        }
         // The route, because the address may contain a license key.
         let route = request.route().map_or("none", |route| route.uri.path());
         if !self.is_told(request, route, response.status()) {

@@ -7,13 +7,14 @@ mod methods;
 mod mock;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rocket::config::{Ident, LogLevel, Shutdown, Sig};
 use rocket::error::ErrorKind;
 use rocket::fairing::AdHoc;
 use rocket::http::Status;
 use rocket::shield::Shield;
-use rocket::tokio::runtime::Builder;
+use rocket::tokio::{self, runtime::Builder};
 use rocket::{Build, Request, Rocket};
 
 use crate::clock::Clock;
@@ -21,20 +22,30 @@ use crate::config::Config;
 use crate::error::Refusal;
 use crate::log::{Log, say};
 use crate::pages::Assets;
+use crate::request::Running;
 use crate::service::{FIRST_USER, FirstPassword, Service};
 use crate::{api, pages};
-use background::Background;
+use background::{Background, keep_audit};
 use journal::Journal;
 pub use mock::{Mock, serve_mock};
 
 /// Threads that may wait for the disk at once; each has its own database connection.
 const BLOCKING_THREADS: usize = 16;
 
+/// How long a stopping server waits before it looks again.
+const DRAIN: Duration = Duration::from_millis(50);
+/// How long it waits for the running requests: as long as Rocket lets them use their connections.
+const DRAIN_AT_MOST: Duration = Duration::from_secs(6);
+
 /// Serves until SIGTERM or Ctrl-C.
 pub fn serve(config: Config) -> Result<(), Refusal> {
     let log = Log::new(config.log_format, Clock::System);
     if let Err(e) = rlimit::increase_nofile_limit(u64::MAX) {
         log.event("nofile_limit_unchanged", &[("error", &e)]);
+    }
+    if !config.ignored.is_empty() {
+        let names = config.ignored.join(" ");
+        log.event("environment_ignored", &[("variables", &names)]);
     }
     tell_panics(log.clone());
     let runtime = Builder::new_multi_thread()
@@ -48,7 +59,12 @@ pub fn serve(config: Config) -> Result<(), Refusal> {
         greet(first.as_ref());
         let service = Arc::new(service);
         let at_start = AdHoc::on_liftoff("announce", |rocket| {
-            Box::pin(async move { announce(rocket.state(), rocket.config().port) })
+            Box::pin(async move {
+                announce(rocket.state(), rocket.config().port);
+                if let Some(service) = rocket.state::<Arc<Service>>().cloned() {
+                    drop(tokio::task::spawn_blocking(move || keep_audit(&service)));
+                }
+            })
         });
         let rocket = rocket(config.clone(), Arc::clone(&service)).attach(at_start);
         let background = Background::start(Arc::clone(&service))?;
@@ -72,13 +88,19 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
         headers::on(pages::catchers(), &config),
         headers::on(api::catchers(), &config),
     );
+    let running = Running::default();
     let mut rocket = rocket::custom(settings(&config))
         .attach(Shield::new()) // Rocket's own headers off: ours are in one place
-        .attach(Journal::new(service.log().clone(), config.log_checks))
+        .attach(Journal::new(
+            service.log().clone(),
+            config.log_checks,
+            running.clone(),
+        ))
         .attach(headers::fairing(&config))
         .manage(service.log().clone())
         .manage(config)
         .manage(service)
+        .manage(running)
         .manage(Assets::embedded());
     // At the root, too: a proxy may strip the prefix, and a client may bypass the proxy.
     for prefix in if base.is_empty() {
@@ -94,12 +116,41 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
     rocket
 }
 
-/// Serves until shutdown. Connections that are still open then are not an error.
+/// Serves until shutdown, and until all requests have been answered. Connections that are still open then are
+/// not an error.
 pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
-    match rocket.launch().await {
-        Ok(_) => Ok(()),
-        Err(error) if matches!(error.kind(), ErrorKind::Shutdown(..)) => Ok(()),
-        Err(error) => Err(error),
+    let rocket = rocket.ignite().await?;
+    let running = rocket.state::<Running>().cloned().unwrap_or_default();
+    let finished = finished(rocket.shutdown(), running);
+    tokio::pin!(finished);
+    let launched = tokio::select! {
+        launched = rocket.launch() => launched,
+        // Rocket itself would also wait for idle connections.
+        () = &mut finished => return Ok(()),
+    };
+    if let Err(error) = &launched
+        && !matches!(error.kind(), ErrorKind::Shutdown(..))
+    {
+        return launched.map(drop);
+    }
+    // At times Rocket waits for nothing at all.
+    finished.await;
+    drop(launched);
+    Ok(())
+}
+
+/// Ready once a shutdown was requested and no request is being answered, or after a while.
+async fn finished(shutdown: rocket::Shutdown, running: Running) {
+    shutdown.await;
+    running.stop();
+    let until = tokio::time::Instant::now() + DRAIN_AT_MOST;
+    // Twice, because the last bytes may not have been sent yet, and Rocket does not count a request before the
+    // first bytes of its body are there.
+    let mut quiet = 0;
+    while quiet < 2 && tokio::time::Instant::now() < until {
+        tokio::time::sleep(DRAIN).await;
+        // The journal, Rocket's state, and this function.
+        quiet = if running.number(3) == 0 { quiet + 1 } else { 0 };
     }
 }
 

@@ -1,11 +1,16 @@
 //! Reading and verifying the audit log.
 
+use std::collections::HashSet;
+
 use super::Service;
 use crate::error::{Error, Refusal};
-use crate::model::audit::{AuditFilter, BEGINNING, Entry, link};
-use crate::store::audit;
+use crate::model::audit::{AuditFilter, BEGINNING, Entry};
+use crate::store::{audit, licenses, personal};
 
 const CHUNK: i64 = 5_000;
+
+/// Entries that lose their details in one transaction.
+const REMOVED_AT_ONCE: i64 = 500;
 
 /// The result for an unbroken chain.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,8 +31,67 @@ impl Service {
         self.store.read(|db| audit::list(db, filter, before, limit))
     }
 
-    /// Recomputes the whole chain; an error names the first row that does not match.
-    pub fn verify_audit(&self) -> Result<Proof, Refusal> {
+    /// How many licenses and signing keys there are.
+    pub fn contents(&self) -> Result<(i64, usize), Error> {
+        let licenses = self.store.read(licenses::count)?;
+        Ok((licenses as i64, self.signing_keys()?.len()))
+    }
+
+    /// Logs the number of entries and the last hash, which proves later that none were removed, and removes the
+    /// details of old sign-ins; once a day.
+    pub fn keep_audit(&self) -> Result<(), Error> {
+        let today = self.today();
+        if self.audit_kept_on.lock().replace(today) == Some(today) {
+            return Ok(());
+        }
+        let (entries, head) = self.store.read(audit::head)?;
+        self.log
+            .event("audit_head", &[("entries", &entries), ("hash", &head)]);
+        self.remove_old_sign_ins()
+    }
+
+    fn remove_old_sign_ins(&self) -> Result<(), Error> {
+        let Some(days) = self.sign_in_days else {
+            return Ok(());
+        };
+        let before = self.now() - days;
+        let mut values = HashSet::new();
+        loop {
+            let read = |db: &_| audit::sign_ins(db, before, REMOVED_AT_ONCE);
+            let ids = self.store.read(read)?;
+            if ids.is_empty() {
+                break;
+            }
+            self.store.write(|db| {
+                for id in &ids {
+                    values.extend(audit::remove_details(db, *id)?);
+                }
+                Ok(())
+            })?;
+            self.store.pause();
+        }
+        let mut first = 0;
+        while !values.is_empty()
+            && let Some(next) = self
+                .store
+                .read(|db| audit::retain_unused(db, first, CHUNK, &mut values))?
+        {
+            first = next;
+        }
+        if values.is_empty() {
+            return Ok(());
+        }
+        self.store.write(|db| {
+            // What was added meanwhile.
+            audit::retain_unused(db, first, i64::MAX, &mut values)?;
+            personal::delete(db, &values).map_err(Error::from)
+        })
+    }
+
+    /// Recomputes the whole chain; an error names the first row that does not match. With the hash of an
+    /// earlier last entry, that one must be there.
+    pub fn verify_audit(&self, earlier: Option<&str>) -> Result<Proof, Refusal> {
+        let mut is_found = false;
         let mut proof = Proof {
             entries: 0,
             head: BEGINNING.to_owned(),
@@ -43,20 +107,37 @@ impl Service {
                         "The audit log is broken: row {expected} is missing."
                     )));
                 }
-                let fits = entry.as_ref().filter(|entry| {
-                    *id == expected && entry.hash == link(&proof.head, *id, entry.at, &entry.event)
-                });
+                let fits = entry
+                    .as_ref()
+                    .filter(|entry| *id == expected && entry.follows(&proof.head));
                 let Some(entry) = fits else {
                     return Err(Refusal(format!(
                         "The audit log is broken at row {id}: its content does not fit its hash."
                     )));
                 };
+                is_found |= earlier == Some(&entry.hash);
                 proof = Proof {
                     entries: *id,
                     head: entry.hash.clone(),
                 };
             }
             first = proof.entries + 1;
+            if chunk.is_empty() && proof.entries == 0 {
+                return Err(Refusal(
+                    "The audit log is empty, but every license server has an entry about its first signing \
+                     key: this is not a server's database, or not all of it."
+                        .into(),
+                ));
+            }
+            if let Some(earlier) = earlier
+                && chunk.is_empty()
+                && !is_found
+            {
+                return Err(Refusal(format!(
+                    "The audit log has no entry with the hash {earlier}: its last entries were removed, or it \
+                     is an older or another one."
+                )));
+            }
             if chunk.is_empty() {
                 return Ok(proof);
             }

@@ -16,7 +16,12 @@ use crate::model::signed::Claims;
 use crate::model::signing_key::{Jwk, Secret, SigningKey};
 use crate::store::{Store, WriteTx, audit, signing_keys};
 
-const NO_SUCH_KEY: Error = Error::NotFound("Signing key not found.");
+fn no_such_key(kid: &str) -> Error {
+    Error::invalid(
+        "kid",
+        format!("There is no signing key `{kid}`; use the ID of one that is listed."),
+    )
+}
 
 /// What to do about a missing key. With a new one, every client would reject this server.
 const RESTORE: &str = "Restore the backup that has it, or its private half with `license-server keys \
@@ -237,7 +242,7 @@ impl KeyRing {
 
     fn get(&self, kid: &str) -> Result<&Key, Error> {
         let key = self.0.iter().find(|key| key.kid() == kid);
-        key.ok_or(NO_SUCH_KEY)
+        key.ok_or_else(|| no_such_key(kid))
     }
 }
 
@@ -320,8 +325,29 @@ impl Service {
                     "The key {kid} is the default; make another one the default first."
                 )));
             }
+            if key.retired_at.is_some() {
+                return Err(Error::Conflict(format!(
+                    "The key {kid} is retired already."
+                )));
+            }
             Ok(signing_keys::retire(db, kid, now)?)
         })
+    }
+
+    /// A retired key signs again for the clients that know it.
+    pub fn restore_key(&self, actor: &Actor, kid: &str) -> Result<(), Error> {
+        self.change_key(actor, kid, Kind::SigningKeyRestored, |db, key| {
+            if key.retired_at.is_none() {
+                return Err(Error::Conflict(format!("The key {kid} is not retired.")));
+            }
+            Ok(signing_keys::put_back(db, kid)?)
+        })
+    }
+
+    pub fn signing_key(&self, kid: &str) -> Result<SigningKey, Error> {
+        let mut all = self.signing_keys()?.into_iter();
+        all.find(|key| key.kid == kid)
+            .ok_or_else(|| no_such_key(kid))
     }
 
     fn change_key(
@@ -335,7 +361,7 @@ impl Service {
         self.store.write(|db| {
             let all = signing_keys::all(db)?;
             let key = all.iter().find(|(key, _)| key.kid == kid);
-            let (key, _) = key.ok_or(NO_SUCH_KEY)?;
+            let (key, _) = key.ok_or_else(|| no_such_key(kid))?;
             change(db, key)?;
             let event = Event::new(kind, actor).with("kid", kid);
             audit::append(db, event, now)?;

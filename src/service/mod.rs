@@ -4,6 +4,7 @@ mod audit;
 mod bulk;
 mod check;
 mod check_log;
+mod clock_watch;
 mod customers;
 mod demo;
 mod devices;
@@ -14,6 +15,7 @@ mod last_uses;
 mod licenses;
 mod overview;
 mod passwords;
+mod refusals;
 mod secrets;
 mod sessions;
 mod signer;
@@ -38,15 +40,18 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Refusal};
 use crate::log::Log;
+use crate::model::audit::Event;
 use crate::model::overview::LicenseCount;
 pub use crate::store::WarmUp;
 use crate::store::tokens::TokenUse;
 use crate::store::{Missing, Store};
 
 use check_log::CheckLog;
+use clock_watch::ClockWatch;
 use import::RunningImport;
 use last_uses::LastUses;
 use passwords::Passwords;
+use refusals::Refusals;
 use throttle::Throttle;
 use tools::Rules;
 
@@ -90,8 +95,15 @@ pub struct Service {
     by_device: Throttle,
     /// Attempts to confirm the password in a session.
     by_session: Throttle,
-    /// Audit entries about throttled attempts.
-    throttled_events: Throttle,
+    /// Audit entries about reading all licenses over the API.
+    exports: Throttle,
+    /// One for each kind.
+    refusals: Mutex<Vec<Refusals>>,
+    /// Not yet in the audit log, and when it was.
+    exported: Mutex<Vec<(Event, OffsetDateTime)>>,
+    /// How long the audit log has the details of sign-ins; none for ever.
+    sign_in_days: Option<Duration>,
+    audit_kept_on: Mutex<Option<Date>>,
     /// Checks of unlicensed machines.
     unlicensed: Throttle,
     check_log: CheckLog,
@@ -104,6 +116,7 @@ pub struct Service {
     /// Running searches: each may take a second of CPU time.
     searches: Semaphore,
     running_import: RunningImport,
+    clock_watch: Mutex<ClockWatch>,
     keys: ArcSwap<KeyRing>,
     /// Only of tools that have rules.
     rules: ArcSwap<Rules>,
@@ -119,6 +132,11 @@ impl Service {
         service.take_back_interrupted()?;
         service.create_first_key()?;
         let first = service.add_first_user(config.admin_password.as_deref())?;
+        service.settle()?;
+        // An unreadable entry is found by `audit verify`; it must not stop the server.
+        if let Err(error) = service.compare_clock() {
+            service.log.fault("compare_clock", &error);
+        }
         Ok((service, first))
     }
 
@@ -154,7 +172,12 @@ impl Service {
             by_name: Throttle::new(10, 6),
             by_device: Throttle::new(10, 6),
             by_session: Throttle::new(10, 6),
-            throttled_events: Throttle::new(1, 60),
+            exports: Throttle::new(1, 3_600),
+            refusals: Mutex::default(),
+            exported: Mutex::default(),
+            sign_in_days: (config.audit_sign_in_days > 0)
+                .then(|| Duration::days(config.audit_sign_in_days.into())),
+            audit_kept_on: Mutex::default(),
             unlicensed: Throttle::new(30, 6),
             check_log: CheckLog::default(),
             session_uses: LastUses::default(),
@@ -163,6 +186,7 @@ impl Service {
             counted: Mutex::default(),
             searches: Semaphore::new(SEARCHES),
             running_import: RunningImport::default(),
+            clock_watch: Mutex::default(),
         };
         service.reload_rules()?;
         Ok(service)
@@ -212,11 +236,17 @@ impl Service {
         Ok(others_wrote)
     }
 
+    /// Leaves a nearly complete database file on the disk, unless somebody is writing; every few seconds.
+    pub fn settle(&self) -> Result<(), Error> {
+        self.store.settle()
+    }
+
     /// Writes what is only in memory, and leaves a complete database file on the disk.
     pub fn close(&self) -> Result<(), Error> {
         let written = self.write_all_checks();
+        let noted = self.write_notes(true);
         self.store.close()?;
-        written
+        written.and(noted)
     }
 
     /// The operator's offset, which decides when a day begins.

@@ -83,7 +83,7 @@ impl Service {
             _ => None,
         };
         if let Err(seconds) = self.take_attempt(device, name, client.address) {
-            self.record_throttled(actor, client.address).await?;
+            self.note_refusal(Kind::SignInThrottled, &actor.who, client.address);
             return Err(Error::TooManyRequests(seconds));
         }
         let stored = user.as_ref().map(|user| user.password_hash.clone());
@@ -159,23 +159,6 @@ impl Service {
                 self.by_name.give_back(name);
             }
         }
-    }
-
-    /// Does not record every attempt, because a flood must not fill the disk.
-    async fn record_throttled(
-        self: &Arc<Self>,
-        actor: Actor,
-        address: IpAddr,
-    ) -> Result<(), Error> {
-        if self
-            .throttled_events
-            .take(subscriber(address), self.clock.now())
-            .is_ok()
-        {
-            self.record(Event::new(Kind::SignInThrottled, &actor))
-                .await?;
-        }
-        Ok(())
     }
 
     async fn record(self: &Arc<Self>, event: Event) -> Result<(), Error> {

@@ -1,4 +1,6 @@
-//! The table of the audit log; rows are only ever added.
+//! The table of the audit log: rows are only ever added, and old sign-ins lose their details.
+
+use std::collections::HashSet;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_iter};
@@ -6,23 +8,19 @@ use time::OffsetDateTime;
 
 use super::{WriteTx, moment, personal, unreadable};
 use crate::error::Error;
-use crate::model::audit::{AuditFilter, BEGINNING, Details, Entry, Event, Kind, link};
+use crate::model::audit::{AuditFilter, BEGINNING, Details, Entry, Event, Kind, Personal, link};
 
-const COLUMNS: &str = "id, at, kind, who, address, license_id, before, after, hash";
+const COLUMNS: &str = "id, at, kind, who, address, license_id, before, after, hash, content";
 
 /// Adds an event in the transaction that it records, and returns its ID.
 pub fn append(db: &WriteTx<'_>, mut event: Event, now: OffsetDateTime) -> Result<i64, Error> {
-    let last: Option<(i64, String)> = db
-        .prepare_cached("select id, hash from audit order by id desc limit 1")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let (last_id, previous) = last.unwrap_or((0, BEGINNING.to_owned()));
+    let (last_id, previous) = head(db)?;
     let id = last_id + 1;
     for personal in event.personal_mut() {
         personal::keep(db, personal)?;
     }
     db.prepare_cached(&format!(
-        "insert into audit ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+        "insert into audit ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, '')"
     ))?
     .execute(params![
         id,
@@ -101,27 +99,121 @@ pub fn walk(db: &Connection, first: i64, limit: i64) -> Result<Vec<(i64, Option<
     .collect()
 }
 
+/// The ID and the hash of the last entry.
+pub fn head(db: &Connection) -> Result<(i64, String)> {
+    let last = db
+        .prepare_cached("select id, hash from audit order by id desc limit 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(last.unwrap_or((0, BEGINNING.to_owned())))
+}
+
+/// The first sign-ins before that moment that still have their details.
+pub fn sign_ins(db: &Connection, before: OffsetDateTime, limit: i64) -> Result<Vec<i64>> {
+    // As literals, so that SQLite uses the index.
+    db.prepare_cached(&format!(
+        "select id from audit where content = '' and kind in ({}) and at < ?1 order by at limit ?2",
+        sign_in_kinds()
+    ))?
+    .query_map([before.unix_timestamp(), limit], |row| row.get(0))?
+    .collect()
+}
+
+fn sign_in_kinds() -> String {
+    let kinds = Kind::ALL.into_iter().filter(|kind| kind.is_sign_in());
+    let quoted: Vec<String> = kinds.map(|kind| format!("'{}'", kind.as_str())).collect();
+    quoted.join(", ")
+}
+
+/// Replaces the details of a sign-in by their hash; returns the personal values that it had.
+pub fn remove_details(db: &WriteTx<'_>, id: i64) -> Result<Vec<i64>> {
+    let Some(mut entry) = get(db, id)? else {
+        return Ok(vec![]);
+    };
+    db.prepare_cached(
+        "update audit set who = 0, address = 0, license_id = null, before = '', after = '', content = ?2
+         where id = ?1 and content = ''",
+    )?
+    .execute(params![id, entry.event.content()])?;
+    Ok(entry.event.personal_mut().map(|one| one.id).collect())
+}
+
+/// Removes from `values` those that rows with IDs from `first` refer to; returns where to continue.
+pub fn retain_unused(
+    db: &Connection,
+    first: i64,
+    limit: i64,
+    values: &mut HashSet<i64>,
+) -> Result<Option<i64>> {
+    let mut rows = db.prepare_cached(
+        "select id, who, address, before, after from audit where id >= ?1 order by id limit ?2",
+    )?;
+    let mut rows = rows.query([first, limit])?;
+    let mut next = None;
+    while let Some(row) = rows.next()? {
+        next = Some(row.get::<_, i64>(0)? + 1);
+        values.remove(&row.get(1)?);
+        values.remove(&row.get(2)?);
+        for column in [3, 4] {
+            let stored: String = row.get(column)?;
+            let find = |id| {
+                values.remove(&id);
+                Ok::<_, rusqlite::Error>(Personal::removed())
+            };
+            // What cannot be read may refer to anything.
+            if Details::read(&stored, find)?.is_none() {
+                values.clear();
+            }
+        }
+    }
+    Ok(next)
+}
+
 fn entry(db: &Connection, row: &Row<'_>) -> Result<Entry> {
     let word: String = row.get(2)?;
+    let content: String = row.get(9)?;
+    let removed = (!content.is_empty()).then_some(content);
+    let person = |column| match (row.get(column)?, &removed) {
+        (0, Some(_)) => Ok(Personal::removed()),
+        (id, None) => personal::get(db, id),
+        (id, Some(_)) => Err(unreadable(column, &id.to_string())),
+    };
     let details = |column| {
         let stored: String = row.get(column)?;
         // The chain hashes the details and people read the stored text: both must have the same
         // form.
         Details::read(&stored, |id| personal::get(db, id))?
             .filter(|details| details.stored() == stored)
+            .filter(|_| stored.is_empty() || removed.is_none())
             .ok_or_else(|| unreadable(column, &stored))
     };
+    let license_id: Option<i64> = row.get(5)?;
+    if let (Some(id), Some(_)) = (license_id, &removed) {
+        return Err(unreadable(5, &id.to_string()));
+    }
     Ok(Entry {
         id: row.get(0)?,
         at: moment(row, 1)?,
         event: Event {
             kind: Kind::from_word(&word).ok_or_else(|| unreadable(2, &word))?,
-            who: personal::get(db, row.get(3)?)?,
-            address: personal::get(db, row.get(4)?)?,
-            license_id: row.get(5)?,
+            who: person(3)?,
+            address: person(4)?,
+            license_id,
             before: details(6)?,
             after: details(7)?,
         },
+        removed,
         hash: row.get(8)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_names_the_kinds_that_may_lose_their_details() {
+        let schema = include_str!("schema/001.sql");
+        assert_eq!(schema.matches(&sign_in_kinds()).count(), 2);
+    }
 }

@@ -12,8 +12,10 @@ pub mod counts;
 pub mod former_pairs;
 pub mod imports;
 pub mod licenses;
+mod mark;
+pub mod newest;
 mod open;
-mod personal;
+pub mod personal;
 pub mod search;
 pub mod sessions;
 pub mod signing_keys;
@@ -43,6 +45,7 @@ use crate::model::license::Values;
 use crate::model::question::Question;
 use cache::{LicenseCache, Pair};
 use licenses::CheckedLicense;
+use mark::LogState;
 use open::FileId;
 pub use open::Missing;
 /// For functions that read in several steps: a connection, and the result of a step.
@@ -80,11 +83,17 @@ struct Writer {
     db: Connection,
     /// `pragma data_version`, which changes when another process writes.
     version: i64,
+    /// The log when it was last moved into the file; none before that.
+    settled: Option<LogState>,
 }
 
 impl Writer {
     fn new(db: Connection) -> rusqlite::Result<Writer> {
-        let mut writer = Writer { db, version: 0 };
+        let mut writer = Writer {
+            db,
+            version: 0,
+            settled: None,
+        };
         writer.others_wrote()?;
         Ok(writer)
     }
@@ -355,6 +364,26 @@ impl Store {
                 self.path.display()
             ))),
         }
+    }
+
+    /// Moves the write-ahead log into the database file, unless somebody is writing, so that a copy of the
+    /// file alone has nearly everything.
+    pub fn settle(&self) -> Result<(), Error> {
+        let Some(mut writer) = self.writer.try_lock() else {
+            return Ok(());
+        };
+        if writer.settled == Some(mark::log_state(&self.path)) {
+            return Ok(());
+        }
+        self.check_file()?;
+        let lock = open::try_lock(&self.folder.join(open::LOCK));
+        let lock = lock.map_err(|e| Error::Unavailable(format!("the file lock: {e}")))?;
+        if lock.is_none() {
+            return Ok(());
+        }
+        mark::settle(&writer.db, &self.folder)?;
+        writer.settled = Some(mark::log_state(&self.path));
+        Ok(())
     }
 
     /// Moves the write-ahead log into the database file, and marks the file as clean.

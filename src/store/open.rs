@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::WRITE_WAIT;
+use super::{WRITE_WAIT, mark};
 use crate::error::Refusal;
 
 /// Locked while the database is opened; its content says that one was created.
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
+
+/// A new installation has no file.
+const EMPTY: &str = "it is empty; put a backup in its place, or remove it to begin anew";
 
 /// The steps that lead to the current schema: the first creates version 1 from nothing.
 const STEPS: [&str; 1] = [include_str!("schema/001.sql")];
@@ -44,38 +47,67 @@ pub(super) fn writer(folder: &Path, path: &Path, missing: Missing) -> Result<Con
             folder.display()
         )));
     }
-    let mut lock = private_folder(folder)
-        .and_then(|()| lock(folder))
-        .map_err(|e| {
-            Refusal(format!(
-                "The setting `data_dir` is `{}`, a folder that cannot be written: {e}; \
+    private_folder(folder).map_err(|e| {
+        Refusal(format!(
+            "The setting `data_dir` is `{}`, a folder that cannot be written: {}; \
              give this user the right to write there or choose another folder.",
-                folder.display()
-            ))
-        })?;
+            folder.display(),
+            with_owner(folder, &e)
+        ))
+    })?;
+    let mut lock = lock(folder).map_err(|e| {
+        let file = folder.join(LOCK);
+        Refusal(format!(
+            "The file {} cannot be opened: {}.",
+            file.display(),
+            with_owner(&file, &e)
+        ))
+    })?;
     let refuse = |detail: String| {
         Refusal(format!(
             "The database {} cannot be used: {detail}.",
             path.display()
         ))
     };
-    let io = |e: std::io::Error| refuse(e.to_string());
+    let io = |e: std::io::Error| refuse(with_owner(path, &e));
     let had_one = is_initialized(&mut lock).map_err(io)?;
-    if had_one && !path.exists() {
+    match fs::symlink_metadata(path) {
+        Ok(file) if file.is_symlink() => {
+            return Err(refuse(
+                "it is a symbolic link; put the file itself there, or name its folder in `data_dir`"
+                    .into(),
+            ));
+        }
+        Ok(file) if file.len() == 0 => return Err(refuse(EMPTY.into())),
+        Ok(_) => {}
+        Err(_) if had_one => {
+            return Err(refuse(
+                "it is missing, though this folder had one; put it back from a backup, or remove the file \
+                 `lock` beside it to begin anew without it"
+                    .into(),
+            ));
+        }
+        Err(_) if mark::log_state(path).is_some() => {
+            return Err(refuse(
+                "it is missing, and licenses.db-wal is there without it; put it back, or remove \
+                 licenses.db-wal to begin anew"
+                    .into(),
+            ));
+        }
+        Err(_) => create(folder, path).map_err(|e| refuse(e.to_string()))?,
+    }
+    private_file(path).map_err(io)?;
+    if mark::is_log_foreign(folder, path).map_err(io)? {
         return Err(refuse(
-            "it is missing, though this folder had one; put it back from a backup, or remove the file \
-             `lock` beside it to begin anew without it"
+            "licenses.db-wal beside it belongs to the previous database; if this file is a backup that you \
+             put there, remove licenses.db-wal and licenses.db-shm"
                 .into(),
         ));
     }
-    private_file(path).map_err(io)?;
     let mut db = Connection::open(path).map_err(|e| refuse(damaged(&e)))?;
     let version = version(&db).map_err(refuse)?;
-    if had_one && version == 0 {
-        return Err(refuse(
-            "it is empty, though this folder had one with content; put a backup in its place"
-                .into(),
-        ));
+    if version == 0 {
+        return Err(refuse(EMPTY.into()));
     }
     configure(&db).map_err(|e| refuse(damaged(&e)))?;
     if !take_clean_mark(folder, path) {
@@ -86,11 +118,45 @@ pub(super) fn writer(folder: &Path, path: &Path, missing: Missing) -> Result<Con
     Ok(db)
 }
 
+/// Under another name first: an empty file at `path` is never the beginning of a new database.
+fn create(folder: &Path, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let new = path.with_extension("db.new");
+    match fs::remove_file(&new) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e.into()),
+        Ok(()) | Err(_) => {}
+    }
+    private_file(&new)?;
+    let mut db = Connection::open(&new)?;
+    db.pragma_update(None, "journal_mode", "memory")?;
+    migrate(&mut db, 0)?;
+    drop(db);
+    File::open(&new)?.sync_all()?;
+    fs::rename(&new, path)?;
+    Ok(File::open(folder)?.sync_all()?)
+}
+
+/// A file of another user, usually left by a start as root, is the most frequent cause.
+fn with_owner(path: &Path, error: &std::io::Error) -> String {
+    match fs::metadata(path) {
+        Ok(file) if error.kind() == std::io::ErrorKind::PermissionDenied => format!(
+            "{error}: it belongs to user {}; give it back with `chown`, for example `chown -R \
+             license-server: {}`",
+            if file.uid() == 0 {
+                "root".to_owned()
+            } else {
+                file.uid().to_string()
+            },
+            path.parent().unwrap_or(path).display()
+        ),
+        Ok(_) | Err(_) => error.to_string(),
+    }
+}
+
 fn damaged(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => format!(
-            "it is damaged or no database ({error}); put a backup in its place, or save what can be \
-             read with `sqlite3 FILE .recover`"
+            "it is damaged or no database ({error}); put a backup in its place and remove \
+             licenses.db-wal, or save what can be read with `sqlite3 FILE .recover`"
         ),
         _ => error.to_string(),
     }
@@ -104,8 +170,8 @@ fn quick_check(db: &Connection) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "it is damaged ({}); put a backup in its place, or save what can be read with \
-         `sqlite3 FILE .recover`",
+        "it is damaged ({}); put a backup in its place and remove licenses.db-wal, or save what can be \
+         read with `sqlite3 FILE .recover`",
         found.replace('\n', " ")
     ))
 }
@@ -208,12 +274,12 @@ fn take_clean_mark(folder: &Path, path: &Path) -> bool {
     let mark = folder.join(CLEAN);
     let marked = fs::read_to_string(&mark).ok();
     let is_clean = marked.is_some() && marked == fingerprint(path).ok();
-    let log = fs::metadata(path.with_extension("db-wal"));
-    let has_log = log.is_ok_and(|log| log.size() > 0);
+    let has_log = mark::log_state(path).is_some();
     fs::remove_file(mark).is_ok() && is_clean && !has_log
 }
 
-/// 0700 if the folder is new, empty or already ours; a folder that others use stays as it is.
+/// 0700 if the folder is new, empty or already ours, or if anybody may change it. Another folder with files
+/// of others, or one that is meant to be shared, such as /tmp, stays as it is.
 fn private_folder(folder: &Path) -> std::io::Result<()> {
     if !folder.is_dir() {
         let path = std::path::absolute(folder)?;
@@ -226,7 +292,9 @@ fn private_folder(folder: &Path) -> std::io::Result<()> {
         let mut above = made.into_iter().filter_map(Path::parent);
         return above.try_for_each(|folder| File::open(folder)?.sync_all());
     }
-    if folder.join(LOCK).exists() || fs::read_dir(folder)?.next().is_none() {
+    let mode = fs::metadata(folder)?.permissions().mode();
+    let is_ours = folder.join(LOCK).exists() || fs::read_dir(folder)?.next().is_none();
+    if (is_ours || mode & 0o022 != 0) && mode & 0o1000 == 0 {
         fs::set_permissions(folder, Permissions::from_mode(0o700))?;
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! The table of personal values, to which the audit log only refers.
 
+use std::collections::HashSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::TryRng;
@@ -61,8 +63,20 @@ pub(super) fn get(db: &Connection, id: i64) -> Result<Personal> {
         })
 }
 
+/// Removes values that nothing refers to any more.
+pub fn delete(db: &WriteTx<'_>, ids: &HashSet<i64>) -> Result<()> {
+    let mut delete = db.prepare_cached("delete from personal_values where id = ?1")?;
+    for id in ids {
+        delete.execute([id])?;
+    }
+    Ok(())
+}
+
+/// Characters of a salt.
+pub(super) const SALT: usize = 16;
+
 /// 96 random bits, so that nobody can guess values from a hash.
-fn salt() -> Result<String, Error> {
+pub(super) fn salt() -> Result<String, Error> {
     let mut bytes = [0; 12];
     SysRng
         .try_fill_bytes(&mut bytes)

@@ -103,6 +103,13 @@ pub fn retire(db: &Connection, kid: &str, now: OffsetDateTime) -> Result<()> {
     Ok(())
 }
 
+/// Ends its retirement.
+pub fn put_back(db: &Connection, kid: &str) -> Result<()> {
+    db.prepare_cached("update signing_keys set retired_at = null where kid = ?1")?
+        .execute([kid])?;
+    Ok(())
+}
+
 /// Records that the private key was written to a file.
 pub fn set_exported(db: &Connection, kid: &str, now: OffsetDateTime) -> Result<()> {
     db.prepare_cached("update signing_keys set exported_at = ?2 where kid = ?1")?

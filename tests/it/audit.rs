@@ -90,11 +90,16 @@ fn a_flood_of_failed_sign_ins_leaves_ten_entries_and_a_note() {
         let body = json!({"username": format!("name {n}"), "password": "x"}).to_string();
         server.stranger().post("/api/login", &body);
     }
-    let kinds: Vec<String> = database
-        .audit()
-        .into_iter()
-        .map(|noted| noted.kind)
-        .collect();
+    server.clock.turn(60);
+    server.tick().unwrap();
+    let all = database.audit();
+    assert_eq!(all.last().unwrap().who, "several");
+    let after = &all.last().unwrap().after;
+    assert_eq!(
+        (&after["attempts"], &after["addresses"]),
+        (&json!(30), &json!(1))
+    );
+    let kinds: Vec<String> = all.into_iter().map(|noted| noted.kind).collect();
     let count = |kind: &str| kinds.iter().filter(|k| *k == kind).count();
     assert_eq!(
         (
@@ -105,6 +110,58 @@ fn a_flood_of_failed_sign_ins_leaves_ten_entries_and_a_note() {
         // With the first signing key.
         (10, 1, 12)
     );
+}
+
+/// From a thousand addresses, as one subscriber of a tunnel broker may have them.
+#[test]
+fn a_flood_from_many_addresses_leaves_one_note_a_minute_for_each_kind() {
+    let (server, database) = Database::start();
+    let from = |n: u32| {
+        let address = format!("2001:db8:{n:x}::1");
+        server.stranger().header("X-Forwarded-For", &address)
+    };
+    let before = database.audit().len();
+    for n in 0..40 {
+        let body = json!({"username": "admin", "password": "x"}).to_string();
+        from(n).post("/api/login", &body);
+        let mut thief = from(n).header("Authorization", "Bearer lsk_nothing");
+        assert_eq!(thief.get("/api/licenses").status, 401);
+    }
+    server.clock.turn(60);
+    server.tick().unwrap();
+    let noted: Vec<Noted> = database.audit().drain(before..).collect();
+    let of = |kind: &str| {
+        let mut of = noted.iter().filter(|noted| noted.kind == kind);
+        let first = of.next().unwrap();
+        assert!(of.next().is_none(), "{kind}");
+        (
+            first.after["attempts"].clone(),
+            first.after["addresses"].clone(),
+        )
+    };
+    assert_eq!(of("sign-in throttled"), (json!(30), json!(30)));
+    assert_eq!(of("token refused"), (json!(40), json!(40)));
+}
+
+#[test]
+fn reading_all_licenses_leaves_an_entry() {
+    let (server, database) = Database::start();
+    let mut admin = server.admin();
+    let secret = token(&mut admin, "CI", "read=true", "2026-12-31");
+    let before = database.audit().len();
+    assert_eq!(admin.get("/licenses.csv").status, 200);
+    let bearer = format!("Bearer {secret}");
+    let mut ci = server.stranger().header("Authorization", &bearer);
+    for path in ["/api/licenses", "/api/licenses", "/api/licenses?limit=5"] {
+        assert_eq!(ci.get(path).status, 200);
+    }
+    server.clock.turn(3_600);
+    ci.get("/api/licenses");
+    server.tick().unwrap();
+    let noted = database.audit().split_off(before);
+    let noted: Vec<_> = noted.iter().map(|n| (&*n.kind, &*n.who)).collect();
+    let exported = |who| ("licenses exported", who);
+    assert_eq!(noted, ["admin", "token CI", "token CI"].map(exported));
 }
 
 #[test]
@@ -217,8 +274,17 @@ fn filled() -> (Server, Database, Config) {
 /// What `audit verify` reports: the number of entries, or the first broken one.
 fn verify(config: &Config) -> Result<i64, String> {
     let service = Service::open_existing(config, Clock::fixed(START)).unwrap();
-    let proof = service.verify_audit().map_err(|refusal| refusal.0)?;
+    let proof = service.verify_audit(None).map_err(|refusal| refusal.0)?;
     Ok(proof.entries)
+}
+
+/// The last hash.
+fn head(database: &Database) -> String {
+    let sql = "select hash from audit order by id desc limit 1";
+    database
+        .open()
+        .query_row(sql, [], |row| row.get(0))
+        .unwrap()
 }
 
 /// Whether the refusal names this row.
@@ -280,6 +346,7 @@ fn every_changed_value_is_detected_with_its_row() {
             ("after", "replace(replace(after, '[', '\"'), ']', '\"')"),
             ("after", "replace(after, '[', '[1')"),
             ("after", "after || 'x'"),
+            ("content", "'x'"),
             ("hash", "upper(hash)"),
             ("hash", "''"),
         ] {
@@ -318,6 +385,97 @@ fn a_removed_entry_is_detected() {
         let broken = verify(&config).unwrap_err();
         assert!(names(&broken, row), "{broken}");
     }
+}
+
+#[test]
+fn removed_last_entries_are_detected_by_an_earlier_last_hash() {
+    let (server, database, config) = filled();
+    let verify = |head: &str| {
+        let service = Service::open_existing(&config, Clock::fixed(START)).unwrap();
+        service.verify_audit(Some(head)).is_ok()
+    };
+    let earlier = head(&database);
+    assert!(verify(&earlier));
+    server.license("T", "another");
+    assert!(verify(&earlier));
+    database.tamper(&format!(
+        "{UNLOCK} delete from audit where id > (select max(id) - 3 from audit)"
+    ));
+    assert!(!verify(&earlier) && verify(&head(&database)));
+}
+
+#[test]
+fn old_sign_ins_lose_their_details_and_the_log_is_still_intact() {
+    let (server, database, config) = filled();
+    let body = json!({"username": "guessed", "password": "x"}).to_string();
+    server.stranger().post("/api/login", &body);
+    let before = database.audit().len() as i64;
+    let (anchor, changes) = (head(&database), "kind like 'license %'");
+    let texts = |condition: &str| -> Vec<String> {
+        let db = database.open();
+        let sql = format!("select before || after || who from audit where {condition} order by id");
+        let mut rows = db.prepare(&sql).unwrap();
+        let rows = rows.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let kept = texts(changes);
+    let has_value = |value: &str| -> bool {
+        let sql = "select count(*) from personal_values where value = ?1";
+        database
+            .open()
+            .query_row(sql, [value], |row| row.get(0))
+            .unwrap()
+    };
+    server.clock.turn(399 * 86_400);
+    server.service.keep_audit().unwrap();
+    assert!(has_value("guessed"));
+    server.clock.turn(2 * 86_400);
+    server.service.keep_audit().unwrap();
+    assert!(
+        texts("kind like 'sign%in%' and kind not like '%key%'")
+            .iter()
+            .all(|text| text == "0")
+    );
+    assert_eq!(texts(changes), kept);
+    // The admin has also made changes.
+    assert!(!has_value("guessed") && has_value("admin"));
+    let service = Service::open_existing(&config, Clock::fixed(START)).unwrap();
+    assert_eq!(service.verify_audit(Some(&anchor)).unwrap().entries, before);
+    let page = Page::open(&mut server.admin(), "/audit?kind=sign-in+failed");
+    assert!(page.rows().concat().concat().contains("(erased)"));
+    // What has no details keeps its time and its kind.
+    for change in [
+        "at = at - 1",
+        "kind = 'signed out'",
+        "content = 'x'",
+        "who = 1",
+    ] {
+        let row = "select min(id) from audit where content <> ''";
+        let change = format!("update audit set {change} where id = ({row})");
+        assert!(database.open().execute_batch(&change).is_err(), "{change}");
+    }
+}
+
+#[test]
+fn only_sign_ins_may_lose_their_details() {
+    let (_server, database, config) = filled();
+    let remove = |row: i64| {
+        format!(
+            "update audit set who = 0, address = 0, license_id = null, before = '', after = '',
+             content = 'x' where id = {row}"
+        )
+    };
+    let db = database.open();
+    let row = |kind: &str| -> i64 {
+        let sql = "select max(id) from audit where kind = ?1";
+        db.query_row(sql, [kind], |row| row.get(0)).unwrap()
+    };
+    let change = row("license changed");
+    assert!(db.execute_batch(&remove(change)).is_err());
+    // With a wrong hash it is detected.
+    let sign_in = row("signed in");
+    db.execute_batch(&remove(sign_in)).unwrap();
+    assert!(names(&verify(&config).unwrap_err(), sign_in));
 }
 
 #[test]

@@ -21,7 +21,7 @@ const SECTOR: usize = 512;
 const NEVER: usize = usize::MAX - 1;
 
 /// The calls in the model, and others that must fail the test when the program makes them.
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 15] = [
     "?open",
     "openat",
     "read",
@@ -36,15 +36,15 @@ const KNOWN: [&str; 14] = [
     "mmap",
     "?unlink",
     "?mkdir",
+    "?rename",
 ];
-const UNKNOWN: [&str; 21] = [
+const UNKNOWN: [&str; 20] = [
     "?creat",
     "pwritev",
     "pwritev2",
     "sendmsg",
     "truncate",
     "fallocate",
-    "?rename",
     "?renameat",
     "renameat2",
     "?link",
@@ -223,6 +223,14 @@ impl Disk {
                 let path = self.root.join(text(&call.arguments));
                 self.names.remove(&path)?;
                 self.name(call.span, &path, None);
+            }
+            "rename" => {
+                let mut paths = call.arguments.split(", ").map(text);
+                let [from, to] = [(); 2].map(|()| self.root.join(paths.next().unwrap()));
+                let node = self.names.remove(&from)?;
+                self.names.insert(to.clone(), node);
+                self.name(call.span, &to, Some(node));
+                self.name(call.span, &from, None);
             }
             "mmap" => {
                 let path = PathBuf::from(descriptor(call.arguments.split(", ").nth(4)?).1?);

@@ -9,12 +9,14 @@ use std::time::{Instant, SystemTime};
 
 use license_server::clock::Clock;
 use license_server::config::Config;
+use license_server::model::server_clock::Drift;
 use license_server::service::Service;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::hostile::exchange;
+use crate::page::Page;
 use crate::program::{Program, assert_names, command, is_started, log_in, refusal};
 use crate::server::{Answer, Client, PASSWORD, Server};
 
@@ -382,10 +384,125 @@ fn a_missing_database_or_a_folder_in_its_place_is_refused() {
 fn a_first_start_that_failed_before_the_schema_is_repeated() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("data")).unwrap();
-    for name in ["lock", "licenses.db"] {
+    for name in ["lock", "licenses.db.new"] {
         fs::write(folder.path().join("data").join(name), "").unwrap();
     }
     assert!(Program::start(folder.path()).password().is_some());
+}
+
+/// The copy of a database whose content was only in its log.
+fn without_tables() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("empty.db");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch("pragma journal_mode = wal; create table t (x); drop table t; vacuum")
+        .unwrap();
+    db.execute_batch("pragma wal_checkpoint(truncate)").unwrap();
+    fs::read(path).unwrap()
+}
+
+#[test]
+fn an_empty_database_is_never_a_new_installation() {
+    for content in [vec![], without_tables()] {
+        for lock in [None, Some(""), Some("initialized")] {
+            let folder = tempfile::tempdir().unwrap();
+            let data = folder.path().join("data");
+            fs::create_dir(&data).unwrap();
+            fs::write(data.join("licenses.db"), &content).unwrap();
+            if let Some(lock) = lock {
+                fs::write(data.join("lock"), lock).unwrap();
+            }
+            assert_names(&refused(folder.path()), &["data/licenses.db", "backup"]);
+            let mut verify = command(folder.path());
+            let verify = verify.args(["audit", "verify"]).output().unwrap();
+            assert_names(&refusal(&verify), &["data/licenses.db"]);
+            assert!(fs::read(data.join("licenses.db")).unwrap() == content);
+        }
+    }
+}
+
+/// A server in a folder, which was killed after it had written something, and its database before that.
+fn killed() -> (TempDir, Vec<u8>) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = command(folder.path());
+    drop(Program::run(with_password(&mut program)));
+    let data = folder.path().join("data");
+    let backup = folder.path().join("backup.db");
+    let db = Connection::open(data.join("licenses.db")).unwrap();
+    db.execute("vacuum into ?1", [backup.to_str().unwrap()])
+        .unwrap();
+    drop(db);
+    let server = Program::start(folder.path());
+    let mut admin = server.client();
+    assert_eq!(log_in(&mut admin, PASSWORD), 200);
+    assert_eq!(add(&mut admin, 0..9, &mut vec![]), 9);
+    drop(server);
+    assert!(fs::metadata(data.join("licenses.db-wal")).unwrap().len() > 0);
+    (folder, fs::read(backup).unwrap())
+}
+
+#[test]
+fn after_a_kill_a_backup_beside_the_old_log_is_refused() {
+    let (folder, backup) = killed();
+    let file = folder.path().join("data/licenses.db");
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &backup).unwrap();
+    assert_names(&refused(folder.path()), &["remove licenses.db-wal"]);
+    assert!(fs::read(&file).unwrap() == backup);
+    // Either way out.
+    fs::write(&file, whole).unwrap();
+    let server = Program::start(folder.path());
+    let mut admin = server.client();
+    assert_eq!(log_in(&mut admin, PASSWORD), 200);
+    assert_eq!(licenses(&mut admin).len(), 9);
+    drop((server, admin));
+    fs::write(&file, backup).unwrap();
+    fs::remove_file(folder.path().join("data/licenses.db-wal")).unwrap();
+    let server = Program::start(folder.path());
+    let mut admin = server.client();
+    assert_eq!(log_in(&mut admin, PASSWORD), 200);
+    assert_eq!(licenses(&mut admin).len(), 0);
+    // The restored one is now the one that the log belongs to.
+    assert_eq!(add(&mut admin, 0..2, &mut vec![]), 2);
+    drop((server, admin));
+    let server = Program::start(folder.path());
+    let mut admin = server.client();
+    assert_eq!(log_in(&mut admin, PASSWORD), 200);
+    assert_eq!(licenses(&mut admin).len(), 2);
+}
+
+#[test]
+fn a_copy_of_the_file_alone_has_what_was_there_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Program::run(with_password(&mut command(folder.path())));
+    let copy = tempfile::tempdir().unwrap();
+    let data = copy.path().join("data");
+    fs::create_dir(&data).unwrap();
+    fs::copy(
+        folder.path().join("data/licenses.db"),
+        data.join("licenses.db"),
+    )
+    .unwrap();
+    drop(server);
+    let mut verify = command(copy.path());
+    let verify = verify.args(["audit", "verify"]).output().unwrap();
+    let printed = String::from_utf8(verify.stdout).unwrap();
+    assert_names(&printed, &["Licenses: 0", "Signing keys: 1"]);
+    let copy = Program::start(copy.path());
+    assert_eq!(log_in(&mut copy.client(), PASSWORD), 200);
+}
+
+#[test]
+fn a_symbolic_link_is_refused_and_its_target_untouched() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("target");
+    fs::write(&target, "private").unwrap();
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::create_dir(folder.path().join("data")).unwrap();
+    std::os::unix::fs::symlink(&target, folder.path().join("data/licenses.db")).unwrap();
+    assert_names(&refused(folder.path()), &["data/licenses.db", "link"]);
+    let mode = fs::metadata(&target).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644);
 }
 
 #[test]
@@ -552,7 +669,64 @@ fn a_read_only_database_stops_a_start_but_no_check() {
     );
     assert!(fs::read(&database).unwrap() == before);
     mode(&database, 0o600);
+    if is_root {
+        // As a start by root by mistake leaves it.
+        let lock = data.join("lock");
+        chown(&lock, Some(0), Some(0)).unwrap();
+        mode(&lock, 0o600);
+        let line = refusal(&program.output().unwrap());
+        assert_names(&line, &["data/lock", "root", "chown"]);
+        chown(&lock, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
     drop(Program::run(&mut program));
+}
+
+#[test]
+fn a_clock_that_contradicts_the_database_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Program::run(with_password(&mut command(folder.path()))));
+    let file = folder.path().join("data/licenses.db");
+    let seen = |days: i64| {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let at = now.unwrap().as_secs() as i64 + days * 86_400;
+        let db = Connection::open(&file).unwrap();
+        db.execute_batch(&format!(
+            "drop trigger if exists audit_is_append_only; update audit set at = {at};
+             insert or ignore into tools (name, created_at) values ('T', 0);
+             insert or replace into unlicensed_machines values ('T', 'k', {at}, {at}, 1, '', null)"
+        ))
+        .unwrap();
+    };
+    let told = |event: &str| {
+        let server = Program::start(folder.path());
+        let mut admin = server.client();
+        assert_eq!(log_in(&mut admin, PASSWORD), 200);
+        let warned = !Page::open(&mut admin, "/").all("#wrong-clock").is_empty();
+        let (_, log) = server.stop("TERM");
+        (warned, log.matches(event).count())
+    };
+    seen(2);
+    assert_eq!(told("clock_behind"), (true, 1));
+    seen(-29);
+    assert_eq!(told("clock_"), (false, 0));
+    seen(-31);
+    assert_eq!(told("clock_ahead"), (true, 1));
+    // That start has left an entry with the right time.
+    assert_eq!(told("clock_"), (false, 0));
+}
+
+#[test]
+fn a_leap_of_the_clock_while_the_server_runs_is_noticed() {
+    let server = Server::start();
+    let drift = |days: i64| {
+        server.clock.turn(days * 86_400);
+        server.service.compare_clock().unwrap();
+        server.service.wrong_clock().map(|clock| clock.drift)
+    };
+    assert_eq!(drift(20), None);
+    assert_eq!(drift(400), Some(Drift::Ahead));
+    assert_eq!(drift(-400), None);
+    assert_eq!(drift(-2), Some(Drift::Behind));
 }
 
 #[test]

@@ -59,9 +59,20 @@ fn a_key_is_created_made_the_default_and_the_old_one_retired_on_the_page() {
     assert!(page.all(".warning").is_empty());
     let form = page.form("/keys/default");
     assert_eq!(form.value("kid"), new);
-    let form = form.submit(&mut admin).form("/keys/retire");
-    assert_eq!(form.value("kid"), old);
     form.submit(&mut admin);
+    let usable = || {
+        let keys = server.stranger().get("/api/keys").json();
+        keys["keys"].as_array().unwrap().len()
+    };
+    let ask = Page::open(&mut admin, "/keys").follow(&mut admin, "/keys/retire?");
+    assert_eq!(usable(), 2);
+    let form = ask.form("/keys/retire");
+    assert_eq!(form.value("kid"), old);
+    let page = form.submit(&mut admin);
+    assert_eq!(usable(), 1);
+    page.form("/keys/restore").submit(&mut admin);
+    assert_eq!(usable(), 2);
+    ask.form("/keys/retire").submit(&mut admin);
     let keys = server.stranger().get("/api/keys").json();
     let usable: Vec<&str> = keys["keys"]
         .as_array()
@@ -113,7 +124,11 @@ fn the_command_line_manages_keys_while_the_server_runs() {
     assert!(!done && words.contains(&first), "{words}");
     assert!(keys(folder, &["set-default", &second]).0);
     assert!(keys(folder, &["retire", &first]).0);
-    assert!(!keys(folder, &["retire", "-nobody-"]).0);
+    let (done, words) = keys(folder, &["retire", "-nobody-"]);
+    assert!(!done && words.contains("`-nobody-`"), "{words}");
+    assert!(keys(folder, &["restore", &first]).0);
+    assert!(!listed(folder)[&first].contains("retired"));
+    assert!(keys(folder, &["retire", &first]).0);
     let list = listed(folder);
     assert!(list[&first].contains("retired"), "{list:?}");
     // Its private half was exported.

@@ -104,7 +104,7 @@ fn compare(folder: &Path, writers: &[Writer], answered: &[usize]) -> Result<(), 
     if any && !matches!(first, None | Some(FirstPassword::Unused)) {
         return Err(format!("a new database: all {answered:?} acts lost"));
     }
-    service.verify_audit().map_err(|e| e.to_string())?;
+    service.verify_audit(None).map_err(|e| e.to_string())?;
     let db = look(&config.data_dir).map_err(|e| e.to_string())?;
     if let Some(damage) = damage(&db).map_err(|e| e.to_string())? {
         return Err(damage);

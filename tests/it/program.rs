@@ -310,6 +310,69 @@ fn both_signals_stop_the_server_even_with_an_open_connection() {
 }
 
 #[test]
+fn idle_connections_do_not_delay_a_stop_and_a_running_request_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Program::start(folder.path());
+    let connect = || TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    let answered = |stream: &mut BufReader<TcpStream>| {
+        let mut line = String::new();
+        stream.read_line(&mut line).unwrap();
+        line
+    };
+    let idle: Vec<BufReader<TcpStream>> = (0..5)
+        .map(|_| {
+            let mut open = BufReader::new(connect());
+            let request = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+            open.get_mut().write_all(request).unwrap();
+            assert_eq!(answered(&mut open), "HTTP/1.1 200 OK\r\n");
+            open
+        })
+        .collect();
+    // Half a body: the request is running.
+    let body = br#"{"tool_name":"T","license_key":"k"}"#;
+    let mut slow = BufReader::new(connect());
+    let head = "POST /api/check HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                Expect: 100-continue\r\n";
+    let head = format!("{head}Content-Length: {}\r\n\r\n", body.len());
+    slow.get_mut().write_all(head.as_bytes()).unwrap();
+    assert_eq!(answered(&mut slow), "HTTP/1.1 100 Continue\r\n");
+    assert_eq!(answered(&mut slow), "\r\n");
+    slow.get_mut().write_all(&body[..20]).unwrap();
+    // Rocket counts a request once it has the first 12 bytes.
+    server.client().get("/health");
+    let stopping = std::thread::spawn(move || server.stop("TERM"));
+    let port = idle[0].get_ref().peer_addr().unwrap();
+    while TcpStream::connect(port).is_ok() {
+        std::thread::yield_now();
+    }
+    let began = Instant::now();
+    slow.get_mut().write_all(&body[20..]).unwrap();
+    assert_eq!(answered(&mut slow), "HTTP/1.1 404 Not Found\r\n");
+    let (code, log) = stopping.join().unwrap();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(began.elapsed() < Duration::from_millis(1_500));
+    assert_eq!(idle.len(), 5);
+    let log = folder.path().join("data/licenses.db-wal");
+    assert!(!log.exists() || fs::metadata(log).unwrap().len() == 0);
+}
+
+#[test]
+fn a_kubernetes_service_of_our_name_does_not_keep_the_server_from_starting() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command(folder.path());
+    command.env("LICENSE_SERVER_PORT_8000_TCP_ADDR", "10.96.12.7");
+    let server = Program::run(command.env("LICENSE_SERVER_SERVICE_HOST", "10.96.12.7"));
+    assert_eq!(server.client().get("/health").status, 200);
+    let (_, log) = server.stop("TERM");
+    assert_eq!(
+        log.matches("audit_head entries=1 hash=").count(),
+        1,
+        "{log}"
+    );
+    assert_eq!(log.matches("environment_ignored").count(), 1, "{log}");
+}
+
+#[test]
 fn a_second_server_on_the_same_port_is_refused() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let server = Program::start(folders[0].path());
@@ -525,6 +588,18 @@ fn the_version_is_the_package_version() {
 }
 
 #[test]
+fn a_folder_that_anybody_may_change_is_closed_at_the_first_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    fs::write(data.join("note"), "of somebody else").unwrap();
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o777)).unwrap();
+    drop(Program::start(folder.path()));
+    let mode = fs::metadata(&data).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[test]
 fn no_other_user_of_the_machine_can_read_the_data() {
     let folder = tempfile::tempdir().unwrap();
     let mut open_to_all = command(folder.path());
@@ -533,6 +608,7 @@ fn no_other_user_of_the_machine_can_read_the_data() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let data = folder.path().join("data");
     assert_eq!(mode(&data), 0o700);
+    assert!(data.join("mark").exists());
     let entries = fs::read_dir(&data).unwrap();
     let files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     assert!(files.contains(&data.join("licenses.db")) && files.len() > 1);

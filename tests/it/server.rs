@@ -86,6 +86,7 @@ impl Server {
     /// Does what the program does every second.
     pub fn tick(&self) -> Result<(), Error> {
         self.service.reload_if_others_wrote()?;
+        self.service.write_notes(false)?;
         self.service.write_checks()
     }
 

@@ -304,3 +304,30 @@ fn a_machine_is_found_by_key_tool_host_name_and_user() {
     assert!(list(&server, &mut admin, "?q=nobody").rows().is_empty());
     assert_eq!(list(&server, &mut admin, "?show=other").status, 422);
 }
+
+#[test]
+fn an_invisible_character_of_a_stranger_changes_no_page() {
+    let server = Server::start();
+    server.license("T", "k");
+    let raw = '\u{202e}';
+    let stranger = format!("PC{raw}-7");
+    assert_eq!(server.check("T", &stranger).0, 422);
+    let said = json!({"version": stranger, "hostname": stranger, "user": stranger});
+    let question = json!({"tool_name": "T", "license_key": "k", "client": said});
+    server.stranger().post("/api/check", &question.to_string());
+    let guess = json!({"username": stranger, "password": "x"});
+    server.stranger().post("/api/login", &guess.to_string());
+    server.tick().unwrap();
+    let mut admin = server.admin();
+    assert_eq!(Page::open(&mut admin, UNLICENSED).rows().len(), 0);
+    for path in ["/", "/licenses", "/licenses/1", "/audit", UNLICENSED] {
+        let body = admin.get(path).body;
+        assert!(!body.contains(raw), "{path}");
+        assert!(
+            !body.contains("PC") || body.contains("PC[U+202E]-7"),
+            "{path}"
+        );
+    }
+    let name = Page::open(&mut admin, "/audit?kind=sign-in+failed").texts("td bdi");
+    assert_eq!(name, ["PC[U+202E]-7"]);
+}

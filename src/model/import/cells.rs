@@ -2,50 +2,61 @@
 
 use std::borrow::Cow;
 
-use csv::{Terminator, WriterBuilder};
-
 use crate::error::Error;
 
 /// The byte order mark that makes Excel read a file as UTF-8.
 pub const BOM: &str = "\u{feff}";
 
+/// What some spreadsheet program reads as the end of a cell or a row, even inside of our cells: quotation marks
+/// count only where it sees the beginning of a cell.
+const ENDS: [char; 4] = [';', '\n', '\t', '\r'];
+
+/// A cell that begins with one of these is a formula, in full width as well.
+const SIGNS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+
 /// One line with its CR LF.
 pub fn csv_line(cells: &[&str]) -> Result<String, Error> {
-    let mut writer = WriterBuilder::new()
-        .terminator(Terminator::CRLF)
-        .buffer_capacity(256)
-        .from_writer(Vec::new());
-    let written = writer.write_record(cells.iter().map(|cell| defuse(cell).into_owned()));
-    written.map_err(unwritten)?;
-    let line = writer.into_inner().map_err(unwritten)?;
-    String::from_utf8(line).map_err(unwritten)
+    let quoted: Vec<String> = cells.iter().map(|cell| quote(&defuse(cell))).collect();
+    Ok(quoted.join(",") + "\r\n")
 }
 
-fn unwritten(error: impl std::fmt::Display) -> Error {
-    Error::Internal(format!("writing a line of CSV: {error}"))
-}
-
-/// Spreadsheet programs evaluate a cell that begins like this. Leading `'` are skipped so that
-/// [`restore`] can tell the ones we added from the original ones.
-fn is_formula(cell: &str) -> bool {
-    cell.trim_start_matches('\'')
-        .starts_with(['=', '+', '-', '@', '\t', '\r'])
-}
-
-/// The cell, prefixed with `'` if it would be a formula.
-fn defuse(cell: &str) -> Cow<'_, str> {
-    if is_formula(cell) {
-        Cow::Owned(format!("'{cell}"))
-    } else {
-        Cow::Borrowed(cell)
+/// The cell, in quotation marks if it needs them with any separator.
+fn quote(cell: &str) -> String {
+    match cell.contains([',', '"']) || cell.contains(ENDS) {
+        true => format!("\"{}\"", cell.replace('"', "\"\"")),
+        false => cell.to_owned(),
     }
 }
 
-/// The cell without the `'` that [`defuse`] added.
-pub(super) fn restore(cell: &str) -> &str {
-    cell.strip_prefix('\'')
-        .filter(|cell| is_formula(cell))
-        .unwrap_or(cell)
+/// Leading `'` are skipped so that [`restore`] can tell the ones we added from the original ones, and leading
+/// quotation marks because a program that splits our cell there drops them.
+fn is_formula(part: &str) -> bool {
+    part.trim_start_matches(['\'', '"']).starts_with(SIGNS)
+}
+
+/// Changes each part of the cell that some program may take for a cell.
+fn each_part(cell: &str, change: fn(&str) -> Cow<'_, str>) -> Cow<'_, str> {
+    let mut parts = cell.split_inclusive(ENDS).map(change);
+    match cell.contains(ENDS) {
+        false => parts.next().unwrap_or_default(),
+        true => Cow::Owned(parts.collect()),
+    }
+}
+
+/// The cell, with `'` before each part that would be a formula.
+fn defuse(cell: &str) -> Cow<'_, str> {
+    each_part(cell, |part| match is_formula(part) {
+        true => Cow::Owned(format!("'{part}")),
+        false => Cow::Borrowed(part),
+    })
+}
+
+/// The cell without each `'` that [`defuse`] added.
+pub(super) fn restore(cell: &str) -> Cow<'_, str> {
+    each_part(cell, |part| {
+        let rest = part.strip_prefix('\'').filter(|rest| is_formula(rest));
+        Cow::Borrowed(rest.unwrap_or(part))
+    })
 }
 
 #[cfg(test)]
@@ -59,7 +70,7 @@ mod tests {
     fn a_line_ends_with_cr_lf_and_quotes_what_needs_it() {
         assert_eq!(
             csv_line(&["a", "", "b,c", "d\"e", "f\ng", "h;i", "ä"]).unwrap(),
-            "a,,\"b,c\",\"d\"\"e\",\"f\ng\",h;i,ä\r\n"
+            "a,,\"b,c\",\"d\"\"e\",\"f\ng\",\"h;i\",ä\r\n"
         );
     }
 
@@ -75,6 +86,11 @@ mod tests {
             ("''=x", "'''=x"),
             ("'x", "'x"),
             ("x=1", "x=1"),
+            ("＝1+1", "'＝1+1"),
+            ("x;=1;y;-2", "x;'=1;y;'-2"),
+            ("x\n@y\tz", "x\n'@y\tz"),
+            ("x;\"=1", "x;'\"=1"),
+            ("x;'=1", "x;''=1"),
             ("", ""),
         ] {
             assert_eq!(defuse(cell), defused);
@@ -91,10 +107,16 @@ mod tests {
         })]
 
         #[test]
-        fn every_cell_is_restored(cell in "'{0,3}[=+@\t\ra-]?\\PC{0,5}") {
+        fn every_cell_is_restored(cell in "['\"]{0,3}[=+@\t\r＝-]?\\PC{0,5}([;\t\r\n]['\"]{0,2}[=@－+]?[a-c;]{0,2}){0,3}") {
             let defused = defuse(&cell);
-            prop_assert_eq!(restore(&defused), &cell);
-            prop_assert!(!defused.starts_with(['=', '+', '-', '@', '\t', '\r']));
+            prop_assert_eq!(restore(&defused), &*cell);
+            for part in defused.split(ENDS) {
+                prop_assert!(!part.trim_start_matches('"').starts_with(SIGNS), "{}", defused);
+            }
+            let line = csv_line(&["x", &cell]).unwrap();
+            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
+            let read = reader.records().next().unwrap().unwrap();
+            prop_assert_eq!(restore(&read[1]), &*cell);
         }
     }
 }

@@ -433,7 +433,7 @@ fn unwrapped(cell: &str) -> String {
         .and_then(|cell| cell.strip_suffix('"'));
     match formula {
         Some(text) => text.replace("\"\"", "\""),
-        None => restore(cell).to_owned(),
+        None => restore(cell).into_owned(),
     }
 }
 
