@@ -7,7 +7,6 @@ use time::{Date, OffsetDateTime};
 
 use super::license::{License, Verdict};
 use super::question::Question;
-use super::text::is_invisible;
 
 /// Characters kept of each value that a client reports.
 const MAX_LENGTH: usize = 100;
@@ -37,10 +36,7 @@ impl ClientInfo {
     pub fn read(client: &Value) -> Option<ClientInfo> {
         let text = |name| {
             let typed = client.get(name).and_then(Value::as_str).unwrap_or_default();
-            let shown = typed
-                .trim()
-                .chars()
-                .filter(|c| !c.is_control() && !is_invisible(*c));
+            let shown = typed.trim().chars().filter(|c| !c.is_control());
             shown.take(MAX_LENGTH).collect::<String>()
         };
         let info = ClientInfo {

@@ -64,7 +64,7 @@ pub fn key_mismatch(checked: &str, found: &str) -> Option<Mismatch> {
 
 fn look_alike(one: &str, other: &str) -> Option<Mismatch> {
     let digits = |text: &str| text.replace('o', "0").replace(['i', 'l'], "1");
-    (digits(one) == digits(other)).then_some(Mismatch::LookAlike)
+    (one != other && digits(one) == digits(other)).then_some(Mismatch::LookAlike)
 }
 
 fn contained(one: &str, other: &str) -> Option<Mismatch> {
@@ -73,7 +73,7 @@ fn contained(one: &str, other: &str) -> Option<Mismatch> {
         false => (other, one),
     };
     let is_long = shorter.chars().count() >= MIN_CONTAINED;
-    (is_long && longer.contains(shorter)).then_some(Mismatch::Contained)
+    (is_long && shorter != longer && longer.contains(shorter)).then_some(Mismatch::Contained)
 }
 
 /// How a tool name differs from the one that was checked; none if they are equal or not similar.

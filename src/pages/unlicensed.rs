@@ -376,7 +376,7 @@ impl MachineRow {
             .map(String::as_str)
             .filter(|text| !text.is_empty())
             .collect();
-        known.join(", ")
+        shown::visible(&known.join(", "))
     }
 }
 

@@ -272,7 +272,7 @@ fn start_nginx(program: &Path, folder: &Path, way: Way, ports: [u16; 3]) -> Opti
         if folder.join("pid").exists() && TcpStream::connect(("127.0.0.1", ports[1])).is_ok() {
             return Some(child);
         }
-        if log().contains("Address already in use") {
+        if log().contains("Address already in use") || log().contains("a duplicate listen") {
             child.kill().unwrap();
             child.wait().unwrap();
             fs::remove_file(folder.join("error.log")).unwrap();

@@ -693,7 +693,10 @@ fn a_clock_that_contradicts_the_database_is_told() {
         db.execute_batch(&format!(
             "drop trigger if exists audit_is_append_only; update audit set at = {at};
              insert or ignore into tools (name, created_at) values ('T', 0);
-             insert or replace into unlicensed_machines values ('T', 'k', {at}, {at}, 1, '', null)"
+             insert or replace into unlicensed_machines
+                 (tool_name, license_key, first_at, last_at, check_count, address, version, hostname,
+                  user_name)
+                 values ('T', 'k', {at}, {at}, 1, '', '', '', '')"
         ))
         .unwrap();
     };

@@ -184,7 +184,7 @@ fn an_unknown_filter_value_is_reported_and_finds_nothing() {
     let mut admin = server.admin();
     for (query, word) in [
         (format!("{FROM}=2026-02-30"), "2026-02-30"),
-        (format!("{UNTIL}=31.12.2026&{EXPIRED}"), "31.12.2026"),
+        (format!("{UNTIL}=31.02.2026&{EXPIRED}"), "31.02.2026"),
         ("status=revokd".to_owned(), "revokd"),
         ("status=expired&tool=T".to_owned(), "expired"),
         (UNKNOWN_PERIOD.to_owned(), value(UNKNOWN_PERIOD)),

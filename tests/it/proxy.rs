@@ -243,6 +243,7 @@ fn content_type(path: &str) -> &'static str {
     let file = path.split('?').next().unwrap();
     match file.rsplit_once('.').map(|(_, ending)| ending) {
         Some("csv") => "text/csv; charset=utf-8",
+        Some("xlsx") => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some("py") => "text/x-python; charset=utf-8",
