@@ -67,7 +67,7 @@ fn beside(data: &Path, file: &Path) {
     let server = Program::license_server(data);
     let mut admin = server.admin();
     let mut import = license_server(data)
-        .args(["import", file.to_str().unwrap()])
+        .args(["import", "--yes", file.to_str().unwrap()])
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
@@ -150,7 +150,7 @@ fn write(folder: &Path, name: &str, rows: &[Row]) -> std::path::PathBuf {
 fn import(data: &Path, file: &Path) {
     let mut command = license_server(data);
     command
-        .args(["import", file.to_str().unwrap()])
+        .args(["import", "--yes", file.to_str().unwrap()])
         .stdout(Stdio::null());
     assert!(command.status().unwrap().success());
 }
