@@ -23,7 +23,7 @@ use crate::model::published::{Row, csv_header};
 use crate::model::search::Filter;
 use crate::model::typed_date::DateOrder;
 use crate::server;
-use crate::service::{ImportPreview, Service};
+use crate::service::{ImportPreview, MAX_ROWS, Service};
 
 /// The format of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -264,7 +264,7 @@ pub fn export(config: &Config, format: Format) -> Result<(), Refusal> {
     }
     let mut out = BufWriter::new(io::stdout().lock());
     match format {
-        Format::Xlsx => put(&mut out, &service.workbook(Filter::default())?)?,
+        Format::Xlsx => put(&mut out, &service.workbook(Filter::default(), MAX_ROWS)?)?,
         Format::Csv => {
             put(&mut out, format!("{BOM}{}", csv_header()?).as_bytes())?;
             each_license(&service, |row, _| put(&mut out, row.csv_line()?.as_bytes()))?;

@@ -20,7 +20,7 @@ use crate::model::date;
 use crate::model::import::{BOM, broken_off};
 use crate::model::published::{Row, csv_header};
 use crate::request::{App, Failure};
-use crate::service::{Client, Service, Walk};
+use crate::service::{Client, MAX_SENT, Service, Walk};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![export, workbook]
@@ -75,7 +75,7 @@ async fn workbook(
     let today = app.today();
     let filter = query.filter(today).map_err(Error::from)?;
     let content = app
-        .run_search(move |service| service.workbook(filter))
+        .run_search(move |service| service.workbook(filter, MAX_SENT))
         .await?;
     app.note_export(&actor(session, &client), "xlsx");
     let name = file_name(today, "xlsx");

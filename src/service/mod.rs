@@ -71,6 +71,7 @@ pub use tools::ToolUse;
 pub use unlicensed::MachinePair;
 pub use users::{FIRST_USER, FirstPassword, NewPassword};
 pub use walk::Walk;
+pub use workbook::{MAX_ROWS, MAX_SENT};
 
 /// Searches that may run at once.
 const SEARCHES: usize = 2;

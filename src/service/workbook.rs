@@ -11,12 +11,14 @@ use crate::model::text::grouped;
 /// In characters.
 const COLUMN_WIDTH: f64 = 24.0;
 
-/// Licenses in a workbook, which is made whole before it is sent.
-const MAX_LICENSES: usize = 50_000;
+/// Licenses in a workbook that a page sends: it is made whole before, in about a second.
+pub const MAX_SENT: usize = 25_000;
+/// Rows of a sheet, without its header.
+pub const MAX_ROWS: usize = 1_048_575;
 
 impl Service {
-    /// The file; an error if the filter finds too many.
-    pub fn workbook(&self, filter: Filter) -> Result<Vec<u8>, Error> {
+    /// The file; an error if the filter finds more than `limit` licenses.
+    pub fn workbook(&self, filter: Filter, limit: usize) -> Result<Vec<u8>, Error> {
         let mut book = LicenseBook::new()?;
         let mut number = 0;
         let mut walk = self.walk(filter, 0, usize::MAX)?;
@@ -24,11 +26,11 @@ impl Service {
             let (rows, rest) = self.walk_on(walk)?;
             walk = rest;
             number += rows.len();
-            if number > MAX_LICENSES {
+            if number > limit {
                 return Err(Error::Conflict(format!(
-                    "An Excel file can have at most {} licenses. Narrow the filter down, or export them as \
+                    "This Excel file can have at most {} licenses. Narrow the filter down, or export them as \
                      CSV.",
-                    grouped(MAX_LICENSES as i64)
+                    grouped(limit as i64)
                 )));
             }
             if rows.is_empty() {
