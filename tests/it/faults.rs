@@ -110,6 +110,40 @@ fn while_the_database_is_locked_checks_work_and_a_write_is_503() {
 }
 
 #[test]
+fn a_form_that_meets_a_busy_database_keeps_what_was_typed() {
+    let server = Server::start();
+    let id = server.license("T", "k");
+    let mut admin = server.admin();
+    let form = Page::open(&mut admin, "/licenses/new").form("/licenses/new");
+    let form = form
+        .fill("tool_name", "T")
+        .fill("license_key", "k2")
+        .fill("note", "typed");
+    let license = Page::open(&mut admin, &format!("/licenses/{id}"));
+    let db = Connection::open(file(&server)).unwrap();
+    db.execute_batch("begin immediate").unwrap();
+    let added = form.submit(&mut admin);
+    let revoked = license.press(&mut admin, "status=revoked");
+    db.execute_batch("rollback").unwrap();
+    assert_eq!([added.status, revoked.status], [503, 503]);
+    assert_eq!(
+        (server.check("T", "k2").0, server.check("T", "k").0),
+        (404, 200)
+    );
+    let again = added.form("/licenses/new");
+    assert_eq!(
+        (again.value("license_key"), again.value("note")),
+        ("k2", "typed")
+    );
+    assert_eq!(again.submit(&mut admin).status, 200);
+    assert_eq!(revoked.form("/status").submit(&mut admin).status, 200);
+    assert_eq!(
+        (server.check("T", "k2").0, server.check("T", "k").0),
+        (200, 403)
+    );
+}
+
+#[test]
 fn an_unreadable_value_is_a_fault_of_its_license_only() {
     let server = Server::start();
     let mut admin = server.admin();
