@@ -242,8 +242,17 @@ impl Sorting {
         } else {
             begins_descending
         };
-        let sign = if is_descending { "-" } else { "" };
-        let word = Order::ALL.iter().find(|(other, _)| *other == order);
+        let next = Sorting {
+            order,
+            is_descending,
+        };
+        next.word()
+    }
+
+    /// The value in the URL.
+    pub(super) fn word(self) -> String {
+        let sign = if self.is_descending { "-" } else { "" };
+        let word = Order::ALL.iter().find(|(order, _)| *order == self.order);
         format!("{sign}{}", word.map_or("", |(_, word)| word))
     }
 

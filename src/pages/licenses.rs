@@ -172,6 +172,27 @@ impl ListPage<'_> {
         self.query.address(&self.sorting.next(*order), &[])
     }
 
+    /// Value, label, and whether it is the current order, for when the column headings are hidden.
+    fn sort_choices(&self) -> Vec<(String, String, bool)> {
+        let choice = |(order, name): &(Order, &str), is_descending| {
+            let sorting = Sorting {
+                order: *order,
+                is_descending,
+            };
+            let is_date = matches!(order, Order::Expires | Order::LastSeen | Order::Created);
+            let direction = match (is_date, is_descending) {
+                (true, false) => "earliest first",
+                (true, true) => "latest first",
+                (false, false) => "A to Z",
+                (false, true) => "Z to A",
+            };
+            let words = format!("{name}, {direction}");
+            (sorting.word(), words, sorting == self.sorting)
+        };
+        let both = |column| [false, true].map(|is_descending| choice(column, is_descending));
+        COLUMNS.iter().flat_map(both).collect()
+    }
+
     fn is_seen_on_a_day(&self) -> bool {
         read_day(&self.query.seen).is_some()
     }

@@ -21,6 +21,7 @@ mod license_query;
 mod licenses;
 mod login;
 mod overview;
+mod settings;
 mod shown;
 mod snippets;
 mod tool;
@@ -61,6 +62,7 @@ pub fn routes() -> Vec<Route> {
         licenses::routes(),
         login::routes(),
         overview::routes(),
+        settings::routes(),
         tool::routes(),
         unlicensed::routes(),
     ]

@@ -41,7 +41,7 @@ const WIDTHS: [u32; 2] = [360, 1280];
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-struct Browser {
+pub struct Browser {
     driver: Child,
     /// The address of the session at the driver.
     url: String,
@@ -54,7 +54,7 @@ struct Browser {
 
 impl Browser {
     /// None if the programs are not installed.
-    fn start() -> Option<Browser> {
+    pub fn start() -> Option<Browser> {
         let (chromedriver, chromium) = (tools::find("chromedriver")?, tools::find("chromium")?);
         let folder = tempfile::tempdir().unwrap();
         let (driver, port) = start_driver(&chromedriver, folder.path());
@@ -88,8 +88,32 @@ impl Browser {
     }
 
     fn open(&self, url: &str) {
-        self.runtime.block_on(self.client.goto(url)).unwrap();
+        self.go(url);
         self.look();
+    }
+
+    pub fn go(&self, url: &str) {
+        self.runtime.block_on(self.client.goto(url)).unwrap();
+    }
+
+    /// Signs in on the page that asks for it.
+    pub fn enter(&self, server: &Server) {
+        self.go(&server.url);
+        self.fill("username", "admin");
+        self.fill("password", PASSWORD);
+        self.press_enter_in("password");
+        self.find("form[action='/logout']");
+    }
+
+    pub fn resize(&self, width: u32) {
+        let screen =
+            json!({"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", &screen);
+    }
+
+    pub fn devtools(&self, command: &str, params: &Value) {
+        let body = json!({"cmd": command, "params": params});
+        self.ask("goog/cdp/execute", &body);
     }
 
     /// The path of the current page, with the query.
@@ -100,7 +124,7 @@ impl Browser {
     }
 
     /// The first element that the CSS selector finds, as soon as it exists.
-    fn find(&self, selector: &str) -> Element {
+    pub fn find(&self, selector: &str) -> Element {
         let begin = Instant::now();
         loop {
             let wait = self.client.wait().at_most(PATIENCE).every(LOOK_AGAIN);
@@ -131,7 +155,7 @@ impl Browser {
         words.filter_map(|word| word.parse().ok()).collect()
     }
 
-    fn click(&self, selector: &str) {
+    pub fn click(&self, selector: &str) {
         self.runtime.block_on(self.find(selector).click()).unwrap();
     }
 
@@ -165,7 +189,7 @@ impl Browser {
         self.runtime.block_on(field.send_keys(&enter)).unwrap();
     }
 
-    fn script(&self, script: &str) -> Value {
+    pub fn script(&self, script: &str) -> Value {
         let result = self.client.execute(script, vec![]);
         self.runtime.block_on(result).unwrap()
     }
@@ -173,13 +197,7 @@ impl Browser {
     /// The page does not scroll sideways at any width, and the browser reports no error.
     fn look(&self) {
         for width in WIDTHS {
-            let screen =
-                json!({"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": false});
-            let command = "Emulation.setDeviceMetricsOverride";
-            self.ask(
-                "goog/cdp/execute",
-                &json!({"cmd": command, "params": screen}),
-            );
+            self.resize(width);
             let widths = self.script(
                 "const page = document.documentElement;
                  return [innerWidth, page.scrollWidth - page.clientWidth]",
@@ -354,6 +372,7 @@ fn add_and_find(browser: &Browser) {
 }
 
 fn ask_about_case(browser: &Browser) {
+    browser.follow("/licenses");
     browser.follow("/licenses/new");
     browser.fill("tool_name", "tool_a");
     browser.fill("license_key", "k");
@@ -420,6 +439,7 @@ fn long_values_fit(browser: &Browser, server: &Server) {
     browser.open(&format!("{}/licenses/{id}", server.url));
     browser.press("status=revoked");
     browser.sees("p.verdict.revoked");
+    browser.follow("/licenses");
     browser.follow("/licenses/new");
     browser.fill("tool_name", &long("m", 100));
     browser.submit("/licenses/new");

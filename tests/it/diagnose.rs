@@ -6,7 +6,7 @@ use license_server::config::Config;
 use serde_json::{Value, json};
 
 use crate::database::Database;
-use crate::page::address::DIAGNOSE;
+use crate::page::address::{DIAGNOSE, UNLICENSED};
 use crate::page::{Page, urlencoded};
 use crate::server::{Client, Server};
 
@@ -55,7 +55,7 @@ fn without_input_there_is_only_the_form() {
     let server = Server::start();
     server.license("Tool_A", MAC);
     let mut admin = server.admin();
-    let page = Page::open(&mut admin, "/licenses").follow(&mut admin, DIAGNOSE);
+    let page = Page::open(&mut admin, UNLICENSED).follow(&mut admin, DIAGNOSE);
     assert_eq!((page.status, page.path.as_str()), (200, DIAGNOSE));
     assert!(outcomes(&page).is_empty() && page.all("p.verdict").is_empty());
     assert_eq!(page.suggestions("tool"), ["Tool_A"]);

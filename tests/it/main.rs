@@ -36,6 +36,7 @@ mod javascript_client;
 mod keys;
 mod licenses_api;
 mod lines;
+mod looks;
 mod mock;
 mod moves;
 mod overview;

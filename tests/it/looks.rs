@@ -1,0 +1,175 @@
+//! How the pages look in a real browser, with values that nobody chose to be short.
+
+use serde_json::{Value, json};
+
+use crate::browser::Browser;
+use crate::bulk::{EXTEND_BY_1_YEAR, set_customer};
+use crate::import::upload;
+use crate::page::address;
+use crate::server::Server;
+
+const WIDTHS: [u32; 10] = [320, 360, 768, 800, 820, 900, 1000, 1024, 1280, 1600];
+
+/// A phone, a tablet and a desk.
+const DEVICES: [u32; 3] = [360, 800, 1280];
+
+/// A server with a few of everything, and the paths of its pages.
+fn furnished() -> (Server, Vec<String>) {
+    let server = Server::start();
+    let long = |letter: &str, length| letter.repeat(length);
+    let (tool, key) = (long("M", 100), long("W", 255));
+    let id = server.add(json!({
+        "tool_name": tool, "license_key": key, "user_id": long("@", 255),
+        "expiration_date": "2026-06-16", "note": long("N", 500)
+    }));
+    for (tool_name, license_key, user_id) in [
+        ("Müllerwerkzeug", long("ÄÖÜ-", 60), long("Ü", 255)),
+        ("أداة", long("مفتاح", 20), "محمد بن عبد الله".to_owned()),
+        ("Tool 🔧", long("🔑", 60), long("👩", 60)),
+    ] {
+        server.add(json!({
+            "tool_name": tool_name, "license_key": license_key, "user_id": user_id,
+            "expiration_date": "2026-07-01"
+        }));
+    }
+    for n in 0..50 {
+        let fields = json!({
+            "tool_name": "CncPostprocessor", "license_key": format!("3c:52:82:aa:bb:{n:02x}"),
+            "user_id": "Anna Baker, Praxis Dr. Wolf", "expiration_date": "2027-01-31"
+        });
+        server.admin().post("/api/licenses", &fields.to_string());
+    }
+    server.check(&tool, &key);
+    server.check(&tool, &long("Q", 255));
+    server.tick().unwrap();
+    let rows = format!("Program,key,user,Mail\nT,k,Bob,x\nT,{key},{tool},x\nT,,Bob,x\n");
+    let import = upload(&mut server.admin(), "licenses.csv", rows).path;
+    let license = format!("/licenses/{id}");
+    let customer = set_customer(&long("@", 255));
+    let paths = [
+        "/".to_owned(),
+        "/licenses".to_owned(),
+        "/licenses?sort=key".to_owned(),
+        format!("/licenses?q={}", long("Q", 255)),
+        format!("/licenses?q=M&customer={}", long("@", 255)),
+        "/licenses/new".to_owned(),
+        license.clone(),
+        format!("{license}/edit"),
+        format!("{license}/move"),
+        format!("{license}/delete"),
+        format!("/bulk?id={id}&{EXTEND_BY_1_YEAR}"),
+        format!("/bulk?id={id}&{customer}"),
+        address::UNLICENSED.to_owned(),
+        address::DIAGNOSE.to_owned(),
+        format!("{}?tool={tool}&key={}", address::DIAGNOSE, long("W", 254)),
+        "/tools".to_owned(),
+        format!("/tool?name={tool}"),
+        format!("/tool/integration?name={tool}"),
+        "/import".to_owned(),
+        import,
+        "/settings".to_owned(),
+        "/account".to_owned(),
+        "/keys".to_owned(),
+        "/audit".to_owned(),
+        "/nowhere".to_owned(),
+    ];
+    (server, paths.to_vec())
+}
+
+#[test]
+fn no_page_runs_off_sideways() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let (server, paths) = furnished();
+    browser.go(&format!("{}/login", server.url));
+    fits(&browser, "/login");
+    browser.enter(&server);
+    for path in paths {
+        browser.go(&format!("{}{path}", server.url));
+        fits(&browser, &path);
+    }
+}
+
+fn fits(browser: &Browser, path: &str) {
+    for width in WIDTHS {
+        browser.resize(width);
+        let over = "return document.documentElement.scrollWidth - innerWidth";
+        let over = browser.script(over).as_i64().unwrap();
+        assert!(over <= 0, "{path} is {over} px too wide at {width} px");
+    }
+}
+
+/// The controls that are not where a person sees them when they have focus.
+const UNSEEN: &str = "
+    const controls = 'a[href], button, input, select, textarea, summary, [tabindex]';
+    const unseen = [];
+    for (const control of document.querySelectorAll(controls)) {
+        if (control.tabIndex < 0) continue;
+        control.focus();
+        if (document.activeElement !== control) continue;
+        const box = control.getClientRects()[0];
+        const middle = (from, to, end) => (Math.max(from, 0) + Math.min(to, end)) / 2;
+        const x = middle(box.left, box.right, innerWidth);
+        const y = middle(box.top, box.bottom, innerHeight);
+        const top = document.elementFromPoint(x, y);
+        if (!top || !control.contains(top)) unseen.push(control.outerHTML.slice(0, 200));
+    }
+    return unseen";
+
+#[test]
+fn what_has_focus_is_seen() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let (server, paths) = furnished();
+    browser.enter(&server);
+    for path in paths {
+        browser.go(&format!("{}{path}", server.url));
+        for width in DEVICES {
+            browser.resize(width);
+            assert_eq!(browser.script(UNSEEN), json!([]), "{path} at {width} px");
+        }
+    }
+}
+
+#[test]
+fn without_column_headings_a_select_sorts() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let (server, _) = furnished();
+    browser.enter(&server);
+    browser.go(&format!("{}/licenses", server.url));
+    let is_shown = "return document.querySelector('[name=sort]').checkVisibility()";
+    browser.resize(1280);
+    assert_eq!(browser.script(is_shown), json!(false));
+    browser.resize(360);
+    assert_eq!(browser.script(is_shown), json!(true));
+    browser.click("[name=sort] option[value='key']");
+    browser.click("#filter .actions button");
+    browser.find("th[aria-sort=ascending]");
+    let first = "return document.querySelector('tbody th').innerText";
+    assert_eq!(browser.script(first), json!("3c:52:82:aa:bb:00"));
+}
+
+#[test]
+fn a_printed_table_is_rows_and_nothing_else() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let (server, _) = furnished();
+    browser.enter(&server);
+    browser.go(&format!("{}/licenses", server.url));
+    browser.devtools("Emulation.setEmulatedMedia", &json!({"media": "print"}));
+    let shown = |selector: &str| -> Value {
+        browser.script(&format!(
+            "const all = [...document.querySelectorAll('{selector}')];
+             return all.filter(e => e.checkVisibility()).length"
+        ))
+    };
+    assert_eq!(shown("tbody tr"), json!(50));
+    assert_eq!(shown("button, input, select, nav, footer"), json!(0));
+    let heads = "return getComputedStyle(document.querySelector('thead')).display";
+    assert_eq!(browser.script(heads), json!("table-header-group"));
+}
