@@ -230,7 +230,7 @@ fn confirms() -> Result<bool, Refusal> {
     if !io::stdin().is_terminal() {
         return Ok(false);
     }
-    eprint!("Import in spite of these warnings? [y/N] ");
+    say("Import in spite of these warnings? [y/N]");
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     read.map_err(|e| Refusal(format!("Cannot read the answer: {e}.")))?;

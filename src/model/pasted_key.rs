@@ -164,11 +164,10 @@ fn without_label(key: &str) -> &str {
 /// The address if all groups are whole; its separators may be mixed.
 fn address_of(text: &str) -> Option<String> {
     let groups: Vec<&str> = text.split([':', '-', '.', ' ']).collect();
-    let is_even = |group: &&str| matches!(group.len(), 2 | 4 | 6 | 12);
+    let is_whole = |group: &&str| matches!(group.len(), 2 | 4 | 6 | 12);
     let digits = groups.concat();
     let is_hex = digits.len() == DIGITS && digits.bytes().all(|c| c.is_ascii_hexdigit());
-    (is_hex && groups.iter().all(|group| is_even(&group)))
-        .then(|| canonical_key(&digits).into_owned())
+    (is_hex && groups.iter().all(is_whole)).then(|| canonical_key(&digits).into_owned())
 }
 
 /// The MAC addresses that stand alone between other words, each once.
