@@ -1,7 +1,8 @@
 //! Sample code for one tool, with the server URL, the tool's name and the public keys filled in.
 
 use askama::Template;
-use rocket::{Route, State, get, routes};
+use rocket::http::{ContentType, Header};
+use rocket::{Responder, Route, State, get, routes};
 use rocket_dyn_templates::minijinja::{Value, context};
 
 use super::Page;
@@ -9,10 +10,11 @@ use super::frame::Frame;
 use super::snippets::{self, Snippet};
 use crate::auth::Session;
 use crate::config::Config;
+use crate::error::Error;
 use crate::request::{App, Failure};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![show]
+    routes![show, download]
 }
 
 #[derive(Template)]
@@ -35,25 +37,64 @@ async fn show(
     frame: Frame,
     name: String,
 ) -> Result<Page, Failure> {
-    let keys = app.public_keys();
-    let server_url = format!("{}{}", config.origin(config.port), config.base_path());
-    let is_http = server_url.starts_with("http:");
-    let values = context! { server_url,
-        tool_name => name,
-        keys => Value::from_serialize(&keys),
-    };
-    let data_dir = config.data_dir.clone();
-    let (tool_name, snippets) = app
-        .run(move |service| {
-            let usage = service.tool_use(&name)?;
-            Ok((usage.line.name, snippets::all(&data_dir, &values)))
-        })
-        .await?;
+    let (tool_name, snippets) = samples(app, config, name).await?;
     Ok(Page::new(&IntegrationPage {
         frame,
         tool_name,
-        is_http,
-        keys: keys.len(),
+        is_http: server_url(config).starts_with("http:"),
+        keys: app.public_keys().len(),
         snippets,
     })?)
+}
+
+#[derive(Responder)]
+struct SampleFile {
+    code: String,
+    kind: ContentType,
+    name: Header<'static>,
+}
+
+/// One sample as a file; `of` is its template's name.
+#[get("/tool/integration/file?<name>&<of>")]
+async fn download(
+    app: &App,
+    config: &State<Config>,
+    _session: Session,
+    name: String,
+    of: String,
+) -> Result<SampleFile, Failure> {
+    let (tool_name, snippets) = samples(app, config, name).await?;
+    let snippet = snippets.into_iter().find(|snippet| snippet.name == of);
+    let snippet = snippet.ok_or(Error::NotFound("There is no such sample."))?;
+    let file_name = snippet.file_name(&tool_name);
+    Ok(SampleFile {
+        code: snippet.code.map_err(Error::Conflict)?,
+        kind: ContentType::Plain,
+        name: Header::new(
+            "Content-Disposition",
+            format!("attachment; filename=\"{file_name}\""),
+        ),
+    })
+}
+
+fn server_url(config: &Config) -> String {
+    format!("{}{}", config.origin(config.port), config.base_path())
+}
+
+/// The tool's name and its samples.
+async fn samples(
+    app: &App,
+    config: &Config,
+    name: String,
+) -> Result<(String, Vec<Snippet>), Error> {
+    let values = context! { server_url => server_url(config),
+        tool_name => name,
+        keys => Value::from_serialize(app.public_keys()),
+    };
+    let data_dir = config.data_dir.clone();
+    app.run(move |service| {
+        let usage = service.tool_use(&name)?;
+        Ok((usage.line.name, snippets::all(&data_dir, &values)))
+    })
+    .await
 }

@@ -67,6 +67,49 @@ pub(super) struct Snippet {
     pub(super) code: Result<String, String>,
 }
 
+/// Languages whose names are not those of their templates.
+const LANGUAGES: [(&str, &str); 9] = [
+    ("csharp", "C#"),
+    ("powershell", "PowerShell"),
+    ("javascript", "JavaScript"),
+    ("cpp", "C++"),
+    ("autohotkey", "AutoHotkey"),
+    ("vba", "VBA"),
+    ("vbnet", "VB.NET"),
+    ("innosetup", "Inno Setup"),
+    ("curl", "curl"),
+];
+
+impl Snippet {
+    /// `C#` of `02-csharp.cs`.
+    pub(super) fn language(&self) -> String {
+        let name = self
+            .name
+            .split_once('-')
+            .map_or(&*self.name, |(_, name)| name);
+        let name = name.split('.').next().unwrap_or_default();
+        if let Some((_, language)) = LANGUAGES.iter().find(|(known, _)| *known == name) {
+            return (*language).to_owned();
+        }
+        let mut letters = name.chars();
+        let first = letters.next().into_iter().flat_map(char::to_uppercase);
+        first.chain(letters.as_str().chars()).collect()
+    }
+
+    /// `YourTool-license.cs`, in letters that every file system takes.
+    pub(super) fn file_name(&self, tool_name: &str) -> String {
+        let ending = self
+            .name
+            .split_once('.')
+            .map_or("txt", |(_, ending)| ending);
+        let tool: String = tool_name
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect();
+        format!("{tool}-license.{ending}")
+    }
+}
+
 /// Every snippet, rendered. A broken template does not affect the others.
 pub(super) fn all(data_dir: &Path, values: &Value) -> Vec<Snippet> {
     let built_in = BUILT_IN.map(|(name, text)| (name.to_owned(), Ok(text.to_owned())));

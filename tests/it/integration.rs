@@ -18,19 +18,24 @@ fn server() -> (Server, tempfile::TempDir) {
     (Server::with(|config| config.data_dir = data_dir), folder)
 }
 
+/// What the page shows of a sample, which is also what it downloads.
 fn code(server: &Server, tool: &str, name: &str) -> String {
+    let mut admin = server.admin();
     let path = format!("/tool/integration?name={}", urlencoded(tool));
-    let page = Page::open(&mut server.admin(), &path);
+    let page = Page::open(&mut admin, &path);
     let sections = page.all("section.card").into_iter();
     let section = sections
         .filter(|section| section.text().any(|text| text == name))
         .last()
         .unwrap_or_else(|| panic!("{name}: {}", page.text()));
-    section
-        .text()
-        .skip_while(|text| *text != name)
-        .skip(1)
-        .collect()
+    let sample = scraper::Selector::parse("pre, .alert").unwrap();
+    let shown: String = section.select(&sample).next().unwrap().text().collect();
+    let (tool, name) = (urlencoded(tool), urlencoded(name));
+    let file = admin.get(&format!("/tool/integration/file?name={tool}&of={name}"));
+    if file.status == 200 {
+        assert_eq!(file.body, shown);
+    }
+    shown
 }
 
 #[test]

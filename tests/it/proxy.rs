@@ -241,6 +241,9 @@ fn links(page: &str) -> Vec<String> {
 
 fn content_type(path: &str) -> &'static str {
     let file = path.split('?').next().unwrap();
+    if file.ends_with("/integration/file") {
+        return "text/plain; charset=utf-8";
+    }
     match file.rsplit_once('.').map(|(_, ending)| ending) {
         Some("csv") => "text/csv; charset=utf-8",
         Some("xlsx") => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
