@@ -63,7 +63,9 @@ impl SavedForm {
             .get_one("Referer")
             .and_then(|page| page.split_once("://"));
         let page = sent.and_then(|(_, rest)| Some(inside(&rest[rest.find('/')?..])));
-        let kept = fields.filter(|fields| fields.len() <= MAX_KEPT && !fields.contains("password"));
+        // All forms of the account have passwords, and only these.
+        let is_kept = !path.starts_with("/account/");
+        let kept = fields.filter(|fields| is_kept && fields.len() <= MAX_KEPT);
         request.local_cache(|| {
             Some(SavedForm {
                 fields: kept.map(str::to_owned),

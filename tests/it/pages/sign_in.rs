@@ -230,3 +230,44 @@ fn a_file_that_comes_too_late_leads_back_to_the_import() {
         "/import"
     );
 }
+
+#[test]
+fn a_password_is_never_kept() {
+    let server = Server::start();
+    let mut client = server.admin();
+    let page = Page::open(&mut client, "/account");
+    let change = page.form("/account/password").fill("current", "secret-one");
+    let change = change.fill("new", "secret-two").fill("again", "secret-two");
+    let token = page
+        .form("/account/tokens")
+        .fill("name", "n")
+        .fill("password", "secret-one");
+    let token = token.fill("expiration_date", "2026-12-31");
+    server.clock.turn(31 * 60);
+    for form in [change, token] {
+        let login = form.submit(&mut client);
+        assert_eq!((login.status, login.texts("[role=status]").len()), (401, 1));
+        assert_eq!(login.all("input[value*=secret]").len(), 0);
+    }
+}
+
+#[test]
+fn a_note_about_a_password_is_kept() {
+    let server = Server::start();
+    let mut client = server.admin();
+    let form = Page::open(&mut client, "/licenses/new").form("/licenses/new");
+    let form = form
+        .fill("tool_name", "T")
+        .fill("license_key", "k")
+        .fill("note", "wants a password");
+    server.clock.turn(31 * 60);
+    let form = form
+        .submit(&mut client)
+        .form("/login")
+        .fill("username", "admin");
+    let resumed = form.fill("password", PASSWORD).submit(&mut client);
+    assert_eq!(
+        resumed.form("/licenses/new").value("note"),
+        "wants a password"
+    );
+}
