@@ -235,15 +235,20 @@ async fn add(
         .with("user_id", form.user_id)
         .with("status", form.status)
         .with("expiration_date", form.expiration_date);
-    let (chosen, values) = (machines.clone(), draft.clone());
-    let added = app
-        .run(
-            move |service| match service.add_licenses(&actor, &chosen, &values) {
-                Err(Error::Invalid(problems)) => Ok(Err(problems)),
-                other => other.map(Ok),
-            },
-        )
-        .await?;
+    let chosen = machines.clone();
+    let (values, dates) = draft.clone().typed();
+    let added = match dates.is_empty() {
+        false => Err(dates),
+        true => {
+            app.run(
+                move |service| match service.add_licenses(&actor, &chosen, &values) {
+                    Err(Error::Invalid(problems)) => Ok(Err(problems)),
+                    other => other.map(Ok),
+                },
+            )
+            .await?
+        }
+    };
     Ok(match added {
         Ok(bulk) => {
             let message = match machines.len() {

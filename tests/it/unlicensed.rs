@@ -252,7 +252,7 @@ fn several_machines_get_a_license_at_once_and_lose_it_by_undo() {
     );
     let form = wrong
         .form("/unlicensed/add")
-        .fill("expiration_date", "2027-01-31");
+        .fill("expiration_date", "31.01.2027");
     let done = form.submit(&mut admin);
     let licenses = admin.get("/api/licenses").json();
     for license in licenses.as_array().unwrap() {
