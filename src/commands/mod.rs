@@ -82,17 +82,17 @@ pub struct ImportArgs {
     /// Line with the headings
     #[arg(long, value_name = "NUMBER")]
     header_line: Option<u64>,
-    /// Order of dates such as 3/4/2027
-    #[arg(long, value_enum)]
+    /// Order of ambiguous dates such as 3/4/2027: day-first or month-first
+    #[arg(long, value_name = "ORDER")]
     dates: Option<DateOrder>,
     /// Say what a word for the status means, for example `expired=suspended`
     #[arg(long = "status", value_name = "WORD=STATUS")]
     statuses: Vec<String>,
-    /// License keys that are probably mistyped: use what is suggested, or keep them
-    #[arg(long, value_enum)]
+    /// License keys that are probably mistyped: use (the suggestions) or keep
+    #[arg(long, value_name = "CHOICE")]
     keys: Option<Choice>,
-    /// Names of new tools that are nearly those of others: use the existing tools, or keep the names
-    #[arg(long, value_enum)]
+    /// Names of new tools that are nearly those of others: use (the existing tools) or keep
+    #[arg(long, value_name = "CHOICE")]
     tools: Option<Choice>,
 }
 

@@ -57,7 +57,7 @@ pub fn tool(name: &str, tools: &[String]) -> Option<Doubt> {
         field: FIELDS[TOOL_NAME].name,
         typed: name.to_owned(),
         message: format!(
-            "There is already a tool “{nearest}”; “{name}” would be another one. Programs send the \
+            "There is already a tool “{nearest}”; “{name}” would be a separate tool. Programs send the \
              name exactly as it is in their code."
         ),
         suggestions,
@@ -69,7 +69,7 @@ pub fn key(key: &str) -> Option<Doubt> {
     Some(Doubt {
         field: FIELDS[LICENSE_KEY].name,
         typed: key.to_owned(),
-        message: format!("{} A program would hardly send “{key}”.", doubt.message()),
+        message: format!("{} No program is likely to send “{key}”.", doubt.message()),
         suggestions: doubt.suggestions().to_vec(),
     })
 }
@@ -77,8 +77,8 @@ pub fn key(key: &str) -> Option<Doubt> {
 pub fn expiration(day: Date, today: Date) -> Option<Doubt> {
     let typed = date::format(day);
     let message = match day < today {
-        _ if is_implausible(day) => format!("{typed} is an unlikely expiration date."),
-        true => format!("{typed} is in the past: the license would be expired."),
+        _ if is_implausible(day) => format!("{typed} is an implausible expiration date."),
+        true => format!("{typed} is in the past: the license would expire at once."),
         false => return None,
     };
     Some(Doubt {

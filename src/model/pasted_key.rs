@@ -109,8 +109,23 @@ pub fn doubt(key: &str) -> Option<KeyDoubt> {
     misspelled(&plain).or_else(|| number(key))
 }
 
+fn is_number(digits: &str) -> bool {
+    !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit())
+}
+
+/// `4.41E+11`, as spreadsheet programs write a long number, whose digits are lost.
+pub fn is_shortened(key: &str) -> bool {
+    let Some((number, power)) = key.split_once(['E', 'e']) else {
+        return false;
+    };
+    let Some(power) = power.strip_prefix(['+', '-']) else {
+        return false;
+    };
+    let (first, others) = number.split_once(['.', ',']).unwrap_or((number, "0"));
+    first.len() == 1 && power.len() >= 2 && [first, others, power].into_iter().all(is_number)
+}
+
 fn number(key: &str) -> Option<KeyDoubt> {
-    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit());
     let (whole, rest) = key.split_once(['.', ','])?;
     let power = rest.split_once(['E', 'e']);
     let is_scientific = power.is_some_and(|(digits, power)| {
@@ -170,7 +185,7 @@ fn address_of(text: &str) -> Option<String> {
     (is_hex && groups.iter().all(is_whole)).then(|| canonical_key(&digits).into_owned())
 }
 
-/// The MAC addresses that stand alone between other words, each once.
+/// The MAC addresses that are words of their own, each once.
 fn addresses_in(text: &str) -> Vec<String> {
     let is_end = |c: char| c.is_whitespace() || "\"'()[]{}<>,;|/=".contains(c);
     let words = text

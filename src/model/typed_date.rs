@@ -1,6 +1,7 @@
 //! Dates as people and spreadsheet programs write them: one rule for forms, filters and files.
 
-use clap::ValueEnum;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 use time::macros::{date, format_description};
 use time::{Date, Duration, OffsetDateTime, PrimitiveDateTime, Time};
@@ -56,22 +57,21 @@ const SERIAL_ZERO: Date = date!(1899 - 12 - 30);
 const SERIALS: std::ops::Range<i64> = 36_526..73_051;
 
 /// Which of two readings of `3/4/2027` is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DateOrder {
-    /// In April
     DayFirst,
-    /// In March
     MonthFirst,
 }
 
-impl DateOrder {
-    /// The inverse of its serialized form.
-    pub fn from_word(word: &str) -> Option<DateOrder> {
+impl FromStr for DateOrder {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<DateOrder, String> {
         match word {
-            "day_first" => Some(DateOrder::DayFirst),
-            "month_first" => Some(DateOrder::MonthFirst),
-            _ => None,
+            "day-first" => Ok(DateOrder::DayFirst),
+            "month-first" => Ok(DateOrder::MonthFirst),
+            _ => Err(format!("`{word}` is not day-first or month-first")),
         }
     }
 }
@@ -147,17 +147,17 @@ impl Reading {
                 day_first,
                 month_first,
             } => Err(format!(
-                "{label} `{text}` could be {} or {}; enter the right one of these.",
+                "{label} `{text}` could be {} or {}; enter the one you mean.",
                 date::format(month_first),
                 date::format(day_first)
             )),
             Reading::Serial(day) => Err(format!(
-                "{label} `{text}` is the number by which Excel stores {day}; enter {day} if that is \
-                 the date.",
+                "{label} `{text}` is the Excel date number for {day}; if you mean that date, enter \
+                 {day}.",
                 day = date::format(day)
             )),
             Reading::TwoDigitYear => Err(format!(
-                "{label} `{text}` has a year of two digits; use YYYY-MM-DD, for example 2026-12-31."
+                "{label} `{text}` has a two-digit year; use YYYY-MM-DD, for example 2026-12-31."
             )),
             Reading::Unreadable => Err(format!(
                 "{label} `{text}` is not a date we can read; use YYYY-MM-DD, for example \

@@ -205,9 +205,7 @@ async fn renew(
         .await?;
     let back = match &*back {
         "overview" => "/".to_owned(),
-        query if query.starts_with('?') && query.bytes().all(|b| b.is_ascii_graphic()) => {
-            format!("/licenses{query}")
-        }
+        query if query.starts_with('?') => format!("/licenses{query}"),
         _ => format!("/licenses/{id}"),
     };
     let name = format!("{} for {}", license.license_key, license.tool_name);

@@ -60,7 +60,7 @@ impl Answers {
         conflicts
     }
 
-    /// False if the input is none of these.
+    /// False for any other input.
     pub(super) fn push(&mut self, name: &str, value: &str) -> bool {
         let field = |name: &str| FIELDS.iter().map(|field| field.name).find(|f| *f == name);
         let Some((kind, rest)) = name.split_once('_') else {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use rocket::futures::future;
 use rocket::futures::stream::{self, Stream, StreamExt};
-use rocket::http::{ContentType, Header};
+use rocket::http::ContentType;
 use rocket::response::{self, Responder};
 use rocket::{Request, Response, Route, get, routes};
 use time::Date;
 use tokio_util::io::StreamReader;
 
+use super::download::Download;
 use super::license_query::LicenseQuery;
 use crate::auth::Session;
 use crate::error::Error;
@@ -58,38 +59,24 @@ fn file_name(day: Date, kind: &str) -> String {
     format!("licenses-{}.{kind}", date::format(day))
 }
 
-#[derive(Responder)]
-struct BookFile {
-    content: Vec<u8>,
-    kind: ContentType,
-    name: Header<'static>,
-}
-
 #[get("/licenses.xlsx?<query..>")]
 async fn workbook(
     app: &App,
     session: Session,
     client: Client,
     query: LicenseQuery,
-) -> Result<BookFile, Failure> {
+) -> Result<Download, Failure> {
     let today = app.today();
     let filter = query.filter(today).map_err(Error::from)?;
     let content = app
         .run_search(move |service| service.workbook(filter, MAX_SENT))
         .await?;
     app.note_export(&actor(session, &client), "xlsx");
-    let name = file_name(today, "xlsx");
-    Ok(BookFile {
-        content,
-        kind: ContentType::new(
-            "application",
-            "vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        ),
-        name: Header::new(
-            "Content-Disposition",
-            format!("attachment; filename=\"{name}\""),
-        ),
-    })
+    let kind = ContentType::new(
+        "application",
+        "vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    );
+    Ok(Download::new(&file_name(today, "xlsx"), kind, content))
 }
 
 /// A file that is written while the licenses are read. Rocket ends a failed stream as if it were complete, so

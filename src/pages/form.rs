@@ -6,8 +6,8 @@ use rocket::form::{Form, FromForm};
 use rocket::http::RawStr;
 use subtle::ConstantTimeEq;
 
+use super::saved_form::SavedForm;
 use crate::auth::{self, SameOrigin, signed_in};
-use crate::config::Config;
 use crate::error::Error;
 use crate::model::audit::Actor;
 use crate::request::{BODY, read_body, refuse, unsupported};
@@ -30,71 +30,6 @@ pub(super) struct PublicForm<T>(pub(super) T);
 pub(super) struct CsrfOnly {
     #[field(default = "")]
     csrf: String,
-}
-
-/// A form that could not be processed, kept so that nothing has to be typed again.
-#[derive(Debug, Clone)]
-pub(super) struct SavedForm {
-    /// The action of the form, relative to the base path.
-    pub(super) path: String,
-    /// Still urlencoded; none if it is not kept, because it has a password, a file or too much text.
-    pub(super) fields: Option<String>,
-    /// The page that the form was on, relative to the base path.
-    pub(super) page: String,
-}
-
-/// Bytes of a form that are kept; encoded again they fit in another form.
-const MAX_KEPT: usize = 16 * 1024;
-
-impl SavedForm {
-    fn save(request: &Request<'_>, fields: Option<&str>) {
-        let config: Option<&Config> = request.rocket().state();
-        let inside = |path: &str| {
-            config
-                .map_or(path, |config| config.below_base_path(path))
-                .to_owned()
-        };
-        let path = inside(request.uri().path().as_str());
-        if path == "/logout" {
-            return;
-        }
-        let sent = request
-            .headers()
-            .get_one("Referer")
-            .and_then(|page| page.split_once("://"));
-        let page = sent.and_then(|(_, rest)| Some(inside(&rest[rest.find('/')?..])));
-        // All forms of the account have passwords, and only these.
-        let is_kept = !path.starts_with("/account/");
-        let kept = fields.filter(|fields| is_kept && fields.len() <= MAX_KEPT);
-        request.local_cache(|| {
-            Some(SavedForm {
-                fields: kept.map(str::to_owned),
-                page: page.unwrap_or_else(|| path.clone()),
-                path,
-            })
-        });
-    }
-
-    pub(super) fn from_request<'r>(request: &'r Request<'_>) -> Option<&'r SavedForm> {
-        request.local_cache(|| None::<SavedForm>).as_ref()
-    }
-
-    /// Names and values, without the CSRF token.
-    pub(super) fn pairs(fields: &str) -> Vec<(String, String)> {
-        let decode = |text: &str| {
-            RawStr::new(&text.replace('+', " "))
-                .percent_decode_lossy()
-                .into_owned()
-        };
-        let pairs = Form::values(fields)
-            .map(|field| (decode(field.name.source().as_str()), decode(field.value)));
-        pairs.filter(|(name, _)| name != "csrf").collect()
-    }
-}
-
-/// Takes note of an upload by somebody who is not signed in: the file is not kept.
-pub(super) fn save_upload(request: &Request<'_>) {
-    SavedForm::save(request, None);
 }
 
 #[rocket::async_trait]

@@ -4,11 +4,12 @@ use std::borrow::Borrow;
 
 use askama::Template;
 use rocket::form::{DataField, FromForm, Options, ValueField};
-use rocket::http::{ContentType, Header};
+use rocket::http::ContentType;
 use rocket::response::Redirect;
-use rocket::{Either, Responder, Route, State, get, post, routes};
+use rocket::{Either, Route, State, get, post, routes};
 use time::{OffsetDateTime, UtcOffset};
 
+use super::download::Download;
 use super::flash::{Flashed, redirect_with_flash};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
@@ -24,7 +25,6 @@ use crate::model::import::{BOM, Choice, ImportOptions, Layout, LayoutColumn, Upl
 use crate::model::license::fields::{FIELDS, Field};
 use crate::model::license::{License, Status, Values};
 use crate::model::search::Count;
-use crate::model::typed_date::DateOrder;
 use crate::request::{App, Failure};
 use crate::service::{ImportPreview, ImportState, Service};
 
@@ -223,9 +223,9 @@ impl Choices {
                     options.tool = Some(value.trim().to_owned()).filter(|tool| !tool.is_empty());
                 }
                 "header_line" => options.header_line = value.parse().ok(),
-                "dates" => options.dates = DateOrder::from_word(&value),
-                "keys" => options.keys = Choice::from_word(&value),
-                "tools" => options.tools = Choice::from_word(&value),
+                "dates" => options.dates = value.parse().ok(),
+                "keys" => options.keys = value.parse().unwrap_or_default(),
+                "tools" => options.tools = value.parse().unwrap_or_default(),
                 "reset" => *options = ImportOptions::default(),
                 _ => {}
             }
@@ -247,8 +247,8 @@ async fn choose(
         })
         .await;
     let message = match chosen {
-        Ok(()) => "The file was read again as you chose.".to_owned(),
-        Err(error @ Error::Invalid(_)) => format!("The file cannot be read that way. {error}"),
+        Ok(()) => "Your choices were applied; this is the new preview.".to_owned(),
+        Err(error @ Error::Invalid(_)) => format!("Your choices were not applied. {error}"),
         Err(error) => return Err(error.into()),
     };
     Ok(redirect_with_flash(
@@ -258,24 +258,11 @@ async fn choose(
     ))
 }
 
-#[derive(Responder)]
-struct CsvFile {
-    text: String,
-    kind: ContentType,
-    name: Header<'static>,
-}
-
 #[get("/import/<id>/invalid.csv")]
-async fn invalid_rows(app: &App, _session: Session, id: i64) -> Result<CsvFile, Failure> {
+async fn invalid_rows(app: &App, _session: Session, id: i64) -> Result<Download, Failure> {
     let rows = app.run(move |service| service.invalid_rows(id)).await?;
-    Ok(CsvFile {
-        text: format!("{BOM}{rows}"),
-        kind: ContentType::CSV,
-        name: Header::new(
-            "Content-Disposition",
-            "attachment; filename=\"invalid-rows.csv\"",
-        ),
-    })
+    let table = format!("{BOM}{rows}");
+    Ok(Download::new("invalid-rows.csv", ContentType::CSV, table))
 }
 
 #[derive(FromForm)]

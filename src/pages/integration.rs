@@ -1,11 +1,12 @@
 //! Sample code for one tool, with the server URL, the tool's name and the public keys filled in.
 
 use askama::Template;
-use rocket::http::{ContentType, Header};
-use rocket::{Responder, Route, State, get, routes};
+use rocket::http::ContentType;
+use rocket::{Route, State, get, routes};
 use rocket_dyn_templates::minijinja::{Value, context};
 
 use super::Page;
+use super::download::Download;
 use super::frame::Frame;
 use super::snippets::{self, Snippet};
 use crate::auth::Session;
@@ -47,13 +48,6 @@ async fn show(
     })?)
 }
 
-#[derive(Responder)]
-struct SampleFile {
-    code: String,
-    kind: ContentType,
-    name: Header<'static>,
-}
-
 /// One sample as a file; `of` is its template's name.
 #[get("/tool/integration/file?<name>&<of>")]
 async fn download(
@@ -62,19 +56,13 @@ async fn download(
     _session: Session,
     name: String,
     of: String,
-) -> Result<SampleFile, Failure> {
+) -> Result<Download, Failure> {
     let (tool_name, snippets) = samples(app, config, name).await?;
     let snippet = snippets.into_iter().find(|snippet| snippet.name == of);
     let snippet = snippet.ok_or(Error::NotFound("There is no such sample."))?;
     let file_name = snippet.file_name(&tool_name);
-    Ok(SampleFile {
-        code: snippet.code.map_err(Error::Conflict)?,
-        kind: ContentType::Plain,
-        name: Header::new(
-            "Content-Disposition",
-            format!("attachment; filename=\"{file_name}\""),
-        ),
-    })
+    let code = snippet.code.map_err(Error::Conflict)?;
+    Ok(Download::new(&file_name, ContentType::Plain, code))
 }
 
 fn server_url(config: &Config) -> String {

@@ -4,8 +4,9 @@ use askama::Template;
 use rocket::response::Redirect;
 use rocket::{Either, FromForm, Request, Route, State, get, post, routes};
 
-use super::form::{CsrfOnly, PublicForm, SavedForm, SignedInForm};
+use super::form::{CsrfOnly, PublicForm, SignedInForm};
 use super::frame::Frame;
+use super::saved_form::{SavedForm, local_path, resume};
 use super::{Page, to};
 use crate::auth::SignInCookies;
 use crate::config::Config;
@@ -28,18 +29,6 @@ struct LoginPage<'a> {
     action: &'a str,
     /// A form came too late and was not kept.
     is_lost: bool,
-    problem: Option<String>,
-}
-
-#[derive(Template)]
-#[template(path = "resume.html")]
-struct ResumePage<'a> {
-    frame: &'a Frame,
-    path: &'a str,
-    /// Where to go without the form.
-    page: &'a str,
-    fields: Vec<(String, String)>,
-    /// Why the form was not processed, if somebody was signed in.
     problem: Option<String>,
 }
 
@@ -69,19 +58,6 @@ pub(super) fn resume_after_login(frame: &Frame, form: &SavedForm) -> Result<Page
         problem: None,
     };
     Page::with_status(401, &page)
-}
-
-/// A form that could not be processed now, to be sent again.
-pub(super) fn try_again(frame: &Frame, form: &SavedForm, problem: String) -> Result<Page, Error> {
-    let fields = form.fields.as_deref().map(SavedForm::pairs);
-    let page = ResumePage {
-        frame,
-        path: local_path(&form.path),
-        page: local_path(&form.page),
-        fields: fields.unwrap_or_default(),
-        problem: Some(problem),
-    };
-    Page::with_status(503, &page)
 }
 
 /// To the login page, which then redirects to the requested page.
@@ -148,13 +124,7 @@ async fn log_in(
             frame.user = Some(session.session.user_name);
             frame.csrf = session.csrf;
             cookies.set(new);
-            Ok(Either::Right(Page::new(&ResumePage {
-                frame: &frame,
-                path: local_path(&action),
-                page: next,
-                fields: SavedForm::pairs(&again),
-                problem: None,
-            })?))
+            Ok(Either::Right(resume(&frame, &action, next, &again)?))
         }
         Err(error @ (Error::WrongCredentials | Error::TooManyRequests(_))) => {
             let problem = match error {
@@ -191,65 +161,6 @@ async fn log_out(
     Ok(to(config, "/login"))
 }
 
-/// The path if it is one of ours, relative to the base path; otherwise that of the overview.
-fn local_path(next: &str) -> &str {
-    let plain = |c: char| c.is_ascii_graphic() && c != '\\';
-    let is_path = next.starts_with('/') && !next.starts_with("//") && next.chars().all(plain);
-    // Browsers decode `%2e` to a dot.
-    let dotted = next.to_ascii_lowercase().replace("%2e", ".");
-    let has_parent = dotted.split(['/', '?', '#']).any(|segment| segment == "..");
-    if is_path && !has_parent { next } else { "/" }
-}
-
 fn encode(path: &str) -> String {
     rocket::http::RawStr::percent_encode(path.as_ref()).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::local_path;
-    use proptest::prelude::*;
-    use proptest::test_runner::RngSeed;
-
-    #[test]
-    fn next_stays_inside() {
-        for path in ["/licenses?q=a%20b&tool=T", "/licenses/7", "/"] {
-            assert_eq!(local_path(path), path);
-        }
-        for path in [
-            "",
-            "licenses",
-            "//evil.example",
-            "/\\evil.example",
-            "https://evil.example",
-            "/a\r\nSet-Cookie:x",
-            "/../other",
-            "/x/../../other",
-            "/%2e%2E/other",
-            "javascript:alert(1)",
-            "/ä",
-        ] {
-            assert_eq!(local_path(path), "/", "{path}");
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig {
-            cases: 10_000,
-            failure_persistence: None,
-            rng_seed: RngSeed::Fixed(1),
-            ..ProptestConfig::default()
-        })]
-
-        #[test]
-        fn a_browser_that_follows_next_stays_inside(next in "\\PC{0,20}|/?(/|\\\\|\\.|\\.\\.|%2e|%2E|a|\\?|#|:|@|\t|\n){0,7}") {
-            let path = local_path(&next);
-            prop_assert!(path == next || path == "/");
-            // As browsers read it: they drop tabs and line breaks, and decode %2e to a dot.
-            prop_assert!(path.starts_with('/') && !path[1..].starts_with(['/', '\\']), "{}", path);
-            prop_assert!(!path.contains(|c: char| c.is_control() || c.is_whitespace()));
-            let file = path.split(['?', '#']).next().unwrap_or_default().to_lowercase();
-            prop_assert!(file.split('/').all(|s| s.replace("%2e", ".") != ".."), "{}", path);
-        }
-    }
 }

@@ -8,6 +8,7 @@ mod chart;
 mod customer;
 mod diagnose;
 mod doubts;
+mod download;
 mod export;
 mod flash;
 mod form;
@@ -21,6 +22,7 @@ mod license_query;
 mod licenses;
 mod login;
 mod overview;
+mod saved_form;
 mod settings;
 mod shown;
 mod snippets;
@@ -39,8 +41,8 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::request::{describe, refused};
 use crate::service::Service;
-use form::SavedForm;
 use frame::Frame;
+use saved_form::SavedForm;
 
 pub use assets::Assets;
 
@@ -120,7 +122,7 @@ async fn any(status: Status, request: &Request<'_>) -> Result<Either<Redirect, P
         }
         (Error::Unauthenticated, Some(form)) => login::resume_after_login(&frame, form),
         (Error::Unavailable(_), Some(form)) => {
-            login::try_again(&frame, form, busy(request, &error))
+            saved_form::try_again(&frame, form, busy(request, &error))
         }
         _ => return Err(ErrorPage { frame, error }),
     };

@@ -170,7 +170,7 @@ async fn decide(
         None => (&*form.action, pairs(&form.machine)),
     };
     let back = match &*form.back {
-        query if query.starts_with('?') && query.bytes().all(|b| b.is_ascii_graphic()) => query,
+        query if query.starts_with('?') => query,
         _ => "",
     };
     let back = format!("/unlicensed{back}");

@@ -7,7 +7,8 @@ use rocket::Request;
 use rocket::data::{Data, FromData, Outcome};
 use rocket::futures::{future, stream};
 
-use super::form::{malformed, save_upload, verify_csrf};
+use super::form::{malformed, verify_csrf};
+use super::saved_form::save_upload;
 use crate::auth::{self, SameOrigin, signed_in};
 use crate::error::Error;
 use crate::model::audit::Actor;

@@ -63,7 +63,7 @@ pub(super) fn get(db: &Connection, id: i64) -> Result<Personal> {
         })
 }
 
-/// Removes values that nothing refers to any more.
+/// Removes values that nothing refers to any longer.
 pub fn delete(db: &WriteTx<'_>, ids: &HashSet<i64>) -> Result<()> {
     let mut delete = db.prepare_cached("delete from personal_values where id = ?1")?;
     for id in ids {

@@ -227,7 +227,7 @@ fn the_order_of_dates_can_be_chosen() {
     let mut admin = server.admin();
     let page = upload(&mut admin, "f.csv", "tool,key,expires\nT,k,3/4/2027\n");
     assert_eq!(numbers(&page), [0, 0, 0, 1]);
-    let page = page.press(&mut admin, "dates=day_first");
+    let page = page.press(&mut admin, "dates=day-first");
     confirm(&mut admin, &page);
     assert_eq!(
         admin.get("/api/licenses").json()[0]["expiration_date"],

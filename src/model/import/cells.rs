@@ -59,6 +59,18 @@ pub(super) fn restore(cell: &str) -> Cow<'_, str> {
     })
 }
 
+/// A spreadsheet program's `="00123"` is the text 00123; ours would have been defused.
+pub(super) fn unwrapped(cell: &str) -> String {
+    let formula = cell
+        .trim()
+        .strip_prefix("=\"")
+        .and_then(|cell| cell.strip_suffix('"'));
+    match formula {
+        Some(text) => text.replace("\"\"", "\""),
+        None => restore(cell).into_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -8,6 +8,7 @@ mod cells;
 mod columns;
 mod decode;
 mod json;
+mod layout;
 mod options;
 mod plan;
 mod raw;
@@ -26,9 +27,10 @@ use crate::error::Error;
 pub use cells::{BOM, csv_line};
 pub use columns::is_importable;
 pub use decode::{Decoded, decode};
+pub use layout::{Layout, LayoutColumn};
 pub use options::{Choice, ImportOptions};
 pub use plan::{Find, ImportCounts, ImportPlan, InvalidRow, RowAction, Undecided};
-pub use sheet::{Layout, LayoutColumn, Sheet};
+pub use sheet::Sheet;
 
 /// The form field that contains the file.
 const FILE: &str = "file";
@@ -199,7 +201,7 @@ mod tests {
         let json = only(r#"[{"tool": "A", "key": "K", "expires": "12/31/2026"}]"#);
         assert_eq!(json.cell(date), Some("2026-12-31"));
         assert!(reason("tool,key,expires\nA,K,11/12/2026").contains("2026-12-11"));
-        assert!(reason(r#"[{"expires": "31.12.26"}]"#).contains("two digits"));
+        assert!(reason(r#"[{"expires": "31.12.26"}]"#).contains("two-digit"));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What a person decides about a file that cannot be read in only one way.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::statuses::meaning;
+use crate::model::license::Status;
 use crate::model::typed_date::DateOrder;
 
 /// Stored beside an uploaded file as JSON.
@@ -17,7 +19,7 @@ pub struct ImportOptions {
     pub tool: Option<String>,
     /// The line with the headings, if it is not the first.
     pub header_line: Option<u64>,
-    /// For dates that have two readings.
+    /// For ambiguous dates.
     pub dates: Option<DateOrder>,
     /// What a word means that is not one of our statuses.
     pub statuses: BTreeMap<String, String>,
@@ -26,24 +28,37 @@ pub struct ImportOptions {
 }
 
 /// What becomes of license keys, or of names of new tools, that are probably mistyped.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Choice {
-    /// Do not import their rows
+    /// Their rows are not imported.
     #[default]
     Ask,
-    /// Take the suggestion where there is one
+    /// The suggestion is taken where there is one.
     Use,
-    /// Take them as they are
+    /// They are taken as they are.
     Keep,
 }
 
-impl Choice {
-    pub fn from_word(word: &str) -> Choice {
+impl FromStr for Choice {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Choice, String> {
         match word {
-            "use" => Choice::Use,
-            "keep" => Choice::Keep,
-            _ => Choice::Ask,
+            "ask" => Ok(Choice::Ask),
+            "use" => Ok(Choice::Use),
+            "keep" => Ok(Choice::Keep),
+            _ => Err(format!("`{word}` is not use or keep")),
         }
+    }
+}
+
+impl ImportOptions {
+    /// What a typed word means: as the person chose, or as it is commonly used.
+    pub(super) fn status(&self, typed: &str) -> Option<Status> {
+        let word = typed.trim().to_lowercase();
+        let chosen = self.statuses.get(&word);
+        let chosen = chosen.and_then(|name| Status::from_word(name));
+        chosen.or_else(|| meaning(&word))
     }
 }

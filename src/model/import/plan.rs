@@ -267,7 +267,9 @@ impl Planner<'_> {
                 Choice::Use => drop(row.draft.set("tool_name", similar)),
                 Choice::Ask => {
                     return Ok(Err(Objection {
-                        reason: format!("There is no tool `{tool}`, but a tool `{similar}`."),
+                        reason: format!(
+                            "There is no tool `{tool}`, but there is a tool `{similar}`."
+                        ),
                         undecided: Some(Undecided::Tool(similar)),
                     }));
                 }
@@ -297,7 +299,7 @@ impl Planner<'_> {
         let reason = match &doubt {
             Some(doubt) => doubt.message(),
             None if row.is_number => {
-                "The cell is a number, so zeros at its beginning would be lost.".to_owned()
+                "The cell is a number, so leading zeros would be lost.".to_owned()
             }
             None => return Ok(vec![key]),
         };
@@ -307,7 +309,7 @@ impl Planner<'_> {
             Choice::Use | Choice::Ask => {
                 let meant = match suggestions.is_empty() {
                     true => String::new(),
-                    false => format!(" Is {} meant?", suggestions.join(" and ")),
+                    false => format!(" Did you mean {}?", suggestions.join(" and ")),
                 };
                 Err(Objection {
                     reason: format!("`{}`: {reason}{meant}", shorten(&key)),
@@ -434,8 +436,8 @@ impl Planner<'_> {
                 "expiration dates are in the past",
             ),
             self.implausible.note(
-                "expiration date is in an unlikely year",
-                "expiration dates are in unlikely years",
+                "expiration date has an implausible year",
+                "expiration dates have implausible years",
             ),
         ];
         notes.into_iter().flatten().collect()
@@ -482,7 +484,7 @@ fn created_at(row: &SheetRow) -> Result<Option<OffsetDateTime>, String> {
 /// The key of a new license, unless a spreadsheet program has rounded it.
 fn intact(row: &SheetRow, key: String) -> Result<String, Objection> {
     let is_rounded = row.is_number && (key.len() > EXACT_DIGITS || key.contains(['.', 'e', 'E']));
-    match is_rounded || is_shortened(&key) {
+    match is_rounded || pasted_key::is_shortened(&key) {
         false => Ok(key),
         true => Err(format!(
             "The license key `{}` was shortened by the spreadsheet program and its digits are lost. Enter \
@@ -491,22 +493,6 @@ fn intact(row: &SheetRow, key: String) -> Result<String, Objection> {
         )
         .into()),
     }
-}
-
-/// `4.41E+11`, as spreadsheet programs write a long number.
-fn is_shortened(key: &str) -> bool {
-    let is_number = |digits: &str| digits.bytes().all(|c| c.is_ascii_digit());
-    let Some((number, power)) = key.split_once(['E', 'e']) else {
-        return false;
-    };
-    let Some(power) = power.strip_prefix(['+', '-']) else {
-        return false;
-    };
-    let (first, others) = number.split_once(['.', ',']).unwrap_or((number, "0"));
-    first.len() == 1
-        && power.len() >= 2
-        && !others.is_empty()
-        && [first, others, power].into_iter().all(is_number)
 }
 
 #[cfg(test)]
@@ -732,7 +718,7 @@ mod tests {
             assert!(reason.contains("Text"), "{reason}");
         }
         for key in ["2E10", "E+11", "4.41E+1", "44.1E+11", "4.E+11", "4E+1x"] {
-            assert!(!is_shortened(key), "{key}");
+            assert!(!pasted_key::is_shortened(key), "{key}");
         }
         assert!(reason("tool,key\nT,4.41E11").contains("reformatted"));
         let mut there = license();

@@ -19,7 +19,7 @@ pub(super) struct Cell {
 pub(super) enum CellKind {
     #[default]
     Text,
-    /// A number of a workbook: it has no leading zeros any more, and at most 15 digits.
+    /// A number of a workbook: its leading zeros are lost, and it has at most 15 digits.
     Number,
     /// JSON that is not a valid text, a number or null.
     Other,
