@@ -33,6 +33,9 @@ create table licenses (
     address_count   bigint  not null default 0,  -- different addresses in the 30 days before the last new one
     host_count      bigint  not null default 0,  -- and host names
     moved_to        bigint,                  -- the license of the machine that replaced this one
+    code_id         bigint references activation_codes (id), -- whose seat it takes; null if it was added by hand
+    own_status      text    not null default '', -- of a seat: what was decided about this license alone
+    own_expiration_date text not null default '', -- of a seat: what it was given by hand; `never` for perpetual
     unique (tool_name, license_key)          -- the check's point read
 );
 
@@ -52,6 +55,64 @@ create index licenses_by_version on licenses (seen_version, tool_name) where see
 create index licenses_used_after_expiration on licenses (last_seen_on)
     where last_seen_on > expiration_date;
 create index licenses_moved on licenses (moved_to) where moved_to is not null;
+create index licenses_by_code on licenses (code_id) where code_id is not null;
+
+-- Who bought. A license names its customer in `user_id`.
+create table customers (
+    id         integer primary key autoincrement,
+    created_at bigint  not null,
+    name       text    not null unique,      -- as in `user_id`, 1 to 255 characters
+    email      text    not null,
+    language   text    not null,             -- of mails: `en`, `de`, …
+    note       text    not null
+);
+
+create index customers_by_email on customers (email) where email <> '';
+
+-- What was sold: a code for a number of machines.
+create table activation_codes (
+    id              integer primary key autoincrement,
+    created_at      bigint  not null,
+    tool_name       text    not null references tools (name) on update cascade,
+    code            text    not null unique, -- upper case, without hyphens
+    is_imported     bigint  not null,        -- 1 for a code of an older system
+    seats           bigint  not null,        -- licenses that it may have
+    status          text    not null check (status in ('activated', 'suspended', 'revoked')),
+    expiration_date text    not null check (length(expiration_date) = 10 or expiration_date = 'never'),
+    days            bigint  not null,        -- of a term that begins with the first activation; 0 once it has begun
+    first_used_at   bigint,                  -- the first activation
+    moves_per_year  bigint  not null,        -- times that each seat can be freed by its customer
+    customer        text    not null,        -- the name; empty for none
+    order_ref       text    not null,
+    is_test         bigint  not null,        -- 1 for one of a test order
+    note            text    not null
+);
+
+create index activation_codes_by_tool on activation_codes (tool_name);
+create index activation_codes_by_customer on activation_codes (customer) where customer <> '';
+create index activation_codes_by_order on activation_codes (order_ref) where order_ref <> '';
+create index activation_codes_by_expiration on activation_codes (expiration_date);
+
+-- Seats that their customers freed. A row goes when the same machine comes back.
+create table seat_moves (
+    code_id     integer not null references activation_codes (id) on delete cascade,
+    license_key text    not null,            -- of the machine that was removed
+    at          bigint  not null,
+    primary key (code_id, license_key, at)
+) without rowid;
+
+-- Changes of a code, for undo.
+create table code_changes (
+    id      integer primary key autoincrement,
+    code_id integer not null references activation_codes (id) on delete cascade,
+    at      bigint  not null,
+    who     text    not null,
+    before  text    not null,                -- JSON objects of what people decide about a code
+    after   text    not null,
+    is_undone bigint not null default 0
+);
+
+create index code_changes_by_code on code_changes (code_id);
 
 -- Which license had a pair of tool and key once, and the entry of the audit log that ended it.
 create table former_pairs (

@@ -11,6 +11,21 @@ pub struct Problem {
     pub message: String,
 }
 
+/// See [`Error::Refused`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub http: u16,
+    /// Of the published list.
+    pub reason: &'static str,
+    /// The field at fault.
+    pub field: &'static str,
+    pub message: String,
+    /// All seats of the activation code, where they are in use.
+    pub seats: Option<i64>,
+    /// Seconds.
+    pub retry_after: Option<u64>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// The body cannot be parsed.
@@ -30,6 +45,8 @@ pub enum Error {
     NotFound(&'static str),
     /// The address exists, but not for this method; the allowed methods, as in `Allow`.
     MethodNotAllowed(String),
+    /// An activation that is refused, with a reason for programs.
+    Refused(Box<Refused>),
     /// A license for this tool and key already exists.
     Duplicate,
     /// The operation conflicts with the current state; the reason is shown to the person.
@@ -60,6 +77,7 @@ impl From<Problem> for Error {
 impl Error {
     pub fn status(&self) -> u16 {
         match self {
+            Error::Refused(refused) => refused.http,
             Error::Malformed { .. } => 400,
             Error::Unauthenticated | Error::WrongCredentials => 401,
             Error::Forbidden(_) => 403,
@@ -85,6 +103,9 @@ impl Error {
         if let Error::Malformed { field, .. } = self {
             return field.as_deref();
         }
+        if let Error::Refused(refused) = self {
+            return Some(refused.field);
+        }
         self.problems().first().map(|problem| problem.field)
     }
 
@@ -100,6 +121,7 @@ impl Error {
     pub fn retry_after(&self) -> Option<u64> {
         match *self {
             Error::TooManyRequests(seconds) => Some(seconds),
+            Error::Refused(ref refused) => refused.retry_after,
             Error::Unavailable(_) => Some(5),
             _ => None,
         }
@@ -111,6 +133,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Malformed { message, .. } => f.write_str(message),
+            Error::Refused(refused) => f.write_str(&refused.message),
             Error::Invalid(problems) => match problems.first() {
                 Some(problem) => f.write_str(&problem.message),
                 None => f.write_str("A value is not acceptable."),

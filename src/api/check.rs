@@ -1,5 +1,7 @@
 //! `POST /api/check`: may this tool run on this machine? Public.
 
+use std::net::IpAddr;
+
 use rocket::http::Status;
 use rocket::{Either, Request, Route, post, response, routes};
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,8 @@ pub(super) fn routes() -> Vec<Route> {
 pub struct Asked {
     tool_name: Option<String>,
     license_key: Option<String>,
+    /// Of an activation; ignored by a check.
+    pub(super) activation_code: Option<String>,
     /// Present if the client wants a signed answer.
     pub(crate) nonce: Option<String>,
     /// IDs of the keys that the client knows.
@@ -56,11 +60,7 @@ fn check(
     let Body(mut asked) = body;
     let (tool_name, license_key) = asked.pair()?;
     let question = Question::parse(&tool_name, &license_key)?;
-    let source = CheckSource {
-        address: address.0,
-        client: ClientInfo::read(&asked.client),
-        previous_license_key: previous_license_key(&asked.previous_license_key),
-    };
+    let source = source(address.0, &asked);
     let Some(nonce) = asked.nonce else {
         let verdict = app.check(&question, source)?;
         return Ok(Either::Left(Answer::from(verdict)));
@@ -69,6 +69,15 @@ fn check(
     let request = SigningRequest::parse(&nonce, &kids)?;
     let signed = app.check_signed(&question, &request, source)?;
     Ok(Either::Right(SignedAnswer(signed)))
+}
+
+/// Who checks, as the client reports.
+pub(super) fn source(address: IpAddr, asked: &Asked) -> CheckSource {
+    CheckSource {
+        address,
+        client: ClientInfo::read(&asked.client),
+        previous_license_key: previous_license_key(&asked.previous_license_key),
+    }
 }
 
 impl From<Verdict> for Answer {

@@ -1,5 +1,6 @@
 //! The JSON API: one file per resource. Errors are JSON, too.
 
+mod activate;
 mod body;
 mod check;
 mod health;
@@ -23,6 +24,7 @@ use crate::request::{describe, refused};
 /// Relative to the base path.
 pub fn routes() -> Vec<Route> {
     [
+        activate::routes(),
         check::routes(),
         health::routes(),
         keys::routes(),
@@ -50,15 +52,26 @@ struct ErrorBody<'a> {
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    /// Why a machine cannot be activated, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seats: Option<i64>,
 }
 
 impl<'r> Responder<'r, 'static> for ErrorAnswer {
     fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
         let ErrorAnswer(error) = self;
+        let refused = match &error {
+            Error::Refused(refused) => Some(&**refused),
+            _ => None,
+        };
         let body = ErrorBody {
             status: "error",
             message: error.to_string(),
             field: error.field(),
+            reason: refused.map(|refused| refused.reason),
+            seats: refused.and_then(|refused| refused.seats),
         };
         let mut response = json(error.status(), &body)?;
         describe(&error, request, &mut response);

@@ -10,6 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
+use super::activation_code::{ActivationCode, CodeValues};
 use super::license::fields::FIELDS;
 use super::license::{Draft, License, Status};
 
@@ -78,6 +79,9 @@ pub enum Kind {
     ToolChanged,
     /// Each license also has its own entry.
     ToolRenamed,
+    CodesCreated,
+    /// Its licenses follow without entries of their own.
+    CodeChanged,
     /// An unlicensed machine was hidden until it checks again after 30 days.
     MachineDismissed,
     /// An unlicensed machine was hidden for good.
@@ -97,7 +101,7 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 28] = [
+    pub const ALL: [Kind; 30] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -108,6 +112,8 @@ impl Kind {
         Kind::Exported,
         Kind::ToolChanged,
         Kind::ToolRenamed,
+        Kind::CodesCreated,
+        Kind::CodeChanged,
         Kind::MachineDismissed,
         Kind::MachineBlocked,
         Kind::MachineRestored,
@@ -149,6 +155,8 @@ impl Kind {
             Kind::Exported => "licenses exported",
             Kind::ToolChanged => "tool changed",
             Kind::ToolRenamed => "tool renamed",
+            Kind::CodesCreated => "activation codes created",
+            Kind::CodeChanged => "activation code changed",
             Kind::MachineDismissed => "machine dismissed",
             Kind::MachineBlocked => "machine blocked",
             Kind::MachineRestored => "machine restored",
@@ -183,6 +191,8 @@ impl Kind {
             | Kind::Exported
             | Kind::ToolChanged
             | Kind::ToolRenamed
+            | Kind::CodesCreated
+            | Kind::CodeChanged
             | Kind::MachineDismissed
             | Kind::MachineBlocked
             | Kind::MachineRestored
@@ -425,6 +435,32 @@ impl Event {
             ..Event::license(actor, Some(old), Some(&revoked))
         };
         event.with("moved_to", &*new.license_key)
+    }
+
+    /// What people decide about an activation code was changed.
+    pub fn code_changed(actor: &Actor, code: &ActivationCode, after: &CodeValues) -> Event {
+        let mut event = Event::new(Kind::CodeChanged, actor);
+        let texts = code.values.texts().into_iter().zip(after.texts());
+        for ((name, before), (_, after)) in texts.filter(|(before, after)| before != after) {
+            let is_personal = matches!(name, "customer" | "order_ref" | "note");
+            let detail = |text: String| match is_personal {
+                true => Detail::personal(&text),
+                false => Detail::Text(text),
+            };
+            event.before.0.insert(name.to_owned(), detail(before));
+            event.after.0.insert(name.to_owned(), detail(after));
+        }
+        for details in [&mut event.before, &mut event.after] {
+            let about = [
+                ("tool_name", code.tool_name.clone()),
+                ("activation_code", code.masked()),
+            ];
+            for (name, text) in about {
+                details.0.insert(name.to_owned(), text.into());
+            }
+            details.0.insert("code_id".to_owned(), code.id.into());
+        }
+        event
     }
 
     /// The license's tool and key at that time.

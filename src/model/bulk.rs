@@ -279,6 +279,7 @@ mod tests {
             id: 1,
             created_at: datetime!(2026-01-01 00:00 UTC),
             moved_to: None,
+            seat: None,
             values,
         }
     }

@@ -1,8 +1,11 @@
 //! Plain data and rules without I/O; `now` is an argument.
 
+pub mod activation_code;
 pub mod audit;
 pub mod bulk;
 pub mod check;
+pub mod code_format;
+pub mod customer;
 pub mod date;
 pub mod diagnosis;
 pub mod doubt;
@@ -11,8 +14,10 @@ pub mod fold;
 pub mod import;
 pub mod license;
 pub mod mac;
+pub mod machine_code;
 pub mod machine_id;
 pub mod near_miss;
+pub mod order;
 pub mod overview;
 pub mod password;
 pub mod pasted_key;

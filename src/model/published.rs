@@ -107,6 +107,7 @@ mod tests {
                 id: 7,
                 created_at: datetime!(2024-01-02 03:04:05 UTC),
                 moved_to: None,
+                seat: None,
                 values: Values::parse(&draft).unwrap(),
             },
             last_seen_on: String::new(),

@@ -371,6 +371,7 @@ fn apply(
                 id,
                 created_at,
                 moved_to: None,
+                seat: None,
                 values,
             };
             (None, Some(added))
@@ -380,6 +381,7 @@ fn apply(
                 id: before.id,
                 created_at: before.created_at,
                 moved_to: before.moved_to,
+                seat: before.seat,
                 values: after,
             };
             (Some(before), Some(after))
@@ -451,6 +453,7 @@ fn take_back(
                 id: current.id,
                 created_at: current.created_at,
                 moved_to: current.moved_to,
+                seat: current.seat,
             };
             match licenses::update(db, current, &before, now) {
                 Err(Error::Duplicate) => {
@@ -462,7 +465,8 @@ fn take_back(
             if moved_to != current.moved_to {
                 licenses::set_moved_to(db, current.id, moved_to)?;
             }
-            Some(before)
+            licenses::settle(db, current.id, bulk::seat_before(row)?)?;
+            licenses::get(db, current.id)?
         }
         None if row.before.is_empty() => {
             return Ok(Some(format!(

@@ -1,11 +1,14 @@
 //! Everything that belongs to one customer.
 
+use time::OffsetDateTime;
+
 use super::Service;
 use crate::error::Error;
 use crate::model::audit::{AuditFilter, Entry};
 use crate::model::check::ListedLicense;
+use crate::model::customer::NamedCustomer;
 use crate::model::search::{Count, Filter, Order, Page};
-use crate::store::{audit, search};
+use crate::store::{WriteTx, audit, customers, search};
 
 /// Licenses read for the page.
 const LICENSES: usize = 100;
@@ -18,6 +21,36 @@ pub struct CustomerUse {
     pub count: Count,
     /// Changes of these licenses, newest first.
     pub history: Vec<Entry>,
+}
+
+/// The name of the customer whom a shop names: the one with that address, otherwise the one with that name and no
+/// address; otherwise a new one, with the address in the name if the name is taken.
+pub(super) fn ensure_named(
+    db: &WriteTx<'_>,
+    named: &NamedCustomer,
+    now: OffsetDateTime,
+) -> Result<String, Error> {
+    let NamedCustomer { name, email } = named;
+    if let Some(known) = customers::of_email(db, email)? {
+        return Ok(known.name);
+    }
+    if name.is_empty() && email.is_empty() {
+        return Ok(String::new());
+    }
+    let first = if name.is_empty() { email } else { name };
+    if let Some(known) = customers::named(db, first)? {
+        if known.email.is_empty() || email.is_empty() {
+            if !email.is_empty() {
+                customers::set_email(db, known.id, email)?;
+            }
+            return Ok(known.name);
+        }
+        let both = named.with_email();
+        customers::add(db, &both, email, "", now)?;
+        return Ok(both);
+    }
+    customers::add(db, first, email, "", now)?;
+    Ok(first.clone())
 }
 
 impl Service {

@@ -5,6 +5,7 @@ use super::bulk::record;
 use crate::error::{Error, Problem};
 use crate::model::audit::{Actor, Event};
 use crate::model::check::ListedLicense;
+use crate::model::date;
 use crate::model::doubt::{Doubt, doubts};
 use crate::model::license::{Draft, License, Status, Values};
 use crate::model::question::Question;
@@ -110,6 +111,7 @@ impl Service {
             let new = Values::parse(&draft.changed_from(shown).over(current))?;
             licenses::update(db, &before, &new, now)?;
             let after = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
+            by_code(&after, &new)?;
             if after != before {
                 record(db, actor, Some(&before), Some(&after), now)?;
             }
@@ -172,6 +174,9 @@ impl Service {
             };
             licenses::update(db, &old, &revoked, now)?;
             licenses::set_moved_to(db, old.id, Some(new_id))?;
+            // The seat goes with it.
+            licenses::settle(db, old.id, None)?;
+            licenses::settle(db, new_id, old.seat)?;
             let moved = licenses::get(db, new_id)?.ok_or(NO_SUCH_LICENSE)?;
             let audit_id = audit::append(db, Event::moved(actor, &old, &moved), now)?;
             bulk::keep(db, bulk_id, old.id, audit_id, (&kept_old, ""))?;
@@ -193,4 +198,31 @@ impl Service {
             Ok((successor.flatten(), licenses::moved_to(db, license.id)?))
         })
     }
+}
+
+/// An error if the license's activation code does not let it have these values.
+fn by_code(license: &License, wanted: &Values) -> Result<(), Error> {
+    if license.seat.is_none() {
+        return Ok(());
+    }
+    if license.status != wanted.status {
+        let message = format!(
+            "The activation code of this license is {}, and so is the license. Change the code.",
+            license.status
+        );
+        return Err(Error::invalid("status", message));
+    }
+    if license.expiration_date != wanted.expiration_date {
+        let message = match license.expiration_date {
+            Some(last) => format!(
+                "The activation code of this license expires on {}. Use a later date, or change the code.",
+                date::format(last)
+            ),
+            None => "The activation code of this license is perpetual, and so is the license. Change the \
+                     code."
+                .to_owned(),
+        };
+        return Err(Error::invalid("expiration_date", message));
+    }
+    Ok(())
 }

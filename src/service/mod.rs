@@ -1,10 +1,12 @@
 //! The use cases: each method runs at one moment, in one transaction.
 
+mod activation;
 mod audit;
 mod bulk;
 mod check;
 mod check_log;
 mod clock_watch;
+mod codes;
 mod customers;
 mod demo;
 mod devices;
@@ -58,6 +60,7 @@ use tools::Rules;
 pub use audit::Proof;
 pub use bulk::{MAX_SELECTED, Plan};
 pub use check::{CheckSource, Signed};
+pub use codes::MAX_CREATED;
 pub use customers::CustomerUse;
 pub use diagnose::{
     Diagnosis, FormerLicense, LicenseWarnings, MAX_NEAR_MISSES, NearMiss, ToolMatch,
@@ -107,6 +110,8 @@ pub struct Service {
     audit_kept_on: Mutex<Option<Date>>,
     /// Checks of unlicensed machines.
     unlicensed: Throttle,
+    /// Wrong activation codes, by address.
+    wrong_codes: Throttle,
     check_log: CheckLog,
     session_uses: LastUses<OffsetDateTime>,
     token_uses: LastUses<TokenUse>,
@@ -180,6 +185,7 @@ impl Service {
                 .then(|| Duration::days(config.audit_sign_in_days.into())),
             audit_kept_on: Mutex::default(),
             unlicensed: Throttle::new(30, 6),
+            wrong_codes: Throttle::new(10, 60),
             check_log: CheckLog::default(),
             session_uses: LastUses::default(),
             token_uses: LastUses::default(),

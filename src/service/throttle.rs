@@ -69,6 +69,14 @@ pub(super) fn subscriber(address: IpAddr) -> (bool, u64) {
     }
 }
 
+/// The key of a bucket for the IPv6 /48 of one site; none for IPv4.
+pub(super) fn network(address: IpAddr) -> Option<(u8, u64)> {
+    match address {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(v6) => Some((48, (v6.to_bits() >> 80) as u64)),
+    }
+}
+
 fn milliseconds(moment: OffsetDateTime) -> i64 {
     moment.unix_timestamp() * 1000 + i64::from(moment.millisecond())
 }

@@ -5,11 +5,13 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_i
 use serde_json::{Map, Number};
 use time::OffsetDateTime;
 
-use super::{WriteTx, licenses, moment, tools, unlicensed_machines, unreadable};
+use super::{NEVER, WriteTx, licenses, moment, tools, unlicensed_machines, unreadable};
 use crate::error::Error;
 use crate::model::bulk::{BulkChange, State};
+use crate::model::date;
+use crate::model::license::Seat;
 use crate::model::license::fields::{EXPIRATION_DATE, FIELDS};
-use crate::model::license::{Draft, License};
+use crate::model::license::{Draft, License, Status};
 
 const COLUMNS: &str = "id, at, who, what, state, number, undone";
 
@@ -210,7 +212,7 @@ pub fn values_before(row: &JournalRow) -> Result<Draft> {
     let mut draft = Draft::default();
     for (name, value) in object(&row.before)? {
         if let Some(text) = value.as_str() {
-            let is_none = text == licenses::NEVER && name == FIELDS[EXPIRATION_DATE].name;
+            let is_none = text == NEVER && name == FIELDS[EXPIRATION_DATE].name;
             draft.set(&name, if is_none { "" } else { text });
         }
     }
@@ -222,6 +224,28 @@ pub fn moved_to_before(row: &JournalRow) -> Result<Option<i64>> {
     Ok(object(&row.before)?
         .get("moved_to")
         .and_then(serde_json::Value::as_i64))
+}
+
+/// The seat of an activation code that the license had before the change.
+pub fn seat_before(row: &JournalRow) -> Result<Option<Seat>> {
+    let columns = object(&row.before)?;
+    let text = |name: &str| {
+        let value = columns.get(name).and_then(serde_json::Value::as_str);
+        value.unwrap_or_default()
+    };
+    let Some(code_id) = columns.get("code_id").and_then(serde_json::Value::as_i64) else {
+        return Ok(None);
+    };
+    let own_status = Status::from_word(text("own_status"));
+    Ok(Some(Seat {
+        code_id,
+        own_status: own_status.ok_or_else(|| unreadable(2, &row.before))?,
+        own_expiration: match text("own_expiration_date") {
+            "" => None,
+            NEVER => Some(None),
+            day => Some(date::read(day)),
+        },
+    }))
 }
 
 fn object(text: &str) -> Result<Map<String, serde_json::Value>> {

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Result, params};
 use time::Date;
 
 use super::checks::verdict;
-use super::licenses;
+use super::day;
 use crate::model::date;
 use crate::model::license::Verdict;
 
@@ -40,7 +40,7 @@ pub fn of_tool_since(
         "select day, verdict, number from check_days where tool_name = ?1 and day >= ?2",
     )?
     .query_map([tool_name, &date::format(first)], |row| {
-        Ok((licenses::day(row, 0)?, verdict(row, 1)?, row.get(2)?))
+        Ok((day(row, 0)?, verdict(row, 1)?, row.get(2)?))
     })?
     .collect()
 }
@@ -51,7 +51,7 @@ pub fn since(db: &Connection, first: Date) -> Result<Vec<(Date, Verdict, i64)>> 
         "select day, verdict, sum(number) from check_days where day >= ?1 group by day, verdict",
     )?
     .query_map([date::format(first)], |row| {
-        Ok((licenses::day(row, 0)?, verdict(row, 1)?, row.get(2)?))
+        Ok((day(row, 0)?, verdict(row, 1)?, row.get(2)?))
     })?
     .collect()
 }

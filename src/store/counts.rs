@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Result, params};
 use time::Date;
 
-use super::licenses::{day, status};
+use super::{day, status};
 use crate::model::date;
 use crate::model::license::Status;
 use crate::model::overview::LicenseCount;

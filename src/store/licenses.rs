@@ -6,10 +6,14 @@ use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, params, params_from_iter};
 use time::{Date, OffsetDateTime};
 
-use super::{WriteTx, checks, moment, tools, unlicensed_machines, unreadable};
+use super::{
+    NEVER, WriteTx, activation_codes, checks, customers, day, moment, status, tools,
+    unlicensed_machines, unreadable,
+};
 use crate::error::Error;
 use crate::model::check::ListedLicense;
 use crate::model::date;
+use crate::model::license::Seat;
 use crate::model::license::fields::{self, FIELDS};
 use crate::model::license::{License, Status, Values};
 use crate::model::question::Question;
@@ -23,11 +27,15 @@ pub struct CheckedLicense {
     pub expiration_date: Option<Date>,
 }
 
-/// The expiration date column of a perpetual license: sorts after all dates.
-pub(super) const NEVER: &str = "never";
-
 /// Columns of a license besides its fields, which follow them in [`columns`].
-const FIXED: [&str; 3] = ["id", "created_at", "moved_to"];
+const FIXED: [&str; 6] = [
+    "id",
+    "created_at",
+    "moved_to",
+    "code_id",
+    "own_status",
+    "own_expiration_date",
+];
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
     let places: Vec<String> = (2..2 + fields::COUNT).map(|n| format!("?{n}")).collect();
@@ -198,6 +206,7 @@ pub(super) fn listed_in(row: &Row<'_>) -> Result<ListedLicense> {
 pub fn add(db: &WriteTx<'_>, new: &Values, created_at: OffsetDateTime) -> Result<i64, Error> {
     db.invalidate(&new.tool_name, &new.license_key);
     tools::ensure(db, &new.tool_name, created_at)?;
+    ensure_customer(db, new, created_at)?;
     unlicensed_machines::remove(db, &new.tool_name, &new.license_key)?;
     let id = db
         .prepare_cached(&INSERT)?
@@ -230,10 +239,56 @@ pub fn update(
         tools::ensure(db, &new.tool_name, now)?;
         unlicensed_machines::remove(db, &new.tool_name, &new.license_key)?;
     }
-    db.prepare_cached(&UPDATE)?.execute(params_from_iter(
-        std::iter::once(Cell::Number(before.id)).chain(cells(new)),
-    ))?;
+    ensure_customer(db, new, now)?;
+    write(db, before.id, new)?;
+    if let Some(seat) = before.seat {
+        settle(db, before.id, Some(seat.changed(before, new)))?;
+    }
     db.index(before.id, Some(before), Some(new));
+    Ok(())
+}
+
+fn write(db: &WriteTx<'_>, id: i64, values: &Values) -> Result<()> {
+    let id = std::iter::once(Cell::Number(id));
+    db.prepare_cached(&UPDATE)?
+        .execute(params_from_iter(id.chain(cells(values))))?;
+    Ok(())
+}
+
+fn ensure_customer(db: &WriteTx<'_>, values: &Values, now: OffsetDateTime) -> Result<()> {
+    customers::ensure(db, values.user_id.as_deref().unwrap_or_default(), now)
+}
+
+/// Gives a license a seat of an activation code, or none; the code then decides with it.
+pub fn settle(db: &WriteTx<'_>, id: i64, seat: Option<Seat>) -> Result<(), Error> {
+    let Some(license) = get(db, id)? else {
+        return Ok(());
+    };
+    let (status, expiration_date) = match seat {
+        Some(seat) => seat.effective(activation_codes::terms(db, seat.code_id)?),
+        None => (license.status, license.expiration_date),
+    };
+    if license.seat == seat
+        && (status, expiration_date) == (license.status, license.expiration_date)
+    {
+        return Ok(());
+    }
+    db.invalidate(&license.tool_name, &license.license_key);
+    let day = |date: Option<Date>| date.map_or(NEVER.to_owned(), date::format);
+    db.prepare_cached(
+        "update licenses set code_id = ?2, own_status = ?3, own_expiration_date = ?4, status = ?5,
+             expiration_date = ?6
+         where id = ?1",
+    )?
+    .execute(params![
+        id,
+        seat.map(|seat| seat.code_id),
+        seat.map_or("", |seat| seat.own_status.as_str()),
+        seat.and_then(|seat| seat.own_expiration)
+            .map_or(String::new(), day),
+        status.as_str(),
+        day(expiration_date),
+    ])?;
     Ok(())
 }
 
@@ -324,16 +379,22 @@ fn license(row: &Row<'_>) -> Result<License> {
         id: row.get(0)?,
         created_at: moment(row, 1)?,
         moved_to: row.get(2)?,
+        seat: seat(row)?,
         values: Values::from_texts(texts).map_err(|at| unreadable(FIXED.len() + at, texts[at]))?,
     })
 }
 
-pub(super) fn status(row: &Row<'_>, column: usize) -> Result<Status> {
-    let word = row.get_ref(column)?.as_str()?;
-    Status::from_word(word).ok_or_else(|| unreadable(column, word))
-}
-
-pub(super) fn day(row: &Row<'_>, column: usize) -> Result<Date> {
-    let text = row.get_ref(column)?.as_str()?;
-    date::read(text).ok_or_else(|| unreadable(column, text))
+fn seat(row: &Row<'_>) -> Result<Option<Seat>> {
+    let Some(code_id) = row.get(3)? else {
+        return Ok(None);
+    };
+    Ok(Some(Seat {
+        code_id,
+        own_status: status(row, 4)?,
+        own_expiration: match row.get_ref(5)?.as_str()? {
+            "" => None,
+            NEVER => Some(None),
+            _ => Some(Some(day(row, 5)?)),
+        },
+    }))
 }

@@ -2,13 +2,16 @@
 //!
 //! One writer, many readers: every thread reads over its own read-only connection.
 
+pub mod activation_codes;
 pub mod audit;
 pub mod bulk;
 mod cache;
 pub mod check_days;
 pub mod check_places;
 pub mod checks;
+pub mod code_changes;
 pub mod counts;
+pub mod customers;
 pub mod former_pairs;
 pub mod imports;
 pub mod licenses;
@@ -17,6 +20,7 @@ pub mod newest;
 mod open;
 pub mod personal;
 pub mod search;
+pub mod seats;
 pub mod sessions;
 pub mod signing_keys;
 pub mod tokens;
@@ -36,12 +40,13 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use rusqlite::Connection;
 use thread_local::ThreadLocal;
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
 use crate::clock::Stopwatch;
 use crate::error::{Error, Refusal};
 
-use crate::model::license::Values;
+use crate::model::date;
+use crate::model::license::{Status, Values};
 use crate::model::question::Question;
 use cache::{LicenseCache, Pair};
 use licenses::CheckedLicense;
@@ -130,6 +135,8 @@ pub struct WriteTx<'a> {
     kept: RefCell<HashMap<String, (i64, String)>>,
     /// Tools that it has seen or added.
     tools: RefCell<HashSet<String>>,
+    /// Customers, likewise.
+    customers: RefCell<HashSet<String>>,
 }
 
 impl<'a> WriteTx<'a> {
@@ -145,6 +152,7 @@ impl<'a> WriteTx<'a> {
                         texts: RefCell::default(),
                         kept: RefCell::default(),
                         tools: RefCell::default(),
+                        customers: RefCell::default(),
                     });
                 }
                 Err(error) if !open::is_busy(&error) || watch.elapsed() > WRITE_WAIT => {
@@ -418,4 +426,17 @@ fn moment(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<OffsetDate
     let seconds: i64 = row.get(column)?;
     OffsetDateTime::from_unix_timestamp(seconds)
         .map_err(|_| unreadable(column, &seconds.to_string()))
+}
+
+/// The expiration date column of a perpetual license: sorts after all dates.
+const NEVER: &str = "never";
+
+fn status(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Status> {
+    let word = row.get_ref(column)?.as_str()?;
+    Status::from_word(word).ok_or_else(|| unreadable(column, word))
+}
+
+fn day(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Date> {
+    let text = row.get_ref(column)?.as_str()?;
+    date::read(text).ok_or_else(|| unreadable(column, text))
 }

@@ -11,8 +11,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Result, Row, params, params_from_iter};
 use time::Date;
 
-use super::licenses::{self, NEVER};
 use super::trigrams::{self, IdQuery};
+use super::{NEVER, licenses};
 use crate::model::bulk::Selection;
 use crate::model::check::ListedLicense;
 use crate::model::date;

@@ -8,6 +8,7 @@
     reason = "a test that cannot continue has failed"
 )]
 
+mod activation;
 mod audit;
 mod browser;
 mod bulk;

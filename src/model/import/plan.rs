@@ -525,6 +525,7 @@ mod tests {
             id: 7,
             created_at: datetime!(2024-01-01 00:00 UTC),
             moved_to: None,
+            seat: None,
             values: Values::parse(&draft).unwrap(),
         }
     }

@@ -8,9 +8,11 @@ use time::OffsetDateTime;
 use crate::error::Problem;
 
 pub mod fields;
+mod seat;
 mod verdict;
 
 pub use fields::{Draft, Values};
+pub use seat::{CodeTerms, Seat};
 pub use verdict::Verdict;
 
 /// What the admin has decided about a license.
@@ -70,6 +72,8 @@ pub struct License {
     pub created_at: OffsetDateTime,
     /// The license that replaced this one on another machine.
     pub moved_to: Option<i64>,
+    /// None for a license that was added by hand.
+    pub seat: Option<Seat>,
     /// The values that people set.
     pub values: Values,
 }

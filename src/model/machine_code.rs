@@ -1,0 +1,40 @@
+//! A short code that names a machine on the telephone. It finds machines and approves nothing.
+
+use sha2::{Digest, Sha256};
+
+use super::code_format::ALPHABET;
+use super::question::Question;
+
+/// The first 30 bits of SHA-256 over tool, line feed and canonical key: `7K4-PQ2`.
+pub fn machine_code(tool_name: &str, license_key: &str) -> String {
+    let hash = Sha256::digest(format!("{tool_name}\n{license_key}"));
+    let bits = u64::from_be_bytes([0, 0, 0, hash[0], hash[1], hash[2], hash[3], 0]) >> 10;
+    let letter = |at: u64| char::from(ALPHABET[((bits >> (25 - 5 * at)) & 31) as usize]);
+    let letters: String = (0..6).map(letter).collect();
+    format!("{}-{}", &letters[..3], &letters[3..])
+}
+
+impl Question<'_> {
+    pub fn machine_code(&self) -> String {
+        machine_code(self.tool_name, &self.license_key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_has_thirty_bits_of_the_hash() {
+        // printf 'Tool_A\n0a:1b:2c:3d:4e:5f' | sha256sum
+        let hash = Sha256::digest("Tool_A\n0a:1b:2c:3d:4e:5f");
+        let bits: String = hash.iter().map(|byte| format!("{byte:08b}")).collect();
+        let groups: String = (0..6)
+            .map(|at| usize::from_str_radix(&bits[5 * at..5 * at + 5], 2).unwrap())
+            .map(|value| char::from(ALPHABET[value]))
+            .collect();
+        let code = machine_code("Tool_A", "0a:1b:2c:3d:4e:5f");
+        assert_eq!(code.replace('-', ""), groups);
+        assert_eq!((code.len(), &code[3..4]), (7, "-"));
+    }
+}

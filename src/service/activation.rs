@@ -1,0 +1,167 @@
+//! A machine takes a seat of an activation code, or gives it back.
+
+use std::net::IpAddr;
+
+use time::Date;
+
+use super::Service;
+use super::bulk::record;
+use crate::error::Error;
+use crate::model::activation_code::{ActivationCode, Reason, Take, judge, moves_since};
+use crate::model::audit::Actor;
+use crate::model::license::Seat;
+use crate::model::license::{License, Status, Values};
+use crate::model::question::Question;
+use crate::store::{Db, Read, activation_codes, licenses, seats};
+
+/// What an activation found.
+struct Found {
+    code: ActivationCode,
+    license: Option<License>,
+    take: Take,
+}
+
+impl Service {
+    /// Gives the machine a license of the code, durably; changes nothing if it has one.
+    /// `address` is where the request came from.
+    pub fn activate(
+        &self,
+        question: &Question<'_>,
+        typed: &str,
+        address: IpAddr,
+    ) -> Result<(), Error> {
+        let code = self.code_for(question.tool_name, typed, address)?;
+        let (now, today) = (self.clock.now(), self.today());
+        // A repeated activation need not wait for other writes.
+        let found = self
+            .store
+            .read_tx(|db| look(db, code.id, question, today))?;
+        if let Some(Ok(Found {
+            take: Take::Nothing,
+            ..
+        })) = found
+        {
+            return Ok(());
+        }
+        self.store.write(|db| {
+            let found = look(db, code.id, question, today)?.ok_or(Reason::UnknownCode)?;
+            let Found {
+                code,
+                license,
+                take,
+            } = found.map_err(Error::from)?;
+            let term = code.values.term.started(today);
+            if code.first_used_at.is_none() {
+                activation_codes::set_used(db, code.id, term, now)?;
+            }
+            let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            let (customer, order_ref) = (some(&code.values.customer), some(&code.values.order_ref));
+            let (id, seat) = match (take, &license) {
+                (Take::Nothing, _) => return Ok(()),
+                (Take::New, _) | (Take::Over, None) => {
+                    let values = Values {
+                        tool_name: question.tool_name.to_owned(),
+                        license_key: question.license_key.to_string(),
+                        status: Status::Activated,
+                        user_id: customer,
+                        expiration_date: term.expiration_date(),
+                        note: None,
+                        order_ref,
+                    };
+                    (licenses::add(db, &values, now)?, Seat::new(code.id))
+                }
+                (Take::Over, Some(license)) => {
+                    let mut values = license.values.clone();
+                    values.user_id = customer.or(values.user_id);
+                    values.order_ref = order_ref.or(values.order_ref);
+                    licenses::update(db, license, &values, now)?;
+                    let seat = match license.seat {
+                        Some(seat) => Seat {
+                            code_id: code.id,
+                            ..seat
+                        },
+                        None => Seat::of(code.id, license),
+                    };
+                    (license.id, seat)
+                }
+            };
+            licenses::settle(db, id, Some(seat))?;
+            activation_codes::return_move(db, code.id, &question.license_key)?;
+            let after = licenses::get(db, id)?;
+            record(
+                db,
+                &actor(&code, address),
+                license.as_ref(),
+                after.as_ref(),
+                now,
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Deletes the machine's license of that code; changes nothing if it has none.
+    pub fn deactivate(
+        &self,
+        question: &Question<'_>,
+        typed: &str,
+        address: IpAddr,
+    ) -> Result<(), Error> {
+        let code = self.code_for(question.tool_name, typed, address)?;
+        let now = self.clock.now();
+        let message = self.tool(question.tool_name).message.clone();
+        self.store.write(|db| {
+            let code = activation_codes::get(db, code.id)?.ok_or(Reason::UnknownCode)?;
+            let license = licenses::of_pair(db, question.tool_name, &question.license_key)?;
+            let Some((license, seat)) = license.and_then(|license| {
+                let seat = license.seat.filter(|seat| seat.code_id == code.id)?;
+                Some((license, seat))
+            }) else {
+                return Ok(());
+            };
+            // Otherwise a blocked machine could come back as another one.
+            if seat.own_status != Status::Activated {
+                return Err(Reason::MachineBlocked.into());
+            }
+            let moves = activation_codes::moves_since(db, code.id, moves_since(now))?;
+            if code.moves_left(moves) == 0 {
+                return Err(Reason::MovesUsed { moves, message }.into());
+            }
+            licenses::delete(db, &license)?;
+            activation_codes::add_move(db, code.id, &license.license_key, now)?;
+            record(db, &actor(&code, address), Some(&license), None, now)?;
+            Ok(())
+        })
+    }
+}
+
+/// Who activates or removes machines: whoever has the code.
+fn actor(code: &ActivationCode, address: IpAddr) -> Actor {
+    Actor {
+        who: format!("activation code {}", code.masked()),
+        address: address.to_string(),
+    }
+}
+
+/// What the activation would do now; none if the code is gone.
+fn look(
+    db: &Db,
+    code_id: i64,
+    question: &Question<'_>,
+    today: Date,
+) -> Read<Option<Result<Found, Reason>>> {
+    let Some(code) = activation_codes::get(db, code_id)? else {
+        return Ok(None);
+    };
+    let license = licenses::of_pair(db, question.tool_name, &question.license_key)?;
+    let other = match license.as_ref().and_then(|license| license.seat) {
+        Some(seat) if seat.code_id != code_id => activation_codes::get(db, seat.code_id)?,
+        Some(_) | None => None,
+    };
+    let used = seats::used(db, code_id)?;
+    let row = license.as_ref().map(|license| (license, other.as_ref()));
+    Ok(Some(judge(&code, row, used, today).map(|take| Found {
+        code,
+        license,
+        take,
+    })))
+}

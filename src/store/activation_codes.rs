@@ -1,0 +1,187 @@
+//! The tables of activation codes, of their changes, and of the seats that customers freed.
+
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use time::OffsetDateTime;
+
+use super::{NEVER, WriteTx, customers, moment, status, tools, unreadable};
+use crate::model::activation_code::{ActivationCode, CodeTerm, CodeValues};
+use crate::model::date;
+use crate::model::license::CodeTerms;
+
+const COLUMNS: &str = "id, created_at, tool_name, code, is_imported, is_test, first_used_at, status, \
+     seats, expiration_date, days, moves_per_year, customer, order_ref, note";
+
+/// A code that is not yet in the table.
+pub struct NewCode<'a> {
+    pub tool_name: &'a str,
+    /// As it is compared.
+    pub code: &'a str,
+    pub is_imported: bool,
+    pub is_test: bool,
+    pub values: &'a CodeValues,
+}
+
+/// Adds a code and returns its ID; none if there is such a code already.
+pub fn add(db: &WriteTx<'_>, new: &NewCode<'_>, now: OffsetDateTime) -> Result<Option<i64>> {
+    let values = new.values;
+    let (expiration_date, days) = term_columns(values.term);
+    tools::ensure(db, new.tool_name, now)?;
+    customers::ensure(db, &values.customer, now)?;
+    db.prepare_cached(
+        "insert into activation_codes (created_at, tool_name, code, is_imported, is_test, status, seats,
+             expiration_date, days, moves_per_year, customer, order_ref, note)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+         on conflict (code) do nothing returning id",
+    )?
+    .query_row(
+        params![
+            now.unix_timestamp(),
+            new.tool_name,
+            new.code,
+            new.is_imported,
+            new.is_test,
+            values.status.as_str(),
+            values.seats,
+            expiration_date,
+            days,
+            values.moves_per_year,
+            values.customer,
+            values.order_ref,
+            values.note,
+        ],
+        |row| row.get(0),
+    )
+    .optional()
+}
+
+pub fn get(db: &Connection, id: i64) -> Result<Option<ActivationCode>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from activation_codes where id = ?1"
+    ))?
+    .query_row([id], code)
+    .optional()
+}
+
+/// The code as it is compared.
+pub fn find(db: &Connection, text: &str) -> Result<Option<ActivationCode>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from activation_codes where code = ?1"
+    ))?
+    .query_row([text], code)
+    .optional()
+}
+
+/// Whether any code of an older system was imported for the tool.
+pub fn has_imported(db: &Connection, tool_name: &str) -> Result<bool> {
+    db.prepare_cached(
+        "select exists (select 1 from activation_codes where tool_name = ?1 and is_imported = 1)",
+    )?
+    .query_row([tool_name], |row| row.get(0))
+}
+
+/// What the code decides about its licenses.
+pub(super) fn terms(db: &Connection, id: i64) -> Result<CodeTerms> {
+    let code = get(db, id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    Ok(code.terms())
+}
+
+/// Begins a term that is counted from the first activation.
+pub fn set_used(db: &WriteTx<'_>, id: i64, term: CodeTerm, now: OffsetDateTime) -> Result<()> {
+    let (expiration_date, days) = term_columns(term);
+    db.prepare_cached(
+        "update activation_codes set first_used_at = ?2, expiration_date = ?3, days = ?4
+         where id = ?1",
+    )?
+    .execute(params![id, now.unix_timestamp(), expiration_date, days])?;
+    Ok(())
+}
+
+/// Replaces what people decide about a code; its licenses stay as they are.
+pub(super) fn write(
+    db: &WriteTx<'_>,
+    before: &ActivationCode,
+    values: &CodeValues,
+    now: OffsetDateTime,
+) -> Result<()> {
+    let (expiration_date, days) = term_columns(values.term);
+    customers::ensure(db, &values.customer, now)?;
+    db.prepare_cached(
+        "update activation_codes set status = ?2, seats = ?3, expiration_date = ?4, days = ?5,
+             moves_per_year = ?6, customer = ?7, order_ref = ?8, note = ?9
+         where id = ?1",
+    )?
+    .execute(params![
+        before.id,
+        values.status.as_str(),
+        values.seats,
+        expiration_date,
+        days,
+        values.moves_per_year,
+        values.customer,
+        values.order_ref,
+        values.note,
+    ])?;
+    Ok(())
+}
+
+fn term_columns(term: CodeTerm) -> (String, i64) {
+    match term {
+        CodeTerm::Perpetual => (NEVER.to_owned(), 0),
+        CodeTerm::Until(last) => (date::format(last), 0),
+        CodeTerm::Days(days) => (NEVER.to_owned(), days),
+    }
+}
+
+/// Records that a customer freed the seat of that machine.
+pub fn add_move(db: &Connection, id: i64, license_key: &str, now: OffsetDateTime) -> Result<()> {
+    db.prepare_cached(
+        "insert into seat_moves (code_id, license_key, at) values (?1, ?2, ?3)
+         on conflict do nothing",
+    )?
+    .execute(params![id, license_key, now.unix_timestamp()])?;
+    Ok(())
+}
+
+/// The machine came back: its latest move no longer counts.
+pub fn return_move(db: &Connection, id: i64, license_key: &str) -> Result<()> {
+    db.prepare_cached(
+        "delete from seat_moves where code_id = ?1 and license_key = ?2 and at = (
+             select max(at) from seat_moves where code_id = ?1 and license_key = ?2)",
+    )?
+    .execute(params![id, license_key])?;
+    Ok(())
+}
+
+pub fn moves_since(db: &Connection, id: i64, since: OffsetDateTime) -> Result<i64> {
+    db.prepare_cached("select count(*) from seat_moves where code_id = ?1 and at > ?2")?
+        .query_row(params![id, since.unix_timestamp()], |row| row.get(0))
+}
+
+fn code(row: &Row<'_>) -> Result<ActivationCode> {
+    let used: Option<i64> = row.get(6)?;
+    let days: i64 = row.get(10)?;
+    let day: String = row.get(9)?;
+    let term = match (days, &*day) {
+        (1.., _) => CodeTerm::Days(days),
+        (_, NEVER) => CodeTerm::Perpetual,
+        (_, day) => CodeTerm::Until(date::read(day).ok_or_else(|| unreadable(9, day))?),
+    };
+    Ok(ActivationCode {
+        id: row.get(0)?,
+        created_at: moment(row, 1)?,
+        tool_name: row.get(2)?,
+        code: row.get(3)?,
+        is_imported: row.get(4)?,
+        is_test: row.get(5)?,
+        first_used_at: used.map(|_| moment(row, 6)).transpose()?,
+        values: CodeValues {
+            status: status(row, 7)?,
+            seats: row.get(8)?,
+            term,
+            moves_per_year: row.get(11)?,
+            customer: row.get(12)?,
+            order_ref: row.get(13)?,
+            note: row.get(14)?,
+        },
+    })
+}

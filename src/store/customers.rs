@@ -1,0 +1,81 @@
+//! The table of customers: a license names its customer, and every name has a row.
+
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use time::OffsetDateTime;
+
+use super::{WriteTx, moment};
+use crate::model::customer::Customer;
+
+const COLUMNS: &str = "id, created_at, name, email, language, note";
+
+/// Adds a customer of that name unless there is one.
+pub fn ensure(db: &WriteTx<'_>, name: &str, now: OffsetDateTime) -> Result<()> {
+    if name.is_empty() || db.customers.borrow().contains(name) {
+        return Ok(());
+    }
+    db.prepare_cached(
+        "insert into customers (created_at, name, email, language, note) values (?1, ?2, '', '', '')
+         on conflict do nothing",
+    )?
+    .execute(params![now.unix_timestamp(), name])?;
+    db.customers.borrow_mut().insert(name.to_owned());
+    Ok(())
+}
+
+/// Adds a customer and returns its ID; none if the name is taken.
+pub fn add(
+    db: &WriteTx<'_>,
+    name: &str,
+    email: &str,
+    language: &str,
+    now: OffsetDateTime,
+) -> Result<Option<i64>> {
+    db.prepare_cached(
+        "insert into customers (created_at, name, email, language, note) values (?1, ?2, ?3, ?4, '')
+         on conflict (name) do nothing returning id",
+    )?
+    .query_row(
+        params![now.unix_timestamp(), name, email, language],
+        |row| row.get(0),
+    )
+    .optional()
+}
+
+pub fn set_email(db: &WriteTx<'_>, id: i64, email: &str) -> Result<()> {
+    db.prepare_cached("update customers set email = ?2 where id = ?1")?
+        .execute(params![id, email])?;
+    Ok(())
+}
+
+pub fn get(db: &Connection, id: i64) -> Result<Option<Customer>> {
+    db.prepare_cached(&format!("select {COLUMNS} from customers where id = ?1"))?
+        .query_row([id], customer)
+        .optional()
+}
+
+/// The name is compared byte for byte.
+pub fn named(db: &Connection, name: &str) -> Result<Option<Customer>> {
+    db.prepare_cached(&format!("select {COLUMNS} from customers where name = ?1"))?
+        .query_row([name], customer)
+        .optional()
+}
+
+/// The oldest customer with that address, which is compared as stored.
+pub fn of_email(db: &Connection, email: &str) -> Result<Option<Customer>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from customers where email = ?1 and email <> '' order by id limit 1"
+    ))?
+    .query_row([email], customer)
+    .optional()
+}
+
+fn customer(row: &Row<'_>) -> Result<Customer> {
+    Ok(Customer {
+        id: row.get(0)?,
+        created_at: moment(row, 1)?,
+        name: row.get(2)?,
+        email: row.get(3)?,
+        language: row.get(4)?,
+        note: row.get(5)?,
+    })
+}
