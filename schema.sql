@@ -114,6 +114,41 @@ create table code_changes (
 
 create index code_changes_by_code on code_changes (code_id);
 
+-- Purchases.
+create table orders (
+    id         integer primary key autoincrement,
+    created_at bigint  not null,
+    source     text    not null,             -- who sent it: `token 3`, `shop 2`, `user admin`
+    order_ref  text    not null,             -- unique for each of them
+    customer   text    not null,             -- the name; empty for none
+    is_test    bigint  not null,
+    is_erased  bigint  not null default 0,   -- 1: sent again, it does not bring the person back
+    items      text    not null,             -- JSON, after defaults
+    unique (source, order_ref)
+);
+
+create index orders_by_reference on orders (order_ref);
+create index orders_by_customer on orders (customer) where customer <> '';
+
+-- The codes that were made for an order.
+create table order_codes (
+    order_id integer not null references orders (id) on delete cascade,
+    code_id  integer not null references activation_codes (id) on delete cascade,
+    item     bigint  not null,               -- counted from 0
+    primary key (order_id, code_id)
+) without rowid;
+
+create index order_codes_by_code on order_codes (code_id);
+
+-- What happened to an order and must happen only once.
+create table order_events (
+    order_id  integer not null references orders (id) on delete cascade,
+    event_ref text    not null,
+    at        bigint  not null,
+    content   text    not null,              -- what was asked, to compare
+    primary key (order_id, event_ref)
+) without rowid;
+
 -- Which license had a pair of tool and key once, and the entry of the audit log that ended it.
 create table former_pairs (
     license_key text   not null,

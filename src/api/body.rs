@@ -97,8 +97,8 @@ fn malformed(message: &str, field: Option<String>) -> Error {
     }
 }
 
-/// A field that every check requires.
-pub(super) fn required(field: &str, value: Option<String>) -> Result<String, Error> {
+/// A field that every such request has.
+pub(super) fn required<T>(field: &str, value: Option<T>) -> Result<T, Error> {
     value.ok_or_else(|| {
         malformed(
             &format!("The request body has no `{field}`."),

@@ -7,6 +7,7 @@ mod health;
 mod keys;
 mod licenses;
 mod login;
+mod orders;
 
 use std::io::Cursor;
 
@@ -30,6 +31,7 @@ pub fn routes() -> Vec<Route> {
         keys::routes(),
         licenses::routes(),
         login::routes(),
+        orders::routes(),
     ]
     .concat()
 }

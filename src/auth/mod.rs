@@ -9,6 +9,7 @@ mod origin;
 use std::sync::Arc;
 
 use rocket::Request;
+use rocket::http::Method;
 use rocket::request::{FromRequest, Outcome};
 
 pub use address::{Address, client_address};
@@ -33,6 +34,27 @@ pub struct Reader(pub Actor);
 #[derive(Debug)]
 pub struct Writer(pub Actor);
 
+/// A user or shop that may place orders.
+#[derive(Debug)]
+pub struct Seller {
+    pub actor: Actor,
+    /// An order reference is unique for each.
+    pub source: String,
+    is_user: bool,
+}
+
+impl Seller {
+    /// Whose order it is: for a user, also one of a shop.
+    pub fn source_of(&self, service: &Service, order_ref: &str) -> Result<String, Error> {
+        if !self.is_user {
+            return Ok(self.source.clone());
+        }
+        let sources = service.order_sources(order_ref)?;
+        let own = sources.iter().find(|source| **source == self.source);
+        Ok(own.or(sources.first()).unwrap_or(&self.source).clone())
+    }
+}
+
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Session {
     type Error = ();
@@ -51,7 +73,7 @@ impl<'r> FromRequest<'r> for Reader {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Reader, ()> {
         match caller(request, Scope::Read).await {
-            Ok(actor) => Outcome::Success(Reader(actor)),
+            Ok((actor, _)) => Outcome::Success(Reader(actor)),
             Err(error) => refuse(request, error),
         }
     }
@@ -63,7 +85,26 @@ impl<'r> FromRequest<'r> for Writer {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Writer, ()> {
         match caller(request, Scope::Write).await {
-            Ok(actor) => Outcome::Success(Writer(actor)),
+            Ok((actor, _)) => Outcome::Success(Writer(actor)),
+            Err(error) => refuse(request, error),
+        }
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Seller {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Seller, ()> {
+        match caller(request, Scope::Orders).await {
+            Ok((actor, token)) => Outcome::Success(Seller {
+                source: match token {
+                    Some(id) => format!("token {id}"),
+                    None => format!("user {}", actor.who),
+                },
+                is_user: token.is_none(),
+                actor,
+            }),
             Err(error) => refuse(request, error),
         }
     }
@@ -77,15 +118,16 @@ pub fn actor(request: &Request<'_>, who: &str) -> Actor {
 }
 
 /// An `Authorization` header decides alone: an invalid one never falls back to the cookie. Browsers send
-/// cookies automatically, so a write that relies on a cookie must come from one of our own pages.
-async fn caller(request: &Request<'_>, scope: Scope) -> Result<Actor, Error> {
+/// cookies automatically, so a write that relies on a cookie must come from one of our own pages. Returns the ID of
+/// a token, too.
+async fn caller(request: &Request<'_>, scope: Scope) -> Result<(Actor, Option<i64>), Error> {
     let Some(header) = request.headers().get_one("Authorization") else {
         let signed_in = signed_in(request).await?;
-        if scope == Scope::Write {
+        if request.method() != Method::Get && scope != Scope::Read {
             SameOrigin::check(request)?;
             json_or_nothing(request)?;
         }
-        return Ok(actor(request, &signed_in.session.user_name));
+        return Ok((actor(request, &signed_in.session.user_name), None));
     };
     let token = header
         .split_once(' ')
@@ -109,7 +151,8 @@ async fn caller(request: &Request<'_>, scope: Scope) -> Result<Actor, Error> {
             "This token does not have the scope {needed}."
         )));
     }
-    Ok(actor(request, &format!("token {}", user.name)))
+    let actor = actor(request, &format!("token {}", user.name));
+    Ok((actor, Some(user.id)))
 }
 
 /// The unexpired session of the request's cookie.

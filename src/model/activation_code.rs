@@ -37,6 +37,14 @@ impl CodeTerm {
         }
     }
 
+    /// Of a term that has not begun.
+    pub fn days(self) -> Option<i64> {
+        match self {
+            CodeTerm::Days(days) => Some(days),
+            CodeTerm::Perpetual | CodeTerm::Until(_) => None,
+        }
+    }
+
     /// None for perpetual, and for a term that has not begun.
     pub fn expiration_date(self) -> Option<Date> {
         match self {

@@ -79,6 +79,8 @@ pub enum Kind {
     ToolChanged,
     /// Each license also has its own entry.
     ToolRenamed,
+    /// Its codes also have entries.
+    OrderPlaced,
     CodesCreated,
     /// Its licenses follow without entries of their own.
     CodeChanged,
@@ -101,7 +103,7 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 30] = [
+    pub const ALL: [Kind; 31] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -112,6 +114,7 @@ impl Kind {
         Kind::Exported,
         Kind::ToolChanged,
         Kind::ToolRenamed,
+        Kind::OrderPlaced,
         Kind::CodesCreated,
         Kind::CodeChanged,
         Kind::MachineDismissed,
@@ -155,6 +158,7 @@ impl Kind {
             Kind::Exported => "licenses exported",
             Kind::ToolChanged => "tool changed",
             Kind::ToolRenamed => "tool renamed",
+            Kind::OrderPlaced => "order placed",
             Kind::CodesCreated => "activation codes created",
             Kind::CodeChanged => "activation code changed",
             Kind::MachineDismissed => "machine dismissed",
@@ -191,6 +195,7 @@ impl Kind {
             | Kind::Exported
             | Kind::ToolChanged
             | Kind::ToolRenamed
+            | Kind::OrderPlaced
             | Kind::CodesCreated
             | Kind::CodeChanged
             | Kind::MachineDismissed

@@ -87,7 +87,7 @@ fn or_null(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
-fn format_moment(moment: OffsetDateTime) -> String {
+pub fn format_moment(moment: OffsetDateTime) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
     moment.format(format).unwrap_or_default()
 }

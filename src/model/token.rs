@@ -17,16 +17,19 @@ pub enum Scope {
     Read,
     /// Add, change and delete licenses.
     Write,
+    /// Place orders, which make activation codes, and act on them.
+    Orders,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 2] = [Scope::Read, Scope::Write];
+    pub const ALL: [Scope; 3] = [Scope::Read, Scope::Write, Scope::Orders];
 
     /// The word that is stored and shown.
     pub fn as_str(self) -> &'static str {
         match self {
             Scope::Read => "licenses:read",
             Scope::Write => "licenses:write",
+            Scope::Orders => "orders:write",
         }
     }
 

@@ -17,6 +17,15 @@ use crate::store::{WriteTx, audit, code_changes, licenses, seats};
 /// Codes made at once.
 pub const MAX_CREATED: usize = 1_000;
 
+/// What codes are looked for; none for any.
+pub struct CodeQuery {
+    pub order_ref: Option<String>,
+    /// In any spelling.
+    pub activation_code: Option<String>,
+    /// The name.
+    pub customer: Option<String>,
+}
+
 const NO_SUCH_CODE: Error = Error::NotFound("Activation code not found.");
 
 impl Service {
@@ -24,6 +33,32 @@ impl Service {
         self.store
             .read(|db| activation_codes::get(db, id))?
             .ok_or(NO_SUCH_CODE)
+    }
+
+    /// Codes that match all of these, newest first; an error if none is given.
+    pub fn find_codes(&self, query: &CodeQuery) -> Result<Vec<ActivationCode>, Error> {
+        let CodeQuery {
+            order_ref,
+            activation_code,
+            customer,
+        } = query;
+        if order_ref.is_none() && activation_code.is_none() && customer.is_none() {
+            let message = "Name an `order_ref`, an `activation_code` or a `customer`.";
+            return Err(Error::invalid("order_ref", message));
+        }
+        let code = activation_code.as_deref().map(code_format::read);
+        let code = code.map(|code| match code {
+            Typed::Ours(code) | Typed::Other { code, .. } => code,
+            Typed::Wrong(_) => String::new(),
+        });
+        self.store.read(|db| {
+            let (code, order_ref) = (code.as_deref(), order_ref.as_deref());
+            activation_codes::matching(db, code, order_ref, customer.as_deref(), MAX_CREATED)
+        })
+    }
+
+    pub fn seats_used(&self, id: i64) -> Result<i64, Error> {
+        self.store.read(|db| seats::used(db, id))
     }
 
     /// The licenses of a code, the first one first.

@@ -15,6 +15,7 @@ mod import;
 mod keys;
 mod last_uses;
 mod licenses;
+mod orders;
 mod overview;
 mod passwords;
 mod refusals;
@@ -60,7 +61,7 @@ use tools::Rules;
 pub use audit::Proof;
 pub use bulk::{MAX_SELECTED, Plan};
 pub use check::{CheckSource, Signed};
-pub use codes::MAX_CREATED;
+pub use codes::{CodeQuery, MAX_CREATED};
 pub use customers::CustomerUse;
 pub use diagnose::{
     Diagnosis, FormerLicense, LicenseWarnings, MAX_NEAR_MISSES, NearMiss, ToolMatch,
@@ -68,6 +69,7 @@ pub use diagnose::{
 pub use import::{ImportPreview, ImportState, InvalidGroup, Undecideds};
 pub use keys::{KeyFormat, KeyRing};
 pub use licenses::Edited;
+pub use orders::OrderCodes;
 pub use sessions::{Client, SignIn, SignedIn};
 pub use tokens::TokenUser;
 pub use tools::ToolUse;

@@ -21,6 +21,7 @@ const PREFIX: &str = "lsk_";
 /// A script with a valid token.
 #[derive(Debug, Clone)]
 pub struct TokenUser {
+    pub id: i64,
     pub name: String,
     scopes: Vec<Scope>,
 }
@@ -49,6 +50,7 @@ impl Service {
             self.token_uses.insert(token.id, latest);
         }
         Ok(Some(TokenUser {
+            id: token.id,
             name: token.name,
             scopes: token.scopes,
         }))

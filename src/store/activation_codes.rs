@@ -1,6 +1,6 @@
 //! The tables of activation codes, of their changes, and of the seats that customers freed.
 
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_iter};
 use time::OffsetDateTime;
 
 use super::{NEVER, WriteTx, customers, moment, status, tools, unreadable};
@@ -69,6 +69,44 @@ pub fn find(db: &Connection, text: &str) -> Result<Option<ActivationCode>> {
     ))?
     .query_row([text], code)
     .optional()
+}
+
+/// At most `limit` codes that have these values, newest first; none for any value.
+pub fn matching(
+    db: &Connection,
+    code_text: Option<&str>,
+    order_ref: Option<&str>,
+    customer: Option<&str>,
+    limit: usize,
+) -> Result<Vec<ActivationCode>> {
+    let wanted = [
+        ("code", code_text),
+        ("order_ref", order_ref),
+        ("customer", customer),
+    ];
+    let wanted: Vec<(&str, &str)> = wanted
+        .into_iter()
+        .filter_map(|(column, value)| Some((column, value?)))
+        .collect();
+    // An empty value would miss the partial indexes, and name most codes.
+    if wanted.iter().any(|(_, value)| value.is_empty()) {
+        return Ok(vec![]);
+    }
+    let conditions = (1..).zip(&wanted).map(|(at, (column, _))| match *column {
+        "code" => format!("code = ?{at}"),
+        column => format!("{column} = ?{at} and {column} <> ''"),
+    });
+    let conditions: Vec<String> = conditions.collect();
+    let sql = format!(
+        "select {COLUMNS} from activation_codes where {} order by id desc limit {limit}",
+        conditions.join(" and ")
+    );
+    db.prepare_cached(&sql)?
+        .query_map(
+            params_from_iter(wanted.iter().map(|(_, value)| value)),
+            code,
+        )?
+        .collect()
 }
 
 /// Whether any code of an older system was imported for the tool.

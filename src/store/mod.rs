@@ -18,6 +18,7 @@ pub mod licenses;
 mod mark;
 pub mod newest;
 mod open;
+pub mod orders;
 pub mod personal;
 pub mod search;
 pub mod seats;

@@ -40,6 +40,7 @@ mod lines;
 mod looks;
 mod mock;
 mod moves;
+mod orders;
 mod overview;
 mod page;
 mod pages;

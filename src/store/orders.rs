@@ -1,0 +1,116 @@
+//! The tables of orders, of the codes that were made for them, and of what must happen to them only once.
+
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use time::OffsetDateTime;
+
+use super::{WriteTx, moment, unreadable};
+use crate::model::order::{Item, NewOrder, Order};
+
+const COLUMNS: &str = "id, created_at, source, order_ref, customer, is_test, is_erased, items";
+
+/// Adds an order and returns its ID.
+pub fn add(
+    db: &WriteTx<'_>,
+    source: &str,
+    order: &NewOrder,
+    customer: &str,
+    now: OffsetDateTime,
+) -> Result<i64> {
+    db.prepare_cached(
+        "insert into orders (created_at, source, order_ref, customer, is_test, items)
+         values (?1, ?2, ?3, ?4, ?5, ?6) returning id",
+    )?
+    .query_row(
+        params![
+            now.unix_timestamp(),
+            source,
+            order.order_ref,
+            customer,
+            order.is_test,
+            Item::json(&order.items),
+        ],
+        |row| row.get(0),
+    )
+}
+
+pub fn add_code(db: &WriteTx<'_>, id: i64, code_id: i64, item: i64) -> Result<()> {
+    db.prepare_cached("insert into order_codes (order_id, code_id, item) values (?1, ?2, ?3)")?
+        .execute([id, code_id, item])?;
+    Ok(())
+}
+
+pub fn find(db: &Connection, source: &str, order_ref: &str) -> Result<Option<Order>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from orders where source = ?1 and order_ref = ?2"
+    ))?
+    .query_row([source, order_ref], order)
+    .optional()
+}
+
+/// Of any source, newest first.
+pub fn of_reference(db: &Connection, order_ref: &str) -> Result<Vec<Order>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from orders where order_ref = ?1 order by id desc"
+    ))?
+    .query_map([order_ref], order)?
+    .collect()
+}
+
+/// Newest first.
+pub fn of_customer(db: &Connection, customer: &str, limit: i64) -> Result<Vec<Order>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from orders where customer = ?1 and customer <> '' order by id desc limit ?2"
+    ))?
+    .query_map(params![customer, limit], order)?
+    .collect()
+}
+
+/// Item and ID of each code that was made for the order, in the order of its items.
+pub fn codes(db: &Connection, id: i64) -> Result<Vec<(i64, i64)>> {
+    db.prepare_cached(
+        "select item, code_id from order_codes where order_id = ?1 order by item, code_id",
+    )?
+    .query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?
+    .collect()
+}
+
+pub fn set_customer(db: &WriteTx<'_>, id: i64, customer: &str) -> Result<()> {
+    db.prepare_cached("update orders set customer = ?2 where id = ?1")?
+        .execute(params![id, customer])?;
+    Ok(())
+}
+
+/// What was asked under that reference before.
+pub fn event(db: &Connection, id: i64, event_ref: &str) -> Result<Option<String>> {
+    db.prepare_cached("select content from order_events where order_id = ?1 and event_ref = ?2")?
+        .query_row(params![id, event_ref], |row| row.get(0))
+        .optional()
+}
+
+pub fn add_event(
+    db: &WriteTx<'_>,
+    id: i64,
+    event_ref: &str,
+    content: &str,
+    now: OffsetDateTime,
+) -> Result<()> {
+    db.prepare_cached(
+        "insert into order_events (order_id, event_ref, at, content) values (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![id, event_ref, now.unix_timestamp(), content])?;
+    Ok(())
+}
+
+fn order(row: &Row<'_>) -> Result<Order> {
+    let items: String = row.get(7)?;
+    Ok(Order {
+        id: row.get(0)?,
+        created_at: moment(row, 1)?,
+        source: row.get(2)?,
+        order_ref: row.get(3)?,
+        customer: row.get(4)?,
+        is_test: row.get(5)?,
+        is_erased: row.get(6)?,
+        items: Item::from_json(&items).ok_or_else(|| unreadable(7, &items))?,
+    })
+}

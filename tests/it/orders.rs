@@ -1,0 +1,249 @@
+//! `/api/orders`: a shop sells activation codes.
+
+use std::sync::Barrier;
+
+use serde_json::{Value, json};
+
+use crate::guards::token;
+use crate::server::{Answer, Client, Server};
+
+/// A shop with its own token.
+fn shop(server: &Server, name: &str) -> Client {
+    let secret = token(&mut server.admin(), name, "orders=true", "2027-01-31");
+    server
+        .stranger()
+        .header("Authorization", &format!("Bearer {secret}"))
+}
+
+fn order(reference: &str, items: Value) -> String {
+    json!({"order_ref": reference, "customer": {"name": "Anna Berg", "email": "Anna@Example.com"},
+        "items": items})
+    .to_string()
+}
+
+fn codes(answer: &Answer) -> Vec<String> {
+    let body = answer.json();
+    let codes = body["codes"].as_array().unwrap().iter();
+    codes
+        .map(|code| code["activation_code"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn activate(server: &Server, code: &str, key: &str) -> Answer {
+    let body = json!({"tool_name": "Tool_A", "activation_code": code, "license_key": key});
+    server.stranger().post("/api/activate", &body.to_string())
+}
+
+#[test]
+fn an_order_makes_codes_that_run_machines() {
+    let server = Server::start();
+    let mut shop = shop(&server, "shop");
+    let placed = shop.post(
+        "/api/orders",
+        &order(
+            "2026/17",
+            json!([{"tool_name": "Tool_A", "quantity": 2, "seats": 3, "days": 365}]),
+        ),
+    );
+    assert_eq!(placed.status, 201, "{}", placed.body);
+    let codes = codes(&placed);
+    assert_eq!(
+        (codes.len(), placed.json()["order_ref"].as_str()),
+        (2, Some("2026/17"))
+    );
+    for key in ["m1", "m2", "m3"] {
+        assert_eq!(activate(&server, &codes[0], key).status, 200);
+    }
+    assert_eq!(
+        activate(&server, &codes[0], "m4").json()["reason"],
+        "SEATS_IN_USE"
+    );
+    let row = server.admin().get("/api/licenses").json()[0].clone();
+    assert_eq!(
+        (&row["user_id"], &row["order_ref"], &row["expiration_date"]),
+        (&json!("Anna Berg"), &json!("2026/17"), &json!("2027-06-15"))
+    );
+    let shown = shop.get("/api/orders/2026%2F17").json();
+    assert_eq!(
+        (&shown["codes"][0]["seats_used"], &shown["customer"]),
+        (&json!(3), &json!("Anna Berg"))
+    );
+    let found = shop.get("/api/codes?customer=Anna+Berg").json();
+    assert_eq!(found.as_array().unwrap().len(), 2);
+    let typed = codes[1].to_lowercase().replace('-', "");
+    let found = shop
+        .get(&format!("/api/codes?activation_code={typed}"))
+        .json();
+    assert_eq!(found[0]["activation_code"], json!(codes[1]));
+    assert_eq!(shop.get("/api/codes").status, 422);
+}
+
+#[test]
+fn the_same_order_fifty_times_at_once_is_one_order() {
+    let server = Server::start();
+    let secret = token(&mut server.admin(), "shop", "orders=true", "2027-01-31");
+    let body = order("17", json!([{"tool_name": "Tool_A", "quantity": 3}]));
+    let start = Barrier::new(50);
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..50)
+            .map(|_| {
+                let (server, body, start, secret) = (&server, &body, &start, &secret);
+                scope.spawn(move || {
+                    let bearer = format!("Bearer {secret}");
+                    let mut shop = server.stranger().header("Authorization", &bearer);
+                    start.wait();
+                    shop.post("/api/orders", body)
+                })
+            })
+            .collect();
+        senders
+            .into_iter()
+            .map(|sender| sender.join().unwrap())
+            .collect()
+    });
+    assert_eq!(
+        answers.iter().filter(|answer| answer.status == 201).count(),
+        1
+    );
+    assert!(answers.iter().all(|answer| answer.body == answers[0].body));
+    assert_eq!(codes(&answers[0]).len(), 3);
+}
+
+#[test]
+fn the_same_reference_with_other_items_is_a_conflict_and_of_another_shop_another_order() {
+    let server = Server::start();
+    let (mut one, mut other) = (shop(&server, "one"), shop(&server, "other"));
+    let items = json!([{"tool_name": "Tool_A", "seats": 1, "quantity": 1}]);
+    let first = one.post("/api/orders", &order("17", items));
+    // Defaults are items, too.
+    let same = order("17", json!([{"tool_name": "Tool_A"}])).replace("Anna Berg", "Anna Berg-Holm");
+    let again = one.post("/api/orders", &same);
+    assert_eq!((again.status, &again.body), (200, &first.body));
+    let different = order("17", json!([{"tool_name": "Tool_A", "seats": 2}]));
+    assert_eq!(one.post("/api/orders", &different).status, 409);
+    let theirs = other.post("/api/orders", &different);
+    assert_eq!(theirs.status, 201);
+    assert_ne!(codes(&theirs), codes(&first));
+    assert_eq!(other.post("/api/orders/17/revoke", "{}").status, 200);
+    assert_eq!(activate(&server, &codes(&first)[0], "m1").status, 200);
+    assert_eq!(
+        activate(&server, &codes(&theirs)[0], "m2").json()["reason"],
+        "CODE_REVOKED"
+    );
+}
+
+#[test]
+fn what_happens_to_an_order_happens_to_its_codes() {
+    let server = Server::start();
+    let mut shop = shop(&server, "shop");
+    let items = json!([{"tool_name": "Tool_A", "expiration_date": "2026-12-31"}]);
+    let code = codes(&shop.post("/api/orders", &order("17", items))).remove(0);
+    assert_eq!(activate(&server, &code, "m1").status, 200);
+    for (action, message, expected) in [
+        ("suspend", "Order suspended", 403),
+        ("resume", "Order resumed", 200),
+        ("revoke", "Order revoked", 403),
+        ("resume", "Order resumed", 403),
+        ("restore", "Order restored", 200),
+    ] {
+        for _ in 0..2 {
+            let answer = shop.post(&format!("/api/orders/17/{action}"), "{}");
+            assert_eq!(
+                (answer.status, answer.json()["message"].as_str()),
+                (200, Some(message))
+            );
+        }
+        assert_eq!(server.check("Tool_A", "m1").0, expected, "{action}");
+    }
+    let extend = r#"{"days":30,"event_ref":"invoice 2"}"#;
+    for _ in 0..3 {
+        assert_eq!(shop.post("/api/orders/17/extend", extend).status, 200);
+    }
+    let last =
+        |server: &Server| server.admin().get("/api/licenses").json()[0]["expiration_date"].clone();
+    assert_eq!(last(&server), "2027-01-30");
+    let other = extend.replace("30", "60");
+    assert_eq!(shop.post("/api/orders/17/extend", &other).status, 409);
+    assert_eq!(shop.post("/api/orders/18/suspend", "{}").status, 404);
+    assert_eq!(shop.post("/api/orders/17/burn", "{}").status, 404);
+
+    let renewal = order(
+        "19",
+        json!([{"tool_name": "Tool_A", "days": 365, "renews": "17"}]),
+    );
+    let renewed = shop.post("/api/orders", &renewal);
+    assert_eq!((renewed.status, codes(&renewed).len()), (201, 0));
+    assert_eq!(shop.post("/api/orders", &renewal).status, 200);
+    assert_eq!(last(&server), "2028-01-30");
+    let seats = order(
+        "20",
+        json!([{"tool_name": "Tool_A", "seats": 2, "adds_to": "17"}]),
+    );
+    assert_eq!(shop.post("/api/orders", &seats).status, 201);
+    assert_eq!(shop.get("/api/orders/17").json()["codes"][0]["seats"], 3);
+    let unknown = order("21", json!([{"tool_name": "Tool_A", "adds_to": "99"}]));
+    let refused = shop.post("/api/orders", &unknown);
+    assert_eq!(
+        (refused.status, refused.json()["field"].as_str()),
+        (422, Some("adds_to"))
+    );
+    assert_eq!(shop.get("/api/orders/21").status, 404);
+}
+
+#[test]
+fn codes_of_a_test_order_end_after_a_week() {
+    let server = Server::start();
+    let body = json!({"order_ref": "t1", "items": [{"tool_name": "Tool_A"}], "test": true});
+    let placed = shop(&server, "shop").post("/api/orders", &body.to_string());
+    let row = activate(&server, &codes(&placed)[0], "m1");
+    assert_eq!(row.status, 200);
+    assert_eq!(
+        server.admin().get("/api/licenses").json()[0]["expiration_date"],
+        "2026-06-22"
+    );
+}
+
+#[test]
+fn an_order_that_cannot_be_is_refused_as_a_whole() {
+    let server = Server::start();
+    let mut shop = shop(&server, "shop");
+    for (items, field) in [
+        (json!([]), "items"),
+        (json!([{"quantity": 1}]), "tool_name"),
+        (
+            json!([{"tool_name": "A"}, {"tool_name": "B", "seats": 0}]),
+            "seats",
+        ),
+        (json!([{"tool_name": "A", "quantity": 501}]), "quantity"),
+        (
+            json!([{"tool_name": "A", "quantity": 300}, {"tool_name": "A", "quantity": 300}]),
+            "items",
+        ),
+        (
+            json!([{"tool_name": "A", "days": 5, "expiration_date": "2026-12-31"}]),
+            "days",
+        ),
+        (
+            json!([{"tool_name": "A", "expiration_date": "31.12.2026"}]),
+            "expiration_date",
+        ),
+    ] {
+        let refused = shop.post("/api/orders", &order("17", items));
+        assert_eq!(
+            (refused.status, refused.json()["field"].as_str()),
+            (422, Some(field))
+        );
+    }
+    assert_eq!(shop.get("/api/orders/17").status, 404);
+    let reading = token(
+        &mut server.admin(),
+        "reader",
+        "read=true&write=true",
+        "2027-01-31",
+    );
+    let mut reader = server
+        .stranger()
+        .header("Authorization", &format!("Bearer {reading}"));
+    let items = json!([{"tool_name": "Tool_A"}]);
+    assert_eq!(reader.post("/api/orders", &order("17", items)).status, 403);
+}
