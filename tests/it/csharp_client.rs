@@ -135,6 +135,12 @@ fn run(command: &mut Command, input: &[u8]) -> Result<Value, String> {
         .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
+/// The result of a check with these addresses, and with this folder for leases.
+pub fn check(folder: &Path, servers: &[&str], key: &str) -> Value {
+    let arguments = [&servers.join(","), "60", folder.to_str().unwrap(), key];
+    run(&mut compiled().unwrap().command(&arguments), b"").unwrap()
+}
+
 /// A command that reads one vector per line; `None` without Mono.
 pub fn lines() -> Option<Command> {
     let program = compiled()?;

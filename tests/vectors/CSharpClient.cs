@@ -192,6 +192,7 @@ internal static class CSharpClient
             { "code", result.Code },
             { "source", result.Source },
             { "message", result.Message },
+            { "machine_id", result.LicenseKey },
             { "expires", result.Expires },
             { "days_left", (long?)result.DaysLeft },
             { "diagnostic", result.Diagnostic() },
