@@ -592,7 +592,7 @@ def _describe(error: Exception) -> str:
         return "; ".join("%s: %s" % (_display_address(server), _describe(one)) for server, one in error.problems)
     if isinstance(error, _NoVerdict):
         return error.why or error.message.split(":")[0]
-    return "%s: %s" % (type(error).__name__, str(error)[:200])
+    return ("%s: %s" % (type(error).__name__, str(error)[:200])).rstrip(": ")
 
 
 def _printable(text: object) -> str:
