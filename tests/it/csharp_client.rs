@@ -268,6 +268,37 @@ fn a_background_refresh_changes_the_stored_lease_but_not_the_result() {
 }
 
 #[test]
+fn a_background_refresh_asks_the_next_address() {
+    let Some(program) = compiled() else {
+        return;
+    };
+    let standby = vector("standby/unreachable");
+    let mut lease = vector("lease/half");
+    lease["standby_urls"] = standby["standby_urls"].clone();
+    lease["answers"] = standby["answers"].clone();
+    lease["background"] = true.into();
+    let result = program.run_vector(&lease).unwrap();
+    assert_eq!(result["source"], "lease", "{result}");
+    assert_eq!(result["states"][0]["good_iat"], lease["now"], "{result}");
+}
+
+#[test]
+fn a_plain_check_asks_the_next_address() {
+    let Some(program) = compiled() else {
+        return;
+    };
+    let broken = always("500 Internal Server Error", JSON, VALID);
+    let refusing = always(
+        "403 Forbidden",
+        JSON,
+        r#"{"status":"expired","message":"License has expired."}"#,
+    );
+    let good = always("200 OK", JSON, VALID);
+    let result = program.check(&[&*broken, &refusing, &good].join(","), &[]);
+    assert_eq!(result["code"], "EXPIRED", "{result}");
+}
+
+#[test]
 fn a_pipe_in_place_of_the_lease_is_replaced() {
     let Some(program) = compiled() else {
         return;

@@ -435,6 +435,18 @@ describe("the lease", { concurrency: true, ...TIME_LIMIT }, () => {
     assert.equal(state(folder).good_iat, NOW);
   });
 
+  it("is renewed by the next address if there is no answer from the first", async () => {
+    const server = await serve(signed());
+    const [urls, cacheDir] = [["http://127.0.0.1:1", server.url], newFolder()];
+    assert.equal((await client(urls, { cacheDir }).check(TOOL)).source, "server");
+    const later = client(urls, { cacheDir });
+    later._now = () => NOW + 4 * DAY;
+    const renewed = new Promise((resolve) => (later._inBackground = (renew) => resolve(renew())));
+    assert.equal((await later.check(TOOL)).source, "lease");
+    await renewed;
+    assert.equal(server.questions.length, 2);
+  });
+
   it("keeps no program alive that ends while a silent server is asked", async () => {
     const folder = newFolder();
     let answer = signed(HALF);

@@ -587,6 +587,52 @@ class Files(Case):
         self.assertEqual(folder("linux", HOME="relative"), "")
 
 
+class SeveralAddresses(Case):
+    closed = "http://127.0.0.1:1"
+
+    def test_in_a_plain_check_any_result_is_final(self):
+        broken, good = self.server(sends(500, "")), self.server(sends(200, '{"status":"valid","message":""}'))
+        refusing = self.server(sends(403, '{"status":"expired","message":"License has expired."}'))
+        result = self.client([broken.url, refusing.url, good.url], public_keys=None).check(TOOL)
+        self.assertEqual((result.code, result.source, good.requests), ("EXPIRED", "server", []))
+        self.assertIn("no answer: %s: HTTP 500" % broken.url, result.diagnostic())
+
+    def test_each_has_the_whole_timeout(self):
+        clock, deadlines = [0.0], []
+
+        def send(url, body, verify, deadline):
+            deadlines.append(deadline)
+            clock[0] = deadline
+            raise TimeoutError
+
+        for keys in (KEYS, None):
+            client = self.client([self.closed] * 3, timeout=60, public_keys=keys)
+            client._send, clock[0] = send, 0.0
+            with mock.patch.object(time, "monotonic", lambda: clock[0]):
+                self.assert_unreachable(client.check(TOOL))
+        self.assertEqual(deadlines, [60, 120, 180] * 2)
+
+    def test_a_background_refresh_asks_the_next_one(self):
+        server = self.server(signs())
+        addresses = (self.closed, server.url)
+        self.assertEqual(self.client(addresses).check(TOOL).source, "server")
+        server.answer = signs(iat=NOW + TERM // 2)
+        self.assertEqual(self.client(addresses, NOW + TERM // 2).check(TOOL).source, "lease")
+        wait_for_refreshes()
+        self.assertEqual(self.stored()["good_iat"], NOW + TERM // 2)
+
+    def test_a_lease_of_one_address_is_that_of_several_that_begin_with_it(self):
+        url = self.leased()
+        self.assertEqual(self.client([url, self.closed]).check(TOOL).source, "lease")
+
+    def test_a_list_may_have_one_none_or_nonsense(self):
+        server = self.server(signs())
+        self.assertTrue(self.client([server.url]).check(TOOL))
+        self.assertTrue(self.client([None, server.url]).check(TOOL))
+        self.assert_unreachable(self.client([]).check(TOOL))
+        self.assert_unreachable(self.client([7, None]).check(TOOL))
+
+
 class Keys(Case):
     def test_every_format_is_accepted(self):
         import base64
