@@ -684,14 +684,20 @@ namespace Licensing.Internals
 
         private async Task SaveAsync(SignedAnswer answer, string id, State before)
         {
-            Task<bool> saving = LicenseClient.Run(() => Task.FromResult(
+            Task<State> saving = LicenseClient.Run(() => Task.FromResult(
                 client.Store(tool).Save(answer, id, before, client.Uptime)));
             try
             {
                 // A slow disk must not turn an answer into a timeout, and where reading hangs, so will writing.
                 bool isHanging = opening != null && !opening.IsCompleted;
                 TimeSpan time = isHanging || Left < LicenseClient.Overhead ? LicenseClient.Overhead : Left;
-                await Within(time, saving).ConfigureAwait(false);
+                State saved = await Within(time, saving).ConfigureAwait(false);
+                if (saved != null)
+                {
+                    // Another address may be asked with the same ID.
+                    opened.States.Remove(before);
+                    opened.States.Add(saved);
+                }
             }
             catch (Exception)
             {
@@ -1448,7 +1454,8 @@ namespace Licensing.Internals
 
         /// <summary>Stores a good answer as the lease; a refusal erases the lease.</summary>
         /// <param name="before">What was stored when the request was sent.</param>
-        internal bool Save(SignedAnswer answer, string licenseKey, State before, Func<long?> uptime)
+        /// <returns>What was written, or null.</returns>
+        internal State Save(SignedAnswer answer, string licenseKey, State before, Func<long?> uptime)
         {
             return WithLock(() =>
             {
@@ -1457,9 +1464,9 @@ namespace Licensing.Internals
                 if (answer.IsGood && stored != null && State.IsOtherAnswer(before, stored) &&
                     (stored.Token == null ? stored.Mark : stored.GoodIat) >= answer.IssuedAt)
                 {
-                    return false;
+                    return null;
                 }
-                Write(new State
+                var state = new State
                 {
                     LicenseKey = licenseKey,
                     Token = answer.IsGood ? answer.Token : null,
@@ -1467,8 +1474,9 @@ namespace Licensing.Internals
                     Mark = answer.IssuedAt,
                     Allowance = State.FullAllowance,
                     Uptime = uptime(),
-                });
-                return true;
+                };
+                Write(state);
+                return state;
             });
         }
 

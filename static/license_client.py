@@ -269,12 +269,14 @@ class LicenseClient:
             finally:
                 tries.append(list(answers))
 
-        answer = None
+        answer: Optional[_Answer] = None
+        error: Any = None  # or an exception
         try:
             answer, error = self._first_answer(ask, deadline)
         except Exception as caught:
             error = caught
-        received = [answer for answers in tries for answer in answers]
+        # What a server has refused before it failed does not count if another knows better.
+        received = tries[-1] if answer else [one for answers in tries for one in answers]
         # A slow disk must not turn an answer into a timeout, nor the exit of the program lose a refusal.
         wait = max(deadline - time.monotonic(), SAVE_WAIT)
         _attempt(lambda: _run_with_timeout(wait, lambda: self._save(tool_name, start.store, received)), None)

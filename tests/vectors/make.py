@@ -1058,6 +1058,8 @@ def standbys():
     asks("machine-ids-not-mixed", "Only the refusals of the address that answered both questions count.", "NOT_FOUND",
          [first, dict(first, license_key=B), second, dict(second, license_key=B)],
          ["REVOKED", UNREACHABLE, "NOT_FOUND", "NOT_FOUND"], license_key=B, computer=both)
+    asks("machine-ids-good-later", "What the first address has refused, the second knows: a lease as ever.", "VALID",
+         [first, dict(first, license_key=B), second], ["NOT_FOUND", UNREACHABLE, "VALID"], computer=both)
     asks("machine-ids-none", "A refusal without an answer to the next question is none.", "NO_ANSWER",
          [first, dict(first, license_key=B), second], ["NOT_FOUND", UNREACHABLE, UNREACHABLE], computer=both,
          source="none")
