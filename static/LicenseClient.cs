@@ -97,7 +97,7 @@ namespace Licensing
         public string Diagnostic() => Machine.Attempt(diagnostic, "");
     }
 
-    /// <summary>Checks licenses of this computer with one server; no method throws an exception.</summary>
+    /// <summary>Checks licenses of this computer with a server; no method throws an exception.</summary>
     public sealed class LicenseClient
     {
         /// <summary>The version of this file.</summary>
@@ -112,8 +112,8 @@ namespace Licensing
         private static Task latestRefresh;
         private static int exitIsHooked;
 
-        internal readonly string ServerUrl;
-        internal readonly TimeSpan Timeout;
+        internal readonly List<string> ServerUrls;  // at least one
+        internal readonly TimeSpan Timeout;  // of each
         internal readonly List<PublicKey> Keys;  // null: plain protocol
         internal readonly string KeyProblem;  // null: the keys are usable
         internal readonly HttpMessageHandler Handler;
@@ -130,6 +130,7 @@ namespace Licensing
         internal Func<Exchange, CancellationToken, Task<Reply>> Send;
         internal Action<Func<Task>> InBackground = StartRefresh;
 
+        /// <summary>For a server with one address.</summary>
         /// <param name="serverUrl">For example "https://example.com/licenseserver".</param>
         /// <param name="timeoutSeconds">The most that a check may take.</param>
         /// <param name="publicKeys">The server's public keys, each as "x.y", PEM or a JWK. Only null means plain checks:
@@ -142,8 +143,20 @@ namespace Licensing
         public LicenseClient(string serverUrl, double timeoutSeconds = DefaultTimeout,
             [AllowNull] IEnumerable<string> publicKeys = null, [AllowNull] string cacheDir = null,
             [AllowNull] HttpMessageHandler handler = null)
+            : this(new[] { serverUrl }, timeoutSeconds, publicKeys, cacheDir, handler)
         {
-            ServerUrl = serverUrl ?? "";
+        }
+
+        /// <summary>For a server with several addresses: the next is asked only if there is no answer from the one before.
+        /// Leases are stored under the first.</summary>
+        /// <param name="serverUrls">For example the server's and its standby's.</param>
+        /// <param name="timeoutSeconds">The most that each address may take.</param>
+        /// <param name="publicKeys">As with one address, like the rest.</param>
+        public LicenseClient(IEnumerable<string> serverUrls, double timeoutSeconds = DefaultTimeout,
+            [AllowNull] IEnumerable<string> publicKeys = null, [AllowNull] string cacheDir = null,
+            [AllowNull] HttpMessageHandler handler = null)
+        {
+            ServerUrls = (serverUrls ?? new string[0]).DefaultIfEmpty().Select(url => url ?? "").ToList();
             Handler = handler;
             Send = (exchange, cancel) => exchange.SendAsync(Handler, cancel);
             this.cacheDir = cacheDir;
@@ -212,7 +225,8 @@ namespace Licensing
         {
             // On another thread: one that waits, such as that of a window, could not also continue what it waits for.
             Task<LicenseResult> check = Machine.Attempt(() => Run(() => CheckAsync(toolName, refresh)), null);
-            return Finishes(check, Timeout + Overhead + Overhead) ? check.Result
+            TimeSpan limit = TimeSpan.FromTicks(Timeout.Ticks * ServerUrls.Count) + Overhead + Overhead;
+            return Finishes(check, limit) ? check.Result
                 : new Check(this, toolName, CancellationToken.None).NoAnswer(new TimeoutException());
         }
 
@@ -249,7 +263,7 @@ namespace Licensing
             return found;
         }
 
-        internal StateStore Store(string toolName) => new StateStore(Folder(), ServerUrl, toolName);
+        internal StateStore Store(string toolName) => new StateStore(Folder(), ServerUrls[0], toolName);
 
         private string Folder()
         {
@@ -358,8 +372,9 @@ namespace Licensing.Internals
         private readonly LicenseClient client;
         private readonly string tool;
         private readonly CancellationToken cancel;  // the vendor's
-        private readonly CancellationTokenSource limit;  // the vendor's, or the timeout
-        private readonly Stopwatch elapsed = Stopwatch.StartNew();
+        private CancellationTokenSource limit;  // the vendor's, or the timeout
+        private readonly Stopwatch elapsed = new Stopwatch();
+        private readonly List<string> problems = new List<string>();  // of the addresses without an answer
         private Task<Opened> opening;
         private Opened opened = new Opened();
         private volatile MachineIds ids;  // known before the stored states are
@@ -372,10 +387,16 @@ namespace Licensing.Internals
             this.client = client;
             this.tool = tool;
             this.cancel = cancel;
+            StartTimeout();
+        }
+
+        private void StartTimeout()
+        {
             // The vendor's may have been disposed.
             limit = Machine.Attempt(() => CancellationTokenSource.CreateLinkedTokenSource(cancel),
                 new CancellationTokenSource());
             limit.CancelAfter(client.Timeout);
+            elapsed.Restart();
         }
 
         public void Dispose()
@@ -410,11 +431,39 @@ namespace Licensing.Internals
             abandoned.ContinueWith(task => task.Exception, TaskScheduler.Default);
         }
 
+        /// <summary>The first answer. No answer from one address leaves the next the whole timeout.</summary>
+        private async Task<T> FirstAnswerAsync<T>(Func<Uri, Task<T>> ask)
+        {
+            NoVerdict first = null;
+            foreach (string server in client.ServerUrls)
+            {
+                if (first != null)
+                {
+                    Dispose();
+                    StartTimeout();
+                }
+                try
+                {
+                    return await ask(CheckUrl(server)).ConfigureAwait(false);
+                }
+                catch (Exception error)
+                {
+                    problems.Add(Words.Address(server) + ": " + Describe(error));
+                    first = first ?? Explain(error);
+                }
+                if (cancel.IsCancellationRequested)
+                {
+                    break;
+                }
+            }
+            throw first;
+        }
+
         // ---- The plain protocol ----
 
         internal async Task<LicenseResult> PlainAsync()
         {
-            Uri url = CheckUrl();
+            RequireTool();
             ids = await Within(Left, LicenseClient.Run(() => Task.FromResult(client.Ids()))).ConfigureAwait(false);
             askedId = Known(ids.Earlier);
             byte[] request = Json.Write(new Dictionary<string, object>
@@ -422,6 +471,11 @@ namespace Licensing.Internals
                 { "tool_name", tool },
                 { "license_key", askedId },
             });
+            return await FirstAnswerAsync(url => AskPlainAsync(url, request)).ConfigureAwait(false);
+        }
+
+        private async Task<LicenseResult> AskPlainAsync(Uri url, byte[] request)
+        {
             Reply reply = await SendAsync(url, personal => request).ConfigureAwait(false);
             var answer = reply.Members();
             string status = Json.Text(answer, "status"), message = Json.Text(answer, "message"), code;
@@ -447,7 +501,7 @@ namespace Licensing.Internals
 
         internal async Task<LicenseResult> SignedAsync(bool refresh)
         {
-            Uri url = CheckUrl();
+            RequireTool();
             if (client.KeyProblem != null)
             {
                 throw new NoVerdict(Words.BadKeys, client.KeyProblem);
@@ -458,20 +512,20 @@ namespace Licensing.Internals
             {
                 throw new TimeoutException();
             }
-            Known(ids.Preferred);
+            askedId = Known(ids.Preferred);
             SignedAnswer lease = opened.Lease;
             if (lease != null && !refresh)
             {
                 if (!lease.IsFresh(client.Clock()) && client.IsRefreshDue(tool))
                 {
                     State before = opened.Remembered;
-                    client.InBackground(() => RefreshAsync(client, tool, url, before));
+                    client.InBackground(() => RefreshAsync(client, tool, before));
                 }
                 return ToResult(lease, "lease", null);
             }
             try
             {
-                return ToResult(await AskAsync(url).ConfigureAwait(false), "server", null);
+                return ToResult(await FirstAnswerAsync(AskAsync).ConfigureAwait(false), "server", null);
             }
             catch (Exception error)
             {
@@ -481,12 +535,12 @@ namespace Licensing.Internals
             }
         }
 
-        private static async Task RefreshAsync(LicenseClient client, string tool, Uri url, State state)
+        private static async Task RefreshAsync(LicenseClient client, string tool, State state)
         {
             using (var check = new Check(client, tool, CancellationToken.None))
             {
                 check.opened = new Opened { Remembered = state, States = new List<State> { state } };
-                await check.AskAsync(url).ConfigureAwait(false);
+                await check.FirstAnswerAsync(check.AskAsync).ConfigureAwait(false);
             }
         }
 
@@ -630,14 +684,20 @@ namespace Licensing.Internals
 
         private async Task SaveAsync(SignedAnswer answer, string id, State before)
         {
-            Task<bool> saving = LicenseClient.Run(() => Task.FromResult(
+            Task<State> saving = LicenseClient.Run(() => Task.FromResult(
                 client.Store(tool).Save(answer, id, before, client.Uptime)));
             try
             {
                 // A slow disk must not turn an answer into a timeout, and where reading hangs, so will writing.
                 bool isHanging = opening != null && !opening.IsCompleted;
                 TimeSpan time = isHanging || Left < LicenseClient.Overhead ? LicenseClient.Overhead : Left;
-                await Within(time, saving).ConfigureAwait(false);
+                State saved = await Within(time, saving).ConfigureAwait(false);
+                if (saved != null)
+                {
+                    // Another address may be asked with the same ID.
+                    opened.States.Remove(before);
+                    opened.States.Add(saved);
+                }
             }
             catch (Exception)
             {
@@ -679,7 +739,7 @@ namespace Licensing.Internals
         {
             NoVerdict verdict = Explain(error);
             string message = string.Format(CultureInfo.InvariantCulture, verdict.Template,
-                Words.Address(client.ServerUrl), verdict.Reason);
+                Words.Address(client.ServerUrls[0]), verdict.Reason);
             bool clockIsWrong = opened.Description == Words.ClockWasSetBack;
             return NewResult("NO_ANSWER", clockIsWrong ? message + Words.ClockHint : message, "none", error);
         }
@@ -688,7 +748,8 @@ namespace Licensing.Internals
         private Func<string> Diagnostic(string code, string source, Exception error)
         {
             long now = client.Clock();
-            string reason = error == null ? "-" : Describe(error);
+            string reason = client.ServerUrls.Count > 1 && problems.Count > 0 ? string.Join("; ", problems)
+                : error == null ? "-" : Describe(error);
             return () =>
             {
                 string id = askedId ?? client.MachineId;
@@ -698,7 +759,7 @@ namespace Licensing.Internals
                     "client: LicenseClient.cs " + LicenseClient.Version + ", .NET " + Environment.Version + ", " +
                         Environment.OSVersion,
                     "tool: " + tool + " " + client.ProgramVersion,
-                    "server: " + Words.Address(client.ServerUrl),
+                    "server: " + string.Join(", ", client.ServerUrls.Select(Words.Address)),
                     "machine ID: ..." + id.Substring(Math.Max(0, id.Length - 4)),
                     "machine code: " + Machine.Code(tool, id),
                     "code: " + code,
@@ -791,16 +852,20 @@ namespace Licensing.Internals
 
         // ---- The request ----
 
-        private Uri CheckUrl()
+        private void RequireTool()
         {
-            Uri url;
-            if (!Uri.TryCreate(client.ServerUrl.Trim(), UriKind.Absolute, out url) || !IsWebAddress(url))
-            {
-                throw new NoVerdict(Words.BadAddress, "not a web address");
-            }
             if (string.IsNullOrEmpty(tool))
             {
                 throw new NoVerdict(Words.BadToolName, "no tool name");
+            }
+        }
+
+        private static Uri CheckUrl(string server)
+        {
+            Uri url;
+            if (!Uri.TryCreate(server.Trim(), UriKind.Absolute, out url) || !IsWebAddress(url))
+            {
+                throw new NoVerdict(Words.BadAddress, "not a web address");
             }
             var address = new UriBuilder(url) { Query = "", Fragment = "" };
             address.Path = StateStore.WithoutCheckPath(url.AbsolutePath) + StateStore.CheckPath;
@@ -1389,7 +1454,8 @@ namespace Licensing.Internals
 
         /// <summary>Stores a good answer as the lease; a refusal erases the lease.</summary>
         /// <param name="before">What was stored when the request was sent.</param>
-        internal bool Save(SignedAnswer answer, string licenseKey, State before, Func<long?> uptime)
+        /// <returns>What was written, or null.</returns>
+        internal State Save(SignedAnswer answer, string licenseKey, State before, Func<long?> uptime)
         {
             return WithLock(() =>
             {
@@ -1398,9 +1464,9 @@ namespace Licensing.Internals
                 if (answer.IsGood && stored != null && State.IsOtherAnswer(before, stored) &&
                     (stored.Token == null ? stored.Mark : stored.GoodIat) >= answer.IssuedAt)
                 {
-                    return false;
+                    return null;
                 }
-                Write(new State
+                var state = new State
                 {
                     LicenseKey = licenseKey,
                     Token = answer.IsGood ? answer.Token : null,
@@ -1408,8 +1474,9 @@ namespace Licensing.Internals
                     Mark = answer.IssuedAt,
                     Allowance = State.FullAllowance,
                     Uptime = uptime(),
-                });
-                return true;
+                };
+                Write(state);
+                return state;
             });
         }
 

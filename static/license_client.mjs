@@ -93,7 +93,8 @@ const REFRESH_EXIT_MS = 1000;
  * @typedef {object} ClientOptions
  * @property {PublicKey | PublicKey[] | { keys: PublicKey[] }} publicKeys the server's public keys, at least the current
  *   one and the next. Never fetch them at run time: whoever can send you a key can also sign the answers.
- * @property {number} [timeout] milliseconds that a check may take, 5000 by default
+ * @property {number} [timeout] milliseconds that a check may take, or with several addresses each of them, 5000 by
+ *   default
  * @property {string} [cacheDir] the folder for leases, instead of the platform's usual one
  * @property {string} [version] the version of your program, shown to the vendor
  * @property {boolean} [trial] whether a machine without a license may start the tool's trial
@@ -116,11 +117,11 @@ const REFRESH_EXIT_MS = 1000;
  */
 
 /**
- * Checks licenses of this computer with one server; no method throws or rejects. Nothing of it keeps the process alive
+ * Checks licenses of this computer with a server; no method throws or rejects. Nothing of it keeps the process alive
  * for more than a second after a check; only a name server that does not answer can, because Node waits for it.
  */
 export class LicenseClient {
-  #serverUrl;
+  #servers;
   #keys;
   #keyProblem;
   #timeout;
@@ -135,12 +136,13 @@ export class LicenseClient {
   #refreshedAt = new Map();
 
   /**
-   * @param {string} serverUrl
+   * @param {string | string[]} serverUrl its address, or several: the next is asked only if there is no answer from the
+   *   one before. Leases are stored under the first.
    * @param {ClientOptions} options
    */
   constructor(serverUrl, options) {
     const { publicKeys, timeout, cacheDir, version, trial, machineId } = Object(options);
-    this.#serverUrl = serverUrl;
+    this.#servers = Array.isArray(serverUrl) && serverUrl.length > 0 ? [...serverUrl] : [serverUrl];
     [this.#keys, this.#keyProblem] = pin(publicKeys);
     // Without a usable limit, the program's start could hang forever.
     this.#timeout = typeof timeout === "number" && timeout > 0 && timeout <= MAX_TIMEOUT ? timeout : DEFAULT_TIMEOUT;
@@ -159,7 +161,7 @@ export class LicenseClient {
   }
 
   /**
-   * Whether this computer may run the tool, within `timeout` milliseconds. A lease answers in a few milliseconds and is
+   * Whether this computer may run the tool. A lease answers in a few milliseconds and is
    * renewed in the background; `refresh` asks the server even then.
    * @param {string} toolName
    * @param {{ refresh?: boolean }} [options]
@@ -207,21 +209,20 @@ export class LicenseClient {
   #start(toolName) {
     const deadline = monotonic() + this.#timeout;
     const unknown = { machineId: null, remembered: null, previous: null, machine: null, search: null };
-    return { toolName, deadline, isUnread: false, certificate: null, ...unknown };
+    return { toolName, deadline, isUnread: false, certificate: null, problems: [], ...unknown };
   }
 
   async #check(run, refresh) {
-    const url = checkUrl(this.#serverUrl);
     if (typeof run.toolName !== "string" || !run.toolName) throw new NoVerdict(BAD_TOOL_NAME);
     if (this.#keyProblem) throw new NoVerdict(BAD_KEYS, this.#keyProblem);
     await this.#identify(run);
     const lease = run.remembered ? await this.#leaseAtStart(run) : null;
     if (lease && !refresh) {
-      this.#refreshIfDue(url, run, lease);
+      this.#refreshIfDue(run, lease);
       return this.#result(run, lease, "lease");
     }
     try {
-      const answer = await this.#ask(url, run);
+      const answer = await this.#firstAnswer(run, (url) => this.#ask(url, run));
       return this.#result(run, answer, "server");
     } catch (error) {
       const stillGood = await this.#leaseAfterwards(run);
@@ -285,6 +286,22 @@ export class LicenseClient {
     const id = typeof given === "function" ? await given() : given;
     const text = typeof id === "string" ? id.trim() : "";
     return { present: [text], earlier: text, preferred: text };
+  }
+
+  /** The first answer to `ask(url)`. No answer from one address leaves the next the whole timeout. */
+  async #firstAnswer(run, ask) {
+    for (const server of this.#servers) {
+      if (run.problems.length > 0) run.deadline = monotonic() + this.#timeout;
+      run.certificate = null;
+      try {
+        return await ask(checkUrl(server));
+      } catch (error) {
+        run.problems.push({ server, error, certificate: run.certificate });
+      }
+    }
+    const [first] = run.problems;
+    run.certificate = first.certificate;
+    throw first.error;
   }
 
   /** Asks with each machine ID in question until the server knows one. */
@@ -364,7 +381,7 @@ export class LicenseClient {
   // ---- The lease ----
 
   #store(run) {
-    return new Store(this.#folder, this.#serverUrl, run.toolName);
+    return new Store(this.#folder, this.#servers[0], run.toolName);
   }
 
   #filesDeadline(run) {
@@ -437,13 +454,13 @@ export class LicenseClient {
     await within(Math.max(run.deadline, monotonic() + SAVE_TIMEOUT), saved).catch(() => {});
   }
 
-  #refreshIfDue(url, run, lease) {
+  #refreshIfDue(run, lease) {
     const file = this.#store(run).path(run.machineId);
     const last = this.#refreshedAt.get(file) ?? -Infinity;
     if (lease.iat + lease.exp > 2 * this._now() || monotonic() - last < REFRESH_PAUSE_MS) return;
     this.#refreshedAt.set(file, monotonic());
     const refresh = { ...this.#start(run.toolName), machineId: run.machineId };
-    this._inBackground(() => this.#question(url, refresh, this.#trial));
+    this._inBackground(() => this.#firstAnswer(refresh, (url) => this.#question(url, refresh, this.#trial)));
   }
 
   // ---- The result ----
@@ -468,7 +485,7 @@ export class LicenseClient {
   /** @returns {LicenseCheck} */
   #noAnswer(run, error) {
     const { message, why } = explain(run.certificate ?? error);
-    const address = displayAddress(this.#serverUrl);
+    const address = displayAddress(this.#servers[0]);
     const hint = run.lease?.startsWith("ended") ? CLOCK_HINT : "";
     return {
       valid: false,
@@ -485,10 +502,11 @@ export class LicenseClient {
   /** A function, because the text is rarely needed. */
   #diagnostic(run, code, source, error) {
     const [id, clock, lease] = [run.machineId ?? "", this._now(), run.lease ?? "none"];
+    const each = this.#servers.length > 1 ? run.problems.map(describeProblem).join("; ") : "";
     const lines = () => ({
       client: `license_client.mjs ${VERSION}, Node ${process.versions.node}, ${process.platform}`,
       tool: `${run.toolName} ${this.#version ?? ""}`,
-      server: displayAddress(this.#serverUrl),
+      server: this.#servers.map(displayAddress).join(", "),
       "machine ID": `...${id.slice(-4)}`,
       "machine code": id && machineCode(run.toolName, id),
       code,
@@ -496,7 +514,7 @@ export class LicenseClient {
       keys: this.#keyProblem || [...this.#keys.keys()].join(", "),
       lease,
       clock: utc(clock),
-      "no answer": error ? describe(error) : "-",
+      "no answer": each || (error ? describe(error) : "-"),
       ...(run.certificate && { certificate: describe(run.certificate) }),
       ...(run.previous !== null && { "machine ID changed": `from ${run.previous} to ${id}` }),
     });
@@ -519,6 +537,7 @@ export class LicenseClient {
  * @property {Machine | null} machine null as long as no search was needed
  * @property {Promise<Machine> | null} search the one that has ended in this check
  * @property {Error | null} certificate why a server could not be verified
+ * @property {{ server: string, error: Error, certificate: Error | null }[]} problems of the servers without an answer
  * @property {string} [lease] a description
  */
 
@@ -573,6 +592,11 @@ function codeOf(error) {
 function describe(error) {
   if (error instanceof NoVerdict) return error.message;
   return `${codeOf(error) || error?.name}: ${String(error?.message).slice(0, 200)}`;
+}
+
+function describeProblem({ server, error, certificate }) {
+  const whys = certificate && certificate !== error ? [error, certificate] : [error];
+  return `${displayAddress(server)}: ${whys.map(describe).join(", ")}`;
 }
 
 function displayAddress(serverUrl) {

@@ -99,9 +99,11 @@ SAVE_WAIT = 1.0
 
 
 class LicenseClient:
-    """Checks licenses of this computer with one server; no method raises an exception.
+    """Checks licenses of this computer with a server; no method raises an exception.
 
-    timeout      how many seconds a check may take
+    server_url   its address, or a list of addresses: the next is asked only if there is no answer from the one before.
+                 Leases are stored under the first.
+    timeout      how many seconds a check may take, or with several addresses each of them
     public_keys  the server's public keys, at least the current one and the next, each as "x.y", PEM or a JWK.
                  Never fetch them at run time: whoever can send you a key can also sign the answers.
     cache_dir    the folder for leases, instead of the platform's usual one
@@ -109,9 +111,9 @@ class LicenseClient:
     trial        whether a computer without a license may start a trial; only with public keys
     """
 
-    def __init__(self, server_url: str, timeout: float = DEFAULT_TIMEOUT, public_keys: Optional[Keys] = None,
-                 cache_dir: Union[str, os.PathLike[str], None] = None, version: Optional[str] = None,
-                 trial: bool = False) -> None:
+    def __init__(self, server_url: Union[str, List[str], Tuple[str, ...]], timeout: float = DEFAULT_TIMEOUT,
+                 public_keys: Optional[Keys] = None, cache_dir: Union[str, os.PathLike[str], None] = None,
+                 version: Optional[str] = None, trial: bool = False) -> None:
         self.server_url = server_url
         # Without a usable limit, the program's start could hang forever.
         usable = isinstance(timeout, (int, float)) and 0 < timeout <= 3600
@@ -151,7 +153,7 @@ class LicenseClient:
         return _attempt(lambda: _machine_code(tool_name, self.machine_id(tool_name)), "")
 
     def check_license(self, tool_name: str) -> Tuple[bool, str]:
-        """Whether this computer may run the tool, and a message for the customer, within `timeout` seconds."""
+        """Whether this computer may run the tool, and a message for the customer."""
         result = self.check(tool_name)
         return result.valid, result.message
 
@@ -186,17 +188,41 @@ class LicenseClient:
         self._found = self._machine or self._found or _find_machine()
         return self._found
 
+    # ---- One address after the other ----
+
+    def _servers(self) -> List[str]:
+        given: Any = self.server_url
+        return list(given) if isinstance(given, (list, tuple)) and given else [given]
+
+    def _first_answer(self, ask: Callable[[str, float], T], deadline: float) -> Tuple[T, Optional[Exception]]:
+        """The first result of `ask(server, deadline)`, and what went wrong with the servers before.
+
+        No answer from one leaves the next the whole timeout.
+        """
+        problems: List[Tuple[str, Exception]] = []
+        for server in self._servers():
+            try:
+                return ask(server, deadline), _NoAnswers(problems) if problems else None
+            except Exception as error:
+                problems.append((server, error))
+                deadline = time.monotonic() + self.timeout
+        raise _NoAnswers(problems) if len(problems) > 1 else problems[0][1]
+
     # ---- Without public keys ----
 
     def _check_plain(self, tool_name: str) -> LicenseCheck:
         license_key = self._find_machine().earlier
         body = _to_json({"tool_name": tool_name, "license_key": license_key})
-        status, answer = _run_with_timeout(self.timeout, lambda: self._ask_plain(body))
-        code, message = _plain_verdict(status, answer)
-        return self._conclude(tool_name, license_key, code, message, "server")
 
-    def _ask_plain(self, body: bytes) -> Tuple[int, bytes]:
-        url, deadline = _check_url(self.server_url), time.monotonic() + self.timeout
+        def ask(server: str, deadline: float) -> Tuple[str, str]:
+            wait = deadline - time.monotonic()
+            return _plain_verdict(*_run_with_timeout(wait, lambda: self._ask_plain(server, body, deadline)))
+
+        (code, message), problem = self._first_answer(ask, time.monotonic() + self.timeout)
+        return self._conclude(tool_name, license_key, code, message, "server", error=problem)
+
+    def _ask_plain(self, server: str, body: bytes, deadline: float) -> Tuple[int, bytes]:
+        url = _check_url(server)
         for _ in range(1 + MAX_REDIRECTS):
             status, location, answer = self._send(url.geturl(), body, True, deadline)
             if status not in (301, 302, 307, 308) or not location:
@@ -232,20 +258,31 @@ class LicenseClient:
         return _run_with_timeout(timeout or self.timeout / 2, self._store(tool_name).read_all)
 
     def _check_online(self, tool_name: str, start: _Start, deadline: float) -> LicenseCheck:
-        answers: List[_Answer] = []
-        error = None
+        tries: List[List[_Answer]] = []  # one for each server that was asked
+
+        def ask(server: str, until: float) -> _Answer:
+            answers: List[_Answer] = []
+            try:
+                _run_with_timeout(until - time.monotonic(),
+                                  lambda: self._ask(server, tool_name, start, until, answers))
+                return _deciding(answers)
+            finally:
+                tries.append(list(answers))
+
+        answer: Optional[_Answer] = None
+        error: Any = None  # or an exception
         try:
-            _run_with_timeout(deadline - time.monotonic(), lambda: self._ask(tool_name, start, deadline, answers))
+            answer, error = self._first_answer(ask, deadline)
         except Exception as caught:
             error = caught
-        received = list(answers)
+        # What a server has refused before it failed does not count if another knows better.
+        received = tries[-1] if answer else [one for answers in tries for one in answers]
         # A slow disk must not turn an answer into a timeout, nor the exit of the program lose a refusal.
         wait = max(deadline - time.monotonic(), SAVE_WAIT)
         _attempt(lambda: _run_with_timeout(wait, lambda: self._save(tool_name, start.store, received)), None)
-        if not error:
-            answer = _deciding(received)
-            return self._result(tool_name, answer.license_key, answer.claims, "server", start=start)
-        license_key = start.ids[min(len(received), len(start.ids) - 1)]
+        if answer:
+            return self._result(tool_name, answer.license_key, answer.claims, "server", error, start)
+        license_key = start.ids[min(len(tries[-1]), len(start.ids) - 1)]
         if not start.store.folder:  # a slow disk
             start = self._start(tool_name, max(deadline - time.monotonic(), SAVE_WAIT))
             license_key = start.ids[0]
@@ -259,9 +296,9 @@ class LicenseClient:
             return self._result(tool_name, license_key, lease, "lease", error)
         return self._no_answer(tool_name, error, license_key, start, state)
 
-    def _ask(self, tool_name: str, start: _Start, deadline: float, answers: List[_Answer]) -> None:
+    def _ask(self, server: str, tool_name: str, start: _Start, deadline: float, answers: List[_Answer]) -> None:
         """Ask with one machine ID after the other until an answer is good, and append the verified answers."""
-        url = _check_url(self.server_url)
+        url = _check_url(server)
         for license_key in start.ids:
             question = {"tool_name": tool_name, "license_key": license_key, "nonce": self._nonce(),
                         "kids": list(self._keys)[:MAX_KIDS]}
@@ -347,7 +384,8 @@ class LicenseClient:
         def refresh() -> None:
             answers: List[_Answer] = []
             try:
-                self._ask(tool_name, start, time.monotonic() + self.timeout, answers)
+                self._first_answer(lambda server, until: self._ask(server, tool_name, start, until, answers),
+                                   time.monotonic() + self.timeout)
             finally:
                 self._save(tool_name, start.store, answers)
 
@@ -358,7 +396,7 @@ class LicenseClient:
 
     def _store(self, tool_name: Optional[str]) -> _Store:
         folder = _attempt(lambda: os.fsdecode(self._cache_dir or _cache_folder()), "")
-        address = re.sub(r"/+api/check$", "", str(self.server_url).strip().rstrip("/")).rstrip("/")
+        address = re.sub(r"/+api/check$", "", str(self._servers()[0]).strip().rstrip("/")).rstrip("/")
         about = json.dumps([address, tool_name], ensure_ascii=False, separators=(",", ":"))
         return _Store(folder, _short_hash(about))
 
@@ -371,7 +409,7 @@ class LicenseClient:
     def _no_answer(self, tool_name: str, error: Exception, license_key: str = "", start: Optional[_Start] = None,
                    state: Optional[_State] = None) -> LicenseCheck:
         message, why = _explain(error)
-        message = message.format(address=_display_address(self.server_url), why=why)
+        message = message.format(address=_display_address(self._servers()[0]), why=why)
         if _has_clock_ended(state):
             message += CLOCK_HINT
         return self._conclude(tool_name, license_key, "NO_ANSWER", message, "none", error=error, start=start)
@@ -393,7 +431,7 @@ class LicenseClient:
             ("client", "license_client.py %s, Python %d.%d, %s" % (
                 (__version__,) + sys.version_info[:2] + (sys.platform,))),
             ("tool", "%s %s" % (tool_name, self._version or "")),
-            ("server", _display_address(self.server_url)),
+            ("server", ", ".join(map(_display_address, self._servers()))),
             ("machine ID", "..." + license_key[-4:]),
             ("machine code", _attempt(lambda: _machine_code(tool_name, license_key), "")),
             ("code", code),
@@ -502,6 +540,14 @@ class _NoVerdict(Exception):
         self.message, self.why = message, why
 
 
+class _NoAnswers(Exception):
+    """What went wrong with several servers, or with those before the one that answered."""
+
+    def __init__(self, problems: List[Tuple[str, Exception]]) -> None:
+        super().__init__()
+        self.problems = problems
+
+
 class _BadCertificate(_NoVerdict):
     """The certificate of a server could not be verified."""
 
@@ -510,7 +556,9 @@ class _BadCertificate(_NoVerdict):
 
 
 def _explain(error: Exception) -> Tuple[str, str]:
-    """A message above, and the reason to insert into it."""
+    """A message above, and the reason to insert into it; of several servers, for the first."""
+    if isinstance(error, _NoAnswers):
+        return _explain(error.problems[0][1])
     if isinstance(error, _NoVerdict):
         return error.message, error.why
     import http.client
@@ -542,9 +590,11 @@ def _display_address(server_url: object) -> str:
 
 def _describe(error: Exception) -> str:
     """For the vendor: the class and the message of an error."""
+    if isinstance(error, _NoAnswers):
+        return "; ".join("%s: %s" % (_display_address(server), _describe(one)) for server, one in error.problems)
     if isinstance(error, _NoVerdict):
         return error.why or error.message.split(":")[0]
-    return "%s: %s" % (type(error).__name__, str(error)[:200])
+    return ("%s: %s" % (type(error).__name__, str(error)[:200])).rstrip(": ")
 
 
 def _printable(text: object) -> str:

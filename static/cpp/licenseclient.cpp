@@ -1375,9 +1375,16 @@ struct Info {
 };
 
 struct Request {
-    std::string server, tool, keys;
+    std::vector<std::string> servers;  // at least one; leases are stored under the first
+    std::string tool, keys;
     bool refresh, trial;
-    ULONGLONG timeout;
+    ULONGLONG timeout;  // of each server
+};
+
+// Of a server that gave no answer.
+struct Problem {
+    std::string server;
+    NoVerdict error;
 };
 
 // What the checks of a process share; tests replace the functions.
@@ -1411,6 +1418,16 @@ struct Client {
         return mutex.Locked([&] { return machine = known; });
     }
 };
+
+// The addresses in a text, which commas or line breaks separate; at least an empty one.
+std::vector<std::string> ServersIn(const std::string& text) {
+    std::vector<std::string> servers;
+    for (size_t at = 0, end; (at = text.find_first_not_of(",\r\n", at)) != text.npos; at = end) {
+        end = std::min(text.find_first_of(",\r\n", at), text.size());
+        servers.push_back(text.substr(at, end - at));
+    }
+    return servers.empty() ? std::vector<std::string>{ "" } : servers;
+}
 
 std::string Object(std::initializer_list<std::pair<const char*, std::string>> members) {
     std::string json;
@@ -1468,7 +1485,7 @@ private:
             return Accepted(*lease, "lease", nullptr);
         }
         try {
-            return Accepted(Ask(), "server", nullptr);
+            return Accepted(FirstAnswer(), "server", nullptr);
         } catch (const NoVerdict& error) {
             ReadAgain();  // it may have expired or been erased meanwhile
             const std::optional<Claims> still_good = Lease();
@@ -1488,7 +1505,7 @@ private:
         };
         std::vector<std::string> present = ids_;
         for (const std::string& id : machine_.present) Append(present, id);
-        const auto find = [present, server = request_.server, tool = request_.tool, folder = client_.find_folder,
+        const auto find = [present, server = request_.servers.front(), tool = request_.tool, folder = client_.find_folder,
                            now = client_.now, uptime = client_.uptime] {
             Found found = { Store(folder(), server, tool), std::nullopt, "" };
             std::optional<State> newest;
@@ -1548,10 +1565,22 @@ private:
         return std::nullopt;
     }
 
+    // No answer from one server leaves the next the whole timeout.
+    Claims FirstAnswer() {
+        for (const std::string& server : request_.servers) {
+            if (!problems_.empty()) deadline_ = GetTickCount64() + request_.timeout;
+            try {
+                return Ask(CheckUrl(server));
+            } catch (const NoVerdict& error) {
+                problems_.push_back({ server, error });
+            }
+        }
+        throw problems_.front().error;
+    }
+
     // Asks with one machine ID after the other until an answer is good; otherwise the first refusal that says more than
     // NOT_FOUND decides.
-    Claims Ask() {
-        const Url url = CheckUrl(request_.server);
+    Claims Ask(const Url& url) {
         std::optional<Claims> refusal;
         for (const std::string& id : ids_) {
             license_key_ = id;
@@ -1676,7 +1705,7 @@ private:
         if (!is_due) return;
         client_.in_background([check = *this]() mutable {
             check.deadline_ = GetTickCount64() + check.request_.timeout;
-            check.Ask();
+            check.FirstAnswer();
         });
     }
 
@@ -1699,7 +1728,7 @@ private:
             if (at != message.npos) message.replace(at, name.size(), text);
         };
         fill("{why}", error.why);
-        fill("{address}", DisplayAddress(request_.server));
+        fill("{address}", DisplayAddress(request_.servers.front()));
         if (state_ && state_->HasClockEnded()) message += kClockHint;
         return NewResult("NO_ANSWER", message, "none", &error);
     }
@@ -1717,14 +1746,21 @@ private:
     }
 
     std::string Diagnostic(const std::string& code, const char* source, const NoVerdict* error) const {
-        std::string kids = keys_.problem;
-        for (const auto& [kid, point] : keys_.points) kids += (kids.empty() ? "" : ", ") + kid;
+        const auto add = [](std::string& list, const char* separator, const std::string& one) {
+            list += (list.empty() ? "" : separator) + one;
+        };
+        const auto reason = [](const NoVerdict& one) { return one.why.empty() ? Before(one.message, ":") : one.why; };
+        std::string kids = keys_.problem, servers, why;
+        for (const auto& [kid, point] : keys_.points) add(kids, ", ", kid);
+        for (const std::string& server : request_.servers) add(servers, ", ", DisplayAddress(server));
+        for (const Problem& one : problems_) add(why, "; ", DisplayAddress(one.server) + ": " + reason(one.error));
+        if (request_.servers.size() == 1 || problems_.empty()) why = error ? reason(*error) : "-";
         const std::string version = client_.mutex.Locked([&] { return client_.info.version; });
         const std::string id = license_key_.substr(license_key_.size() - std::min<size_t>(license_key_.size(), 4));
         std::vector<std::pair<const char*, std::string>> lines = {
             { "client", std::string("licenseclient.cpp ") + kVersion + (sizeof(void*) == 8 ? ", x64" : ", x86") },
             { "tool", request_.tool + " " + version },
-            { "server", DisplayAddress(request_.server) },
+            { "server", servers },
             { "machine ID", "..." + id },
             { "machine code", MachineCode(request_.tool, license_key_) },
             { "code", code },
@@ -1732,9 +1768,7 @@ private:
             { "keys", kids },
             { "lease", lease_ },
             { "clock", UtcText(client_.now()) },
-            { "no answer", !error                ? "-"
-                           : !error->why.empty() ? error->why
-                                                 : Before(error->message, ":") },
+            { "no answer", why },
         };
         if (!previous_.empty()) lines.emplace_back("machine ID changed", "from " + previous_ + " to " + license_key_);
         std::string text;
@@ -1757,6 +1791,7 @@ private:
     Store store_;
     bool is_started_ = false;     // the stored states have been read in time
     bool is_refused_ = false;     // by an answer to this check
+    std::vector<Problem> problems_;
     std::optional<State> state_;  // of the machine ID that was good last
     std::string lease_ = "none";  // a description
     std::optional<BadCertificate> certificate_;
@@ -1797,7 +1832,7 @@ int __stdcall LicenseCheck(const wchar_t* server, const wchar_t* tool, const wch
     try {
         const bool is_usable = timeout_ms > 0 && timeout_ms <= kMaxTimeoutMs;
         const int timeout = is_usable ? timeout_ms : kDefaultTimeoutMs;
-        const Request request = { Utf8OrEmpty(server),
+        const Request request = { ServersIn(Utf8OrEmpty(server)),
                                   Utf8OrEmpty(tool),
                                   Utf8OrEmpty(keys),
                                   (flags & LICENSE_REFRESH) != 0,

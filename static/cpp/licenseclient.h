@@ -53,8 +53,9 @@ enum {
     LICENSE_OFFER_TRIAL = 2  /* a machine without a license may start the tool's trial */
 };
 
-/* Whether this computer may run the tool. Takes at most about timeout_ms; 0 means 5000.
- * server  for example L"https://example.com/licenseserver"
+/* Whether this computer may run the tool. Takes at most about timeout_ms for each address; 0 means 5000.
+ * server  for example L"https://example.com/licenseserver", or several addresses, separated by commas or line breaks:
+ *         the next is asked only if there is no answer from the one before. Leases are stored under the first.
  * keys    the server's public keys, each as "x.y", separated by commas or line breaks */
 int __stdcall LicenseCheck(const wchar_t *server, const wchar_t *tool, const wchar_t *keys, int timeout_ms, int flags);
 

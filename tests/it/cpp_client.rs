@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::server::Server;
+use crate::standby;
 use crate::tools;
 use crate::windows::{Wine, compile, compile_dll};
 
@@ -56,25 +57,29 @@ fn the_dll_gives_other_languages_the_result_and_its_details() {
         key["x"].as_str().unwrap(),
         key["y"].as_str().unwrap()
     );
-    let check = |url: &str, flags: &str| -> BTreeMap<String, String> {
+    let start = |url: &str, key: &str, flags: &str| -> BTreeMap<String, String> {
         let dll = dll.to_str().unwrap();
         let arguments = [
             caller.to_str().unwrap(),
             dll,
             url,
             "Größe",
-            &key,
+            key,
             "20000",
             flags,
         ];
         let output = wine.run(arguments);
         let printed = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{printed}");
-        let details = printed.lines().filter_map(|line| line.split_once('='));
+        // The last one has several lines.
+        let (lines, diagnostic) = printed.split_once("diagnostic=").unwrap();
+        let details = lines.lines().filter_map(|line| line.split_once('='));
         details
+            .chain([("diagnostic", diagnostic)])
             .map(|(name, text)| (name.to_owned(), text.trim().to_owned()))
             .collect()
     };
+    let check = |url: &str, flags: &str| start(url, &key, flags);
     let unlicensed = check(&server.url, "0");
     assert_eq!(unlicensed["code"], "NOT_FOUND", "{unlicensed:?}");
     let machine_id = unlicensed["machine_id"].as_str();
@@ -92,6 +97,9 @@ fn the_dll_gives_other_languages_the_result_and_its_details() {
         .patch(&format!("/api/licenses/{id}"), &revoked);
     assert_eq!(answer.status, 200);
     assert_eq!(check(&server.url, REFRESH)["code"], "REVOKED");
+    standby::walk("Größe", |urls, key| {
+        json!(start(&urls.join(","), key, REFRESH))
+    });
 }
 
 #[test]

@@ -135,6 +135,12 @@ fn run(command: &mut Command, input: &[u8]) -> Result<Value, String> {
         .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
+/// The result of a check with these addresses, and with this folder for leases.
+pub fn check(folder: &Path, servers: &[&str], key: &str) -> Value {
+    let arguments = [&servers.join(","), "60", folder.to_str().unwrap(), key];
+    run(&mut compiled().unwrap().command(&arguments), b"").unwrap()
+}
+
 /// A command that reads one vector per line; `None` without Mono.
 pub fn lines() -> Option<Command> {
     let program = compiled()?;
@@ -259,6 +265,37 @@ fn a_background_refresh_changes_the_stored_lease_but_not_the_result() {
         "{result}"
     );
     assert_eq!(result["states"][0]["token"], Value::Null, "{result}");
+}
+
+#[test]
+fn a_background_refresh_asks_the_next_address() {
+    let Some(program) = compiled() else {
+        return;
+    };
+    let standby = vector("standby/unreachable");
+    let mut lease = vector("lease/half");
+    lease["standby_urls"] = standby["standby_urls"].clone();
+    lease["answers"] = standby["answers"].clone();
+    lease["background"] = true.into();
+    let result = program.run_vector(&lease).unwrap();
+    assert_eq!(result["source"], "lease", "{result}");
+    assert_eq!(result["states"][0]["good_iat"], lease["now"], "{result}");
+}
+
+#[test]
+fn a_plain_check_asks_the_next_address() {
+    let Some(program) = compiled() else {
+        return;
+    };
+    let broken = always("500 Internal Server Error", JSON, VALID);
+    let refusing = always(
+        "403 Forbidden",
+        JSON,
+        r#"{"status":"expired","message":"License has expired."}"#,
+    );
+    let good = always("200 OK", JSON, VALID);
+    let result = program.check(&[&*broken, &refusing, &good].join(","), &[]);
+    assert_eq!(result["code"], "EXPIRED", "{result}");
 }
 
 #[test]

@@ -58,6 +58,7 @@ mod sharing;
 mod sign_in;
 mod signed;
 mod signed_by_others;
+mod standby;
 mod throttle;
 mod tokens;
 mod tool_names;

@@ -126,7 +126,7 @@ impl Customer {
 
 /// A fake server on a loopback port: it reads each request, then does this with the connection. Its
 /// thread ends with the test program.
-fn fake(answer: impl Fn(&mut TcpStream) + Send + 'static) -> String {
+pub fn fake(answer: impl Fn(&mut TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -152,7 +152,7 @@ fn read_request(request: &mut BufReader<TcpStream>) {
 }
 
 /// A fake server that always sends this status line, header and body.
-fn always(status: &str, header: &str, body: &str) -> String {
+pub fn always(status: &str, header: &str, body: &str) -> String {
     let length = body.len();
     let answer = format!(
         "HTTP/1.1 {status}\r\n{header}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"

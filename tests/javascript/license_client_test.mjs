@@ -435,6 +435,18 @@ describe("the lease", { concurrency: true, ...TIME_LIMIT }, () => {
     assert.equal(state(folder).good_iat, NOW);
   });
 
+  it("is renewed by the next address if there is no answer from the first", async () => {
+    const server = await serve(signed());
+    const [urls, cacheDir] = [["http://127.0.0.1:1", server.url], newFolder()];
+    assert.equal((await client(urls, { cacheDir }).check(TOOL)).source, "server");
+    const later = client(urls, { cacheDir });
+    later._now = () => NOW + 4 * DAY;
+    const renewed = new Promise((resolve) => (later._inBackground = (renew) => resolve(renew())));
+    assert.equal((await later.check(TOOL)).source, "lease");
+    await renewed;
+    assert.equal(server.questions.length, 2);
+  });
+
   it("keeps no program alive that ends while a silent server is asked", async () => {
     const folder = newFolder();
     let answer = signed(HALF);
@@ -565,11 +577,14 @@ describe("the lease, while the computer is busy", TIME_LIMIT, () => {
     await client(server.url, { cacheDir: folder }).check(TOOL);
     const file = stateFile(folder);
     fs.writeFileSync(`${file}.draft`, "");
-    const together = Date.now() + 3000;
-    const starts = Array.from({ length: 20 }, (_, i) => {
-      const wait = `await new Promise((resolve) => setTimeout(resolve, ${together} - Date.now()));`;
-      return program(server.url, folder, `client._now = () => ${NOW + 3600 + i * 60}; ${wait} ${PRINT}`);
+    const waiting = [];
+    const gate = http.createServer((_, response) => {
+      if (waiting.push(response) === 20) waiting.forEach((one) => one.setHeader("Connection", "close").end());
     });
+    const wait = `await (await fetch("http://127.0.0.1:${await listening(gate)}")).text();`;
+    const starts = Array.from({ length: 20 }, (_, i) =>
+      program(server.url, folder, `client._now = () => ${NOW + 3600 + i * 60}; ${wait} ${PRINT}`),
+    );
     const results = await Promise.all(starts);
     assert.deepEqual(new Set(results.map(({ source }) => source)), new Set(["lease"]));
     assert.equal(state(folder).good_iat, NOW);
@@ -731,15 +746,20 @@ describe("the machine ID", { concurrency: true, ...TIME_LIMIT }, () => {
     const cacheDir = newFolder();
     await client(server.url, { cacheDir }).check(TOOL);
     const machine = { present: [MACHINE], earlier: MACHINE, preferred: MACHINE };
-    const slowly = (result) => new Promise((resolve) => setTimeout(resolve, 300, result)); // more than 25 %
-    const never = () => new Promise(() => {});
+    // The search begins when the look has taken too long.
     for (const [look, search] of [
-      [() => slowly(true), never],
-      [never, async () => machine],
-      [() => slowly(false), () => slowly(machine)],
+      [(searching) => searching.then(() => true), () => new Promise(() => {})],
+      [() => new Promise(() => {}), async () => machine],
+      [(searching) => searching.then(() => false), (looked) => looked.then(() => machine)],
     ]) {
       const one = client(server.url, { cacheDir, machineId: undefined, timeout: 1000 });
-      [one._isVisible, one._findMachine] = [look, search];
+      let begin;
+      const looked = look(new Promise((resolve) => (begin = resolve)));
+      one._isVisible = () => looked;
+      one._findMachine = () => {
+        begin();
+        return search(looked);
+      };
       assert.equal((await one.check(TOOL)).source, "lease");
     }
   });

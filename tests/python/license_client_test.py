@@ -386,23 +386,29 @@ class Leases(Case):
         self.assertIn("ConnectionRefusedError", result.diagnostic())
 
     def test_a_program_that_exits_at_once_still_renews_its_lease(self):
-        arrived = []
-        server = self.server(lambda request: arrived.append(1) or time.sleep(0.2) or signs(iat=NOW + TERM)(request))
+        arrived, is_exiting = [], threading.Event()
+        is_exiting.set()
+        self.addCleanup(is_exiting.set)
+        server = self.server(lambda request: arrived.append(1) or is_exiting.wait() and signs(iat=NOW + TERM)(request))
         self.client(server.url, NOW).check(TOOL)
+        is_exiting.clear()
         # An old lease that has almost expired.
         old = license_client._State(**stored(make.token(make.claims(iat=NOW))))
         self.client(server.url)._store(TOOL)._write(old)
         program = """if True:
-            import sys
+            import atexit, sys
             sys.path.insert(0, sys.argv[1])
             from license_client import LicenseClient, _Machine
+            atexit.register(print, "exiting", flush=True)  # before the client's own, which waits
             client = LicenseClient(sys.argv[2], 60.0, %r, sys.argv[3])
             client._machine, client._now = _Machine(%r, "", []), lambda: %d
             print(client.check(%r).source)""" % (KEYS, MACHINE, NOW + TERM - 1, TOOL)
         static = os.path.dirname(license_client.__file__)
-        output = subprocess.run([sys.executable, "-c", program, static, server.url, self.folder],
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
-        self.assertEqual(output.decode().strip(), "lease")
+        with subprocess.Popen([sys.executable, "-c", program, static, server.url, self.folder],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
+            output = [running.stdout.readline().decode().strip() for _ in range(2)]
+            is_exiting.set()
+        self.assertEqual(output, ["lease", "exiting"])
         self.assertEqual((len(arrived), self.stored()["good_iat"]), (2, NOW + TERM))
 
     def test_each_server_tool_and_machine_has_its_own_lease(self):
@@ -579,6 +585,52 @@ class Files(Case):
         self.assertEqual(folder("darwin", HOME="/h"), "/h/Library/Application Support/license-client")
         self.assertEqual(folder("win32", LOCALAPPDATA="/l"), "/l/license-client")
         self.assertEqual(folder("linux", HOME="relative"), "")
+
+
+class SeveralAddresses(Case):
+    closed = "http://127.0.0.1:1"
+
+    def test_in_a_plain_check_any_result_is_final(self):
+        broken, good = self.server(sends(500, "")), self.server(sends(200, '{"status":"valid","message":""}'))
+        refusing = self.server(sends(403, '{"status":"expired","message":"License has expired."}'))
+        result = self.client([broken.url, refusing.url, good.url], public_keys=None).check(TOOL)
+        self.assertEqual((result.code, result.source, good.requests), ("EXPIRED", "server", []))
+        self.assertIn("no answer: %s: HTTP 500" % broken.url, result.diagnostic())
+
+    def test_each_has_the_whole_timeout(self):
+        clock, deadlines = [0.0], []
+
+        def send(url, body, verify, deadline):
+            deadlines.append(deadline)
+            clock[0] = deadline
+            raise TimeoutError
+
+        for keys in (KEYS, None):
+            client = self.client([self.closed] * 3, timeout=60, public_keys=keys)
+            client._send, clock[0] = send, 0.0
+            with mock.patch.object(time, "monotonic", lambda: clock[0]):
+                self.assert_unreachable(client.check(TOOL))
+        self.assertEqual(deadlines, [60, 120, 180] * 2)
+
+    def test_a_background_refresh_asks_the_next_one(self):
+        server = self.server(signs())
+        addresses = (self.closed, server.url)
+        self.assertEqual(self.client(addresses).check(TOOL).source, "server")
+        server.answer = signs(iat=NOW + TERM // 2)
+        self.assertEqual(self.client(addresses, NOW + TERM // 2).check(TOOL).source, "lease")
+        wait_for_refreshes()
+        self.assertEqual(self.stored()["good_iat"], NOW + TERM // 2)
+
+    def test_a_lease_of_one_address_is_that_of_several_that_begin_with_it(self):
+        url = self.leased()
+        self.assertEqual(self.client([url, self.closed]).check(TOOL).source, "lease")
+
+    def test_a_list_may_have_one_none_or_nonsense(self):
+        server = self.server(signs())
+        self.assertTrue(self.client([server.url]).check(TOOL))
+        self.assertTrue(self.client([None, server.url]).check(TOOL))
+        self.assert_unreachable(self.client([]).check(TOOL))
+        self.assert_unreachable(self.client([7, None]).check(TOOL))
 
 
 class Keys(Case):
@@ -956,12 +1008,17 @@ class Time(Case):
             self.assertLess(time.monotonic() - started, 5)
 
     def test_both_questions_share_one_timeout(self):
-        server = self.server(lambda request: time.sleep(0.7) or signs("NOT_FOUND")(request))
-        client = self.client(server.url, timeout=1)
-        client._machine = license_client._Machine("earlier", "preferred", [])
-        started = time.monotonic()
+        client, deadlines = self.client("http://127.0.0.1:1"), []
+
+        def send(url, body, verify, deadline):
+            deadlines.append(deadline)
+            if len(deadlines) == 2:
+                raise TimeoutError
+            return sending(signs("NOT_FOUND"))(url, body, verify, deadline)
+
+        client._machine, client._send = license_client._Machine("earlier", "preferred", []), send
         result = client.check(TOOL)
-        self.assertLess(time.monotonic() - started, 1.6)
+        self.assertEqual(deadlines, deadlines[:1] * 2)
         self.assert_unreachable(result)
         self.assertEqual(result.license_key, "preferred")
         self.assertEqual(self.stored()["license_key"], "earlier")

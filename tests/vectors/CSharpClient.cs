@@ -2,7 +2,7 @@
 // result per line to standard output; see README.md. With arguments it checks with a server instead, without keys by a
 // plain check:
 //
-//     CSharpClient.exe SERVER TIMEOUT CACHE_DIR [KEY ...]
+//     CSharpClient.exe SERVER[,SERVER...] TIMEOUT CACHE_DIR [KEY ...]
 //
 // Two members of a line are not in README.md: "folder" keeps the stored files in this folder, and "background" runs a
 // background refresh, at once. A line with "adapters" asks which machine IDs a computer with these has, see Choose.
@@ -90,7 +90,12 @@ internal static class CSharpClient
         var answers = new Queue<object>(List(vector["answers"]));
         var requests = new List<object>();
         var keys = List(vector["keys"]).Select(jwk => Encoding.UTF8.GetString(Json.Write(jwk)));
-        var client = new LicenseClient((string)vector["server_url"], 60, keys, folder)
+        var servers = new List<object> { vector["server_url"] };
+        if (vector.ContainsKey("standby_urls"))
+        {
+            servers.AddRange(List(vector["standby_urls"]));
+        }
+        var client = new LicenseClient(servers.Cast<string>(), 60, keys, folder)
         {
             Trial = (bool)vector["trial"],
             Clock = () => (long)vector["now"],
@@ -175,17 +180,19 @@ internal static class CSharpClient
     private static Dictionary<string, object> CheckOnline(string[] arguments)
     {
         double seconds = double.Parse(arguments[1], CultureInfo.InvariantCulture);
-        var client = new LicenseClient(arguments[0], seconds, arguments.Length > 3 ? arguments.Skip(3) : null, arguments[2])
-        {
-            MachineId = "0a:1b:2c:3d:4e:5f",
-        };
-        LicenseResult result = client.CheckAsync("Tool_A").Result;
+        string[] servers = arguments[0].Split(',');
+        IEnumerable<string> keys = arguments.Length > 3 ? arguments.Skip(3) : null;
+        var client = servers.Length > 1 ? new LicenseClient(servers, seconds, keys, arguments[2])
+            : new LicenseClient(servers[0], seconds, keys, arguments[2]);
+        client.MachineId = "0a:1b:2c:3d:4e:5f";
+        LicenseResult result = client.CheckAsync("Tool_A", refresh: true).Result;
         return new Dictionary<string, object>
         {
             { "valid", result.Valid },
             { "code", result.Code },
             { "source", result.Source },
             { "message", result.Message },
+            { "machine_id", result.LicenseKey },
             { "expires", result.Expires },
             { "days_left", (long?)result.DaysLeft },
             { "diagnostic", result.Diagnostic() },

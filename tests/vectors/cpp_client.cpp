@@ -76,8 +76,10 @@ std::string Run(const Json& vector) {
         return "{\"machine_code\":" + Quoted(MachineCode(vector["tool_name"].text, vector["license_key"].text)) + "}";
 
     const std::wstring folder = NewFolder();
-    const std::string server = vector["server_url"].text, tool = vector["tool_name"].text;
-    const Store store(folder, server, tool);
+    std::vector<std::string> servers = { vector["server_url"].text };
+    for (const Json& url : vector["standby_urls"].items) servers.push_back(url.text);
+    const std::string tool = vector["tool_name"].text;
+    const Store store(folder, servers.front(), tool);
     for (const Json& state : vector["states"].items) WriteState(folder, store, state);
     std::string keys, requests;
     for (const Json& key : vector["keys"].items) keys += key["x"].text + "." + key["y"].text + "\n";
@@ -102,7 +104,7 @@ std::string Run(const Json& vector) {
     client.in_background = [](std::function<void()>) {};
 
     const bool refresh = vector["refresh"].kind == Json::kTrue, trial = vector["trial"].kind == Json::kTrue;
-    const Result result = Check(client, { server, tool, keys, refresh, trial, 20 * 1000 }).Run();
+    const Result result = Check(client, { servers, tool, keys, refresh, trial, 20 * 1000 }).Run();
     std::map<std::string, std::string> states;
     for (const State& state : store.ReadAll()) states[state.license_key] = state.Text();
     std::string stored;

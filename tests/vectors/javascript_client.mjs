@@ -61,7 +61,8 @@ function exchangeOf(vector, requests) {
 async function check(vector, folder) {
   const requests = [];
   const nonces = [...vector.nonces];
-  const client = new LicenseClient(vector.server_url, {
+  const servers = vector.standby_urls ? [vector.server_url, ...vector.standby_urls] : vector.server_url;
+  const client = new LicenseClient(servers, {
     publicKeys: vector.keys,
     cacheDir: folder,
     version: "1.0",

@@ -106,6 +106,7 @@ SERVER = "http://licenses.example/licenseserver"
 SECURE = "https://licenses.example/licenseserver"
 TOOL, MACHINE, NONCE = "Tool_A", "0a:1b:2c:3d:4e:5f", "c29tZS1ub25jZS1vZi10ZXN0cw"
 NONCE_2 = "YW5vdGhlci1ub25jZS1mb3ItdGVzdHM"  # of the second question
+NONCES = [NONCE, NONCE_2, "dGhlLXRoaXJkLW5vbmNlLW9mLXRlc3Rz", "dGhlLWZvdXJ0aC1ub25jZS1vZi10ZXN0cw"]
 NOW = 1800000000  # 2027-01-15 08:00:00 UTC
 HOUR, DAY = 3600, 24 * 3600
 TERM = 14 * DAY  # of a lease
@@ -198,7 +199,7 @@ def machine(earlier=MACHINE, preferred=MACHINE, present=None):
 
 
 def vector(name, about, code, source, requests, answers=(), states=(), after=None, license_key=MACHINE, keys=None,
-           server=SERVER, tool=TOOL, computer=None, now=NOW, uptime=UPTIME, refresh=False, trial=False):
+           server=SERVER, standby=(), tool=TOOL, computer=None, now=NOW, uptime=UPTIME, refresh=False, trial=False):
     """`name` is GROUP/NAME, or NAME in verdict/; `after` is what is stored then, by default the same as before."""
     name = name if "/" in name else "verdict/" + name
     assert name not in VECTORS, name
@@ -210,7 +211,7 @@ def vector(name, about, code, source, requests, answers=(), states=(), after=Non
         "server_url": server,
         "tool_name": tool,
         "machine": computer or machine(),
-        "nonces": [NONCE, NONCE_2],
+        "nonces": NONCES if standby else NONCES[:2],
         "now": now,
         "uptime": uptime,
         "refresh": refresh,
@@ -224,6 +225,8 @@ def vector(name, about, code, source, requests, answers=(), states=(), after=Non
                              key=lambda one: one["license_key"]),
         },
     }
+    if standby:
+        VECTORS[name]["standby_urls"] = list(standby)
 
 
 def stored_of(states, license_key=MACHINE):
@@ -989,6 +992,99 @@ def machine_ids():
          [issuer, "NOT_FOUND", issuer, "VALID"], server=SECURE)
 
 
+# ---- standby/: several addresses ----
+
+STANDBY, THIRD = "https://standby.example/licenseserver", "http://third.example"
+
+
+def standbys():
+    both = machine(A, B, [A, B])
+
+    def asks(name, about, code, requests, replies, states=(), license_key=A, computer=None, source="server",
+             standby=(STANDBY,), **more):
+        """The question of the same number has this nonce, and gets this reply: a signed code, or another answer."""
+        requests = [dict(one, nonce=NONCES[number]) for number, one in enumerate(requests)]
+        answers, after = [], [started(one) for one in states]
+        for one, reply in zip(requests, replies):
+            if isinstance(reply, str):
+                text = token(claims(reply, sub=one["license_key"], nonce=one["nonce"]))
+                after = answered(after, text, reply, license_key=one["license_key"])
+                reply = answer(text, reply)
+            answers.append(reply)
+        vector("standby/" + name, about, code, source, requests, answers, states, after, license_key,
+               computer=computer, standby=standby, **more)
+
+    first, second, third = request(), request(STANDBY), request(THIRD)
+    forged = answer(token(key=FOREIGN, header=CURRENT.header))
+    for name, about, reply in (
+            ("unreachable", "The first address is unreachable", UNREACHABLE),
+            ("error", "The first server has an error", html(500, "Internal Server Error")),
+            ("overload", "The first server is overloaded", json_answer('{"status":"error","message":"Try again."}', 503)),
+            ("not-found", "The first server does not know the address", html(404, "Not Found")),
+            ("html", "The first answer is the page of a network", html(200, "Sign in to this network")),
+            ("unsigned", "The first answer is not signed", answer(None)),
+            ("unsigned-refusal", "The first answer is a refusal that is not signed", answer(None, "REVOKED")),
+            ("forged", "The first answer is forged", forged),
+            ("other-key", "The first answer is signed with a key that is not pinned", answer(token(key=FOREIGN))),
+            ("replayed", "The first answer has an old nonce", answer(token(claims(nonce=NONCE_2)))),
+            ("redirect", "The first server redirects to where it must not", redirect("http://other.example/check"))):
+        asks(name, about + ": the second is asked, with a nonce of its own.", "VALID", [first, second],
+             [reply, "VALID"])
+    asks("good", "A good answer is final.", "VALID", [first], ["VALID"])
+    for code in ("EXPIRED", "SUSPENDED", "REVOKED", "NOT_FOUND"):
+        asks("refused-" + code.lower().replace("_", "-"), "So is a signed %s: the second address is not asked." % code,
+             code, [first], [code])
+    asks("malformed", "The first address is none: the second is asked.", "VALID", [second], ["VALID"],
+         server="ftp://licenses.example")
+    asks("third", "The addresses are asked in the order in which they are given.", "VALID", [first, second, third],
+         [UNREACHABLE, html(502, "Bad Gateway"), "VALID"], standby=(STANDBY, THIRD))
+    asks("none", "No address has an answer, and there is no lease.", "NO_ANSWER", [first, second],
+         [UNREACHABLE, html(502, "Bad Gateway")], source="none")
+    asks("all-malformed", "None is an address.", "NO_ANSWER", [], [], source="none", server="ftp://licenses.example",
+         standby=("licenses.example",))
+
+    lease = state(token(claims(iat=NOW - DAY)), NOW - DAY)
+    asks("lease", "The lease decides without a question.", "VALID", [], [], [lease], source="lease")
+    asks("lease-none", "A forced refresh has no answer from any address: the lease decides.", "VALID", [first, second],
+         [UNREACHABLE, forged], [lease], source="lease", refresh=True)
+    asks("lease-refreshed", "The second address replaces the lease.", "VALID", [first, second], [UNREACHABLE, "VALID"],
+         [lease], refresh=True)
+    asks("lease-refused", "A refusal by the second address erases the lease.", "REVOKED", [first, second],
+         [UNREACHABLE, "REVOKED"], [lease], refresh=True)
+
+    asks("machine-ids", "Each address is asked with both machine IDs; the first left the second question open.", "VALID",
+         [first, dict(first, license_key=B), second, dict(second, license_key=B)],
+         ["NOT_FOUND", UNREACHABLE, "NOT_FOUND", "VALID"], license_key=B, computer=both)
+    asks("machine-ids-not-mixed", "Only the refusals of the address that answered both questions count.", "NOT_FOUND",
+         [first, dict(first, license_key=B), second, dict(second, license_key=B)],
+         ["REVOKED", UNREACHABLE, "NOT_FOUND", "NOT_FOUND"], license_key=B, computer=both)
+    asks("machine-ids-good-later", "What the first address has refused, the second knows: a lease as ever.", "VALID",
+         [first, dict(first, license_key=B), second], ["NOT_FOUND", UNREACHABLE, "VALID"], computer=both)
+    asks("machine-ids-none", "A refusal without an answer to the next question is none.", "NO_ANSWER",
+         [first, dict(first, license_key=B), second], ["NOT_FOUND", UNREACHABLE, UNREACHABLE], computer=both,
+         source="none")
+    asks("trial", "The last question to each address asks for a trial.", "TRIAL",
+         [first, dict(first, license_key=B, trial=True), second, dict(second, license_key=B, trial=True)],
+         ["NOT_FOUND", UNREACHABLE, "NOT_FOUND", "TRIAL"], license_key=B, computer=both, trial=True)
+
+    hop = request(url="https://standby.example/moved")
+    signed = token(claims(nonce=NONCE_2))
+    for name, about, target in (
+            ("redirected", "The second address redirects within its own server: personal data goes along.", hop),
+            ("redirected-back", "The second address redirects to the first: without personal data.",
+             request(url=SECURE + "/api/check", personal=False))):
+        vector("standby/" + name, about, "VALID", "server",
+               [first, dict(second, nonce=NONCE_2), dict(target, nonce=NONCE_2)],
+               [UNREACHABLE, redirect(target["url"]), answer(signed)], after=answered([], signed), standby=(STANDBY,))
+    issuer, retry = {"tls": "issuer"}, request(SECURE, personal=False, verified=False)
+    vector("standby/tls", "The certificate of the first address cannot be verified: the second is verified again, and "
+           "gets personal data.", "VALID", "server", [request(SECURE), retry, dict(second, nonce=NONCE_2)],
+           [issuer, UNREACHABLE, answer(signed)], after=answered([], signed), server=SECURE, standby=(STANDBY,))
+    vector("standby/http", "An address without TLS may follow one with it: the vendor has given both.", "VALID",
+           "server", [request(SECURE), dict(third, nonce=NONCE_2)], [UNREACHABLE, answer(signed)],
+           after=answered([], signed), server=SECURE, standby=(THIRD,))
+
+
 # ---- machine-code/ ----
 
 def machine_codes():
@@ -1094,7 +1190,7 @@ def write(folder):
 
 def main(folder):
     for group in (good_answers, refusals, no_answers, forged_tokens, damaged_tokens, other_checks, odd_claims, leases,
-                  clocks, redirects, certificates, machine_ids, machine_codes, state_files):
+                  clocks, redirects, certificates, machine_ids, standbys, machine_codes, state_files):
         group()
     write(folder)
     print("%d vectors" % len(VECTORS))

@@ -17,8 +17,9 @@ def run(vector):
     if "machine" not in vector:
         return {"machine_code": license_client._machine_code(vector["tool_name"], vector["license_key"])}
     with tempfile.TemporaryDirectory() as folder:
-        client = license_client.LicenseClient(vector["server_url"], public_keys=vector["keys"], cache_dir=folder,
-                                              version="1.0", trial=vector["trial"])
+        servers = [vector["server_url"]] + vector["standby_urls"] if "standby_urls" in vector else vector["server_url"]
+        client = license_client.LicenseClient(servers, public_keys=vector["keys"], cache_dir=folder, version="1.0",
+                                              trial=vector["trial"])
         server, nonces = Server(vector["answers"]), iter(vector["nonces"])
         client._machine = license_client._Machine(**vector["machine"])
         client._now = lambda: vector["now"]
