@@ -47,6 +47,8 @@ pub enum Error {
     TooManyRequests(u64),
     /// The database cannot answer now; the detail is only logged.
     Unavailable(String),
+    /// The database was restored from a backup and may have lost what was asked for.
+    Restored,
     /// A bug; the detail is only logged.
     Internal(String),
 }
@@ -72,7 +74,7 @@ impl Error {
             Error::Invalid(_) => 422,
             Error::TooManyRequests(_) => 429,
             Error::Internal(_) => 500,
-            Error::Unavailable(_) => 503,
+            Error::Restored | Error::Unavailable(_) => 503,
         }
     }
 
@@ -101,6 +103,7 @@ impl Error {
         match *self {
             Error::TooManyRequests(seconds) => Some(seconds),
             Error::Unavailable(_) => Some(5),
+            Error::Restored => Some(300),
             _ => None,
         }
     }
@@ -149,6 +152,9 @@ impl fmt::Display for Error {
             Error::Unavailable(_) => {
                 f.write_str("The license server cannot answer right now. Try again in a moment.")
             }
+            Error::Restored => f.write_str(
+                "The license server was restored from a backup and may not know this license yet. Try again later.",
+            ),
             Error::Internal(_) => {
                 f.write_str("The license server met an unexpected error. It has been logged.")
             }

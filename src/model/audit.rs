@@ -91,13 +91,17 @@ pub enum Kind {
     SigningKeyRestored,
     /// The private key was written to a file.
     SigningKeyExported,
+    /// The database was restored from a backup.
+    Restored,
+    /// Machines without a license are refused again.
+    RestoreEnded,
     /// Generated demo licenses were added.
     DemoSeeded,
 }
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 28] = [
+    pub const ALL: [Kind; 30] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -125,6 +129,8 @@ impl Kind {
         Kind::PasswordChanged,
         Kind::TokenCreated,
         Kind::TokenRevoked,
+        Kind::Restored,
+        Kind::RestoreEnded,
         Kind::DemoSeeded,
     ];
 
@@ -157,6 +163,8 @@ impl Kind {
             Kind::SigningKeyRetired => "signing key retired",
             Kind::SigningKeyRestored => "signing key restored",
             Kind::SigningKeyExported => "signing key exported",
+            Kind::Restored => "restored from backup",
+            Kind::RestoreEnded => "restored state ended",
             Kind::DemoSeeded => "demo seeded",
         }
     }
@@ -191,6 +199,8 @@ impl Kind {
             | Kind::SigningKeyRetired
             | Kind::SigningKeyRestored
             | Kind::SigningKeyExported
+            | Kind::Restored
+            | Kind::RestoreEnded
             | Kind::DemoSeeded => false,
         }
     }

@@ -1,6 +1,7 @@
 //! Plain data and rules without I/O; `now` is an argument.
 
 pub mod audit;
+pub mod backup;
 pub mod bulk;
 pub mod check;
 pub mod date;
