@@ -19,7 +19,8 @@ pub(super) const LOCK: &str = "lock";
 pub(super) const IN_USE: &str = "server.lock";
 
 /// A new installation has no file.
-const EMPTY: &str = "it is empty; put a backup in its place, or remove it to begin anew";
+const EMPTY: &str = "it is empty; use `license-server restore --replace BACKUP`, or remove it to begin \
+                     anew";
 
 /// The steps that lead to the current schema: the first creates version 1 from nothing.
 pub(super) const STEPS: [&str; 1] = [include_str!("schema/001.sql")];
@@ -91,8 +92,8 @@ pub(super) fn writer(
         Ok(_) => {}
         Err(_) if had_one => {
             return Err(refuse(
-                "it is missing, though this folder had one; put it back from a backup, or remove the file \
-                 `lock` beside it to begin anew without it"
+                "it is missing, though this folder had one; use `license-server restore BACKUP`, or \
+                 remove the file `lock` beside it to begin anew without it"
                     .into(),
             ));
         }
@@ -185,8 +186,8 @@ pub(super) fn with_owner(path: &Path, error: &std::io::Error) -> String {
 fn damaged(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => format!(
-            "it is damaged or no database ({error}); put a backup in its place and remove \
-             licenses.db-wal, or save what can be read with `sqlite3 FILE .recover`"
+            "it is damaged or no database ({error}); use `license-server restore --replace \
+             BACKUP`, or save what can be read with `sqlite3 FILE .recover`"
         ),
         _ => error.to_string(),
     }
@@ -200,7 +201,7 @@ fn quick_check(db: &Connection) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "it is damaged ({}); put a backup in its place and remove licenses.db-wal, or save what can be \
+        "it is damaged ({}); use `license-server restore --replace BACKUP`, or save what can be \
          read with `sqlite3 FILE .recover`",
         found.replace('\n', " ")
     ))

@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod backup;
 mod browser;
 mod bulk;
 mod check;
