@@ -71,21 +71,18 @@ pub fn restore(config: &Config, args: &RestoreArgs) -> Result<(), Refusal> {
     };
     let clock = Clock::System;
     let folder = &config.data_dir;
-    let Restoration {
-        contents,
-        newest,
-        before,
-    } = crate::service::restore(folder, &clock, input, &name, args.replace)?;
+    let Restoration { contents, before } =
+        crate::service::restore(folder, &clock, input, &name, args.replace)?;
     say(&format!(
         "Restored {} from {name}.",
         folder.join("licenses.db").display()
     ));
     contents_lines(&contents).iter().for_each(|line| say(line));
+    let age = contents.newest.map(|newest| ago(clock.now() - newest));
     say(&format!(
-        "The newest change in the backup is of {}, {}. Later ones are lost: licenses, revocations, new passwords, \
-         sessions and API tokens are as they were then.",
-        moment(newest),
-        ago(clock.now() - newest)
+        "Changes after the newest one, which was made {}, are lost: licenses, revocations, new passwords, sessions and \
+         API tokens are as they were then.",
+        age.as_deref().unwrap_or("at no known time")
     ));
     if let Some(before) = before {
         say(&format!(

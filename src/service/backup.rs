@@ -120,6 +120,9 @@ impl Service {
             Ok(_) => now + *every,
             Err(_) => retry_after_failure(*every, now),
         });
+        if self.backup_halt.is_set() {
+            return Ok(false);
+        }
         let contents = made?;
         self.log.event(
             "backup_made",

@@ -31,9 +31,8 @@ impl RestoredUntil {
 /// A database that took the place of another one.
 #[derive(Debug)]
 pub struct Restoration {
+    /// As they were in the backup, but for the entry about the restore.
     pub contents: Contents,
-    /// The newest change or check in the backup.
-    pub newest: OffsetDateTime,
     /// Where the previous database is now.
     pub before: Option<PathBuf>,
 }
@@ -61,7 +60,8 @@ pub fn restore(
     let file = OpenOptions::new().write(true).open(part.path());
     let copied = file.and_then(|mut file| io::copy(&mut backup, &mut file));
     copied.map_err(|e| Refusal(format!("{name} cannot be read: {e}.")))?;
-    let newest = prove(part.path(), name, &halt)?.newest.unwrap_or(now);
+    let found = prove(part.path(), name, &halt)?.newest;
+    let newest = found.unwrap_or(now);
     folder.write(&part, |db| {
         let restored = Restored {
             at: now,
@@ -75,15 +75,14 @@ pub fn restore(
         audit::append(db, event, now)?;
         Ok(())
     })?;
-    let contents = prove(part.path(), name, &halt)?;
+    let contents = Contents {
+        newest: found,
+        ..prove(part.path(), name, &halt)?
+    };
     let stamp = format_description!("[year]-[month]-[day]T[hour][minute][second]");
     let stamp = now.format(stamp).unwrap_or_default();
     let before = folder.swap(part, &stamp)?;
-    Ok(Restoration {
-        contents,
-        newest,
-        before,
-    })
+    Ok(Restoration { contents, before })
 }
 
 impl Service {
