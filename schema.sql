@@ -368,6 +368,24 @@ create table file_marks (
     mark text not null
 );
 
+-- The last backup that was proven to be good, and the last that failed; forgotten by a restore.
+create table backups (
+    outcome text   primary key check (outcome in ('made', 'failed')),
+    at      bigint not null,
+    path    text   not null,                 -- where to
+    bytes   bigint not null,                 -- 0 for a failure
+    reason  text   not null                  -- of a failure, in words
+);
+
+-- At most one row: this database was restored from a backup. Until somebody ends it, and for seven days at most,
+-- a pair of tool and key that is not here may have been added after the backup.
+create table restores (
+    id        integer primary key,
+    at        bigint  not null,
+    newest_at bigint  not null,              -- the newest moment in the backup
+    is_ended  bigint  not null
+);
+
 -- SQLite's own from here on; elsewhere a trigram index on the same texts does the same.
 
 -- Folded texts of each license (`Values::search_text`), by trigrams; which license it is, no more.

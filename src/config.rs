@@ -47,6 +47,11 @@ pub struct Config {
     /// The initial password of `admin`, used only when the database is created. Default: random and printed
     /// once.
     pub admin_password: Option<String>,
+    /// The folder for backups, made by the server at regular intervals. Default: none are made.
+    pub backup_dir: Option<PathBuf>,
+    /// Hours between two backups; the overview warns if they are late. `0` for no backups and no warning. Default
+    /// `24`.
+    pub backup_every: u16,
     /// Environment variables that Kubernetes sets for a service named `license-server`; not a setting.
     pub ignored: Vec<String>,
 }
@@ -69,6 +74,8 @@ impl Default for Config {
             log_checks: false,
             audit_sign_in_days: 400,
             admin_password: None,
+            backup_dir: None,
+            backup_every: 24,
             ignored: vec![],
         }
     }
@@ -133,6 +140,11 @@ impl Config {
                 "admin_password" => {
                     set(&mut config.admin_password, Some(Some(written.text.clone())))
                 }
+                "backup_dir" => {
+                    let folder = non_empty(text).map(PathBuf::from);
+                    set(&mut config.backup_dir, Some(folder))
+                }
+                "backup_every" => set(&mut config.backup_every, text.parse().ok()),
                 unknown => return Err(unknown_setting(unknown, &written.place)),
             };
             if !read {
@@ -259,7 +271,7 @@ struct Setting {
     wanted: &'static str,
 }
 
-const SETTINGS: [Setting; 12] = [
+const SETTINGS: [Setting; 14] = [
     Setting {
         name: "address",
         about: "the address to listen on [127.0.0.1]",
@@ -314,6 +326,16 @@ const SETTINGS: [Setting; 12] = [
         name: "audit_sign_in_days",
         about: "days after which the audit log loses details of sign-ins [400]",
         wanted: "a number of days, or 0 for never",
+    },
+    Setting {
+        name: "backup_dir",
+        about: "the folder for backups made by the server [none]",
+        wanted: "the path of a folder",
+    },
+    Setting {
+        name: "backup_every",
+        about: "hours between two backups [24]",
+        wanted: "a number of hours, or 0 for never",
     },
     Setting {
         name: "admin_password",

@@ -64,6 +64,8 @@ pub enum Error {
     TooManyRequests(u64),
     /// The database cannot answer now; the detail is only logged.
     Unavailable(String),
+    /// The database was restored from a backup and may have lost what was asked for.
+    Restored,
     /// A bug; the detail is only logged.
     Internal(String),
 }
@@ -90,7 +92,7 @@ impl Error {
             Error::Invalid(_) => 422,
             Error::TooManyRequests(_) => 429,
             Error::Internal(_) => 500,
-            Error::Unavailable(_) => 503,
+            Error::Restored | Error::Unavailable(_) => 503,
         }
     }
 
@@ -123,6 +125,7 @@ impl Error {
             Error::TooManyRequests(seconds) => Some(seconds),
             Error::Refused(ref refused) => refused.retry_after,
             Error::Unavailable(_) => Some(5),
+            Error::Restored => Some(300),
             _ => None,
         }
     }
@@ -172,6 +175,9 @@ impl fmt::Display for Error {
             Error::Unavailable(_) => {
                 f.write_str("The license server cannot answer right now. Try again in a moment.")
             }
+            Error::Restored => f.write_str(
+                "The license server was restored from a backup and may not know this license yet. Try again later.",
+            ),
             Error::Internal(_) => {
                 f.write_str("The license server met an unexpected error. It has been logged.")
             }

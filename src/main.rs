@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use license_server::commands::backup::{self, BackupArgs, RestoreArgs};
 use license_server::commands::keys::{self, KeyForm};
 use license_server::commands::{self, Format, ImportArgs};
 use license_server::config::{self, Config};
@@ -39,6 +40,10 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Csv)]
         format: Format,
     },
+    /// Write a backup and prove it; works while the server runs
+    Backup(BackupArgs),
+    /// Put a backup in place of the database, while the server is stopped
+    Restore(RestoreArgs),
     /// Run a mock server that always returns the same answer
     Mock(Mock),
     /// Manage signing keys; works while the server runs
@@ -122,6 +127,8 @@ fn main() -> ExitCode {
     let Cli { config, command } = Cli::parse();
     let done = Config::load_here(config.as_deref()).and_then(|config| match command {
         None | Some(Command::Serve) => server::serve(config),
+        Some(Command::Backup(args)) => backup::backup(&config, &args),
+        Some(Command::Restore(args)) => backup::restore(&config, &args),
         Some(Command::Mock(mock)) => server::serve_mock(config, mock),
         Some(Command::Keys(command)) => match command {
             Keys::List => keys::list(&config),

@@ -97,13 +97,17 @@ pub enum Kind {
     SigningKeyRestored,
     /// The private key was written to a file.
     SigningKeyExported,
+    /// The database was restored from a backup.
+    Restored,
+    /// Machines without a license are refused again.
+    RestoreEnded,
     /// Generated demo licenses were added.
     DemoSeeded,
 }
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 31] = [
+    pub const ALL: [Kind; 33] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -134,6 +138,8 @@ impl Kind {
         Kind::PasswordChanged,
         Kind::TokenCreated,
         Kind::TokenRevoked,
+        Kind::Restored,
+        Kind::RestoreEnded,
         Kind::DemoSeeded,
     ];
 
@@ -169,6 +175,8 @@ impl Kind {
             Kind::SigningKeyRetired => "signing key retired",
             Kind::SigningKeyRestored => "signing key restored",
             Kind::SigningKeyExported => "signing key exported",
+            Kind::Restored => "restored from backup",
+            Kind::RestoreEnded => "restored state ended",
             Kind::DemoSeeded => "demo seeded",
         }
     }
@@ -206,6 +214,8 @@ impl Kind {
             | Kind::SigningKeyRetired
             | Kind::SigningKeyRestored
             | Kind::SigningKeyExported
+            | Kind::Restored
+            | Kind::RestoreEnded
             | Kind::DemoSeeded => false,
         }
     }

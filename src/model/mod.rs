@@ -2,6 +2,7 @@
 
 pub mod activation_code;
 pub mod audit;
+pub mod backup;
 pub mod bulk;
 pub mod check;
 pub mod code_format;

@@ -9,6 +9,7 @@ use super::chart::{self, Chart, Day};
 use super::frame::Frame;
 use super::shown::{self, LicenseRow, grouped, verdict_class, verdict_label};
 use crate::auth::Session;
+use crate::model::backup::{BackupState, BackupWarning, Restored};
 use crate::model::check::ListedLicense;
 use crate::model::date;
 use crate::model::license::{Status, Verdict};
@@ -33,10 +34,15 @@ struct OverviewPage {
     refused: Vec<LicenseRow>,
     offset: UtcOffset,
     wrong_clock: Option<WrongClock>,
+    now: OffsetDateTime,
+    backup: BackupState,
+    restored: Option<Restored>,
 }
 
 #[get("/")]
 async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failure> {
+    let state = |service: &Service| Ok((service.backup_state()?, service.restored()?));
+    let (backup, restored) = app.run(state).await?;
     let mut overview = app.run(Service::overview).await?;
     let (now, offset) = (app.now(), app.utc_offset());
     let rows = |listed: &mut Vec<ListedLicense>| -> Vec<LicenseRow> {
@@ -56,6 +62,9 @@ async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
         overview,
         offset,
         wrong_clock: app.wrong_clock(),
+        now,
+        backup,
+        restored,
     })?)
 }
 
@@ -189,6 +198,12 @@ impl OverviewPage {
                 "/licenses?status=revoked",
             ),
         ]
+    }
+
+    /// `3 days ago`.
+    fn distance(&self, moment: &OffsetDateTime) -> String {
+        let day = moment.to_offset(self.offset).date();
+        shown::distance(day, self.overview.today)
     }
 
     fn time(&self, moment: &OffsetDateTime) -> String {

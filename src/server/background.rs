@@ -1,4 +1,5 @@
-//! The background thread: it warms up the cache, and writes recorded checks once a second.
+//! The background threads: one warms up the cache, and writes recorded checks once a second; the other makes
+//! backups, so that no check has to wait for one.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -13,25 +14,53 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Moving the log into the file costs some syncs.
 const SETTLE_EVERY: Duration = Duration::from_secs(10);
 
+/// How often to look whether a backup is due.
+const BACKUP_EVERY: Duration = Duration::from_secs(5);
+
 pub(super) struct Background {
-    stop: Sender<()>,
-    thread: JoinHandle<()>,
+    stop: [Sender<()>; 2],
+    threads: [JoinHandle<()>; 2],
 }
 
 impl Background {
     pub(super) fn start(service: Arc<Service>) -> Result<Background, Refusal> {
-        let (stop, stopped) = mpsc::channel();
-        let thread = thread::Builder::new()
-            .name("background".to_owned())
-            .spawn(move || run(&service, &stopped))
-            .map_err(|e| Refusal(format!("The system gives no thread: {e}.")))?;
-        Ok(Background { stop, thread })
+        let backed_up = Arc::clone(&service);
+        let (stop, thread) = spawn("background", move |stopped| run(&service, &stopped))?;
+        let (no_backup, backups) = spawn("backups", move |stopped| back_up(&backed_up, &stopped))?;
+        Ok(Background {
+            stop: [stop, no_backup],
+            threads: [thread, backups],
+        })
     }
 
-    /// Waits for the thread to exit; a panic has already been logged.
+    /// Waits for the threads to exit; a panic has already been logged.
     pub(super) fn stop(self) {
         drop(self.stop);
-        drop(self.thread.join());
+        for thread in self.threads {
+            drop(thread.join());
+        }
+    }
+}
+
+fn spawn(
+    name: &str,
+    run: impl FnOnce(Receiver<()>) + Send + 'static,
+) -> Result<(Sender<()>, JoinHandle<()>), Refusal> {
+    let (stop, stopped) = mpsc::channel();
+    let thread = thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || run(stopped))
+        .map_err(|e| Refusal(format!("The system gives no thread: {e}.")))?;
+    Ok((stop, thread))
+}
+
+fn back_up(service: &Service, stopped: &Receiver<()>) {
+    while stopped.recv_timeout(BACKUP_EVERY) == Err(RecvTimeoutError::Timeout) {
+        if let Err(refusal) = service.back_up_if_due() {
+            service
+                .log()
+                .event("backup_failed", &[("reason", &refusal)]);
+        }
     }
 }
 

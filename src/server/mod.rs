@@ -73,6 +73,7 @@ pub fn serve(config: Config) -> Result<(), Refusal> {
             .map_err(|error| refusal(&config, &error))?;
         // First, because the thread may be waiting for an import to release the database.
         service.stop_import();
+        service.stop_backup();
         background.stop();
         service.close()?;
         log.event("stopped", &[]);

@@ -7,7 +7,7 @@ use crate::error::{Error, Refusal};
 use crate::model::audit::{AuditFilter, BEGINNING, Entry};
 use crate::store::{audit, licenses, personal};
 
-const CHUNK: i64 = 5_000;
+pub(super) const CHUNK: i64 = 5_000;
 
 /// Entries that lose their details in one transaction.
 const REMOVED_AT_ONCE: i64 = 500;
@@ -91,56 +91,66 @@ impl Service {
     /// Recomputes the whole chain; an error names the first row that does not match. With the hash of an
     /// earlier last entry, that one must be there.
     pub fn verify_audit(&self, earlier: Option<&str>) -> Result<Proof, Refusal> {
-        let mut is_found = false;
-        let mut proof = Proof {
-            entries: 0,
-            head: BEGINNING.to_owned(),
-        };
-        // Includes IDs below 1, which we never assign.
-        let mut first = i64::MIN;
-        loop {
-            let chunk = self.store.read(|db| audit::walk(db, first, CHUNK))?;
-            for (id, entry) in &chunk {
-                let expected = proof.entries + 1;
-                if *id > expected {
-                    return Err(Refusal(format!(
-                        "The audit log is broken: row {expected} is missing."
-                    )));
-                }
-                let fits = entry
-                    .as_ref()
-                    .filter(|entry| *id == expected && entry.follows(&proof.head));
-                let Some(entry) = fits else {
-                    return Err(Refusal(format!(
-                        "The audit log is broken at row {id}: its content does not fit its hash."
-                    )));
-                };
-                is_found |= earlier == Some(&entry.hash);
-                proof = Proof {
-                    entries: *id,
-                    head: entry.hash.clone(),
-                };
+        verify(earlier, |first| {
+            self.store.read(|db| audit::walk(db, first, CHUNK))
+        })
+    }
+}
+
+/// Recomputes the chain of the entries that `walk` reads from an ID on.
+pub(super) fn verify(
+    earlier: Option<&str>,
+    walk: impl Fn(i64) -> Result<Vec<(i64, Option<Entry>)>, Error>,
+) -> Result<Proof, Refusal> {
+    let mut is_found = false;
+    let mut proof = Proof {
+        entries: 0,
+        head: BEGINNING.to_owned(),
+    };
+    // Includes IDs below 1, which we never assign.
+    let mut first = i64::MIN;
+    loop {
+        let chunk = walk(first)?;
+        for (id, entry) in &chunk {
+            let expected = proof.entries + 1;
+            if *id > expected {
+                return Err(Refusal(format!(
+                    "The audit log is broken: row {expected} is missing."
+                )));
             }
-            first = proof.entries + 1;
-            if chunk.is_empty() && proof.entries == 0 {
-                return Err(Refusal(
+            let fits = entry
+                .as_ref()
+                .filter(|entry| *id == expected && entry.follows(&proof.head));
+            let Some(entry) = fits else {
+                return Err(Refusal(format!(
+                    "The audit log is broken at row {id}: its content does not fit its hash."
+                )));
+            };
+            is_found |= earlier == Some(&entry.hash);
+            proof = Proof {
+                entries: *id,
+                head: entry.hash.clone(),
+            };
+        }
+        first = proof.entries + 1;
+        if chunk.is_empty() && proof.entries == 0 {
+            return Err(Refusal(
                     "The audit log is empty, but every license server has an entry about its first signing \
                      key: this is not a server's database, or not all of it."
                         .into(),
                 ));
-            }
-            if let Some(earlier) = earlier
-                && chunk.is_empty()
-                && !is_found
-            {
-                return Err(Refusal(format!(
-                    "The audit log has no entry with the hash {earlier}: its last entries were removed, or it \
+        }
+        if let Some(earlier) = earlier
+            && chunk.is_empty()
+            && !is_found
+        {
+            return Err(Refusal(format!(
+                "The audit log has no entry with the hash {earlier}: its last entries were removed, or it \
                      is an older or another one."
-                )));
-            }
-            if chunk.is_empty() {
-                return Ok(proof);
-            }
+            )));
+        }
+        if chunk.is_empty() {
+            return Ok(proof);
         }
     }
 }

@@ -53,7 +53,10 @@ impl Service {
     pub fn check(&self, question: &Question<'_>, source: CheckSource) -> Result<Verdict, Error> {
         let decision = self.decide(question, source.address)?;
         self.record_check(question, decision, source, None);
-        Ok(decision.verdict)
+        match self.is_withheld(decision) {
+            true => Err(Error::Restored),
+            false => Ok(decision.verdict),
+        }
     }
 
     /// [`Service::check`] with a signature; if signing fails, there is no result.
@@ -64,6 +67,10 @@ impl Service {
         source: CheckSource,
     ) -> Result<Signed, Error> {
         let decision = self.decide(question, source.address)?;
+        if self.is_withheld(decision) {
+            self.record_check(question, decision, source, None);
+            return Err(Error::Restored);
+        }
         let (rules, ring) = (self.rules.load(), self.keys.load());
         let input = ClaimsInput {
             question,
@@ -100,6 +107,11 @@ impl Service {
             verdict: self.verdict(question, license, now),
             now,
         })
+    }
+
+    /// After a restore a missing license may only be missing from the backup: "not found" would end leases.
+    fn is_withheld(&self, decision: Decision) -> bool {
+        decision.license.is_none() && self.restored.is_active(decision.now)
     }
 
     fn record_check(

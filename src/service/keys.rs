@@ -157,8 +157,18 @@ fn kid(signer: &Signer) -> String {
 impl KeyRing {
     /// All keys in the database; an error if one is broken.
     pub(super) fn load(store: &Store) -> Result<KeyRing, Refusal> {
+        KeyRing::of(store.read(signing_keys::all)?)
+    }
+
+    /// [`KeyRing::load`] for a server: no key may be missing, and one must be the default.
+    pub(super) fn load_complete(store: &Store) -> Result<KeyRing, Refusal> {
+        let missing = store.read(signing_keys::missing)?;
+        KeyRing::complete(store.read(signing_keys::all)?, &missing)
+    }
+
+    fn of(stored: Vec<(SigningKey, Secret)>) -> Result<KeyRing, Refusal> {
         let mut keys = Vec::new();
-        for (info, secret) in store.read(signing_keys::all)? {
+        for (info, secret) in stored {
             let kid = info.kid.clone();
             keys.push(Key::from_stored(info, &secret).map_err(|e| {
                 Refusal(format!(
@@ -169,10 +179,12 @@ impl KeyRing {
         Ok(KeyRing(keys))
     }
 
-    /// [`KeyRing::load`] for a server: no key may be missing, and one must be the default.
-    pub(super) fn load_complete(store: &Store) -> Result<KeyRing, Refusal> {
-        let ring = KeyRing::load(store)?;
-        if let Some(kid) = store.read(signing_keys::missing)?.first() {
+    pub(super) fn complete(
+        stored: Vec<(SigningKey, Secret)>,
+        missing: &[String],
+    ) -> Result<KeyRing, Refusal> {
+        let ring = KeyRing::of(stored)?;
+        if let Some(kid) = missing.first() {
             return Err(Refusal(format!(
                 "The signing key {kid} is missing from the database. {RESTORE}"
             )));
@@ -185,6 +197,21 @@ impl KeyRing {
             ));
         }
         Ok(ring)
+    }
+
+    /// Makes a signature with each key and verifies it; returns how many keys there are.
+    pub(super) fn try_all(&self) -> Result<usize, Refusal> {
+        const MESSAGE: &[u8] = b"a test of this key";
+        for key in &self.0 {
+            let signature = key.signer.sign(MESSAGE);
+            if !signature.is_ok_and(|signature| key.signer.verifies(MESSAGE, &signature)) {
+                return Err(Refusal(format!(
+                    "The signing key {} makes signatures that cannot be verified. {RESTORE}",
+                    key.kid()
+                )));
+            }
+        }
+        Ok(self.0.len())
     }
 
     /// A single new key that is not stored.

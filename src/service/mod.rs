@@ -2,6 +2,7 @@
 
 mod activation;
 mod audit;
+mod backup;
 mod bulk;
 mod check;
 mod check_log;
@@ -18,7 +19,9 @@ mod licenses;
 mod orders;
 mod overview;
 mod passwords;
+mod proof;
 mod refusals;
+mod restore;
 mod secrets;
 mod sessions;
 mod signer;
@@ -46,19 +49,23 @@ use crate::log::Log;
 use crate::model::audit::Event;
 use crate::model::overview::LicenseCount;
 pub use crate::store::WarmUp;
+use crate::store::copy::Halt;
 use crate::store::tokens::TokenUse;
 use crate::store::{Missing, Store};
 
+use backup::Schedule;
 use check_log::CheckLog;
 use clock_watch::ClockWatch;
 use import::RunningImport;
 use last_uses::LastUses;
 use passwords::Passwords;
 use refusals::Refusals;
+use restore::RestoredUntil;
 use throttle::Throttle;
 use tools::Rules;
 
 pub use audit::Proof;
+pub use backup::verify_backup;
 pub use bulk::{MAX_SELECTED, Plan};
 pub use check::{CheckSource, Signed};
 pub use codes::{CodeQuery, MAX_CREATED};
@@ -70,6 +77,8 @@ pub use import::{ImportPreview, ImportState, InvalidGroup, Undecideds};
 pub use keys::{KeyFormat, KeyRing};
 pub use licenses::Edited;
 pub use orders::OrderCodes;
+pub use proof::Contents;
+pub use restore::{Restoration, open_backup, restore};
 pub use sessions::{Client, SignIn, SignedIn};
 pub use tokens::TokenUser;
 pub use tools::ToolUse;
@@ -125,6 +134,10 @@ pub struct Service {
     searches: Semaphore,
     running_import: RunningImport,
     clock_watch: Mutex<ClockWatch>,
+    schedule: Schedule,
+    /// Set when the server stops.
+    backup_halt: Halt,
+    restored: RestoredUntil,
     keys: ArcSwap<KeyRing>,
     /// Only of tools that have rules.
     rules: ArcSwap<Rules>,
@@ -196,8 +209,12 @@ impl Service {
             searches: Semaphore::new(SEARCHES),
             running_import: RunningImport::default(),
             clock_watch: Mutex::default(),
+            schedule: Schedule::new(config),
+            backup_halt: Halt::default(),
+            restored: RestoredUntil::default(),
         };
         service.reload_rules()?;
+        service.reload_restored()?;
         Ok(service)
     }
 
@@ -241,6 +258,7 @@ impl Service {
         if others_wrote {
             self.reload_rules()?;
             self.reload_keys()?;
+            self.reload_restored()?;
         }
         Ok(others_wrote)
     }

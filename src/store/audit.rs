@@ -108,6 +108,13 @@ pub fn head(db: &Connection) -> Result<(i64, String)> {
     Ok(last.unwrap_or((0, BEGINNING.to_owned())))
 }
 
+/// When the first entry was made: at the installation.
+pub fn began(db: &Connection) -> Result<Option<OffsetDateTime>> {
+    db.prepare_cached("select at from audit where id = 1")?
+        .query_row([], |row| moment(row, 0))
+        .optional()
+}
+
 /// The first sign-ins before that moment that still have their details.
 pub fn sign_ins(db: &Connection, before: OffsetDateTime, limit: i64) -> Result<Vec<i64>> {
     // As literals, so that SQLite uses the index.

@@ -15,7 +15,7 @@ use super::personal::{SALT, salt};
 use crate::error::Error;
 
 /// The marks that the database file may have, separated by blanks.
-const BESIDE: &str = "mark";
+pub(super) const BESIDE: &str = "mark";
 
 /// SQLite's write-ahead log.
 pub(super) fn log_of(path: &Path) -> PathBuf {
@@ -58,12 +58,16 @@ fn marks_beside(folder: &Path) -> Vec<String> {
 
 /// The mark as it is in the file itself; none if it has none or cannot be read.
 fn mark_in_file(path: &Path) -> Option<String> {
-    let name = path.to_str()?.replace('%', "%25");
+    current(&without_log(path).ok()?).ok().flatten()
+}
+
+/// Reads the file itself, without its log and without touching anything.
+pub(super) fn without_log(path: &Path) -> rusqlite::Result<Connection> {
+    let name = path.to_string_lossy().replace('%', "%25");
     let name = name.replace('?', "%3f").replace('#', "%23");
-    // An immutable file is read without its log.
+    // That is how an immutable file is read.
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    let db = Connection::open_with_flags(format!("file:{name}?immutable=1"), flags).ok()?;
-    current(&db).ok().flatten()
+    Connection::open_with_flags(format!("file:{name}?immutable=1"), flags)
 }
 
 fn current(db: &Connection) -> rusqlite::Result<Option<String>> {

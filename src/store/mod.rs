@@ -4,12 +4,14 @@
 
 pub mod activation_codes;
 pub mod audit;
+pub mod backups;
 pub mod bulk;
 mod cache;
 pub mod check_days;
 pub mod check_places;
 pub mod checks;
 pub mod code_changes;
+pub mod copy;
 pub mod counts;
 pub mod customers;
 pub mod former_pairs;
@@ -20,10 +22,12 @@ pub mod newest;
 mod open;
 pub mod orders;
 pub mod personal;
+pub mod restores;
 pub mod search;
 pub mod seats;
 pub mod sessions;
 pub mod signing_keys;
+pub mod swap;
 pub mod tokens;
 pub mod tools;
 mod trigrams;
@@ -57,6 +61,9 @@ pub use open::Missing;
 /// For functions that read in several steps: a connection, and the result of a step.
 pub use rusqlite::{Connection as Db, Result as Read};
 
+/// In the data folder.
+const DATABASE: &str = "licenses.db";
+
 /// Licenses read into the cache in one step.
 const WARMED_AT_ONCE: usize = 1_000;
 
@@ -78,6 +85,7 @@ pub struct Store {
     path: PathBuf,
     /// Which file was opened at `path`.
     file: FileId,
+    _in_use: File,
     writer: Mutex<Writer>,
     readers: ThreadLocal<RefCell<Connection>>,
     cache: LicenseCache,
@@ -215,8 +223,8 @@ impl Drop for WriteTx<'_> {
 impl Store {
     /// Opens the database in `folder` after an integrity check.
     pub fn open(folder: &Path, missing: Missing) -> Result<Store, Refusal> {
-        let path = folder.join("licenses.db");
-        let writer = open::writer(folder, &path, missing)?;
+        let path = folder.join(DATABASE);
+        let (writer, in_use) = open::writer(folder, &path, missing)?;
         let file = open::file_id(&path)
             .map_err(|e| Refusal(format!("The database {} is gone: {e}.", path.display())))?;
         let licenses = licenses::count(&writer).map_err(Error::from)?;
@@ -225,6 +233,7 @@ impl Store {
             folder: folder.to_owned(),
             path,
             file,
+            _in_use: in_use,
             writer: Mutex::new(writer),
             readers: ThreadLocal::new(),
             cache: LicenseCache::new(licenses),

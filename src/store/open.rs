@@ -15,21 +15,25 @@ use crate::error::Refusal;
 /// Locked while the database is opened; its content says that one was created.
 pub(super) const LOCK: &str = "lock";
 
+/// Locked by every process that uses the folder, together, for as long as it runs; a restore locks it alone.
+pub(super) const IN_USE: &str = "server.lock";
+
 /// A new installation has no file.
-const EMPTY: &str = "it is empty; put a backup in its place, or remove it to begin anew";
+const EMPTY: &str = "it is empty; use `license-server restore --replace BACKUP`, or remove it to begin \
+                     anew";
 
 /// The steps that lead to the current schema: the first creates version 1 from nothing.
-const STEPS: [&str; 3] = [
+pub(super) const STEPS: [&str; 3] = [
     include_str!("schema/001.sql"),
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
 ];
 
 /// Our `pragma application_id`: "LSRV".
-const APPLICATION_ID: i64 = 0x4c53_5256;
+pub(super) const APPLICATION_ID: i64 = 0x4c53_5256;
 
 /// Written at a clean stop: identifies the file that is known to be intact.
-const CLEAN: &str = "clean";
+pub(super) const CLEAN: &str = "clean";
 
 /// How long a read waits in the cases in which even a reader must: short, because it may block an
 /// async thread.
@@ -44,7 +48,12 @@ pub enum Missing {
     Refuse,
 }
 
-pub(super) fn writer(folder: &Path, path: &Path, missing: Missing) -> Result<Connection, Refusal> {
+/// The connection that writes, and what keeps a restore away.
+pub(super) fn writer(
+    folder: &Path,
+    path: &Path,
+    missing: Missing,
+) -> Result<(Connection, File), Refusal> {
     if missing == Missing::Refuse && !path.exists() {
         return Err(Refusal(format!(
             "The setting `data_dir` is `{}`, where there is no database; name the folder of the server.",
@@ -59,6 +68,7 @@ pub(super) fn writer(folder: &Path, path: &Path, missing: Missing) -> Result<Con
             with_owner(folder, &e)
         ))
     })?;
+    let in_use = in_use(folder)?;
     let mut lock = lock(folder).map_err(|e| {
         let file = folder.join(LOCK);
         Refusal(format!(
@@ -86,8 +96,8 @@ pub(super) fn writer(folder: &Path, path: &Path, missing: Missing) -> Result<Con
         Ok(_) => {}
         Err(_) if had_one => {
             return Err(refuse(
-                "it is missing, though this folder had one; put it back from a backup, or remove the file \
-                 `lock` beside it to begin anew without it"
+                "it is missing, though this folder had one; use `license-server restore BACKUP`, or \
+                 remove the file `lock` beside it to begin anew without it"
                     .into(),
             ));
         }
@@ -119,7 +129,28 @@ pub(super) fn writer(folder: &Path, path: &Path, missing: Missing) -> Result<Con
     }
     migrate(&mut db, version).map_err(|e| refuse(damaged(&e)))?;
     mark_initialized(&mut lock, folder).map_err(io)?;
-    Ok(db)
+    Ok((db, in_use))
+}
+
+fn in_use(folder: &Path) -> Result<File, Refusal> {
+    let path = folder.join(IN_USE);
+    let shared = open_lock(&path).and_then(|file| match file.try_lock_shared() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(e)) => Err(e),
+    });
+    match shared {
+        Ok(Some(file)) => Ok(file),
+        Ok(None) => Err(Refusal(format!(
+            "The database in {} is being restored; start again when `license-server restore` has ended.",
+            folder.display()
+        ))),
+        Err(e) => Err(Refusal(format!(
+            "The file {} cannot be opened: {}.",
+            path.display(),
+            with_owner(&path, &e)
+        ))),
+    }
 }
 
 /// Under another name first: an empty file at `path` is never the beginning of a new database.
@@ -140,7 +171,7 @@ fn create(folder: &Path, path: &Path) -> Result<(), Box<dyn std::error::Error>> 
 }
 
 /// A file of another user, usually left by a start as root, is the most frequent cause.
-fn with_owner(path: &Path, error: &std::io::Error) -> String {
+pub(super) fn with_owner(path: &Path, error: &std::io::Error) -> String {
     match fs::metadata(path) {
         Ok(file) if error.kind() == std::io::ErrorKind::PermissionDenied => format!(
             "{error}: it belongs to user {}; give it back with `chown`, for example `chown -R \
@@ -159,8 +190,8 @@ fn with_owner(path: &Path, error: &std::io::Error) -> String {
 fn damaged(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => format!(
-            "it is damaged or no database ({error}); put a backup in its place and remove \
-             licenses.db-wal, or save what can be read with `sqlite3 FILE .recover`"
+            "it is damaged or no database ({error}); use `license-server restore --replace \
+             BACKUP`, or save what can be read with `sqlite3 FILE .recover`"
         ),
         _ => error.to_string(),
     }
@@ -174,7 +205,7 @@ fn quick_check(db: &Connection) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "it is damaged ({}); put a backup in its place and remove licenses.db-wal, or save what can be \
+        "it is damaged ({}); use `license-server restore --replace BACKUP`, or save what can be \
          read with `sqlite3 FILE .recover`",
         found.replace('\n', " ")
     ))
@@ -202,7 +233,7 @@ fn configure(db: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Schema steps that the database has; nothing is written to it before this is known.
-fn version(db: &Connection) -> Result<usize, String> {
+pub(super) fn version(db: &Connection) -> Result<usize, String> {
     let number = |sql| {
         db.query_row(sql, [], |row| row.get::<_, i64>(0))
             .map_err(|e| damaged(&e))
@@ -227,7 +258,7 @@ fn version(db: &Connection) -> Result<usize, String> {
     }
 }
 
-fn migrate(db: &mut Connection, version: usize) -> rusqlite::Result<()> {
+pub(super) fn migrate(db: &mut Connection, version: usize) -> rusqlite::Result<()> {
     let steps = STEPS.get(version..).unwrap_or_default();
     if steps.is_empty() {
         return Ok(());
@@ -284,7 +315,7 @@ fn take_clean_mark(folder: &Path, path: &Path) -> bool {
 
 /// 0700 if the folder is new, empty or already ours, or if anybody may change it. Another folder with files
 /// of others, or one that is meant to be shared, such as /tmp, stays as it is.
-fn private_folder(folder: &Path) -> std::io::Result<()> {
+pub(super) fn private_folder(folder: &Path) -> std::io::Result<()> {
     if !folder.is_dir() {
         let path = std::path::absolute(folder)?;
         let made: Vec<&Path> = path.ancestors().take_while(|f| !f.exists()).collect();
@@ -320,17 +351,21 @@ fn lock(folder: &Path) -> std::io::Result<File> {
 
 /// The lock is released with the file handle; none if it is already held.
 pub(super) fn try_lock(path: &Path) -> std::io::Result<Option<File>> {
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(path)?;
+    let file = open_lock(path)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(e)) => Err(e),
     }
+}
+
+fn open_lock(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
 }
 
 fn is_initialized(lock: &mut File) -> std::io::Result<bool> {

@@ -119,6 +119,11 @@ impl Database {
         noted.unwrap().map(Result::unwrap).collect()
     }
 
+    pub fn count(&self, table: &str) -> i64 {
+        let sql = format!("select count(*) from {table}");
+        self.open().query_row(&sql, [], |row| row.get(0)).unwrap()
+    }
+
     /// Runs statements that the server would never run.
     pub fn tamper(&self, sql: &str) {
         self.open().execute_batch(sql).unwrap();

@@ -598,6 +598,7 @@ fn the_example_lists_every_setting_with_its_default() {
             data_dir: defaults.data_dir.clone(),
             trusted_proxies: defaults.trusted_proxies.clone(),
             admin_password: None,
+            backup_dir: None,
             ..read
         };
         assert_eq!(format!("{others:?}"), format!("{defaults:?}"));

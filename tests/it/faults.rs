@@ -376,18 +376,18 @@ fn a_foreign_database_is_refused_and_not_changed() {
         (foreign, "`data_dir`"),
         (change("pragma application_id = 7"), "`data_dir`"),
         (change("pragma user_version = 99"), "licenses.db"),
-        (vec![], "backup"),
+        (vec![], "restore"),
         (
             change("pragma user_version = 0; pragma application_id = 0"),
             "`data_dir`",
         ),
         (
             b"Dear diary, this is not a database.\n".repeat(300),
-            "backup",
+            "restore",
         ),
-        (b"short".to_vec(), "backup"),
-        (vec![0; 40_960], "backup"),
-        (cut, "backup"),
+        (b"short".to_vec(), "restore"),
+        (vec![0; 40_960], "restore"),
+        (cut, "restore"),
     ] {
         fs::write(&file, &content).unwrap();
         assert_names(&refused(folder.path()), &["data/licenses.db", way_out]);
@@ -405,7 +405,7 @@ fn a_missing_database_or_a_folder_in_its_place_is_refused() {
     let (folder, config) = stopped();
     let file = config.data_dir.join("licenses.db");
     fs::rename(&file, folder.path().join("kept")).unwrap();
-    assert_names(&refused(folder.path()), &["data/licenses.db", "backup"]);
+    assert_names(&refused(folder.path()), &["data/licenses.db", "restore"]);
     assert!(!file.exists());
     fs::create_dir(&file).unwrap();
     assert_names(&refused(folder.path()), &["data/licenses.db"]);
@@ -446,7 +446,7 @@ fn an_empty_database_is_never_a_new_installation() {
             if let Some(lock) = lock {
                 fs::write(data.join("lock"), lock).unwrap();
             }
-            assert_names(&refused(folder.path()), &["data/licenses.db", "backup"]);
+            assert_names(&refused(folder.path()), &["data/licenses.db", "restore"]);
             let mut verify = command(folder.path());
             let verify = verify.args(["audit", "verify"]).output().unwrap();
             assert_names(&refusal(&verify), &["data/licenses.db"]);

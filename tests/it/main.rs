@@ -10,6 +10,7 @@
 
 mod activation;
 mod audit;
+mod backup;
 mod browser;
 mod bulk;
 mod check;

@@ -46,6 +46,15 @@ impl Server {
 
     /// A server in a runtime that the test chooses.
     pub fn on(runtime: fn() -> Runtime, change: impl FnOnce(&mut Config)) -> Server {
+        Server::run(runtime, Clock::fixed(START), change)
+    }
+
+    /// A server with the clock of another one.
+    pub fn at_clock(clock: Clock, change: impl FnOnce(&mut Config)) -> Server {
+        Server::run(two_threads, clock, change)
+    }
+
+    fn run(runtime: fn() -> Runtime, clock: Clock, change: impl FnOnce(&mut Config)) -> Server {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config {
             port: 0,
@@ -54,7 +63,6 @@ impl Server {
             ..Config::default()
         };
         change(&mut config);
-        let clock = Clock::fixed(START);
         let base = config.base_path().to_owned();
         let (service, _) = Service::open(&config, clock.clone()).unwrap();
         let service = Arc::new(service);

@@ -1,0 +1,146 @@
+//! Backups on the command line: making, proving and restoring them.
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use clap::Args;
+use time::macros::format_description;
+use time::{Duration, OffsetDateTime};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::Refusal;
+use crate::log::{plain, say};
+use crate::model::audit::Actor;
+use crate::service::{Contents, Restoration, Service, open_backup, verify_backup};
+
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// File to write, or - for standard output
+    file: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    replace: bool,
+    /// Prove an existing backup without changing anything
+    #[arg(long, conflicts_with = "replace")]
+    verify: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// Backup, or - for standard input
+    #[arg(required_unless_present = "end")]
+    file: Option<PathBuf>,
+    /// Put it in place of an existing database, which is kept beside it
+    #[arg(long)]
+    replace: bool,
+    /// End the state after a restore: refuse machines without a license again; works while the server runs
+    #[arg(long, conflicts_with_all = ["file", "replace"])]
+    end: bool,
+}
+
+pub fn backup(config: &Config, args: &BackupArgs) -> Result<(), Refusal> {
+    if args.verify {
+        let contents = verify_backup(&args.file)?;
+        say(&format!("{} is a good backup.", args.file.display()));
+        contents_lines(&contents).iter().for_each(|line| say(line));
+        return Ok(());
+    }
+    // A missing key is found in the copy, and recorded.
+    let service = Service::open_without_keys(config, Clock::System)?;
+    if args.file.as_os_str() == "-" {
+        let contents = service.send_backup(&mut io::stdout().lock())?;
+        plain("The backup was sent to standard output. It is good.");
+        let lines = contents_lines(&contents);
+        lines.iter().for_each(|line| plain(line));
+        return Ok(());
+    }
+    let contents = service.back_up(&args.file, args.replace)?;
+    say(&format!("Wrote {}. It is good.", args.file.display()));
+    contents_lines(&contents).iter().for_each(|line| say(line));
+    Ok(())
+}
+
+pub fn restore(config: &Config, args: &RestoreArgs) -> Result<(), Refusal> {
+    let Some(file) = &args.file else {
+        return end(config);
+    };
+    let (input, name): (Box<dyn Read>, String) = match file.as_os_str() == "-" {
+        true => (Box::new(io::stdin().lock()), "standard input".to_owned()),
+        false => (Box::new(open_backup(file)?), file.display().to_string()),
+    };
+    let clock = Clock::System;
+    let folder = &config.data_dir;
+    let Restoration { contents, before } =
+        crate::service::restore(folder, &clock, input, &name, args.replace)?;
+    say(&format!(
+        "Restored {} from {name}.",
+        folder.join("licenses.db").display()
+    ));
+    contents_lines(&contents).iter().for_each(|line| say(line));
+    let age = contents.newest.map(|newest| ago(clock.now() - newest));
+    say(&format!(
+        "Changes after the newest one, which was made {}, are lost: licenses, revocations, new passwords, sessions and \
+         API tokens are as they were then.",
+        age.as_deref().unwrap_or("at no known time")
+    ));
+    if let Some(before) = before {
+        say(&format!(
+            "The previous database is now {}.",
+            before.display()
+        ));
+    }
+    say(
+        "Next: start the server, sign in, and add what is missing. For 7 days, or until you end this on the overview \
+         or with `license-server restore --end`, a machine without a license is not refused but gets no answer, so \
+         that programs keep running on their leases.",
+    );
+    Ok(())
+}
+
+fn end(config: &Config) -> Result<(), Refusal> {
+    let service = Service::open_existing(config, Clock::System)?;
+    say(match service.end_restored(&Actor::command_line())? {
+        true => "Machines without a license are refused again.",
+        false => "There was nothing to end: machines without a license are refused.",
+    });
+    Ok(())
+}
+
+fn contents_lines(contents: &Contents) -> [String; 5] {
+    let Contents {
+        licenses,
+        signing_keys,
+        newest,
+        audit,
+        bytes,
+    } = contents;
+    [
+        format!("Licenses: {licenses}"),
+        format!("Signing keys: {signing_keys}"),
+        format!(
+            "Newest change: {}",
+            newest.map_or("none".to_owned(), moment)
+        ),
+        format!(
+            "Audit log: {} entries, last hash {}",
+            audit.entries, audit.head
+        ),
+        format!("Bytes: {bytes}"),
+    ]
+}
+
+fn moment(at: OffsetDateTime) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+    at.to_utc().format(format).unwrap_or_default()
+}
+
+fn ago(age: Duration) -> String {
+    let (number, unit) = match age {
+        age if age < Duration::HOUR => (age.whole_minutes(), "minute"),
+        age if age < Duration::days(2) => (age.whole_hours(), "hour"),
+        age => (age.whole_days(), "day"),
+    };
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {unit}{plural} ago")
+}

@@ -1,0 +1,255 @@
+//! A copy of the database in one file: made beside running writes, and read without being touched.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, ErrorCode, InterruptHandle};
+
+use super::{Store, mark, open};
+use crate::error::{Error, Refusal};
+
+/// The first bytes of every SQLite database.
+const HEADER: &[u8; 16] = b"SQLite format 3\0";
+
+/// Ends a copy or its proof from another thread.
+#[derive(Default)]
+pub struct Halt {
+    is_set: AtomicBool,
+    running: Mutex<Option<InterruptHandle>>,
+}
+
+impl Halt {
+    pub fn set(&self) {
+        self.is_set.store(true, Ordering::Relaxed);
+        if let Some(running) = &*self.running.lock() {
+            running.interrupt();
+        }
+    }
+
+    pub fn is_set(&self) -> bool {
+        self.is_set.load(Ordering::Relaxed)
+    }
+
+    fn watch(&self, db: &Connection) {
+        *self.running.lock() = Some(db.get_interrupt_handle());
+        if self.is_set() {
+            db.get_interrupt_handle().interrupt();
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        match self.is_set() {
+            true => Err(Error::Unavailable("the server is stopping".into())),
+            false => Ok(()),
+        }
+    }
+}
+
+/// A file that is not complete yet; removed unless it is kept.
+pub struct Part(PathBuf);
+
+impl Part {
+    /// An empty file that only this user can read, in place of one that an earlier attempt left.
+    pub fn create(path: PathBuf) -> std::io::Result<Part> {
+        for end in ["", "-journal", "-wal", "-shm"] {
+            match fs::remove_file(beside(&path, end)) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
+        Ok(Part(path))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Durably gives it its final name, in the same folder.
+    pub fn keep(self, path: &Path) -> std::io::Result<()> {
+        File::open(&self.0)?.sync_all()?;
+        fs::rename(&self.0, path)?;
+        File::open(folder_of(path))?.sync_all()
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // Not there once it was kept.
+        drop(fs::remove_file(&self.0));
+    }
+}
+
+/// `FILE-wal` and the like.
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(end);
+    name.into()
+}
+
+/// The folder that a relative name without one is in, too.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+        None => path,
+    }
+}
+
+impl Store {
+    /// Copies the database as it is at one moment. Others can write meanwhile.
+    pub fn copy_into(&self, part: &Part, halt: &Halt) -> Result<(), Error> {
+        let db = open::reader(&self.path)?;
+        self.check_file()?;
+        let path = part.path().to_str().ok_or_else(|| {
+            Error::Unavailable("the name of the file is not UTF-8; choose another one".into())
+        })?;
+        halt.watch(&db);
+        halt.check()?;
+        match db.execute("vacuum into ?1", [path]) {
+            Ok(_) => Ok(()),
+            Err(e) if e.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                let bytes = fs::metadata(&self.path).map_or(0, |file| file.len());
+                Err(Error::Unavailable(format!(
+                    "the disk is full; a backup needs about {} MB there",
+                    bytes.div_ceil(1_000_000)
+                )))
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Held by the one process that is making a backup; none if another one holds it.
+    pub fn try_backup_lock(&self) -> Result<Option<File>, Error> {
+        open::try_lock(&self.folder.join("backup.lock"))
+            .map_err(|e| Error::Unavailable(format!("the file backup.lock: {e}")))
+    }
+
+    /// Where a copy can wait to be sent.
+    pub fn part_of_copy(&self) -> PathBuf {
+        self.folder.join("backup.part")
+    }
+
+    /// Whether a file of this name would take the place of the database or of its log.
+    pub fn is_own(&self, path: &Path) -> bool {
+        let folders = [folder_of(path), &self.folder].map(|folder| folder.canonicalize().ok());
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_same_file = open::file_id(path).is_ok_and(|file| file == self.file);
+        is_same_file || folders[0] == folders[1] && name.starts_with("licenses.db")
+    }
+}
+
+/// Why a file with a log is not a backup: its newest changes are there.
+pub fn log_beside(path: &Path) -> Option<String> {
+    let log = beside(path, "-wal");
+    let has_log = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    has_log.then(|| {
+        format!(
+            "its newest changes are in {} beside it, so it is a copied database and not a backup; put both into a \
+             folder as licenses.db and licenses.db-wal, name that folder in `data_dir`, and use `license-server \
+             backup`",
+            log.display()
+        )
+    })
+}
+
+/// A complete database in one file that nobody writes.
+pub struct CopiedDatabase<'a> {
+    db: Connection,
+    halt: &'a Halt,
+}
+
+impl<'a> CopiedDatabase<'a> {
+    /// An error says what is wrong with it, as the end of a sentence.
+    pub fn open(path: &Path, halt: &'a Halt) -> Result<CopiedDatabase<'a>, String> {
+        let mut header = vec![];
+        let file = File::open(path).map_err(|e| e.to_string())?;
+        let begin = file.take(16).read_to_end(&mut header);
+        begin.map_err(|e| e.to_string())?;
+        if header.is_empty() {
+            return Err("it is empty".into());
+        }
+        if header != HEADER {
+            return Err("it is not a database; if it is encrypted, decrypt it first".into());
+        }
+        if let Some(reason) = log_beside(path) {
+            return Err(reason);
+        }
+        let db = mark::without_log(path).map_err(|e| damaged(&e))?;
+        halt.watch(&db);
+        let copy = CopiedDatabase { db, halt };
+        copy.check().map_err(|e| match e {
+            Fault::Sql(e) => damaged(&e),
+            Fault::Found(words) => words,
+        })?;
+        Ok(copy)
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        let found: String = self
+            .db
+            .query_row("pragma integrity_check(1)", [], |row| row.get(0))?;
+        if found != "ok" {
+            let found = found.replace('\n', " ");
+            return Err(Fault::Found(format!("it is damaged ({found})")));
+        }
+        let number = |sql| self.db.query_row(sql, [], |row| row.get::<_, i64>(0));
+        if number("select count(*) from sqlite_schema")? == 0 {
+            return Err(Fault::Found("it has no tables".into()));
+        }
+        if number("select application_id from pragma_application_id")? != open::APPLICATION_ID {
+            return Err(Fault::Found("it belongs to another program".into()));
+        }
+        let version = number("select user_version from pragma_user_version")?;
+        let known = open::STEPS.len() as i64;
+        if !(1..=known).contains(&version) {
+            return Err(Fault::Found(format!(
+                "it has schema version {version}, and this program knows versions up to {known}; use the newer \
+                 program that wrote it"
+            )));
+        }
+        Ok(())
+    }
+
+    pub fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        self.halt.check()?;
+        Ok(read(&self.db)?)
+    }
+}
+
+enum Fault {
+    Sql(rusqlite::Error),
+    Found(String),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Fault {
+        Fault::Sql(error)
+    }
+}
+
+fn damaged(error: &rusqlite::Error) -> String {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            format!("it is damaged or not complete ({error})")
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// A file that cannot be written or read, for the person who named it.
+pub fn unusable(path: &Path, error: &std::io::Error) -> Refusal {
+    Refusal(format!("The file {}: {error}.", path.display()))
+}
