@@ -6,6 +6,7 @@ mod health;
 mod keys;
 mod licenses;
 mod login;
+mod metrics;
 
 use std::io::Cursor;
 
@@ -28,6 +29,7 @@ pub fn routes() -> Vec<Route> {
         keys::routes(),
         licenses::routes(),
         login::routes(),
+        metrics::routes(),
     ]
     .concat()
 }

@@ -4,6 +4,7 @@
 
 mod address;
 mod cookie;
+mod local;
 mod origin;
 
 use std::sync::Arc;
@@ -32,6 +33,10 @@ pub struct Reader(pub Actor);
 /// A user or script that may change licenses over the API.
 #[derive(Debug)]
 pub struct Writer(pub Actor);
+
+/// A program on this machine, or a user or script that may read the metrics.
+#[derive(Debug)]
+pub struct Scraper;
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Session {
@@ -64,6 +69,21 @@ impl<'r> FromRequest<'r> for Writer {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Writer, ()> {
         match caller(request, Scope::Write).await {
             Ok(actor) => Outcome::Success(Writer(actor)),
+            Err(error) => refuse(request, error),
+        }
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Scraper {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Scraper, ()> {
+        if !request.headers().contains("Authorization") && local::is_local(request) {
+            return Outcome::Success(Scraper);
+        }
+        match caller(request, Scope::Metrics).await {
+            Ok(_) => Outcome::Success(Scraper),
             Err(error) => refuse(request, error),
         }
     }

@@ -17,16 +17,19 @@ pub enum Scope {
     Read,
     /// Add, change and delete licenses.
     Write,
+    /// Read the metrics, which name the tools and nobody else.
+    Metrics,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 2] = [Scope::Read, Scope::Write];
+    pub const ALL: [Scope; 3] = [Scope::Read, Scope::Write, Scope::Metrics];
 
     /// The word that is stored and shown.
     pub fn as_str(self) -> &'static str {
         match self {
             Scope::Read => "licenses:read",
             Scope::Write => "licenses:write",
+            Scope::Metrics => "metrics:read",
         }
     }
 

@@ -106,6 +106,8 @@ struct TokenForm {
     read: bool,
     #[field(default = false)]
     write: bool,
+    #[field(default = false)]
+    metrics: bool,
     #[field(default = "")]
     expiration_date: String,
     #[field(default = "")]
@@ -199,10 +201,14 @@ async fn create_token(
         session,
         actor,
     } = form;
-    let scopes: Vec<Scope> = [(form.read, Scope::Read), (form.write, Scope::Write)]
-        .into_iter()
-        .filter_map(|(is_checked, scope)| is_checked.then_some(scope))
-        .collect();
+    let scopes: Vec<Scope> = [
+        (form.read, Scope::Read),
+        (form.write, Scope::Write),
+        (form.metrics, Scope::Metrics),
+    ]
+    .into_iter()
+    .filter_map(|(is_checked, scope)| is_checked.then_some(scope))
+    .collect();
     let password = form.password.clone();
     let (name, day) = (&form.name, &form.expiration_date);
     let created = app.create_token(actor, &session, password, name, &scopes, day);

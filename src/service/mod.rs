@@ -13,8 +13,10 @@ mod import;
 mod keys;
 mod last_uses;
 mod licenses;
+mod metrics;
 mod overview;
 mod passwords;
+mod readiness;
 mod refusals;
 mod secrets;
 mod sessions;
@@ -22,6 +24,7 @@ mod signer;
 mod throttle;
 mod tokens;
 mod tools;
+mod traffic;
 mod unlicensed;
 mod users;
 mod walk;
@@ -51,9 +54,11 @@ use clock_watch::ClockWatch;
 use import::RunningImport;
 use last_uses::LastUses;
 use passwords::Passwords;
+use readiness::Readiness;
 use refusals::Refusals;
 use throttle::Throttle;
 use tools::Rules;
+use traffic::Traffic;
 
 pub use audit::Proof;
 pub use bulk::{MAX_SELECTED, Plan};
@@ -65,6 +70,7 @@ pub use diagnose::{
 pub use import::{ImportPreview, ImportState, InvalidGroup, Undecideds};
 pub use keys::{KeyFormat, KeyRing};
 pub use licenses::Edited;
+pub use metrics::Metrics;
 pub use sessions::{Client, SignIn, SignedIn};
 pub use tokens::TokenUser;
 pub use tools::ToolUse;
@@ -108,6 +114,9 @@ pub struct Service {
     /// Checks of unlicensed machines.
     unlicensed: Throttle,
     check_log: CheckLog,
+    traffic: Traffic,
+    readiness: Readiness,
+    started_at: OffsetDateTime,
     session_uses: LastUses<OffsetDateTime>,
     token_uses: LastUses<TokenUse>,
     /// Sessions that have expired and are not yet deleted from the database.
@@ -163,7 +172,6 @@ impl Service {
             rules: ArcSwap::default(),
             store,
             log: Log::new(config.log_format, clock.clone()),
-            clock,
             utc_offset: config.utc_offset,
             passwords: Passwords::new()?,
             host: config.host(),
@@ -181,6 +189,9 @@ impl Service {
             audit_kept_on: Mutex::default(),
             unlicensed: Throttle::new(30, 6),
             check_log: CheckLog::default(),
+            traffic: Traffic::default(),
+            readiness: Readiness::default(),
+            started_at: clock.now(),
             session_uses: LastUses::default(),
             token_uses: LastUses::default(),
             dead_sessions: Mutex::default(),
@@ -188,6 +199,7 @@ impl Service {
             searches: Semaphore::new(SEARCHES),
             running_import: RunningImport::default(),
             clock_watch: Mutex::default(),
+            clock,
         };
         service.reload_rules()?;
         Ok(service)
@@ -213,12 +225,6 @@ impl Service {
         let permit = self.searches.acquire().await;
         let _permit = permit.map_err(|e| Error::Internal(e.to_string()))?;
         self.run(verb).await
-    }
-
-    /// Whether the database responds.
-    pub fn health(&self) -> Result<(), Error> {
-        self.store
-            .read(|db| db.query_row("select 1", [], |_| Ok(())))
     }
 
     /// Reads more licenses into the cache, so that checking them does not wait for the disk; returns where to

@@ -9,6 +9,7 @@ pub mod check_days;
 pub mod check_places;
 pub mod checks;
 pub mod counts;
+mod files;
 pub mod former_pairs;
 pub mod imports;
 pub mod licenses;
@@ -41,9 +42,11 @@ use time::OffsetDateTime;
 use crate::clock::Stopwatch;
 use crate::error::{Error, Refusal};
 
+use crate::model::histogram::{Durations, Histogram};
 use crate::model::license::Values;
 use crate::model::question::Question;
 use cache::{LicenseCache, Pair};
+pub use files::FileSizes;
 use licenses::CheckedLicense;
 use mark::LogState;
 use open::FileId;
@@ -75,6 +78,8 @@ pub struct Store {
     writer: Mutex<Writer>,
     readers: ThreadLocal<RefCell<Connection>>,
     cache: LicenseCache,
+    /// How long writes waited for their turn.
+    waits: Histogram,
     /// Another process has written, and this has not been reported yet.
     others_wrote: AtomicBool,
 }
@@ -135,7 +140,7 @@ pub struct WriteTx<'a> {
 impl<'a> WriteTx<'a> {
     /// Waits for other processes; SQLite's busy handler retries ten times a second, too seldom for
     /// the pauses of a long write.
-    fn begin(db: &'a Connection, watch: &Stopwatch) -> Result<WriteTx<'a>, Error> {
+    fn begin(db: &'a Connection, watch: &Stopwatch, wait: Duration) -> Result<WriteTx<'a>, Error> {
         loop {
             match db.execute_batch("begin immediate") {
                 Ok(()) => {
@@ -147,7 +152,7 @@ impl<'a> WriteTx<'a> {
                         tools: RefCell::default(),
                     });
                 }
-                Err(error) if !open::is_busy(&error) || watch.elapsed() > WRITE_WAIT => {
+                Err(error) if !open::is_busy(&error) || watch.elapsed() > wait => {
                     return Err(error.into());
                 }
                 Err(_) => std::thread::sleep(POLL),
@@ -219,6 +224,7 @@ impl Store {
             writer: Mutex::new(writer),
             readers: ThreadLocal::new(),
             cache: LicenseCache::new(licenses),
+            waits: Histogram::default(),
             others_wrote: AtomicBool::new(false),
         })
     }
@@ -307,14 +313,26 @@ impl Store {
         &self,
         write: impl FnOnce(&WriteTx<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        self.write_within(WRITE_WAIT, write)
+    }
+
+    /// [`Store::write`] that fails after `wait` if others are writing.
+    fn write_within<T>(
+        &self,
+        wait: Duration,
+        write: impl FnOnce(&WriteTx<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let watch = Stopwatch::start();
-        let mut writer = self.writer.try_lock_for(WRITE_WAIT).ok_or_else(|| {
+        let mut writer = self.writer.try_lock_for(wait).ok_or_else(|| {
+            self.waits.observe(watch.elapsed());
             Error::Unavailable("another write has held the database too long".into())
         })?;
         self.check_file()?;
         self.look_for_others(&mut writer)?;
         // One wait for both: the other writes of this process, and other processes.
-        let tx = WriteTx::begin(&writer.db, &watch)?;
+        let tx = WriteTx::begin(&writer.db, &watch, wait);
+        self.waits.observe(watch.elapsed());
+        let tx = tx?;
         let value = write(&tx)?;
         tx.write_index()?;
         // Even if the commit fails: it may have taken effect.
@@ -324,6 +342,13 @@ impl Store {
         MutexGuard::unlock_fair(writer);
         committed?;
         Ok(value)
+    }
+
+    /// How long writes waited for other writes, of this process and of others.
+    pub fn write_waits(&self) -> Durations {
+        let mut waits = Durations::default();
+        self.waits.add_to(&mut waits);
+        waits
     }
 
     /// Held by the one process that is changing many licenses; none if another one holds it.
