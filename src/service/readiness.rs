@@ -46,20 +46,21 @@ impl Service {
         };
         let mut unmet = Vec::new();
         for condition in Condition::ALL {
-            let found = met(condition);
-            if !matches!(found, Ok(true)) {
-                unmet.push(condition);
-            }
             let was_unmet = before.contains(&condition);
-            match found {
-                Ok(true) if was_unmet => self
-                    .log
-                    .event("condition_met", &[("condition", &condition.as_str())]),
-                Ok(false) if !was_unmet => self
-                    .log
-                    .event("condition_not_met", &[("condition", &condition.as_str())]),
-                Err(error) if !was_unmet => self.log.fault("readiness", &error),
-                Ok(_) | Err(_) => {}
+            let is_met = met(condition).unwrap_or_else(|error| {
+                if !was_unmet {
+                    self.log.fault("readiness", &error);
+                }
+                false
+            });
+            let name = condition.as_str();
+            match (is_met, was_unmet) {
+                (true, true) => self.log.event("condition_met", &[("condition", &name)]),
+                (false, false) => self.log.event("condition_not_met", &[("condition", &name)]),
+                (true, false) | (false, true) => {}
+            }
+            if !is_met {
+                unmet.push(condition);
             }
         }
         unmet
