@@ -1,24 +1,55 @@
 //! Log events for the operator: one per line on standard error, plain or JSON. Passwords, cookies, tokens and
 //! full license keys are never logged.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use time::macros::format_description;
 
 use crate::clock::Clock;
 use crate::config::LogFormat;
+use crate::error::Error;
+
+/// Where faults may occur; counted from 0, so that monitoring sees the first one.
+const PLACES: [&str; 17] = [
+    "compare_clock",
+    "export_licenses",
+    "import",
+    "keep_audit",
+    "list_licenses",
+    "metrics",
+    "note_backup",
+    "panic",
+    "prune_bulk_changes",
+    "readiness",
+    "reload_if_others_wrote",
+    "request",
+    "settle",
+    "take_back_interrupted",
+    "warm_up",
+    "write_checks",
+    "write_notes",
+];
 
 #[derive(Debug, Clone)]
 pub struct Log {
     format: LogFormat,
     clock: Clock,
+    /// Since the start, by place; shared by all clones.
+    faults: Arc<Mutex<BTreeMap<&'static str, u64>>>,
 }
 
 impl Log {
     pub fn new(format: LogFormat, clock: Clock) -> Log {
-        Log { format, clock }
+        Log {
+            format,
+            clock,
+            faults: Arc::new(Mutex::new(PLACES.map(|place| (place, 0)).into())),
+        }
     }
 
     pub fn event(&self, event: &str, about: &[(&str, &dyn Display)]) {
@@ -30,11 +61,41 @@ impl Log {
     }
 
     /// An error that we or the operator must fix, and where it occurred.
-    pub fn fault(&self, place: &str, error: &crate::error::Error) {
+    pub fn fault(&self, place: &'static str, error: &Error) {
+        self.count_fault(place);
         self.event(
             "fault",
             &[("place", &place), ("error", &format!("{error:?}"))],
         );
+    }
+
+    /// [`Log::fault`] while the request with this number was answered.
+    pub fn fault_of_request(&self, number: u64, error: &Error) {
+        let place = "request";
+        self.count_fault(place);
+        self.event(
+            "fault",
+            &[
+                ("place", &place),
+                ("id", &number),
+                ("error", &format!("{error:?}")),
+            ],
+        );
+    }
+
+    /// A bug.
+    pub fn panic(&self, place: &str, message: &str) {
+        self.count_fault("panic");
+        self.event("panic", &[("place", &place), ("message", &message)]);
+    }
+
+    /// Numbers of faults since the start, by place.
+    pub fn faults(&self) -> BTreeMap<&'static str, u64> {
+        self.faults.lock().clone()
+    }
+
+    fn count_fault(&self, place: &'static str) {
+        *self.faults.lock().entry(place).or_default() += 1;
     }
 
     fn line(&self, event: &str, about: &[(&str, &dyn Display)]) -> String {
@@ -60,6 +121,7 @@ impl Log {
             LogFormat::Json => {
                 let mut all = Map::new();
                 all.insert("at".into(), at.into());
+                all.insert("level".into(), level(event).into());
                 all.insert("event".into(), event.into());
                 for (name, value) in about {
                     let text = value.to_string();
@@ -69,6 +131,19 @@ impl Log {
                 Value::Object(all).to_string()
             }
         }
+    }
+}
+
+fn level(event: &str) -> &'static str {
+    match event {
+        "fault" | "panic" => "error",
+        "check_records_dropped"
+        | "clock_ahead"
+        | "clock_behind"
+        | "condition_not_met"
+        | "environment_ignored"
+        | "nofile_limit_unchanged" => "warning",
+        _ => "info",
     }
 }
 
@@ -114,10 +189,11 @@ mod tests {
         let line = log(LogFormat::Json).line("request", &[("path", &"/a\n\"c"), ("status", &200)]);
         let read: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(
-            (&read["path"], &read["status"], &read["at"]),
+            (&read["path"], &read["status"], &read["level"], &read["at"]),
             (
                 &"/a\n\"c".into(),
                 &200.into(),
+                &"info".into(),
                 &"2026-06-15T12:00:00.000Z".into()
             )
         );

@@ -163,7 +163,7 @@ pub fn describe(error: &Error, request: &Request<'_>, response: &mut Response<'_
     if matches!(error, Error::Unavailable(_) | Error::Internal(_))
         && let Some(log) = request.rocket().state::<Log>()
     {
-        log.fault(&format!("request {}", Ticket::of(request).number), error);
+        log.fault_of_request(Ticket::of(request).number, error);
     }
 }
 

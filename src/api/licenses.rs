@@ -157,7 +157,7 @@ impl Rows {
                 }
                 let next = app.run(move |service| service.walk_on(walk)).await;
                 let (rows, walk) = next.map_err(|error| {
-                    app.log().fault("GET /api/licenses", &error);
+                    app.log().fault("list_licenses", &error);
                     io::Error::other("the database failed on the way")
                 })?;
                 if rows.is_empty() {

@@ -7,6 +7,7 @@ mod health;
 mod keys;
 mod licenses;
 mod login;
+mod metrics;
 mod orders;
 
 use std::io::Cursor;
@@ -32,6 +33,7 @@ pub fn routes() -> Vec<Route> {
         licenses::routes(),
         login::routes(),
         orders::routes(),
+        metrics::routes(),
     ]
     .concat()
 }

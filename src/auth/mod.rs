@@ -4,6 +4,7 @@
 
 mod address;
 mod cookie;
+mod local;
 mod origin;
 
 use std::sync::Arc;
@@ -54,6 +55,9 @@ impl Seller {
         Ok(own.or(sources.first()).unwrap_or(&self.source).clone())
     }
 }
+/// A program on this machine, or a user or script that may read the metrics.
+#[derive(Debug)]
+pub struct Scraper;
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Session {
@@ -105,6 +109,21 @@ impl<'r> FromRequest<'r> for Seller {
                 is_user: token.is_none(),
                 actor,
             }),
+            Err(error) => refuse(request, error),
+        }
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Scraper {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Scraper, ()> {
+        if !request.headers().contains("Authorization") && local::is_local(request) {
+            return Outcome::Success(Scraper);
+        }
+        match caller(request, Scope::Metrics).await {
+            Ok(_) => Outcome::Success(Scraper),
             Err(error) => refuse(request, error),
         }
     }

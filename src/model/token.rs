@@ -19,10 +19,12 @@ pub enum Scope {
     Write,
     /// Place orders, which make activation codes, and act on them.
     Orders,
+    /// Read the metrics, which name the tools and nobody else.
+    Metrics,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 3] = [Scope::Read, Scope::Write, Scope::Orders];
+    pub const ALL: [Scope; 4] = [Scope::Read, Scope::Write, Scope::Orders, Scope::Metrics];
 
     /// The word that is stored and shown.
     pub fn as_str(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Scope {
             Scope::Read => "licenses:read",
             Scope::Write => "licenses:write",
             Scope::Orders => "orders:write",
+            Scope::Metrics => "metrics:read",
         }
     }
 

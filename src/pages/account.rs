@@ -108,6 +108,8 @@ struct TokenForm {
     write: bool,
     #[field(default = false)]
     orders: bool,
+    #[field(default = false)]
+    metrics: bool,
     #[field(default = "")]
     expiration_date: String,
     #[field(default = "")]
@@ -205,6 +207,7 @@ async fn create_token(
         (form.read, Scope::Read),
         (form.write, Scope::Write),
         (form.orders, Scope::Orders),
+        (form.metrics, Scope::Metrics),
     ]
     .into_iter()
     .filter_map(|(is_checked, scope)| is_checked.then_some(scope))

@@ -108,7 +108,7 @@ impl Table {
                         (text, Some(next))
                     }
                     Err(error) => {
-                        app.log().fault("GET /licenses.csv", &error);
+                        app.log().fault("export_licenses", &error);
                         (broken_off(), None)
                     }
                 };

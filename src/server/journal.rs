@@ -1,5 +1,6 @@
 //! The request log: one line per request.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rocket::fairing::{Fairing, Info, Kind};
@@ -9,33 +10,37 @@ use rocket::{Data, Request, Response, async_trait};
 use super::is_verdict;
 use crate::auth::client_address;
 use crate::clock::Stopwatch;
-use crate::log::Log;
 use crate::request::{Running, Ticket};
+use crate::service::Service;
 
-/// Numbers requests and logs how they ended. Frequent requests that change nothing are not logged: static
-/// files, health checks and, unless `checks` is set, answered checks.
+/// Requests that monitoring repeats.
+const MONITORING: [&str; 3] = ["/health", "/metrics", "/ready"];
+
+/// Numbers requests, and counts and logs how they ended. Frequent requests that change nothing are not logged:
+/// static files, monitoring and, unless `checks` is set, answered checks.
 pub(super) struct Journal {
-    log: Log,
+    service: Arc<Service>,
     checks: bool,
     running: Running,
     next: AtomicU64,
 }
 
 impl Journal {
-    pub(super) fn new(log: Log, checks: bool, running: Running) -> Journal {
+    pub(super) fn new(service: Arc<Service>, checks: bool, running: Running) -> Journal {
         Journal {
-            log,
+            service,
             checks,
             running,
             next: AtomicU64::new(1),
         }
     }
 
-    fn is_told(&self, request: &Request<'_>, route: &str, status: Status) -> bool {
-        if is_verdict(request, status) {
-            return self.checks;
-        }
-        status.code >= 400 || !(route.contains("/static/") || route.ends_with("/health"))
+    fn is_told(&self, route: &str, status: Status) -> bool {
+        let is_frequent = || {
+            let mut ends = MONITORING.iter();
+            route.contains("/static/") || ends.any(|end| route.ends_with(end))
+        };
+        status.code >= 400 || !is_frequent()
     }
 }
 
@@ -61,20 +66,26 @@ impl Fairing for Journal {
         if self.running.is_stopping() {
             response.set_raw_header("Connection", "close");
         }
-        // The route, because the address may contain a license key.
-        let route = request.route().map_or("none", |route| route.uri.path());
-        if !self.is_told(request, route, response.status()) {
+        let (ticket, status) = (Ticket::of(request), response.status());
+        let is_verdict = is_verdict(request, status);
+        let took = is_verdict.then(|| ticket.watch.elapsed());
+        self.service.count_answer(status.code, took);
+        if is_verdict && !self.checks {
             return;
         }
-        let ticket = Ticket::of(request);
-        self.log.event(
+        // The route, because the address may contain a license key.
+        let route = request.route().map_or("none", |route| route.uri.path());
+        if !is_verdict && !self.is_told(route, status) {
+            return;
+        }
+        self.service.log().event(
             "request",
             &[
                 ("id", &ticket.number),
                 ("client", &client_address(request)),
                 ("method", &request.method()),
                 ("route", &route),
-                ("status", &response.status().code),
+                ("status", &status.code),
                 ("ms", &format_args!("{:.1}", ticket.watch.milliseconds())),
             ],
         );

@@ -55,6 +55,8 @@ pub fn serve(config: Config) -> Result<(), Refusal> {
         .map_err(|e| Refusal(format!("The system gives no threads: {e}.")))?;
     runtime.block_on(async {
         let (service, first) = Service::open(&config, Clock::System)?;
+        // Counted with its faults.
+        tell_panics(service.log().clone());
         // Immediately: if the server cannot listen, nobody would ever see the password.
         greet(first.as_ref());
         let service = Arc::new(service);
@@ -93,7 +95,7 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
     let mut rocket = rocket::custom(settings(&config))
         .attach(Shield::new()) // Rocket's own headers off: ours are in one place
         .attach(Journal::new(
-            service.log().clone(),
+            Arc::clone(&service),
             config.log_checks,
             running.clone(),
         ))
@@ -112,7 +114,8 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
         rocket = rocket
             .mount(format!("{prefix}/"), routes.clone())
             .register(format!("{prefix}/"), page_catchers.clone())
-            .register(format!("{prefix}/api"), api_catchers.clone());
+            .register(format!("{prefix}/api"), api_catchers.clone())
+            .register(format!("{prefix}/metrics"), api_catchers.clone());
     }
     rocket
 }
@@ -189,7 +192,7 @@ fn tell_panics(log: Log) {
             .map(ToString::to_string)
             .unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or_default();
-        log.event("panic", &[("place", &place), ("message", &message)]);
+        log.panic(&place, message);
     }));
 }
 

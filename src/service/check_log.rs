@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ use crate::model::check::{CheckChange, CheckRecord, ClientInfo, Places, Unlicens
 use crate::model::license::Verdict;
 use crate::model::question::Question;
 use crate::store::{
-    WriteTx, check_days, check_places, checks, sessions, signing_keys, tokens, unlicensed_machines,
+    WriteTx, check_days, check_places, checks, sessions, signing_keys, tokens, tools,
+    unlicensed_machines,
 };
 
 /// Records that a thread buffers before it merges them into the queue.
@@ -31,6 +32,10 @@ const MAX_OF_LICENSE: usize = checks::HISTORY;
 /// Unlicensed machines recorded per second.
 const MAX_UNLICENSED: usize = 2_000;
 const MAX_TOOLS: usize = 10_000;
+/// Tools that the metrics tell apart.
+const MAX_LABELS: usize = 300;
+/// All other tools, and names that are none: strangers choose what they send.
+const OTHER: &str = "other";
 
 /// Places shown of one license.
 const PLACES: i64 = 10;
@@ -48,6 +53,9 @@ pub(super) struct CheckLog {
     queue: Mutex<Queue>,
 }
 
+/// Numbers of checks, indexed by `verdict as usize`.
+type Numbers = [u64; Verdict::ALL.len()];
+
 /// The records of one thread.
 #[derive(Default)]
 struct Buffer {
@@ -64,6 +72,10 @@ struct Queue {
     /// pages, are written together.
     next: i64,
     counts: Counts,
+    /// Since the start.
+    totals: BTreeMap<String, Numbers>,
+    tools: BTreeSet<String>,
+    dropped: u64,
     overflow: Overflow,
     /// The database could not be written, which was logged.
     is_stuck: bool,
@@ -88,7 +100,7 @@ struct Batch {
 /// Counts that belong to no single license.
 #[derive(Default)]
 struct Counts {
-    checks: BTreeMap<Date, BTreeMap<String, [u64; Verdict::ALL.len()]>>,
+    checks: BTreeMap<Date, BTreeMap<String, Numbers>>,
     /// Signed answers by date and key.
     signed: BTreeMap<Date, BTreeMap<String, u64>>,
     unlicensed: HashMap<(String, String), UnlicensedCheck>,
@@ -135,7 +147,16 @@ impl CheckLog {
         for record in buffer.records.drain(..) {
             queue.add(record);
         }
-        queue.counts.merge(std::mem::take(&mut buffer.counts));
+        let counts = std::mem::take(&mut buffer.counts);
+        queue.add_to_totals(&counts);
+        queue.counts.merge(counts);
+    }
+
+    /// Since the start: checks by tool, until a second ago; records that wait to be written; and checks that
+    /// were not recorded.
+    pub(super) fn totals(&self) -> (BTreeMap<String, Numbers>, usize, u64) {
+        let queue = self.queue.lock();
+        (queue.totals.clone(), queue.number, queue.dropped)
     }
 
     fn flush_all(&self) {
@@ -153,6 +174,7 @@ impl Queue {
                 if self.overflow == Overflow::None {
                     self.overflow = Overflow::New;
                 }
+                self.dropped += u64::from(record.count);
                 return;
             }
             Entry::Vacant(entry) => {
@@ -177,6 +199,16 @@ impl Queue {
             // The history loses an entry, but every check is counted.
             record.count += oldest.count;
             *oldest = record;
+        }
+    }
+
+    fn add_to_totals(&mut self, counts: &Counts) {
+        for (tool_name, numbers) in counts.checks.values().flatten() {
+            let label = match self.tools.contains(tool_name) {
+                true => tool_name,
+                false => OTHER,
+            };
+            add_up(self.totals.entry(label.to_owned()).or_default(), numbers);
         }
     }
 
@@ -230,6 +262,12 @@ fn least_telling(records: &[CheckRecord]) -> Option<usize> {
     })
 }
 
+fn add_up(sums: &mut Numbers, numbers: &Numbers) {
+    for (sum, number) in sums.iter_mut().zip(numbers) {
+        *sum += number;
+    }
+}
+
 impl Counts {
     fn add(&mut self, check: &mut CompletedCheck<'_>, day: Date) {
         let question = check.question;
@@ -278,10 +316,7 @@ impl Counts {
         for (day, tools) in other.checks {
             let all = self.checks.entry(day).or_default();
             for (tool_name, numbers) in tools {
-                let sums = all.entry(tool_name).or_default();
-                for (sum, number) in sums.iter_mut().zip(numbers) {
-                    *sum += number;
-                }
+                add_up(all.entry(tool_name).or_default(), &numbers);
             }
         }
         for (day, keys) in other.signed {
@@ -331,8 +366,14 @@ impl Service {
     /// uses of sessions and tokens. What cannot be written stays in the queue; only the first failure is an
     /// error.
     pub fn write_checks(&self) -> Result<(), Error> {
+        // Before the checks of a new tool are counted.
+        let tools = self.store.read(tools::names);
+        if let Ok(tools) = &tools {
+            let labels = tools.iter().take(MAX_LABELS).cloned();
+            self.check_log.queue.lock().tools = labels.collect();
+        }
         self.check_log.flush_all();
-        let written = self.write_batch(BATCH);
+        let written = tools.and_then(|_| self.write_batch(BATCH));
         let (overflow, was_stuck) = self.check_log.queue.lock().report(written.is_err());
         if overflow == Overflow::New {
             self.log

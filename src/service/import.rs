@@ -370,7 +370,7 @@ impl Service {
                 .run(move |service| service.import_upload(&actor, id, &fingerprint))
                 .await;
             if let Err(error @ (Error::Unavailable(_) | Error::Internal(_))) = &imported {
-                service.log().fault("an import", error);
+                service.log().fault("import", error);
             }
             service
                 .running_import

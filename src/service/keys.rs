@@ -214,6 +214,13 @@ impl KeyRing {
         Ok(self.0.len())
     }
 
+    /// By whether they are in use.
+    pub(super) fn numbers(&self) -> [(&'static str, usize); 2] {
+        let retired = self.0.iter().filter(|key| key.info.retired_at.is_some());
+        let retired = retired.count();
+        [("in_use", self.0.len() - retired), ("retired", retired)]
+    }
+
     /// A single new key that is not stored.
     pub fn generate(now: OffsetDateTime) -> Result<KeyRing, Error> {
         let (key, _) = Key::generate(now)?;

@@ -16,10 +16,12 @@ mod import;
 mod keys;
 mod last_uses;
 mod licenses;
+mod metrics;
 mod orders;
 mod overview;
 mod passwords;
 mod proof;
+mod readiness;
 mod refusals;
 mod restore;
 mod secrets;
@@ -28,6 +30,7 @@ mod signer;
 mod throttle;
 mod tokens;
 mod tools;
+mod traffic;
 mod unlicensed;
 mod users;
 mod walk;
@@ -59,10 +62,12 @@ use clock_watch::ClockWatch;
 use import::RunningImport;
 use last_uses::LastUses;
 use passwords::Passwords;
+use readiness::Readiness;
 use refusals::Refusals;
 use restore::RestoredUntil;
 use throttle::Throttle;
 use tools::Rules;
+use traffic::Traffic;
 
 pub use audit::Proof;
 pub use backup::verify_backup;
@@ -76,6 +81,7 @@ pub use diagnose::{
 pub use import::{ImportPreview, ImportState, InvalidGroup, Undecideds};
 pub use keys::{KeyFormat, KeyRing};
 pub use licenses::Edited;
+pub use metrics::Metrics;
 pub use orders::OrderCodes;
 pub use proof::Contents;
 pub use restore::{Restoration, open_backup, restore};
@@ -124,6 +130,9 @@ pub struct Service {
     /// Wrong activation codes, by address.
     wrong_codes: Throttle,
     check_log: CheckLog,
+    traffic: Traffic,
+    readiness: Readiness,
+    started_at: OffsetDateTime,
     session_uses: LastUses<OffsetDateTime>,
     token_uses: LastUses<TokenUse>,
     /// Sessions that have expired and are not yet deleted from the database.
@@ -183,7 +192,6 @@ impl Service {
             rules: ArcSwap::default(),
             store,
             log: Log::new(config.log_format, clock.clone()),
-            clock,
             utc_offset: config.utc_offset,
             passwords: Passwords::new()?,
             host: config.host(),
@@ -202,6 +210,9 @@ impl Service {
             unlicensed: Throttle::new(30, 6),
             wrong_codes: Throttle::new(10, 60),
             check_log: CheckLog::default(),
+            traffic: Traffic::default(),
+            readiness: Readiness::default(),
+            started_at: clock.now(),
             session_uses: LastUses::default(),
             token_uses: LastUses::default(),
             dead_sessions: Mutex::default(),
@@ -212,6 +223,7 @@ impl Service {
             schedule: Schedule::new(config),
             backup_halt: Halt::default(),
             restored: RestoredUntil::default(),
+            clock,
         };
         service.reload_rules()?;
         service.reload_restored()?;
@@ -238,12 +250,6 @@ impl Service {
         let permit = self.searches.acquire().await;
         let _permit = permit.map_err(|e| Error::Internal(e.to_string()))?;
         self.run(verb).await
-    }
-
-    /// Whether the database responds.
-    pub fn health(&self) -> Result<(), Error> {
-        self.store
-            .read(|db| db.query_row("select 1", [], |_| Ok(())))
     }
 
     /// Reads more licenses into the cache, so that checking them does not wait for the disk; returns where to

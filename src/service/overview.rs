@@ -81,14 +81,30 @@ impl Service {
     /// Licenses by tool and status. Counting a large table takes 500 ms, so it is counted at most once a
     /// minute.
     pub(super) fn license_counts(&self) -> Result<Arc<[LicenseCount]>, Error> {
-        let (now, today) = (self.now(), self.today());
-        let counted = self.counted.lock().clone();
-        if let Some((at, counts)) = counted
+        if let Some(counts) = self.counted_in(COUNTED_FOR)
             && counts.iter().map(|count| count.licenses).sum::<i64>() > COUNTED_EACH_TIME
-            && (at..at + COUNTED_FOR).contains(&now)
         {
             return Ok(counts);
         }
+        self.count_licenses()
+    }
+
+    /// [`Service::license_counts`] of some time ago.
+    pub(super) fn license_counts_of_last(
+        &self,
+        period: Duration,
+    ) -> Result<Arc<[LicenseCount]>, Error> {
+        self.counted_in(period)
+            .map_or_else(|| self.count_licenses(), Ok)
+    }
+
+    fn counted_in(&self, period: Duration) -> Option<Arc<[LicenseCount]>> {
+        let (at, counts) = self.counted.lock().clone()?;
+        (at..at + period).contains(&self.now()).then_some(counts)
+    }
+
+    fn count_licenses(&self) -> Result<Arc<[LicenseCount]>, Error> {
+        let (now, today) = (self.now(), self.today());
         let seen_since = today.saturating_sub(Duration::days(ACTIVE - 1));
         let counts: Arc<[LicenseCount]> = self
             .store

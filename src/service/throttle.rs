@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use time::OffsetDateTime;
@@ -18,6 +19,7 @@ pub(super) struct Throttle {
     /// When each bucket will be full again, in Unix milliseconds.
     buckets: Mutex<HashMap<u64, i64>>,
     hasher: RandomState,
+    refused: AtomicU64,
 }
 
 impl Throttle {
@@ -28,6 +30,7 @@ impl Throttle {
             every: seconds * 1000,
             buckets: Mutex::new(HashMap::new()),
             hasher: RandomState::new(),
+            refused: AtomicU64::new(0),
         }
     }
 
@@ -47,10 +50,16 @@ impl Throttle {
         *full = (*full).clamp(now, now + self.depth);
         let wait = *full + self.every - now - self.depth;
         if wait > 0 {
+            self.refused.fetch_add(1, Ordering::Relaxed);
             return Err(wait.unsigned_abs().div_ceil(1000));
         }
         *full += self.every;
         Ok(())
+    }
+
+    /// Since the start.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Undoes one [`Throttle::take`].

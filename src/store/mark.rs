@@ -70,6 +70,13 @@ pub(super) fn without_log(path: &Path) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(format!("file:{name}?immutable=1"), flags)
 }
 
+/// A change that is written to the log, whose content does not matter.
+pub(super) fn write_and_remove(db: &Connection) -> rusqlite::Result<()> {
+    db.execute("insert into file_marks (id, mark) values (2, '')", [])?;
+    db.execute("delete from file_marks where id = 2", [])?;
+    Ok(())
+}
+
 fn current(db: &Connection) -> rusqlite::Result<Option<String>> {
     db.query_row("select mark from file_marks where id = 1", [], |row| {
         row.get(0)

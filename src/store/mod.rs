@@ -14,6 +14,7 @@ pub mod code_changes;
 pub mod copy;
 pub mod counts;
 pub mod customers;
+mod files;
 pub mod former_pairs;
 pub mod imports;
 pub mod licenses;
@@ -51,9 +52,11 @@ use crate::clock::Stopwatch;
 use crate::error::{Error, Refusal};
 
 use crate::model::date;
+use crate::model::histogram::{Durations, Histogram};
 use crate::model::license::{Status, Values};
 use crate::model::question::Question;
 use cache::{LicenseCache, Pair};
+pub use files::FileSizes;
 use licenses::CheckedLicense;
 use mark::LogState;
 use open::FileId;
@@ -89,6 +92,8 @@ pub struct Store {
     writer: Mutex<Writer>,
     readers: ThreadLocal<RefCell<Connection>>,
     cache: LicenseCache,
+    /// How long writes waited for their turn.
+    waits: Histogram,
     /// Another process has written, and this has not been reported yet.
     others_wrote: AtomicBool,
 }
@@ -151,7 +156,7 @@ pub struct WriteTx<'a> {
 impl<'a> WriteTx<'a> {
     /// Waits for other processes; SQLite's busy handler retries ten times a second, too seldom for
     /// the pauses of a long write.
-    fn begin(db: &'a Connection, watch: &Stopwatch) -> Result<WriteTx<'a>, Error> {
+    fn begin(db: &'a Connection, watch: &Stopwatch, wait: Duration) -> Result<WriteTx<'a>, Error> {
         loop {
             match db.execute_batch("begin immediate") {
                 Ok(()) => {
@@ -164,7 +169,7 @@ impl<'a> WriteTx<'a> {
                         customers: RefCell::default(),
                     });
                 }
-                Err(error) if !open::is_busy(&error) || watch.elapsed() > WRITE_WAIT => {
+                Err(error) if !open::is_busy(&error) || watch.elapsed() > wait => {
                     return Err(error.into());
                 }
                 Err(_) => std::thread::sleep(POLL),
@@ -237,6 +242,7 @@ impl Store {
             writer: Mutex::new(writer),
             readers: ThreadLocal::new(),
             cache: LicenseCache::new(licenses),
+            waits: Histogram::default(),
             others_wrote: AtomicBool::new(false),
         })
     }
@@ -325,14 +331,26 @@ impl Store {
         &self,
         write: impl FnOnce(&WriteTx<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        self.write_within(WRITE_WAIT, write)
+    }
+
+    /// [`Store::write`] that fails after `wait` if others are writing.
+    fn write_within<T>(
+        &self,
+        wait: Duration,
+        write: impl FnOnce(&WriteTx<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let watch = Stopwatch::start();
-        let mut writer = self.writer.try_lock_for(WRITE_WAIT).ok_or_else(|| {
+        let mut writer = self.writer.try_lock_for(wait).ok_or_else(|| {
+            self.waits.observe(watch.elapsed());
             Error::Unavailable("another write has held the database too long".into())
         })?;
         self.check_file()?;
         self.look_for_others(&mut writer)?;
         // One wait for both: the other writes of this process, and other processes.
-        let tx = WriteTx::begin(&writer.db, &watch)?;
+        let tx = WriteTx::begin(&writer.db, &watch, wait);
+        self.waits.observe(watch.elapsed());
+        let tx = tx?;
         let value = write(&tx)?;
         tx.write_index()?;
         // Even if the commit fails: it may have taken effect.
@@ -342,6 +360,13 @@ impl Store {
         MutexGuard::unlock_fair(writer);
         committed?;
         Ok(value)
+    }
+
+    /// How long writes waited for other writes, of this process and of others.
+    pub fn write_waits(&self) -> Durations {
+        let mut waits = Durations::default();
+        self.waits.add_to(&mut waits);
+        waits
     }
 
     /// Held by the one process that is changing many licenses; none if another one holds it.

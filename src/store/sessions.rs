@@ -63,6 +63,15 @@ pub fn of_user(db: &Connection, user_id: i64) -> Result<Vec<Session>> {
     .collect()
 }
 
+/// Sessions that were last used, and created, after these times.
+pub fn count(db: &Connection, last_used: OffsetDateTime, created: OffsetDateTime) -> Result<i64> {
+    db.prepare_cached("select count(*) from sessions where last_used_at > ?1 and created_at > ?2")?
+        .query_row(
+            [last_used.unix_timestamp(), created.unix_timestamp()],
+            |row| row.get(0),
+        )
+}
+
 /// Records a use of the session unless a later one is recorded.
 pub fn set_last_used(db: &Connection, id: i64, at: OffsetDateTime) -> Result<()> {
     db.prepare_cached("update sessions set last_used_at = ?2 where id = ?1 and last_used_at < ?2")?

@@ -391,6 +391,18 @@ fn a_forged_client_address_is_ignored() {
 }
 
 #[test]
+fn nginx_shows_nobody_the_metrics_without_a_token() {
+    let Some(site) = Site::start(Way::Kept) else {
+        return;
+    };
+    let mut visitor = site.visitor();
+    assert_eq!(visitor.get("/metrics").status, 401);
+    assert_eq!(visitor.get("/ready").status, 200);
+    let mut beside = site.server().stranger();
+    assert_eq!(beside.get("/metrics").status, 200);
+}
+
+#[test]
 fn nginx_refuses_large_bodies() {
     let Some(site) = Site::start(Way::Kept) else {
         return;

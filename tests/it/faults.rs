@@ -626,6 +626,7 @@ fn on_a_full_disk_checks_work_and_no_acknowledged_write_is_lost() {
     assert_eq!(add(&mut admin, 0..20, &mut acknowledged), 20);
     limit(8 * 1024);
     assert_eq!(add(&mut admin, 20..60, &mut acknowledged), 0);
+    assert_eq!(server.client().get("/ready").status, 503);
     assert_eq!(log_in(&mut server.client(), PASSWORD), 503);
     assert_eq!(ask(&mut server.client(), (0..80).step_by(4)), (20, 0));
     assert_eq!(licenses(&mut admin), acknowledged);

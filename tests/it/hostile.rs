@@ -79,9 +79,11 @@ const METHODS: [&str; 11] = [
     "GET", "POST", "POST", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "get",
 ];
 
-const ROUTES: [&str; 29] = [
+const ROUTES: [&str; 31] = [
     "/",
     "/health",
+    "/ready",
+    "/metrics",
     "/login",
     "/logout",
     "/import",

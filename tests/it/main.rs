@@ -66,5 +66,6 @@ mod tool_names;
 mod tools;
 mod unlicensed;
 mod vectors;
+mod watch;
 mod windows;
 mod writers;

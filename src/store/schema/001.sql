@@ -209,7 +209,7 @@ create table api_tokens (
     token_hash   text    not null unique,    -- of `lsk_` and what follows
     user_id      integer not null references users (id) on delete cascade,
     name         text    not null,
-    scopes       text    not null,           -- licenses:read, licenses:write, separated by spaces
+    scopes       text    not null,           -- licenses:read, licenses:write, metrics:read, separated by spaces
     created_at   bigint  not null,
     expires_at   bigint  not null,
     last_used_at bigint,                     -- with the address, written at most once a minute
