@@ -1,11 +1,16 @@
 //! The JSON API: one file per resource. Errors are JSON, too.
 
+mod answers;
 mod body;
 mod check;
 mod health;
 mod keys;
+mod license_schemas;
 mod licenses;
 mod login;
+mod openapi;
+mod reference;
+mod schemas;
 
 use std::io::Cursor;
 
@@ -13,9 +18,11 @@ use rocket::http::{ContentType, Status};
 use rocket::response::{Body as ResponseBody, Responder, Response};
 use rocket::{Catcher, Request, Route, catch, catchers};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub(crate) use body::Body;
 pub(crate) use check::{Asked, SignedAnswer};
+pub use openapi::described;
 
 use crate::error::Error;
 use crate::request::{describe, refused};
@@ -28,6 +35,7 @@ pub fn routes() -> Vec<Route> {
         keys::routes(),
         licenses::routes(),
         login::routes(),
+        openapi::routes(),
     ]
     .concat()
 }
@@ -44,23 +52,33 @@ fn any(status: Status, request: &Request<'_>) -> ErrorAnswer {
 
 struct ErrorAnswer(Error);
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
 struct ErrorBody<'a> {
+    #[schema(schema_with = schemas::error)]
     status: &'static str,
+    /// What is wrong, and what to do
     message: String,
+    /// The field at fault, if it is one
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     field: Option<&'a str>,
+}
+
+impl<'a> From<&'a Error> for ErrorBody<'a> {
+    fn from(error: &'a Error) -> ErrorBody<'a> {
+        ErrorBody {
+            status: "error",
+            message: error.to_string(),
+            field: error.field(),
+        }
+    }
 }
 
 impl<'r> Responder<'r, 'static> for ErrorAnswer {
     fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
         let ErrorAnswer(error) = self;
-        let body = ErrorBody {
-            status: "error",
-            message: error.to_string(),
-            field: error.field(),
-        };
-        let mut response = json(error.status(), &body)?;
+        let mut response = json(error.status(), &ErrorBody::from(&error))?;
         describe(&error, request, &mut response);
         Ok(response)
     }
@@ -74,8 +92,10 @@ pub struct Answer {
     message: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Success)]
 struct AnswerBody {
+    #[schema(schema_with = schemas::success)]
     status: &'static str,
     message: &'static str,
 }

@@ -18,6 +18,7 @@ pub mod password;
 pub mod pasted_key;
 pub mod published;
 pub mod question;
+pub mod reference;
 pub mod search;
 pub mod server_clock;
 pub mod signed;

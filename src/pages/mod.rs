@@ -22,6 +22,7 @@ mod license_query;
 mod licenses;
 mod login;
 mod overview;
+mod reference;
 mod saved_form;
 mod settings;
 mod shown;
@@ -64,6 +65,7 @@ pub fn routes() -> Vec<Route> {
         licenses::routes(),
         login::routes(),
         overview::routes(),
+        reference::routes(),
         settings::routes(),
         tool::routes(),
         unlicensed::routes(),

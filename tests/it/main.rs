@@ -39,6 +39,7 @@ mod lines;
 mod looks;
 mod mock;
 mod moves;
+mod openapi;
 mod overview;
 mod page;
 mod pages;
