@@ -31,7 +31,12 @@ pub struct Asked {
     #[schema(required = true, schema_with = schemas::license_key)]
     license_key: Option<String>,
     /// For a signed answer: random, and new for each check
-    #[schema(nullable, pattern = "^[A-Za-z0-9_-]{16,64}$")]
+    #[schema(
+        nullable,
+        min_length = 16,
+        max_length = 64,
+        pattern = "^[A-Za-z0-9_-]*$"
+    )]
     pub(crate) nonce: Option<String>,
     /// IDs of the public keys that the client has pinned; the first 32 count
     pub(crate) kids: Option<Vec<String>>,

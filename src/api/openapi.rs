@@ -67,9 +67,7 @@ pub fn described(config: &Config) -> (Document, Reference) {
 
 impl<'r> Responder<'r, 'static> for &Document {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
-        let mut response = json(200, &self.0)?;
-        response.set_raw_header("Cache-Control", "no-cache");
-        Ok(response)
+        json(200, &self.0)
     }
 }
 

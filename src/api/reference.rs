@@ -65,6 +65,7 @@ impl Reader<'_> {
                     .then_some(response.content.get(JSON)?)
             });
         let answer_fields = success.map(|content| self.fields(content));
+        let (answers, errors) = self.answers(operation);
         reference::Operation {
             id: text(&operation.operation_id),
             method,
@@ -78,7 +79,8 @@ impl Reader<'_> {
                 .map(|p| self.parameter(p))
                 .collect(),
             fields: body.map(|content| self.fields(content)).unwrap_or_default(),
-            answers: self.answers(operation),
+            answers,
+            errors,
             // Those of every answer need no table.
             answer_fields: answer_fields
                 .filter(|fields| fields.iter().any(|field| !field.meaning.is_empty()))
@@ -131,26 +133,32 @@ impl Reader<'_> {
         object.properties.iter().map(field).collect()
     }
 
-    fn answers(&self, operation: &Operation) -> Vec<Answer> {
-        let answer = |(status, response): (&String, &RefOr<utoipa::openapi::Response>)| {
+    /// Results and other successes, and errors.
+    fn answers(&self, operation: &Operation) -> (Vec<Answer>, Vec<Answer>) {
+        let (mut answers, mut errors) = (vec![], vec![]);
+        for (status, response) in &operation.responses.responses {
             let RefOr::T(response) = response else {
-                return None;
+                continue;
             };
             let content = response.content.get(JSON);
-            Some(Answer {
+            let example = content.and_then(|content| content.example.as_ref());
+            let word = example.and_then(|example| example.get("status"));
+            let is_error = word.is_some_and(|word| word == "error");
+            let has_no_body = content.is_none() && !status.starts_with('2');
+            let to = if is_error || has_no_body {
+                &mut errors
+            } else {
+                &mut answers
+            };
+            to.push(Answer {
                 status: status.clone(),
                 when: response.description.clone(),
                 body: content
                     .map(|content| self.shown(content))
                     .unwrap_or_default(),
-            })
-        };
-        operation
-            .responses
-            .responses
-            .iter()
-            .filter_map(answer)
-            .collect()
+            });
+        }
+        (answers, errors)
     }
 
     fn example(

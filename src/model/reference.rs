@@ -21,10 +21,20 @@ pub struct Operation {
     /// Of the request's body.
     pub fields: Vec<Member>,
     pub answers: Vec<Answer>,
+    /// Answers with the status `error`, or without a body.
+    pub errors: Vec<Answer>,
     /// Of a successful answer.
     pub answer_fields: Vec<Member>,
     /// A command for a shell.
     pub example: String,
+}
+
+impl Operation {
+    /// Such as `400, 503`.
+    pub fn error_statuses(&self) -> String {
+        let statuses = self.errors.iter().map(|answer| answer.status.as_str());
+        statuses.collect::<Vec<_>>().join(", ")
+    }
 }
 
 #[derive(Debug)]

@@ -44,7 +44,7 @@ pub struct Jwk {
     pub x: String,
     /// 32 bytes as base64url.
     pub y: String,
-    /// See [`SigningKey::kid`].
+    /// The first 16 characters of the RFC 7638 thumbprint.
     pub kid: String,
     /// `sig`.
     #[serde(rename = "use")]
