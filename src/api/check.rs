@@ -61,7 +61,8 @@ impl Asked {
 ///
 /// Whether the tool may run on this machine. 200, 403 and 404 with the status `valid`, `invalid` or `expired` are the
 /// only results; anything else is no result. One address may send 30 checks of unlicensed machines at once, then one
-/// every 6 seconds; checks of licensed machines are never limited.
+/// every 6 seconds; checks of licensed machines are never limited. A check with a `nonce` gets a signed answer, which
+/// has more fields.
 #[utoipa::path(
     tag = "Checks",
     operation_id = "check",

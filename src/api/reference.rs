@@ -100,7 +100,11 @@ impl Reader<'_> {
             is_required: parameter.parameter_in == ParameterIn::Path
                 || matches!(parameter.required, Required::True),
             kind: schema.map(kind).unwrap_or_default(),
-            meaning: parameter.description.clone().unwrap_or_default(),
+            meaning: parameter
+                .description
+                .clone()
+                .or_else(|| schema?.description.clone())
+                .unwrap_or_default(),
         }
     }
 

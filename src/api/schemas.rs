@@ -45,7 +45,7 @@ pub(super) fn ok() -> Object {
 pub(super) fn result() -> Object {
     let mut words = Verdict::ALL.map(Verdict::word);
     words.sort_unstable();
-    one_of(words).build()
+    one_of(words).description(Some("The result")).build()
 }
 
 pub(super) fn code() -> Object {
@@ -81,7 +81,9 @@ pub(super) fn license_key() -> RefOr<Schema> {
 
 /// A status in the address.
 pub(super) fn status() -> Object {
-    one_of(Status::ALL.map(Status::as_str)).build()
+    one_of(Status::ALL.map(Status::as_str))
+        .description(Some("Exactly this status"))
+        .build()
 }
 
 fn named(name: &str) -> RefOr<Schema> {
