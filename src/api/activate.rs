@@ -4,10 +4,14 @@
 use std::net::IpAddr;
 
 use rocket::{Either, Route, post, routes};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 
+use super::answers::{BadSmallBody, Faults, RefusedCode};
 use super::body::required;
-use super::check::source;
-use super::{Answer, Asked, Body, SignedAnswer};
+use super::check::{SignedBody, source};
+use super::{Answer, AnswerBody, Body, SignedAnswer, schemas};
 use crate::auth::Address;
 use crate::error::Error;
 use crate::model::question::Question;
@@ -19,9 +23,64 @@ pub(super) fn routes() -> Vec<Route> {
     routes![activate, deactivate]
 }
 
-/// Answers as a check does.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Activation)]
+pub(super) struct Asked {
+    #[schema(required = true, schema_with = schemas::tool_name)]
+    tool_name: Option<String>,
+    /// In any case, with or without hyphens
+    #[schema(required = true)]
+    activation_code: Option<String>,
+    #[schema(required = true, schema_with = schemas::license_key)]
+    license_key: Option<String>,
+    /// For a signed answer: random, and new each time
+    #[schema(
+        nullable,
+        min_length = 16,
+        max_length = 64,
+        pattern = "^[A-Za-z0-9_-]*$"
+    )]
+    nonce: Option<String>,
+    /// IDs of the public keys that the client has pinned; the first 32 count
+    kids: Option<Vec<String>>,
+    /// About the computer: `version`, `hostname` and `user`. Never changes the result; a wrong type is ignored
+    #[serde(default)]
+    client: Value,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Deactivation)]
+pub(super) struct Removed {
+    #[schema(required = true, schema_with = schemas::tool_name)]
+    tool_name: Option<String>,
+    /// In any case, with or without hyphens
+    #[schema(required = true)]
+    activation_code: Option<String>,
+    #[schema(required = true, schema_with = schemas::license_key)]
+    license_key: Option<String>,
+}
+
+/// Activate a machine
+///
+/// The machine takes a seat of an activation code: it gets an ordinary license, and the answer is that of a check.
+/// Repeating it for the same machine takes no second seat. A refusal has a `reason` and is no result: no client
+/// erases its lease because of it.
+#[utoipa::path(
+    tag = "Activation",
+    operation_id = "activate",
+    request_body(content = Asked, example = json!({
+        "tool_name": "YourTool",
+        "activation_code": "AAAA-AAAA-AAAA-AAAA",
+        "license_key": "0a:1b:2c:3d:4e:5f",
+    })),
+    responses(
+        (status = 200, description = "The tool may run", body = SignedBody,
+            example = json!({"status": "valid", "message": "License is active and valid."})),
+        BadSmallBody, RefusedCode, Faults,
+    ),
+)]
 #[post("/api/activate", data = "<body>")]
-async fn activate(
+pub(super) async fn activate(
     app: &App,
     address: Address,
     body: Body<Asked, { SMALL_BODY }>,
@@ -35,12 +94,13 @@ async fn activate(
 fn activated(
     service: &Service,
     address: IpAddr,
-    mut asked: Asked,
+    asked: Asked,
 ) -> Result<Either<Answer, SignedAnswer>, Error> {
-    let (tool_name, license_key) = asked.pair()?;
-    let code = required("activation_code", asked.activation_code.take())?;
+    let tool_name = required("tool_name", asked.tool_name)?;
+    let license_key = required("license_key", asked.license_key)?;
+    let code = required("activation_code", asked.activation_code)?;
     let question = Question::parse(&tool_name, &license_key)?;
-    let source = source(address, &asked);
+    let source = source(address, &asked.client, &Value::Null);
     let kids = asked.kids.unwrap_or_default();
     let request = asked.nonce.as_deref();
     let request = request
@@ -56,16 +116,35 @@ fn activated(
     })
 }
 
+/// Remove a machine
+///
+/// The machine gives its seat back; its next check is 404. Each seat can be freed a few times within a year. A
+/// machine that has no seat is no error.
+#[utoipa::path(
+    tag = "Activation",
+    operation_id = "deactivate",
+    request_body(content = Removed, example = json!({
+        "tool_name": "YourTool",
+        "activation_code": "AAAA-AAAA-AAAA-AAAA",
+        "license_key": "0a:1b:2c:3d:4e:5f",
+    })),
+    responses(
+        (status = 200, description = "The machine has no seat", body = AnswerBody,
+            example = json!({"status": "success", "message": "Machine removed"})),
+        BadSmallBody, RefusedCode, Faults,
+    ),
+)]
 #[post("/api/deactivate", data = "<body>")]
-async fn deactivate(
+pub(super) async fn deactivate(
     app: &App,
     address: Address,
-    body: Body<Asked, { SMALL_BODY }>,
+    body: Body<Removed, { SMALL_BODY }>,
 ) -> Result<Answer, Failure> {
     app.run(move |service| {
-        let Body(mut asked) = body;
-        let (tool_name, license_key) = asked.pair()?;
-        let code = required("activation_code", asked.activation_code.take())?;
+        let Body(asked) = body;
+        let tool_name = required("tool_name", asked.tool_name)?;
+        let license_key = required("license_key", asked.license_key)?;
+        let code = required("activation_code", asked.activation_code)?;
         let question = Question::parse(&tool_name, &license_key)?;
         service.deactivate(&question, &code, address.0)
     })

@@ -7,9 +7,11 @@ use rocket::{Either, Request, Route, post, response, routes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
+use super::answers::{BadSmallBody, Faults, TooMany};
 use super::body::required;
-use super::{Answer, Body, json};
+use super::{Answer, Body, json, schemas};
 use crate::auth::Address;
 use crate::error::Error;
 use crate::model::check::{ClientInfo, previous_license_key};
@@ -23,21 +25,27 @@ pub(super) fn routes() -> Vec<Route> {
     routes![check]
 }
 
-/// The JSON body of a check.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Check)]
 pub struct Asked {
+    #[schema(required = true, schema_with = schemas::tool_name)]
     tool_name: Option<String>,
+    #[schema(required = true, schema_with = schemas::license_key)]
     license_key: Option<String>,
-    /// Of an activation; ignored by a check.
-    pub(super) activation_code: Option<String>,
-    /// Present if the client wants a signed answer.
+    /// For a signed answer: random, and new for each check
+    #[schema(
+        nullable,
+        min_length = 16,
+        max_length = 64,
+        pattern = "^[A-Za-z0-9_-]*$"
+    )]
     pub(crate) nonce: Option<String>,
-    /// IDs of the keys that the client knows.
+    /// IDs of the public keys that the client has pinned; the first 32 count
     pub(crate) kids: Option<Vec<String>>,
-    /// What the client reports about itself: any JSON.
+    /// About the computer: `version`, `hostname` and `user`. Never changes the result; a wrong type is ignored
     #[serde(default)]
     client: Value,
-    /// Like `client`.
+    /// The machine's previous ID, if it has changed. Never changes the result; a wrong type is ignored
     #[serde(default)]
     previous_license_key: Value,
 }
@@ -51,8 +59,32 @@ impl Asked {
     }
 }
 
+/// Check a license
+///
+/// Whether the tool may run on this machine. 200, 403 and 404 with the status `valid`, `invalid` or `expired` are the
+/// only results; anything else is no result. One address may send 30 checks of unlicensed machines at once, then one
+/// every 6 seconds; checks of licensed machines are never limited. A check with a `nonce` gets a signed answer, which
+/// has more fields.
+#[utoipa::path(
+    tag = "Checks",
+    operation_id = "check",
+    request_body(content = Asked, example = json!({
+        "tool_name": "YourTool",
+        "license_key": "0a:1b:2c:3d:4e:5f",
+        "client": {"version": "2.1", "hostname": "PC-7", "user": "anna"},
+    })),
+    responses(
+        (status = 200, description = "The tool may run", body = SignedBody,
+            example = json!({"status": "valid", "message": "License is active and valid."})),
+        (status = 403, description = "The license is revoked or suspended, or has expired", body = SignedBody,
+            example = json!({"status": "expired", "message": "License has expired."})),
+        (status = 404, description = "There is no such license", body = SignedBody,
+            example = json!({"status": "invalid", "message": "License key not found for this tool."})),
+        BadSmallBody, TooMany, Faults,
+    ),
+)]
 #[post("/api/check", data = "<body>")]
-fn check(
+pub(super) fn check(
     app: &App,
     address: Address,
     body: Body<Asked, { SMALL_BODY }>,
@@ -60,7 +92,7 @@ fn check(
     let Body(mut asked) = body;
     let (tool_name, license_key) = asked.pair()?;
     let question = Question::parse(&tool_name, &license_key)?;
-    let source = source(address.0, &asked);
+    let source = source(address.0, &asked.client, &asked.previous_license_key);
     let Some(nonce) = asked.nonce else {
         let verdict = app.check(&question, source)?;
         return Ok(Either::Left(Answer::from(verdict)));
@@ -72,11 +104,11 @@ fn check(
 }
 
 /// Who checks, as the client reports.
-pub(super) fn source(address: IpAddr, asked: &Asked) -> CheckSource {
+pub(super) fn source(address: IpAddr, client: &Value, previous: &Value) -> CheckSource {
     CheckSource {
         address,
-        client: ClientInfo::read(&asked.client),
-        previous_license_key: previous_license_key(&asked.previous_license_key),
+        client: ClientInfo::read(client),
+        previous_license_key: previous_license_key(previous),
     }
 }
 
@@ -93,13 +125,22 @@ impl From<Verdict> for Answer {
 pub struct SignedAnswer(pub(crate) Signed);
 
 /// The published fields, followed by those of a signed answer.
-#[derive(Serialize)]
-struct SignedBody<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Result, description = "Only the answer to a check with a `nonce` has more than `status` and `message`")]
+pub(super) struct SignedBody<'a> {
+    #[schema(schema_with = schemas::result)]
     status: &'static str,
+    /// For the customer
     message: &'a str,
+    #[schema(required = false, schema_with = schemas::code)]
     code: &'static str,
+    #[schema(required = false, schema_with = schemas::date_or_null)]
     expiration_date: Option<&'a str>,
+    /// Until the expiration date; 0 on that date and after it; null for a perpetual license
+    #[schema(minimum = 0)]
     days_left: Option<i64>,
+    /// The signed result: a compact JWS with ES256
+    #[schema(required = false, value_type = String)]
     token: &'a RawValue,
 }
 

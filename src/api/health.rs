@@ -3,8 +3,9 @@
 use rocket::http::Status;
 use rocket::{Request, Route, get, response, routes};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{Json, json};
+use super::{Json, json, schemas};
 use crate::model::readiness::Condition;
 use crate::request::{App, Failure};
 
@@ -12,14 +13,22 @@ pub(super) fn routes() -> Vec<Route> {
     routes![health, ready]
 }
 
-#[derive(Serialize)]
-struct Health {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    #[schema(schema_with = schemas::ok)]
     status: &'static str,
 }
 
-/// Needs nothing else: who restarts a server that does not answer must not do so because of a full disk.
+/// Ask whether the server runs
+///
+/// For monitoring. It needs no database: a full disk is no reason to restart a server.
+#[utoipa::path(
+    tag = "Server",
+    operation_id = "health",
+    responses((status = 200, description = "The server runs", body = Health, example = json!({"status": "ok"}))),
+)]
 #[get("/health")]
-fn health() -> Json<Health> {
+pub(super) fn health() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 

@@ -8,9 +8,12 @@ use rocket::http::{ContentType, Header};
 use rocket::{FromForm, Request, Responder, Response, Route, delete, get, patch, post, routes};
 use rocket::{State, response};
 use tokio_util::io::StreamReader;
+use utoipa::IntoParams;
 
+use super::answers::{BadBody, BadValue, Duplicate, Faults, NoAccess, NoLicense};
 use super::body::Body;
-use super::{Answer, Json};
+use super::license_schemas::{License, LicenseChange, NewLicense};
+use super::{Answer, AnswerBody, ErrorBody, Json, schemas};
 use crate::auth::{Reader, Writer};
 use crate::config::Config;
 use crate::error::Error;
@@ -25,37 +28,57 @@ pub(super) fn routes() -> Vec<Route> {
     routes![list, get, add, change, delete]
 }
 
-/// The filter in the URL query.
-#[derive(FromForm)]
-struct ListQuery {
-    tool_name: Option<String>,
-    status: Option<String>,
-    user_id: Option<String>,
-    q: Option<String>,
-    limit: Option<String>,
-    after_id: Option<String>,
+/// The filter in the URL query, each value as often as it was sent: an `Option` would be none if there are two.
+#[derive(FromForm, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// Exactly this tool
+    #[param(value_type = Option<String>, max_length = 255)]
+    tool_name: Vec<String>,
+    /// Exactly this status
+    #[param(required = false, schema_with = schemas::status)]
+    status: Vec<String>,
+    /// Exactly this customer
+    #[param(value_type = Option<String>, max_length = 255)]
+    user_id: Vec<String>,
+    /// The same search as on the page, of at most 10 words
+    #[param(value_type = Option<String>, max_length = 100)]
+    q: Vec<String>,
+    /// At most this many licenses
+    #[param(value_type = Option<i64>, minimum = 1)]
+    limit: Vec<String>,
+    /// Only licenses with a greater `id`: pass the last one of a page to get the next page
+    #[param(value_type = Option<i64>, minimum = 0)]
+    after_id: Vec<String>,
 }
 
+/// List licenses
+///
+/// An array of all licenses, oldest first, or of those that match every parameter. It is streamed, so it may be long.
+/// If the database fails while the array is being sent, its closing bracket is missing.
+#[utoipa::path(
+    tag = "Licenses",
+    operation_id = "listLicenses",
+    params(ListQuery),
+    responses(
+        (status = 200, description = "The licenses", body = [License], example = json!([License::example()])),
+        NoAccess, BadValue, Faults,
+    ),
+    security(("token" = ["licenses:read"]), ("session" = [])),
+)]
 #[get("/api/licenses?<query..>")]
-async fn list(app: &App, reader: Reader, query: ListQuery) -> Result<Rows, Failure> {
-    for (field, text) in [
-        ("tool_name", &query.tool_name),
-        ("status", &query.status),
-        ("user_id", &query.user_id),
-        ("limit", &query.limit),
-        ("after_id", &query.after_id),
-    ] {
-        let text = text.as_deref().unwrap_or_default();
-        check_length(field, text).map_err(Error::from)?;
-    }
-    let limit = number("limit", query.limit, 1)?.unwrap_or(i64::MAX);
-    let after = number("after_id", query.after_id, 0)?.unwrap_or(0);
-    let status = query.status.as_deref().map(Status::parse).transpose();
-    let words = Word::parse_all(query.q.as_deref().unwrap_or_default());
+pub(super) async fn list(app: &App, reader: Reader, query: ListQuery) -> Result<Rows, Failure> {
+    let tool_name = once("tool_name", query.tool_name)?;
+    let status = once("status", query.status)?;
+    let user_id = once("user_id", query.user_id)?;
+    let limit = number("limit", once("limit", query.limit)?, 1)?.unwrap_or(i64::MAX);
+    let after = number("after_id", once("after_id", query.after_id)?, 0)?.unwrap_or(0);
+    let status = status.as_deref().map(Status::parse).transpose();
+    let words = Word::parse_all(&one("q", query.q)?.unwrap_or_default());
     let filter = Filter {
-        tool_name: query.tool_name,
+        tool_name,
         status: status.map_err(Error::from)?,
-        user_id: query.user_id,
+        user_id,
         words: words.map_err(Error::from)?,
         ..Filter::default()
     };
@@ -66,21 +89,47 @@ async fn list(app: &App, reader: Reader, query: ListQuery) -> Result<Rows, Failu
     Ok(Rows::new(app, filter, after, limit).await?)
 }
 
+/// Get one license
+#[utoipa::path(
+    tag = "Licenses",
+    operation_id = "getLicense",
+    params(("id" = i64, Path, minimum = 1, description = "The `id` of the license")),
+    responses(
+        (status = 200, description = "The license", body = License, example = json!(License::example())),
+        NoAccess, NoLicense, Faults,
+    ),
+    security(("token" = ["licenses:read"]), ("session" = [])),
+)]
 #[get("/api/licenses/<id>")]
-async fn get(app: &App, _reader: Reader, id: i64) -> Result<Json<Row>, Failure> {
+pub(super) async fn get(app: &App, _reader: Reader, id: i64) -> Result<Json<Row>, Failure> {
     let listed = app.run(move |service| service.listed(id)).await?;
     Ok(Json(Row::from(listed)))
 }
 
 /// The published answer, with the location of the new row.
 #[derive(Responder)]
-struct Added {
+pub(super) struct Added {
     answer: Answer,
     location: Header<'static>,
 }
 
+/// Add a license
+///
+/// Without a status it is activated, and without an expiration date perpetual. Spaces around a value are removed.
+#[utoipa::path(
+    tag = "Licenses",
+    operation_id = "addLicense",
+    request_body(content = NewLicense, example = json!(NewLicense::example())),
+    responses(
+        (status = 201, description = "The license was added", body = AnswerBody,
+            headers(("Location" = String, description = "The address of the new license")),
+            example = json!({"status": "success", "message": "License added"})),
+        Duplicate, BadBody, NoAccess, Faults,
+    ),
+    security(("token" = ["licenses:write"]), ("session" = [])),
+)]
 #[post("/api/licenses", data = "<body>")]
-async fn add(
+pub(super) async fn add(
     app: &App,
     config: &State<Config>,
     writer: Writer,
@@ -97,19 +146,72 @@ async fn add(
     })
 }
 
+/// Change a license
+///
+/// A field that is absent keeps its value, and null clears it. Counts from the next check on.
+#[utoipa::path(
+    tag = "Licenses",
+    operation_id = "changeLicense",
+    params(("id" = i64, Path, minimum = 1, description = "The `id` of the license")),
+    request_body(content = LicenseChange, example = json!(LicenseChange::example())),
+    responses(
+        (status = 200, description = "The license was changed", body = AnswerBody,
+            example = json!({"status": "success", "message": "License updated"})),
+        NoLicense, Duplicate, BadBody, NoAccess, Faults,
+    ),
+    security(("token" = ["licenses:write"]), ("session" = [])),
+)]
 #[patch("/api/licenses/<id>", data = "<body>")]
-async fn change(app: &App, writer: Writer, id: i64, body: Body<Draft>) -> Result<Answer, Failure> {
+pub(super) async fn change(
+    app: &App,
+    writer: Writer,
+    id: i64,
+    body: Body<Draft>,
+) -> Result<Answer, Failure> {
     let Body(draft) = body;
     app.run(move |service| service.change_license(&writer.0, id, draft))
         .await?;
     Ok(Answer::success(200, "License updated"))
 }
 
+/// Delete a license
+#[utoipa::path(
+    tag = "Licenses",
+    operation_id = "deleteLicense",
+    params(("id" = i64, Path, minimum = 1, description = "The `id` of the license")),
+    responses(
+        (status = 200, description = "The license was deleted", body = AnswerBody,
+            example = json!({"status": "success", "message": "License deleted"})),
+        (status = 415, description = "There is a body that is not JSON", body = ErrorBody,
+            example = json!({"status": "error", "message": "The Content-Type of the request must be application/json, but it is text/plain."})),
+        NoLicense, NoAccess, Faults,
+    ),
+    security(("token" = ["licenses:write"]), ("session" = [])),
+)]
 #[delete("/api/licenses/<id>")]
-async fn delete(app: &App, writer: Writer, id: i64) -> Result<Answer, Failure> {
+pub(super) async fn delete(app: &App, writer: Writer, id: i64) -> Result<Answer, Failure> {
     app.run(move |service| service.delete_license(&writer.0, id))
         .await?;
     Ok(Answer::success(200, "License deleted"))
+}
+
+/// Two of them would be two filters, and none must be ignored.
+fn one(field: &'static str, sent: Vec<String>) -> Result<Option<String>, Error> {
+    let mut sent = sent.into_iter();
+    match (sent.next(), sent.next()) {
+        (_, Some(_)) => Err(Error::invalid(
+            field,
+            format!("`{field}` is given more than once; give it once."),
+        )),
+        (first, None) => Ok(first),
+    }
+}
+
+/// [`one`], no longer than any value.
+pub(super) fn once(field: &'static str, sent: Vec<String>) -> Result<Option<String>, Error> {
+    let text = one(field, sent)?;
+    check_length(field, text.as_deref().unwrap_or_default())?;
+    Ok(text)
 }
 
 fn number(field: &'static str, text: Option<String>, least: i64) -> Result<Option<i64>, Error> {
@@ -127,7 +229,7 @@ fn number(field: &'static str, text: Option<String>, least: i64) -> Result<Optio
 
 /// A JSON array that is written while the table is read. If the database fails midway, the array is left
 /// unclosed, so that no client takes it for complete.
-struct Rows {
+pub(super) struct Rows {
     app: Arc<Service>,
     walk: Walk,
     first: Vec<ListedLicense>,

@@ -1,14 +1,19 @@
 //! The JSON API: one file per resource. Errors are JSON, too.
 
 mod activate;
+mod answers;
 mod body;
 mod check;
 mod health;
 mod keys;
+mod license_schemas;
 mod licenses;
 mod login;
 mod metrics;
+mod openapi;
 mod orders;
+mod reference;
+mod schemas;
 
 use std::io::Cursor;
 
@@ -16,9 +21,11 @@ use rocket::http::{ContentType, Status};
 use rocket::response::{Body as ResponseBody, Responder, Response};
 use rocket::{Catcher, Request, Route, catch, catchers};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub(crate) use body::Body;
 pub(crate) use check::{Asked, SignedAnswer};
+pub use openapi::described;
 
 use crate::error::Error;
 use crate::request::{describe, refused};
@@ -34,6 +41,7 @@ pub fn routes() -> Vec<Route> {
         login::routes(),
         orders::routes(),
         metrics::routes(),
+        openapi::routes(),
     ]
     .concat()
 }
@@ -50,34 +58,47 @@ fn any(status: Status, request: &Request<'_>) -> ErrorAnswer {
 
 struct ErrorAnswer(Error);
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
 struct ErrorBody<'a> {
+    #[schema(schema_with = schemas::error)]
     status: &'static str,
+    /// What is wrong, and what to do
     message: String,
+    /// The field at fault, if it is one
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     field: Option<&'a str>,
-    /// Why a machine cannot be activated, for programs.
+    /// Why a machine cannot be activated, for programs
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     reason: Option<&'a str>,
+    /// All seats of the activation code, if they are in use
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = i64)]
     seats: Option<i64>,
 }
 
-impl<'r> Responder<'r, 'static> for ErrorAnswer {
-    fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
-        let ErrorAnswer(error) = self;
-        let refused = match &error {
+impl<'a> From<&'a Error> for ErrorBody<'a> {
+    fn from(error: &'a Error) -> ErrorBody<'a> {
+        let refused = match error {
             Error::Refused(refused) => Some(&**refused),
             _ => None,
         };
-        let body = ErrorBody {
+        ErrorBody {
             status: "error",
             message: error.to_string(),
             field: error.field(),
             reason: refused.map(|refused| refused.reason),
             seats: refused.and_then(|refused| refused.seats),
-        };
-        let mut response = json(error.status(), &body)?;
+        }
+    }
+}
+
+impl<'r> Responder<'r, 'static> for ErrorAnswer {
+    fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
+        let ErrorAnswer(error) = self;
+        let mut response = json(error.status(), &ErrorBody::from(&error))?;
         describe(&error, request, &mut response);
         Ok(response)
     }
@@ -91,8 +112,10 @@ pub struct Answer {
     message: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Success)]
 struct AnswerBody {
+    #[schema(schema_with = schemas::success)]
     status: &'static str,
     message: &'static str,
 }

@@ -4,9 +4,12 @@ use rocket::http::Status;
 use rocket::response::status::Custom;
 use rocket::{FromForm, Route, get, post, routes};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
+use super::answers::{BadBody, BadValue, Faults, NoAccess, NoOrder, OtherOrder, WrongType};
 use super::body::required;
-use super::{Answer, Body, Json};
+use super::licenses::once;
+use super::{Answer, AnswerBody, Body, Json, schemas};
 use crate::auth::Seller;
 use crate::error::Error;
 use crate::model::activation_code::ActivationCode;
@@ -21,37 +24,66 @@ pub(super) fn routes() -> Vec<Route> {
     routes![place, get, act, extend, codes]
 }
 
-#[derive(Deserialize)]
-struct SentOrder {
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewOrder)]
+pub(super) struct SentOrder {
+    /// The shop's number of the order
+    #[schema(required = true, schema_with = schemas::order_ref)]
     order_ref: Option<String>,
     customer: Option<SentCustomer>,
+    /// 1 to 50
+    #[schema(required = true)]
     items: Option<Vec<SentItem>>,
+    /// Its codes expire in 7 days
     #[serde(default)]
     test: bool,
 }
 
-#[derive(Default, Deserialize)]
-struct SentCustomer {
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = Customer)]
+pub(super) struct SentCustomer {
     name: Option<String>,
     email: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Placed {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Placed {
     order_ref: String,
     codes: Vec<MadeCode>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct MadeCode {
+    /// Counted from 0
     item: i64,
     tool_name: String,
     activation_code: String,
 }
 
-/// 201 for a new order; 200 and the same body for one that was sent before.
+/// Place an order
+///
+/// Makes the activation codes of an order, once: the same order again, however often and at the same time, has the
+/// same answer.
+#[utoipa::path(
+    tag = "Orders",
+    operation_id = "placeOrder",
+    request_body(content = SentOrder, example = json!({
+        "order_ref": "2026-17",
+        "customer": {"name": "Anna Berg", "email": "anna@example.com"},
+        "items": [{"tool_name": "YourTool", "quantity": 1, "seats": 3, "days": 365}],
+    })),
+    responses(
+        (status = 201, description = "The order was placed", body = Placed, example = json!({
+            "order_ref": "2026-17",
+            "codes": [{"item": 0, "tool_name": "YourTool", "activation_code": "AAAA-AAAA-AAAA-AAAA"}],
+        })),
+        (status = 200, description = "It was placed before; the same codes", body = Placed),
+        BadBody, OtherOrder, NoAccess, Faults,
+    ),
+    security(("token" = ["orders:write"]), ("session" = [])),
+)]
 #[post("/api/orders", data = "<body>")]
-async fn place(
+pub(super) async fn place(
     app: &App,
     seller: Seller,
     body: Body<SentOrder>,
@@ -83,8 +115,9 @@ async fn place(
     Ok(Custom(status, Json(body)))
 }
 
-#[derive(Serialize)]
-struct OrderRow {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Order)]
+pub(super) struct OrderRow {
     order_ref: String,
     created_at: String,
     customer: Option<String>,
@@ -93,8 +126,9 @@ struct OrderRow {
     codes: Vec<CodeRow>,
 }
 
-#[derive(Serialize)]
-struct CodeRow {
+#[derive(Serialize, ToSchema)]
+#[schema(as = ActivationCode)]
+pub(super) struct CodeRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     item: Option<i64>,
     tool_name: String,
@@ -127,8 +161,23 @@ impl CodeRow {
     }
 }
 
+/// Get an order
+#[utoipa::path(
+    tag = "Orders",
+    operation_id = "getOrder",
+    params(("reference" = String, Path, description = "The `order_ref`, percent-encoded")),
+    responses(
+        (status = 200, description = "The order and its codes", body = OrderRow),
+        NoAccess, NoOrder, Faults,
+    ),
+    security(("token" = ["orders:write"]), ("session" = [])),
+)]
 #[get("/api/orders/<reference>")]
-async fn get(app: &App, seller: Seller, reference: String) -> Result<Json<OrderRow>, Failure> {
+pub(super) async fn get(
+    app: &App,
+    seller: Seller,
+    reference: String,
+) -> Result<Json<OrderRow>, Failure> {
     let row = app
         .run(move |service| {
             let source = seller.source_of(service, &reference)?;
@@ -153,8 +202,26 @@ async fn get(app: &App, seller: Seller, reference: String) -> Result<Json<OrderR
     Ok(Json(row))
 }
 
+/// Suspend, resume, revoke or restore an order
+///
+/// All its codes follow, and their machines. Repeated, it changes nothing. `resume` ends `suspend`, and `restore`
+/// ends `revoke`, as after a chargeback that was won.
+#[utoipa::path(
+    tag = "Orders",
+    operation_id = "changeOrder",
+    params(
+        ("reference" = String, Path, description = "The `order_ref`, percent-encoded"),
+        ("action" = String, Path, pattern = "^(suspend|resume|revoke|restore)$"),
+    ),
+    responses(
+        (status = 200, description = "Done", body = AnswerBody,
+            example = json!({"status": "success", "message": "Order suspended"})),
+        NoAccess, NoOrder, WrongType, Faults,
+    ),
+    security(("token" = ["orders:write"]), ("session" = [])),
+)]
 #[post("/api/orders/<reference>/<action>", rank = 2)]
-async fn act(
+pub(super) async fn act(
     app: &App,
     seller: Seller,
     reference: String,
@@ -170,15 +237,32 @@ async fn act(
     Ok(Answer::success(200, action.done()))
 }
 
-#[derive(Deserialize)]
-struct SentExtension {
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Extension)]
+pub(super) struct SentExtension {
+    /// From the later of expiration and today; this or `expiration_date`
     days: Option<i64>,
     expiration_date: Option<String>,
+    /// The same event extends once
+    #[schema(required = true, schema_with = schemas::order_ref)]
     event_ref: Option<String>,
 }
 
+/// Extend an order
+#[utoipa::path(
+    tag = "Orders",
+    operation_id = "extendOrder",
+    params(("reference" = String, Path, description = "The `order_ref`, percent-encoded")),
+    request_body(content = SentExtension, example = json!({"days": 365, "event_ref": "invoice 2"})),
+    responses(
+        (status = 200, description = "Its codes are extended", body = AnswerBody,
+            example = json!({"status": "success", "message": "Order extended"})),
+        BadBody, OtherOrder, NoOrder, NoAccess, Faults,
+    ),
+    security(("token" = ["orders:write"]), ("session" = [])),
+)]
 #[post("/api/orders/<reference>/extend", data = "<body>")]
-async fn extend(
+pub(super) async fn extend(
     app: &App,
     seller: Seller,
     reference: String,
@@ -196,23 +280,42 @@ async fn extend(
     Ok(Answer::success(200, "Order extended"))
 }
 
-#[derive(FromForm)]
-struct SentQuery {
-    order_ref: Option<String>,
-    activation_code: Option<String>,
-    customer: Option<String>,
+#[derive(FromForm, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SentQuery {
+    #[param(value_type = Option<String>, max_length = 255)]
+    order_ref: Vec<String>,
+    /// In any spelling
+    #[param(value_type = Option<String>, max_length = 255)]
+    activation_code: Vec<String>,
+    /// The name
+    #[param(value_type = Option<String>, max_length = 255)]
+    customer: Vec<String>,
 }
 
+/// Find activation codes
+///
+/// Those that match all of the given values, newest first, at most 1,000.
+#[utoipa::path(
+    tag = "Orders",
+    operation_id = "findCodes",
+    params(SentQuery),
+    responses(
+        (status = 200, description = "The codes", body = [CodeRow]),
+        BadValue, NoAccess, Faults,
+    ),
+    security(("token" = ["orders:write"]), ("session" = [])),
+)]
 #[get("/api/codes?<query..>")]
-async fn codes(
+pub(super) async fn codes(
     app: &App,
     _seller: Seller,
     query: SentQuery,
 ) -> Result<Json<Vec<CodeRow>>, Failure> {
     let query = CodeQuery {
-        order_ref: query.order_ref,
-        activation_code: query.activation_code,
-        customer: query.customer,
+        order_ref: once("order_ref", query.order_ref)?,
+        activation_code: once("activation_code", query.activation_code)?,
+        customer: once("customer", query.customer)?,
     };
     let rows = app
         .run(move |service| {

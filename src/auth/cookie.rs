@@ -45,6 +45,11 @@ pub fn value(request: &Request<'_>, name: &str) -> Option<String> {
     Some(cookie.value().to_owned())
 }
 
+/// The name of the session's cookie, as browsers know it.
+pub fn session_cookie(config: &Config) -> String {
+    prefixed(config, SESSION)
+}
+
 fn prefixed(config: &Config, name: &str) -> String {
     let prefix = match (config.is_https(), config.base_path()) {
         (true, "") => "__Host-",

@@ -14,7 +14,7 @@ use rocket::http::Method;
 use rocket::request::{FromRequest, Outcome};
 
 pub use address::{Address, client_address};
-pub use cookie::{SignInCookies, private_cookie, value as cookie_value};
+pub use cookie::{SignInCookies, private_cookie, session_cookie, value as cookie_value};
 pub use origin::SameOrigin;
 
 use crate::error::Error;

@@ -26,6 +26,7 @@ pub mod pasted_key;
 pub mod published;
 pub mod question;
 pub mod readiness;
+pub mod reference;
 pub mod search;
 pub mod server_clock;
 pub mod signed;

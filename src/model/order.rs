@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use time::{Date, Duration, OffsetDateTime};
+use utoipa::ToSchema;
 
 use super::activation_code::{CodeTerm, CodeValues, MAX_DAYS, MAX_SEATS};
 use super::customer::NamedCustomer;
@@ -19,7 +20,8 @@ pub const ORDER_REF: usize = 100;
 const TEST_DAYS: i64 = 7;
 
 /// What makes two orders with the same reference the same: its items after defaults.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = OrderedItem)]
 pub struct Item {
     pub tool_name: String,
     /// Codes to make.
@@ -46,15 +48,26 @@ pub struct NewOrder {
     pub is_test: bool,
 }
 
-/// An item as it was sent.
-#[derive(Debug, Default, Deserialize)]
+/// What was bought
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = Item)]
 pub struct SentItem {
+    #[schema(required = true, min_length = 1, max_length = 100)]
     pub tool_name: Option<String>,
+    /// Codes to make
+    #[schema(minimum = 1, maximum = 500)]
     pub quantity: Option<i64>,
+    /// Machines of each code
+    #[schema(minimum = 1, maximum = 10_000)]
     pub seats: Option<i64>,
+    /// YYYY-MM-DD; neither this nor `days` for perpetual
     pub expiration_date: Option<String>,
+    /// Counted from the first activation; for `renews`, from the later of expiration and today
+    #[schema(minimum = 1, maximum = 36_500)]
     pub days: Option<i64>,
+    /// Extends the codes of that order instead of making new ones
     pub renews: Option<String>,
+    /// Adds seats to the code of that order instead of making a new one
     pub adds_to: Option<String>,
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 /// Metadata of a signing key, without the private key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +34,7 @@ impl fmt::Debug for Secret {
 }
 
 /// A public key as a JSON Web Key (RFC 7517).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Jwk {
     /// `EC`.
     pub kty: &'static str,
@@ -43,7 +44,7 @@ pub struct Jwk {
     pub x: String,
     /// 32 bytes as base64url.
     pub y: String,
-    /// See [`SigningKey::kid`].
+    /// The first 16 characters of the RFC 7638 thumbprint.
     pub kid: String,
     /// `sig`.
     #[serde(rename = "use")]

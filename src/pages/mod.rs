@@ -22,6 +22,7 @@ mod license_query;
 mod licenses;
 mod login;
 mod overview;
+mod reference;
 mod restored;
 mod saved_form;
 mod settings;
@@ -66,6 +67,7 @@ pub fn routes() -> Vec<Route> {
         login::routes(),
         overview::routes(),
         restored::routes(),
+        reference::routes(),
         settings::routes(),
         tool::routes(),
         unlicensed::routes(),

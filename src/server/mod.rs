@@ -92,6 +92,7 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
         headers::on(api::catchers(), &config),
     );
     let running = Running::default();
+    let (document, reference) = api::described(&config);
     let mut rocket = rocket::custom(settings(&config))
         .attach(Shield::new()) // Rocket's own headers off: ours are in one place
         .attach(Journal::new(
@@ -104,6 +105,8 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
         .manage(config)
         .manage(service)
         .manage(running)
+        .manage(document)
+        .manage(reference)
         .manage(Assets::embedded());
     // At the root, too: a proxy may strip the prefix, and a client may bypass the proxy.
     for prefix in if base.is_empty() {

@@ -14,8 +14,9 @@ use crate::page::{Page, urlencoded};
 use crate::server::{Answer, Client, PASSWORD, Server};
 
 /// The routes that need no credentials; there are no others.
-const PUBLIC: [&str; 10] = [
+const PUBLIC: [&str; 11] = [
     "GET /api/keys",
+    "GET /api/openapi.json",
     "GET /health",
     "GET /login",
     "GET /ready",

@@ -252,3 +252,15 @@ fn a_long_table_is_streamed_completely_and_in_order() {
         1_500
     );
 }
+
+#[test]
+fn a_filter_that_is_given_twice_is_refused_and_never_ignored() {
+    let server = Server::start();
+    server.license("T", "k");
+    let mut admin = server.admin();
+    for name in ["tool_name", "status", "user_id", "q", "limit", "after_id"] {
+        let answer = admin.get(&format!("/api/licenses?{name}=1&{name}=2"));
+        assert_eq!(answer.status, 422, "{}", answer.body);
+        assert_eq!(answer.json()["field"], name);
+    }
+}

@@ -65,6 +65,7 @@ fn furnished() -> (Server, Vec<String>) {
         "/tools".to_owned(),
         format!("/tool?name={tool}"),
         format!("/tool/integration?name={tool}"),
+        format!("/tool/integration/api?name={tool}"),
         "/import".to_owned(),
         import,
         "/settings".to_owned(),

@@ -41,6 +41,7 @@ mod lines;
 mod looks;
 mod mock;
 mod moves;
+mod openapi;
 mod orders;
 mod overview;
 mod page;

@@ -21,10 +21,12 @@ pub struct Field {
     pub name: &'static str,
     /// For people, as at the beginning of a sentence.
     pub label: &'static str,
+    /// For developers: what the value is.
+    pub meaning: &'static str,
     /// In characters; 0 if the kind determines it.
     pub limit: usize,
     /// How typed text is normalized for storage.
-    kind: Kind,
+    pub kind: Kind,
     pub is_searchable: bool,
     /// Whether it is about a person: the audit log stores it where it can be erased.
     pub is_personal: bool,
@@ -32,8 +34,8 @@ pub struct Field {
     pub headings: &'static [&'static str],
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Kind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
     Required,
     Line,
     Lines,
@@ -58,6 +60,7 @@ pub const FIELDS: [Field; 7] = [
     Field {
         name: "tool_name",
         label: "The tool name",
+        meaning: "The tool; compared byte for byte",
         limit: 100,
         kind: Kind::Required,
         is_searchable: true,
@@ -84,6 +87,7 @@ pub const FIELDS: [Field; 7] = [
     Field {
         name: "license_key",
         label: "The license key",
+        meaning: "The machine ID; all spellings of a MAC address are one key",
         limit: 255,
         kind: Kind::Required,
         is_searchable: true,
@@ -128,6 +132,7 @@ pub const FIELDS: [Field; 7] = [
     Field {
         name: "status",
         label: "The status",
+        meaning: "Whether the tool may run",
         limit: 0,
         kind: Kind::Status,
         is_searchable: false,
@@ -137,6 +142,7 @@ pub const FIELDS: [Field; 7] = [
     Field {
         name: "user_id",
         label: "The customer",
+        meaning: "The customer",
         limit: 255,
         kind: Kind::Line,
         is_searchable: true,
@@ -169,6 +175,7 @@ pub const FIELDS: [Field; 7] = [
     Field {
         name: "expiration_date",
         label: "The expiration date",
+        meaning: "The last day on which the license is valid; null for a perpetual license",
         limit: 0,
         kind: Kind::Date,
         is_searchable: false,
@@ -250,6 +257,7 @@ pub const FIELDS: [Field; 7] = [
     Field {
         name: "note",
         label: "The note",
+        meaning: "Your note",
         limit: 2_000,
         kind: Kind::Lines,
         is_searchable: true,
@@ -283,6 +291,7 @@ pub const FIELDS: [Field; 7] = [
     Field {
         name: "order_ref",
         label: "The order reference",
+        meaning: "Your order reference",
         limit: 100,
         kind: Kind::Line,
         is_searchable: true,
