@@ -2,6 +2,7 @@
 
 mod body;
 mod check;
+mod doctor;
 mod health;
 mod keys;
 mod licenses;
@@ -24,6 +25,7 @@ use crate::request::{describe, refused};
 pub fn routes() -> Vec<Route> {
     [
         check::routes(),
+        doctor::routes(),
         health::routes(),
         keys::routes(),
         licenses::routes(),

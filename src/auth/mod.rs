@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
 
-pub use address::{Address, client_address};
+pub use address::{Address, client_address, forwarded, peer};
 pub use cookie::{SignInCookies, private_cookie, value as cookie_value};
 pub use origin::SameOrigin;
 

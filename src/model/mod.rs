@@ -5,6 +5,7 @@ pub mod bulk;
 pub mod check;
 pub mod date;
 pub mod diagnosis;
+pub mod doctor;
 pub mod doubt;
 pub(crate) mod fingerprint;
 pub mod fold;

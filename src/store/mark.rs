@@ -58,12 +58,16 @@ fn marks_beside(folder: &Path) -> Vec<String> {
 
 /// The mark as it is in the file itself; none if it has none or cannot be read.
 fn mark_in_file(path: &Path) -> Option<String> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let db = Connection::open_with_flags(immutable(path)?, flags).ok()?;
+    current(&db).ok().flatten()
+}
+
+/// As a URI for SQLite: an immutable file is read without its log.
+pub(super) fn immutable(path: &Path) -> Option<String> {
     let name = path.to_str()?.replace('%', "%25");
     let name = name.replace('?', "%3f").replace('#', "%23");
-    // An immutable file is read without its log.
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    let db = Connection::open_with_flags(format!("file:{name}?immutable=1"), flags).ok()?;
-    current(&db).ok().flatten()
+    Some(format!("file:{name}?immutable=1"))
 }
 
 fn current(db: &Connection) -> rusqlite::Result<Option<String>> {

@@ -46,8 +46,8 @@ use crate::model::question::Question;
 use cache::{LicenseCache, Pair};
 use licenses::CheckedLicense;
 use mark::LogState;
-use open::FileId;
 pub use open::Missing;
+use open::{Access, FileId};
 /// For functions that read in several steps: a connection, and the result of a step.
 pub use rusqlite::{Connection as Db, Result as Read};
 
@@ -72,6 +72,8 @@ pub struct Store {
     path: PathBuf,
     /// Which file was opened at `path`.
     file: FileId,
+    /// How threads read.
+    access: Access,
     writer: Mutex<Writer>,
     readers: ThreadLocal<RefCell<Connection>>,
     cache: LicenseCache,
@@ -208,6 +210,27 @@ impl Store {
     pub fn open(folder: &Path, missing: Missing) -> Result<Store, Refusal> {
         let path = folder.join("licenses.db");
         let writer = open::writer(folder, &path, missing)?;
+        Store::with_writer(folder, path, writer, Access::Shared)
+    }
+
+    /// Opens an existing database so that nothing can change it, not even its file mode.
+    pub fn open_read_only(folder: &Path) -> Result<Store, Refusal> {
+        let path = folder.join("licenses.db");
+        let (writer, access) = open::read_only(folder, &path)?;
+        Store::with_writer(folder, path, writer, access)
+    }
+
+    /// Whether the whole file is intact; a text is what is wrong.
+    pub fn check(&self) -> Result<(), String> {
+        open::quick_check(&self.writer.lock().db)
+    }
+
+    fn with_writer(
+        folder: &Path,
+        path: PathBuf,
+        writer: Connection,
+        access: Access,
+    ) -> Result<Store, Refusal> {
         let file = open::file_id(&path)
             .map_err(|e| Refusal(format!("The database {} is gone: {e}.", path.display())))?;
         let licenses = licenses::count(&writer).map_err(Error::from)?;
@@ -216,6 +239,7 @@ impl Store {
             folder: folder.to_owned(),
             path,
             file,
+            access,
             writer: Mutex::new(writer),
             readers: ThreadLocal::new(),
             cache: LicenseCache::new(licenses),
@@ -265,7 +289,7 @@ impl Store {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
         let reader = self.readers.get_or_try(|| {
-            let reader = open::reader(&self.path)?;
+            let reader = open::reader(&self.path, self.access)?;
             self.check_file()?;
             Ok::<_, Error>(RefCell::new(reader))
         })?;
