@@ -1,5 +1,6 @@
 //! The commands other than `serve`.
 
+pub mod doctor;
 pub mod keys;
 
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{Finding, error, ok, warning};
+use super::Finding;
 use crate::model::date;
 use crate::model::server_clock::{Drift, WrongClock};
 use crate::model::signing_key::SigningKey;
@@ -48,34 +48,36 @@ pub fn files(folder: &Entry, files: &[Entry], us: u32) -> Vec<Finding> {
     let Entry { path, owner, mode } = folder;
     let mut found = vec![];
     if *owner != us && us != 0 {
-        found.push(error(format!(
+        found.push(Finding::error(format!(
             "`data_dir` {path} belongs to user {owner}, and this is user {us}; call the doctor as the user of \
              the server: `sudo -u license-server license-server doctor`"
         )));
     }
     for file in files.iter().filter(|file| file.owner != *owner) {
-        found.push(error(format!(
+        found.push(Finding::error(format!(
             "{} belongs to user {} and its folder to user {owner}, so the server may not be able to write it; \
              `chown -R license-server: {path}`",
             file.path, file.owner
         )));
     }
     if mode & 0o077 != 0 {
-        found.push(warning(format!(
+        found.push(Finding::warning(format!(
             "`data_dir` {path} is open to other users (mode {:o}), and it holds the signing keys; `chmod 700 \
              {path}`",
             mode & 0o7777
         )));
     }
     for file in files.iter().filter(|file| file.mode & 0o077 != 0) {
-        found.push(warning(format!(
+        found.push(Finding::warning(format!(
             "{} is open to other users (mode {:o}); `chmod 600 {0}`",
             file.path,
             file.mode & 0o7777
         )));
     }
     if found.is_empty() {
-        found.push(ok(format!("`data_dir` {path}, for its owner only")));
+        found.push(Finding::ok(format!(
+            "`data_dir` {path}, for its owner only"
+        )));
     }
     found
 }
@@ -86,22 +88,22 @@ pub fn disk(disk: &Disk, path: &str) -> Vec<Finding> {
     let free = megabytes(disk.free);
     let room = match disk.free {
         // A page of SQLite's and the log of a single write.
-        0..0x10_0000 => error(format!(
+        0..0x10_0000 => Finding::error(format!(
             "the disk of `data_dir` {path} is full ({free} free), so nothing can be stored; make room"
         )),
-        _ if disk.free < wanted => warning(format!(
+        _ if disk.free < wanted => Finding::warning(format!(
             "the disk of `data_dir` {path} has {free} left; at least {} are wise with a database of {}",
             megabytes(wanted),
             megabytes(disk.database)
         )),
-        _ => ok(format!(
+        _ => Finding::ok(format!(
             "disk: {free} free, the database has {}",
             megabytes(disk.database)
         )),
     };
     let mut found = vec![room];
     if disk.log > LARGE_LOG {
-        found.push(warning(format!(
+        found.push(Finding::warning(format!(
             "licenses.db-wal has {}, so some program has kept the database open for reading; end that program, \
              or restart the server",
             megabytes(disk.log)
@@ -125,31 +127,33 @@ pub fn database(contents: &Contents) -> Vec<Finding> {
     } = contents;
     let mut found = vec![
         match damage {
-            Ok(()) => ok("database: intact"),
-            Err(words) => error(format!("database: {words}")),
+            Ok(()) => Finding::ok("database: intact"),
+            Err(words) => Finding::error(format!("database: {words}")),
         },
         match audit {
-            Ok((entries, head)) => ok(format!("audit log: {entries} entries, last hash {head}")),
-            Err(words) => error(words),
+            Ok((entries, head)) => {
+                Finding::ok(format!("audit log: {entries} entries, last hash {head}"))
+            }
+            Err(words) => Finding::error(words),
         },
         match wrong_clock {
-            Ok(None) => ok("clock: plausible"),
+            Ok(None) => Finding::ok("clock: plausible"),
             Ok(Some(wrong)) => clock(wrong),
-            Err(words) => error(format!("clock: {words}")),
+            Err(words) => Finding::error(format!("clock: {words}")),
         },
     ];
-    found.extend(key_faults.iter().map(error));
+    found.extend(key_faults.iter().map(Finding::error));
     match keys {
         Ok(keys) => found.extend(signing_keys(keys, key_faults.is_empty())),
-        Err(words) => found.push(error(words)),
+        Err(words) => found.push(Finding::error(words)),
     }
     match has_signed_in {
         Ok(true) => {}
-        Ok(false) => found.push(warning(
+        Ok(false) => found.push(Finding::warning(
             "nobody has signed in yet; if the first password is lost, `license-server admin set-password` sets \
              another",
         )),
-        Err(words) => found.push(error(words)),
+        Err(words) => found.push(Finding::error(words)),
     }
     found
 }
@@ -160,7 +164,7 @@ fn clock(wrong: &WrongClock) -> Finding {
         Drift::Ahead => "is far ahead of",
     };
     let day = |at: OffsetDateTime| date::format(at.date());
-    error(format!(
+    Finding::error(format!(
         "the clock ({}) {what} the newest stored moment ({}), so licenses may get wrong results; set it: \
          `timedatectl set-ntp true`",
         day(wrong.now),
@@ -172,7 +176,7 @@ fn signing_keys(keys: &[SigningKey], is_fine: bool) -> Vec<Finding> {
     let mut found = vec![];
     let used = keys.iter().filter(|key| key.retired_at.is_none());
     for key in used.filter(|key| key.exported_at.is_none()) {
-        found.push(warning(format!(
+        found.push(Finding::warning(format!(
             "signing key {0} was never backed up, and without it every client in the field rejects the server; \
              `license-server keys export --private {0}`",
             key.kid
@@ -181,7 +185,7 @@ fn signing_keys(keys: &[SigningKey], is_fine: bool) -> Vec<Finding> {
     let default = keys.iter().find(|key| key.is_default);
     if let (true, Some(default)) = (is_fine, default) {
         let number = keys.len();
-        found.push(ok(format!(
+        found.push(Finding::ok(format!(
             "signing keys: {number}, all sign; {} is the default",
             default.kid
         )));

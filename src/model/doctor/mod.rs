@@ -36,19 +36,21 @@ impl fmt::Display for Finding {
     }
 }
 
-fn ok(text: impl Into<String>) -> Finding {
-    let (level, text) = (Level::Ok, text.into());
-    Finding { level, text }
-}
+impl Finding {
+    pub fn ok(text: impl Into<String>) -> Finding {
+        let (level, text) = (Level::Ok, text.into());
+        Finding { level, text }
+    }
 
-fn warning(text: impl Into<String>) -> Finding {
-    let (level, text) = (Level::Warning, text.into());
-    Finding { level, text }
-}
+    pub fn warning(text: impl Into<String>) -> Finding {
+        let (level, text) = (Level::Warning, text.into());
+        Finding { level, text }
+    }
 
-fn error(text: impl Into<String>) -> Finding {
-    let (level, text) = (Level::Error, text.into());
-    Finding { level, text }
+    pub fn error(text: impl Into<String>) -> Finding {
+        let (level, text) = (Level::Error, text.into());
+        Finding { level, text }
+    }
 }
 
 /// The header with which a doctor shows that it reads the same database as the server.
