@@ -154,7 +154,8 @@ impl Round<'_> {
     /// Whether the server runs, with this database.
     fn server(&self) -> Vec<Finding> {
         let at = &self.place.server;
-        let url = format!("http://{at}{}", self.place.base);
+        // Without a path, which may be what is wrong: the server takes both.
+        let url = format!("http://{at}");
         let answer = match self.server.get(&format!("{url}/health"), &[]) {
             Ok(answer) if answer.is_healthy() => self.ask(&self.server, &url, 0),
             Ok(answer) => Ok((answer, String::new())),
@@ -187,7 +188,12 @@ impl Round<'_> {
     /// Everything at `public_url`.
     fn outside(&self, args: &DoctorArgs, told: &mut Told) -> Result<(), Refusal> {
         let Round { place, proxy, .. } = self;
-        let reached = caller::reach(&place.origin, args.connect);
+        let at = if place.is_https {
+            args.connect
+        } else {
+            args.connect_http
+        };
+        let reached = caller::reach(&place.origin, at);
         told.all(outside::reached(place, &reached));
         let Reached::At(open, _) = reached else {
             return Ok(());
@@ -226,7 +232,7 @@ impl Round<'_> {
         if let Ok(answer) = &visit.echo {
             told.all(outside::date(answer, now));
             let page = [("Accept-Encoding", "gzip, br")];
-            let direct = format!("http://{}{}/login", place.server, place.base);
+            let direct = format!("http://{}/login", place.server);
             told.all(outside::headers(
                 place,
                 &proxy.get(&format!("{url}/login"), &page),
@@ -250,11 +256,7 @@ impl Round<'_> {
 
     fn bodies(&self, url: &str) -> Result<Bodies, Refusal> {
         let form = self.call(&self.proxy, url, BODY as usize)?;
-        // A proxy that refuses it may do so before all is sent.
-        let import = [
-            ("Content-Type", "multipart/form-data; boundary=x"),
-            ("Expect", "100-continue"),
-        ];
+        let import = [("Content-Type", "multipart/form-data; boundary=x")];
         Ok(Bodies {
             check: self.proxy.post(
                 &format!("{url}/api/check"),

@@ -242,12 +242,8 @@ pub fn echo(place: &Place, visit: &Visit) -> Result<Echo, Finding> {
             "{url}: the proxy wants a sign-in or a right of its own ({who}), which no client has; {}",
             lines("auth_basic", "Require", "basicauth")
         ),
-        413 => format!(
-            "{url}: {}",
-            too_small("a small request", "64k", "65536", "64KiB")
-        ),
-        // Also where only one of the two is wrong.
-        _ if matches!(&visit.health, Some(Ok(health)) if health.is_healthy()) => format!(
+        413 => format!("{url}: {}", too_small("a small request", "64k", 65_536)),
+        404 if matches!(&visit.health, Some(Ok(health)) if health.is_healthy()) => format!(
             "{url}: another license server answers, or one with another database; `data_dir` here is not that of \
              the server, or the DNS entry points to another machine"
         ),
@@ -503,13 +499,13 @@ pub fn date(answer: &Answer, now: OffsetDateTime) -> Vec<Finding> {
     }
 }
 
-fn too_small(what: &str, nginx: &str, apache: &str, caddy: &str) -> String {
+fn too_small(what: &str, nginx: &str, bytes: u32) -> String {
     format!(
         "the proxy refuses {what} as too large; {}",
         lines(
             &format!("client_max_body_size {nginx};"),
-            &format!("LimitRequestBody {apache}"),
-            &format!("max_size {caddy}")
+            &format!("RewriteCond expr \"%{{HTTP:Content-Length}} -gt {bytes}\""),
+            &format!("int({{http.request.header.Content-Length}}) > {bytes}")
         )
     )
 }
@@ -531,7 +527,7 @@ pub fn bodies(place: &Place, bodies: &Bodies, form_size: u64) -> Vec<Finding> {
     match &bodies.check {
         Ok(answer) if answer.status == 413 => found.push(Finding::error(format!(
             "{url}/api/check: {}",
-            too_small("a check of 8 KiB", "8k", "8192", "8KiB")
+            too_small("a check of 8 KiB", "8k", 8_192)
         ))),
         Ok(answer) if answer.status == 400 && answer.body.contains("tool_name") => {}
         Ok(answer) if answer.is_redirect() => found.push(Finding::error(format!(
@@ -549,7 +545,7 @@ pub fn bodies(place: &Place, bodies: &Bodies, form_size: u64) -> Vec<Finding> {
         Ok(answer) if is_whole(answer) => {}
         Ok(_) | Err(_) => found.push(Finding::error(format!(
             "{url}/api: {}",
-            too_small("a request of 64 KiB", "64k", "65536", "64KiB")
+            too_small("a request of 64 KiB", "64k", 65_536)
         ))),
     }
     match &bodies.import {
@@ -558,7 +554,7 @@ pub fn bodies(place: &Place, bodies: &Bodies, form_size: u64) -> Vec<Finding> {
         // A proxy that closes the connection instead has no other reason.
         Ok(_) | Err(_) => found.push(Finding::error(format!(
             "{url}/import: {}",
-            too_small("a file of 16 MiB", "17m", "17825792", "17MiB")
+            too_small("a file of 16 MiB", "17m", 17_825_792)
         ))),
     }
     if found.is_empty() {
