@@ -122,6 +122,8 @@ fn sign_certificate(openssl: &Path, folder: &Path, (host, days): (&str, i32)) {
             .unwrap();
         assert!(made.status.success(), "{made:?}");
     };
+    // Two issuers of one name would be told apart by their signatures only.
+    let subject = format!("/CN={}", folder.file_name().unwrap().display());
     let key = [
         "-newkey",
         "ec",
@@ -130,7 +132,7 @@ fn sign_certificate(openssl: &Path, folder: &Path, (host, days): (&str, i32)) {
         "ec_paramgen_curve:prime256v1",
     ];
     let own = [
-        "req", "-x509", "-days", "90", "-subj", "/CN=CA", "-keyout", "ca.key", "-out", "ca.pem",
+        "req", "-x509", "-days", "90", "-subj", &subject, "-keyout", "ca.key", "-out", "ca.pem",
     ];
     call(&[&own[..], &key[..]].concat());
     let request = [
