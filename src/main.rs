@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use license_server::commands::backup::{self, BackupArgs, RestoreArgs};
+use license_server::commands::doctor::{self, DoctorArgs};
 use license_server::commands::keys::{self, KeyForm};
 use license_server::commands::{self, Format, ImportArgs};
 use license_server::config::{self, Config};
@@ -52,6 +53,8 @@ enum Command {
     /// Check the audit log
     #[command(subcommand)]
     Audit(Audit),
+    /// Look for what is wrong with the installation, from the database to the proxy; changes nothing
+    Doctor(DoctorArgs),
     /// Manage users
     #[command(subcommand)]
     Admin(Admin),
@@ -146,6 +149,7 @@ fn main() -> ExitCode {
         Some(Command::Audit(Audit::Verify { head })) => {
             commands::verify_audit(&config, head.as_deref())
         }
+        Some(Command::Doctor(args)) => doctor::doctor(&config, &args),
         Some(Command::SeedDemo { licenses }) => commands::seed_demo(&config, licenses),
         Some(Command::Import(args)) => commands::import(&config, &args),
         Some(Command::Export { format }) => commands::export(&config, format),

@@ -4,6 +4,7 @@ mod activate;
 mod answers;
 mod body;
 mod check;
+mod doctor;
 mod health;
 mod keys;
 mod license_schemas;
@@ -35,6 +36,7 @@ pub fn routes() -> Vec<Route> {
     [
         activate::routes(),
         check::routes(),
+        doctor::routes(),
         health::routes(),
         keys::routes(),
         licenses::routes(),

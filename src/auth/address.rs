@@ -1,6 +1,6 @@
 //! The client's address, also if the request passed trusted proxies.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use rocket::Request;
@@ -29,18 +29,31 @@ impl<'r> FromRequest<'r> for Client {
     }
 }
 
+const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// All values of `X-Forwarded-For`.
+pub fn forwarded(request: &Request<'_>) -> String {
+    let all: Vec<&str> = request.headers().get("X-Forwarded-For").collect();
+    all.join(",")
+}
+
 /// The connection's address or, if that is a trusted proxy, the rightmost address in `X-Forwarded-For` that
 /// is not.
 pub fn client_address(request: &Request<'_>) -> IpAddr {
-    let peer = request
-        .remote()
-        .map_or(IpAddr::from([0, 0, 0, 0]), |remote| remote.ip());
-    let trusted = request
-        .rocket()
-        .state::<Config>()
-        .map_or(&[][..], |c| &c.trusted_proxies);
-    let forwarded: Vec<&str> = request.headers().get("X-Forwarded-For").collect();
-    rightmost_untrusted(peer, &forwarded.join(","), trusted)
+    let (peer, _) = peer(request);
+    rightmost_untrusted(peer, &forwarded(request), trusted(request))
+}
+
+/// Who opened the connection, and whether `trusted_proxies` has that address.
+pub fn peer(request: &Request<'_>) -> (IpAddr, bool) {
+    let peer = request.remote().map_or(NOBODY, |remote| remote.ip());
+    let peer = peer.to_canonical();
+    (peer, trusted(request).iter().any(|net| net.contains(&peer)))
+}
+
+fn trusted<'r>(request: &'r Request<'_>) -> &'r [IpNet] {
+    let config = request.rocket().state::<Config>();
+    config.map_or(&[][..], |config| &config.trusted_proxies)
 }
 
 /// [`client_address`] as a request guard.

@@ -13,7 +13,7 @@ use rocket::Request;
 use rocket::http::Method;
 use rocket::request::{FromRequest, Outcome};
 
-pub use address::{Address, client_address};
+pub use address::{Address, client_address, forwarded, peer};
 pub use cookie::{SignInCookies, private_cookie, session_cookie, value as cookie_value};
 pub use origin::SameOrigin;
 

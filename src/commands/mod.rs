@@ -1,6 +1,7 @@
 //! The commands other than `serve`.
 
 pub mod backup;
+pub mod doctor;
 pub mod keys;
 
 use std::collections::BTreeMap;

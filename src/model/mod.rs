@@ -9,6 +9,7 @@ pub mod code_format;
 pub mod customer;
 pub mod date;
 pub mod diagnosis;
+pub mod doctor;
 pub mod doubt;
 pub(crate) mod fingerprint;
 pub mod fold;

@@ -46,6 +46,14 @@ impl Service {
         Ok(())
     }
 
+    /// The comparison alone.
+    pub(super) fn compare_clock_once(&self) -> Result<Option<WrongClock>, Error> {
+        let now = self.now();
+        let newest = self.store.read(newest::moment)?.unwrap_or(now);
+        let drift = Drift::between(newest, now);
+        Ok(drift.map(|drift| WrongClock { drift, now, newest }))
+    }
+
     /// None if the clock may be right.
     pub fn wrong_clock(&self) -> Option<WrongClock> {
         let now = self.now();

@@ -274,6 +274,15 @@ impl KeyRing {
             .ok_or_else(|| Error::Unavailable("there is no signing key".into()))
     }
 
+    /// What is wrong with keys that do not sign.
+    pub(super) fn silent_keys(&self) -> Vec<String> {
+        let fault = |key: &Key| {
+            let error = key.signer.sign(b"doctor").err()?;
+            Some(format!("signing key {} does not sign: {error}", key.kid()))
+        };
+        self.0.iter().filter_map(fault).collect()
+    }
+
     fn get(&self, kid: &str) -> Result<&Key, Error> {
         let key = self.0.iter().find(|key| key.kid() == kid);
         key.ok_or_else(|| no_such_key(kid))

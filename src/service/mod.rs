@@ -12,6 +12,7 @@ mod customers;
 mod demo;
 mod devices;
 mod diagnose;
+mod doctor;
 mod import;
 mod keys;
 mod last_uses;
@@ -78,6 +79,7 @@ pub use customers::CustomerUse;
 pub use diagnose::{
     Diagnosis, FormerLicense, LicenseWarnings, MAX_NEAR_MISSES, NearMiss, ToolMatch,
 };
+pub use doctor::Pass;
 pub use import::{ImportPreview, ImportState, InvalidGroup, Undecideds};
 pub use keys::{KeyFormat, KeyRing};
 pub use licenses::Edited;
@@ -158,7 +160,9 @@ impl Service {
         config: &Config,
         clock: Clock,
     ) -> Result<(Service, Option<FirstPassword>), Refusal> {
-        let service = Service::with_store(config, clock, Missing::Make, KeyRing::load_complete)?;
+        let store = Store::open(&config.data_dir, Missing::Make)?;
+        let ring = KeyRing::load_complete(&store)?;
+        let service = Service::with_store(config, clock, store, ring)?;
         service.take_back_interrupted()?;
         service.create_first_key()?;
         let first = service.add_first_user(config.admin_password.as_deref())?;
@@ -172,23 +176,25 @@ impl Service {
 
     /// Opens an existing database, for commands that must not create one.
     pub fn open_existing(config: &Config, clock: Clock) -> Result<Service, Refusal> {
-        Service::with_store(config, clock, Missing::Refuse, KeyRing::load)
+        let store = Store::open(&config.data_dir, Missing::Refuse)?;
+        let ring = KeyRing::load(&store)?;
+        Service::with_store(config, clock, store, ring)
     }
 
     /// [`Service::open_existing`] without the signing keys, some of which may be missing or broken.
     pub fn open_without_keys(config: &Config, clock: Clock) -> Result<Service, Refusal> {
-        Service::with_store(config, clock, Missing::Refuse, |_| Ok(KeyRing::default()))
+        let store = Store::open(&config.data_dir, Missing::Refuse)?;
+        Service::with_store(config, clock, store, KeyRing::default())
     }
 
     fn with_store(
         config: &Config,
         clock: Clock,
-        missing: Missing,
-        load: impl FnOnce(&Store) -> Result<KeyRing, Refusal>,
+        store: Store,
+        keys: KeyRing,
     ) -> Result<Service, Refusal> {
-        let store = Store::open(&config.data_dir, missing)?;
         let service = Service {
-            keys: ArcSwap::from_pointee(load(&store)?),
+            keys: ArcSwap::from_pointee(keys),
             rules: ArcSwap::default(),
             store,
             log: Log::new(config.log_format, clock.clone()),

@@ -48,12 +48,8 @@ impl Service {
         configured: Option<&str>,
     ) -> Result<Option<FirstPassword>, Refusal> {
         if !self.store.read(users::names)?.is_empty() {
-            let signed_in = AuditFilter {
-                kind: Some(Kind::SignedIn),
-                ..AuditFilter::default()
-            };
-            let signed_in = self.audit(&signed_in, i64::MAX, 1)?;
-            return Ok(signed_in.is_empty().then_some(FirstPassword::Unused));
+            let is_unused = !self.has_anybody_signed_in()?;
+            return Ok(is_unused.then_some(FirstPassword::Unused));
         }
         let (password, first) = match configured {
             Some(password) => {
@@ -80,6 +76,14 @@ impl Service {
             Ok(is_first)
         })?;
         Ok(added.then_some(first))
+    }
+
+    pub(super) fn has_anybody_signed_in(&self) -> Result<bool, Error> {
+        let signed_in = AuditFilter {
+            kind: Some(Kind::SignedIn),
+            ..AuditFilter::default()
+        };
+        Ok(!self.audit(&signed_in, i64::MAX, 1)?.is_empty())
     }
 
     /// From the command line; ends all sessions of the user. Returns the number of valid tokens, revoked or

@@ -63,11 +63,15 @@ fn mark_in_file(path: &Path) -> Option<String> {
 
 /// Reads the file itself, without its log and without touching anything.
 pub(super) fn without_log(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(immutable(path), flags)
+}
+
+/// As a URI for SQLite: an immutable file is read without its log.
+pub(super) fn immutable(path: &Path) -> String {
     let name = path.to_string_lossy().replace('%', "%25");
     let name = name.replace('?', "%3f").replace('#', "%23");
-    // That is how an immutable file is read.
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    Connection::open_with_flags(format!("file:{name}?immutable=1"), flags)
+    format!("file:{name}?immutable=1")
 }
 
 /// A change that is written to the log, whose content does not matter.

@@ -59,8 +59,8 @@ use cache::{LicenseCache, Pair};
 pub use files::FileSizes;
 use licenses::CheckedLicense;
 use mark::LogState;
-use open::FileId;
 pub use open::Missing;
+use open::{Access, FileId};
 /// For functions that read in several steps: a connection, and the result of a step.
 pub use rusqlite::{Connection as Db, Result as Read};
 
@@ -88,7 +88,10 @@ pub struct Store {
     path: PathBuf,
     /// Which file was opened at `path`.
     file: FileId,
-    _in_use: File,
+    /// None for a database that is only read.
+    _in_use: Option<File>,
+    /// How threads read.
+    access: Access,
     writer: Mutex<Writer>,
     readers: ThreadLocal<RefCell<Connection>>,
     cache: LicenseCache,
@@ -230,6 +233,28 @@ impl Store {
     pub fn open(folder: &Path, missing: Missing) -> Result<Store, Refusal> {
         let path = folder.join(DATABASE);
         let (writer, in_use) = open::writer(folder, &path, missing)?;
+        Store::with_writer(folder, path, writer, Access::Shared, Some(in_use))
+    }
+
+    /// Opens an existing database so that nothing can change it, not even its file mode.
+    pub fn open_read_only(folder: &Path) -> Result<Store, Refusal> {
+        let path = folder.join(DATABASE);
+        let (writer, access) = open::read_only(folder, &path)?;
+        Store::with_writer(folder, path, writer, access, None)
+    }
+
+    /// Whether the whole file is intact; a text is what is wrong.
+    pub fn check(&self) -> Result<(), String> {
+        open::quick_check(&self.writer.lock().db)
+    }
+
+    fn with_writer(
+        folder: &Path,
+        path: PathBuf,
+        writer: Connection,
+        access: Access,
+        in_use: Option<File>,
+    ) -> Result<Store, Refusal> {
         let file = open::file_id(&path)
             .map_err(|e| Refusal(format!("The database {} is gone: {e}.", path.display())))?;
         let licenses = licenses::count(&writer).map_err(Error::from)?;
@@ -239,6 +264,7 @@ impl Store {
             path,
             file,
             _in_use: in_use,
+            access,
             writer: Mutex::new(writer),
             readers: ThreadLocal::new(),
             cache: LicenseCache::new(licenses),
@@ -289,7 +315,7 @@ impl Store {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
         let reader = self.readers.get_or_try(|| {
-            let reader = open::reader(&self.path)?;
+            let reader = open::reader(&self.path, self.access)?;
             self.check_file()?;
             Ok::<_, Error>(RefCell::new(reader))
         })?;

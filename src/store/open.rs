@@ -55,10 +55,7 @@ pub(super) fn writer(
     missing: Missing,
 ) -> Result<(Connection, File), Refusal> {
     if missing == Missing::Refuse && !path.exists() {
-        return Err(Refusal(format!(
-            "The setting `data_dir` is `{}`, where there is no database; name the folder of the server.",
-            folder.display()
-        )));
+        return Err(no_database(folder));
     }
     private_folder(folder).map_err(|e| {
         Refusal(format!(
@@ -197,7 +194,7 @@ fn damaged(error: &rusqlite::Error) -> String {
     }
 }
 
-fn quick_check(db: &Connection) -> Result<(), String> {
+pub(super) fn quick_check(db: &Connection) -> Result<(), String> {
     let found: String = db
         .query_row("pragma quick_check(1)", [], |row| row.get(0))
         .map_err(|e| damaged(&e))?;
@@ -211,12 +208,60 @@ fn quick_check(db: &Connection) -> Result<(), String> {
     ))
 }
 
-pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+/// How a reader opens the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Shared,
+    /// Nobody else has it open: SQLite makes no files beside it.
+    Alone,
+}
+
+pub(super) fn reader(path: &Path, access: Access) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
+    let db = match (access, mark::immutable(path)) {
+        (Access::Alone, Some(uri)) => {
+            Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)?
+        }
+        (Access::Alone | Access::Shared, _) => Connection::open_with_flags(path, flags)?,
+    };
     db.busy_timeout(READ_WAIT)?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(db)
+}
+
+/// For a command that must not change anything.
+pub(super) fn read_only(folder: &Path, path: &Path) -> Result<(Connection, Access), Refusal> {
+    let refuse = |detail: String| {
+        Refusal(format!(
+            "The database {} cannot be used: {detail}.",
+            path.display()
+        ))
+    };
+    match fs::metadata(path) {
+        Ok(file) if file.len() == 0 => return Err(refuse(EMPTY.into())),
+        Ok(_) => {}
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(no_database(folder)),
+        Err(e) => return Err(refuse(with_owner(folder, &e))),
+    }
+    File::open(path).map_err(|e| refuse(with_owner(path, &e)))?;
+    let is_alone = !path.with_extension("db-shm").exists() && mark::log_state(path).is_none();
+    let access = if is_alone {
+        Access::Alone
+    } else {
+        Access::Shared
+    };
+    let db = reader(path, access).map_err(|e| refuse(damaged(&e)))?;
+    match version(&db).map_err(refuse)? {
+        0 => Err(refuse(EMPTY.into())),
+        _ => Ok((db, access)),
+    }
+}
+
+fn no_database(folder: &Path) -> Refusal {
+    Refusal(format!(
+        "The setting `data_dir` is `{}`, where there is no database; name the folder of the server.",
+        folder.display()
+    ))
 }
 
 /// `synchronous=full`: a power failure must not lose what was acknowledged.

@@ -84,7 +84,7 @@ print(LicenseClient(sys.argv[1], 60.0).check_license('Tool_A'))";
 
 /// What the file does with the base path.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Way {
+pub enum Way {
     Kept,
     Stripped,
 }
@@ -192,13 +192,13 @@ fn make_certificate(openssl: &Path, folder: &Path) {
     assert!(made.status.success(), "{made:?}");
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
 /// The shipped file with this machine's addresses in the lines marked for that.
-fn shipped(way: Way, folder: &Path, [server, tls, plain]: [u16; 3]) -> String {
+pub fn shipped(way: Way, folder: &Path, [server, tls, plain]: [u16; 3]) -> String {
     let live = "/etc/letsencrypt/live/licenses.example.com";
     let folder = folder.display();
     let values = [
@@ -236,7 +236,7 @@ fn shipped(way: Way, folder: &Path, [server, tls, plain]: [u16; 3]) -> String {
 }
 
 /// The settings that the file requires in `nginx.conf`.
-fn wanted(mark: &str) -> &'static str {
+pub fn wanted(mark: &str) -> &'static str {
     let mut lines = NGINX.lines();
     lines.find_map(|line| line.strip_prefix(mark)).unwrap()
 }
@@ -286,7 +286,7 @@ fn start_nginx(program: &Path, folder: &Path, way: Way, ports: [u16; 3]) -> Opti
 
 /// Forwards each connection to this port over TLS by its own openssl, which trusts only this
 /// certificate.
-fn open_tunnel(openssl: PathBuf, tls: u16, certificate: PathBuf) -> u16 {
+pub fn open_tunnel(openssl: PathBuf, tls: u16, certificate: PathBuf) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {

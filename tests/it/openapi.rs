@@ -28,7 +28,9 @@ fn every_route_of_the_api_is_described() {
     let server = Server::start();
     let document = server.stranger().get(ADDRESS).json();
     let routes = doors(&server).into_iter().map(|door| door.name());
-    let routes = routes.filter(|name| name.contains(" /api/") || name.ends_with(" /health"));
+    let is_described = |name: &String| name.contains(" /api/") || name.ends_with(" /health");
+    // For its own command, and nobody else.
+    let routes = routes.filter(|name| is_described(name) && !name.ends_with(" /api/doctor"));
     let routes: BTreeSet<String> = routes
         .map(|name| name.replace('<', "{").replace('>', "}"))
         .collect();
