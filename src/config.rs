@@ -49,6 +49,8 @@ pub struct Config {
     pub admin_password: Option<String>,
     /// Environment variables that Kubernetes sets for a service named `license-server`; not a setting.
     pub ignored: Vec<String>,
+    /// How systemd names the stream that leads to its journal, if there is one; not a setting.
+    pub journal: Option<String>,
 }
 
 impl Default for Config {
@@ -70,6 +72,7 @@ impl Default for Config {
             audit_sign_in_days: 400,
             admin_password: None,
             ignored: vec![],
+            journal: None,
         }
     }
 }
@@ -111,7 +114,9 @@ impl Config {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
-        Config::load(file, std::env::vars_os().filter_map(text))
+        let config = Config::load(file, std::env::vars_os().filter_map(text))?;
+        let journal = std::env::var("JOURNAL_STREAM").ok();
+        Ok(Config { journal, ..config })
     }
 
     fn from_values(values: &Values) -> Result<Config, Refusal> {

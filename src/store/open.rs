@@ -137,17 +137,28 @@ fn create(folder: &Path, path: &Path) -> Result<(), Box<dyn std::error::Error>> 
 
 /// A file of another user, usually left by a start as root, is the most frequent cause.
 fn with_owner(path: &Path, error: &std::io::Error) -> String {
+    let user = |id: u32| match id {
+        0 => "root".to_owned(),
+        id => id.to_string(),
+    };
+    // It belongs to whoever asks.
+    let own = fs::metadata("/proc/self").map_or(0, |own| own.uid());
     match fs::metadata(path) {
-        Ok(file) if error.kind() == std::io::ErrorKind::PermissionDenied => format!(
-            "{error}: it belongs to user {}; give it back with `chown`, for example `chown -R \
-             license-server: {}`",
-            if file.uid() == 0 {
-                "root".to_owned()
-            } else {
-                file.uid().to_string()
-            },
-            path.parent().unwrap_or(path).display()
-        ),
+        Ok(file) if error.kind() == std::io::ErrorKind::PermissionDenied && file.uid() != own => {
+            format!(
+                "{error}: it belongs to user {}, and the server runs as {}; give it to the server, for example \
+             with `chown -R {} {}`",
+                user(file.uid()),
+                user(own),
+                own,
+                if file.is_dir() {
+                    path
+                } else {
+                    path.parent().unwrap_or(path)
+                }
+                .display()
+            )
+        }
         Ok(_) | Err(_) => error.to_string(),
     }
 }
