@@ -61,6 +61,7 @@ mod tokens;
 mod tool_names;
 mod tools;
 mod unlicensed;
+mod upgrade;
 mod vectors;
 mod windows;
 mod writers;
