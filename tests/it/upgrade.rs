@@ -53,11 +53,7 @@ fn tables(db: &Connection) -> Vec<String> {
 
 fn columns(db: &Connection, table: &str) -> Vec<String> {
     let statement = db.prepare(&format!("select * from {table}")).unwrap();
-    statement
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect()
+    statement.column_names().map(str::to_owned).collect()
 }
 
 /// Rows of these columns, in an order that the values alone decide.
