@@ -54,6 +54,8 @@ pub struct Config {
     pub backup_every: u16,
     /// Environment variables that Kubernetes sets for a service named `license-server`; not a setting.
     pub ignored: Vec<String>,
+    /// How systemd names the stream that leads to its journal, if there is one; not a setting.
+    pub journal: Option<String>,
 }
 
 impl Default for Config {
@@ -77,6 +79,7 @@ impl Default for Config {
             backup_dir: None,
             backup_every: 24,
             ignored: vec![],
+            journal: None,
         }
     }
 }
@@ -118,7 +121,9 @@ impl Config {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
-        Config::load(file, std::env::vars_os().filter_map(text))
+        let config = Config::load(file, std::env::vars_os().filter_map(text))?;
+        let journal = std::env::var("JOURNAL_STREAM").ok();
+        Ok(Config { journal, ..config })
     }
 
     fn from_values(values: &Values) -> Result<Config, Refusal> {

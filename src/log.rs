@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -155,6 +158,13 @@ pub fn plain(line: &str) {
 /// Prints to standard output. If nobody reads it, the program continues; `println!` would panic.
 pub fn say(line: &str) {
     drop(writeln!(io::stdout(), "{line}"));
+}
+
+/// Whether [`say`] ends up where many may read it: in the `journal` that systemd names, as device and inode.
+pub fn is_said_to(journal: Option<&str>) -> bool {
+    let stdout = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+    let file = stdout.and_then(|stdout| stdout.metadata());
+    file.is_ok_and(|file| journal == Some(&format!("{}:{}", file.dev(), file.ino())))
 }
 
 /// A test's log: the test harness captures only the output of the macros.

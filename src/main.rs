@@ -12,6 +12,10 @@ use license_server::config::{self, Config};
 use license_server::server::{self, Mock};
 use license_server::service::FIRST_USER;
 
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A self-hosted license server for people who sell Windows tools.
 #[derive(Parser)]
 #[command(version, after_help = config::help())]

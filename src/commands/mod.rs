@@ -55,7 +55,7 @@ pub fn verify_audit(config: &Config, head: Option<&str>) -> Result<(), Refusal> 
 
 pub fn seed_demo(config: &Config, licenses: u32) -> Result<(), Refusal> {
     let (service, first) = Service::open(config, Clock::System)?;
-    server::greet(first.as_ref());
+    server::greet(config, first.as_ref());
     let added = service.seed_demo(licenses)?;
     say(&format!("{added} sample licenses added."));
     Ok(())

@@ -20,7 +20,7 @@ use rocket::{Build, Request, Rocket};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Refusal;
-use crate::log::{Log, say};
+use crate::log::{Log, is_said_to, say};
 use crate::pages::Assets;
 use crate::request::Running;
 use crate::service::{FIRST_USER, FirstPassword, Service};
@@ -58,7 +58,7 @@ pub fn serve(config: Config) -> Result<(), Refusal> {
         // Counted with its faults.
         tell_panics(service.log().clone());
         // Immediately: if the server cannot listen, nobody would ever see the password.
-        greet(first.as_ref());
+        greet(&config, first.as_ref());
         let service = Arc::new(service);
         let at_start = AdHoc::on_liftoff("announce", |rocket| {
             Box::pin(async move {
@@ -200,9 +200,13 @@ fn tell_panics(log: Log) {
 }
 
 /// The first lines that the operator sees: who may sign in.
-pub fn greet(first: Option<&FirstPassword>) {
+pub fn greet(config: &Config, first: Option<&FirstPassword>) {
     say(&format!("License Server {}", env!("CARGO_PKG_VERSION")));
     match first {
+        Some(FirstPassword::Random(_)) if is_said_to(config.journal.as_deref()) => say(&format!(
+            "  User        {FIRST_USER}, with a random password, which does not belong in the journal;\n              \
+             `license-server admin set-password` sets another"
+        )),
         Some(FirstPassword::Random(password)) => say(&format!(
             "  User        {FIRST_USER}\n  Password    {password}\n              \
              (shown only this once; `license-server admin set-password` sets another)"

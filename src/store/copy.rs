@@ -108,7 +108,7 @@ pub fn folder_of(path: &Path) -> &Path {
 impl Store {
     /// Copies the database as it is at one moment. Others can write meanwhile.
     pub fn copy_into(&self, part: &Part, halt: &Halt) -> Result<(), Error> {
-        let db = open::reader(&self.path)?;
+        let db = open::reader(&self.path, open::Access::Shared)?;
         self.check_file()?;
         let path = part.path().to_str().ok_or_else(|| {
             Error::Unavailable("the name of the file is not UTF-8; choose another one".into())

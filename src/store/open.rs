@@ -169,17 +169,28 @@ fn create(folder: &Path, path: &Path) -> Result<(), Box<dyn std::error::Error>> 
 
 /// A file of another user, usually left by a start as root, is the most frequent cause.
 pub(super) fn with_owner(path: &Path, error: &std::io::Error) -> String {
+    let user = |id: u32| match id {
+        0 => "root".to_owned(),
+        id => id.to_string(),
+    };
+    // It belongs to whoever asks.
+    let own = fs::metadata("/proc/self").map_or(0, |own| own.uid());
     match fs::metadata(path) {
-        Ok(file) if error.kind() == std::io::ErrorKind::PermissionDenied => format!(
-            "{error}: it belongs to user {}; give it back with `chown`, for example `chown -R \
-             license-server: {}`",
-            if file.uid() == 0 {
-                "root".to_owned()
-            } else {
-                file.uid().to_string()
-            },
-            path.parent().unwrap_or(path).display()
-        ),
+        Ok(file) if error.kind() == std::io::ErrorKind::PermissionDenied && file.uid() != own => {
+            format!(
+                "{error}: it belongs to user {}, and the server runs as {}; give it to the server, for example \
+             with `chown -R {} {}`",
+                user(file.uid()),
+                user(own),
+                own,
+                if file.is_dir() {
+                    path
+                } else {
+                    path.parent().unwrap_or(path)
+                }
+                .display()
+            )
+        }
         Ok(_) | Err(_) => error.to_string(),
     }
 }
@@ -218,11 +229,12 @@ pub(super) enum Access {
 
 pub(super) fn reader(path: &Path, access: Access) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = match (access, mark::immutable(path)) {
-        (Access::Alone, Some(uri)) => {
-            Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)?
+    let db = match access {
+        Access::Alone => {
+            let uri = flags | OpenFlags::SQLITE_OPEN_URI;
+            Connection::open_with_flags(mark::immutable(path), uri)?
         }
-        (Access::Alone | Access::Shared, _) => Connection::open_with_flags(path, flags)?,
+        Access::Shared => Connection::open_with_flags(path, flags)?,
     };
     db.busy_timeout(READ_WAIT)?;
     db.set_prepared_statement_cache_capacity(64);

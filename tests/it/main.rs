@@ -68,6 +68,7 @@ mod tokens;
 mod tool_names;
 mod tools;
 mod unlicensed;
+mod upgrade;
 mod vectors;
 mod watch;
 mod windows;

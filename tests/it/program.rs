@@ -1,9 +1,9 @@
 //! The program, as an operator starts and stops it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -276,6 +276,30 @@ fn the_configured_first_password_is_used_and_not_printed() {
     assert!(!server.printed.contains(PASSWORD), "{}", server.printed);
     assert_eq!(server.password(), None);
     assert_eq!(log_in(&mut server.client(), PASSWORD), 200);
+}
+
+#[test]
+fn the_random_first_password_never_gets_into_the_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = folder.path().join("journal");
+    // A port that is taken, so that the program ends once it has said who may sign in.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for (data, is_shown) in [("a", true), ("b", false)] {
+        let journal = File::create(&said).unwrap();
+        let file = journal.metadata().unwrap();
+        let inode = if is_shown { 0 } else { file.ino() };
+        let output = command(folder.path())
+            .env("LICENSE_SERVER_PORT", &port)
+            .env("LICENSE_SERVER_DATA_DIR", data)
+            .env("JOURNAL_STREAM", format!("{}:{inode}", file.dev()))
+            .stdout(journal)
+            .output();
+        refusal(&output.unwrap());
+        let said = fs::read_to_string(&said).unwrap();
+        assert!(said.contains("set-password"), "{said}");
+        assert_eq!(first_password(&said).is_some(), is_shown, "{said}");
+    }
 }
 
 #[test]

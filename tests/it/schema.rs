@@ -9,7 +9,7 @@ use license_server::service::Service;
 use rusqlite::Connection;
 
 /// Every column, index, trigger, reference and check, whatever the order of the columns.
-fn shape(db: &Connection) -> BTreeSet<String> {
+pub fn shape(db: &Connection) -> BTreeSet<String> {
     let sql = "select 'column ' || t.name || ' ' || c.name || ' ' || c.type || c.\"notnull\" || ifnull(c.dflt_value, '') || c.pk
                from sqlite_schema t, pragma_table_info(t.name) c where t.type = 'table'
                union all select 'index ' || t.name || ' ' || i.\"unique\" || i.origin || x.seqno || ifnull(x.name, '')
@@ -49,11 +49,16 @@ fn checks(statement: &str) -> Vec<String> {
 }
 
 /// A database as `schema.sql` makes it.
-fn described() -> Connection {
+pub fn described() -> Connection {
     let db = Connection::open_in_memory().unwrap();
     let schema = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.sql")).unwrap();
     db.execute_batch(&schema).unwrap();
     db
+}
+
+/// What only one of the two has.
+pub fn difference(one: &BTreeSet<String>, other: &BTreeSet<String>) -> Vec<String> {
+    one.symmetric_difference(other).cloned().collect()
 }
 
 #[test]
@@ -66,11 +71,7 @@ fn a_new_database_has_the_schema_that_is_described() {
     drop(Service::open(&config, Clock::System).unwrap());
     let led = shape(&Connection::open(folder.path().join("licenses.db")).unwrap());
     let described = shape(&described());
-    let only_in = |one: &BTreeSet<String>, other: &BTreeSet<String>| -> Vec<String> {
-        one.difference(other).cloned().collect()
-    };
-    assert_eq!(only_in(&led, &described), Vec::<String>::new());
-    assert_eq!(only_in(&described, &led), Vec::<String>::new());
+    assert_eq!(difference(&led, &described), Vec::<String>::new());
     assert!(described.len() > 100, "{}", described.len());
 }
 
