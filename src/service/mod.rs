@@ -20,6 +20,7 @@ mod secrets;
 mod sessions;
 mod signer;
 mod throttle;
+mod timeline;
 mod tokens;
 mod tools;
 mod unlicensed;

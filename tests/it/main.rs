@@ -57,6 +57,7 @@ mod sign_in;
 mod signed;
 mod signed_by_others;
 mod throttle;
+mod timeline;
 mod tokens;
 mod tool_names;
 mod tools;
