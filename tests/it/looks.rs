@@ -14,7 +14,7 @@ const WIDTHS: [u32; 10] = [320, 360, 768, 800, 820, 900, 1000, 1024, 1280, 1600]
 const DEVICES: [u32; 3] = [360, 800, 1280];
 
 /// A server with a few of everything, and the paths of its pages.
-fn furnished() -> (Server, Vec<String>) {
+pub fn furnished() -> (Server, Vec<String>) {
     let server = Server::start();
     let long = |letter: &str, length| letter.repeat(length);
     let (tool, key) = (long("M", 100), long("W", 255));

@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod axe;
 mod browser;
 mod bulk;
 mod check;
