@@ -42,11 +42,13 @@ fn no_page_violates_a_rule_of_accessibility() {
         // Not subject to the page's policy, which allows no script.
         browser.script(&axe);
         for scheme in ["light", "dark"] {
-            let feature = json!({"name": "prefers-color-scheme", "value": scheme});
-            browser.devtools(
-                "Emulation.setEmulatedMedia",
-                &json!({"features": [feature]}),
-            );
+            // No color is measured halfway through a transition.
+            let features = json!([
+                {"name": "prefers-color-scheme", "value": scheme},
+                {"name": "prefers-reduced-motion", "value": "reduce"},
+            ]);
+            let media = json!({"features": features});
+            browser.devtools("Emulation.setEmulatedMedia", &media);
             for width in WIDTHS {
                 browser.resize(width);
                 let Value::Array(violations) = browser.script(&run) else {

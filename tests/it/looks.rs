@@ -173,3 +173,22 @@ fn a_printed_table_is_rows_and_nothing_else() {
     let heads = "return getComputedStyle(document.querySelector('thead')).display";
     assert_eq!(browser.script(heads), json!("table-header-group"));
 }
+
+#[test]
+fn the_keyboard_gets_past_the_rows_to_the_bulk_changes() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let (server, _) = furnished();
+    browser.enter(&server);
+    for path in ["/licenses", address::UNLICENSED] {
+        browser.go(&format!("{}{path}", server.url));
+        let stops = browser.script(
+            "const stops = [...document.querySelectorAll('a[href], button, input, select, summary')];
+             const skip = stops.findIndex(stop => stop.hash === '#bulk-bar');
+             stops[skip].click();
+             return [skip < 30, document.activeElement.contains(document.querySelector('.bulk-bar button'))]",
+        );
+        assert_eq!(stops, json!([true, true]), "{path}");
+    }
+}
