@@ -156,7 +156,7 @@ impl Config {
                 let wanted = setting(key).wanted;
                 let place = &written.place;
                 return Err(Refusal(format!(
-                    "The setting `{key}` is `{text}`, which is not {wanted}; mend it in {place}."
+                    "The setting `{key}` is `{text}`, which is not {wanted}; fix it in {place}."
                 )));
             }
         }
@@ -387,7 +387,7 @@ fn read_file(file: Option<&Path>, values: &mut Values) -> Result<(), Refusal> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && file.is_none() => return Ok(()),
         Err(e) => {
             return Err(Refusal(format!(
-                "The settings file {place} cannot be read: {e}; mend the file or name another with --config."
+                "The settings file {place} cannot be read: {e}; fix the file or name another with --config."
             )));
         }
     };
@@ -396,7 +396,7 @@ fn read_file(file: Option<&Path>, values: &mut Values) -> Result<(), Refusal> {
             .span()
             .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
         Refusal(format!(
-            "The settings file {place} is not TOML: line {line}: {}; mend that line.",
+            "The settings file {place} is not TOML: line {line}: {}; fix that line.",
             e.message().replace('\n', ", ")
         ))
     })?;
@@ -521,7 +521,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_value_is_named_with_its_place_and_the_mend() {
+    fn a_broken_value_is_named_with_its_place_and_the_fix() {
         for (line, wanted) in [
             ("port = 70000", "from 0 to 65535"),
             ("address = 'localhost'", "an IP address"),

@@ -90,12 +90,18 @@ enum Keys {
         /// Key id, see `keys list`
         #[arg(allow_hyphen_values = true)]
         kid: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
     /// Retire a key
     Retire {
         /// Key id, see `keys list`
         #[arg(allow_hyphen_values = true)]
         kid: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
     /// Put a retired key back into use
     Restore {
@@ -141,8 +147,8 @@ fn main() -> ExitCode {
             Keys::List => keys::list(&config),
             Keys::Create => keys::create(&config),
             Keys::Import { file } => keys::import(&config, &file),
-            Keys::SetDefault { kid } => keys::set_default(&config, &kid),
-            Keys::Retire { kid } => keys::retire(&config, &kid),
+            Keys::SetDefault { kid, yes } => keys::set_default(&config, &kid, yes),
+            Keys::Retire { kid, yes } => keys::retire(&config, &kid, yes),
             Keys::Restore { kid } => keys::restore(&config, &kid),
             Keys::Export {
                 kid,

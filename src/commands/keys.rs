@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
-use super::read;
+use super::{confirms, read};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -12,6 +12,8 @@ use crate::error::Refusal;
 use crate::log::say;
 use crate::model::audit::Actor;
 use crate::model::date;
+use crate::model::signing_key::SigningKey;
+use crate::model::text::grouped;
 use crate::service::{KeyFormat, Service};
 
 /// The format of a public key.
@@ -67,12 +69,20 @@ pub fn import(config: &Config, file: &Path) -> Result<(), Refusal> {
 }
 
 /// The default key signs for clients that name no key.
-pub fn set_default(config: &Config, kid: &str) -> Result<(), Refusal> {
+pub fn set_default(config: &Config, kid: &str, is_sure: bool) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
-    let before = service
-        .signing_keys()?
-        .into_iter()
-        .find(|key| key.is_default && key.kid != kid);
+    let keys = service.signing_keys()?;
+    let before = keys.iter().find(|key| key.is_default && key.kid != kid);
+    if let Some(before) = before
+        && keys.iter().any(|key| key.kid == kid)
+    {
+        let what = format!(
+            "{kid} will sign for programs that name no key, instead of {}. Of these, programs that pin only {} get \
+             NO_ANSWER, and run until their leases end.",
+            before.kid, before.kid
+        );
+        confirm(&what, "Make it the default?", is_sure)?;
+    }
     service.set_default_key(&Actor::command_line(), kid)?;
     say(&format!("{kid} is now the default key."));
     if let Some(before) = before {
@@ -84,14 +94,39 @@ pub fn set_default(config: &Config, kid: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Says what will happen; goes on if that is wanted.
+fn confirm(what: &str, question: &str, is_sure: bool) -> Result<(), Refusal> {
+    say(what);
+    match is_sure || confirms(question)? {
+        true => Ok(()),
+        false => Err(Refusal(
+            "Nothing was changed. Use --yes if this is what you want.".into(),
+        )),
+    }
+}
+
 /// A retired key no longer signs.
-pub fn retire(config: &Config, kid: &str) -> Result<(), Refusal> {
+pub fn retire(config: &Config, kid: &str, is_sure: bool) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
+    let keys = service.signing_keys()?;
+    let is_usable =
+        |key: &&SigningKey| key.kid == kid && !key.is_default && key.retired_at.is_none();
+    if let Some(key) = keys.iter().find(is_usable) {
+        let used = match &key.last_used_on {
+            Some(day) => format!(
+                "has signed {} answers, the last on {day}",
+                grouped(key.answers)
+            ),
+            None => "has never signed an answer".to_owned(),
+        };
+        let what = format!(
+            "{kid} {used}. It will sign nothing more: programs that pin only this key get NO_ANSWER, and run until \
+             their leases end."
+        );
+        confirm(&what, "Retire it?", is_sure)?;
+    }
     service.retire_key(&Actor::command_line(), kid)?;
-    say(&format!(
-        "{kid} is retired and no longer signs anything. Programs that pin only this key get NO_ANSWER from now on, \
-         and run until their leases end."
-    ));
+    say(&format!("{kid} is retired."));
     say(&format!("To undo it: license-server keys restore {kid}"));
     Ok(())
 }

@@ -182,7 +182,7 @@ pub fn import(config: &Config, args: &ImportArgs) -> Result<(), Refusal> {
         say("Nothing was changed.");
         return Ok(());
     }
-    if has_warnings && !args.yes && !confirms()? {
+    if has_warnings && !args.yes && !confirms("Import in spite of these warnings?")? {
         return Err(Refusal(
             "Nothing was imported: there are warnings. Use --yes to import in spite of them."
                 .into(),
@@ -228,11 +228,11 @@ fn warn(preview: &ImportPreview, notes: &[String]) -> bool {
 }
 
 /// Asks on a terminal; false where nobody can answer.
-fn confirms() -> Result<bool, Refusal> {
+fn confirms(question: &str) -> Result<bool, Refusal> {
     if !io::stdin().is_terminal() {
         return Ok(false);
     }
-    say("Import in spite of these warnings? [y/N]");
+    say(&format!("{question} [y/N]"));
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     read.map_err(|e| Refusal(format!("Cannot read the answer: {e}.")))?;

@@ -34,6 +34,7 @@ pub mod signed;
 pub mod signing_key;
 pub mod text;
 pub mod text_diff;
+pub mod timeline;
 pub mod token;
 pub mod tool;
 pub mod typed_date;

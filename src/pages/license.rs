@@ -2,7 +2,7 @@
 
 use askama::Template;
 use rocket::{Either, FromForm, Route, State, get, post, routes};
-use time::UtcOffset;
+use time::{OffsetDateTime, UtcOffset};
 
 use super::doubts::{Answers, Objection};
 use super::flash::{Flashed, redirect_with_undo};
@@ -14,17 +14,14 @@ use super::{Page, query};
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
-use crate::model::audit::{AuditFilter, Entry};
 use crate::model::bulk::Action;
-use crate::model::check::{CheckChange, Places};
+use crate::model::check::Places;
 use crate::model::doubt;
 use crate::model::license::{License, Status, Verdict};
 use crate::model::pasted_key::cleaned;
+use crate::model::timeline::{self, Cursor, Happened};
 use crate::request::{App, Failure};
 use crate::service::LicenseWarnings;
-
-/// Audit entries shown on the page.
-const HISTORY: i64 = 20;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
@@ -42,19 +39,24 @@ pub(super) fn routes() -> Vec<Route> {
 struct LicensePage {
     frame: Frame,
     row: LicenseRow,
-    /// Newest first.
-    history: Vec<Entry>,
-    /// The first check of each day, and each that differed from the previous one; newest first.
-    checks: Vec<CheckChange>,
+    history: timeline::Page<Happened>,
+    is_newest: bool,
     places: Places,
     /// The license that this one was moved to.
     successor: Option<License>,
     moved_from: Vec<License>,
     warnings: LicenseWarnings,
     offset: UtcOffset,
+    now: OffsetDateTime,
 }
 
 impl LicensePage {
+    /// The URL query of the page with older events.
+    fn older(&self) -> Option<String> {
+        let older = self.history.older?;
+        Some(query(&[("before", &older.in_address())]))
+    }
+
     fn diagnose_query(&self) -> String {
         let license = &self.row.license;
         query(&[("tool", &license.tool_name), ("key", &license.license_key)])
@@ -84,39 +86,37 @@ struct StatusForm {
     status: String,
 }
 
-#[get("/licenses/<id>")]
-async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
-    let filter = AuditFilter {
-        license_id: Some(id),
-        ..AuditFilter::default()
-    };
-    let (listed, history, checks, places, (successor, moved_from), warnings) = app
+/// `before` is a [`Cursor`] of the history.
+#[get("/licenses/<id>?<before>")]
+async fn show(
+    app: &App,
+    _session: Session,
+    frame: Frame,
+    id: i64,
+    before: Option<&str>,
+) -> Result<Page, Failure> {
+    let before = before.and_then(Cursor::parse);
+    let (listed, history, places, (successor, moved_from), warnings) = app
         .run(move |service| {
             let listed = service.listed(id)?;
             let relatives = service.relatives(&listed.license)?;
             let warnings = service.warnings(&listed.license)?;
-            Ok((
-                listed,
-                service.audit(&filter, i64::MAX, HISTORY)?,
-                service.check_history(id)?,
-                service.places(id)?,
-                relatives,
-                warnings,
-            ))
+            let history = service.timeline(id, before)?;
+            Ok((listed, history, service.places(id)?, relatives, warnings))
         })
         .await?;
-    let offset = app.utc_offset();
-    let row = LicenseRow::new(listed, app, app.now());
+    let now = app.now();
     Ok(Page::new(&LicensePage {
         frame,
-        row,
+        row: LicenseRow::new(listed, app, now),
         history,
-        checks,
+        is_newest: before.is_none(),
         places,
         successor,
         moved_from,
         warnings,
-        offset,
+        offset: app.utc_offset(),
+        now,
     })?)
 }
 

@@ -10,6 +10,7 @@ use super::doubts::{Answers, Objection};
 use super::flash::{Flashed, redirect_with_flash};
 use super::form::SignedInForm;
 use super::frame::Frame;
+use super::shown;
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};

@@ -7,6 +7,7 @@ use rocket::http::RawStr;
 
 use super::Page;
 use super::frame::Frame;
+use super::shown;
 use crate::config::Config;
 use crate::error::Error;
 

@@ -2,6 +2,8 @@
 
 use std::borrow::Borrow;
 
+use askama::Template;
+use askama::filters::HtmlSafe;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, UtcOffset};
 
@@ -55,6 +57,31 @@ pub(super) fn browser(user_agent: &str) -> String {
         (None, _) if user_agent.is_empty() => "unknown".to_owned(),
         (None, _) => user_agent.chars().take(60).collect(),
     }
+}
+
+/// A message for people, in which backticks quote values: these become `<code>`.
+#[derive(Template)]
+#[template(
+    source = "{% for part in self.parts() %}{% if loop.index0 % 2 == 1 %}<code>{{ part }}</code>{% else %}{{ part }}{% endif %}{% endfor %}",
+    ext = "html"
+)]
+pub(super) struct Message<'a>(&'a str);
+
+/// Its template escapes.
+impl HtmlSafe for Message<'_> {}
+
+impl Message<'_> {
+    /// Every second one is a quoted value.
+    fn parts(&self) -> Vec<&str> {
+        match self.0.matches('`').count() % 2 {
+            0 => self.0.split('`').collect(),
+            _ => vec![self.0],
+        }
+    }
+}
+
+pub(super) fn message(text: &str) -> Message<'_> {
+    Message(text)
 }
 
 /// A license as a table row or a page heading.
@@ -167,6 +194,15 @@ pub(super) fn distance(day: Date, today: Date) -> String {
     }
 }
 
+/// [`distance`] of a moment.
+pub(super) fn moment_distance(
+    at: &OffsetDateTime,
+    now: &OffsetDateTime,
+    offset: &UtcOffset,
+) -> String {
+    distance(at.to_offset(*offset).date(), now.to_offset(*offset).date())
+}
+
 /// `1 license`, `1,234 licenses`, `more than 10,000 licenses`.
 pub(super) fn licenses(count: impl Borrow<Count>) -> String {
     match count.borrow() {
@@ -229,6 +265,17 @@ mod tests {
     use super::*;
     use time::Duration;
     use time::macros::date;
+
+    #[test]
+    fn quoted_values_become_code_and_stay_escaped() {
+        let html = |text| message(text).render().unwrap();
+        assert_eq!(html("plain"), "plain");
+        assert_eq!(
+            html("`<b>` is no date; use `2026-12-31`."),
+            "<code>&#60;b&#62;</code> is no date; use <code>2026-12-31</code>."
+        );
+        assert_eq!(html("one ` <i>"), "one ` &#60;i&#62;");
+    }
 
     #[test]
     fn distances_use_the_unit_that_people_would() {

@@ -14,7 +14,7 @@ use time::{Date, OffsetDateTime, UtcOffset};
 use super::Service;
 use crate::clock::Stopwatch;
 use crate::error::Error;
-use crate::model::check::{CheckChange, CheckRecord, ClientInfo, Places, UnlicensedCheck};
+use crate::model::check::{CheckRecord, ClientInfo, Places, UnlicensedCheck};
 use crate::model::license::Verdict;
 use crate::model::question::Question;
 use crate::store::{
@@ -462,11 +462,6 @@ impl Service {
         let month = self.today().saturating_sub(time::Duration::days(29));
         self.store
             .read_tx(|db| check_places::of(db, license_id, month, PLACES))
-    }
-
-    /// Checks of a license that differed from the previous ones, newest first.
-    pub fn check_history(&self, license_id: i64) -> Result<Vec<CheckChange>, Error> {
-        self.store.read(|db| checks::history(db, license_id))
     }
 }
 

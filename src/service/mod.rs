@@ -29,6 +29,7 @@ mod secrets;
 mod sessions;
 mod signer;
 mod throttle;
+mod timeline;
 mod tokens;
 mod tools;
 mod traffic;

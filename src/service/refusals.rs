@@ -1,5 +1,5 @@
 //! What the audit log says about requests that change nothing, kept in memory until the next second: a flood of
-//! refusals leaves one entry a minute, and no reading waits for a writer.
+//! refusals leaves a few entries a minute, and no reading waits for a writer.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -15,12 +15,17 @@ use crate::store::audit;
 const EVERY: Duration = Duration::MINUTE;
 /// Beyond this, addresses are no longer told apart.
 const ADDRESSES: usize = 10_000;
+/// Names and addresses whose failed sign-ins have entries of their own; all others share one a minute.
+const SEPARATE: usize = 5;
 
 pub(super) struct Refusals {
     kind: Kind,
     since: OffsetDateTime,
     /// The first one.
     actor: Actor,
+    /// Of any name from any address; otherwise the first one has an entry at once, and is not counted.
+    is_shared: bool,
+    has_entry: bool,
     attempts: i64,
     /// An IPv6 /64 counts as one.
     addresses: HashSet<(bool, u64)>,
@@ -28,15 +33,19 @@ pub(super) struct Refusals {
 }
 
 impl Refusals {
-    fn event(self) -> Event {
+    fn is_of(&self, who: &str, address: IpAddr) -> bool {
+        !self.is_shared && self.actor.who == who && self.addresses.contains(&subscriber(address))
+    }
+
+    fn event(&self) -> Event {
         let addresses = self.addresses.len();
         let actor = Actor {
             who: match self.is_one_name {
-                true => self.actor.who,
+                true => self.actor.who.clone(),
                 false => "several".to_owned(),
             },
             address: match addresses {
-                1 => self.actor.address,
+                1 => self.actor.address.clone(),
                 _ => "several".to_owned(),
             },
         };
@@ -50,40 +59,58 @@ impl Service {
     /// Counts a refusal, which [`Service::write_notes`] writes later.
     pub fn note_refusal(&self, kind: Kind, who: &str, address: IpAddr) {
         let mut all = self.refusals.lock();
-        let at = all.iter().position(|refusals| refusals.kind == kind);
-        let at = at.unwrap_or_else(|| {
-            all.push(Refusals {
-                kind,
-                since: self.now(),
-                actor: Actor {
-                    who: who.to_owned(),
-                    address: address.to_string(),
-                },
-                attempts: 0,
-                addresses: HashSet::new(),
-                is_one_name: true,
-            });
-            all.len() - 1
-        });
-        if let Some(refusals) = all.get_mut(at) {
+        let of_kind = || all.iter().enumerate().filter(|(_, one)| one.kind == kind);
+        let separate = of_kind().filter(|(_, one)| !one.is_shared).count();
+        let is_shared = kind != Kind::SignInFailed || separate >= SEPARATE;
+        let own = of_kind().find(|(_, one)| one.is_of(who, address));
+        let found = own.or_else(|| of_kind().find(|(_, one)| is_shared && one.is_shared));
+        if let Some(at) = found.map(|(at, _)| at)
+            && let Some(refusals) = all.get_mut(at)
+        {
             refusals.attempts += 1;
             refusals.is_one_name &= refusals.actor.who == who;
             if refusals.addresses.len() < ADDRESSES {
                 refusals.addresses.insert(subscriber(address));
             }
+            return;
         }
+        all.push(Refusals {
+            kind,
+            since: self.now(),
+            actor: Actor {
+                who: who.to_owned(),
+                address: address.to_string(),
+            },
+            is_shared,
+            has_entry: false,
+            attempts: i64::from(is_shared),
+            addresses: HashSet::from([subscriber(address)]),
+            is_one_name: true,
+        });
     }
 
-    /// Writes exports, and refusals that were counted for a minute; with `all`, every one.
+    /// Writes exports, the first of separate refusals, and what was counted for a minute; with `all`, everything.
     pub fn write_notes(&self, all: bool) -> Result<(), Error> {
         let now = self.now();
-        let is_due = |refusals: &mut Refusals| {
-            // Also if the clock was set back.
-            all || !(refusals.since..refusals.since + EVERY).contains(&now)
-        };
-        let due: Vec<Refusals> = self.refusals.lock().extract_if(.., is_due).collect();
         let mut events = std::mem::take(&mut *self.exported.lock());
-        events.extend(due.into_iter().map(|refusals| (refusals.event(), now)));
+        self.refusals.lock().retain_mut(|refusals| {
+            if !refusals.is_shared && !refusals.has_entry {
+                refusals.has_entry = true;
+                let first = Event::new(refusals.kind, &refusals.actor);
+                events.push((first, refusals.since));
+            }
+            // Also if the clock was set back.
+            if !all && (refusals.since..refusals.since + EVERY).contains(&now) {
+                return true;
+            }
+            let goes_on = refusals.attempts > 0;
+            if goes_on {
+                events.push((refusals.event(), now));
+            }
+            refusals.since = now;
+            refusals.attempts = 0;
+            goes_on && !refusals.is_shared
+        });
         if events.is_empty() {
             return Ok(());
         }

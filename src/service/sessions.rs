@@ -94,7 +94,7 @@ impl Service {
         let matches = self.passwords.matches(password.clone(), stored, caller);
         let fits = matches.await?;
         let (Some(user), Match::Yes | Match::YesButOutdated) = (user, &fits) else {
-            self.record(Event::new(Kind::SignInFailed, &actor)).await?;
+            self.note_refusal(Kind::SignInFailed, &actor.who, client.address);
             return Err(Error::WrongCredentials);
         };
         self.give_back_attempt(device, name, client.address);
@@ -159,15 +159,6 @@ impl Service {
                 self.by_name.give_back(name);
             }
         }
-    }
-
-    async fn record(self: &Arc<Self>, event: Event) -> Result<(), Error> {
-        self.run(move |service| {
-            let now = service.clock.now();
-            service.store.write(|db| audit::append(db, event, now))?;
-            Ok(())
-        })
-        .await
     }
 
     /// The session of this cookie value, unless it has expired. Its use is recorded in memory, so that a page

@@ -76,6 +76,25 @@ pub fn list(db: &Connection, filter: &AuditFilter, before: i64, limit: i64) -> R
         .collect()
 }
 
+/// At most `limit` entries about a license until that second, newest first also if the clock was set back.
+pub fn about(db: &Connection, license_id: i64, until: i64, limit: i64) -> Result<Vec<Entry>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from audit where license_id = ?1 and at <= ?2
+         order by at desc, id desc limit ?3"
+    ))?
+    .query_map([license_id, until, limit], |row| entry(db, row))?
+    .collect()
+}
+
+/// The last entry of this kind about a license.
+pub fn last_of(db: &Connection, license_id: i64, kind: Kind) -> Result<Option<Entry>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from audit where license_id = ?1 and kind = ?2 order by id desc limit 1"
+    ))?
+    .query_row(params![license_id, kind.as_str()], |row| entry(db, row))
+    .optional()
+}
+
 /// The ID of the last entry about a license.
 pub fn last_about(db: &Connection, license_id: i64) -> Result<Option<i64>> {
     db.prepare_cached("select max(id) from audit where license_id = ?1")?

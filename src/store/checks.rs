@@ -213,7 +213,8 @@ pub fn get(db: &Connection, license_id: i64) -> Result<Option<LastCheck>> {
 pub fn history(db: &Connection, license_id: i64) -> Result<Vec<CheckChange>> {
     db.prepare_cached(
         "select first_at, verdict, address, version from check_history
-         where license_id = ?1 order by first_at desc, day desc",
+         where license_id = ?1
+         order by first_at desc, day desc, verdict desc, address desc, version desc",
     )?
     .query_map([license_id], |row| {
         Ok(CheckChange {

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use license_server::clock::Clock;
 use license_server::config::Config;
+use license_server::model::audit::Kind;
 use license_server::service::Service;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -41,8 +42,10 @@ fn each_action_leaves_one_entry() {
         server.stranger().post("/api/login", &body).status
     };
     assert_eq!(log_in("admin", "wrong"), 401);
+    server.tick().unwrap();
     is_noted("sign-in failed", "admin");
     assert_eq!(log_in("nobody\n", "wrong"), 401);
+    server.tick().unwrap();
     is_noted("sign-in failed", "nobody");
     let mut admin = server.admin();
     is_noted("signed in", "admin");
@@ -83,8 +86,59 @@ fn each_action_leaves_one_entry() {
     is_noted("signed out", "admin");
 }
 
+/// The sign-ins that failed according to the log: one for each entry without a number.
+fn failed(database: &Database) -> (usize, i64) {
+    let all = database.audit();
+    let failed = all.iter().filter(|noted| noted.kind == "sign-in failed");
+    let numbers: Vec<i64> = failed
+        .map(|noted| noted.after["attempts"].as_i64().unwrap_or(1))
+        .collect();
+    (numbers.len(), numbers.iter().sum())
+}
+
 #[test]
-fn a_flood_of_failed_sign_ins_leaves_ten_entries_and_a_note() {
+fn a_thousand_failed_sign_ins_leave_few_entries_and_are_all_counted() {
+    let (server, database) = Database::start();
+    let fail = |who: &str, address: [u8; 4]| {
+        let address = std::net::IpAddr::from(address);
+        let service = &server.service;
+        service.note_refusal(Kind::SignInFailed, who, address);
+    };
+    // Somebody who mistypes it is seen at once, and the number a minute later.
+    (0..3).for_each(|_| fail("admin", [192, 0, 2, 1]));
+    server.tick().unwrap();
+    assert_eq!(failed(&database), (1, 1));
+    server.clock.turn(60);
+    server.tick().unwrap();
+    assert_eq!(failed(&database), (2, 3));
+    let noted = last(&database);
+    assert_eq!((&*noted.who, &*noted.address), ("admin", "192.0.2.1"));
+    let row = &Page::open(&mut server.admin(), "/audit?kind=sign-in+failed").rows()[0];
+    assert!(row[1].contains("attempts 2"), "{row:?}");
+    // One who tries many names from many addresses.
+    for n in 0..=255 {
+        fail(&format!("name {n}"), [198, 51, 100, n]);
+        fail("admin", [203, 0, 113, n]);
+        fail("admin", [203, 0, 113, 0]);
+        fail("root", [203, 0, 113, 0]);
+    }
+    server.service.write_notes(true).unwrap();
+    let (entries, number) = failed(&database);
+    assert_eq!(number, 3 + 4 * 256);
+    assert!(entries <= 2 + 2 * 5 + 1, "{entries}");
+    // Without a pause, a minute costs one entry for each.
+    for _ in 0..10 {
+        fail("admin", [192, 0, 2, 1]);
+        server.clock.turn(60);
+        server.tick().unwrap();
+    }
+    let (later, number) = failed(&database);
+    assert_eq!(number, 3 + 4 * 256 + 10);
+    assert!(later <= entries + 11, "{later}");
+}
+
+#[test]
+fn a_flood_of_sign_ins_leaves_a_few_entries_and_a_note() {
     let (server, database) = Database::start();
     for n in 0..40 {
         let body = json!({"username": format!("name {n}"), "password": "x"}).to_string();
@@ -93,23 +147,16 @@ fn a_flood_of_failed_sign_ins_leaves_ten_entries_and_a_note() {
     server.clock.turn(60);
     server.tick().unwrap();
     let all = database.audit();
-    assert_eq!(all.last().unwrap().who, "several");
-    let after = &all.last().unwrap().after;
-    assert_eq!(
-        (&after["attempts"], &after["addresses"]),
-        (&json!(30), &json!(1))
-    );
-    let kinds: Vec<String> = all.into_iter().map(|noted| noted.kind).collect();
-    let count = |kind: &str| kinds.iter().filter(|k| *k == kind).count();
-    assert_eq!(
-        (
-            count("sign-in failed"),
-            count("sign-in throttled"),
-            kinds.len()
-        ),
-        // With the first signing key.
-        (10, 1, 12)
-    );
+    let note = |kind: &str| {
+        let mut of_kind = all.iter().rev().filter(|noted| noted.kind == kind);
+        let last = of_kind.next().unwrap();
+        let after = &last.after;
+        let numbers = (after["attempts"].clone(), after["addresses"].clone());
+        assert_eq!(last.who, "several");
+        (numbers, of_kind.count())
+    };
+    assert_eq!(note("sign-in failed"), ((json!(5), json!(1)), 5));
+    assert_eq!(note("sign-in throttled"), ((json!(30), json!(1)), 0));
 }
 
 /// From a thousand addresses, as one subscriber of a tunnel broker may have them.
@@ -409,6 +456,7 @@ fn old_sign_ins_lose_their_details_and_the_log_is_still_intact() {
     let (server, database, config) = filled();
     let body = json!({"username": "guessed", "password": "x"}).to_string();
     server.stranger().post("/api/login", &body);
+    server.tick().unwrap();
     let before = database.audit().len() as i64;
     let (anchor, changes) = (head(&database), "kind like 'license %'");
     let texts = |condition: &str| -> Vec<String> {

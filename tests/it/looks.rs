@@ -14,7 +14,7 @@ const WIDTHS: [u32; 10] = [320, 360, 768, 800, 820, 900, 1000, 1024, 1280, 1600]
 const DEVICES: [u32; 3] = [360, 800, 1280];
 
 /// A server with a few of everything, and the paths of its pages.
-fn furnished() -> (Server, Vec<String>) {
+pub fn furnished() -> (Server, Vec<String>) {
     let server = Server::start();
     let long = |letter: &str, length| letter.repeat(length);
     let (tool, key) = (long("M", 100), long("W", 255));
@@ -173,4 +173,23 @@ fn a_printed_table_is_rows_and_nothing_else() {
     assert_eq!(shown("button, input, select, nav, footer"), json!(0));
     let heads = "return getComputedStyle(document.querySelector('thead')).display";
     assert_eq!(browser.script(heads), json!("table-header-group"));
+}
+
+#[test]
+fn the_keyboard_gets_past_the_rows_to_the_bulk_changes() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let (server, _) = furnished();
+    browser.enter(&server);
+    for path in ["/licenses", address::UNLICENSED] {
+        browser.go(&format!("{}{path}", server.url));
+        let stops = browser.script(
+            "const stops = [...document.querySelectorAll('a[href], button, input, select, summary')];
+             const skip = stops.findIndex(stop => stop.hash === '#bulk-bar');
+             stops[skip].click();
+             return [skip < 30, document.activeElement.contains(document.querySelector('.bulk-bar button'))]",
+        );
+        assert_eq!(stops, json!([true, true]), "{path}");
+    }
 }

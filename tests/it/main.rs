@@ -10,6 +10,7 @@
 
 mod activation;
 mod audit;
+mod axe;
 mod backup;
 mod browser;
 mod bulk;
@@ -64,6 +65,7 @@ mod signed;
 mod signed_by_others;
 mod standby;
 mod throttle;
+mod timeline;
 mod tokens;
 mod tool_names;
 mod tools;

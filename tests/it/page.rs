@@ -174,7 +174,9 @@ impl Page {
     fn neighbor(&self, client: &mut Client, rel: &str) -> Option<Page> {
         let link = self.all(&format!("a[rel={rel}]")).pop()?;
         let path = below_base(client, attribute(link, "href"));
-        Some(Page::open(client, &path))
+        // A browser does not send the fragment either.
+        let path = path.split('#').next().unwrap_or_default();
+        Some(Page::open(client, path))
     }
 
     /// The data of each row of the tables: no controls, no remarks in small print, and nothing for

@@ -19,6 +19,15 @@ pub fn find(name: &str) -> Option<PathBuf> {
     found
 }
 
+/// The file that this environment variable names.
+pub fn named_by(variable: &str, what: &str) -> Option<PathBuf> {
+    let file = std::env::var_os(variable).map(PathBuf::from);
+    if file.is_none() {
+        leave_out(&format!("{variable} does not name {what}"));
+    }
+    file
+}
+
 /// Every installed Python that the client supports, each version once.
 pub fn pythons() -> Vec<PathBuf> {
     let mut versions = vec![];
