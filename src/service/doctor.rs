@@ -44,6 +44,8 @@ impl Service {
             keys: self.signing_keys().map_err(words),
             key_faults,
             has_signed_in: self.has_anybody_signed_in().map_err(words),
+            backups: self.backup_state().map_err(words),
+            now: self.now(),
         }
     }
 

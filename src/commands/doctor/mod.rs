@@ -43,7 +43,6 @@ pub fn doctor(config: &Config, args: &DoctorArgs) -> Result<(), Refusal> {
             return told.end();
         }
     };
-    // One for each room: backups will be here, too.
     told.all(inside::database(&service.contents_for_doctor()));
     let round = Round {
         place: place(config),

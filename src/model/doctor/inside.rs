@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use super::Finding;
+use crate::model::backup::{BackupState, BackupWarning};
 use crate::model::date;
 use crate::model::server_clock::{Drift, WrongClock};
 use crate::model::signing_key::SigningKey;
@@ -41,6 +42,8 @@ pub struct Contents {
     /// Of the keys that are ready or retired.
     pub key_faults: Vec<String>,
     pub has_signed_in: Result<bool, String>,
+    pub backups: Result<BackupState, String>,
+    pub now: OffsetDateTime,
 }
 
 /// The folder, and what is in it. `us` is this process's user ID; root may look at the files of others.
@@ -124,6 +127,8 @@ pub fn database(contents: &Contents) -> Vec<Finding> {
         keys,
         key_faults,
         has_signed_in,
+        backups,
+        now,
     } = contents;
     let mut found = vec![
         match damage {
@@ -144,7 +149,10 @@ pub fn database(contents: &Contents) -> Vec<Finding> {
     ];
     found.extend(key_faults.iter().map(Finding::error));
     match keys {
-        Ok(keys) => found.extend(signing_keys(keys, key_faults.is_empty())),
+        Ok(keys) => {
+            let has_backup = matches!(backups, Ok(state) if state.last_good.is_some());
+            found.extend(signing_keys(keys, key_faults.is_empty(), has_backup));
+        }
         Err(words) => found.push(Finding::error(words)),
     }
     match has_signed_in {
@@ -155,7 +163,35 @@ pub fn database(contents: &Contents) -> Vec<Finding> {
         )),
         Err(words) => found.push(Finding::error(words)),
     }
+    found.push(match backups {
+        Ok(state) => backup(state, *now),
+        Err(words) => Finding::error(words),
+    });
     found
+}
+
+fn backup(state: &BackupState, now: OffsetDateTime) -> Finding {
+    let day = |at: OffsetDateTime| date::format(at.date());
+    match (state.warning(now), &state.last_good) {
+        (Some(BackupWarning::Never), _) => Finding::warning(
+            "never backed up; set `backup_dir`, or run `license-server backup FILE` every night",
+        ),
+        (Some(BackupWarning::Failed(failed)), _) => Finding::error(format!(
+            "the backup of {} to {} failed: {}",
+            day(failed.at),
+            failed.path,
+            failed.reason
+        )),
+        (Some(BackupWarning::Late(last)), _) => Finding::warning(format!(
+            "the last backup is of {} (to {}), and at least two were missed since; check what makes them",
+            day(last.at),
+            last.path
+        )),
+        (None, Some(last)) => {
+            Finding::ok(format!("backup: {}, to {}", day(last.at), last.path))
+        }
+        (None, None) => Finding::ok("backup: none yet"),
+    }
 }
 
 fn clock(wrong: &WrongClock) -> Finding {
@@ -172,9 +208,12 @@ fn clock(wrong: &WrongClock) -> Finding {
     ))
 }
 
-fn signing_keys(keys: &[SigningKey], is_fine: bool) -> Vec<Finding> {
+fn signing_keys(keys: &[SigningKey], is_fine: bool, has_backup: bool) -> Vec<Finding> {
     let mut found = vec![];
-    let used = keys.iter().filter(|key| key.retired_at.is_none());
+    // A backup holds them, too.
+    let used = keys
+        .iter()
+        .filter(|key| key.retired_at.is_none() && !has_backup);
     for key in used.filter(|key| key.exported_at.is_none()) {
         found.push(Finding::warning(format!(
             "signing key {0} was never backed up, and without it every client in the field rejects the server; \

@@ -22,7 +22,9 @@ const DAYS: [&str; 6] = [
 /// Few distinct values, so that everything happens within a few dozen rows.
 fn database(seed: u64) -> Connection {
     let db = Connection::open_in_memory().unwrap();
-    db.execute_batch(include_str!("../schema/001.sql")).unwrap();
+    for step in crate::store::open::STEPS {
+        db.execute_batch(step).unwrap();
+    }
     for tool in ["A", "B", "B b"] {
         db.execute(
             "insert into tools (name, created_at) values (?1, 0)",
