@@ -14,6 +14,7 @@ use super::{Page, query};
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
+use crate::model::activation_code::ActivationCode;
 use crate::model::audit::{AuditFilter, Entry};
 use crate::model::bulk::Action;
 use crate::model::check::{CheckChange, Places};
@@ -42,6 +43,8 @@ pub(super) fn routes() -> Vec<Route> {
 struct LicensePage {
     frame: Frame,
     row: LicenseRow,
+    /// That it has a seat of.
+    code: Option<ActivationCode>,
     /// Newest first.
     history: Vec<Entry>,
     /// The first check of each day, and each that differed from the previous one; newest first.
@@ -90,13 +93,15 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         license_id: Some(id),
         ..AuditFilter::default()
     };
-    let (listed, history, checks, places, (successor, moved_from), warnings) = app
+    let (listed, code, history, checks, places, (successor, moved_from), warnings) = app
         .run(move |service| {
             let listed = service.listed(id)?;
             let relatives = service.relatives(&listed.license)?;
             let warnings = service.warnings(&listed.license)?;
+            let code = service.code_of(&listed.license)?;
             Ok((
                 listed,
+                code,
                 service.audit(&filter, i64::MAX, HISTORY)?,
                 service.check_history(id)?,
                 service.places(id)?,
@@ -110,6 +115,7 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
     Ok(Page::new(&LicensePage {
         frame,
         row,
+        code,
         history,
         checks,
         places,

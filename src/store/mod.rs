@@ -10,6 +10,7 @@ pub mod check_days;
 pub mod check_places;
 pub mod checks;
 pub mod code_changes;
+pub mod code_search;
 pub mod counts;
 pub mod customers;
 pub mod former_pairs;

@@ -19,9 +19,10 @@ pub(super) const LOCK: &str = "lock";
 const EMPTY: &str = "it is empty; put a backup in its place, or remove it to begin anew";
 
 /// The steps that lead to the current schema: the first creates version 1 from nothing.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("schema/001.sql"),
     include_str!("schema/002.sql"),
+    include_str!("schema/003.sql"),
 ];
 
 /// Our `pragma application_id`: "LSRV".
