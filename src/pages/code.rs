@@ -16,7 +16,9 @@ use crate::error::Error;
 use crate::model::activation_code::{CodeTerm, CodeValues, MAX_DAYS};
 use crate::model::audit::Entry;
 use crate::model::bulk::Term;
+use crate::model::doubt;
 use crate::model::license::Status;
+use crate::model::pasted_key::cleaned;
 use crate::request::{App, Failure};
 use crate::service::CodeUse;
 
@@ -40,6 +42,8 @@ struct CodePage {
     /// A machine ID that could not be added, and why.
     license_key: String,
     problem: Option<String>,
+    /// The machine ID in question, to be added in spite of a doubt.
+    doubted: Option<String>,
 }
 
 impl CodePage {
@@ -79,6 +83,7 @@ fn page(app: &App, config: &Config, frame: Frame, found: CodeUse) -> CodePage {
         row: CodeRow::new(found.listed, now, offset),
         license_key: String::new(),
         problem: None,
+        doubted: None,
     }
 }
 
@@ -176,6 +181,9 @@ async fn undo(
 struct MachineForm {
     #[field(default = "")]
     license_key: String,
+    /// A machine ID that is wanted in spite of a doubt.
+    #[field(default = "")]
+    keep: String,
     #[field(default = 0)]
     license_id: i64,
 }
@@ -189,17 +197,23 @@ async fn add_machine(
     form: SignedInForm<MachineForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm { form, actor, .. } = form;
-    let typed = form.license_key.clone();
+    let key = cleaned(&form.license_key);
+    let doubt = doubt::key(&key).filter(|doubt| doubt.typed != form.keep);
+    let doubted = doubt.as_ref().map(|doubt| doubt.typed.clone());
     let added = app
-        .run(
-            move |service| match service.add_machine(&actor, id, &typed) {
+        .run(move |service| {
+            let added = match doubt {
+                Some(doubt) => Err(Error::invalid("license_key", doubt.message)),
+                None => service.add_machine(&actor, id, &key),
+            };
+            match added {
                 Ok(license) => Ok(Ok(license)),
                 Err(error @ (Error::Refused(_) | Error::Invalid(_))) => {
                     Ok(Err((error, service.code_use(id)?)))
                 }
                 Err(error) => Err(error),
-            },
-        )
+            }
+        })
         .await?;
     Ok(match added {
         Ok(license) => {
@@ -211,6 +225,7 @@ async fn add_machine(
             let page = CodePage {
                 license_key: form.license_key,
                 problem: Some(error.to_string()),
+                doubted,
                 ..page(app, config, frame, found)
             };
             Either::Right(Page::with_status(error.status(), &page)?)

@@ -121,11 +121,7 @@ async fn list(
     Ok(Page::with_status(status, &page)?)
 }
 
-pub(super) fn rows(
-    listed: Vec<ListedCode>,
-    now: OffsetDateTime,
-    offset: UtcOffset,
-) -> Vec<CodeRow> {
+fn rows(listed: Vec<ListedCode>, now: OffsetDateTime, offset: UtcOffset) -> Vec<CodeRow> {
     let listed = listed.into_iter();
     listed
         .map(|listed| CodeRow::new(listed, now, offset))

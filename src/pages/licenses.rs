@@ -2,14 +2,13 @@
 
 use askama::Template;
 use rocket::response::Redirect;
-use rocket::{Either, Route, State, get, routes};
+use rocket::{Either, Route, get, routes};
 
+use super::Page;
 use super::frame::Frame;
 use super::license_query::{LicenseQuery, Sorting};
 use super::shown::{self, LicenseRow};
-use super::{Page, to};
 use crate::auth::Session;
-use crate::config::Config;
 use crate::model::check::ListedLicense;
 use crate::model::license::Status;
 use crate::model::search::{self, Count, Order};
@@ -61,7 +60,6 @@ struct ListPage<'a> {
 #[get("/licenses?<before>&<after>&<select>&<query..>")]
 async fn list(
     app: &App,
-    config: &State<Config>,
     _session: Session,
     frame: Frame,
     before: Option<&str>,
@@ -105,7 +103,10 @@ async fn list(
         })
         .await?;
     if let Some(code) = code {
-        return Ok(Either::Left(to(config, &format!("/codes/{}", code.id))));
+        return Ok(Either::Left(Redirect::to(format!(
+            "{}/codes/{}",
+            frame.base, code.id
+        ))));
     }
     let is_full = listed.len() > PER_PAGE;
     listed.truncate(PER_PAGE);

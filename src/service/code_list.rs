@@ -16,6 +16,7 @@ use crate::model::license::License;
 use crate::model::pasted_key::cleaned;
 use crate::model::question::Question;
 use crate::model::search::Count;
+use crate::model::text::grouped;
 use crate::store::{activation_codes, audit, code_search, customers, licenses, seats};
 
 /// Codes in a file that a page sends.
@@ -63,9 +64,10 @@ impl Service {
     pub fn codes_to_send(&self, filter: &CodeFilter) -> Result<Vec<ListedCode>, Error> {
         let (codes, _) = self.codes(filter, CodePlace::First, MAX_CODES_SENT + 1)?;
         if codes.len() > MAX_CODES_SENT {
-            return Err(Error::Conflict(
-                "A file can have at most 25,000 activation codes. Narrow the filter down.".into(),
-            ));
+            let most = grouped(MAX_CODES_SENT as i64);
+            return Err(Error::Conflict(format!(
+                "A file can have at most {most} activation codes. Narrow the filter down."
+            )));
         }
         Ok(codes)
     }

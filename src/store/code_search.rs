@@ -12,7 +12,7 @@ use crate::model::search::Count;
 /// Matches that are counted.
 const MAX_COUNT: usize = 10_000;
 
-/// Rows in which words are looked for: 100,000 take 0.1 s.
+/// Rows in which words are looked for: they take a second even without optimization.
 const MAX_READ: usize = 100_000;
 
 /// A page of the matching codes, and their total number. Words are looked for in the newest 100,000 codes.

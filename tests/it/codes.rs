@@ -112,7 +112,6 @@ fn a_wrong_form_keeps_what_was_typed_and_creates_nothing() {
     let mut admin = server.admin();
     let form = Page::open(&mut admin, "/codes/new").form("/codes/new");
     let wrong = form
-        .clone()
         .fill("number", "1001")
         .fill("seats", "0")
         .fill("expiration_date", "31.12.2027")
@@ -230,6 +229,12 @@ fn a_machine_is_added_and_its_seat_freed_by_hand() {
     let page = add(&mut admin, "\"0A-1B-2C-3D-4E-5F\"");
     assert_eq!(page.keys(), ["0a:1b:2c:3d:4e:5f"]);
     assert_eq!(server.check("Tool_A", "0a:1b:2c:3d:4e:5f").0, 200);
+    let mistyped = "0A-1B-2C-3D-4E-5O";
+    let asked = add(&mut admin, mistyped);
+    assert_eq!((asked.status, asked.keys().len()), (422, 1));
+    // All seats are taken.
+    let kept = asked.press(&mut admin, &format!("keep={mistyped}"));
+    assert_eq!(kept.status, 409);
     let refused = add(&mut admin, "second");
     assert_eq!(refused.status, 409);
     assert_eq!(refused.form("/machines").value("license_key"), "second");

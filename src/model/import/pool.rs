@@ -199,10 +199,9 @@ fn pool_code(
             }
             Some("") => code = compared(text)?,
             _ if text.is_empty() => {}
+            Some(name) if *name == FIELDS[TOOL_NAME].name && text == tool_name => {}
             Some(name) if *name == FIELDS[TOOL_NAME].name => {
-                if text != tool_name {
-                    return Err(format!("This code is for {}.", shorten(text)));
-                }
+                return Err(format!("This code is for {}.", shorten(text)));
             }
             Some(name) if *name == FIELDS[STATUS].name => {
                 status = statuses::meaning(&text.to_lowercase())
