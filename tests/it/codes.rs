@@ -92,6 +92,8 @@ fn codes_are_created_shown_and_written_to_files() {
     let workbook = admin.get(workbook.strip_prefix(admin.base()).unwrap());
     assert_eq!(workbook.status, 200);
     let row = Page::open(&mut admin, "/codes").rows().remove(0);
+    let form = Page::open(&mut admin, "/codes/new");
+    assert_eq!(form.suggestions("tool_name"), ["Tool_A"]);
     assert_eq!(
         row[1..7],
         [
