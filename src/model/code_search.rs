@@ -114,7 +114,7 @@ mod tests {
         for found in ["k7qm-2xwd", "K7QM 2XWD", "vr4b muller", "a-17", "CASH", ""] {
             assert!(has(found), "{found}");
         }
-        for other in ["k7qm-2xwe", "muller bob", "-"] {
+        for other in ["k7qm-2xwe", "muller bob", "--"] {
             assert!(!has(other), "{other}");
         }
     }

@@ -23,6 +23,7 @@ const DAYS: [&str; 6] = [
 fn database(seed: u64) -> Connection {
     let db = Connection::open_in_memory().unwrap();
     db.execute_batch(include_str!("../schema/001.sql")).unwrap();
+    db.execute_batch(include_str!("../schema/002.sql")).unwrap();
     for tool in ["A", "B", "B b"] {
         db.execute(
             "insert into tools (name, created_at) values (?1, 0)",
