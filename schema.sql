@@ -326,10 +326,12 @@ create table audit (
     before     text   not null,              -- JSON object; [17] stands for the personal value 17
     after      text   not null,              -- JSON object
     hash       text   not null,              -- 160 bits of SHA-256 over the hash before and everything in this row
-    content    text   not null default ''    -- once the details of a sign-in were removed: their hash
+    content    text   not null default '',   -- once the details of a sign-in were removed: their hash
+    code_id    bigint                        -- the activation code; not in the chain, only to find the entry
 );
 
 create index audit_by_license on audit (license_id) where license_id is not null;
+create index audit_by_code on audit (code_id) where code_id is not null;
 -- Read at each start: none of these keys may be missing.
 create index audit_of_signing_keys on audit (id) where kind = 'signing key created';
 

@@ -197,6 +197,14 @@ impl ActivationCode {
     }
 }
 
+/// A code, and how many machines have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedCode {
+    pub code: ActivationCode,
+    /// Licenses of the code, whatever their status.
+    pub seats_used: i64,
+}
+
 /// Since when moves count.
 pub fn moves_since(now: OffsetDateTime) -> OffsetDateTime {
     now - YEAR

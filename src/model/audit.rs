@@ -82,6 +82,8 @@ pub enum Kind {
     /// Its codes also have entries.
     OrderPlaced,
     CodesCreated,
+    /// From an older system.
+    CodesImported,
     /// Its licenses follow without entries of their own.
     CodeChanged,
     /// An unlicensed machine was hidden until it checks again after 30 days.
@@ -107,7 +109,7 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 33] = [
+    pub const ALL: [Kind; 34] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -120,6 +122,7 @@ impl Kind {
         Kind::ToolRenamed,
         Kind::OrderPlaced,
         Kind::CodesCreated,
+        Kind::CodesImported,
         Kind::CodeChanged,
         Kind::MachineDismissed,
         Kind::MachineBlocked,
@@ -166,6 +169,7 @@ impl Kind {
             Kind::ToolRenamed => "tool renamed",
             Kind::OrderPlaced => "order placed",
             Kind::CodesCreated => "activation codes created",
+            Kind::CodesImported => "activation codes imported",
             Kind::CodeChanged => "activation code changed",
             Kind::MachineDismissed => "machine dismissed",
             Kind::MachineBlocked => "machine blocked",
@@ -205,6 +209,7 @@ impl Kind {
             | Kind::ToolRenamed
             | Kind::OrderPlaced
             | Kind::CodesCreated
+            | Kind::CodesImported
             | Kind::CodeChanged
             | Kind::MachineDismissed
             | Kind::MachineBlocked
@@ -399,6 +404,8 @@ pub struct Event {
     pub address: Personal,
     /// Kept after the license is deleted.
     pub license_id: Option<i64>,
+    /// Of the activation code that it is about, or that the license is of; not in the chain.
+    pub code_id: Option<i64>,
     pub before: Details,
     /// The values after, or other details.
     pub after: Details,
@@ -412,6 +419,7 @@ impl Event {
             who: Personal::new(&actor.who),
             address: Personal::new(&actor.address),
             license_id: None,
+            code_id: None,
             before: Details::default(),
             after: Details::default(),
         }
@@ -431,6 +439,7 @@ impl Event {
         };
         Event {
             license_id: license.map(|license| license.id),
+            code_id: license.and_then(|license| Some(license.seat?.code_id)),
             before: before
                 .map(|license| values(license, after))
                 .unwrap_or_default(),
@@ -455,6 +464,7 @@ impl Event {
     /// What people decide about an activation code was changed.
     pub fn code_changed(actor: &Actor, code: &ActivationCode, after: &CodeValues) -> Event {
         let mut event = Event::new(Kind::CodeChanged, actor);
+        event.code_id = Some(code.id);
         let texts = code.values.texts().into_iter().zip(after.texts());
         for ((name, before), (_, after)) in texts.filter(|(before, after)| before != after) {
             let is_personal = matches!(name, "customer" | "order_ref" | "note");
@@ -618,6 +628,8 @@ pub struct Difference {
 pub struct AuditFilter {
     pub kind: Option<Kind>,
     pub license_id: Option<i64>,
+    /// Of an activation code and its licenses.
+    pub code_id: Option<i64>,
     /// In its canonical spelling.
     pub license_key: Option<String>,
     /// The customer whose licenses these are now, byte for byte.

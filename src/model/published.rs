@@ -1,9 +1,10 @@
-//! A license in its published form: as JSON and as a CSV line.
+//! A license in its published form: as JSON and as a CSV line; and an activation code as one.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use super::activation_code::ListedCode;
 use super::check::ListedLicense;
 use super::import::csv_line;
 use super::license::fields::{FIELDS, PUBLISHED};
@@ -81,6 +82,45 @@ impl Serialize for Row {
         }
         row.end()
     }
+}
+
+/// The columns of an exported table of activation codes; an import reads them.
+pub const CODE_COLUMNS: [&str; 12] = [
+    "activation_code",
+    "tool_name",
+    "status",
+    "seats",
+    "seats_used",
+    "expiration_date",
+    "days",
+    "moves_per_year",
+    "customer",
+    "order_ref",
+    "note",
+    "created_at",
+];
+
+/// In the order of [`CODE_COLUMNS`].
+pub fn code_cells(listed: &ListedCode) -> Vec<String> {
+    let code = &listed.code;
+    let [
+        status,
+        seats,
+        expires,
+        days,
+        moves,
+        customer,
+        order_ref,
+        note,
+    ] = code.values.texts().map(|(_, text)| text);
+    let shown = code.shown();
+    let (tool_name, used) = (code.tool_name.clone(), listed.seats_used.to_string());
+    let created_at = format_moment(code.created_at);
+    let first = [shown, tool_name, status, seats, used, expires, days, moves];
+    first
+        .into_iter()
+        .chain([customer, order_ref, note, created_at])
+        .collect()
 }
 
 fn or_null(text: &str) -> Option<&str> {

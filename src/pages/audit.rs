@@ -86,6 +86,7 @@ impl AuditQuery {
             kind: Kind::from_word(&self.kind),
             license_id: id,
             license_key: is_key.then(|| canonical_key(license).into_owned()),
+            code_id: None,
             user_id: None,
             from: day.map(midnight),
             until: day.and_then(time::Date::next_day).map(midnight),

@@ -11,7 +11,7 @@ use crate::config::Config;
 
 const COOKIE: &str = "license_flash";
 
-/// Separates the message from the ID of the bulk change.
+/// Separates the message from the path of the form that takes it back.
 const SEPARATOR: char = '\u{1f}';
 
 /// A redirect whose target page shows a message once.
@@ -22,8 +22,8 @@ pub(super) struct Flashed {
 
 pub(super) struct Flash {
     pub(super) message: String,
-    /// The bulk change that Undo takes back.
-    pub(super) bulk: Option<i64>,
+    /// The action of Undo, relative to the base path.
+    pub(super) undo: Option<String>,
 }
 
 pub(super) fn redirect_with_flash(config: &Config, path: &str, message: &str) -> Flashed {
@@ -35,7 +35,19 @@ pub(super) fn redirect_with_flash(config: &Config, path: &str, message: &str) ->
 
 /// With an Undo button for this bulk change.
 pub(super) fn redirect_with_undo(config: &Config, path: &str, message: &str, bulk: i64) -> Flashed {
-    redirect_with_flash(config, path, &format!("{message}{SEPARATOR}{bulk}"))
+    let undo = format!("{message}{SEPARATOR}/bulk/{bulk}/undo");
+    redirect_with_flash(config, path, &undo)
+}
+
+/// With an Undo button for this change of an activation code.
+pub(super) fn redirect_with_code_undo(
+    config: &Config,
+    path: &str,
+    message: &str,
+    change: i64,
+) -> Flashed {
+    let undo = format!("{message}{SEPARATOR}/codes/changes/{change}/undo");
+    redirect_with_flash(config, path, &undo)
 }
 
 impl<'r> Responder<'r, 'static> for Flashed {
@@ -65,14 +77,9 @@ pub(super) fn take(request: &Request<'_>) -> Option<Flash> {
     if !signed_in.has_signed(&text, mac).ok()? {
         return None;
     }
-    Some(match text.split_once(SEPARATOR) {
-        Some((message, bulk)) => Flash {
-            message: message.to_owned(),
-            bulk: bulk.parse().ok(),
-        },
-        None => Flash {
-            message: text,
-            bulk: None,
-        },
-    })
+    let (message, undo) = match text.split_once(SEPARATOR) {
+        Some((message, undo)) => (message.to_owned(), Some(undo.to_owned())),
+        None => (text, None),
+    };
+    Some(Flash { message, undo })
 }

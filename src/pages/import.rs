@@ -98,6 +98,7 @@ async fn upload(
         file_name,
         content,
         actor,
+        ..
     } = uploaded;
     let sent = if file_name.is_empty() && content.is_empty() {
         Err(Error::invalid("file", "Choose a file first."))

@@ -14,6 +14,7 @@ use super::{Page, query};
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
+use crate::model::activation_code::ActivationCode;
 use crate::model::bulk::Action;
 use crate::model::check::Places;
 use crate::model::doubt;
@@ -39,6 +40,8 @@ pub(super) fn routes() -> Vec<Route> {
 struct LicensePage {
     frame: Frame,
     row: LicenseRow,
+    /// That it has a seat of.
+    code: Option<ActivationCode>,
     history: timeline::Page<Happened>,
     is_newest: bool,
     places: Places,
@@ -96,19 +99,28 @@ async fn show(
     before: Option<&str>,
 ) -> Result<Page, Failure> {
     let before = before.and_then(Cursor::parse);
-    let (listed, history, places, (successor, moved_from), warnings) = app
+    let (listed, code, history, places, (successor, moved_from), warnings) = app
         .run(move |service| {
             let listed = service.listed(id)?;
             let relatives = service.relatives(&listed.license)?;
             let warnings = service.warnings(&listed.license)?;
+            let code = service.code_of(&listed.license)?;
             let history = service.timeline(id, before)?;
-            Ok((listed, history, service.places(id)?, relatives, warnings))
+            Ok((
+                listed,
+                code,
+                history,
+                service.places(id)?,
+                relatives,
+                warnings,
+            ))
         })
         .await?;
     let now = app.now();
     Ok(Page::new(&LicensePage {
         frame,
         row: LicenseRow::new(listed, app, now),
+        code,
         history,
         is_newest: before.is_none(),
         places,

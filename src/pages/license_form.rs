@@ -14,6 +14,7 @@ use super::shown;
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
+use crate::model::activation_code::ActivationCode;
 use crate::model::audit::Actor;
 use crate::model::bulk::Term;
 use crate::model::date;
@@ -36,6 +37,8 @@ struct FormPage {
     frame: Frame,
     /// The license being edited; none for a new one.
     id: Option<i64>,
+    /// That the license has a seat of.
+    code: Option<ActivationCode>,
     draft: Draft,
     answers: Answers,
     tools: Vec<String>,
@@ -93,6 +96,7 @@ async fn new(
     Ok(Page::new(&FormPage {
         frame,
         id: None,
+        code: None,
         draft,
         answers: Answers::default(),
         tools,
@@ -112,13 +116,18 @@ async fn add(
 
 #[get("/licenses/<id>/edit")]
 async fn edit(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
-    let (license, tools) = app
-        .run(move |service| Ok((service.license(id)?, service.tool_names()?)))
+    let (license, code, tools) = app
+        .run(move |service| {
+            let license = service.license(id)?;
+            let code = service.code_of(&license)?;
+            Ok((license, code, service.tool_names()?))
+        })
         .await?;
     let draft = Draft::from(&license.values);
     Ok(Page::new(&FormPage {
         frame,
         id: Some(id),
+        code,
         answers: Answers::of(draft.clone()),
         draft,
         tools,
@@ -146,7 +155,15 @@ async fn save(
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm { form, actor, .. } = form;
     let today = app.today();
-    let tools = app.run(Service::tool_names).await?;
+    let (tools, code) = app
+        .run(move |service| {
+            let code = match id {
+                Some(id) => service.code_of(&service.license(id)?)?,
+                None => None,
+            };
+            Ok((service.tool_names()?, code))
+        })
+        .await?;
     let (form, outcome) = app
         .run(move |service| {
             let mut form = form;
@@ -175,6 +192,7 @@ async fn save(
     let page = FormPage {
         frame,
         id,
+        code,
         draft: form.draft,
         answers: form.answers,
         tools,

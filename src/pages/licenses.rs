@@ -1,7 +1,8 @@
 //! The table of licenses: search, filters, sorting, paging.
 
 use askama::Template;
-use rocket::{Route, get, routes};
+use rocket::response::Redirect;
+use rocket::{Either, Route, get, routes};
 
 use super::Page;
 use super::frame::Frame;
@@ -65,7 +66,7 @@ async fn list(
     after: Option<&str>,
     select: Option<&str>,
     query: LicenseQuery,
-) -> Result<Page, Failure> {
+) -> Result<Either<Redirect, Page>, Failure> {
     let (now, offset) = (app.now(), app.utc_offset());
     let (filter, problem) = match query.filter(now.to_offset(offset).date()) {
         Ok(filter) => (Some(filter), None),
@@ -85,15 +86,28 @@ async fn list(
     };
     // On the way back, rows come in reverse order.
     let is_backwards = is_descending != sorting.is_descending;
-    let (tools, mut listed, count) = app
+    let typed = Some(query.q.clone()).filter(|_| query.is_search() && place.is_none());
+    let (tools, mut listed, count, code) = app
         .run_search(move |service| {
             let (listed, count) = match filter {
                 Some(filter) => service.licenses(&filter, &page)?,
                 None => (vec![], Count::Exactly(0)),
             };
-            Ok((service.tool_names()?, listed, count))
+            // A license key may look like the code of an older system.
+            let code = match &typed {
+                Some(typed) => service.code_typed(typed)?,
+                None => None,
+            };
+            let code = code.filter(|code| !code.is_imported || listed.is_empty());
+            Ok((service.tool_names()?, listed, count, code))
         })
         .await?;
+    if let Some(code) = code {
+        return Ok(Either::Left(Redirect::to(format!(
+            "{}/codes/{}",
+            frame.base, code.id
+        ))));
+    }
     let is_full = listed.len() > PER_PAGE;
     listed.truncate(PER_PAGE);
     if is_backwards {
@@ -142,7 +156,7 @@ async fn list(
         is_selected,
         toggle,
     };
-    Ok(Page::with_status(status, &page)?)
+    Ok(Either::Right(Page::with_status(status, &page)?))
 }
 
 impl ListPage<'_> {

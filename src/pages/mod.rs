@@ -5,6 +5,11 @@ mod assets;
 mod audit;
 mod bulk;
 mod chart;
+mod code;
+mod code_form;
+mod code_import;
+mod code_mail;
+mod codes;
 mod customer;
 mod diagnose;
 mod doubts;
@@ -55,6 +60,10 @@ pub fn routes() -> Vec<Route> {
         assets::routes(),
         audit::routes(),
         bulk::routes(),
+        code::routes(),
+        code_form::routes(),
+        code_import::routes(),
+        codes::routes(),
         customer::routes(),
         diagnose::routes(),
         export::routes(),

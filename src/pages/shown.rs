@@ -7,10 +7,11 @@ use askama::filters::HtmlSafe;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, UtcOffset};
 
+use crate::model::activation_code::{CodeTerm, ListedCode};
 use crate::model::check::{LastCheck, ListedLicense};
 use crate::model::date;
 use crate::model::diagnosis::is_invisible;
-use crate::model::license::{License, Verdict};
+use crate::model::license::{License, Status, Verdict};
 use crate::model::search::Count;
 use crate::model::text;
 use crate::service::Service;
@@ -136,11 +137,90 @@ impl LicenseRow {
         }
     }
 
+    /// As its program last reported; none if it did not.
+    pub(super) fn host_name(&self) -> Option<&str> {
+        let name = self.seen.as_ref().map(|seen| seen.client.hostname.as_str());
+        name.filter(|name| !name.is_empty())
+    }
+
+    pub(super) fn version(&self) -> Option<&str> {
+        let version = self.seen.as_ref().map(|seen| seen.client.version.as_str());
+        version.filter(|version| !version.is_empty())
+    }
+
+    /// Whether it is not the activation code that refuses it.
+    pub(super) fn is_own_status(&self) -> bool {
+        let seat = self.license.seat;
+        seat.is_some_and(|seat| seat.own_status != Status::Activated)
+    }
+
     /// Whether its last check was refused.
     pub(super) fn is_refused(&self) -> bool {
         self.seen
             .as_ref()
             .is_some_and(|seen| seen.verdict.is_refusal())
+    }
+}
+
+/// An activation code as a table row or a page heading.
+pub(super) struct CodeRow {
+    pub(super) listed: ListedCode,
+    /// As people write it.
+    pub(super) code: String,
+    /// `2026-11-23`, in the operator's offset.
+    pub(super) created: String,
+    /// `2026-12-31`, `30 days from first use`, or empty for perpetual.
+    pub(super) term: String,
+    /// How far away the expiration date is: `in 34 days`.
+    pub(super) distance: Option<String>,
+    pub(super) is_expired: bool,
+}
+
+impl CodeRow {
+    pub(super) fn new(listed: ListedCode, now: OffsetDateTime, offset: UtcOffset) -> CodeRow {
+        let code = &listed.code;
+        let today = now.to_offset(offset).date();
+        let term = code.values.term;
+        CodeRow {
+            code: code.shown(),
+            created: date::format(code.created_at.to_offset(offset).date()),
+            term: match term {
+                CodeTerm::Perpetual => String::new(),
+                CodeTerm::Until(day) => date::format(day),
+                CodeTerm::Days(1) => "1 day from first use".to_owned(),
+                CodeTerm::Days(days) => format!("{} days from first use", grouped(days)),
+            },
+            distance: term.expiration_date().map(|day| distance(day, today)),
+            is_expired: code.is_expired(today),
+            listed,
+        }
+    }
+
+    /// Its status, unless it has expired.
+    pub(super) fn state(&self) -> &'static str {
+        match self.listed.code.values.status {
+            Status::Activated if self.is_expired => "expired",
+            status => status.as_str(),
+        }
+    }
+
+    /// `2 of 3`.
+    pub(super) fn seats(&self) -> String {
+        let seats = self.listed.code.values.seats;
+        format!("{} of {}", grouped(self.listed.seats_used), grouped(seats))
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.listed.seats_used >= self.listed.code.values.seats
+    }
+}
+
+/// `1 code`, `1,234 codes`, `more than 10,000 codes`.
+pub(super) fn codes(count: impl Borrow<Count>) -> String {
+    match count.borrow() {
+        Count::Exactly(1) => "1 code".to_owned(),
+        Count::Exactly(found) => format!("{} codes", grouped(*found)),
+        Count::MoreThan(found) => format!("more than {} codes", grouped(*found)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! File upload forms sent by our own pages.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use multer::Multipart;
@@ -21,6 +22,14 @@ pub(super) struct Uploaded {
     /// Empty if no file was chosen.
     pub(super) content: Vec<u8>,
     pub(super) actor: Actor,
+    fields: BTreeMap<String, String>,
+}
+
+impl Uploaded {
+    /// Another field of the form; empty if it was not sent.
+    pub(super) fn field(&self, name: &str) -> &str {
+        self.fields.get(name).map_or("", String::as_str)
+    }
 }
 
 #[rocket::async_trait]
@@ -63,6 +72,7 @@ async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Error> 
     let mut fields = Multipart::new(body, boundary);
     let mut is_verified = false;
     let (mut file_name, mut content) = (String::new(), Vec::new());
+    let mut others = BTreeMap::new();
     while let Some(field) = fields.next_field().await.map_err(unreadable)? {
         match field.name() {
             Some("csrf") => {
@@ -74,7 +84,12 @@ async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Error> 
                 file_name = field.file_name().unwrap_or_default().to_owned();
                 content = field.bytes().await.map_err(unreadable)?.into();
             }
-            Some(_) | None => {}
+            Some(name) => {
+                let name = name.to_owned();
+                let text = field.bytes().await.map_err(unreadable)?;
+                others.insert(name, String::from_utf8_lossy(&text).into_owned());
+            }
+            None => {}
         }
     }
     if !is_verified {
@@ -87,5 +102,6 @@ async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Error> 
         file_name,
         content,
         actor: auth::actor(request, &signed_in.session.user_name),
+        fields: others,
     })
 }

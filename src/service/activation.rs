@@ -12,7 +12,7 @@ use crate::model::audit::Actor;
 use crate::model::license::Seat;
 use crate::model::license::{License, Status, Values};
 use crate::model::question::Question;
-use crate::store::{Db, Read, activation_codes, licenses, seats};
+use crate::store::{Db, Read, WriteTx, activation_codes, licenses, seats};
 
 /// What an activation found.
 struct Found {
@@ -31,7 +31,7 @@ impl Service {
         address: IpAddr,
     ) -> Result<(), Error> {
         let code = self.code_for(question.tool_name, typed, address)?;
-        let (now, today) = (self.clock.now(), self.today());
+        let today = self.today();
         // A repeated activation need not wait for other writes.
         let found = self
             .store
@@ -43,60 +43,66 @@ impl Service {
         {
             return Ok(());
         }
-        self.store.write(|db| {
-            let found = look(db, code.id, question, today)?.ok_or(Reason::UnknownCode)?;
-            let Found {
-                code,
-                license,
-                take,
-            } = found.map_err(Error::from)?;
-            let term = code.values.term.started(today);
-            if code.first_used_at.is_none() {
-                activation_codes::set_used(db, code.id, term, now)?;
+        let actor = actor(&code, address);
+        self.store
+            .write(|db| self.take_seat(db, &actor, code.id, question))
+    }
+
+    /// [`Service::activate`] within a transaction, whoever does it.
+    pub(super) fn take_seat(
+        &self,
+        db: &WriteTx<'_>,
+        actor: &Actor,
+        code_id: i64,
+        question: &Question<'_>,
+    ) -> Result<(), Error> {
+        let (now, today) = (self.clock.now(), self.today());
+        let found = look(db, code_id, question, today)?.ok_or(Reason::UnknownCode)?;
+        let Found {
+            code,
+            license,
+            take,
+        } = found.map_err(Error::from)?;
+        let term = code.values.term.started(today);
+        if code.first_used_at.is_none() {
+            activation_codes::set_used(db, code.id, term, now)?;
+        }
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let (customer, order_ref) = (some(&code.values.customer), some(&code.values.order_ref));
+        let (id, seat) = match (take, &license) {
+            (Take::Nothing, _) => return Ok(()),
+            (Take::New, _) | (Take::Over, None) => {
+                let values = Values {
+                    tool_name: question.tool_name.to_owned(),
+                    license_key: question.license_key.to_string(),
+                    status: Status::Activated,
+                    user_id: customer,
+                    expiration_date: term.expiration_date(),
+                    note: None,
+                    order_ref,
+                };
+                (licenses::add(db, &values, now)?, Seat::new(code.id))
             }
-            let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-            let (customer, order_ref) = (some(&code.values.customer), some(&code.values.order_ref));
-            let (id, seat) = match (take, &license) {
-                (Take::Nothing, _) => return Ok(()),
-                (Take::New, _) | (Take::Over, None) => {
-                    let values = Values {
-                        tool_name: question.tool_name.to_owned(),
-                        license_key: question.license_key.to_string(),
-                        status: Status::Activated,
-                        user_id: customer,
-                        expiration_date: term.expiration_date(),
-                        note: None,
-                        order_ref,
-                    };
-                    (licenses::add(db, &values, now)?, Seat::new(code.id))
-                }
-                (Take::Over, Some(license)) => {
-                    let mut values = license.values.clone();
-                    values.user_id = customer.or(values.user_id);
-                    values.order_ref = order_ref.or(values.order_ref);
-                    licenses::update(db, license, &values, now)?;
-                    let seat = match license.seat {
-                        Some(seat) => Seat {
-                            code_id: code.id,
-                            ..seat
-                        },
-                        None => Seat::of(code.id, license),
-                    };
-                    (license.id, seat)
-                }
-            };
-            licenses::settle(db, id, Some(seat))?;
-            activation_codes::return_move(db, code.id, &question.license_key)?;
-            let after = licenses::get(db, id)?;
-            record(
-                db,
-                &actor(&code, address),
-                license.as_ref(),
-                after.as_ref(),
-                now,
-            )?;
-            Ok(())
-        })
+            (Take::Over, Some(license)) => {
+                let mut values = license.values.clone();
+                values.user_id = customer.or(values.user_id);
+                values.order_ref = order_ref.or(values.order_ref);
+                licenses::update(db, license, &values, now)?;
+                let seat = match license.seat {
+                    Some(seat) => Seat {
+                        code_id: code.id,
+                        ..seat
+                    },
+                    None => Seat::of(code.id, license),
+                };
+                (license.id, seat)
+            }
+        };
+        licenses::settle(db, id, Some(seat))?;
+        activation_codes::return_move(db, code.id, &question.license_key)?;
+        let after = licenses::get(db, id)?;
+        record(db, actor, license.as_ref(), after.as_ref(), now)?;
+        Ok(())
     }
 
     /// Deletes the machine's license of that code; changes nothing if it has none.

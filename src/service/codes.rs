@@ -11,6 +11,7 @@ use crate::model::activation_code::{ActivationCode, CodeValues, Reason};
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::code_format::{self, Typed};
 use crate::model::license::License;
+use crate::model::text::grouped;
 use crate::store::activation_codes::{self, NewCode};
 use crate::store::{WriteTx, audit, code_changes, licenses, seats};
 
@@ -26,7 +27,7 @@ pub struct CodeQuery {
     pub customer: Option<String>,
 }
 
-const NO_SUCH_CODE: Error = Error::NotFound("Activation code not found.");
+pub(super) const NO_SUCH_CODE: Error = Error::NotFound("Activation code not found.");
 
 impl Service {
     pub fn activation_code(&self, id: i64) -> Result<ActivationCode, Error> {
@@ -77,11 +78,7 @@ impl Service {
         values: &CodeValues,
         number: usize,
     ) -> Result<Vec<ActivationCode>, Error> {
-        if !(1..=MAX_CREATED).contains(&number) {
-            let message =
-                format!("The number of codes is {number}; it must be from 1 to {MAX_CREATED}.");
-            return Err(Error::invalid("number", message));
-        }
+        let number = number_of_codes(number)?;
         self.store
             .write(|db| self.create_codes_in(db, actor, tool_name, values, number, false))
     }
@@ -251,6 +248,15 @@ impl Service {
         }
         Ok(counted)
     }
+}
+
+pub(super) fn number_of_codes(number: usize) -> Result<usize, Error> {
+    if (1..=MAX_CREATED).contains(&number) {
+        return Ok(number);
+    }
+    let most = grouped(MAX_CREATED as i64);
+    let message = format!("The number of codes is {number}; it must be a number from 1 to {most}.");
+    Err(Error::invalid("number", message))
 }
 
 /// A code that was counted as wrong before it was looked up.

@@ -44,7 +44,7 @@ impl Service {
         self.store.read_tx(|db| search::page(db, filter, page))
     }
 
-    /// The tools that have a license or that the admin added.
+    /// The tools that have a license or an activation code, or that the admin added.
     pub fn tool_names(&self) -> Result<Vec<String>, Error> {
         self.store.read(tools::names)
     }

@@ -7,6 +7,8 @@ mod bulk;
 mod check;
 mod check_log;
 mod clock_watch;
+mod code_list;
+mod code_pool;
 mod codes;
 mod customers;
 mod demo;
@@ -75,6 +77,8 @@ pub use audit::Proof;
 pub use backup::verify_backup;
 pub use bulk::{MAX_SELECTED, Plan};
 pub use check::{CheckSource, Signed};
+pub use code_list::{CodeEdited, CodeUse, MAX_CODES_SENT};
+pub use code_pool::Imported;
 pub use codes::{CodeQuery, MAX_CREATED};
 pub use customers::CustomerUse;
 pub use diagnose::{
@@ -94,7 +98,7 @@ pub use tools::ToolUse;
 pub use unlicensed::MachinePair;
 pub use users::{FIRST_USER, FirstPassword, NewPassword};
 pub use walk::Walk;
-pub use workbook::{MAX_ROWS, MAX_SENT};
+pub use workbook::{MAX_ROWS, MAX_SENT, workbook_of_codes};
 
 /// Searches that may run at once.
 const SEARCHES: usize = 2;

@@ -10,7 +10,8 @@ use super::{WriteTx, moment, personal, unreadable};
 use crate::error::Error;
 use crate::model::audit::{AuditFilter, BEGINNING, Details, Entry, Event, Kind, Personal, link};
 
-const COLUMNS: &str = "id, at, kind, who, address, license_id, before, after, hash, content";
+const COLUMNS: &str =
+    "id, at, kind, who, address, license_id, before, after, hash, content, code_id";
 
 /// Adds an event in the transaction that it records, and returns its ID.
 pub fn append(db: &WriteTx<'_>, mut event: Event, now: OffsetDateTime) -> Result<i64, Error> {
@@ -20,7 +21,7 @@ pub fn append(db: &WriteTx<'_>, mut event: Event, now: OffsetDateTime) -> Result
         personal::keep(db, personal)?;
     }
     db.prepare_cached(&format!(
-        "insert into audit ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, '')"
+        "insert into audit ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, '', ?10)"
     ))?
     .execute(params![
         id,
@@ -32,6 +33,7 @@ pub fn append(db: &WriteTx<'_>, mut event: Event, now: OffsetDateTime) -> Result
         event.before.stored(),
         event.after.stored(),
         link(&previous, id, now, &event),
+        event.code_id,
     ])?;
     Ok(id)
 }
@@ -41,14 +43,16 @@ pub fn list(db: &Connection, filter: &AuditFilter, before: i64, limit: i64) -> R
     let AuditFilter {
         kind,
         license_id,
+        code_id,
         license_key,
         user_id,
         from,
         until,
     } = filter;
-    let conditions: [(&str, Option<Value>); 6] = [
+    let conditions: [(&str, Option<Value>); 7] = [
         ("kind = ?", kind.map(|kind| kind.as_str().to_owned().into())),
         ("license_id = ?", license_id.map(Value::from)),
+        ("code_id = ?", code_id.map(Value::from)),
         (
             "license_id in (select id from licenses where license_key = ?
                  union select license_id from former_pairs where license_key = ?)",
@@ -225,6 +229,7 @@ fn entry(db: &Connection, row: &Row<'_>) -> Result<Entry> {
             who: person(3)?,
             address: person(4)?,
             license_id,
+            code_id: row.get(10)?,
             before: details(6)?,
             after: details(7)?,
         },

@@ -11,6 +11,7 @@ pub mod check_days;
 pub mod check_places;
 pub mod checks;
 pub mod code_changes;
+pub mod code_search;
 pub mod copy;
 pub mod counts;
 pub mod customers;

@@ -47,12 +47,14 @@ pub(super) fn rename(db: &WriteTx<'_>, from: &str, to: &str) -> Result<()> {
     Ok(())
 }
 
-/// The names of the tools that have a license or that the admin added, in alphabetical order.
+/// The names of the tools that have a license or an activation code, or that the admin added, in alphabetical
+/// order.
 pub fn names(db: &Connection) -> Result<Vec<String>> {
     db.prepare_cached(
         "select name from tools
          where is_added = 1
              or exists (select 1 from licenses where licenses.tool_name = tools.name)
+             or exists (select 1 from activation_codes where activation_codes.tool_name = tools.name)
          order by name",
     )?
     .query_map([], |row| row.get(0))?

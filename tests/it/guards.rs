@@ -139,7 +139,7 @@ impl Door {
     fn file_or_fields(&self, csrf: &str) -> (String, Vec<u8>) {
         match (self.writes(), &*self.path) {
             (false, _) => (FORM.to_owned(), vec![]),
-            (true, "/import") => multipart(csrf, "f.csv", b"tool,key\nT,other\n"),
+            (true, "/import" | "/codes/import") => multipart(csrf, "f.csv", b"tool,key\nT,other\n"),
             (true, _) => (FORM.to_owned(), self.body(csrf).into_bytes()),
         }
     }

@@ -1,5 +1,7 @@
 //! How the pages look in a real browser, with values that nobody chose to be short.
 
+use license_server::model::activation_code::{CodeTerm, CodeValues};
+use license_server::model::audit::Actor;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -43,6 +45,19 @@ pub fn furnished() -> (Server, Vec<String>) {
     server.check(&tool, &long("Q", 255));
     server.tick().unwrap();
     let rows = format!("Program,key,user,Mail\nT,k,Bob,x\nT,{key},{tool},x\nT,,Bob,x\n");
+    let values = CodeValues {
+        customer: long("Ü", 255),
+        order_ref: long("O", 100),
+        note: long("N", 500),
+        ..CodeValues::new(10_000, CodeTerm::Days(36_500))
+    };
+    let actor = Actor::command_line();
+    let codes = server.service.create_codes(&actor, &tool, &values, 51);
+    let code = codes.unwrap().remove(0).id;
+    server
+        .service
+        .add_machine(&actor, code, &long("V", 255))
+        .unwrap();
     let import = upload(&mut server.admin(), "licenses.csv", rows).path;
     let license = format!("/licenses/{id}");
     let customer = set_customer(&long("@", 255));
@@ -66,6 +81,13 @@ pub fn furnished() -> (Server, Vec<String>) {
         format!("/tool?name={tool}"),
         format!("/tool/integration?name={tool}"),
         format!("/tool/integration/api?name={tool}"),
+        "/codes".to_owned(),
+        format!("/codes?q={}", long("Q", 99)),
+        "/codes/new".to_owned(),
+        format!("/codes/made?first={code}"),
+        format!("/codes/{code}"),
+        format!("/codes/{code}/edit"),
+        "/codes/import".to_owned(),
         "/import".to_owned(),
         import,
         "/settings".to_owned(),

@@ -170,6 +170,7 @@ fn event() -> impl Strategy<Value = Event> {
             who,
             address,
             license_id,
+            code_id: None,
             before,
             after,
         })

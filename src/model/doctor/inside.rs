@@ -187,9 +187,7 @@ fn backup(state: &BackupState, now: OffsetDateTime) -> Finding {
             day(last.at),
             last.path
         )),
-        (None, Some(last)) => {
-            Finding::ok(format!("backup: {}, to {}", day(last.at), last.path))
-        }
+        (None, Some(last)) => Finding::ok(format!("backup: {}, to {}", day(last.at), last.path)),
         (None, None) => Finding::ok("backup: none yet"),
     }
 }

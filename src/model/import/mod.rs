@@ -11,6 +11,7 @@ mod json;
 mod layout;
 mod options;
 mod plan;
+mod pool;
 mod raw;
 mod records;
 mod sheet;
@@ -30,6 +31,7 @@ pub use decode::{Decoded, decode};
 pub use layout::{Layout, LayoutColumn};
 pub use options::{Choice, ImportOptions};
 pub use plan::{Find, ImportCounts, ImportPlan, InvalidRow, RowAction, Undecided};
+pub use pool::{MAX_POOL, Pool, PoolCode, WrongCode, read_pool};
 pub use sheet::Sheet;
 
 /// The form field that contains the file.

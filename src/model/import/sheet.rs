@@ -84,7 +84,7 @@ fn open<'t>(text: &'t str, options: &ImportOptions) -> Result<Opened<'t>, Error>
 }
 
 /// All rows of a table or workbook.
-fn rows(text: &str) -> Result<Source<'_>, Error> {
+pub(super) fn rows(text: &str) -> Result<Source<'_>, Error> {
     if text.trim_start().starts_with('[') {
         return Ok(Source::Workbook(Lines::read(text)?));
     }

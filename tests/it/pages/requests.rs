@@ -57,7 +57,7 @@ fn user_input_is_never_read_as_html() {
         dated
             .problem("expiration_date")
             .unwrap()
-            .contains("`<b>\"2026\"</b>`")
+            .contains("<b>\"2026\"</b>")
     );
     let confirmation = license.follow(&mut admin, "/delete");
     assert!(confirmation.text().contains(typed));

@@ -1,0 +1,257 @@
+//! The page of one activation code: its machines, actions and history.
+
+use askama::Template;
+use rocket::{Either, FromForm, Route, State, get, post, routes};
+use time::UtcOffset;
+
+use super::Page;
+use super::code_mail::mailto;
+use super::flash::{Flashed, redirect_with_code_undo, redirect_with_flash, redirect_with_undo};
+use super::form::{CsrfOnly, SignedInForm};
+use super::frame::Frame;
+use super::shown::{self, CodeRow, LicenseRow};
+use crate::auth::Session;
+use crate::config::Config;
+use crate::error::Error;
+use crate::model::activation_code::{CodeTerm, CodeValues, MAX_DAYS};
+use crate::model::audit::Entry;
+use crate::model::bulk::Term;
+use crate::model::doubt;
+use crate::model::license::Status;
+use crate::model::pasted_key::cleaned;
+use crate::request::{App, Failure};
+use crate::service::CodeUse;
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![show, change, undo, add_machine, free]
+}
+
+#[derive(Template)]
+#[template(path = "code.html")]
+struct CodePage {
+    frame: Frame,
+    row: CodeRow,
+    machines: Vec<LicenseRow>,
+    /// Of the customer; empty for none.
+    email: String,
+    mailto: Option<String>,
+    moves: i64,
+    moves_left: i64,
+    history: Vec<Entry>,
+    offset: UtcOffset,
+    /// A machine ID that could not be added, and why.
+    license_key: String,
+    problem: Option<String>,
+    /// The machine ID in question, to be added in spite of a doubt.
+    doubted: Option<String>,
+}
+
+impl CodePage {
+    /// Whether a term can be extended.
+    fn is_limited(&self) -> bool {
+        self.row.listed.code.values.term != CodeTerm::Perpetual
+    }
+
+    /// Whether it has machines that are not on the page.
+    fn has_more(&self) -> bool {
+        (self.machines.len() as i64) < self.row.listed.seats_used
+    }
+
+    fn used_on(&self) -> Option<String> {
+        let first = self.row.listed.code.first_used_at?;
+        Some(shown::moment(&first, &self.offset))
+    }
+}
+
+fn page(app: &App, config: &Config, frame: Frame, found: CodeUse) -> CodePage {
+    let (now, offset) = (app.now(), app.utc_offset());
+    let email = found.customer.map(|customer| customer.email);
+    let email = email.unwrap_or_default();
+    let code = &found.listed.code;
+    let machines = found.machines.into_iter();
+    CodePage {
+        frame,
+        mailto: mailto(config, &email, code),
+        moves: found.moves,
+        moves_left: code.moves_left(found.moves),
+        email,
+        machines: machines
+            .map(|listed| LicenseRow::new(listed, app, now))
+            .collect(),
+        history: found.history,
+        offset,
+        row: CodeRow::new(found.listed, now, offset),
+        license_key: String::new(),
+        problem: None,
+        doubted: None,
+    }
+}
+
+#[get("/codes/<id>")]
+async fn show(
+    app: &App,
+    config: &State<Config>,
+    _session: Session,
+    frame: Frame,
+    id: i64,
+) -> Result<Page, Failure> {
+    let found = app.run(move |service| service.code_use(id)).await?;
+    Ok(Page::new(&page(app, config, frame, found))?)
+}
+
+/// Each button sends one of them.
+#[derive(FromForm)]
+struct ChangeForm {
+    #[field(default = "")]
+    status: String,
+    /// The term that is added.
+    #[field(default = "")]
+    extend: String,
+}
+
+#[post("/codes/<id>/change", data = "<form>")]
+async fn change(
+    app: &App,
+    config: &State<Config>,
+    id: i64,
+    form: SignedInForm<ChangeForm>,
+) -> Result<Flashed, Failure> {
+    let SignedInForm {
+        form: ChangeForm { status, extend },
+        actor,
+        ..
+    } = form;
+    let today = app.today();
+    let path = format!("/codes/{id}");
+    if !extend.is_empty() {
+        let term = Term::parse(&extend).map_err(Error::from)?;
+        let change = app
+            .run(move |service| {
+                service.change_code(&actor, id, |values: &mut CodeValues| {
+                    values.term = match values.term {
+                        CodeTerm::Perpetual => CodeTerm::Perpetual,
+                        CodeTerm::Until(last) => CodeTerm::Until(term.after(last.max(today))),
+                        CodeTerm::Days(days) => {
+                            let added = (term.after(today) - today).whole_days();
+                            CodeTerm::Days((days + added).min(MAX_DAYS))
+                        }
+                    }
+                })
+            })
+            .await?;
+        let message = format!("Activation code extended by {}.", term.in_words());
+        return Ok(changed(config, &path, &message, change));
+    }
+    let status = Status::parse(&status).map_err(Error::from)?;
+    let change = app
+        .run(move |service| service.change_code(&actor, id, |values| values.status = status))
+        .await?;
+    let message = format!("Activation code {status}.");
+    Ok(changed(config, &path, &message, change))
+}
+
+/// Back to the page of the code, with Undo if anything was changed.
+pub(super) fn changed(config: &Config, path: &str, message: &str, change: Option<i64>) -> Flashed {
+    match change {
+        Some(change) => redirect_with_code_undo(config, path, message, change),
+        None => redirect_with_flash(config, path, "Nothing was changed."),
+    }
+}
+
+/// `id` is that of the change.
+#[post("/codes/changes/<id>/undo", data = "<form>")]
+async fn undo(
+    app: &App,
+    config: &State<Config>,
+    id: i64,
+    form: SignedInForm<CsrfOnly>,
+) -> Result<Flashed, Failure> {
+    let code = app
+        .run(move |service| service.undo_code_change(&form.actor, id))
+        .await?;
+    let path = format!("/codes/{}", code.id);
+    Ok(redirect_with_flash(
+        config,
+        &path,
+        "The change of the activation code was undone.",
+    ))
+}
+
+#[derive(FromForm)]
+struct MachineForm {
+    #[field(default = "")]
+    license_key: String,
+    /// A machine ID that is wanted in spite of a doubt.
+    #[field(default = "")]
+    keep: String,
+    #[field(default = 0)]
+    license_id: i64,
+}
+
+#[post("/codes/<id>/machines", data = "<form>")]
+async fn add_machine(
+    app: &App,
+    config: &State<Config>,
+    frame: Frame,
+    id: i64,
+    form: SignedInForm<MachineForm>,
+) -> Result<Either<Flashed, Page>, Failure> {
+    let SignedInForm { form, actor, .. } = form;
+    let key = cleaned(&form.license_key);
+    let doubt = doubt::key(&key).filter(|doubt| doubt.typed != form.keep);
+    let doubted = doubt.as_ref().map(|doubt| doubt.typed.clone());
+    let added = app
+        .run(move |service| {
+            let added = match doubt {
+                Some(doubt) => Err(Error::invalid("license_key", doubt.message)),
+                None => service.add_machine(&actor, id, &key),
+            };
+            match added {
+                Ok(license) => Ok(Ok(license)),
+                Err(error @ (Error::Refused(_) | Error::Invalid(_))) => {
+                    Ok(Err((error, service.code_use(id)?)))
+                }
+                Err(error) => Err(error),
+            }
+        })
+        .await?;
+    Ok(match added {
+        Ok(license) => {
+            let message = format!("{} has a seat now.", license.license_key);
+            let path = format!("/codes/{id}");
+            Either::Left(redirect_with_flash(config, &path, &message))
+        }
+        Err((error, found)) => {
+            let page = CodePage {
+                license_key: form.license_key,
+                problem: Some(error.to_string()),
+                doubted,
+                ..page(app, config, frame, found)
+            };
+            Either::Right(Page::with_status(error.status(), &page)?)
+        }
+    })
+}
+
+#[post("/codes/<id>/free", data = "<form>")]
+async fn free(
+    app: &App,
+    config: &State<Config>,
+    id: i64,
+    form: SignedInForm<MachineForm>,
+) -> Result<Flashed, Failure> {
+    let SignedInForm { form, actor, .. } = form;
+    let (license, bulk) = app
+        .run(move |service| service.remove_machine(&actor, id, form.license_id))
+        .await?;
+    let message = format!(
+        "The seat of {} is free. {} no longer runs there.",
+        license.license_key, license.tool_name
+    );
+    Ok(redirect_with_undo(
+        config,
+        &format!("/codes/{id}"),
+        &message,
+        bulk,
+    ))
+}
