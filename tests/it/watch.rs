@@ -326,6 +326,8 @@ fn every_event_of_the_log_is_documented() {
     events.extend(called_with("Drift::Behind =>"));
     events.extend(called_with("Drift::Ahead =>"));
     events.extend(called_with("drift.map_or("));
+    // The doctor's words, which are no events.
+    events.retain(|event| !event.contains(' '));
     assert!(events.len() > 12, "{events:?}");
     let docs = file("docs/operations.md");
     let table = docs

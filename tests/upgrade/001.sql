@@ -1,4 +1,4 @@
--- A filled database of version 1, as `write_version_1` in tests/it/upgrade.rs wrote it.
+-- A filled database of version 1.
 insert into api_tokens values (1, '8c191ee9b5ab82106867ef00345007871ced4d68e6ab9febba3dee536d316c30', 1, 'CI', 'licenses:read', 1781524800, 1788307200, NULL, NULL);
 insert into audit values (1, 1781524800, 'signing key created', 1, 2, NULL, '', '{"kid":"3kIK4skfWuvt7J5t"}', 'RWGd43XZCvp7Mlw4KRWurGU2Z1o', '');
 insert into audit values (2, 1781524800, 'signed in', 3, 4, NULL, '', '{"browser":[5]}', '4gKVr2zAT5oipwSBnneoWicDuZk', '');
@@ -57,3 +57,5 @@ insert into sqlite_sequence values ('api_tokens', 1);
 insert into tools values ('Tool_A', 1781524800, 7, 0, '', '', 0);
 insert into unlicensed_machines values ('Tool_A', 'unknown', 1781524800, 1781524800, 1, '127.0.0.1', NULL, '1.2', 'pc', 'eva', '', 0);
 insert into users values (1, 'admin', '$argon2id$v=19$m=19456,t=2,p=1$zJ9Q3i7M4IzTZQwo3ysdCw$NtFRswPOC1DLlSojL1BZHUywJRK1fs384UV09Ti3/+8', 1781524800);
+insert into backups values ('made', 1781524860, '/var/backups/license-server.db', 412000, '');
+insert into restores values (1, 1781524800, 1781524799, 1);
