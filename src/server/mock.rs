@@ -347,11 +347,15 @@ impl Stage {
     fn announce(&self, port: u16) -> Result<(), Error> {
         let part = self.part.to_possible_value();
         let part = part.as_ref().map_or("", |part| part.get_name());
+        let outcome = self.outcome.and_then(|outcome| outcome.to_possible_value());
+        let outcome = outcome.map_or(String::new(), |outcome| {
+            format!(", and every activation {}", outcome.get_name())
+        });
         let origin = std::net::SocketAddr::new(self.config.address, port);
         let (kid, xy) = self.keys.default_key(KeyFormat::Xy)?;
         let (_, jwk) = self.keys.default_key(KeyFormat::Jwk)?;
         say(&format!(
-            "License Server {}: THIS IS A MOCK. It looks nothing up: every answer is {part}.\n  \
+            "License Server {}: THIS IS A MOCK. It looks nothing up: every answer is {part}{outcome}.\n  \
              Answers at  http://{origin}{}/api/check\n  \
              Key         {kid}\n  \
              Public half {xy}\n  \

@@ -5,7 +5,8 @@
 //     CSharpClient.exe SERVER[,SERVER...] TIMEOUT CACHE_DIR [KEY ...]
 //
 // Two members of a line are not in README.md: "folder" keeps the stored files in this folder, and "background" runs a
-// background refresh, at once. A line with "adapters" asks which machine IDs a computer with these has, see Choose.
+// background refresh, at once. A line with "online" asks the server at "url" with the key "key", as the computer "machine".
+// A line with "adapters" asks which machine IDs a computer with these has, see Choose.
 
 using System;
 using System.Collections.Generic;
@@ -58,6 +59,10 @@ internal static class CSharpClient
 
     private static Dictionary<string, object> Run(Dictionary<string, object> vector)
     {
+        if (vector.ContainsKey("online"))
+        {
+            return AskOnline(vector);
+        }
         if (vector.ContainsKey("adapters"))
         {
             return Choose(vector);
@@ -154,7 +159,7 @@ internal static class CSharpClient
         }
         return action == "activate" ? client.Activate(tool, (string)vector["activation_code"])
             : action == "deactivate" ? client.Deactivate(tool, (string)vector["activation_code"])
-            : client.Check(tool, (bool)vector["refresh"]);
+            : client.Check(tool, vector.ContainsKey("refresh") && (bool)vector["refresh"]);
     }
 
     private static void WriteState(StateStore store, string folder, Dictionary<string, object> state)
@@ -224,6 +229,20 @@ internal static class CSharpClient
             { "expires", result.Expires },
             { "days_left", (long?)result.DaysLeft },
             { "diagnostic", result.Diagnostic() },
+        };
+    }
+
+    private static Dictionary<string, object> AskOnline(Dictionary<string, object> line)
+    {
+        var client = new LicenseClient((string)line["url"], 60, new[] { (string)line["key"] }, (string)line["folder"]);
+        client.MachineId = (string)line["machine"];
+        LicenseResult result = Ask(client, line);
+        return new Dictionary<string, object>
+        {
+            { "code", result.Code },
+            { "source", result.Source },
+            { "reason", result.Reason },
+            { "message", result.Message },
         };
     }
 
