@@ -373,7 +373,7 @@ mod tests {
         let values = rocket_dyn_templates::minijinja::context! {
             tool_name => "T", server_url => "http://x", keys => Vec::<Value>::new(),
         };
-        let all = all(folder.path(), &values);
+        let all = all(folder.path(), &values, false);
         let code = |name: &str| &all.iter().find(|s| s.name == name).unwrap().code;
         assert!(
             code("01-python.py")
