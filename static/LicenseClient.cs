@@ -72,8 +72,12 @@ namespace Licensing
         public bool Valid { get; internal set; }
 
         /// <summary>VALID, IN_GRACE or TRIAL; EXPIRED, SUSPENDED, REVOKED or NOT_FOUND; or NO_ANSWER, which is not a
-        /// refusal.</summary>
+        /// refusal. Of an activation code also REFUSED or REMOVED.</summary>
         public string Code { get; internal set; }
+
+        /// <summary>Why an activation code was refused, such as SEATS_IN_USE; otherwise null.</summary>
+        [MaybeNull]
+        public string Reason { get; internal set; }
 
         /// <summary>A message for the customer.</summary>
         public string Message { get; internal set; }
@@ -191,6 +195,14 @@ namespace Licensing
         [AllowNull, MaybeNull]
         public string ProgramVersion { get; set; }
 
+        /// <summary>The customer's name, told to the vendor in signed checks and with activation codes.</summary>
+        [AllowNull, MaybeNull]
+        public string CustomerName { get; set; }
+
+        /// <summary>The customer's e-mail address, likewise.</summary>
+        [AllowNull, MaybeNull]
+        public string CustomerEmail { get; set; }
+
         /// <summary>Whether to start a trial on a computer without a license, if the vendor offers one. Only with public
         /// keys; plain checks always do.</summary>
         public bool Trial { get; set; }
@@ -223,25 +235,54 @@ namespace Licensing
         /// <param name="refresh">Asks the server even if a stored lease would do.</param>
         public LicenseResult Check(string toolName, bool refresh = false)
         {
-            // On another thread: one that waits, such as that of a window, could not also continue what it waits for.
-            Task<LicenseResult> check = Machine.Attempt(() => Run(() => CheckAsync(toolName, refresh)), null);
-            TimeSpan limit = TimeSpan.FromTicks(Timeout.Ticks * ServerUrls.Count) + Overhead + Overhead;
-            return Finishes(check, limit) ? check.Result
-                : new Check(this, toolName, CancellationToken.None).NoAnswer(new TimeoutException());
+            return Wait(toolName, () => CheckAsync(toolName, refresh));
         }
 
         /// <summary>Returns whether this computer may run the tool, and why.</summary>
         /// <param name="refresh">Asks the server even if a stored lease would do.</param>
         /// <param name="cancellationToken">Ends the check early, with the result NO_ANSWER and no exception.</param>
-        public async Task<LicenseResult> CheckAsync(string toolName, bool refresh = false,
-            CancellationToken cancellationToken = default(CancellationToken))
+        public Task<LicenseResult> CheckAsync(string toolName, bool refresh = false,
+            CancellationToken cancellationToken = default(CancellationToken)) =>
+            ConcludeAsync(toolName, cancellationToken, check => Keys == null ? check.PlainAsync() : check.SignedAsync(refresh));
+
+        /// <summary>Lets this computer take a seat of the activation code that the customer has entered. The result is that
+        /// of a check; if the code is refused, its Code is REFUSED, and it has a Reason.</summary>
+        public LicenseResult Activate(string toolName, string activationCode) =>
+            Wait(toolName, () => ActivateAsync(toolName, activationCode));
+
+        /// <summary>The same, for programs with windows.</summary>
+        public Task<LicenseResult> ActivateAsync(string toolName, string activationCode,
+            CancellationToken cancellationToken = default(CancellationToken)) =>
+            ConcludeAsync(toolName, cancellationToken, check => check.ActivateAsync(activationCode ?? ""));
+
+        /// <summary>Gives the seat of this computer back, for another computer. The result is never valid: its Code is
+        /// REMOVED, or else REFUSED, with a Reason, or NO_ANSWER.</summary>
+        public LicenseResult Deactivate(string toolName, string activationCode) =>
+            Wait(toolName, () => DeactivateAsync(toolName, activationCode));
+
+        /// <summary>The same, for programs with windows.</summary>
+        public Task<LicenseResult> DeactivateAsync(string toolName, string activationCode,
+            CancellationToken cancellationToken = default(CancellationToken)) =>
+            ConcludeAsync(toolName, cancellationToken, check => check.DeactivateAsync(activationCode ?? ""));
+
+        private LicenseResult Wait(string toolName, Func<Task<LicenseResult>> work)
+        {
+            // On another thread: one that waits, such as that of a window, could not also continue what it waits for.
+            Task<LicenseResult> check = Machine.Attempt(() => Run(work), null);
+            TimeSpan limit = TimeSpan.FromTicks(Timeout.Ticks * ServerUrls.Count) + Overhead + Overhead;
+            return Finishes(check, limit) ? check.Result
+                : new Check(this, toolName, CancellationToken.None).NoAnswer(new TimeoutException());
+        }
+
+        private async Task<LicenseResult> ConcludeAsync(string toolName, CancellationToken cancel,
+            Func<Check, Task<LicenseResult>> work)
         {
             LicenseResult result;
-            using (var check = new Check(this, toolName, cancellationToken))
+            using (var check = new Check(this, toolName, cancel))
             {
                 try
                 {
-                    result = await (Keys == null ? check.PlainAsync() : check.SignedAsync(refresh)).ConfigureAwait(false);
+                    result = await work(check).ConfigureAwait(false);
                 }
                 catch (Exception error)
                 {
@@ -292,6 +333,15 @@ namespace Licensing
             AddIfKnown(info, "hostname", () => Environment.MachineName);
             AddIfKnown(info, "user", () => Environment.UserName);
             return info;
+        }
+
+        /// <summary>What is told about the customer; empty if that is nothing.</summary>
+        internal Dictionary<string, object> Customer()
+        {
+            var customer = new Dictionary<string, object>();
+            AddIfKnown(customer, "name", () => CustomerName);
+            AddIfKnown(customer, "email", () => CustomerEmail);
+            return customer;
         }
 
         private static void AddIfKnown(Dictionary<string, object> info, string name, Func<string> find)
@@ -432,7 +482,7 @@ namespace Licensing.Internals
         }
 
         /// <summary>The first answer. No answer from one address leaves the next the whole timeout.</summary>
-        private async Task<T> FirstAnswerAsync<T>(Func<Uri, Task<T>> ask)
+        private async Task<T> FirstAnswerAsync<T>(string apiPath, Func<Uri, Task<T>> ask)
         {
             NoVerdict first = null;
             foreach (string server in client.ServerUrls)
@@ -444,7 +494,7 @@ namespace Licensing.Internals
                 }
                 try
                 {
-                    return await ask(CheckUrl(server)).ConfigureAwait(false);
+                    return await ask(ApiUrl(server, apiPath)).ConfigureAwait(false);
                 }
                 catch (Exception error)
                 {
@@ -463,20 +513,29 @@ namespace Licensing.Internals
 
         internal async Task<LicenseResult> PlainAsync()
         {
-            RequireTool();
-            ids = await Within(Left, LicenseClient.Run(() => Task.FromResult(client.Ids()))).ConfigureAwait(false);
-            askedId = Known(ids.Earlier);
+            await PreparePlainAsync().ConfigureAwait(false);
             byte[] request = Json.Write(new Dictionary<string, object>
             {
                 { "tool_name", tool },
                 { "license_key", askedId },
             });
-            return await FirstAnswerAsync(url => AskPlainAsync(url, request)).ConfigureAwait(false);
+            return await FirstAnswerAsync(StateStore.CheckPath, url => AskPlainAsync(url, request)).ConfigureAwait(false);
+        }
+
+        private async Task PreparePlainAsync()
+        {
+            RequireTool();
+            ids = await Within(Left, LicenseClient.Run(() => Task.FromResult(client.Ids()))).ConfigureAwait(false);
+            askedId = Known(ids.Earlier);
         }
 
         private async Task<LicenseResult> AskPlainAsync(Uri url, byte[] request)
         {
-            Reply reply = await SendAsync(url, personal => request).ConfigureAwait(false);
+            return PlainResult(await SendAsync(url, personal => request).ConfigureAwait(false));
+        }
+
+        private LicenseResult PlainResult(Reply reply)
+        {
             var answer = reply.Members();
             string status = Json.Text(answer, "status"), message = Json.Text(answer, "message"), code;
             // The status code alone is not a verdict: proxies also answer 200, 403 and 404.
@@ -499,7 +558,7 @@ namespace Licensing.Internals
 
         // ---- The signed protocol ----
 
-        internal async Task<LicenseResult> SignedAsync(bool refresh)
+        private async Task PrepareSignedAsync()
         {
             RequireTool();
             if (client.KeyProblem != null)
@@ -513,6 +572,11 @@ namespace Licensing.Internals
                 throw new TimeoutException();
             }
             askedId = Known(ids.Preferred);
+        }
+
+        internal async Task<LicenseResult> SignedAsync(bool refresh)
+        {
+            await PrepareSignedAsync().ConfigureAwait(false);
             SignedAnswer lease = opened.Lease;
             if (lease != null && !refresh)
             {
@@ -525,7 +589,7 @@ namespace Licensing.Internals
             }
             try
             {
-                return ToResult(await FirstAnswerAsync(AskAsync).ConfigureAwait(false), "server", null);
+                return ToResult(await FirstAnswerAsync(StateStore.CheckPath, AskAsync).ConfigureAwait(false), "server", null);
             }
             catch (Exception error)
             {
@@ -540,7 +604,7 @@ namespace Licensing.Internals
             using (var check = new Check(client, tool, CancellationToken.None))
             {
                 check.opened = new Opened { Remembered = state, States = new List<State> { state } };
-                await check.FirstAnswerAsync(check.AskAsync).ConfigureAwait(false);
+                await check.FirstAnswerAsync(StateStore.CheckPath, check.AskAsync).ConfigureAwait(false);
             }
         }
 
@@ -637,9 +701,14 @@ namespace Licensing.Internals
             askedId = id;
             untrusted = null;
             string nonce = client.Nonce();
-            State before = opened.States.Find(state => state.LicenseKey == id);
             SignedAnswer refusalBefore = client.Refusals.Find(tool, id);
             Reply reply = await SendAsync(url, personal => WriteRequest(id, nonce, personal, isLast)).ConfigureAwait(false);
+            return await AcceptAsync(reply, id, nonce, refusalBefore).ConfigureAwait(false);
+        }
+
+        /// <summary>The signed answer in this reply, which is stored.</summary>
+        private async Task<SignedAnswer> AcceptAsync(Reply reply, string id, string nonce, SignedAnswer refusalBefore)
+        {
             // The HTTP status and the unsigned fields are not trusted, so they are ignored.
             string token = Json.Text(reply.Members(), "token");
             if (token == null)
@@ -653,7 +722,7 @@ namespace Licensing.Internals
             }
             client.Refusals.Record(tool, id, answer, refusalBefore);
             opened.Description = answer.IsGood ? "until " + Words.Time(answer.ExpiresAt) : "none";
-            await SaveAsync(answer, id, before).ConfigureAwait(false);
+            await SaveAsync(answer, id, opened.States.Find(state => state.LicenseKey == id)).ConfigureAwait(false);
             return answer;
         }
 
@@ -664,12 +733,11 @@ namespace Licensing.Internals
                 { "tool_name", tool },
                 { "license_key", id },
                 { "nonce", nonce },
-                // The server reads no more of them.
-                { "kids", client.Keys.Take(32).Select(key => (object)key.Kid).ToList() },
+                { "kids", Kids() },
             };
             if (isPersonal)
             {
-                request.Add("client", client.ClientInfo());
+                AddPersonal(request);
             }
             if (opened.PreviousId != null)
             {
@@ -680,6 +748,19 @@ namespace Licensing.Internals
                 request.Add("trial", true);
             }
             return Json.Write(request);
+        }
+
+        /// <remarks>The server reads no more of them.</remarks>
+        private List<object> Kids() => client.Keys.Take(32).Select(key => (object)key.Kid).ToList();
+
+        private void AddPersonal(Dictionary<string, object> request)
+        {
+            request.Add("client", client.ClientInfo());
+            Dictionary<string, object> customer = client.Customer();
+            if (customer.Count > 0)
+            {
+                request.Add("customer", customer);
+            }
         }
 
         private async Task SaveAsync(SignedAnswer answer, string id, State before)
@@ -705,12 +786,114 @@ namespace Licensing.Internals
             }
         }
 
+        // ---- Activation codes ----
+
+        internal async Task<LicenseResult> ActivateAsync(string code)
+        {
+            await PrepareForCodeAsync().ConfigureAwait(false);
+            return await FirstAnswerAsync("/api/activate", url => ActivateAsync(url, code)).ConfigureAwait(false);
+        }
+
+        internal async Task<LicenseResult> DeactivateAsync(string code)
+        {
+            await PrepareForCodeAsync().ConfigureAwait(false);
+            return await FirstAnswerAsync("/api/deactivate", url => DeactivateAsync(url, code)).ConfigureAwait(false);
+        }
+
+        /// <summary>One machine ID takes the seat: the one that was good last, or else the one that changes least.</summary>
+        private async Task PrepareForCodeAsync()
+        {
+            await (client.Keys == null ? PreparePlainAsync() : PrepareSignedAsync()).ConfigureAwait(false);
+            if (opened.Remembered != null)
+            {
+                askedId = opened.Remembered.LicenseKey;
+            }
+        }
+
+        private async Task<LicenseResult> ActivateAsync(Uri url, string code)
+        {
+            Dictionary<string, object> request = RequestWith(code);
+            string nonce = client.Keys == null ? null : client.Nonce();
+            SignedAnswer refusalBefore = client.Refusals.Find(tool, askedId);
+            if (nonce != null)
+            {
+                request.Add("nonce", nonce);
+                request.Add("kids", Kids());
+            }
+            AddPersonal(request);
+            Reply reply = await SendCodeAsync(url, Json.Write(request)).ConfigureAwait(false);
+            if (reply.Reason() != null)
+            {
+                return Refused(reply);
+            }
+            return nonce == null ? PlainResult(reply)
+                : ToResult(await AcceptAsync(reply, askedId, nonce, refusalBefore).ConfigureAwait(false), "server", null);
+        }
+
+        private async Task<LicenseResult> DeactivateAsync(Uri url, string code)
+        {
+            Reply reply = await SendCodeAsync(url, Json.Write(RequestWith(code))).ConfigureAwait(false);
+            if (reply.Reason() != null)
+            {
+                return Refused(reply);
+            }
+            var answer = reply.Members();
+            if (reply.Status != 200 || Json.Text(answer, "status") != "success")
+            {
+                throw reply.NoVerdict("");
+            }
+            if (client.Keys != null)
+            {
+                long now = client.Clock();
+                SignedAnswer removal = SignedAnswer.Removal(opened.Lease == null ? now : Math.Max(now, opened.Lease.IssuedAt));
+                client.Refusals.Record(tool, askedId, removal, null);
+                opened.Description = "none";
+                await SaveAsync(removal, askedId, opened.Remembered).ConfigureAwait(false);
+            }
+            return NewResult("REMOVED", Json.Text(answer, "message") ?? "", "server", null);
+        }
+
+        private LicenseResult Refused(Reply reply) =>
+            NewResult("REFUSED", Json.Text(reply.Members(), "message") ?? "", "server", null, reply.Reason());
+
+        private Dictionary<string, object> RequestWith(string code)
+        {
+            return new Dictionary<string, object>
+            {
+                { "tool_name", tool },
+                { "activation_code", code.Length > 255 ? code.Substring(0, 255) : code },
+                { "license_key", askedId },
+            };
+        }
+
+        /// <summary>Sends an activation code, which whoever reads it could use: only to this server, and never where its
+        /// certificate cannot be verified.</summary>
+        private async Task<Reply> SendCodeAsync(Uri configured, byte[] body)
+        {
+            Uri url = configured;
+            for (int i = 0; i <= MaxRedirects; i++)
+            {
+                Reply reply = await ExchangeAsync(url, body, true).ConfigureAwait(false);
+                if (!reply.IsRedirect)
+                {
+                    return reply;
+                }
+                url = RedirectTarget(configured, url, reply.Location, true);
+                if (url.Scheme != "https" || url.IdnHost != configured.IdnHost || Port(url) != Port(configured))
+                {
+                    throw ForbiddenRedirect(url);
+                }
+            }
+            throw TooManyRedirects(url);
+        }
+
         // ---- Results ----
 
-        private LicenseResult NewResult(string code, string message, string source, Exception error)
+        private LicenseResult NewResult(string code, string message, string source, Exception error, string reason = null)
         {
-            return new LicenseResult(Diagnostic(code, source, error))
+            return new LicenseResult(Diagnostic(reason == null ? code : code + " (" + reason + ")", source, error))
             {
+                Reason = reason,
                 Valid = Array.IndexOf(SignedAnswer.GoodCodes, code) >= 0,
                 Code = code,
                 Message = message,
@@ -860,7 +1043,7 @@ namespace Licensing.Internals
             }
         }
 
-        private static Uri CheckUrl(string server)
+        private static Uri ApiUrl(string server, string apiPath)
         {
             Uri url;
             if (!Uri.TryCreate(server.Trim(), UriKind.Absolute, out url) || !IsWebAddress(url))
@@ -868,7 +1051,7 @@ namespace Licensing.Internals
                 throw new NoVerdict(Words.BadAddress, "not a web address");
             }
             var address = new UriBuilder(url) { Query = "", Fragment = "" };
-            address.Path = StateStore.WithoutCheckPath(url.AbsolutePath) + StateStore.CheckPath;
+            address.Path = StateStore.WithoutCheckPath(url.AbsolutePath) + apiPath;
             if (url.HostNameType == UriHostNameType.Dns)
             {
                 address.Host = url.IdnHost;
@@ -880,11 +1063,12 @@ namespace Licensing.Internals
             (url.Scheme == "http" || url.Scheme == "https") && url.UserInfo.Length == 0 && url.Host.Length > 0 &&
                 url.Port > 0;
 
+        private const int MaxRedirects = 5;
+
         /// <summary>Sends the request, and repeats it where it is redirected to. The body is written with or without
         /// personal data.</summary>
         private async Task<Reply> SendAsync(Uri configured, Func<bool, byte[]> body)
         {
-            const int MaxRedirects = 5;
             bool isSigned = client.Keys != null, isPersonal = true;
             Uri url = configured;
             for (int i = 0; i <= MaxRedirects; i++)
@@ -898,8 +1082,14 @@ namespace Licensing.Internals
                 url = RedirectTarget(configured, url, reply.Location, isSigned);
                 isPersonal = isPersonal && url.IdnHost == configured.IdnHost && Port(url) == Port(configured);
             }
-            throw new NoVerdict(Words.NoResult, "too many redirects, the last one to " + Words.Address(url.AbsoluteUri));
+            throw TooManyRedirects(url);
         }
+
+        private static NoVerdict TooManyRedirects(Uri last) =>
+            new NoVerdict(Words.NoResult, "too many redirects, the last one to " + Words.Address(last.AbsoluteUri));
+
+        private static NoVerdict ForbiddenRedirect(Uri target) =>
+            new NoVerdict(Words.NoResult, "redirected to " + Words.Address(target.OriginalString) + ", which is not allowed");
 
         /// <summary>Where a certificate cannot be verified, asks once more without verification: a signed answer proves
         /// itself. What is personal does not go there.</summary>
@@ -941,8 +1131,7 @@ namespace Licensing.Internals
                 target.IdnHost == (isSigned ? configured : from).IdnHost && !(from.Scheme == "https" && target.Scheme == "http");
             if (!IsWebAddress(target) || !isAllowed)
             {
-                throw new NoVerdict(Words.NoResult, "redirected to " + Words.Address(target.OriginalString) +
-                    ", which is not allowed");
+                throw ForbiddenRedirect(target);
             }
             return target.Fragment.Length == 0 ? target : new UriBuilder(target) { Fragment = "" }.Uri;
         }
@@ -1073,6 +1262,23 @@ namespace Licensing.Internals
         {
             byte[] mark = Encoding.UTF8.GetPreamble();
             return Json.Parse(Body.Take(3).SequenceEqual(mark) ? Body.Skip(3).ToArray() : Body) as Dictionary<string, object>;
+        }
+
+        // Any other reason is no answer.
+        private static readonly string[] Reasons =
+        {
+            "BAD_CODE", "UNKNOWN_CODE", "WRONG_TOOL", "CODE_EXPIRED", "CODE_SUSPENDED", "CODE_REVOKED", "MACHINE_BLOCKED",
+            "SEATS_IN_USE", "OTHER_CODE", "MOVES_USED", "OFFLINE_UNTIL", "TRY_LATER",
+        };
+
+        /// <summary>Why an activation code was refused, or null. It is not signed, so no lease is erased because of
+        /// it.</summary>
+        internal string Reason()
+        {
+            var answer = Members();
+            string reason = Json.Text(answer, "reason");
+            bool isRefusal = Json.Text(answer, "status") == "error" && Json.Text(answer, "token") == null;
+            return isRefusal && Array.IndexOf(Reasons, reason) >= 0 ? reason : null;
         }
 
         internal NoVerdict NoVerdict(string details) =>
@@ -1230,6 +1436,10 @@ namespace Licensing.Internals
         private SignedAnswer()
         {
         }
+
+        /// <summary>Ends a lease like a refusal, although nothing was signed: the program itself gave the seat
+        /// back.</summary>
+        internal static SignedAnswer Removal(long now) => new SignedAnswer { Code = "REMOVED", IssuedAt = now };
 
         internal bool IsGood => Array.IndexOf(GoodCodes, Code) >= 0;
 

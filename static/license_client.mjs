@@ -68,6 +68,21 @@ const SLOW_MACHINE_ID =
 // The server's codes. Any other code is no verdict.
 const GOOD_CODES = ["VALID", "IN_GRACE", "TRIAL"];
 const REFUSALS = ["EXPIRED", "SUSPENDED", "REVOKED", "NOT_FOUND"];
+// Why an activation code is refused. Any other reason is no answer.
+const CODE_REASONS = [
+  "BAD_CODE",
+  "UNKNOWN_CODE",
+  "WRONG_TOOL",
+  "CODE_EXPIRED",
+  "CODE_SUSPENDED",
+  "CODE_REVOKED",
+  "MACHINE_BLOCKED",
+  "SEATS_IN_USE",
+  "OTHER_CODE",
+  "MOVES_USED",
+  "OFFLINE_UNTIL",
+  "TRY_LATER",
+];
 
 const DEFAULT_TIMEOUT = 5000;
 const MAX_TIMEOUT = 3_600_000;
@@ -103,11 +118,15 @@ const REFRESH_EXIT_MS = 1000;
 
 /** @typedef {string | Record<string, unknown>} PublicKey "x.y", PEM or a JWK */
 
+/** @typedef {{ name?: string, email?: string }} Customer told to the vendor */
+
 /**
  * @typedef {object} LicenseCheck
  * @property {boolean} valid whether this computer may run the tool
- * @property {"VALID" | "IN_GRACE" | "TRIAL" | "EXPIRED" | "SUSPENDED" | "REVOKED" | "NOT_FOUND" | "NO_ANSWER"} code the
- *   first three let it run; NO_ANSWER is not a refusal
+ * @property {"VALID" | "IN_GRACE" | "TRIAL" | "EXPIRED" | "SUSPENDED" | "REVOKED" | "NOT_FOUND" | "NO_ANSWER" |
+ *   "REFUSED" | "REMOVED"} code the first three let it run; NO_ANSWER is not a refusal; the last two are about an
+ *   activation code
+ * @property {string | null} reason why an activation code was refused, such as SEATS_IN_USE
  * @property {string} message for the customer
  * @property {"server" | "lease" | "none"} source
  * @property {string | null} expires the expiration date as "2027-12-31"; null for a perpetual license or if not known
@@ -164,13 +183,43 @@ export class LicenseClient {
    * Whether this computer may run the tool. A lease answers in a few milliseconds and is
    * renewed in the background; `refresh` asks the server even then.
    * @param {string} toolName
-   * @param {{ refresh?: boolean }} [options]
+   * @param {{ refresh?: boolean, customer?: Customer }} [options]
    * @returns {Promise<LicenseCheck>}
    */
   async check(toolName, options) {
+    const run = this.#start(toolName, options?.customer);
+    return this.#concluded(run, () => this.#check(run, Boolean(options?.refresh)));
+  }
+
+  /**
+   * Lets this computer take a seat of the activation code that the customer has entered. The result is that of a check.
+   * If the code is refused, its `code` is REFUSED, and it has a `reason`.
+   * @param {string} toolName
+   * @param {string} activationCode
+   * @param {{ customer?: Customer }} [options]
+   * @returns {Promise<LicenseCheck>}
+   */
+  async activate(toolName, activationCode, options) {
+    const run = this.#start(toolName, options?.customer);
+    return this.#concluded(run, () => this.#activate(run, activationCode));
+  }
+
+  /**
+   * Gives the seat of this computer back, for another computer. The result is never valid: its `code` is REMOVED, or
+   * else REFUSED, with a `reason`, or NO_ANSWER.
+   * @param {string} toolName
+   * @param {string} activationCode
+   * @returns {Promise<LicenseCheck>}
+   */
+  async deactivate(toolName, activationCode) {
     const run = this.#start(toolName);
+    return this.#concluded(run, () => this.#deactivate(run, activationCode));
+  }
+
+  /** @returns {Promise<LicenseCheck>} */
+  async #concluded(run, work) {
     try {
-      const result = await keepingAwake(this.#check(run, Boolean(options?.refresh)));
+      const result = await keepingAwake(work());
       if (!result.valid) this.#forgetMachine(run);
       return result;
     } catch (error) {
@@ -206,23 +255,28 @@ export class LicenseClient {
   // ---- One check ----
 
   /** @returns {Run} */
-  #start(toolName) {
+  #start(toolName, customer) {
     const deadline = monotonic() + this.#timeout;
     const unknown = { machineId: null, remembered: null, previous: null, machine: null, search: null };
-    return { toolName, deadline, isUnread: false, certificate: null, problems: [], ...unknown };
+    const about = { customer: customerOf(customer), isUnread: false, certificate: null, problems: [] };
+    return { toolName, deadline, ...about, ...unknown };
   }
 
-  async #check(run, refresh) {
+  async #prepare(run) {
     if (typeof run.toolName !== "string" || !run.toolName) throw new NoVerdict(BAD_TOOL_NAME);
     if (this.#keyProblem) throw new NoVerdict(BAD_KEYS, this.#keyProblem);
     await this.#identify(run);
+  }
+
+  async #check(run, refresh) {
+    await this.#prepare(run);
     const lease = run.remembered ? await this.#leaseAtStart(run) : null;
     if (lease && !refresh) {
       this.#refreshIfDue(run, lease);
       return this.#result(run, lease, "lease");
     }
     try {
-      const answer = await this.#firstAnswer(run, (url) => this.#ask(url, run));
+      const answer = await this.#firstAnswer(run, "/api/check", (url) => this.#ask(url, run));
       return this.#result(run, answer, "server");
     } catch (error) {
       const stillGood = await this.#leaseAfterwards(run);
@@ -289,12 +343,12 @@ export class LicenseClient {
   }
 
   /** The first answer to `ask(url)`. No answer from one address leaves the next the whole timeout. */
-  async #firstAnswer(run, ask) {
+  async #firstAnswer(run, apiPath, ask) {
     for (const server of this.#servers) {
       if (run.problems.length > 0) run.deadline = monotonic() + this.#timeout;
       run.certificate = null;
       try {
-        return await ask(checkUrl(server));
+        return await ask(apiUrl(server, apiPath));
       } catch (error) {
         run.problems.push({ server, error, certificate: run.certificate });
       }
@@ -343,28 +397,28 @@ export class LicenseClient {
   async #follow(configured, question, run) {
     let url = configured;
     let wasSecure = url.protocol === "https:";
-    let client = this.#clientInfo();
+    let personal = { client: this.#clientInfo(), customer: run.customer };
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-      const reply = await this.#send(url, { ...question, client }, run);
+      const reply = await this.#send(url, question, personal, run);
       if (!REDIRECTS.includes(reply.status)) return reply;
       url = redirectTarget(url, reply.location);
       if (url.protocol === "http:" && (wasSecure || url.hostname !== configured.hostname)) {
-        throw new NoVerdict(NO_RESULT, `redirected to ${displayAddress(url.href)}, which is not allowed`);
+        throw forbiddenRedirect(url);
       }
       wasSecure ||= url.protocol === "https:";
-      if (run.certificate || !isSamePlace(configured, url)) client = undefined;
+      if (run.certificate || !isSamePlace(configured, url)) personal = {};
     }
-    throw new NoVerdict(NO_RESULT, `redirected more than ${MAX_REDIRECTS} times, last to ${displayAddress(url.href)}`);
+    throw tooManyRedirects(url);
   }
 
-  async #send(url, question, run) {
+  async #send(url, question, personal, run) {
     try {
-      return await this._exchange(url, toJson(question), true, run.deadline);
+      return await this._exchange(url, toJson({ ...question, ...personal }), true, run.deadline);
     } catch (error) {
       if (!error?.certificate) throw error;
       // The signature proves the answer, so a wrong clock or a missing root certificate locks out nobody.
       run.certificate = error;
-      return this._exchange(url, toJson({ ...question, client: undefined }), false, run.deadline);
+      return this._exchange(url, toJson(question), false, run.deadline);
     }
   }
 
@@ -376,6 +430,92 @@ export class LicenseClient {
     };
     const known = Object.entries(info).filter(([, text]) => text);
     return Object.fromEntries(known.map(([name, text]) => [name, wellFormed(String(text).slice(0, 100))]));
+  }
+
+  // ---- Activation codes ----
+
+  async #prepareForCode(run) {
+    await this.#prepare(run);
+    // No lease decides here, but this is a start like any other.
+    if (run.remembered) await this.#leaseAtStart(run);
+  }
+
+  async #activate(run, activationCode) {
+    await this.#prepareForCode(run);
+    return this.#firstAnswer(run, "/api/activate", async (url) => {
+      const before = await this.#read(run, run.machineId);
+      const askedAt = monotonic();
+      const nonce = this._nonce();
+      const more = {
+        nonce,
+        kids: [...this.#keys.keys()].slice(0, MAX_KIDS),
+        client: this.#clientInfo(),
+        customer: run.customer,
+      };
+      const answer = await this.#sendCode(url, run, activationCode, more);
+      const refusal = refusalIn(answer);
+      if (refusal) return this.#aboutCode(run, "REFUSED", refusal);
+      const token = tokenOf(answer);
+      const claims = verified(token, this.#keys, { aud: run.toolName, sub: run.machineId, nonce });
+      await this.#save(run, token, claims, before, askedAt);
+      return this.#result(run, claims, "server");
+    });
+  }
+
+  async #deactivate(run, activationCode) {
+    await this.#prepareForCode(run);
+    return this.#firstAnswer(run, "/api/deactivate", async (url) => {
+      const answer = await this.#sendCode(url, run, activationCode, {});
+      const refusal = refusalIn(answer);
+      if (refusal) return this.#aboutCode(run, "REFUSED", refusal);
+      const { status, message } = membersOf(answer);
+      if (answer.status !== 200 || status !== "success") throw noResult(answer.status, "");
+      await this.#eraseLease(run);
+      return this.#aboutCode(run, "REMOVED", { message: textOf(message), reason: null });
+    });
+  }
+
+  /**
+   * Sends an activation code, which whoever reads it could use: only to this server, and never where its certificate
+   * cannot be verified. One machine ID takes the seat: the one that was good last, or else the one that changes least.
+   */
+  async #sendCode(configured, run, activationCode, more) {
+    const code = String(activationCode ?? "").slice(0, 255);
+    const body = toJson({ tool_name: run.toolName, activation_code: code, license_key: run.machineId, ...more });
+    let url = configured;
+    for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+      const reply = await within(run.deadline, this._exchange(url, body, true, run.deadline));
+      if (!REDIRECTS.includes(reply.status)) return reply;
+      url = redirectTarget(url, reply.location);
+      if (url.protocol !== "https:" || !isSamePlace(configured, url)) throw forbiddenRedirect(url);
+    }
+    throw tooManyRedirects(url);
+  }
+
+  async #eraseLease(run) {
+    const store = this.#store(run);
+    this.#refusedAt.set(store.path(run.machineId), monotonic());
+    const clock = { mark: this._now(), allowance: CLOCK_ALLOWANCE, uptime: this._uptime() };
+    const erase = (current) => {
+      return { license_key: run.machineId, token: null, good_iat: current?.good_iat ?? null, ...clock };
+    };
+    const erased = store.update(run.machineId, erase, { isDurable: true });
+    await within(Math.max(run.deadline, monotonic() + SAVE_TIMEOUT), erased).catch(() => {});
+  }
+
+  /** @returns {LicenseCheck} */
+  #aboutCode(run, code, { message, reason }) {
+    return {
+      valid: false,
+      code,
+      message,
+      source: "server",
+      reason,
+      expires: null,
+      daysLeft: null,
+      machineId: run.machineId,
+      diagnostic: this.#diagnostic(run, reason ? `${code} (${reason})` : code, "server"),
+    };
   }
 
   // ---- The lease ----
@@ -459,8 +599,9 @@ export class LicenseClient {
     const last = this.#refreshedAt.get(file) ?? -Infinity;
     if (lease.iat + lease.exp > 2 * this._now() || monotonic() - last < REFRESH_PAUSE_MS) return;
     this.#refreshedAt.set(file, monotonic());
-    const refresh = { ...this.#start(run.toolName), machineId: run.machineId };
-    this._inBackground(() => this.#firstAnswer(refresh, (url) => this.#question(url, refresh, this.#trial)));
+    const refresh = { ...this.#start(run.toolName, run.customer), machineId: run.machineId };
+    const ask = (url) => this.#question(url, refresh, this.#trial);
+    this._inBackground(() => this.#firstAnswer(refresh, "/api/check", ask));
   }
 
   // ---- The result ----
@@ -475,6 +616,7 @@ export class LicenseClient {
       code: claims.code,
       message: claims.message,
       source,
+      reason: null,
       expires: claims.expirationDate,
       daysLeft: daysLeft(claims.expirationDate, now),
       machineId: run.machineId,
@@ -492,6 +634,7 @@ export class LicenseClient {
       code: "NO_ANSWER",
       message: message.replace("{address}", () => address).replace("{why}", () => why) + hint,
       source: "none",
+      reason: null,
       expires: null,
       daysLeft: null,
       machineId: run.machineId,
@@ -530,6 +673,7 @@ export class LicenseClient {
  * @typedef {object} Run what one check knows
  * @property {string} toolName
  * @property {number} deadline
+ * @property {Customer | undefined} customer
  * @property {boolean} isUnread whether the stored files could not be read in time
  * @property {string | null} machineId the ID that is being checked
  * @property {string | null} remembered the ID that the server last found good
@@ -666,10 +810,10 @@ function attempt(work, fallback) {
 
 // ---- The request and the answer ----
 
-function checkUrl(serverUrl) {
+function apiUrl(serverUrl, apiPath) {
   try {
     const url = webAddress(String(serverUrl).trim());
-    url.pathname = `${withoutEnd(url.pathname)}/api/check`;
+    url.pathname = `${withoutEnd(url.pathname)}${apiPath}`;
     url.search = "";
     return url;
   } catch {
@@ -683,6 +827,14 @@ function withoutEnd(address) {
     .replace(/\/+$/, "")
     .replace(/\/api\/check$/, "")
     .replace(/\/+$/, "");
+}
+
+function forbiddenRedirect(url) {
+  return new NoVerdict(NO_RESULT, `redirected to ${displayAddress(url.href)}, which is not allowed`);
+}
+
+function tooManyRedirects(url) {
+  return new NoVerdict(NO_RESULT, `redirected more than ${MAX_REDIRECTS} times, last to ${displayAddress(url.href)}`);
 }
 
 function webAddress(text, base) {
@@ -787,12 +939,39 @@ async function readLimited(response) {
 }
 
 /** The token of an answer. The status and the other fields are not signed, so they are ignored. */
-function tokenOf({ status, body }) {
+function tokenOf(answer) {
+  const { token } = membersOf(answer);
+  if (typeof token === "string") return token;
+  throw noResult(answer.status, " without a signed answer");
+}
+
+/** The members of an answer, none if it is not JSON. */
+function membersOf({ body }) {
   if (body.length > MAX_ANSWER_BYTES) throw new NoVerdict(NO_RESULT, "the answer is too long");
-  const answer = jsonObject(body, { ignoreBOM: false });
-  if (typeof answer?.token === "string") return answer.token;
-  if (status === 407) throw new NoVerdict(NO_ANSWER, "the network's proxy requires a sign-in");
-  throw new NoVerdict(NO_RESULT, `HTTP ${status} without a signed answer`);
+  return jsonObject(body, { ignoreBOM: false }) ?? {};
+}
+
+function noResult(status, details) {
+  if (status === 407) return new NoVerdict(NO_ANSWER, "the network's proxy requires a sign-in");
+  return new NoVerdict(NO_RESULT, `HTTP ${status}${details}`);
+}
+
+/** Why an activation code was refused, or null. It is not signed, so no lease is erased because of it. */
+function refusalIn(answer) {
+  const { status, reason, message, token } = membersOf(answer);
+  const isRefusal = status === "error" && token === undefined && CODE_REASONS.includes(reason);
+  return isRefusal ? { reason, message: textOf(message) } : null;
+}
+
+function textOf(value) {
+  return typeof value === "string" ? wellFormed(value) : "";
+}
+
+/** What is told to the vendor about the customer, undefined if that is nothing. */
+function customerOf(given) {
+  const known = ["name", "email"].filter((name) => typeof given?.[name] === "string" && given[name]);
+  const cut = (name) => [name, wellFormed(given[name].slice(0, 100))];
+  return known.length > 0 ? Object.fromEntries(known.map(cut)) : undefined;
 }
 
 function toJson(value) {
@@ -839,8 +1018,7 @@ function verified(token, keys, expected) {
     throw new NoVerdict(NO_RESULT, "a signed answer that this program does not understand");
   }
   // These two are displayed and decide nothing.
-  const text = typeof message === "string" ? wellFormed(message) : "";
-  return { code, iat, exp, sub, message: text, expirationDate: parseDate(date) === null ? null : date };
+  return { code, iat, exp, sub, message: textOf(message), expirationDate: parseDate(date) === null ? null : date };
 }
 
 /** The key ID in a header that has exactly the members and the algorithm that the server uses. */

@@ -82,6 +82,9 @@ CERTIFICATE_PROBLEMS = {
 # The server's codes. Any other code is no verdict.
 GOOD_CODES = ("VALID", "IN_GRACE", "TRIAL")
 REFUSALS = ("EXPIRED", "SUSPENDED", "REVOKED", "NOT_FOUND")
+# Why an activation code is refused. Any other reason is no answer.
+REASONS = ("BAD_CODE", "UNKNOWN_CODE", "WRONG_TOOL", "CODE_EXPIRED", "CODE_SUSPENDED", "CODE_REVOKED", "MACHINE_BLOCKED",
+           "SEATS_IN_USE", "OTHER_CODE", "MOVES_USED", "OFFLINE_UNTIL", "TRY_LATER")
 
 DEFAULT_TIMEOUT = 5.0
 MAX_ANSWER_BYTES = 64 * 1024
@@ -157,27 +160,51 @@ class LicenseClient:
         result = self.check(tool_name)
         return result.valid, result.message
 
-    def check(self, tool_name: str, refresh: bool = False) -> LicenseCheck:
-        """The same with all details; `refresh` asks the server even if a stored lease would do."""
+    def check(self, tool_name: str, refresh: bool = False, customer: Optional[Mapping[str, str]] = None) -> LicenseCheck:
+        """The same with all details; `refresh` asks the server even if a stored lease would do.
+
+        The `customer`, such as {"name": "...", "email": "..."}, is told to the vendor in signed checks.
+        """
+        return self._concluded(tool_name, lambda: self._check(tool_name, refresh, customer))
+
+    def activate(self, tool_name: str, activation_code: str,
+                 customer: Optional[Mapping[str, str]] = None) -> LicenseCheck:
+        """Let this computer take a seat of the activation code that the customer has entered.
+
+        The result is that of a check. If the code is refused, its code is REFUSED, and it has a `reason`.
+        """
+        return self._concluded(tool_name, lambda: self._activate(tool_name, activation_code, customer))
+
+    def deactivate(self, tool_name: str, activation_code: str) -> LicenseCheck:
+        """Give the seat of this computer back, for another computer.
+
+        The result is never valid: its code is REMOVED, or else REFUSED, with a `reason`, or NO_ANSWER.
+        """
+        return self._concluded(tool_name, lambda: self._deactivate(tool_name, activation_code))
+
+    def _concluded(self, tool_name: str, work: Callable[[], LicenseCheck]) -> LicenseCheck:
         try:
-            result = self._check(tool_name, refresh)
+            result = work()
         except Exception as error:
             result = self._no_answer(tool_name, error)
         if not result.valid:
             self._found = None  # the driver of an adapter may start after this program
         return result
 
-    def _check(self, tool_name: str, refresh: bool) -> LicenseCheck:
+    def _require(self, tool_name: str) -> None:
         if not isinstance(tool_name, str) or not tool_name:
             raise _NoVerdict(BAD_TOOL_NAME)
         if not self.machine_id():
             raise _NoVerdict(NO_MACHINE_ID)
-        if not self._is_signed:
-            return self._check_plain(tool_name)
         if self._key_problem:
             raise _NoVerdict(BAD_KEYS, self._key_problem)
+
+    def _check(self, tool_name: str, refresh: bool, customer: Optional[Mapping[str, str]]) -> LicenseCheck:
+        self._require(tool_name)
+        if not self._is_signed:
+            return self._check_plain(tool_name)
         deadline = time.monotonic() + self.timeout
-        start = self._start(tool_name)
+        start = self._start(tool_name)._replace(customer=_customer(customer))
         lease, _ = self._lease(tool_name, start.state)
         if lease and not refresh:
             self._refresh_if_due(tool_name, start, lease)
@@ -233,6 +260,82 @@ class LicenseClient:
             url = target
         raise _NoVerdict(NO_RESULT, "too many redirects")
 
+    # ---- Activation codes ----
+
+    def _activate(self, tool_name: str, activation_code: str, customer: Optional[Mapping[str, str]]) -> LicenseCheck:
+        about = dict(_customer(customer), client=self._client_info())
+        if self._is_signed:
+            about["kids"] = list(self._keys)[:MAX_KIDS]
+
+        def conclude(start: _Start, status: int, body: bytes, nonce: str, asked_at: float) -> LicenseCheck:
+            license_key = start.ids[0]
+            if not self._is_signed:
+                code, message = _plain_verdict(status, body)
+                return self._conclude(tool_name, license_key, code, message, "server")
+            token = _token(status, body)
+            claims = _verified(token, self._keys, aud=tool_name, sub=license_key, nonce=nonce)
+            answer = _Answer(license_key, token, claims, start.state, asked_at)
+            _attempt(lambda: _run_with_timeout(SAVE_WAIT, lambda: self._save(tool_name, start.store, [answer])), None)
+            return self._result(tool_name, license_key, claims, "server")
+
+        return self._ask_about_code("/api/activate", tool_name, activation_code, about, conclude)
+
+    def _deactivate(self, tool_name: str, activation_code: str) -> LicenseCheck:
+        def conclude(start: _Start, status: int, body: bytes, nonce: str, asked_at: float) -> LicenseCheck:
+            license_key, answer = start.ids[0], _members(body)
+            if status != 200 or answer.get("status") != "success":
+                raise _no_result(status, "HTTP %d" % status)
+            if self._is_signed:
+                self._refused_at[tool_name, license_key] = time.monotonic()
+                removed = _State(license_key, None, None, self._now(), CLOCK_ALLOWANCE, self._uptime())
+                _attempt(lambda: _run_with_timeout(SAVE_WAIT, lambda: start.store.save(removed, start.state)), None)
+            return self._conclude(tool_name, license_key, "REMOVED", _text(answer.get("message")), "server")
+
+        return self._ask_about_code("/api/deactivate", tool_name, activation_code, {}, conclude)
+
+    def _ask_about_code(self, path: str, tool_name: str, activation_code: str, about: Dict[str, Any],
+                        conclude: Callable[[_Start, int, bytes, str, float], LicenseCheck]) -> LicenseCheck:
+        self._require(tool_name)
+        start = self._start(tool_name) if self._is_signed else _Start(
+            [self._find_machine().earlier], None, "", self._store(tool_name), {})
+        # One machine ID takes the seat: the one that was good last, or else the one that changes least.
+        license_key = start.ids[-1]
+        question = dict(about, tool_name=tool_name, activation_code=str(activation_code)[:255], license_key=license_key)
+
+        def send(server: str, deadline: float) -> LicenseCheck:
+            nonce, asked_at = self._nonce() if "kids" in about else "", time.monotonic()
+            before = start._replace(ids=[license_key], state=start.store.read(license_key))
+            body = _to_json(dict(question, nonce=nonce) if nonce else question)
+            status, answer = self._send_code(_api_url(server, path), body, deadline)
+            reason, message = _reason_in(answer)
+            if reason:
+                return self._conclude(tool_name, license_key, "REFUSED", message, "server", reason=reason)
+            return conclude(before, status, answer, nonce, asked_at)
+
+        def send_in_time(server: str, deadline: float) -> LicenseCheck:
+            # A slow disk must not turn an answer into a timeout.
+            return _run_with_timeout(deadline + SAVE_WAIT - time.monotonic(), lambda: send(server, deadline))
+
+        try:
+            return self._first_answer(send_in_time, time.monotonic() + self.timeout)[0]
+        except Exception as error:
+            return self._no_answer(tool_name, error, license_key)
+
+    def _send_code(self, first: SplitResult, body: bytes, deadline: float) -> Tuple[int, bytes]:
+        """Send an activation code: only to this server, and never where its certificate cannot be verified.
+
+        Whoever reads the code could use it.
+        """
+        url = first
+        for _ in range(1 + MAX_REDIRECTS):
+            status, location, answer = self._send(url.geturl(), body, True, deadline)
+            if status not in (301, 302, 303, 307, 308):
+                return status, answer
+            url = _redirect_target(url, location or "")
+            if url.scheme != "https" or not _is_same_server(first, url):
+                raise _NoVerdict(NO_RESULT, "redirected to %s, which is not allowed" % _display_address(url.geturl()))
+        raise _NoVerdict(NO_RESULT, "too many redirects")
+
     # ---- With public keys ----
 
     def _start(self, tool_name: str, timeout: Optional[float] = None) -> _Start:
@@ -242,16 +345,16 @@ class LicenseClient:
         try:
             states = self._read_states(tool_name, timeout)
         except Exception:
-            return _Start(choice, None, "", _Store("", ""))
+            return _Start(choice, None, "", _Store("", ""), {})
         remembered = _newest(states, _unique(*choice, *machine.present))
         if not remembered:
             previous = _newest(states, states)
-            return _Start(choice, None, previous.license_key if previous else "", store)
+            return _Start(choice, None, previous.license_key if previous else "", store, {})
         wait = min(self.timeout / 4, SAVE_WAIT)
         # The clock counts even if this cannot be stored.
         state = _attempt(lambda: _run_with_timeout(wait, lambda: store.start(remembered, self._now, self._uptime)),
                          _at_start(remembered, self._now(), self._uptime()))
-        return _Start([remembered.license_key], state, "", store)
+        return _Start([remembered.license_key], state, "", store, {})
 
     def _read_states(self, tool_name: Optional[str], timeout: Optional[float] = None) -> Dict[str, _State]:
         """Within half of the client's timeout: the folder may be on a network drive that is gone."""
@@ -301,7 +404,7 @@ class LicenseClient:
         url = _check_url(server)
         for license_key in start.ids:
             question = {"tool_name": tool_name, "license_key": license_key, "nonce": self._nonce(),
-                        "kids": list(self._keys)[:MAX_KIDS]}
+                        "kids": list(self._keys)[:MAX_KIDS], **start.customer}
             if start.previous:
                 question["previous_license_key"] = start.previous
             if self._trial and license_key == start.ids[-1]:
@@ -327,15 +430,16 @@ class LicenseClient:
                 problems: List[_BadCertificate]) -> Tuple[int, bytes]:
         """Send the question, also to where the server redirects it: its signature proves an answer, not its address."""
         url, is_same, was_secure = first, True, False
+        anonymous = {name: value for name, value in question.items() if name != "customer"}
         for _ in range(1 + MAX_REDIRECTS):
-            body = dict(question, client=self._client_info()) if is_same else question
+            body = dict(question, client=self._client_info()) if is_same else anonymous
             try:
                 status, location, answer = self._send(url.geturl(), _to_json(body), True, deadline)
             except _BadCertificate as problem:
                 # A wrong clock or a missing root certificate. Nobody's name travels over such a connection.
                 problems.append(problem)
                 is_same = False
-                status, location, answer = self._send(url.geturl(), _to_json(question), False, deadline)
+                status, location, answer = self._send(url.geturl(), _to_json(anonymous), False, deadline)
             if status not in (301, 302, 303, 307, 308):
                 return status, answer
             target, was_secure = _redirect_target(url, location or ""), was_secure or url.scheme == "https"
@@ -416,14 +520,15 @@ class LicenseClient:
 
     def _conclude(self, tool_name: str, license_key: str, code: str, message: str, source: str,
                   claims: Optional[_Claims] = None, error: Optional[Exception] = None,
-                  start: Optional[_Start] = None) -> LicenseCheck:
+                  start: Optional[_Start] = None, reason: Optional[str] = None) -> LicenseCheck:
         clock, expires = self._now(), claims.expiration_date if claims else None
         # Online, the server's clock decides what day it is: this computer's may be wrong.
         days_left = _days_left(expires, claims.iat if claims and source == "server" else clock)
         license_key = license_key or _attempt(self.machine_id, "")
         previous = start.previous if start else ""
         return LicenseCheck(code, message, source, license_key, expires, days_left, lambda: self._diagnostic(
-            tool_name, license_key, code, source, clock, previous, _describe(error) if error else "-"))
+            tool_name, license_key, code if reason is None else "%s (%s)" % (code, reason), source, clock, previous,
+            _describe(error) if error else "-"), reason)
 
     def _diagnostic(self, tool_name: str, license_key: str, code: str, source: str, clock: int, previous: str,
                     why: str) -> str:
@@ -452,7 +557,8 @@ class LicenseCheck:
 
     valid        whether this computer may run the tool
     code         VALID, IN_GRACE or TRIAL; EXPIRED, SUSPENDED, REVOKED or NOT_FOUND; or NO_ANSWER, which is not a
-                 refusal
+                 refusal; of an activation code also REFUSED or REMOVED
+    reason       why an activation code was refused, such as SEATS_IN_USE, otherwise None; docs/clients.md lists them
     message      for the customer
     source       "server", "lease" or "none"
     license_key  the machine ID that the result is about
@@ -461,7 +567,7 @@ class LicenseCheck:
     """
 
     def __init__(self, code: str, message: str, source: str, license_key: str, expires: Optional[str],
-                 days_left: Optional[int], diagnostic: Callable[[], str]) -> None:
+                 days_left: Optional[int], diagnostic: Callable[[], str], reason: Optional[str] = None) -> None:
         self.valid = code in GOOD_CODES
         self.code = code
         self.message = message
@@ -469,6 +575,7 @@ class LicenseCheck:
         self.license_key = license_key
         self.expires = expires
         self.days_left = days_left
+        self.reason = reason
         self._diagnostic = diagnostic
 
     def __bool__(self) -> bool:
@@ -483,8 +590,8 @@ class LicenseCheck:
 
 
 # The machine IDs to ask with, in order; what is stored for the only one, or None; the machine ID that was good before,
-# if that is no longer in the machine, or ""; and where answers are stored.
-_Start = collections.namedtuple("_Start", "ids state previous store")
+# if that is no longer in the machine, or ""; where answers are stored; and members about the customer.
+_Start = collections.namedtuple("_Start", "ids state previous store customer")
 # A verified token, its claims, what was stored when the request was sent, and when that was.
 _Answer = collections.namedtuple("_Answer", "license_key token claims before asked_at")
 
@@ -624,12 +731,16 @@ def _split(address: str) -> SplitResult:
 
 
 def _check_url(server_url: str) -> SplitResult:
+    return _api_url(server_url, "/api/check")
+
+
+def _api_url(server_url: str, path_of_api: str) -> SplitResult:
     try:
         parts = _split(server_url)
     except (ValueError, TypeError, AttributeError):
         raise _NoVerdict(BAD_ADDRESS) from None
     path = re.sub(r"/+api/check$", "", parts.path.rstrip("/")).rstrip("/")
-    return parts._replace(path=path + "/api/check", query="")
+    return parts._replace(path=path + path_of_api, query="")
 
 
 def _redirect_target(url: SplitResult, location: str) -> SplitResult:
@@ -645,6 +756,13 @@ def _is_same_server(first: SplitResult, target: SplitResult) -> bool:
     ports = [url.port or (443 if url.scheme == "https" else 80) for url in (first, target)]
     is_same = first.scheme == target.scheme and ports[0] == ports[1]
     return first.hostname == target.hostname and (is_same or target.scheme == "https" and ports == [80, 443])
+
+
+def _customer(customer: Optional[Mapping[str, str]]) -> Dict[str, Any]:
+    """The member of a question that tells the vendor about the customer, if there is one."""
+    given: Mapping[str, str] = customer if isinstance(customer, dict) else {}
+    known = {name: str(given[name])[:100] for name in ("name", "email") if given.get(name)}
+    return {"customer": known} if known else {}
 
 
 def _to_json(value: object) -> bytes:
@@ -799,14 +917,32 @@ _Claims = collections.namedtuple("_Claims", "code message iat exp expiration_dat
 
 def _token(status: int, body: bytes) -> str:
     """The token of an answer. The status and the other fields are not signed, so they are ignored."""
-    byte_order_mark = b"\xef\xbb\xbf"
-    try:
-        token = _json_object(body[3:] if body.startswith(byte_order_mark) else body).get("token")
-    except ValueError:
-        token = None
+    token = _members(body).get("token")
     if not isinstance(token, str):
         raise _no_result(status, "HTTP %d without a signed answer" % status)
     return token
+
+
+def _members(body: bytes) -> Dict[str, Any]:
+    """The members of an answer, none if it is not JSON."""
+    byte_order_mark = b"\xef\xbb\xbf"
+    nothing: Dict[str, Any] = {}
+    return _attempt(lambda: _json_object(body[3:] if body.startswith(byte_order_mark) else body), nothing)
+
+
+def _reason_in(body: bytes) -> Tuple[str, str]:
+    """Why an activation code was refused, and the words for the customer; or "", if it was not.
+
+    It is not signed, so no lease is erased because of it.
+    """
+    answer = _members(body)
+    reason = answer.get("reason")
+    is_refusal = answer.get("status") == "error" and "token" not in answer and reason in REASONS
+    return (str(reason), _text(answer.get("message"))) if is_refusal else ("", "")
+
+
+def _text(value: object) -> str:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 def _verified(token: str, keys: Dict[str, Point], **expected: str) -> _Claims:
@@ -837,8 +973,7 @@ def _verified(token: str, keys: Dict[str, Point], **expected: str) -> _Claims:
         raise _NoVerdict(NO_RESULT, "a signed answer that this program does not understand")
     message, expiration_date = claims.get("message"), claims.get("expiration_date")
     # These two are displayed and decide nothing.
-    message = message.encode("utf-8", "replace").decode() if isinstance(message, str) else ""
-    return _Claims(code, message, iat, exp, expiration_date if _date(expiration_date) else None)
+    return _Claims(code, _text(message), iat, exp, expiration_date if _date(expiration_date) else None)
 
 
 def _is_integer(value: object) -> bool:

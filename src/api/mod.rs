@@ -123,7 +123,7 @@ struct AnswerBody {
 }
 
 impl Answer {
-    fn success(http: u16, message: &'static str) -> Answer {
+    pub(crate) fn success(http: u16, message: &'static str) -> Answer {
         Answer {
             http,
             status: "success",

@@ -23,7 +23,6 @@ pub(super) fn routes() -> Vec<Route> {
 struct IntegrationPage {
     frame: Frame,
     tool_name: String,
-    /// Whether programs are given an address without TLS.
     is_http: bool,
     /// Number of public keys to pin.
     keys: usize,
@@ -42,7 +41,7 @@ async fn show(
     Ok(Page::new(&IntegrationPage {
         frame,
         tool_name,
-        is_http: server_url(config).starts_with("http:"),
+        is_http: is_http(config),
         keys: app.public_keys().len(),
         snippets,
     })?)
@@ -69,20 +68,27 @@ fn server_url(config: &Config) -> String {
     format!("{}{}", config.origin(config.port), config.base_path())
 }
 
+/// Whether programs are given an address without TLS.
+fn is_http(config: &Config) -> bool {
+    server_url(config).starts_with("http:")
+}
+
 /// The tool's name and its samples.
 async fn samples(
     app: &App,
     config: &Config,
     name: String,
 ) -> Result<(String, Vec<Snippet>), Error> {
+    let claim_page = super::query(&[("tool", &name)]);
     let values = context! { server_url => server_url(config),
+        claim_url => format!("{}/claim{claim_page}&machine=", server_url(config)),
         tool_name => name,
         keys => Value::from_serialize(app.public_keys()),
     };
-    let data_dir = config.data_dir.clone();
+    let (data_dir, has_tls) = (config.data_dir.clone(), !is_http(config));
     app.run(move |service| {
         let usage = service.tool_use(&name)?;
-        Ok((usage.line.name, snippets::all(&data_dir, &values)))
+        Ok((usage.line.name, snippets::all(&data_dir, &values, has_tls)))
     })
     .await
 }

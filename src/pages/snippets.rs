@@ -60,6 +60,30 @@ const BUILT_IN: [(&str, &str); 11] = [
     ),
 ];
 
+/// With activation codes, which must not travel without TLS.
+const WITH_CODES: [(&str, &str); 5] = [
+    (
+        "21-python-activation.py.j2",
+        include_str!("../../templates/snippets/21-python-activation.py.j2"),
+    ),
+    (
+        "22-csharp-activation.cs.j2",
+        include_str!("../../templates/snippets/22-csharp-activation.cs.j2"),
+    ),
+    (
+        "23-electron-activation.mjs.j2",
+        include_str!("../../templates/snippets/23-electron-activation.mjs.j2"),
+    ),
+    (
+        "24-cpp-activation.cpp.j2",
+        include_str!("../../templates/snippets/24-cpp-activation.cpp.j2"),
+    ),
+    (
+        "25-claim-page.txt.j2",
+        include_str!("../../templates/snippets/25-claim-page.txt.j2"),
+    ),
+];
+
 pub(super) struct Snippet {
     /// The template's name without its suffix: `01-python.py`.
     pub(super) name: String,
@@ -68,7 +92,7 @@ pub(super) struct Snippet {
 }
 
 /// Languages whose names are not those of their templates.
-const LANGUAGES: [(&str, &str); 9] = [
+const LANGUAGES: [(&str, &str); 14] = [
     ("csharp", "C#"),
     ("powershell", "PowerShell"),
     ("javascript", "JavaScript"),
@@ -78,6 +102,11 @@ const LANGUAGES: [(&str, &str); 9] = [
     ("vbnet", "VB.NET"),
     ("innosetup", "Inno Setup"),
     ("curl", "curl"),
+    ("python-activation", "Python with activation codes"),
+    ("csharp-activation", "C# with activation codes"),
+    ("electron-activation", "Electron with activation codes"),
+    ("cpp-activation", "C++ with activation codes"),
+    ("claim-page", "Activation codes without a dialog"),
 ];
 
 impl Snippet {
@@ -111,9 +140,11 @@ impl Snippet {
 }
 
 /// Every snippet, rendered. A broken template does not affect the others.
-pub(super) fn all(data_dir: &Path, values: &Value) -> Vec<Snippet> {
-    let built_in = BUILT_IN.map(|(name, text)| (name.to_owned(), Ok(text.to_owned())));
-    let mut templates: BTreeMap<String, Result<String, String>> = built_in.into_iter().collect();
+pub(super) fn all(data_dir: &Path, values: &Value, has_tls: bool) -> Vec<Snippet> {
+    let with_codes = WITH_CODES.into_iter().filter(|_| has_tls);
+    let built_in = BUILT_IN.into_iter().chain(with_codes);
+    let built_in = built_in.map(|(name, text)| (name.to_owned(), Ok(text.to_owned())));
+    let mut templates: BTreeMap<String, Result<String, String>> = built_in.collect();
     templates.extend(custom_templates(&data_dir.join(FOLDER)));
     let snippet = |(name, text): (String, Result<String, String>)| Snippet {
         code: text.and_then(|text| render(&name, &text, values)),
@@ -342,7 +373,7 @@ mod tests {
         let values = rocket_dyn_templates::minijinja::context! {
             tool_name => "T", server_url => "http://x", keys => Vec::<Value>::new(),
         };
-        let all = all(folder.path(), &values);
+        let all = all(folder.path(), &values, false);
         let code = |name: &str| &all.iter().find(|s| s.name == name).unwrap().code;
         assert!(
             code("01-python.py")

@@ -1,9 +1,10 @@
-//! A mock server that gives the same answer to every check, for a vendor who tests a tool's dialogs.
+//! A mock server that gives the same answer to every check and activation, for a vendor who tests a tool's dialogs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::builder::ArgPredicate;
 use clap::{Args, ValueEnum};
 use rocket::config::Shutdown as Ending;
 use rocket::fairing::AdHoc;
@@ -11,13 +12,14 @@ use rocket::response::content::RawHtml;
 use rocket::shield::Shield;
 use rocket::tokio::runtime::Builder;
 use rocket::{Build, Responder, Rocket, Shutdown, State, post, routes};
-use time::{Duration, OffsetDateTime};
+use time::{Date, Duration, OffsetDateTime};
 
 use super::{headers, launch, methods, refusal, say, settings};
 use crate::api::{self, Answer, Asked, Body, SignedAnswer};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Refusal};
+use crate::model::activation_code::Reason;
 use crate::model::license::Verdict;
 use crate::model::question::Question;
 use crate::model::signed::{ClaimsInput, SigningRequest};
@@ -29,8 +31,18 @@ use crate::service::{KeyFormat, KeyRing, Service, Signed};
 #[derive(Debug, Args)]
 pub struct Mock {
     /// The result of every check
-    #[arg(long, value_enum, ignore_case = true)]
-    verdict: Part,
+    #[arg(
+        long,
+        value_enum,
+        ignore_case = true,
+        required_unless_present = "activate",
+        default_value_if("activate", ArgPredicate::IsPresent, "VALID")
+    )]
+    verdict: Option<Part>,
+    /// What comes of every activation code: SUCCESS, or why it is refused; by default SUCCESS, or what goes wrong with
+    /// checks
+    #[arg(long, value_name = "REASON", value_enum, ignore_case = true)]
+    activate: Option<Outcome>,
     /// Where to listen, instead of the setting
     #[arg(long)]
     port: Option<u16>,
@@ -75,6 +87,74 @@ enum Part {
     Silent,
 }
 
+/// Success, and each published reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Outcome {
+    /// 200
+    Success,
+    /// 422
+    BadCode,
+    /// 404
+    UnknownCode,
+    /// 404
+    WrongTool,
+    /// 403
+    CodeExpired,
+    /// 403
+    CodeSuspended,
+    /// 403
+    CodeRevoked,
+    /// 403
+    MachineBlocked,
+    /// 409; a machine can be removed
+    SeatsInUse,
+    /// 409; a machine can be removed
+    OtherCode,
+    /// 409, for removing a machine only
+    MovesUsed,
+    /// 409, for removing a machine only
+    OfflineUntil,
+    /// 429
+    TryLater,
+}
+
+/// What a program wants from an activation code.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Activate,
+    Remove,
+}
+
+impl Outcome {
+    /// Why the wish is refused, if it is.
+    fn reason(self, wish: Wish, message: &str, today: Date) -> Option<Reason> {
+        let is_activation = wish == Wish::Activate;
+        Some(match self {
+            Outcome::Success => return None,
+            Outcome::BadCode => Reason::BadCode("This code contains a typing error.".into()),
+            Outcome::UnknownCode => Reason::UnknownCode,
+            Outcome::WrongTool => Reason::WrongTool("AnotherTool".into()),
+            Outcome::CodeExpired => Reason::CodeExpired(today.previous_day().unwrap_or(today)),
+            Outcome::CodeSuspended => Reason::CodeSuspended,
+            Outcome::CodeRevoked => Reason::CodeRevoked,
+            Outcome::MachineBlocked => Reason::MachineBlocked,
+            Outcome::SeatsInUse => is_activation.then_some(Reason::SeatsInUse(3))?,
+            Outcome::OtherCode => is_activation.then_some(Reason::OtherCode)?,
+            Outcome::MovesUsed if is_activation => return None,
+            Outcome::MovesUsed => Reason::MovesUsed {
+                moves: 9,
+                message: message.to_owned(),
+            },
+            Outcome::OfflineUntil if is_activation => return None,
+            Outcome::OfflineUntil => {
+                Reason::OfflineUntil(today.saturating_add(Duration::days(365)))
+            }
+            Outcome::TryLater => Reason::TryLater(60),
+        })
+    }
+}
+
 /// The answer, if there is one.
 enum Line {
     /// With the status for programs: that of the verdict, except for a trial.
@@ -103,6 +183,11 @@ impl Part {
         }
     }
 
+    /// Whether it lets a program run.
+    fn is_good(self) -> bool {
+        matches!(self, Part::Valid | Part::InGrace | Part::Trial)
+    }
+
     /// Days since the expiration date; none for a perpetual license.
     fn days_over(self) -> Option<i64> {
         match self {
@@ -123,6 +208,8 @@ impl Part {
 
 struct Stage {
     part: Part,
+    /// None: whatever is wrong with checks is wrong with activations.
+    outcome: Option<Outcome>,
     tool: Tool,
     keys: Arc<KeyRing>,
     /// Signs instead of `keys` if the answers are forged.
@@ -146,32 +233,75 @@ async fn check(
     body: Body<Asked, { SMALL_BODY }>,
     end: Shutdown,
 ) -> Result<Played, Failure> {
-    let Body(mut asked) = body;
-    let (tool_name, license_key) = asked.pair()?;
-    let question = Question::parse(&tool_name, &license_key)?;
-    let kids = asked.kids.unwrap_or_default();
-    let request = match &asked.nonce {
-        Some(nonce) => Some(SigningRequest::parse(nonce, &kids)?),
-        None => None,
+    stage.play(stage.part.line(), body.0, end).await
+}
+
+/// The code is not read: whatever the customer enters, the outcome is the same.
+#[post("/api/activate", data = "<body>")]
+async fn activate(
+    stage: &State<Stage>,
+    body: Body<Asked, { SMALL_BODY }>,
+    end: Shutdown,
+) -> Result<Played, Failure> {
+    stage.refuse(Wish::Activate)?;
+    let line = match (stage.outcome, stage.part.line()) {
+        (None, fault) if !matches!(fault, Line::Verdict(..)) => fault,
+        (_, good) if stage.part.is_good() => good,
+        _ => Part::Valid.line(),
     };
-    let unavailable = || Error::Unavailable("the mock plays it".into());
-    match (stage.part.line(), request) {
-        (Line::Verdict(verdict, code), Some(request)) => {
-            let signed = stage.sign(&question, &request, verdict, code)?;
-            Ok(Played::Signed(SignedAnswer(signed)))
+    stage.play(line, body.0, end).await
+}
+
+#[post("/api/deactivate", data = "<body>")]
+async fn deactivate(
+    stage: &State<Stage>,
+    body: Body<Asked, { SMALL_BODY }>,
+    end: Shutdown,
+) -> Result<Played, Failure> {
+    stage.refuse(Wish::Remove)?;
+    match (stage.outcome, stage.part.line()) {
+        (None, fault @ (Line::Html | Line::Unavailable | Line::Silent)) => {
+            stage.play(fault, body.0, end).await
         }
-        (Line::Verdict(verdict, _), None) => Ok(Played::Plain(verdict.into())),
-        (Line::Unsigned, _) => Ok(Played::Plain(Verdict::Valid.into())),
-        (Line::Html, _) => Ok(Played::Page(RawHtml(PROXY_PAGE))),
-        (Line::Unavailable, _) => Err(unavailable().into()),
-        (Line::Silent, _) => {
-            end.await;
-            Err(unavailable().into())
-        }
+        _ => Ok(Played::Plain(Answer::success(200, "Machine removed"))),
     }
 }
 
 impl Stage {
+    async fn play(&self, line: Line, mut asked: Asked, end: Shutdown) -> Result<Played, Failure> {
+        let (tool_name, license_key) = asked.pair()?;
+        let question = Question::parse(&tool_name, &license_key)?;
+        let kids = asked.kids.unwrap_or_default();
+        let request = match &asked.nonce {
+            Some(nonce) => Some(SigningRequest::parse(nonce, &kids)?),
+            None => None,
+        };
+        let unavailable = || Error::Unavailable("the mock plays it".into());
+        match (line, request) {
+            (Line::Verdict(verdict, code), Some(request)) => {
+                let signed = self.sign(&question, &request, verdict, code)?;
+                Ok(Played::Signed(SignedAnswer(signed)))
+            }
+            (Line::Verdict(verdict, _), None) => Ok(Played::Plain(verdict.into())),
+            (Line::Unsigned, _) => Ok(Played::Plain(Verdict::Valid.into())),
+            (Line::Html, _) => Ok(Played::Page(RawHtml(PROXY_PAGE))),
+            (Line::Unavailable, _) => Err(unavailable().into()),
+            (Line::Silent, _) => {
+                end.await;
+                Err(unavailable().into())
+            }
+        }
+    }
+
+    fn refuse(&self, wish: Wish) -> Result<(), Error> {
+        let today = Clock::System.now().to_offset(self.config.utc_offset).date();
+        let outcome = self.outcome.unwrap_or(Outcome::Success);
+        match outcome.reason(wish, &self.tool.message, today) {
+            Some(reason) => Err(reason.into()),
+            None => Ok(()),
+        }
+    }
+
     fn sign(
         &self,
         question: &Question<'_>,
@@ -181,7 +311,14 @@ impl Stage {
     ) -> Result<Signed, Error> {
         let now = Clock::System.now();
         let offset = self.config.utc_offset;
-        let over = self.part.days_over().map(Duration::days);
+        // A refusal's date would contradict the success of an activation.
+        let is_of_part =
+            matches!(verdict, Verdict::Valid | Verdict::InGrace) == self.part.is_good();
+        let over = self
+            .part
+            .days_over()
+            .filter(|_| is_of_part)
+            .map(Duration::days);
         let input = ClaimsInput {
             question,
             verdict,
@@ -210,11 +347,15 @@ impl Stage {
     fn announce(&self, port: u16) -> Result<(), Error> {
         let part = self.part.to_possible_value();
         let part = part.as_ref().map_or("", |part| part.get_name());
+        let outcome = self.outcome.and_then(|outcome| outcome.to_possible_value());
+        let outcome = outcome.map_or(String::new(), |outcome| {
+            format!(", and every activation {}", outcome.get_name())
+        });
         let origin = std::net::SocketAddr::new(self.config.address, port);
         let (kid, xy) = self.keys.default_key(KeyFormat::Xy)?;
         let (_, jwk) = self.keys.default_key(KeyFormat::Jwk)?;
         say(&format!(
-            "License Server {}: THIS IS A MOCK. It looks nothing up: every answer is {part}.\n  \
+            "License Server {}: THIS IS A MOCK. It looks nothing up: every answer is {part}{outcome}.\n  \
              Answers at  http://{origin}{}/api/check\n  \
              Key         {kid}\n  \
              Public half {xy}\n  \
@@ -246,12 +387,14 @@ pub fn serve_mock(mut config: Config, mock: Mock) -> Result<(), Refusal> {
             link: String::new(),
         })?
     };
+    let part = mock.verdict.unwrap_or(Part::Valid);
     let now = Clock::System.now();
     let (keys, of) = keys(&config, mock.key.as_deref(), now)?;
     let stage = Stage {
-        part: mock.verdict,
+        part,
+        outcome: mock.activate,
         tool,
-        forged: (mock.verdict == Part::Forged)
+        forged: (part == Part::Forged)
             .then(|| keys.forged(now))
             .transpose()?,
         keys,
@@ -317,7 +460,7 @@ fn rocket(config: &Config, stage: Stage) -> Rocket<Build> {
         .attach(Shield::new()) // as on the real server
         .attach(headers::fairing(config))
         .manage(stage);
-    let routes = methods::refused_elsewhere(routes![check]);
+    let routes = methods::refused_elsewhere(routes![check, activate, deactivate]);
     for prefix in if base.is_empty() {
         vec![""]
     } else {

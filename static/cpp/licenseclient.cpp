@@ -107,9 +107,22 @@ int CodeNumber(const std::string& name) {
     return LICENSE_NO_ANSWER;
 }
 
+// A result that no server signs: what came of an activation code.
+int ResultNumber(const std::string& name) {
+    if (name == "REFUSED") return LICENSE_REFUSED;
+    return name == "REMOVED" ? LICENSE_REMOVED : CodeNumber(name);
+}
+
+// Why an activation code is refused. Any other reason is no answer.
+constexpr const char* kReasons[] = {
+    "BAD_CODE",        "UNKNOWN_CODE", "WRONG_TOOL", "CODE_EXPIRED", "CODE_SUSPENDED", "CODE_REVOKED",
+    "MACHINE_BLOCKED", "SEATS_IN_USE", "OTHER_CODE", "MOVES_USED",   "OFFLINE_UNTIL",  "TRY_LATER",
+};
+
 const int kDefaultTimeoutMs = 5000, kMaxTimeoutMs = 3600 * 1000;
 const size_t kMaxAnswerBytes = 64 * 1024;
 const int kMaxRedirects = 5;
+const size_t kMaxCodeLength = 255;
 const size_t kMaxKids = 32;
 const int64_t kLastSecond = 253402300799;  // of the year 9999
 // By how many seconds in all a clock may be set back until a lease ends.
@@ -694,10 +707,10 @@ std::optional<Url> ParseUrl(const std::string& text) {
     return url;
 }
 
-Url CheckUrl(const std::string& server) {
+Url ApiUrl(const std::string& server, const char* path) {
     std::optional<Url> url = ParseUrl(Stripped(server));
     if (!url) throw NoVerdict{ kBadAddress, "not a web address" };
-    url->path = WithoutEnd(Before(url->path, "?")) + "/api/check";
+    url->path = WithoutEnd(Before(url->path, "?")) + path;
     return *url;
 }
 
@@ -891,14 +904,30 @@ struct Claims {
     bool IsGood() const { return CodeNumber(code) > 0; }
 };
 
-// The status and the other fields are not signed, so they are ignored.
-std::string TokenOf(const Reply& reply) {
+Json MembersOf(const Reply& reply) {
     const bool has_mark = HasPrefix(reply.body, "\xEF\xBB\xBF");
     if (reply.body.size() > kMaxAnswerBytes) throw NoVerdict{ kNoResult, "the answer is too long" };
-    const Json answer = JsonObject(has_mark ? reply.body.substr(3) : reply.body);
+    return JsonObject(has_mark ? reply.body.substr(3) : reply.body);
+}
+
+NoVerdict NoResult(int status, const char* details) {
+    if (status == HTTP_STATUS_PROXY_AUTH_REQ) return { kNoAnswer, kProxySignIn };
+    return { kNoResult, "HTTP " + std::to_string(status) + details };
+}
+
+// The status and the other fields are not signed, so they are ignored.
+std::string TokenOf(const Reply& reply) {
+    const Json answer = MembersOf(reply);
     if (answer["token"].kind == Json::kText) return answer["token"].text;
-    if (reply.status == HTTP_STATUS_PROXY_AUTH_REQ) throw NoVerdict{ kNoAnswer, kProxySignIn };
-    throw NoVerdict{ kNoResult, "HTTP " + std::to_string(reply.status) + " without a signed answer" };
+    throw NoResult(reply.status, " without a signed answer");
+}
+
+// Why an activation code was refused, or nothing. It is not signed, so no lease is erased because of it.
+std::string ReasonIn(const Json& answer) {
+    const bool is_refusal = answer["status"].Is("error") && answer["token"].kind != Json::kText;
+    for (const char* const reason : kReasons)
+        if (is_refusal && answer["reason"].Is(reason)) return reason;
+    return "";
 }
 
 // The claims of a token, after its signature and, next, the expected claims have been verified.
@@ -1365,7 +1394,7 @@ void InBackground(std::function<void()> refresh) {
 // ---- The check ----
 
 struct Result {
-    std::string code, message, source, license_key, machine_id, expires, days_left, diagnostic;
+    std::string code, message, source, reason, license_key, machine_id, expires, days_left, diagnostic;
     Json claims;
 };
 
@@ -1374,11 +1403,15 @@ struct Info {
     std::string version, customer_name, customer_email;
 };
 
+enum Action { kCheck, kActivate, kDeactivate };
+
 struct Request {
     std::vector<std::string> servers;  // at least one; leases are stored under the first
     std::string tool, keys;
     bool refresh, trial;
     ULONGLONG timeout;  // of each server
+    Action action = kCheck;
+    std::string activation_code = {};
 };
 
 // Of a server that gave no answer.
@@ -1479,13 +1512,14 @@ private:
         keys_ = ParseKeys(request_.keys);
         if (!keys_.problem.empty()) throw NoVerdict{ kBadKeys, keys_.problem };
         Start(Left(deadline_) / 2);
+        if (request_.action != kCheck) return DecideAboutCode();
         const std::optional<Claims> lease = Lease();
         if (lease && !request_.refresh) {
             RefreshIfDue(*lease);
             return Accepted(*lease, "lease", nullptr);
         }
         try {
-            return Accepted(FirstAnswer(), "server", nullptr);
+            return Accepted(FirstVerdict(), "server", nullptr);
         } catch (const NoVerdict& error) {
             ReadAgain();  // it may have expired or been erased meanwhile
             const std::optional<Claims> still_good = Lease();
@@ -1565,12 +1599,17 @@ private:
         return std::nullopt;
     }
 
+    Claims FirstVerdict() {
+        return FirstAnswer("/api/check", [this](const Url& url) { return Ask(url); });
+    }
+
     // No answer from one server leaves the next the whole timeout.
-    Claims FirstAnswer() {
+    template <typename Function>
+    auto FirstAnswer(const char* path, Function ask) -> decltype(ask(Url())) {
         for (const std::string& server : request_.servers) {
             if (!problems_.empty()) deadline_ = GetTickCount64() + request_.timeout;
             try {
-                return Ask(CheckUrl(server));
+                return ask(ApiUrl(server, path));
             } catch (const NoVerdict& error) {
                 problems_.push_back({ server, error });
             }
@@ -1592,10 +1631,13 @@ private:
         return *refusal;
     }
 
+    std::optional<State> Stored() const {
+        return Within(Left(deadline_), [store = store_, id = license_key_] { return store.Read(id); });
+    }
+
     Claims AskOnce(const Url& url, bool trial) {
         const ULONGLONG asked_at = GetTickCount64();
-        const std::optional<State> before =
-            Within(Left(deadline_), [store = store_, id = license_key_] { return store.Read(id); });
+        const std::optional<State> before = Stored();
         const std::string nonce = client_.nonce();
         certificate_.reset();
         try {
@@ -1610,14 +1652,87 @@ private:
         }
     }
 
+    // ---- Activation codes ----
+
+    // One machine ID takes the seat: the one that was good last, or else the one that changes least.
+    Result DecideAboutCode() {
+        license_key_ = ids_.back();
+        const bool is_activation = request_.action == kActivate;
+        return FirstAnswer(is_activation ? "/api/activate" : "/api/deactivate",
+                           [&](const Url& url) { return is_activation ? Activate(url) : Deactivate(url); });
+    }
+
+    Result Activate(const Url& url) {
+        const ULONGLONG asked_at = GetTickCount64();
+        const std::optional<State> before = Stored();
+        const std::string nonce = client_.nonce();
+        const Reply reply = SendCode(url, Question(nonce, false) + CodeMember() + PersonalMembers() + "}");
+        const Json answer = MembersOf(reply);
+        if (!ReasonIn(answer).empty()) return AboutCode("REFUSED", answer);
+        const std::string token = TokenOf(reply);
+        const Claims claims =
+            Verified(token, keys_, { { "aud", request_.tool }, { "sub", license_key_ }, { "nonce", nonce } });
+        Save(token, claims, before, asked_at);
+        return Accepted(claims, "server", nullptr);
+    }
+
+    Result Deactivate(const Url& url) {
+        const std::optional<State> before = Stored();
+        const Reply reply = SendCode(url, "{\"tool_name\":" + Quoted(request_.tool) +
+                                              ",\"license_key\":" + Quoted(license_key_) + CodeMember() + "}");
+        const Json answer = MembersOf(reply);
+        if (!ReasonIn(answer).empty()) return AboutCode("REFUSED", answer);
+        if (reply.status != 200 || !answer["status"].Is("success")) throw NoResult(reply.status, "");
+        EraseLease(before);
+        return AboutCode("REMOVED", answer);
+    }
+
+    std::string CodeMember() const { return ",\"activation_code\":" + Quoted(request_.activation_code); }
+
+    // Sends an activation code, which whoever reads it could use: only to this server, and never where its certificate
+    // cannot be verified.
+    Reply SendCode(const Url& configured, const std::string& body) const {
+        Url url = configured;
+        for (int hop = 0; hop <= kMaxRedirects; ++hop) {
+            const Reply reply = Send(url, body, true);
+            if (!IsRedirect(reply.status)) return reply;
+            url = RedirectTarget(url, Stripped(reply.location));
+            if (!url.secure || !IsSameServer(configured, url)) throw ForbiddenRedirect(url);
+        }
+        throw NoVerdict{ kNoResult, "too many redirects" };
+    }
+
+    static NoVerdict ForbiddenRedirect(const Url& target) {
+        return { kNoResult, "redirected to " + DisplayAddress(target.Text()) + ", which is not allowed" };
+    }
+
+    void EraseLease(const std::optional<State>& before) {
+        client_.mutex.Locked([&] { client_.refused_at[store_.Path(license_key_)] = GetTickCount64(); });
+        lease_ = "none";
+        const State state = { license_key_,  std::nullopt,    std::nullopt,
+                              client_.now(), kClockAllowance, client_.uptime() };
+        StoreInTime(state, before);
+    }
+
+    Result AboutCode(const char* code, const Json& answer) const {
+        const std::string reason = ReasonIn(answer);
+        Result result = NewResult(code, answer["message"].text, "server", nullptr);
+        result.reason = reason;
+        if (!reason.empty()) result.diagnostic = Diagnostic(code + (" (" + reason + ")"), "server", nullptr);
+        return result;
+    }
+
+    // ---- The question, and what is stored ----
+
     // The members of the request, without the closing brace.
     std::string Question(const std::string& nonce, bool trial) const {
         std::string kids;
         for (size_t i = 0; i < keys_.points.size() && i < kMaxKids; ++i)
             kids += (kids.empty() ? "" : ",") + Quoted(keys_.points[i].first);
+        const bool is_check = request_.action == kCheck;
         return "{\"tool_name\":" + Quoted(request_.tool) + ",\"license_key\":" + Quoted(license_key_) +
                ",\"nonce\":" + Quoted(nonce) + ",\"kids\":[" + kids + "]" +
-               (previous_.empty() ? "" : ",\"previous_license_key\":" + Quoted(previous_)) +
+               (previous_.empty() || !is_check ? "" : ",\"previous_license_key\":" + Quoted(previous_)) +
                (trial ? ",\"trial\":true" : "");
     }
 
@@ -1652,8 +1767,7 @@ private:
             const Url target = RedirectTarget(url, Stripped(reply.location));
             was_secure = was_secure || url.secure;
             if (!target.secure && (was_secure || target.host != configured.host))
-                throw NoVerdict{ kNoResult,
-                                 "redirected to " + DisplayAddress(target.Text()) + ", which is not allowed" };
+                throw ForbiddenRedirect(target);
             is_same = is_same && IsSameServer(configured, target);
             url = target;
         }
@@ -1681,6 +1795,10 @@ private:
             state.token.reset();
             state.good_iat.reset();
         }
+        StoreInTime(state, before);
+    }
+
+    void StoreInTime(const State& state, const std::optional<State>& before) const {
         try {
             // Only a slow disk must not turn an answer into a timeout.
             Within(kSaveMs, [store = store_, state, before] {
@@ -1705,7 +1823,7 @@ private:
         if (!is_due) return;
         client_.in_background([check = *this]() mutable {
             check.deadline_ = GetTickCount64() + check.request_.timeout;
-            check.FirstAnswer();
+            check.FirstVerdict();
         });
     }
 
@@ -1809,6 +1927,7 @@ std::string Detail(const std::string& tool, const std::string& name) {
     const std::map<std::string, const std::string*> own = {
         { "message", &result.message }, { "code", &result.code },           { "source", &result.source },
         { "expires", &result.expires }, { "days_left", &result.days_left }, { "diagnostic", &result.diagnostic },
+        { "reason", &result.reason },
     };
     const auto found = own.find(name);
     if (found != own.end()) return *found->second;
@@ -1824,11 +1943,8 @@ std::string Detail(const std::string& tool, const std::string& name) {
     return lines;
 }
 
-}  // namespace
-
-extern "C" {
-
-int __stdcall LicenseCheck(const wchar_t* server, const wchar_t* tool, const wchar_t* keys, int timeout_ms, int flags) {
+int Decided(const wchar_t* server, const wchar_t* tool, const wchar_t* keys, int timeout_ms, int flags, Action action,
+            const wchar_t* code) {
     try {
         const bool is_usable = timeout_ms > 0 && timeout_ms <= kMaxTimeoutMs;
         const int timeout = is_usable ? timeout_ms : kDefaultTimeoutMs;
@@ -1837,15 +1953,35 @@ int __stdcall LicenseCheck(const wchar_t* server, const wchar_t* tool, const wch
                                   Utf8OrEmpty(keys),
                                   (flags & LICENSE_REFRESH) != 0,
                                   (flags & LICENSE_OFFER_TRIAL) != 0,
-                                  static_cast<ULONGLONG>(timeout) };
+                                  static_cast<ULONGLONG>(timeout),
+                                  action,
+                                  Utf8(Wide(Utf8OrEmpty(code)).substr(0, kMaxCodeLength)) };
         Client& client = TheClient();
         Result result = Check(client, request).Run();
-        const int code = CodeNumber(result.code);
+        const int number = ResultNumber(result.code);
         client.mutex.Locked([&] { client.results[request.tool] = std::move(result); });
-        return code;
+        return number;
     } catch (...) {
         return LICENSE_NO_ANSWER;
     }
+}
+
+}  // namespace
+
+extern "C" {
+
+int __stdcall LicenseCheck(const wchar_t* server, const wchar_t* tool, const wchar_t* keys, int timeout_ms, int flags) {
+    return Decided(server, tool, keys, timeout_ms, flags, kCheck, nullptr);
+}
+
+int __stdcall LicenseActivate(const wchar_t* server, const wchar_t* tool, const wchar_t* keys, const wchar_t* code,
+                              int timeout_ms) {
+    return Decided(server, tool, keys, timeout_ms, 0, kActivate, code);
+}
+
+int __stdcall LicenseDeactivate(const wchar_t* server, const wchar_t* tool, const wchar_t* keys, const wchar_t* code,
+                                int timeout_ms) {
+    return Decided(server, tool, keys, timeout_ms, 0, kDeactivate, code);
 }
 
 int __stdcall LicenseDetail(const wchar_t* tool, const wchar_t* name, wchar_t* buffer, int length) {

@@ -36,7 +36,7 @@
 extern "C" {
 #endif
 
-/* Results of LicenseCheck: the program may run if it is positive. LICENSE_NO_ANSWER is not a refusal. */
+/* Results: the program may run if it is positive. LICENSE_NO_ANSWER is not a refusal. */
 enum {
     LICENSE_VALID = 1,
     LICENSE_IN_GRACE = 2,
@@ -45,7 +45,9 @@ enum {
     LICENSE_EXPIRED = -1,
     LICENSE_SUSPENDED = -2,
     LICENSE_REVOKED = -3,
-    LICENSE_NOT_FOUND = -4
+    LICENSE_NOT_FOUND = -4,
+    LICENSE_REFUSED = -5, /* an activation code was refused; see the detail "reason" */
+    LICENSE_REMOVED = -6  /* this computer has given its seat back */
 };
 
 enum {
@@ -59,9 +61,20 @@ enum {
  * keys    the server's public keys, each as "x.y", separated by commas or line breaks */
 int __stdcall LicenseCheck(const wchar_t *server, const wchar_t *tool, const wchar_t *keys, int timeout_ms, int flags);
 
-/* A detail of the latest check of this tool, by name:
+/* Lets this computer take a seat of the activation code that the customer has entered. The result is that of a check, or
+ * LICENSE_REFUSED. The code is sent only to this server, and never where its certificate cannot be verified. */
+int __stdcall LicenseActivate(const wchar_t *server, const wchar_t *tool, const wchar_t *keys, const wchar_t *code,
+                              int timeout_ms);
+
+/* Gives the seat of this computer back, for another computer. The result is LICENSE_REMOVED, LICENSE_REFUSED or
+ * LICENSE_NO_ANSWER. */
+int __stdcall LicenseDeactivate(const wchar_t *server, const wchar_t *tool, const wchar_t *keys, const wchar_t *code,
+                                int timeout_ms);
+
+/* A detail of the latest check, activation or removal of this tool, by name:
  *   message       for the customer
- *   code          VALID, IN_GRACE, TRIAL; EXPIRED, SUSPENDED, REVOKED, NOT_FOUND; NO_ANSWER
+ *   code          VALID, IN_GRACE, TRIAL; EXPIRED, SUSPENDED, REVOKED, NOT_FOUND; NO_ANSWER; REFUSED, REMOVED
+ *   reason        why an activation code was refused, such as SEATS_IN_USE; otherwise empty
  *   source        server, lease or none
  *   expires       the expiration date as 2027-12-31; empty for a perpetual license, or if it is not known
  *   days_left     days until then, 0 on the expiration date and later; empty if expires is
@@ -106,6 +119,18 @@ inline License Check(const std::wstring& server, const std::wstring& tool, const
                      int timeout_ms = 5000) {
     const int code = LicenseCheck(server.c_str(), tool.c_str(), keys.c_str(), timeout_ms, flags);
     return { code > 0, code, Detail(tool, L"message") };
+}
+
+inline License Activate(const std::wstring& server, const std::wstring& tool, const std::wstring& keys,
+                        const std::wstring& code, int timeout_ms = 5000) {
+    const int result = LicenseActivate(server.c_str(), tool.c_str(), keys.c_str(), code.c_str(), timeout_ms);
+    return { result > 0, result, Detail(tool, L"message") };
+}
+
+inline License Deactivate(const std::wstring& server, const std::wstring& tool, const std::wstring& keys,
+                          const std::wstring& code, int timeout_ms = 5000) {
+    const int result = LicenseDeactivate(server.c_str(), tool.c_str(), keys.c_str(), code.c_str(), timeout_ms);
+    return { result > 0, result, Detail(tool, L"message") };
 }
 
 }  // namespace licensing

@@ -1,14 +1,15 @@
 /* Calls licenseclient.dll as other languages do: found by name at run time, with UTF-16 texts and stdcall.
  *
  *     x86_64-w64-mingw32-gcc -O1 -municode tests/cpp/dll_caller.c -o dll_caller.exe
- *     dll_caller.exe licenseclient.dll SERVER TOOL KEYS [TIMEOUT_MS [FLAGS]]
+ *     dll_caller.exe licenseclient.dll SERVER TOOL KEYS [TIMEOUT_MS [FLAGS [FUNCTION CODE]]]
  *
- * Prints the number of the result and the milliseconds that it took, then each detail as NAME=TEXT. */
+ * FUNCTION is LicenseActivate or LicenseDeactivate, instead of LicenseCheck. Prints the number of the result and the milliseconds that it took, then each detail as NAME=TEXT. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <windows.h>
 
 typedef int(__stdcall *Check)(const wchar_t *, const wchar_t *, const wchar_t *, int, int);
+typedef int(__stdcall *AboutCode)(const wchar_t *, const wchar_t *, const wchar_t *, const wchar_t *, int);
 typedef int(__stdcall *Detail)(const wchar_t *, const wchar_t *, wchar_t *, int);
 typedef void(__stdcall *SetInfo)(const wchar_t *, const wchar_t *, const wchar_t *);
 typedef int(__stdcall *Wait)(int);
@@ -31,7 +32,7 @@ static void print(const wchar_t *name, const wchar_t *text) {
 int wmain(int count, wchar_t **arguments) {
     static const wchar_t *const names[] = { L"code",    L"source",    L"message",    L"machine_id",   L"machine_code",
                                             L"expires", L"days_left", L"edition",    L"features",     L"data",
-                                            L"unknown", L"diagnostic" };
+                                            L"unknown", L"reason",     L"diagnostic" };
     const HMODULE library = count >= 5 ? LoadLibraryW(arguments[1]) : NULL;
     if (!library) {
         fprintf(stderr, "usage: dll_caller licenseclient.dll SERVER TOOL KEYS [TIMEOUT_MS [FLAGS]]\n");
@@ -43,9 +44,14 @@ int wmain(int count, wchar_t **arguments) {
     const Wait wait = (Wait)function(library, "LicenseWait");
     const int timeout = count > 5 ? _wtoi(arguments[5]) : 0, flags = count > 6 ? _wtoi(arguments[6]) : 0;
 
+    char name[32] = "LicenseActivate";
+    if (count > 8) WideCharToMultiByte(CP_UTF8, 0, arguments[7], -1, name, sizeof name, NULL, NULL);
+    const AboutCode about_code = (AboutCode)function(library, name);
+
     set_info(L"3.1", L"M\u00fcller & Co", NULL);
     const ULONGLONG start = GetTickCount64();
-    const int code = check(arguments[2], arguments[3], arguments[4], timeout, flags);
+    const int code = count > 8 ? about_code(arguments[2], arguments[3], arguments[4], arguments[8], timeout)
+                               : check(arguments[2], arguments[3], arguments[4], timeout, flags);
     printf("%d in %lu ms\n", code, (unsigned long)(GetTickCount64() - start));
     for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
         wchar_t text[8 * 1024];

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use crate::client_codes;
 use crate::server::Server;
 use crate::standby;
 use crate::tools;
@@ -57,18 +58,10 @@ fn the_dll_gives_other_languages_the_result_and_its_details() {
         key["x"].as_str().unwrap(),
         key["y"].as_str().unwrap()
     );
-    let start = |url: &str, key: &str, flags: &str| -> BTreeMap<String, String> {
+    let call = |url: &str, key: &str, more: &[&str]| -> BTreeMap<String, String> {
         let dll = dll.to_str().unwrap();
-        let arguments = [
-            caller.to_str().unwrap(),
-            dll,
-            url,
-            "Größe",
-            key,
-            "20000",
-            flags,
-        ];
-        let output = wine.run(arguments);
+        let arguments = [caller.to_str().unwrap(), dll, url, "Größe", key, "20000"];
+        let output = wine.run(arguments.iter().chain(more));
         let printed = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{printed}");
         // The last one has several lines.
@@ -79,6 +72,7 @@ fn the_dll_gives_other_languages_the_result_and_its_details() {
             .map(|(name, text)| (name.to_owned(), text.trim().to_owned()))
             .collect()
     };
+    let start = |url: &str, key: &str, flags: &str| call(url, key, &[flags]);
     let check = |url: &str, flags: &str| start(url, &key, flags);
     let unlicensed = check(&server.url, "0");
     assert_eq!(unlicensed["code"], "NOT_FOUND", "{unlicensed:?}");
@@ -97,6 +91,7 @@ fn the_dll_gives_other_languages_the_result_and_its_details() {
         .patch(&format!("/api/licenses/{id}"), &revoked);
     assert_eq!(answer.status, 200);
     assert_eq!(check(&server.url, REFRESH)["code"], "REVOKED");
+    client_codes::walk_on_one_machine("Größe", |url, key, more| json!(call(url, key, more)));
     standby::walk("Größe", |urls, key| {
         json!(start(&urls.join(","), key, REFRESH))
     });
@@ -116,7 +111,9 @@ fn the_dll_for_32_bit_programs_exports_undecorated_names() {
         .unwrap();
     let printed = String::from_utf8_lossy(&output.stdout);
     for name in [
+        "LicenseActivate",
         "LicenseCheck",
+        "LicenseDeactivate",
         "LicenseDetail",
         "LicenseSetInfo",
         "LicenseWait",

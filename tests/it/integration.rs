@@ -174,6 +174,110 @@ fn the_cpp_compiles_without_a_warning() {
     windows::compile_with_client(program, folder.path().join("program.exe"));
 }
 
+/// The samples that ask for an activation code, which need an address with TLS.
+fn with_activation(name: &str) -> String {
+    let server = Server::at("https://licenses.example.com/ls");
+    server.license(ODD, "k");
+    code(&server, ODD, name)
+}
+
+#[test]
+fn samples_with_activation_codes_need_an_address_with_tls() {
+    let samples = |server: &Server| {
+        server.license("My Tool", "k");
+        Page::open(&mut server.admin(), "/tool/integration?name=My%20Tool")
+            .texts("section.card h2 small")
+    };
+    let (secure, plain) = (
+        samples(&Server::at("https://licenses.example.com/ls")),
+        samples(&Server::at("http://licenses.example.com/ls")),
+    );
+    let more: Vec<&String> = secure.iter().filter(|name| !plain.contains(name)).collect();
+    assert_eq!(
+        more,
+        [
+            "21-python-activation.py",
+            "22-csharp-activation.cs",
+            "23-electron-activation.mjs",
+            "24-cpp-activation.cpp",
+            "25-claim-page.txt"
+        ]
+    );
+}
+
+#[test]
+fn the_link_to_the_claim_page_names_the_tool() {
+    let server = Server::at("https://licenses.example.com/ls");
+    server.license("R&D + 1", "k");
+    let text = code(&server, "R&D + 1", "25-claim-page.txt");
+    let link = "https://licenses.example.com/ls/claim?tool=R%26D%20%2B%201&machine=";
+    assert!(text.lines().any(|line| line == link), "{text}");
+}
+
+#[test]
+fn the_samples_with_activation_codes_compile() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for name in [
+        "21-python-activation.py",
+        "22-csharp-activation.cs",
+        "23-electron-activation.mjs",
+        "24-cpp-activation.cpp",
+    ] {
+        fs::write(path(name), with_activation(name)).unwrap();
+    }
+    assert!(
+        fs::read_to_string(path("24-cpp-activation.cpp"))
+            .unwrap()
+            .is_ascii()
+    );
+    windows::compile_with_client(path("24-cpp-activation.cpp"), path("program.exe"));
+    let compiles = |command: &mut Command| {
+        let output = command
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&said)
+        );
+    };
+    if let Some(python) = tools::find("python3") {
+        compiles(
+            Command::new(python)
+                .args(["-m", "py_compile"])
+                .arg(path("21-python-activation.py")),
+        );
+    }
+    if let Some(node) = tools::find("node") {
+        compiles(
+            Command::new(node)
+                .arg("--check")
+                .arg(path("23-electron-activation.mjs")),
+        );
+    }
+    let forms = "/usr/lib/mono/4.5/System.Windows.Forms.dll";
+    if !std::path::Path::new(forms).exists() {
+        return tools::leave_out("Mono's Windows Forms are not installed");
+    }
+    if let Some(compiler) = tools::find("mcs") {
+        compiles(
+            Command::new(compiler)
+                .args([
+                    "-langversion:6",
+                    "-r:System.Net.Http.dll",
+                    "-r:System.Numerics.dll",
+                ])
+                .args(["-r:System.Windows.Forms.dll", "-r:System.Drawing.dll"])
+                .arg(format!("-out:{}", path("program-forms.exe").display()))
+                .arg(path("22-csharp-activation.cs"))
+                .arg("static/LicenseClient.cs"),
+        );
+    }
+}
+
 #[test]
 fn the_tools_name_is_a_literal_in_the_shell_and_in_python() {
     let (server, _folder) = server();

@@ -16,6 +16,8 @@ mod browser;
 mod bulk;
 mod check;
 mod checks;
+
+mod client_codes;
 mod codes;
 mod cpp_client;
 mod crash;

@@ -127,6 +127,59 @@ fn a_client_draws_the_right_conclusion_from_each_answer() {
 }
 
 #[test]
+fn every_outcome_of_an_activation_code_has_its_status_and_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let body =
+        json!({"tool_name": "T", "activation_code": "any", "license_key": "k", "nonce": NONCE})
+            .to_string();
+    let outcomes = [
+        ("BAD_CODE", 422, 422),
+        ("UNKNOWN_CODE", 404, 404),
+        ("WRONG_TOOL", 404, 404),
+        ("CODE_EXPIRED", 403, 403),
+        ("CODE_SUSPENDED", 403, 403),
+        ("CODE_REVOKED", 403, 403),
+        ("MACHINE_BLOCKED", 403, 403),
+        ("SEATS_IN_USE", 409, 200),
+        ("OTHER_CODE", 409, 200),
+        ("MOVES_USED", 200, 409),
+        ("OFFLINE_UNTIL", 200, 409),
+        ("TRY_LATER", 429, 429),
+        ("SUCCESS", 200, 200),
+    ];
+    for (outcome, activated, removed) in outcomes {
+        let mock = mock(folder.path(), "NOT_FOUND", &["--activate", outcome]);
+        let mut client = Client::new(&url(&mock));
+        for (path, status) in [("/api/activate", activated), ("/api/deactivate", removed)] {
+            let answer = client.post(path, &body);
+            assert_eq!(answer.status, status, "{outcome}: {}", answer.body);
+            match status {
+                200 => assert!(answer.json()["reason"].is_null()),
+                _ => assert_eq!(answer.json()["reason"], outcome),
+            }
+        }
+        if activated == 200 {
+            assert_eq!(client.post("/api/activate", &body).json()["code"], "VALID");
+        }
+    }
+}
+
+#[test]
+fn what_goes_wrong_with_checks_goes_wrong_with_activation_codes() {
+    let folder = tempfile::tempdir().unwrap();
+    let body =
+        json!({"tool_name": "T", "activation_code": "any", "license_key": "k", "nonce": NONCE})
+            .to_string();
+    let answers = |part: &str| {
+        let mock = mock(folder.path(), part, &[]);
+        let mut client = Client::new(&url(&mock));
+        ["/api/activate", "/api/deactivate"].map(|path| client.post(path, &body).status)
+    };
+    assert_eq!(answers("UNAVAILABLE"), [503, 503]);
+    assert_eq!(answers("NOT_FOUND"), [200, 200]);
+}
+
+#[test]
 fn every_request_is_answered_at_the_root_and_below_the_base_path() {
     let folder = tempfile::tempdir().unwrap();
     let mock = Program::run(

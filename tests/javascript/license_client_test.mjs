@@ -393,6 +393,17 @@ describe("TLS", { concurrency: true, ...TIME_LIMIT }, () => {
     });
   }
 
+  for (const [name, certificate, env] of broken) {
+    it(`is needed for an activation code: ${name}`, async () => {
+      const server = await serve(signed(), certificate);
+      for (const action of ["activate", "deactivate"]) {
+        const ask = PRINT.replace("check(TOOL)", `${action}(TOOL, "AAAA-AAAA-AAAA-AAAA")`);
+        assert.equal((await program(server.url, newFolder(), ask, env)).code, "NO_ANSWER");
+      }
+      assert.equal(server.questions.length, 0);
+    });
+  }
+
   it("is not asked again after another error", async () => {
     const sockets = [];
     const url = await serveRaw((socket) => sockets.push(socket) && socket.end("HTTP/1.1 200 OK\r\n\r\n"));
@@ -462,10 +473,9 @@ describe("the lease", { concurrency: true, ...TIME_LIMIT }, () => {
     const folder = newFolder();
     let answer = signed();
     const server = await serve((...args) => answer(...args));
-    const one = client(server.url, { cacheDir: folder, timeout: SHORT_MS });
-    assert.equal((await one.check(TOOL)).source, "server");
+    assert.equal((await client(server.url, { cacheDir: folder }).check(TOOL)).source, "server");
     answer = () => {};
-    const license = await one.check(TOOL, { refresh: true });
+    const license = await client(server.url, { cacheDir: folder, timeout: SHORT_MS }).check(TOOL, { refresh: true });
     assert.deepEqual([license.code, license.source], ["VALID", "lease"]);
     assert.match(license.diagnostic(), /no answer: ETIMEDOUT/);
   });

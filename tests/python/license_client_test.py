@@ -934,6 +934,19 @@ class Certificates(Case):
                     self.assertEqual("date" in result.message, "date" in why)
                     self.assertEqual(len(server.requests), 1 if keys else 0)
 
+    def test_an_activation_code_is_sent_only_where_the_certificate_is_verified(self):
+        for name in ("expired", "future", "host", "issuer"):
+            for keys in (KEYS, None):
+                with self.subTest(name=name, keys=keys):
+                    server = self.secure(signs(), name)
+                    client = self.client(server.url, public_keys=keys)
+                    self.assert_unreachable(client.activate(TOOL, "AAAA-AAAA-AAAA-AAAA"))
+                    self.assert_unreachable(client.deactivate(TOOL, "AAAA-AAAA-AAAA-AAAA"))
+                    self.assertEqual(server.requests, [])
+        server = self.secure(signs(), "good")
+        self.assertEqual(self.client(server.url).activate(TOOL, "AAAA-AAAA-AAAA-AAAA").code, "VALID")
+        self.assertEqual([one["activation_code"] for one in server.requests], ["AAAA-AAAA-AAAA-AAAA"])
+
     def test_another_fault_of_tls_is_no_reason_to_ask_again(self):
         server = self.server(signs())  # speaks no TLS
         result = self.client(server.url.replace("http:", "https:")).check(TOOL)

@@ -5,7 +5,8 @@
 //     CSharpClient.exe SERVER[,SERVER...] TIMEOUT CACHE_DIR [KEY ...]
 //
 // Two members of a line are not in README.md: "folder" keeps the stored files in this folder, and "background" runs a
-// background refresh, at once. A line with "adapters" asks which machine IDs a computer with these has, see Choose.
+// background refresh, at once. A line with "online" asks the server at "url" with the key "key", as the computer "machine".
+// A line with "adapters" asks which machine IDs a computer with these has, see Choose.
 
 using System;
 using System.Collections.Generic;
@@ -58,6 +59,10 @@ internal static class CSharpClient
 
     private static Dictionary<string, object> Run(Dictionary<string, object> vector)
     {
+        if (vector.ContainsKey("online"))
+        {
+            return AskOnline(vector);
+        }
         if (vector.ContainsKey("adapters"))
         {
             return Choose(vector);
@@ -121,9 +126,9 @@ internal static class CSharpClient
         {
             WriteState(client.Store(tool), folder, state);
         }
-        LicenseResult result = client.Check(tool, (bool)vector["refresh"]);
+        LicenseResult result = Ask(client, vector);
         var stored = client.Store(tool).ReadAll().OrderBy(state => state.LicenseKey, StringComparer.Ordinal);
-        return new Dictionary<string, object>
+        var all = new Dictionary<string, object>
         {
             { "valid", result.Valid },
             { "code", result.Code },
@@ -132,6 +137,29 @@ internal static class CSharpClient
             { "requests", requests },
             { "states", stored.Select(state => Json.Parse(state.Write())).ToList() },
         };
+        if (vector.ContainsKey("action"))
+        {
+            // Without an answer, only the beginning of what the customer reads.
+            bool hasNone = result.Code == "NO_ANSWER" && result.Message.StartsWith(Unreachable, StringComparison.Ordinal);
+            all.Add("reason", result.Reason);
+            all.Add("message", hasNone ? Unreachable : result.Message);
+        }
+        return all;
+    }
+
+    private const string Unreachable = "The license server cannot be reached";
+
+    private static LicenseResult Ask(LicenseClient client, Dictionary<string, object> vector)
+    {
+        string tool = (string)vector["tool_name"], action = Json.Text(vector, "action");
+        if (vector.ContainsKey("customer"))
+        {
+            client.CustomerName = Json.Text(Object(vector["customer"]), "name");
+            client.CustomerEmail = Json.Text(Object(vector["customer"]), "email");
+        }
+        return action == "activate" ? client.Activate(tool, (string)vector["activation_code"])
+            : action == "deactivate" ? client.Deactivate(tool, (string)vector["activation_code"])
+            : client.Check(tool, vector.ContainsKey("refresh") && (bool)vector["refresh"]);
     }
 
     private static void WriteState(StateStore store, string folder, Dictionary<string, object> state)
@@ -146,7 +174,7 @@ internal static class CSharpClient
     private static Dictionary<string, object> Describe(Exchange exchange)
     {
         var body = Object(Json.Parse(exchange.Body));
-        return new Dictionary<string, object>
+        var request = new Dictionary<string, object>
         {
             { "url", exchange.Url.AbsoluteUri },
             { "license_key", Json.Text(body, "license_key") },
@@ -156,6 +184,11 @@ internal static class CSharpClient
             { "previous_license_key", Json.Text(body, "previous_license_key") },
             { "trial", body.ContainsKey("trial") },
         };
+        foreach (string name in new[] { "activation_code", "customer" }.Where(body.ContainsKey))
+        {
+            request.Add(name, body[name]);
+        }
+        return request;
     }
 
     private static Reply Answer(Dictionary<string, object> answer)
@@ -196,6 +229,20 @@ internal static class CSharpClient
             { "expires", result.Expires },
             { "days_left", (long?)result.DaysLeft },
             { "diagnostic", result.Diagnostic() },
+        };
+    }
+
+    private static Dictionary<string, object> AskOnline(Dictionary<string, object> line)
+    {
+        var client = new LicenseClient((string)line["url"], 60, new[] { (string)line["key"] }, (string)line["folder"]);
+        client.MachineId = (string)line["machine"];
+        LicenseResult result = Ask(client, line);
+        return new Dictionary<string, object>
+        {
+            { "code", result.Code },
+            { "source", result.Source },
+            { "reason", result.Reason },
+            { "message", result.Message },
         };
     }
 

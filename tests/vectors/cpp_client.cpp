@@ -64,11 +64,23 @@ std::string Recorded(const Url& url, const std::string& body, bool verify) {
     const Json question = JsonObject(body);
     const bool is_personal = !question["client"].names.empty() || !question["customer"].names.empty();
     const Json& previous = question["previous_license_key"];
+    std::string more;
+    for (const char* const name : { "activation_code", "customer" })
+        if (question[name].kind >= Json::kText) more += "," + Quoted(name) + ":" + Written(question[name]);
     return "{\"url\":" + Quoted(url.Text()) + ",\"license_key\":" + Written(question["license_key"]) +
-           ",\"nonce\":" + Written(question["nonce"]) + ",\"personal\":" + (is_personal ? "true" : "false") +
+           ",\"nonce\":" + (question["nonce"].kind == Json::kText ? Written(question["nonce"]) : "null") + ",\"personal\":" + (is_personal ? "true" : "false") +
            ",\"verified\":" + (verify ? "true" : "false") +
            ",\"previous_license_key\":" + (previous.kind == Json::kText ? Written(previous) : "null") +
-           ",\"trial\":" + Written(question["trial"]) + "}";
+           ",\"trial\":" + Written(question["trial"]) + more + "}";
+}
+
+// What the customer reads about an activation code; without an answer, only the beginning.
+std::string Said(const Json& action, const Result& result) {
+    const std::string unreachable = "The license server cannot be reached";
+    if (action.kind != Json::kText) return "";
+    const bool has_none = result.code == "NO_ANSWER" && HasPrefix(result.message, unreachable);
+    return ",\"reason\":" + (result.reason.empty() ? "null" : Quoted(result.reason)) +
+           ",\"message\":" + Quoted(has_none ? unreachable : result.message);
 }
 
 std::string Run(const Json& vector) {
@@ -104,7 +116,14 @@ std::string Run(const Json& vector) {
     client.in_background = [](std::function<void()>) {};
 
     const bool refresh = vector["refresh"].kind == Json::kTrue, trial = vector["trial"].kind == Json::kTrue;
-    const Result result = Check(client, { servers, tool, keys, refresh, trial, 20 * 1000 }).Run();
+    const Json& action = vector["action"];
+    client.info.customer_name = vector["customer"]["name"].text;
+    client.info.customer_email = vector["customer"]["email"].text;
+    const Result result =
+        Check(client, { servers, tool, keys, refresh, trial, 20 * 1000,
+                        action.Is("activate") ? kActivate : action.Is("deactivate") ? kDeactivate : kCheck,
+                        vector["activation_code"].text })
+            .Run();
     std::map<std::string, std::string> states;
     for (const State& state : store.ReadAll()) states[state.license_key] = state.Text();
     std::string stored;
@@ -112,7 +131,7 @@ std::string Run(const Json& vector) {
     Remove(folder);
     return std::string("{\"valid\":") + (CodeNumber(result.code) > 0 ? "true" : "false") +
            ",\"code\":" + Quoted(result.code) + ",\"source\":" + Quoted(result.source) +
-           ",\"license_key\":" + Quoted(result.license_key) + ",\"requests\":[" + requests + "],\"states\":[" + stored +
+           ",\"license_key\":" + Quoted(result.license_key) + Said(action, result) + ",\"requests\":[" + requests + "],\"states\":[" + stored +
            "]}";
 }
 

@@ -43,11 +43,12 @@ function exchangeOf(vector, requests) {
     requests.push({
       url: url.href,
       license_key: question.license_key,
-      nonce: question.nonce,
+      nonce: question.nonce ?? null,
       personal: "client" in question || "customer" in question,
       verified: verify,
       previous_license_key: question.previous_license_key ?? null,
       trial: question.trial ?? false,
+      ...pick(question, ["activation_code", "customer"]),
     });
     const answer = answers.shift();
     if (!answer) throw Object.assign(new Error("unreachable"), { code: "ECONNREFUSED" });
@@ -56,6 +57,23 @@ function exchangeOf(vector, requests) {
       answer.body_base64 !== undefined ? Buffer.from(answer.body_base64, "base64") : Buffer.from(answer.body);
     return { status: answer.status, location: answer.location, body: content };
   };
+}
+
+function pick(object, names) {
+  return Object.fromEntries(names.filter((name) => name in object).map((name) => [name, object[name]]));
+}
+
+/** What the customer reads about an activation code; without an answer, only the beginning. */
+function saidOf(vector, { code, reason, message }) {
+  if (!vector.action) return {};
+  const unreachable = "The license server cannot be reached";
+  return { reason, message: code === "NO_ANSWER" && message.startsWith(unreachable) ? unreachable : message };
+}
+
+function ask(client, { action, tool_name, activation_code, customer, refresh }) {
+  if (action === "activate") return client.activate(tool_name, activation_code, { customer });
+  if (action === "deactivate") return client.deactivate(tool_name, activation_code);
+  return client.check(tool_name, { refresh });
 }
 
 async function check(vector, folder) {
@@ -76,9 +94,10 @@ async function check(vector, folder) {
   client._exchange = exchangeOf(vector, requests);
   client._inBackground = () => {};
   writeStates(vector, folder);
-  const result = await client.check(vector.tool_name, { refresh: vector.refresh });
+  const result = await ask(client, vector);
   const { valid, code, source, machineId } = result;
-  return { valid, code, source, license_key: machineId, requests, states: readStates(vector, folder) };
+  const about = { valid, code, source, license_key: machineId, ...saidOf(vector, result) };
+  return { ...about, requests, states: readStates(vector, folder) };
 }
 
 async function run(vector) {

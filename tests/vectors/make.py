@@ -1085,6 +1085,171 @@ def standbys():
            after=answered([], signed), server=SECURE, standby=(THIRD,))
 
 
+# ---- activation/: activation codes ----
+
+CODE = "K7QM-2XWD-9FHT-VR4B"
+REASONS = {
+    "BAD_CODE": (422, "This code contains a typing error."),
+    "UNKNOWN_CODE": (404, "There is no such activation code."),
+    "WRONG_TOOL": (404, "This activation code is for Tool_B."),
+    "CODE_EXPIRED": (403, "This activation code expired on 2026-12-31."),
+    "CODE_SUSPENDED": (403, "This activation code is suspended."),
+    "CODE_REVOKED": (403, "This activation code was revoked."),
+    "MACHINE_BLOCKED": (403, "The license of this machine is suspended or revoked."),
+    "SEATS_IN_USE": (409, "All 3 seats of this activation code are in use."),
+    "OTHER_CODE": (409, "This machine already has a license of another activation code."),
+    "MOVES_USED": (409, "The machines of this activation code were changed 9 times within a year, as often as allowed."),
+    "OFFLINE_UNTIL": (409, "This machine has an offline file and cannot be removed until 2027-12-31."),
+    "TRY_LATER": (429, "Too many wrong activation codes. Try again in 60 seconds."),
+}
+ONLY_REMOVAL = ("MOVES_USED", "OFFLINE_UNTIL")
+# Without an answer, the message for the customer begins like this; the rest belongs to the client.
+UNREACHABLE_WORDS = "The license server cannot be reached"
+
+
+def activations():
+    hand_over = {"activate": "/api/activate", "deactivate": "/api/deactivate"}
+
+    def asked(action="activate", server=SERVER, nonce=NONCE, url=None, customer=None, license_key=MACHINE):
+        is_activation = action == "activate"
+        one = request(server, license_key, nonce if is_activation else None, url or server + hand_over[action],
+                      is_activation)
+        one["activation_code"] = CODE
+        return dict(one, customer=customer) if customer else one
+
+    def case(name, about, code, requests, answers, states=(), after=None, action="activate", reason=None, message=None,
+             customer=None, **more):
+        name = "activation/" + name
+        vector(name, about, code, "none" if code == "NO_ANSWER" else "server", requests, answers, states,
+               [started(one) for one in states] if after is None else after, **more)
+        VECTORS[name].update(action=action, activation_code=CODE)
+        if customer:
+            VECTORS[name]["customer"] = customer
+        if code == "NO_ANSWER":
+            message = UNREACHABLE_WORDS
+        VECTORS[name]["expected"].update(reason=reason, message=WORDS[code][2] if message is None else message)
+
+    def refusal(reason, **more):
+        status, message = REASONS[reason]
+        return json_answer(compact(dict({"status": "error", "message": message, "field": "activation_code",
+                                         "reason": reason}, **more)).decode("ascii"), status)
+
+    signed, good = token(), answer(token())
+    lease = state(token(claims(iat=NOW - DAY)), NOW - DAY)
+    for code in GOOD:
+        text = token(claims(code))
+        case("good-" + code.lower().replace("_", "-"), "A signed %s is the result, and the lease." % code, code,
+             [asked()], [answer(text, code)], after=answered([], text, code))
+    case("good-after-refusal", "The machine was refused before.", "VALID", [asked()], [good],
+         [state(None, NOW - DAY)], answered([state(None, NOW - DAY)], signed))
+    case("good-in-the-second-of-a-refusal", "The check before was refused in the same second.", "VALID", [asked()],
+         [good], [state(None, None, NOW)], answered([state(None, None, NOW)], signed))
+    case("customer", "The customer is told to the vendor.", "VALID",
+         [asked(customer={"name": "M\u00fcller", "email": "m@example.com"})], [good], after=answered([], signed),
+         customer={"name": "M\u00fcller", "email": "m@example.com"})
+    case("lease-decides-nothing", "The server is asked although there is a lease.", "VALID", [asked()], [good], [lease],
+         answered([lease], signed))
+    for code in ("SUSPENDED", "EXPIRED"):
+        text = token(claims(code))
+        case("signed-" + code.lower(), "A signed %s is a result, as in a check: it erases the lease." % code, code,
+             [asked()], [answer(text, code)], [lease], answered([lease], text, code))
+    both = machine(A, B, [A, B])
+    text = token(claims(sub=B))
+    case("machine-id", "One machine ID takes the seat: the one that the client would choose now.", "VALID",
+         [asked(license_key=B)], [answer(text)], after=answered([], text, license_key=B), license_key=B, computer=both)
+    before = state(token(claims(iat=NOW - DAY)), NOW - DAY, license_key=A)
+    case("machine-id-remembered", "The one that was good before goes on.", "VALID", [asked()], [good], [before],
+         answered([before], signed), computer=both)
+
+    for reason, (_, message) in REASONS.items():
+        name = reason.lower().replace("_", "-")
+        if reason not in ONLY_REMOVAL:
+            case("refused-" + name, "%s is no result: it erases no lease." % reason, "REFUSED", [asked()],
+                 [refusal(reason)], [lease], reason=reason, message=message)
+        if reason in ONLY_REMOVAL + ("MACHINE_BLOCKED", "UNKNOWN_CODE"):
+            case("removal-refused-" + name, "The machine is not removed, so its lease stays.", "REFUSED",
+                 [asked("deactivate")], [refusal(reason)], [lease], action="deactivate", reason=reason, message=message)
+    case("refused-with-more", "Members that the client does not know are ignored.", "REFUSED", [asked()],
+         [refusal("SEATS_IN_USE", seats=3, more=[{}])], reason="SEATS_IN_USE", message=REASONS["SEATS_IN_USE"][1])
+
+    removed = json_answer('{"status":"success","message":"Machine removed"}')
+    case("removed", "The seat is free, and the lease is erased.", "REMOVED", [asked("deactivate")], [removed], [lease],
+         [dict(lease, token=None, mark=NOW)], action="deactivate", message="Machine removed")
+    other = state(token(claims(iat=NOW - DAY, sub=GONE)), NOW - DAY, license_key=GONE)
+    case("removed-no-other", "The lease of another machine stays.", "REMOVED", [asked("deactivate")], [removed],
+         [lease, other], [dict(lease, token=None, mark=NOW), other], action="deactivate", message="Machine removed")
+
+    for action in hand_over:
+        more = dict(action=action, states=[lease])
+        for name, about, reply in (
+                ("unreachable", "There is no answer.", UNREACHABLE),
+                ("error", "The server has an error.", html(500, "Internal Server Error")),
+                ("no-reason", "An error without a reason.", json_answer('{"status":"error","message":"Busy."}', 503)),
+                ("other-reason", "A reason that is not on the list.",
+                 json_answer('{"status":"error","message":"No.","reason":"NO_FUN"}', 403)),
+                ("reason-only", "A reason without the status `error`.",
+                 json_answer('{"status":"ok","message":"No.","reason":"CODE_REVOKED"}', 403)),
+                ("reason-number", "A reason that is no text.",
+                 json_answer('{"status":"error","message":"No.","reason":7}', 403)),
+                ("html", "The page of a network.", html(200, "Sign in to this network")),
+                ("array", "No JSON object.", json_answer('["success"]')),
+                ("old-server", "A server that knows no activation codes.", html(404, "Not Found"))):
+            case("%s-%s" % (action, name), about, "NO_ANSWER", [asked(action)], [reply], **more)
+        for what in ("date", "issuer", "host"):
+            case("%s-tls-%s" % (action, what), "The certificate cannot be verified: the code is not sent.", "NO_ANSWER",
+                 [asked(action, SECURE)], [{"tls": what}], server=SECURE, **more)
+        secure = SECURE + hand_over[action]
+        for name, about, server, target in (
+                ("http", "A redirect to http, even on the same host.", SERVER, SERVER + "/moved"),
+                ("https-to-http", "From https to http.", SECURE, SERVER + hand_over[action]),
+                ("other-host", "To another host.", SECURE, "https://other.example" + hand_over[action]),
+                ("subdomain", "To a subdomain.", SECURE, "https://www.licenses.example" + hand_over[action]),
+                ("other-port", "To another port of the same host.", SECURE, "https://licenses.example:8443/"),
+                ("nowhere", "To nowhere.", SECURE, "")):
+            case("%s-redirect-%s" % (action, name), "The code is not sent there. " + about, "NO_ANSWER",
+                 [asked(action, server)], [redirect(target)], server=server, **more)
+        followed = removed if action == "deactivate" else good
+        code, after, message = (("REMOVED", [dict(lease, token=None, mark=NOW)], "Machine removed")
+                                if action == "deactivate" else ("VALID", answered([lease], signed), None))
+        for status in (301, 302, 303, 307, 308):
+            case("%s-redirect-%d" % (action, status), "%d to the https address of the same server is followed." % status,
+                 code, [asked(action), asked(action, url=secure)], [redirect(secure, status), followed], after=after,
+                 message=message, **more)
+        path = SECURE + "/moved"
+        case(action + "-redirect-path", "Another path of the same server.", code,
+             [asked(action, SECURE), asked(action, url=path)], [redirect("/licenseserver/moved"), followed], after=after,
+             message=message, server=SECURE, **more)
+        case(action + "-redirect-loop", "A loop ends after five redirects.", "NO_ANSWER",
+             [asked(action, SECURE)] * 6, [redirect(secure)] * 6, server=SECURE, **more)
+        second = asked(action, STANDBY, NONCE_2)
+        case(action + "-standby-reason", "With several addresses, a refusal with a reason is final.", "REFUSED",
+             [asked(action)], [refusal("UNKNOWN_CODE")], reason="UNKNOWN_CODE", message=REASONS["UNKNOWN_CODE"][1],
+             standby=(STANDBY,), **more)
+        if action == "activate":
+            text = token(claims(nonce=NONCE_2))
+            followed, after = answer(text), answered([lease], text)
+        for name, about, reply in (("unreachable", "The first gives no answer", UNREACHABLE),
+                                   ("no-reason", "The first gives an error without a reason",
+                                    json_answer('{"status":"error","message":"Busy."}', 503)),
+                                   ("redirect", "The first redirects to where the code must not go",
+                                    redirect("https://other.example/"))):
+            case("%s-standby-%s" % (action, name), about + ": the second is asked.", code, [asked(action), second],
+                 [reply, followed], after=after, message=message, standby=(STANDBY,), **more)
+
+    for name, about, reply in (
+            ("unsigned", "A good answer that is not signed.", answer(None)),
+            ("unsigned-refusal", "A check's refusal that is not signed.", answer(None, "NOT_FOUND")),
+            ("forged", "A forged answer.", answer(token(key=FOREIGN, header=CURRENT.header))),
+            ("replayed", "The answer to another question.", answer(token(claims(nonce=NONCE_2)))),
+            ("other-machine", "The answer to another machine.", answer(token(claims(sub=GONE)))),
+            ("removed", "The answer to a removal.", removed)):
+        case("activate-" + name, about, "NO_ANSWER", [asked()], [reply], [lease])
+    for name, about, reply in (
+            ("check", "The answer to a check.", good),
+            ("status", "Success needs the status 200.", json_answer(removed["body"], 202))):
+        case("deactivate-" + name, about, "NO_ANSWER", [asked("deactivate")], [reply], [lease], action="deactivate")
+
+
 # ---- machine-code/ ----
 
 def machine_codes():
@@ -1190,7 +1355,7 @@ def write(folder):
 
 def main(folder):
     for group in (good_answers, refusals, no_answers, forged_tokens, damaged_tokens, other_checks, odd_claims, leases,
-                  clocks, redirects, certificates, machine_ids, standbys, machine_codes, state_files):
+                  clocks, redirects, certificates, machine_ids, standbys, activations, machine_codes, state_files):
         group()
     write(folder)
     print("%d vectors" % len(VECTORS))

@@ -30,10 +30,28 @@ def run(vector):
         store = client._store(vector["tool_name"])
         for state in vector["states"]:
             write(folder, store, state)
-        result = client.check(vector["tool_name"], refresh=vector["refresh"])
+        result = ask(client, vector)
         states = store.read_all()
-        return {"valid": result.valid, "code": result.code, "source": result.source, "license_key": result.license_key,
-                "requests": server.requests, "states": [states[key]._asdict() for key in sorted(states)]}
+        return {**said(vector, result), **{"valid": result.valid, "code": result.code, "source": result.source, "license_key": result.license_key,
+                "requests": server.requests, "states": [states[key]._asdict() for key in sorted(states)]}}
+
+
+def ask(client, vector):
+    tool, code, customer = vector["tool_name"], vector.get("activation_code"), vector.get("customer")
+    if vector.get("action") == "activate":
+        return client.activate(tool, code, customer)
+    if vector.get("action") == "deactivate":
+        return client.deactivate(tool, code)
+    return client.check(tool, refresh=vector["refresh"])
+
+
+def said(vector, result):
+    """What the customer reads about an activation code; without an answer, only the beginning."""
+    if "action" not in vector:
+        return {}
+    unreachable = "The license server cannot be reached"
+    has_none = result.code == "NO_ANSWER" and result.message.startswith(unreachable)
+    return {"reason": result.reason, "message": unreachable if has_none else result.message}
 
 
 def write(folder, store, state):
@@ -54,9 +72,10 @@ class Server:
         number = len(self.requests)
         answer = self.answers[number] if number < len(self.answers) else None
         self.requests.append({
-            "url": url, "license_key": body["license_key"], "nonce": body["nonce"],
+            "url": url, "license_key": body["license_key"], "nonce": body.get("nonce"),
             "personal": "client" in body or "customer" in body, "verified": verify,
-            "previous_license_key": body.get("previous_license_key"), "trial": body.get("trial", False)})
+            "previous_license_key": body.get("previous_license_key"), "trial": body.get("trial", False),
+            **{name: body[name] for name in ("activation_code", "customer") if name in body}})
         if answer is None:
             raise ConnectionRefusedError
         if "tls" in answer:

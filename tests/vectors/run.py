@@ -11,7 +11,8 @@ import subprocess
 import sys
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
-GROUPS = ("verdict", "strict", "lease", "clock", "redirect", "tls", "machine-id", "standby", "machine-code", "state")
+GROUPS = ("verdict", "strict", "lease", "clock", "redirect", "tls", "machine-id", "standby", "activation",
+          "machine-code", "state")
 
 
 def vectors(group):
