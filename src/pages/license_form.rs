@@ -39,6 +39,8 @@ struct FormPage {
     draft: Draft,
     answers: Answers,
     tools: Vec<String>,
+    /// For suggestions.
+    customers: Vec<String>,
     objection: Objection,
 }
 
@@ -89,13 +91,14 @@ async fn new(
         .with("tool_name", tool.unwrap_or_default())
         .with("license_key", key.unwrap_or_default())
         .with("user_id", customer.unwrap_or_default());
-    let tools = app.run(Service::tool_names).await?;
+    let (tools, customers) = app.run(suggestions).await?;
     Ok(Page::new(&FormPage {
         frame,
         id: None,
         draft,
         answers: Answers::default(),
         tools,
+        customers,
         objection: Objection::default(),
     })?)
 }
@@ -112,8 +115,8 @@ async fn add(
 
 #[get("/licenses/<id>/edit")]
 async fn edit(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
-    let (license, tools) = app
-        .run(move |service| Ok((service.license(id)?, service.tool_names()?)))
+    let (license, (tools, customers)) = app
+        .run(move |service| Ok((service.license(id)?, suggestions(service)?)))
         .await?;
     let draft = Draft::from(&license.values);
     Ok(Page::new(&FormPage {
@@ -122,6 +125,7 @@ async fn edit(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         answers: Answers::of(draft.clone()),
         draft,
         tools,
+        customers,
         objection: Objection::default(),
     })?)
 }
@@ -146,7 +150,7 @@ async fn save(
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm { form, actor, .. } = form;
     let today = app.today();
-    let tools = app.run(Service::tool_names).await?;
+    let (tools, customers) = app.run(suggestions).await?;
     let (form, outcome) = app
         .run(move |service| {
             let mut form = form;
@@ -178,9 +182,15 @@ async fn save(
         draft: form.draft,
         answers: form.answers,
         tools,
+        customers,
         objection,
     };
     Ok(Either::Right(Page::with_status(status, &page)?))
+}
+
+/// Names of tools and customers.
+fn suggestions(service: &Service) -> Result<(Vec<String>, Vec<String>), Error> {
+    Ok((service.tool_names()?, service.customer_names()?))
 }
 
 enum Outcome {

@@ -6,6 +6,7 @@ mod audit;
 mod bulk;
 mod chart;
 mod customer;
+mod customers;
 mod diagnose;
 mod doubts;
 mod download;
@@ -56,6 +57,7 @@ pub fn routes() -> Vec<Route> {
         audit::routes(),
         bulk::routes(),
         customer::routes(),
+        customers::routes(),
         diagnose::routes(),
         export::routes(),
         import::routes(),

@@ -21,6 +21,7 @@ mod metrics;
 mod orders;
 mod overview;
 mod passwords;
+mod people;
 mod proof;
 mod readiness;
 mod refusals;
@@ -76,7 +77,7 @@ pub use backup::verify_backup;
 pub use bulk::{MAX_SELECTED, Plan};
 pub use check::{CheckSource, Signed};
 pub use codes::{CodeQuery, MAX_CREATED};
-pub use customers::CustomerUse;
+pub use customers::{CustomerLine, CustomerUse};
 pub use diagnose::{
     Diagnosis, FormerLicense, LicenseWarnings, MAX_NEAR_MISSES, NearMiss, ToolMatch,
 };

@@ -19,7 +19,7 @@ mod checks;
 mod cpp_client;
 mod crash;
 mod csharp_client;
-mod customer;
+mod customers;
 mod database;
 mod deploy;
 mod diagnose;
