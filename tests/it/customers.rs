@@ -203,7 +203,7 @@ fn merged_customers_are_one() {
     assert_eq!(license_of(&server, "other")["user_id"], "Müller");
     let page = preview.press(&mut admin, "other");
     let keys = page.texts("[aria-labelledby=licenses] tbody th a.key");
-    assert_eq!(keys, ["other", "sooner", "later"]);
+    assert_eq!(keys, ["sooner", "other", "later"]);
     assert!(page.text().contains("post@example.com") && page.text().contains("Mondays"));
     let code = server.service.activation_code(code).unwrap();
     assert_eq!(code.values.customer, NAME);
@@ -249,8 +249,8 @@ fn acquainted() -> (Server, String, Client) {
         .stranger()
         .header("Authorization", &format!("Bearer {secret}"));
     assert_eq!(shop.post("/api/orders", &order()).status, 201);
-    let check = json!({"tool_name": "A", "license_key": "one", "hostname": host, "user": user,
-        "version": "1"});
+    let check = json!({"tool_name": "A", "license_key": "one",
+        "client": {"hostname": host, "user": user}});
     let mut machine = server.stranger().header("X-Forwarded-For", address);
     machine.post("/api/check", &check.to_string());
     server.tick().unwrap();
