@@ -40,7 +40,7 @@ impl Service {
     /// Erases a person whose name was typed to confirm it. Licenses, codes and orders stay, without a name; the
     /// audit log keeps hashes.
     pub fn erase_customer(&self, actor: &Actor, id: i64, typed: &str) -> Result<Customer, Error> {
-        let find = |db: &Db| Ok(customers::get(db, id)?);
+        let find = |db: &Db| customers::get(db, id);
         let person = self.store.read(find)?.ok_or(NO_SUCH_CUSTOMER)?;
         if typed.trim() != person.name.trim() {
             let message = format!(

@@ -2,6 +2,7 @@
 
 use license_server::model::activation_code::{CodeTerm, CodeValues};
 use license_server::model::audit::Actor;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::bulk::set_customer;
@@ -318,6 +319,24 @@ fn nothing_of_an_erased_person_is_left_in_the_files() {
     assert_eq!(server.check("A", "one").0, 200);
     let search = Page::open(&mut admin, "/licenses?q=quasten");
     assert!(search.keys().is_empty());
+}
+
+#[test]
+fn what_sqlite_left_in_the_file_goes_too() {
+    let (server, customer, _) = acquainted();
+    let path = server.folder.path().join("data/licenses.db");
+    let other = Connection::open(path).unwrap();
+    // As an earlier version might have: deleted, and not overwritten.
+    for sql in [
+        "pragma secure_delete = off",
+        "insert into tools (name, created_at) values ('Annegret Quastenflosser', 0)",
+        "delete from tools where name = 'Annegret Quastenflosser'",
+    ] {
+        other.execute_batch(sql).unwrap();
+    }
+    drop(other);
+    erase(&mut server.admin(), &customer, PERSON[0]);
+    assert_eq!(found(&server, &PERSON), Vec::<String>::new());
 }
 
 #[test]

@@ -205,7 +205,7 @@ fn the_keyboard_gets_past_the_rows_to_the_bulk_changes() {
             "const stops = [...document.querySelectorAll('a[href], button, input, select, summary')];
              const skip = stops.findIndex(stop => stop.hash === '#bulk-bar');
              stops[skip].click();
-             return [skip < 30, document.activeElement.contains(document.querySelector('.bulk-bar button'))]",
+             return [skip < 40, document.activeElement.contains(document.querySelector('.bulk-bar button'))]",
         );
         assert_eq!(stops, json!([true, true]), "{path}");
     }
