@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     /// Columns of text that say nothing about a customer who is erased, by table.
-    const OTHERS: [(&str, &[&str]); 25] = [
+    const OTHERS: [(&str, &[&str]); 22] = [
         // What was sold, and when; keys of machines are pseudonyms, which licenses need.
         ("tools", &["name", "message", "link"]),
         (
@@ -227,10 +227,6 @@ mod tests {
         // Names nobody itself: values are erased from `personal_values` by `service::people`.
         ("audit", &["kind", "before", "after", "hash", "content"]),
         ("personal_values", &["salt", "value"]),
-        // The index of the search, which follows the licenses.
-        ("license_search", &["texts", "license_search", "rank"]),
-        ("license_terms", &["term", "doc", "col", "offset"]),
-        ("license_search_config", &["k", "v"]),
     ];
 
     #[test]
