@@ -18,7 +18,7 @@ use crate::config::LogFormat;
 use crate::error::Error;
 
 /// Where faults may occur; counted from 0, so that monitoring sees the first one.
-const PLACES: [&str; 17] = [
+const PLACES: [&str; 18] = [
     "compare_clock",
     "export_licenses",
     "import",
@@ -28,6 +28,7 @@ const PLACES: [&str; 17] = [
     "note_backup",
     "panic",
     "prune_bulk_changes",
+    "purge",
     "readiness",
     "reload_if_others_wrote",
     "request",

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use super::activation_code::{ActivationCode, CodeValues};
+use super::customer::Customer;
 use super::license::fields::FIELDS;
 use super::license::{Draft, License, Status};
 
@@ -79,6 +80,13 @@ pub enum Kind {
     ToolChanged,
     /// Each license also has its own entry.
     ToolRenamed,
+    /// By hand; under a new name, each license and code also has its own entry.
+    CustomerChanged,
+    /// Each license and code of the customer that is gone also has its own entry.
+    CustomersMerged,
+    /// Everything about a person was read at once.
+    CustomerExported,
+    CustomerErased,
     /// Its codes also have entries.
     OrderPlaced,
     CodesCreated,
@@ -109,7 +117,7 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 34] = [
+    pub const ALL: [Kind; 38] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -120,6 +128,10 @@ impl Kind {
         Kind::Exported,
         Kind::ToolChanged,
         Kind::ToolRenamed,
+        Kind::CustomerChanged,
+        Kind::CustomersMerged,
+        Kind::CustomerExported,
+        Kind::CustomerErased,
         Kind::OrderPlaced,
         Kind::CodesCreated,
         Kind::CodesImported,
@@ -167,6 +179,10 @@ impl Kind {
             Kind::Exported => "licenses exported",
             Kind::ToolChanged => "tool changed",
             Kind::ToolRenamed => "tool renamed",
+            Kind::CustomerChanged => "customer changed",
+            Kind::CustomersMerged => "customers merged",
+            Kind::CustomerExported => "customer exported",
+            Kind::CustomerErased => "customer erased",
             Kind::OrderPlaced => "order placed",
             Kind::CodesCreated => "activation codes created",
             Kind::CodesImported => "activation codes imported",
@@ -207,6 +223,10 @@ impl Kind {
             | Kind::Exported
             | Kind::ToolChanged
             | Kind::ToolRenamed
+            | Kind::CustomerChanged
+            | Kind::CustomersMerged
+            | Kind::CustomerExported
+            | Kind::CustomerErased
             | Kind::OrderPlaced
             | Kind::CodesCreated
             | Kind::CodesImported
@@ -263,6 +283,9 @@ impl Personal {
         self.text.as_deref().unwrap_or("(erased)")
     }
 }
+
+/// The detail with the ID of a customer.
+pub const CUSTOMER_ID: &str = "customer_id";
 
 /// What the chain contains of a personal value: SHA-256 of salt, colon and value, as base64url.
 pub fn commitment(salt: &str, value: &str) -> String {
@@ -484,6 +507,20 @@ impl Event {
                 details.0.insert(name.to_owned(), text.into());
             }
             details.0.insert("code_id".to_owned(), code.id.into());
+        }
+        event
+    }
+
+    /// A customer that was changed, or that another one was merged into.
+    pub fn customer(actor: &Actor, kind: Kind, before: &Customer, after: &Customer) -> Event {
+        let mut event = Event::new(kind, actor).with(CUSTOMER_ID, after.id);
+        let texts = before.texts().into_iter().zip(after.texts());
+        for ((name, before), (_, after)) in texts.filter(|(before, after)| before != after) {
+            for (details, text) in [(&mut event.before, before), (&mut event.after, after)] {
+                if !text.is_empty() {
+                    details.0.insert(name.to_owned(), Detail::personal(text));
+                }
+            }
         }
         event
     }

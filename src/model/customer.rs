@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use super::fold::holds;
 use super::text;
 use crate::error::{Error, Problem};
 
@@ -28,7 +29,114 @@ pub struct NamedCustomer {
     pub email: String,
 }
 
+/// What a form sends about a customer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CustomerDraft {
+    pub name: String,
+    pub email: String,
+    pub language: String,
+    pub note: String,
+}
+
+impl CustomerDraft {
+    /// The customer with these values.
+    pub fn parse(&self, before: &Customer) -> Result<Customer, Error> {
+        let mut problems = Vec::new();
+        let mut take = |parsed: Result<String, Problem>| {
+            parsed.unwrap_or_else(|problem| {
+                problems.push(problem);
+                String::new()
+            })
+        };
+        let customer = Customer {
+            id: before.id,
+            created_at: before.created_at,
+            name: take(parse_name(&self.name)),
+            email: take(parse_email(&self.email)),
+            language: take(parse_language(&self.language)),
+            note: take(text::lines("note", "The note", &self.note, NOTE_LENGTH)),
+        };
+        match problems.is_empty() {
+            true => Ok(customer),
+            false => Err(Error::Invalid(problems)),
+        }
+    }
+}
+
+impl From<&Customer> for CustomerDraft {
+    fn from(customer: &Customer) -> CustomerDraft {
+        CustomerDraft {
+            name: customer.name.clone(),
+            email: customer.email.clone(),
+            language: customer.language.clone(),
+            note: customer.note.clone(),
+        }
+    }
+}
+
+impl Customer {
+    /// Itself with everything of the other that it lacks, and both notes.
+    pub fn merged(&self, other: &Customer) -> Customer {
+        let first = |own: &String, others: &String| match own.is_empty() {
+            true => others.clone(),
+            false => own.clone(),
+        };
+        let notes = [&*self.note, &other.note].into_iter();
+        let notes: Vec<&str> = notes.filter(|note| !note.is_empty()).collect();
+        Customer {
+            email: first(&self.email, &other.email),
+            language: first(&self.language, &other.language),
+            note: notes.join("\n"),
+            ..self.clone()
+        }
+    }
+
+    /// What people decide about it, by name.
+    pub fn texts(&self) -> [(&'static str, &str); 4] {
+        [
+            ("name", &self.name),
+            ("email", &self.email),
+            ("language", &self.language),
+            ("note", &self.note),
+        ]
+    }
+
+    /// Whether the name or the address has this text, which is folded.
+    pub fn has(&self, text: &str) -> bool {
+        holds(&self.name, text) || holds(&self.email, text)
+    }
+}
+
+/// Like the customer of a license, but not empty.
+fn parse_name(typed: &str) -> Result<String, Problem> {
+    let name = text::optional("name", "The name", typed, NAME_LENGTH)?;
+    if name.is_empty() {
+        return Err(Problem {
+            field: "name",
+            message: format!("The name is missing: enter 1 to {NAME_LENGTH} characters."),
+        });
+    }
+    Ok(name)
+}
+
+/// ISO 639-1; empty for none.
+fn parse_language(typed: &str) -> Result<String, Problem> {
+    let language = typed.trim().to_lowercase();
+    let is_code = language.len() == 2 && language.bytes().all(|b| b.is_ascii_lowercase());
+    if language.is_empty() || is_code {
+        return Ok(language);
+    }
+    Err(Problem {
+        field: "language",
+        message: format!(
+            "`{}` is not a language code; use two letters, such as en or de.",
+            typed.trim()
+        ),
+    })
+}
+
 const NAME_LENGTH: usize = 255;
+const NOTE_LENGTH: usize = 2_000;
 /// RFC 5321, 4.5.3.1.3.
 const EMAIL_LENGTH: usize = 254;
 

@@ -1,4 +1,4 @@
-//! The page of one customer: licenses of all tools, their last checks, and changes.
+//! The page of one customer: licenses of all tools, codes, orders, last checks, and changes.
 
 use askama::Template;
 use rocket::{Route, get, routes};
@@ -8,7 +8,11 @@ use super::frame::Frame;
 use super::shown::{self, LicenseRow};
 use super::{Page, query};
 use crate::auth::Session;
+use crate::model::activation_code::{ActivationCode, CodeTerm};
 use crate::model::audit::Entry;
+use crate::model::customer::Customer;
+use crate::model::date;
+use crate::model::order::Order;
 use crate::model::search::Count;
 use crate::request::{App, Failure};
 
@@ -26,28 +30,29 @@ pub(super) fn routes() -> Vec<Route> {
 #[template(path = "customer.html")]
 struct CustomerPage {
     frame: Frame,
-    name: String,
+    customer: Customer,
     rows: Vec<LicenseRow>,
     count: Count,
+    codes: Vec<ActivationCode>,
+    orders: Vec<Order>,
     history: Vec<Entry>,
     offset: UtcOffset,
 }
 
-#[get("/customer?<name>")]
-async fn show(app: &App, _session: Session, frame: Frame, name: String) -> Result<Page, Failure> {
-    let wanted = name.clone();
-    let found = app
-        .run_search(move |service| service.customer(&wanted))
-        .await?;
+#[get("/customers/<id>")]
+async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
+    let found = app.run_search(move |service| service.customer(id)).await?;
     let now = app.now();
     let rows = found.licenses.into_iter();
     Ok(Page::new(&CustomerPage {
         frame,
-        name,
+        customer: found.customer,
         rows: rows
             .map(|listed| LicenseRow::new(listed, app, now))
             .collect(),
         count: found.count,
+        codes: found.codes,
+        orders: found.orders,
         history: found.history,
         offset: app.utc_offset(),
     })?)
@@ -56,7 +61,7 @@ async fn show(app: &App, _session: Session, frame: Frame, name: String) -> Resul
 impl CustomerPage {
     /// The URL query of the table with all licenses of the customer, the first to expire first.
     fn table(&self) -> String {
-        query(&[("customer", &self.name), ("sort", "expires")])
+        query(&[("customer", &self.customer.name), ("sort", "expires")])
     }
 
     /// The URL query of the preview of a change of all licenses.
@@ -69,6 +74,15 @@ impl CustomerPage {
         self.rows.iter().any(|row| !row.expires.is_empty())
     }
 
+    fn term(&self, code: &ActivationCode) -> String {
+        match code.values.term {
+            CodeTerm::Perpetual => "perpetual".to_owned(),
+            CodeTerm::Until(day) => date::format(day),
+            CodeTerm::Days(1) => "1 day from the first activation".to_owned(),
+            CodeTerm::Days(days) => format!("{days} days from the first activation"),
+        }
+    }
+
     /// Tools of the customer, each with the URL query of the form for another license.
     fn tools(&self) -> Vec<(&str, String)> {
         let mut names: Vec<&str> = Vec::new();
@@ -77,7 +91,7 @@ impl CustomerPage {
                 names.push(&row.license.tool_name);
             }
         }
-        let form = |tool| query(&[("tool", tool), ("customer", &self.name)]);
+        let form = |tool| query(&[("tool", tool), ("customer", &self.customer.name)]);
         names.into_iter().map(|tool| (tool, form(tool))).collect()
     }
 

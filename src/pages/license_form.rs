@@ -42,6 +42,8 @@ struct FormPage {
     draft: Draft,
     answers: Answers,
     tools: Vec<String>,
+    /// For suggestions.
+    customers: Vec<String>,
     objection: Objection,
 }
 
@@ -92,7 +94,7 @@ async fn new(
         .with("tool_name", tool.unwrap_or_default())
         .with("license_key", key.unwrap_or_default())
         .with("user_id", customer.unwrap_or_default());
-    let tools = app.run(Service::tool_names).await?;
+    let (tools, customers) = app.run(suggestions).await?;
     Ok(Page::new(&FormPage {
         frame,
         id: None,
@@ -100,6 +102,7 @@ async fn new(
         draft,
         answers: Answers::default(),
         tools,
+        customers,
         objection: Objection::default(),
     })?)
 }
@@ -116,11 +119,11 @@ async fn add(
 
 #[get("/licenses/<id>/edit")]
 async fn edit(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
-    let (license, code, tools) = app
+    let (license, code, (tools, customers)) = app
         .run(move |service| {
             let license = service.license(id)?;
             let code = service.code_of(&license)?;
-            Ok((license, code, service.tool_names()?))
+            Ok((license, code, suggestions(service)?))
         })
         .await?;
     let draft = Draft::from(&license.values);
@@ -131,6 +134,7 @@ async fn edit(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         answers: Answers::of(draft.clone()),
         draft,
         tools,
+        customers,
         objection: Objection::default(),
     })?)
 }
@@ -155,13 +159,13 @@ async fn save(
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm { form, actor, .. } = form;
     let today = app.today();
-    let (tools, code) = app
+    let ((tools, customers), code) = app
         .run(move |service| {
             let code = match id {
                 Some(id) => service.code_of(&service.license(id)?)?,
                 None => None,
             };
-            Ok((service.tool_names()?, code))
+            Ok((suggestions(service)?, code))
         })
         .await?;
     let (form, outcome) = app
@@ -196,9 +200,15 @@ async fn save(
         draft: form.draft,
         answers: form.answers,
         tools,
+        customers,
         objection,
     };
     Ok(Either::Right(Page::with_status(status, &page)?))
+}
+
+/// Names of tools and customers.
+fn suggestions(service: &Service) -> Result<(Vec<String>, Vec<String>), Error> {
+    Ok((service.tool_names()?, service.customer_names()?))
 }
 
 enum Outcome {

@@ -10,6 +10,7 @@ use super::license_query::{LicenseQuery, Sorting};
 use super::shown::{self, LicenseRow};
 use crate::auth::Session;
 use crate::model::check::ListedLicense;
+use crate::model::customer::Customer;
 use crate::model::license::Status;
 use crate::model::search::{self, Count, Order};
 use crate::model::typed_date::read_day;
@@ -17,6 +18,9 @@ use crate::request::{App, Failure};
 use crate::service::MAX_SELECTED;
 
 const PER_PAGE: usize = 50;
+
+/// Customers above the table.
+const CUSTOMERS: usize = 3;
 
 /// The last one is exchanged for [`SHARING`] where addresses matter.
 const COLUMNS: [(Order, &str); 7] = [
@@ -45,6 +49,8 @@ struct ListPage<'a> {
     /// Why the filter in the address is invalid.
     problem: Option<&'a str>,
     rows: &'a [LicenseRow],
+    /// Whose name or address has the searched text.
+    customers: &'a [Customer],
     count: Count,
     /// No rows come before these.
     is_first: bool,
@@ -87,8 +93,14 @@ async fn list(
     // On the way back, rows come in reverse order.
     let is_backwards = is_descending != sorting.is_descending;
     let typed = Some(query.q.clone()).filter(|_| query.is_search() && place.is_none());
-    let (tools, mut listed, count, code) = app
+    let is_first = place.is_none();
+    let text = query.q.clone();
+    let (tools, customers, mut listed, count, code) = app
         .run_search(move |service| {
+            let customers = match is_first && filter.is_some() && !text.trim().is_empty() {
+                true => service.customers(&text, "", CUSTOMERS)?,
+                false => vec![],
+            };
             let (listed, count) = match filter {
                 Some(filter) => service.licenses(&filter, &page)?,
                 None => (vec![], Count::Exactly(0)),
@@ -99,7 +111,7 @@ async fn list(
                 None => None,
             };
             let code = code.filter(|code| !code.is_imported || listed.is_empty());
-            Ok((service.tool_names()?, listed, count, code))
+            Ok((service.tool_names()?, customers, listed, count, code))
         })
         .await?;
     if let Some(code) = code {
@@ -113,7 +125,6 @@ async fn list(
     if is_backwards {
         listed.reverse();
     }
-    let is_first = place.is_none();
     let (has_previous, has_next) = if is_backwards {
         (is_full, true)
     } else {
@@ -149,6 +160,7 @@ async fn list(
         sorting,
         tools: &tools,
         rows: &rows,
+        customers: &customers,
         count,
         is_first,
         previous,

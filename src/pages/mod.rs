@@ -11,6 +11,7 @@ mod code_import;
 mod code_mail;
 mod codes;
 mod customer;
+mod customers;
 mod diagnose;
 mod doubts;
 mod download;
@@ -65,6 +66,7 @@ pub fn routes() -> Vec<Route> {
         code_import::routes(),
         codes::routes(),
         customer::routes(),
+        customers::routes(),
         diagnose::routes(),
         export::routes(),
         import::routes(),

@@ -28,6 +28,11 @@ pub(super) fn moment(moment: &OffsetDateTime, offset: &UtcOffset) -> String {
     moment.to_offset(*offset).format(format).unwrap_or_default()
 }
 
+/// `2026-11-23` in the operator's offset.
+pub(super) fn day(moment: &OffsetDateTime, offset: &UtcOffset) -> String {
+    date::format(moment.to_offset(*offset).date())
+}
+
 /// `Firefox on Windows`, from a `User-Agent` header.
 pub(super) fn browser(user_agent: &str) -> String {
     // Browsers also name those that they imitate, so the order matters.

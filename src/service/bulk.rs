@@ -10,7 +10,7 @@ use time::{Date, OffsetDateTime};
 use super::Service;
 use crate::clock::Stopwatch;
 use crate::error::Error;
-use crate::model::audit::{Actor, Event, Kind};
+use crate::model::audit::{Actor, Detail, Event, Kind};
 use crate::model::bulk::{Action, BulkChange, Effect, Selection, Start, Term, UNDO_FOR};
 use crate::model::fingerprint::Fingerprint;
 use crate::model::license::{Draft, License, Values};
@@ -141,7 +141,7 @@ impl Service {
         };
         let steps: Vec<Step> = plan.licenses.into_iter().filter_map(step).collect();
         let summary = Event::new(Kind::ManyChanged, actor)
-            .with("what", &*what)
+            .with("what", Detail::personal(&what))
             .with("licenses", steps.len() as i64);
         self.run_job(Job {
             actor,
@@ -253,7 +253,7 @@ impl Service {
 
     /// Allows one bulk change at a time among all programs that use the database. While the lock is held, its
     /// owner is alive.
-    fn bulk_lock(&self) -> Result<File, Error> {
+    pub(super) fn bulk_lock(&self) -> Result<File, Error> {
         self.store.try_bulk_lock()?.ok_or_else(|| {
             Error::Conflict(
                 "Another import or bulk change is running; try again when it is done.".into(),
@@ -556,7 +556,7 @@ impl TakenBack {
         bulk::set_undone(db, id, &self.in_words())?;
         if self.number > 1 {
             let summary = Event::new(Kind::ManyChanged, actor)
-                .with("what", format!("Undo: {what}"))
+                .with("what", Detail::personal(&format!("Undo: {what}")))
                 .with("licenses", self.number);
             audit::append(db, summary, now)?;
         }

@@ -23,6 +23,7 @@ mod metrics;
 mod orders;
 mod overview;
 mod passwords;
+mod people;
 mod proof;
 mod readiness;
 mod refusals;
@@ -80,7 +81,7 @@ pub use check::{CheckSource, Signed};
 pub use code_list::{CodeEdited, CodeUse, MAX_CODES_SENT};
 pub use code_pool::Imported;
 pub use codes::{CodeQuery, MAX_CREATED};
-pub use customers::CustomerUse;
+pub use customers::{CustomerLine, CustomerUse};
 pub use diagnose::{
     Diagnosis, FormerLicense, LicenseWarnings, MAX_NEAR_MISSES, NearMiss, ToolMatch,
 };

@@ -8,7 +8,9 @@ use time::OffsetDateTime;
 
 use super::{WriteTx, moment, personal, unreadable};
 use crate::error::Error;
-use crate::model::audit::{AuditFilter, BEGINNING, Details, Entry, Event, Kind, Personal, link};
+use crate::model::audit::{
+    AuditFilter, BEGINNING, CUSTOMER_ID, Detail, Details, Entry, Event, Kind, Personal, link,
+};
 
 const COLUMNS: &str =
     "id, at, kind, who, address, license_id, before, after, hash, content, code_id";
@@ -197,6 +199,54 @@ pub fn retain_unused(
         }
     }
     Ok(next)
+}
+
+/// What an entry says about people: IDs of personal values.
+pub struct Mention {
+    pub id: i64,
+    pub license_id: Option<i64>,
+    pub code_id: Option<i64>,
+    pub customer_id: Option<i64>,
+    /// Of who did it, and from where.
+    pub actor: [i64; 2],
+    /// By the name of the detail.
+    pub values: Vec<(String, i64)>,
+}
+
+/// At most `limit` entries with IDs from `from` and below `before`, newest first.
+pub fn mentions(db: &Connection, from: i64, before: i64, limit: i64) -> Result<Vec<Mention>> {
+    db.prepare_cached(
+        "select id, license_id, who, address, before, after from audit
+         where id >= ?1 and id < ?2 order by id desc limit ?3",
+    )?
+    .query_map([from, before, limit], |row| {
+        let mut mention = Mention {
+            id: row.get(0)?,
+            license_id: row.get(1)?,
+            code_id: None,
+            customer_id: None,
+            actor: [row.get(2)?, row.get(3)?],
+            values: vec![],
+        };
+        for column in [4, 5] {
+            let stored: String = row.get(column)?;
+            let find = |id| {
+                let removed = Personal::removed();
+                Ok::<_, rusqlite::Error>(Personal { id, ..removed })
+            };
+            let details = Details::read(&stored, find)?;
+            for (name, detail) in details.ok_or_else(|| unreadable(column, &stored))?.0 {
+                match detail {
+                    Detail::Personal(one) => mention.values.push((name, one.id)),
+                    Detail::Number(id) if name == "code_id" => mention.code_id = Some(id),
+                    Detail::Number(id) if name == CUSTOMER_ID => mention.customer_id = Some(id),
+                    Detail::Number(_) | Detail::Text(_) => {}
+                }
+            }
+        }
+        Ok(mention)
+    })?
+    .collect()
 }
 
 fn entry(db: &Connection, row: &Row<'_>) -> Result<Entry> {

@@ -1,7 +1,7 @@
 //! The tables of bulk changes and of their journal, which is kept while they can be undone.
 
 use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params, params_from_iter};
 use serde_json::{Map, Number};
 use time::OffsetDateTime;
 
@@ -259,9 +259,18 @@ fn dump(
     key: &str,
     id: i64,
 ) -> Result<Vec<Map<String, serde_json::Value>>> {
-    let mut statement = db.prepare_cached(&format!("select * from {table} where {key} = ?1"))?;
+    rows(db, &format!("select * from {table} where {key} = ?1"), [id])
+}
+
+/// What a query finds, by column name.
+pub(super) fn rows(
+    db: &Connection,
+    sql: &str,
+    values: impl Params,
+) -> Result<Vec<Map<String, serde_json::Value>>> {
+    let mut statement = db.prepare_cached(sql)?;
     let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
-    let rows = statement.query_map([id], |row| {
+    let rows = statement.query_map(values, |row| {
         let column = |(at, name): (usize, &String)| {
             let value = match row.get_ref(at)? {
                 ValueRef::Null => serde_json::Value::Null,

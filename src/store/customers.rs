@@ -69,6 +69,67 @@ pub fn of_email(db: &Connection, email: &str) -> Result<Option<Customer>> {
     .optional()
 }
 
+/// Replaces everything but the ID and the time; the name must be free.
+pub fn set(db: &WriteTx<'_>, customer: &Customer) -> Result<()> {
+    db.customers.borrow_mut().clear();
+    db.prepare_cached(
+        "update customers set name = ?2, email = ?3, language = ?4, note = ?5 where id = ?1",
+    )?
+    .execute(params![
+        customer.id,
+        customer.name,
+        customer.email,
+        customer.language,
+        customer.note
+    ])?;
+    Ok(())
+}
+
+pub fn delete(db: &WriteTx<'_>, id: i64) -> Result<()> {
+    db.customers.borrow_mut().clear();
+    db.prepare_cached("delete from customers where id = ?1")?
+        .execute([id])?;
+    Ok(())
+}
+
+/// At most `limit` customers that `is_wanted`, in the order of their names, after that name; looks at no more than
+/// `most`.
+pub fn list(
+    db: &Connection,
+    after: &str,
+    most: usize,
+    limit: usize,
+    is_wanted: impl Fn(&Customer) -> bool,
+) -> Result<Vec<Customer>> {
+    let mut rows = db.prepare_cached(&format!(
+        "select {COLUMNS} from customers where name > ?1 order by name limit ?2"
+    ))?;
+    let rows = rows.query_map(params![after, most as i64], customer)?;
+    rows.filter(|row| row.as_ref().map_or(true, &is_wanted))
+        .take(limit)
+        .collect()
+}
+
+/// At most `limit`, the newest first.
+pub fn newest_names(db: &Connection, limit: usize) -> Result<Vec<String>> {
+    db.prepare_cached("select name from customers order by id desc limit ?1")?
+        .query_map([limit as i64], |row| row.get(0))?
+        .collect()
+}
+
+/// Numbers of licenses and activation codes with that name.
+pub fn numbers(db: &Connection, name: &str) -> Result<(i64, i64)> {
+    db.prepare_cached(
+        "select (select count(*) from licenses where user_id = ?1),
+             (select count(*) from activation_codes where customer = ?1 and customer <> '')",
+    )?
+    .query_row([name], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+pub fn count(db: &Connection) -> Result<i64> {
+    db.query_row("select count(*) from customers", [], |row| row.get(0))
+}
+
 fn customer(row: &Row<'_>) -> Result<Customer> {
     Ok(Customer {
         id: row.get(0)?,

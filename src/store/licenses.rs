@@ -338,6 +338,16 @@ pub fn rename_tool(db: &WriteTx<'_>, from: &str, to: &str) -> Result<Vec<License
     Ok(licenses)
 }
 
+/// Every license of the customer.
+pub fn of_customer(db: &Connection, name: &str) -> Result<Vec<License>> {
+    let columns = columns("licenses");
+    db.prepare_cached(&format!(
+        "select {columns} from licenses where user_id = ?1 and user_id <> '' order by id"
+    ))?
+    .query_map([name], license)?
+    .collect()
+}
+
 /// Records which license replaced this one.
 pub fn set_moved_to(db: &WriteTx<'_>, id: i64, moved_to: Option<i64>) -> Result<()> {
     db.prepare_cached("update licenses set moved_to = ?2 where id = ?1")?

@@ -23,7 +23,9 @@ mod mark;
 pub mod newest;
 mod open;
 pub mod orders;
+pub mod people;
 pub mod personal;
+mod purge;
 pub mod restores;
 pub mod search;
 pub mod seats;
@@ -100,6 +102,8 @@ pub struct Store {
     waits: Histogram,
     /// Another process has written, and this has not been reported yet.
     others_wrote: AtomicBool,
+    /// The database file for [`Store::purge`]; dropped after every connection.
+    raw: Mutex<Option<File>>,
 }
 
 struct Writer {
@@ -271,6 +275,7 @@ impl Store {
             cache: LicenseCache::new(licenses),
             waits: Histogram::default(),
             others_wrote: AtomicBool::new(false),
+            raw: Mutex::default(),
         })
     }
 

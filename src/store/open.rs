@@ -286,6 +286,8 @@ fn configure(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "foreign_keys", "on")?;
     // Otherwise each insert that may fail would first write the pages it changes to a file.
     db.pragma_update(None, "temp_store", "memory")?;
+    // What is deleted is overwritten, so that it can be erased.
+    db.pragma_update(None, "secure_delete", "on")?;
     // From here on writes do their own waiting.
     db.busy_timeout(Duration::ZERO)
 }

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::TryRng;
 use rand::rngs::SysRng;
-use rusqlite::{Connection, OptionalExtension, Result};
+use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::WriteTx;
 use crate::error::Error;
@@ -68,6 +68,37 @@ pub fn delete(db: &WriteTx<'_>, ids: &HashSet<i64>) -> Result<()> {
     let mut delete = db.prepare_cached("delete from personal_values where id = ?1")?;
     for id in ids {
         delete.execute([id])?;
+    }
+    Ok(())
+}
+
+/// The ID of a value that was not erased.
+pub fn id_of(db: &Connection, value: &str) -> Result<Option<i64>> {
+    db.prepare_cached("select id from personal_values where value = ?1 and salt <> ''")?
+        .query_row([value], |row| row.get(0))
+        .optional()
+}
+
+/// Erases a value but for the hash that the chain has, unless it is empty or names a customer.
+pub fn erase(db: &WriteTx<'_>, id: i64) -> Result<()> {
+    let Personal {
+        text: Some(text),
+        commitment,
+        ..
+    } = get(db, id)?
+    else {
+        return Ok(());
+    };
+    let is_kept: bool = db
+        .prepare_cached(
+            "select ?1 = '' or exists (select 1 from customers where name = ?1)
+                 or exists (select 1 from customers where email = ?1 and email <> '')",
+        )?
+        .query_row([&text], |row| row.get(0))?;
+    if !is_kept {
+        db.kept.borrow_mut().remove(&text);
+        db.prepare_cached("update personal_values set salt = '', value = ?2 where id = ?1")?
+            .execute(params![id, commitment])?;
     }
     Ok(())
 }

@@ -39,6 +39,15 @@ pub(super) fn remove(db: &Connection, id: i64, texts: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whether texts that are removed leave nothing in the index: slower, and for erasing only.
+pub(super) fn set_secure(db: &Connection, is_secure: bool) -> Result<()> {
+    db.prepare_cached(
+        "insert into license_search (license_search, rank) values ('secure-delete', ?1)",
+    )?
+    .execute([i64::from(is_secure)])?;
+    Ok(())
+}
+
 /// The IDs of all licenses that may contain the word, with duplicates.
 pub(super) fn having_word(word: &Word) -> IdQuery {
     let is_long = |spelling: &String| spelling.chars().count() >= 3;

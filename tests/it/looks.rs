@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::browser::Browser;
 use crate::bulk::{EXTEND_BY_1_YEAR, set_customer};
 use crate::import::upload;
-use crate::page::address;
+use crate::page::{Page, address};
 use crate::server::Server;
 
 const WIDTHS: [u32; 10] = [320, 360, 768, 800, 820, 900, 1000, 1024, 1280, 1600];
@@ -60,6 +60,15 @@ pub fn furnished() -> (Server, Vec<String>) {
         .unwrap();
     let import = upload(&mut server.admin(), "licenses.csv", rows).path;
     let license = format!("/licenses/{id}");
+    let mut admin = server.admin();
+    let page = Page::open(&mut admin, &format!("/customer?name={}", long("@", 255))).path;
+    let bob = Page::open(&mut admin, "/customers?q=wolf").follow(&mut admin, "/customers/");
+    let form = format!("{}/edit", bob.path);
+    let (note, email) = (long("N", 500), format!("{}@example.com", long("m", 200)));
+    let form = Page::open(&mut admin, &form).form(&form);
+    form.fill("note", &note)
+        .fill("email", &email)
+        .submit(&mut admin);
     let customer = set_customer(&long("@", 255));
     let paths = [
         "/".to_owned(),
@@ -77,6 +86,14 @@ pub fn furnished() -> (Server, Vec<String>) {
         address::UNLICENSED.to_owned(),
         address::DIAGNOSE.to_owned(),
         format!("{}?tool={tool}&key={}", address::DIAGNOSE, long("W", 254)),
+        "/customers".to_owned(),
+        format!("/customers?q={}", long("Q", 255)),
+        bob.path,
+        page.clone(),
+        format!("{page}/edit"),
+        format!("{page}/merge?with={}", long("Q", 255)),
+        format!("{page}/merge?with={email}"),
+        format!("{page}/erase"),
         "/tools".to_owned(),
         format!("/tool?name={tool}"),
         format!("/tool/integration?name={tool}"),

@@ -22,7 +22,7 @@ mod codes;
 mod cpp_client;
 mod crash;
 mod csharp_client;
-mod customer;
+mod customers;
 mod database;
 mod deploy;
 mod diagnose;

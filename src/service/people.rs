@@ -1,0 +1,182 @@
+//! What is stored about a person: exported, and erased.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+
+use super::Service;
+use super::audit::CHUNK;
+use super::customers::{NO_SUCH_CUSTOMER, few_licenses};
+use crate::error::Error;
+use crate::model::audit::{Actor, AuditFilter, CUSTOMER_ID, Detail, Entry, Event, Kind};
+use crate::model::customer::Customer;
+use crate::store::audit::{self, Mention};
+use crate::store::{Db, Read, activation_codes, customers, licenses, people, personal};
+
+impl Service {
+    /// Everything about a person, as JSON.
+    pub fn export_customer(&self, actor: &Actor, id: i64) -> Result<String, Error> {
+        let now = self.clock.now();
+        let read = |db: &Db| {
+            let person = customers::get(db, id)?.ok_or(NO_SUCH_CUSTOMER)?;
+            few_licenses(db, &person.name)?;
+            let filter = AuditFilter {
+                user_id: Some(person.name.clone()),
+                ..AuditFilter::default()
+            };
+            let changes = audit::list(db, &filter, i64::MAX, i64::MAX)?;
+            Ok::<_, Error>((people::export(db, &person)?, changes, person))
+        };
+        let (mut tables, changes, person) = self.store.read_tx(|db| Ok(read(db)))??;
+        let changes: Vec<_> = changes.iter().map(change).collect();
+        tables.insert("changes".to_owned(), changes.into());
+        let event = Event::new(Kind::CustomerExported, actor)
+            .with(CUSTOMER_ID, id)
+            .with("customer", Detail::personal(&person.name));
+        self.store.write(|db| audit::append(db, event, now))?;
+        serde_json::to_string_pretty(&tables).map_err(|e| Error::Internal(e.to_string()))
+    }
+
+    /// Erases a person whose name was typed to confirm it. Licenses, codes and orders stay, without a name; the
+    /// audit log keeps hashes.
+    pub fn erase_customer(&self, actor: &Actor, id: i64, typed: &str) -> Result<Customer, Error> {
+        let find = |db: &Db| customers::get(db, id);
+        let person = self.store.read(find)?.ok_or(NO_SUCH_CUSTOMER)?;
+        if typed.trim() != person.name.trim() {
+            let message = format!(
+                "Type `{}` exactly as it is to erase this customer.",
+                person.name
+            );
+            return Err(Error::invalid("name", message));
+        }
+        // An import or a bulk change may write the name again.
+        let _lock = self.bulk_lock()?;
+        self.write_all_checks()?;
+        let (mut traces, mut before) = self
+            .store
+            .read_tx(|db| Ok((Traces::begin(db, &person)?, audit::head(db)?.0 + 1)))?;
+        let next = before;
+        loop {
+            let entries = self
+                .store
+                .read(|db| audit::mentions(db, 1, before, CHUNK))?;
+            let Some(last) = entries.last() else {
+                break;
+            };
+            before = last.id;
+            entries.iter().for_each(|entry| traces.add(entry));
+        }
+        let now = self.clock.now();
+        self.store.write_erasing(|db| {
+            if customers::get(db, id)?.as_ref() != Some(&person) {
+                return Err(Error::Conflict(
+                    "The customer was changed meanwhile. Nothing was erased; try again.".into(),
+                ));
+            }
+            traces.extend(Traces::begin(db, &person)?);
+            let entries = audit::mentions(db, next, i64::MAX, i64::MAX)?;
+            entries.iter().for_each(|entry| traces.add(entry));
+            let licenses = few_licenses(db, &person.name)?;
+            people::erase(db, &person)?;
+            for license in &licenses {
+                let mut values = license.values.clone();
+                (values.user_id, values.order_ref, values.note) = (None, None, None);
+                licenses::update(db, license, &values, now)?;
+            }
+            customers::delete(db, id)?;
+            for value in traces.erasable() {
+                personal::erase(db, value)?;
+            }
+            let event = Event::new(Kind::CustomerErased, actor)
+                .with(CUSTOMER_ID, id)
+                .with("licenses", licenses.len() as i64);
+            audit::append(db, event, now)
+        })?;
+        // The person is erased: what is left is what nobody can see on a page.
+        if let Err(error) = self.store.purge(&[&person.name, &person.email]) {
+            self.log.fault("purge", &error);
+        }
+        Ok(person)
+    }
+}
+
+fn change(entry: &Entry) -> serde_json::Value {
+    let changed = entry.event.differences().into_iter();
+    let changed: Vec<_> = changed
+        .map(|d| json!({"field": d.name, "before": d.before, "after": d.after}))
+        .collect();
+    json!({
+        "at": entry.at.unix_timestamp(),
+        "event": entry.event.kind.as_str(),
+        "license_id": entry.event.license_id,
+        "changed": changed,
+    })
+}
+
+/// IDs of personal values in the audit log.
+struct Traces {
+    customer_id: i64,
+    licenses: HashSet<i64>,
+    codes: HashSet<i64>,
+    /// Names and addresses of the person.
+    names: HashSet<i64>,
+    /// In entries about the person.
+    about: HashSet<i64>,
+    /// In other entries.
+    others: HashSet<i64>,
+    /// Of those who did something, and from where.
+    actors: HashSet<i64>,
+}
+
+impl Traces {
+    fn begin(db: &Db, person: &Customer) -> Read<Traces> {
+        let licenses = licenses::of_customer(db, &person.name)?.into_iter();
+        let codes =
+            activation_codes::matching(db, None, None, Some(&person.name), usize::MAX >> 1)?;
+        let mut names = HashSet::new();
+        for text in [&person.name, &person.email] {
+            names.extend(personal::id_of(db, text)?);
+        }
+        Ok(Traces {
+            customer_id: person.id,
+            licenses: licenses.map(|license| license.id).collect(),
+            codes: codes.into_iter().map(|code| code.id).collect(),
+            names,
+            about: HashSet::new(),
+            others: HashSet::new(),
+            actors: HashSet::new(),
+        })
+    }
+
+    fn extend(&mut self, newer: Traces) {
+        self.licenses.extend(newer.licenses);
+        self.codes.extend(newer.codes);
+        self.names.extend(newer.names);
+    }
+
+    /// The newest entry first: a later change of the name leads to the earlier name.
+    fn add(&mut self, entry: &Mention) {
+        self.actors.extend(entry.actor);
+        let is_in = |ids: &HashSet<i64>, id: Option<i64>| id.is_some_and(|id| ids.contains(&id));
+        let is_named = entry.values.iter().any(|(_, id)| self.names.contains(id));
+        let is_about = is_named
+            || entry.customer_id == Some(self.customer_id)
+            || is_in(&self.licenses, entry.license_id)
+            || is_in(&self.codes, entry.code_id);
+        for (name, id) in &entry.values {
+            let is_name = entry.customer_id.is_some() && (name == "name" || name == "email");
+            let into = match (is_about, is_name) {
+                (true, true) => &mut self.names,
+                (true, false) => &mut self.about,
+                (false, _) => &mut self.others,
+            };
+            into.insert(*id);
+        }
+    }
+
+    fn erasable(&self) -> impl Iterator<Item = i64> {
+        let only_here = self.about.difference(&self.others);
+        let all = self.names.iter().chain(only_here);
+        all.filter(|id| !self.actors.contains(id)).copied()
+    }
+}

@@ -1,0 +1,266 @@
+//! Where the database names a person, so that everything can be exported and erased. A test knows every column of
+//! text, so that none can be forgotten.
+
+use rusqlite::{Connection, Result, params};
+use serde_json::{Map, Value};
+
+use super::{WriteTx, bulk};
+use crate::model::customer::Customer;
+
+/// Rows about a person, in one table.
+struct Place {
+    table: &'static str,
+    /// Which rows; `person` has one row with `id`, `name`, `email`, and `quoted`, the name as in JSON.
+    whose: &'static str,
+    is_exported: bool,
+    erased: Erased,
+}
+
+enum Erased {
+    /// These columns become empty.
+    Cleared(&'static [&'static str]),
+    Deleted,
+}
+
+use Erased::{Cleared, Deleted};
+
+const fn place(table: &'static str, whose: &'static str, erased: Erased) -> Place {
+    Place {
+        table,
+        whose,
+        is_exported: true,
+        erased,
+    }
+}
+
+/// Copies of what is elsewhere, perhaps together with what is about others.
+const fn copy(table: &'static str, whose: &'static str, erased: Erased) -> Place {
+    Place {
+        is_exported: false,
+        ..place(table, whose, erased)
+    }
+}
+
+/// In the order in which they are erased: what is found by the person's licenses comes before these. Licenses and
+/// the customer come last, and are not erased from here, because the search follows them.
+const PLACES: [Place; 12] = [
+    place(
+        "unlicensed_machines",
+        "license_key in (
+             select license_key from licenses where user_id = (select name from person))",
+        Cleared(&["address", "hostname", "user_name"]),
+    ),
+    place(
+        "last_checks",
+        OF_LICENSE,
+        Cleared(&["address", "hostname", "user_name"]),
+    ),
+    place("check_history", OF_LICENSE, Deleted),
+    place("check_places", OF_LICENSE, Deleted),
+    copy(
+        "bulk_rows",
+        "license_id in (select id from licenses where user_id = (select name from person))
+             or replace(before, (select quoted from person), '') <> before",
+        Deleted,
+    ),
+    copy(
+        "bulk_changes",
+        "replace(what, (select name from person), '') <> what
+             or replace(undone, (select name from person), '') <> undone",
+        Cleared(&["what", "undone"]),
+    ),
+    copy(
+        "imports",
+        "replace(content, (select name from person), '') <> content
+             or replace(lower(content), (select email from person), '') <> lower(content)
+             or replace(file_name, (select name from person), '') <> file_name",
+        Deleted,
+    ),
+    place(
+        "code_changes",
+        "code_id in (select id from activation_codes where customer = (select name from person))
+             or replace(before, (select quoted from person), '') <> before
+             or replace(after, (select quoted from person), '') <> after",
+        Deleted,
+    ),
+    // The reference of the order stays there, so that it is known when it is sent again.
+    place("orders", OF_CUSTOMER, Cleared(&["customer"])),
+    place(
+        "activation_codes",
+        OF_CUSTOMER,
+        Cleared(&["customer", "order_ref", "note"]),
+    ),
+    place(
+        "licenses",
+        "user_id = (select name from person)",
+        Cleared(&["user_id", "order_ref", "note"]),
+    ),
+    place("customers", "id = (select id from person)", Deleted),
+];
+
+const OF_LICENSE: &str =
+    "license_id in (select id from licenses where user_id = (select name from person))";
+const OF_CUSTOMER: &str = "customer = (select name from person) and customer <> ''";
+
+/// Columns with the name of a customer, besides those of licenses and codes, which have entries in the audit log.
+const NAMES: [(&str, &str); 1] = [("orders", "customer")];
+
+const PERSON: &str = "with person (id, name, email, quoted) as (select ?1, ?2, ?3, ?4)";
+
+fn quoted(name: &str) -> String {
+    Value::from(name).to_string()
+}
+
+/// Everything that is stored about a person: rows by table.
+pub fn export(db: &Connection, person: &Customer) -> Result<Map<String, Value>> {
+    let mut all = Map::new();
+    for place in PLACES.iter().filter(|place| place.is_exported) {
+        let Place { table, whose, .. } = place;
+        let sql = format!("{PERSON} select * from {table} where {whose}");
+        let about = params![person.id, person.name, person.email, quoted(&person.name)];
+        let rows = bulk::rows(db, &sql, about)?.into_iter();
+        all.insert(
+            (*table).to_owned(),
+            rows.map(Value::Object).collect::<Vec<_>>().into(),
+        );
+    }
+    Ok(all)
+}
+
+/// Erases everything but the licenses and the customer itself, which must still be there.
+pub fn erase(db: &WriteTx<'_>, person: &Customer) -> Result<()> {
+    let about = params![person.id, person.name, person.email, quoted(&person.name)];
+    db.prepare_cached("update orders set is_erased = 1 where customer = ?1 and customer <> ''")?
+        .execute([&person.name])?;
+    for Place {
+        table,
+        whose,
+        erased,
+        ..
+    } in &PLACES
+    {
+        let sql = match erased {
+            _ if ["licenses", "customers"].contains(table) => continue,
+            Cleared(columns) => {
+                let empty: Vec<String> = columns.iter().map(|c| format!("{c} = ''")).collect();
+                format!(
+                    "{PERSON} update {table} set {} where {whose}",
+                    empty.join(", ")
+                )
+            }
+            Deleted => format!("{PERSON} delete from {table} where {whose}"),
+        };
+        db.prepare_cached(&sql)?.execute(about)?;
+    }
+    Ok(())
+}
+
+/// Gives what names the customer another name.
+pub fn rename(db: &WriteTx<'_>, from: &str, to: &str) -> Result<()> {
+    for (table, column) in NAMES {
+        db.prepare_cached(&format!(
+            "update {table} set {column} = ?2 where {column} = ?1 and {column} <> ''"
+        ))?
+        .execute([from, to])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::open;
+    use super::*;
+
+    /// Columns of text that say nothing about a customer who is erased, by table.
+    const OTHERS: [(&str, &[&str]); 22] = [
+        // What was sold, and when; keys of machines are pseudonyms, which licenses need.
+        ("tools", &["name", "message", "link"]),
+        (
+            "licenses",
+            &[
+                "tool_name",
+                "license_key",
+                "status",
+                "expiration_date",
+                "last_seen_on",
+                "refused_on",
+                "shared_on",
+                "seen_version",
+                "own_status",
+                "own_expiration_date",
+            ],
+        ),
+        (
+            "activation_codes",
+            &["tool_name", "code", "status", "expiration_date"],
+        ),
+        ("seat_moves", &["license_key"]),
+        ("orders", &["source", "order_ref", "items"]),
+        ("order_events", &["event_ref", "content"]),
+        ("former_pairs", &["license_key", "tool_name"]),
+        ("last_checks", &["verdict", "version"]),
+        ("check_days", &["tool_name", "day", "verdict"]),
+        (
+            "unlicensed_machines",
+            &[
+                "tool_name",
+                "license_key",
+                "previous_license_key",
+                "version",
+                "decision",
+            ],
+        ),
+        ("bulk_changes", &["fingerprint", "state"]),
+        ("key_days", &["kid", "day"]),
+        ("file_marks", &["mark"]),
+        ("backups", &["outcome", "path", "reason"]),
+        ("restores", &[]),
+        ("signing_keys", &["kid", "private_key"]),
+        // About the people who sell.
+        ("bulk_changes", &["who"]),
+        ("users", &["name", "password_hash"]),
+        ("sessions", &["token_hash", "address", "user_agent"]),
+        (
+            "api_tokens",
+            &["token_hash", "name", "scopes", "last_used_address"],
+        ),
+        // Names nobody itself: values are erased from `personal_values` by `service::people`.
+        ("audit", &["kind", "before", "after", "hash", "content"]),
+        ("personal_values", &["salt", "value"]),
+    ];
+
+    #[test]
+    fn every_column_of_text_is_known_to_name_a_person_or_not() {
+        let mut db = Connection::open_in_memory().unwrap();
+        open::migrate(&mut db, 0).unwrap();
+        let sql = "select t.name, c.name from sqlite_schema t, pragma_table_info(t.name) c
+             where t.type = 'table' and lower(c.type) = 'text' and t.name not like 'sqlite%'";
+        let mut columns = db.prepare(sql).unwrap();
+        let columns = columns
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        let columns: Vec<(String, String)> = columns.map(Result::unwrap).collect();
+        assert!(columns.len() > 50);
+        let is_known = |(table, column): &&(String, String)| {
+            let place = PLACES.iter().any(|place| {
+                place.table == *table
+                    && match place.erased {
+                        Cleared(columns) => columns.contains(&&**column),
+                        Deleted => true,
+                    }
+            });
+            let mut others = OTHERS.iter();
+            place || others.any(|(other, columns)| other == table && columns.contains(&&**column))
+        };
+        let unknown: Vec<_> = columns.iter().filter(|column| !is_known(column)).collect();
+        assert_eq!(unknown, Vec::<&(String, String)>::new());
+        let cleared = PLACES.iter().filter_map(|place| match place.erased {
+            Cleared(columns) => Some(columns.iter().map(|c| (place.table, *c))),
+            Deleted => None,
+        });
+        for (table, column) in cleared.flatten().chain(NAMES) {
+            let is_it = |(t, c): &(String, String)| (&**t, &**c) == (table, column);
+            assert!(columns.iter().any(is_it), "{table}.{column}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Removing what was erased from the files of the database, byte by byte.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use super::{POLL, Store, WRITE_WAIT, WriteTx, trigrams};
+use crate::clock::Stopwatch;
+use crate::error::Error;
+
+/// Bytes of the file read at once.
+const BLOCK: usize = 1 << 20;
+
+/// Shorter texts would be found anywhere.
+const SHORTEST: usize = 5;
+
+impl Store {
+    /// [`Store::write`] in which texts of licenses leave nothing in the search index.
+    pub fn write_erasing<T>(
+        &self,
+        write: impl FnOnce(&WriteTx<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let written = self.write(|db| {
+            trigrams::set_secure(db, true)?;
+            write(db)
+        })?;
+        // Left on by a crash, it is only slow.
+        self.write(|db| Ok(trigrams::set_secure(db, false)?))?;
+        Ok(written)
+    }
+
+    /// Empties the write-ahead log. If the file still has one of these texts, perhaps where SQLite moved rows
+    /// about, it is written anew.
+    pub fn purge(&self, texts: &[&str]) -> Result<(), Error> {
+        let writer = self.writer.lock();
+        self.check_file()?;
+        let empty_log = || -> Result<(), Error> {
+            let watch = Stopwatch::start();
+            let pragma = "pragma wal_checkpoint(truncate)";
+            // Somebody who is reading may need the log.
+            while writer
+                .db
+                .query_row(pragma, [], |row| row.get::<_, i64>(0))?
+                != 0
+            {
+                if watch.elapsed() > WRITE_WAIT {
+                    return Err(Error::Unavailable("the log cannot be emptied".into()));
+                }
+                std::thread::sleep(POLL);
+            }
+            Ok(())
+        };
+        empty_log()?;
+        let texts: Vec<&[u8]> = texts
+            .iter()
+            .map(|text| text.as_bytes())
+            .filter(|text| text.len() >= SHORTEST)
+            .collect();
+        let unreadable = |e| Error::Unavailable(format!("the database cannot be read: {e}"));
+        // Closing it would release SQLite's own locks: it stays open.
+        let mut raw = self.raw.lock();
+        let file = match raw.take() {
+            Some(file) => file,
+            None => File::open(&self.path).map_err(unreadable)?,
+        };
+        let has_any = has_any(raw.insert(file), &texts).map_err(unreadable)?;
+        if has_any {
+            writer.db.execute_batch("vacuum")?;
+            empty_log()?;
+        }
+        Ok(())
+    }
+}
+
+fn has_any(file: &File, texts: &[&[u8]]) -> std::io::Result<bool> {
+    let overlap = texts.iter().map(|text| text.len()).max().unwrap_or(0);
+    let mut block = vec![0; BLOCK + overlap];
+    let mut at = 0;
+    loop {
+        // Less only at the end of the file.
+        let read = file.read_at(&mut block, at)?;
+        let is_in = |text: &&[u8]| block[..read].windows(text.len()).any(|part| part == *text);
+        if texts.iter().any(is_in) {
+            return Ok(true);
+        }
+        if read <= overlap {
+            return Ok(false);
+        }
+        at += (read - overlap) as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_found_across_blocks() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut bytes = vec![b'.'; BLOCK - 3];
+        bytes.extend(b"Annabel");
+        std::fs::write(file.path(), bytes).unwrap();
+        assert!(has_any(file.as_file(), &[b"Annabel"]).unwrap());
+        assert!(!has_any(file.as_file(), &[b"Annabelle"]).unwrap());
+    }
+}
