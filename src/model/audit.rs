@@ -84,6 +84,8 @@ pub enum Kind {
     CodesCreated,
     /// Its licenses follow without entries of their own.
     CodeChanged,
+    ShopCreated,
+    ShopChanged,
     /// An unlicensed machine was hidden until it checks again after 30 days.
     MachineDismissed,
     /// An unlicensed machine was hidden for good.
@@ -107,7 +109,7 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 33] = [
+    pub const ALL: [Kind; 35] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -121,6 +123,8 @@ impl Kind {
         Kind::OrderPlaced,
         Kind::CodesCreated,
         Kind::CodeChanged,
+        Kind::ShopCreated,
+        Kind::ShopChanged,
         Kind::MachineDismissed,
         Kind::MachineBlocked,
         Kind::MachineRestored,
@@ -167,6 +171,8 @@ impl Kind {
             Kind::OrderPlaced => "order placed",
             Kind::CodesCreated => "activation codes created",
             Kind::CodeChanged => "activation code changed",
+            Kind::ShopCreated => "shop created",
+            Kind::ShopChanged => "shop changed",
             Kind::MachineDismissed => "machine dismissed",
             Kind::MachineBlocked => "machine blocked",
             Kind::MachineRestored => "machine restored",
@@ -206,6 +212,8 @@ impl Kind {
             | Kind::OrderPlaced
             | Kind::CodesCreated
             | Kind::CodeChanged
+            | Kind::ShopCreated
+            | Kind::ShopChanged
             | Kind::MachineDismissed
             | Kind::MachineBlocked
             | Kind::MachineRestored

@@ -26,6 +26,7 @@ mod reference;
 mod restored;
 mod saved_form;
 mod settings;
+mod shops;
 mod shown;
 mod snippets;
 mod tool;
@@ -69,6 +70,7 @@ pub fn routes() -> Vec<Route> {
         restored::routes(),
         reference::routes(),
         settings::routes(),
+        shops::routes(),
         tool::routes(),
         unlicensed::routes(),
     ]

@@ -1,5 +1,7 @@
 //! How the pages look in a real browser, with values that nobody chose to be short.
 
+use license_server::model::audit::Actor;
+use license_server::model::shops::{ProductDraft, ShopKind};
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -46,6 +48,21 @@ pub fn furnished() -> (Server, Vec<String>) {
     let import = upload(&mut server.admin(), "licenses.csv", rows).path;
     let license = format!("/licenses/{id}");
     let customer = set_customer(&long("@", 255));
+    let actor = Actor::command_line();
+    let (shop, _) = server
+        .service
+        .create_shop(&actor, ShopKind::Generator, &long("S", 100))
+        .unwrap();
+    let product = ProductDraft {
+        product: long("P", 100),
+        tool_name: tool.clone(),
+        ..ProductDraft::default()
+    };
+    server.service.set_product(&actor, shop, &product).unwrap();
+    let stripe = server
+        .service
+        .create_shop(&actor, ShopKind::Stripe, "Stripe");
+    let stripe = stripe.unwrap().0;
     let paths = [
         "/".to_owned(),
         "/licenses".to_owned(),
@@ -71,6 +88,9 @@ pub fn furnished() -> (Server, Vec<String>) {
         "/settings".to_owned(),
         "/account".to_owned(),
         "/keys".to_owned(),
+        "/shops".to_owned(),
+        format!("/shops/{shop}"),
+        format!("/shops/{stripe}"),
         "/audit".to_owned(),
         "/nowhere".to_owned(),
     ];
