@@ -97,13 +97,13 @@ impl ShopPage {
     fn fields(&self) -> [(&'static str, &'static str, &str); 7] {
         let fields = &self.found.shop.fields;
         [
-            ("order", "Order number", &fields.order),
-            ("product", "Product", &fields.product),
-            ("quantity", "Quantity", &fields.quantity),
-            ("line", "Line of the order", &fields.line),
-            ("customer_name", "Customer’s name", &fields.name),
-            ("email", "Customer’s e-mail address", &fields.email),
-            ("test", "Test order", &fields.test),
+            ("order_field", "Order number", &fields.order),
+            ("product_field", "Product", &fields.product),
+            ("quantity_field", "Quantity", &fields.quantity),
+            ("line_field", "Line of the order", &fields.line),
+            ("name_field", "Customer’s name", &fields.name),
+            ("email_field", "Customer’s e-mail address", &fields.email),
+            ("test_field", "Test order", &fields.test),
         ]
     }
 }
@@ -192,19 +192,19 @@ struct ShopForm {
     #[field(default = false)]
     is_test: bool,
     #[field(default = "")]
-    order: String,
+    order_field: String,
     #[field(default = "")]
-    product: String,
+    product_field: String,
     #[field(default = "")]
-    quantity: String,
+    quantity_field: String,
     #[field(default = "")]
-    line: String,
+    line_field: String,
     #[field(default = "")]
-    customer_name: String,
+    name_field: String,
     #[field(default = "")]
-    email: String,
+    email_field: String,
     #[field(default = "")]
-    test: String,
+    test_field: String,
 }
 
 #[post("/shops/<id>", data = "<form>")]
@@ -226,13 +226,13 @@ async fn change(
         fields: match is_generator {
             false => Fields::default(),
             true => Fields {
-                order: form.order,
-                product: form.product,
-                quantity: form.quantity,
-                line: form.line,
-                name: form.customer_name,
-                email: form.email,
-                test: form.test,
+                order: form.order_field,
+                product: form.product_field,
+                quantity: form.quantity_field,
+                line: form.line_field,
+                name: form.name_field,
+                email: form.email_field,
+                test: form.test_field,
             },
         },
     };

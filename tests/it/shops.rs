@@ -751,7 +751,7 @@ fn the_secret_of_a_generator_is_shown_once_and_kept_nowhere() {
     let page = form.submit(&mut admin);
     let tried = page.form("/try").submit(&mut admin);
     assert_eq!(tried.texts(".secret code")[0].len(), 19);
-    let mut call = |secret: &str| {
+    let call = |secret: &str| {
         let path = format!("/api/orders/generate/{secret}");
         let headers = [("Content-Type", FORM)];
         let mut shop: Client = server.stranger();
@@ -759,6 +759,16 @@ fn the_secret_of_a_generator_is_shown_once_and_kept_nowhere() {
             .status
     };
     assert_eq!(call(secret), 200);
+    let form = Page::open(&mut admin, path).form(path);
+    let page = form.fill("order_field", "").submit(&mut admin);
+    assert_eq!(page.invalid_fields(), ["order_field"]);
+    let form = page
+        .form(path)
+        .fill("order_field", "order")
+        .fill("name_field", "REG_NAME");
+    form.submit(&mut admin);
+    let kept = server.service.shop(1).unwrap().shop.fields;
+    assert_eq!((&*kept.order, &*kept.name), ("order", "REG_NAME"));
     let page = Page::open(&mut admin, path)
         .form("/secret")
         .submit(&mut admin);

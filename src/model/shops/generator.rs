@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::super::order::ORDER_REF;
-use super::super::text;
 use crate::error::{Error, Problem};
+use crate::model::order::ORDER_REF;
+use crate::model::text;
 
 /// Codes that one generator may create in 24 hours.
 pub const MAX_CODES_A_DAY: i64 = 500;
@@ -58,23 +58,33 @@ impl Fields {
             })
         };
         let fields = Fields {
-            order: checked("order", "The field of the order number", &self.order, true),
-            product: checked("product", "The field of the product", &self.product, true),
+            order: checked(
+                "order_field",
+                "The field of the order number",
+                &self.order,
+                true,
+            ),
+            product: checked(
+                "product_field",
+                "The field of the product",
+                &self.product,
+                true,
+            ),
             quantity: checked(
-                "quantity",
+                "quantity_field",
                 "The field of the quantity",
                 &self.quantity,
                 false,
             ),
-            line: checked("line", "The field of the line", &self.line, false),
-            name: checked("customer_name", "The field of the name", &self.name, false),
+            line: checked("line_field", "The field of the line", &self.line, false),
+            name: checked("name_field", "The field of the name", &self.name, false),
             email: checked(
-                "email",
+                "email_field",
                 "The field of the e-mail address",
                 &self.email,
                 false,
             ),
-            test: checked("test", "The field of test orders", &self.test, false),
+            test: checked("test_field", "The field of test orders", &self.test, false),
         };
         match problems.is_empty() {
             true => Ok(fields),
