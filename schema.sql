@@ -149,6 +149,74 @@ create table order_events (
     primary key (order_id, event_ref)
 ) without rowid;
 
+-- Shops that place orders by themselves.
+create table shops (
+    id         integer primary key autoincrement,
+    created_at bigint  not null,
+    kind       text    not null,             -- `generator`, `stripe`, `paddle`
+    name       text    not null,
+    secret     text    not null,             -- of a generator, the SHA-256 of the one in its address; of the others, what
+                                             -- they sign with: empty until it is entered
+    is_enabled bigint  not null,
+    is_test    bigint  not null,             -- 1: all its orders are tests
+    fields     text    not null,             -- of a generator: what the shop calls them, as JSON
+    refused_at bigint,                       -- the last call with a wrong signature, to the minute
+    refusal    text    not null              -- why
+);
+
+create unique index shops_by_secret on shops (secret) where kind = 'generator';
+
+-- What a shop sells.
+create table shop_products (
+    id              integer primary key autoincrement,
+    shop_id         integer not null references shops (id) on delete cascade,
+    product         text    not null,        -- the shop's number of the product or price
+    tool_name       text    not null references tools (name) on update cascade,
+    seats           bigint  not null,
+    expiration_date text    not null,        -- this or `days`, or neither for perpetual
+    days            bigint  not null,
+    unique (shop_id, product)
+);
+
+create index shop_products_by_tool on shop_products (tool_name);
+
+-- Payments, subscriptions and invoices of a shop's orders, by which it names them later.
+create table shop_references (
+    shop_id   integer not null references shops (id) on delete cascade,
+    reference text    not null,
+    order_ref text    not null,
+    primary key (shop_id, reference)
+) without rowid;
+
+-- What happened to the money of a shop's orders.
+create table shop_payments (
+    shop_id     integer not null references shops (id) on delete cascade,
+    order_ref   text    not null,
+    is_refunded bigint  not null,
+    is_disputed bigint  not null,
+    disputed_at bigint  not null,            -- the newest event of the dispute; older ones change nothing
+    primary key (shop_id, order_ref)
+) without rowid;
+
+-- Calls of shops as they came, and what was made of them.
+create table shop_events (
+    id          integer primary key autoincrement,
+    shop_id     integer not null references shops (id) on delete cascade,
+    received_at bigint  not null,
+    happened_at bigint  not null,            -- as the shop says
+    event_ref   text    not null,            -- the same one has one effect; empty for a generator
+    kind        text    not null,            -- as the shop calls it
+    headers     text    not null,
+    body        text    not null,
+    state       text    not null,            -- `done`, `ignored`, `waiting`, `failed`
+    outcome     text    not null,            -- in words
+    reference   text    not null             -- what a waiting event waits for
+);
+
+create unique index shop_events_by_reference on shop_events (shop_id, event_ref) where event_ref <> '';
+create index shop_events_by_shop on shop_events (shop_id, id);
+create index shop_events_waiting on shop_events (shop_id, reference) where state = 'waiting';
+
 -- Which license had a pair of tool and key once, and the entry of the audit log that ended it.
 create table former_pairs (
     license_key text   not null,

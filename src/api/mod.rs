@@ -15,6 +15,7 @@ mod openapi;
 mod orders;
 mod reference;
 mod schemas;
+mod shops;
 
 use std::io::Cursor;
 
@@ -27,6 +28,7 @@ use utoipa::ToSchema;
 pub(crate) use body::Body;
 pub(crate) use check::{Asked, SignedAnswer};
 pub use openapi::described;
+pub use shops::generator_catchers;
 
 use crate::error::Error;
 use crate::request::{describe, refused};
@@ -44,6 +46,7 @@ pub fn routes() -> Vec<Route> {
         orders::routes(),
         metrics::routes(),
         openapi::routes(),
+        shops::routes(),
     ]
     .concat()
 }

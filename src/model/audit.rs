@@ -94,6 +94,8 @@ pub enum Kind {
     CodesImported,
     /// Its licenses follow without entries of their own.
     CodeChanged,
+    ShopCreated,
+    ShopChanged,
     /// An unlicensed machine was hidden until it checks again after 30 days.
     MachineDismissed,
     /// An unlicensed machine was hidden for good.
@@ -117,7 +119,7 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 38] = [
+    pub const ALL: [Kind; 40] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -136,6 +138,8 @@ impl Kind {
         Kind::CodesCreated,
         Kind::CodesImported,
         Kind::CodeChanged,
+        Kind::ShopCreated,
+        Kind::ShopChanged,
         Kind::MachineDismissed,
         Kind::MachineBlocked,
         Kind::MachineRestored,
@@ -187,6 +191,8 @@ impl Kind {
             Kind::CodesCreated => "activation codes created",
             Kind::CodesImported => "activation codes imported",
             Kind::CodeChanged => "activation code changed",
+            Kind::ShopCreated => "shop created",
+            Kind::ShopChanged => "shop changed",
             Kind::MachineDismissed => "machine dismissed",
             Kind::MachineBlocked => "machine blocked",
             Kind::MachineRestored => "machine restored",
@@ -231,6 +237,8 @@ impl Kind {
             | Kind::CodesCreated
             | Kind::CodesImported
             | Kind::CodeChanged
+            | Kind::ShopCreated
+            | Kind::ShopChanged
             | Kind::MachineDismissed
             | Kind::MachineBlocked
             | Kind::MachineRestored

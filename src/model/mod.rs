@@ -32,6 +32,7 @@ pub mod readiness;
 pub mod reference;
 pub mod search;
 pub mod server_clock;
+pub mod shops;
 pub mod signed;
 pub mod signing_key;
 pub mod text;

@@ -72,7 +72,7 @@ pub struct SentItem {
 }
 
 impl Item {
-    fn parse(sent: SentItem) -> Result<Item, Error> {
+    pub(super) fn parse(sent: SentItem) -> Result<Item, Error> {
         let named = sent.tool_name.unwrap_or_default();
         let tool_name = text::required("tool_name", "The tool name", &named, TOOL_NAME)?;
         let within = |field, label: &str, number: Option<i64>, default: i64, most: i64| {

@@ -32,6 +32,7 @@ mod reference;
 mod restored;
 mod saved_form;
 mod settings;
+mod shops;
 mod shown;
 mod snippets;
 mod tool;
@@ -80,6 +81,7 @@ pub fn routes() -> Vec<Route> {
         restored::routes(),
         reference::routes(),
         settings::routes(),
+        shops::routes(),
         tool::routes(),
         unlicensed::routes(),
     ]

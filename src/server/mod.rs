@@ -91,6 +91,7 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
         headers::on(pages::catchers(), &config),
         headers::on(api::catchers(), &config),
     );
+    let silent = headers::on(api::generator_catchers(), &config);
     let running = Running::default();
     let (document, reference) = api::described(&config);
     let mut rocket = rocket::custom(settings(&config))
@@ -118,6 +119,8 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
             .mount(format!("{prefix}/"), routes.clone())
             .register(format!("{prefix}/"), page_catchers.clone())
             .register(format!("{prefix}/api"), api_catchers.clone())
+            .register(format!("{prefix}/api/orders/generate"), silent.clone())
+            .register(format!("{prefix}/hooks"), api_catchers.clone())
             .register(format!("{prefix}/metrics"), api_catchers.clone());
     }
     rocket

@@ -100,6 +100,12 @@ impl Service {
         with_codes(db, &order.source, &order.order_ref)?.ok_or(NO_SUCH_ORDER)
     }
 
+    /// The codes of an order, as customers type them.
+    pub(super) fn codes_in(&self, db: &Db, order: &Order) -> Result<Vec<String>, Error> {
+        let codes = codes_of(db, order)?;
+        Ok(codes.iter().map(|(_, code)| code.shown()).collect())
+    }
+
     /// An item that extends the codes of another order or adds seats to them.
     fn change_other(
         &self,

@@ -30,6 +30,8 @@ pub mod restores;
 pub mod search;
 pub mod seats;
 pub mod sessions;
+pub mod shop_events;
+pub mod shops;
 pub mod signing_keys;
 pub mod swap;
 pub mod tokens;

@@ -74,6 +74,15 @@ pub fn codes(db: &Connection, id: i64) -> Result<Vec<(i64, i64)>> {
     .collect()
 }
 
+/// Codes that a source has ordered since then.
+pub fn codes_since(db: &Connection, source: &str, since: OffsetDateTime) -> Result<i64> {
+    db.prepare_cached(
+        "select count(*) from orders join order_codes on order_codes.order_id = orders.id
+         where orders.source = ?1 and orders.created_at > ?2",
+    )?
+    .query_row(params![source, since.unix_timestamp()], |row| row.get(0))
+}
+
 pub fn set_customer(db: &WriteTx<'_>, id: i64, customer: &str) -> Result<()> {
     db.prepare_cached("update orders set customer = ?2 where id = ?1")?
         .execute(params![id, customer])?;

@@ -344,6 +344,12 @@ fn every_proxy_keeps_the_promises_of_its_file() {
         assert_eq!(answer.json()["status"], "error", "{front:?}");
         let all = ["cache-control", "content-type", "retry-after"].map(|name| answer.header(name));
         assert_eq!(all, ["no-store", "application/json", "5"], "{front:?}");
+        // A shop would mail the body as a code, and whoever reads the log would get codes.
+        let secret = "secret-of-a-generator";
+        let answer = visitor().post(&format!("/api/orders/generate/{secret}"), QUESTION);
+        assert_eq!(answer.body, "", "{front:?}");
+        let log = fs::read_to_string(site.folder.path().join("error.log")).unwrap();
+        assert!(answer.status >= 500 && !log.contains(secret), "{front:?}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use license_server::model::activation_code::{CodeTerm, CodeValues};
 use license_server::model::audit::Actor;
+use license_server::model::shops::{ProductDraft, ShopKind};
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -70,6 +71,20 @@ pub fn furnished() -> (Server, Vec<String>) {
         .fill("email", &email)
         .submit(&mut admin);
     let customer = set_customer(&long("@", 255));
+    let (shop, _) = server
+        .service
+        .create_shop(&actor, ShopKind::Generator, &long("S", 100))
+        .unwrap();
+    let product = ProductDraft {
+        product: long("P", 100),
+        tool_name: tool.clone(),
+        ..ProductDraft::default()
+    };
+    server.service.set_product(&actor, shop, &product).unwrap();
+    let stripe = server
+        .service
+        .create_shop(&actor, ShopKind::Stripe, "Stripe");
+    let stripe = stripe.unwrap().0;
     let paths = [
         "/".to_owned(),
         "/licenses".to_owned(),
@@ -110,6 +125,9 @@ pub fn furnished() -> (Server, Vec<String>) {
         "/settings".to_owned(),
         "/account".to_owned(),
         "/keys".to_owned(),
+        "/shops".to_owned(),
+        format!("/shops/{shop}"),
+        format!("/shops/{stripe}"),
         "/audit".to_owned(),
         "/nowhere".to_owned(),
     ];

@@ -63,6 +63,7 @@ mod schema;
 mod server;
 mod sessions;
 mod sharing;
+mod shops;
 mod sign_in;
 mod signed;
 mod signed_by_others;

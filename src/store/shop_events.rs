@@ -1,0 +1,180 @@
+//! The tables of what shops told us, of the orders that it was about, and of these orders' money.
+
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use time::Duration;
+
+use super::{WriteTx, moment, unreadable};
+use crate::model::shops::{EventState, Outcome, Payment, StoredEvent};
+
+const COLUMNS: &str =
+    "id, received_at, happened_at, event_ref, kind, headers, body, state, outcome, reference";
+
+/// Events of a shop that are kept, and for how long those that wait for their order.
+const KEPT: i64 = 1_000;
+const WAITING: Duration = Duration::days(90);
+
+/// Adds an event, whose `id` does not count, and returns its ID; the oldest ones go.
+pub fn add(db: &WriteTx<'_>, shop_id: i64, event: &StoredEvent) -> Result<i64> {
+    let id = db
+        .prepare_cached(
+            "insert into shop_events (shop_id, received_at, happened_at, event_ref, kind, headers, body,
+                 state, outcome, reference)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) returning id",
+        )?
+        .query_row(
+            params![
+                shop_id,
+                event.received_at.unix_timestamp(),
+                event.happened_at.unix_timestamp(),
+                event.event_ref,
+                event.kind,
+                event.headers,
+                event.body,
+                event.outcome.state.as_str(),
+                event.outcome.words,
+                event.reference,
+            ],
+            |row| row.get(0),
+        )?;
+    db.prepare_cached(
+        "delete from shop_events where shop_id = ?1 and (state <> 'waiting' or received_at < ?2)
+         and id <= (select id from shop_events where shop_id = ?1 order by id desc limit 1 offset ?3)",
+    )?
+    .execute(params![
+        shop_id,
+        (event.received_at - WAITING).unix_timestamp(),
+        KEPT
+    ])?;
+    Ok(id)
+}
+
+/// Newest first.
+pub fn latest(db: &Connection, shop_id: i64, limit: i64) -> Result<Vec<StoredEvent>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from shop_events where shop_id = ?1 order by id desc limit ?2"
+    ))?
+    .query_map([shop_id, limit], event)?
+    .collect()
+}
+
+pub fn get(db: &Connection, shop_id: i64, id: i64) -> Result<Option<StoredEvent>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from shop_events where shop_id = ?1 and id = ?2"
+    ))?
+    .query_row([shop_id, id], event)
+    .optional()
+}
+
+pub fn find(db: &Connection, shop_id: i64, event_ref: &str) -> Result<Option<StoredEvent>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from shop_events where shop_id = ?1 and event_ref = ?2 and event_ref <> ''"
+    ))?
+    .query_row(params![shop_id, event_ref], event)
+    .optional()
+}
+
+/// Those that wait for an order with that reference, in the order in which they happened.
+pub fn waiting(db: &Connection, shop_id: i64, reference: &str) -> Result<Vec<StoredEvent>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from shop_events
+         where shop_id = ?1 and reference = ?2 and state = 'waiting' order by happened_at, id"
+    ))?
+    .query_map(params![shop_id, reference], event)?
+    .collect()
+}
+
+pub fn set_outcome(db: &WriteTx<'_>, id: i64, outcome: &Outcome, reference: &str) -> Result<()> {
+    db.prepare_cached(
+        "update shop_events set state = ?2, outcome = ?3, reference = ?4 where id = ?1",
+    )?
+    .execute(params![
+        id,
+        outcome.state.as_str(),
+        outcome.words,
+        reference
+    ])?;
+    Ok(())
+}
+
+/// The order that the shop means.
+pub fn order_of(db: &Connection, shop_id: i64, reference: &str) -> Result<Option<String>> {
+    db.prepare_cached(
+        "select order_ref from shop_references where shop_id = ?1 and reference = ?2",
+    )?
+    .query_row(params![shop_id, reference], |row| row.get(0))
+    .optional()
+}
+
+/// From now on the shop means that order by the reference; false if it meant one before.
+pub fn add_reference(
+    db: &WriteTx<'_>,
+    shop_id: i64,
+    reference: &str,
+    order_ref: &str,
+) -> Result<bool> {
+    let added = db
+        .prepare_cached(
+            "insert into shop_references (shop_id, reference, order_ref) values (?1, ?2, ?3)
+             on conflict do nothing",
+        )?
+        .execute(params![shop_id, reference, order_ref])?;
+    Ok(added > 0)
+}
+
+pub fn payment(db: &Connection, shop_id: i64, order_ref: &str) -> Result<Payment> {
+    let found = db
+        .prepare_cached(
+            "select is_refunded, is_disputed, disputed_at from shop_payments
+             where shop_id = ?1 and order_ref = ?2",
+        )?
+        .query_row(params![shop_id, order_ref], |row| {
+            Ok(Payment {
+                is_refunded: row.get(0)?,
+                is_disputed: row.get(1)?,
+                disputed_at: row.get(2)?,
+            })
+        })
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+pub fn set_payment(
+    db: &WriteTx<'_>,
+    shop_id: i64,
+    order_ref: &str,
+    payment: Payment,
+) -> Result<()> {
+    db.prepare_cached(
+        "insert into shop_payments (shop_id, order_ref, is_refunded, is_disputed, disputed_at)
+         values (?1, ?2, ?3, ?4, ?5)
+         on conflict (shop_id, order_ref) do update
+         set is_refunded = excluded.is_refunded, is_disputed = excluded.is_disputed,
+             disputed_at = excluded.disputed_at",
+    )?
+    .execute(params![
+        shop_id,
+        order_ref,
+        i64::from(payment.is_refunded),
+        i64::from(payment.is_disputed),
+        payment.disputed_at,
+    ])?;
+    Ok(())
+}
+
+fn event(row: &Row<'_>) -> Result<StoredEvent> {
+    let state: String = row.get(7)?;
+    Ok(StoredEvent {
+        id: row.get(0)?,
+        received_at: moment(row, 1)?,
+        happened_at: moment(row, 2)?,
+        event_ref: row.get(3)?,
+        kind: row.get(4)?,
+        headers: row.get(5)?,
+        body: row.get(6)?,
+        outcome: Outcome {
+            state: EventState::from_word(&state).ok_or_else(|| unreadable(7, &state))?,
+            words: row.get(8)?,
+        },
+        reference: row.get(9)?,
+    })
+}

@@ -1,0 +1,157 @@
+//! The tables of shops and of what they sell.
+
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use time::OffsetDateTime;
+
+use super::{NEVER, WriteTx, moment, tools, unreadable};
+use crate::model::order::Item;
+use crate::model::shops::{Fields, Product, Shop, ShopKind};
+
+const COLUMNS: &str =
+    "id, created_at, kind, name, secret, is_enabled, is_test, fields, refused_at, refusal";
+
+/// Adds an enabled shop and returns its ID.
+pub fn add(
+    db: &WriteTx<'_>,
+    kind: ShopKind,
+    name: &str,
+    secret: &str,
+    now: OffsetDateTime,
+) -> Result<i64> {
+    db.prepare_cached(
+        "insert into shops (created_at, kind, name, secret, is_enabled, is_test, fields, refusal)
+         values (?1, ?2, ?3, ?4, 1, 0, ?5, '') returning id",
+    )?
+    .query_row(
+        params![
+            now.unix_timestamp(),
+            kind.as_str(),
+            name,
+            secret,
+            Fields::default().json(),
+        ],
+        |row| row.get(0),
+    )
+}
+
+/// Newest first.
+pub fn all(db: &Connection) -> Result<Vec<Shop>> {
+    db.prepare_cached(&format!("select {COLUMNS} from shops order by id desc"))?
+        .query_map([], shop)?
+        .collect()
+}
+
+pub fn get(db: &Connection, id: i64) -> Result<Option<Shop>> {
+    db.prepare_cached(&format!("select {COLUMNS} from shops where id = ?1"))?
+        .query_row([id], shop)
+        .optional()
+}
+
+/// The generator with that hash in its address.
+pub fn of_secret(db: &Connection, hash: &str) -> Result<Option<Shop>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from shops where secret = ?1 and kind = 'generator'"
+    ))?
+    .query_row([hash], shop)
+    .optional()
+}
+
+/// Replaces what the admin decides about a shop.
+pub fn set(db: &WriteTx<'_>, shop: &Shop) -> Result<()> {
+    db.prepare_cached(
+        "update shops set name = ?2, secret = ?3, is_enabled = ?4, is_test = ?5, fields = ?6
+         where id = ?1",
+    )?
+    .execute(params![
+        shop.id,
+        shop.name,
+        shop.secret,
+        i64::from(shop.is_enabled),
+        i64::from(shop.is_test),
+        shop.fields.json(),
+    ])?;
+    Ok(())
+}
+
+pub fn set_refusal(db: &WriteTx<'_>, id: i64, why: &str, now: OffsetDateTime) -> Result<()> {
+    db.prepare_cached("update shops set refused_at = ?2, refusal = ?3 where id = ?1")?
+        .execute(params![id, now.unix_timestamp(), why])?;
+    Ok(())
+}
+
+/// By the shop's names.
+pub fn products(db: &Connection, id: i64) -> Result<Vec<Product>> {
+    db.prepare_cached(
+        "select id, product, tool_name, seats, expiration_date, days from shop_products
+         where shop_id = ?1 order by product",
+    )?
+    .query_map([id], |row| {
+        let (day, days): (String, i64) = (row.get(4)?, row.get(5)?);
+        Ok(Product {
+            id: row.get(0)?,
+            product: row.get(1)?,
+            item: Item {
+                tool_name: row.get(2)?,
+                quantity: 1,
+                seats: row.get(3)?,
+                expiration_date: (day != NEVER).then_some(day),
+                days: (days > 0).then_some(days),
+                renews: None,
+                adds_to: None,
+            },
+        })
+    })?
+    .collect()
+}
+
+/// Adds a product, or replaces what it is.
+pub fn set_product(
+    db: &WriteTx<'_>,
+    id: i64,
+    product: &str,
+    item: &Item,
+    now: OffsetDateTime,
+) -> Result<()> {
+    tools::ensure(db, &item.tool_name, now)?;
+    db.prepare_cached(
+        "insert into shop_products (shop_id, product, tool_name, seats, expiration_date, days)
+         values (?1, ?2, ?3, ?4, ?5, ?6)
+         on conflict (shop_id, product) do update
+         set tool_name = excluded.tool_name, seats = excluded.seats,
+             expiration_date = excluded.expiration_date, days = excluded.days",
+    )?
+    .execute(params![
+        id,
+        product,
+        item.tool_name,
+        item.seats,
+        item.expiration_date.as_deref().unwrap_or(NEVER),
+        item.days.unwrap_or(0),
+    ])?;
+    Ok(())
+}
+
+pub fn delete_product(db: &WriteTx<'_>, product_id: i64) -> Result<()> {
+    db.prepare_cached("delete from shop_products where id = ?1")?
+        .execute([product_id])?;
+    Ok(())
+}
+
+fn shop(row: &Row<'_>) -> Result<Shop> {
+    let (kind, fields): (String, String) = (row.get(2)?, row.get(7)?);
+    let refused: Option<i64> = row.get(8)?;
+    let refusal: String = row.get(9)?;
+    Ok(Shop {
+        id: row.get(0)?,
+        created_at: moment(row, 1)?,
+        kind: ShopKind::from_word(&kind).ok_or_else(|| unreadable(2, &kind))?,
+        name: row.get(3)?,
+        secret: row.get(4)?,
+        is_enabled: row.get(5)?,
+        is_test: row.get(6)?,
+        fields: Fields::from_json(&fields).ok_or_else(|| unreadable(7, &fields))?,
+        refused: refused
+            .map(|_| moment(row, 8).map(|at| (at, refusal)))
+            .transpose()?,
+    })
+}
