@@ -5,6 +5,8 @@ mod assets;
 mod audit;
 mod bulk;
 mod chart;
+mod claim;
+mod claim_words;
 mod customer;
 mod diagnose;
 mod doubts;
@@ -55,6 +57,7 @@ pub fn routes() -> Vec<Route> {
         assets::routes(),
         audit::routes(),
         bulk::routes(),
+        claim::routes(),
         customer::routes(),
         diagnose::routes(),
         export::routes(),

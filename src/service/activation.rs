@@ -99,6 +99,22 @@ impl Service {
         })
     }
 
+    /// Whether [`Service::activate`] would give the machine a license now; changes nothing.
+    pub fn may_activate(
+        &self,
+        question: &Question<'_>,
+        typed: &str,
+        address: IpAddr,
+    ) -> Result<(), Error> {
+        let code = self.code_for(question.tool_name, typed, address)?;
+        let today = self.today();
+        let found = self
+            .store
+            .read_tx(|db| look(db, code.id, question, today))?;
+        let found = found.ok_or(Reason::UnknownCode)?;
+        found.map(drop).map_err(Error::from)
+    }
+
     /// Deletes the machine's license of that code; changes nothing if it has none.
     pub fn deactivate(
         &self,

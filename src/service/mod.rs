@@ -6,6 +6,7 @@ mod backup;
 mod bulk;
 mod check;
 mod check_log;
+mod claim;
 mod clock_watch;
 mod codes;
 mod customers;
@@ -75,6 +76,7 @@ pub use audit::Proof;
 pub use backup::verify_backup;
 pub use bulk::{MAX_SELECTED, Plan};
 pub use check::{CheckSource, Signed};
+pub use claim::Claimed;
 pub use codes::{CodeQuery, MAX_CREATED};
 pub use customers::CustomerUse;
 pub use diagnose::{

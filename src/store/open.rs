@@ -23,10 +23,11 @@ const EMPTY: &str = "it is empty; use `license-server restore --replace BACKUP`,
                      anew";
 
 /// The steps that lead to the current schema: the first creates version 1 from nothing.
-pub(super) const STEPS: [&str; 3] = [
+pub(super) const STEPS: [&str; 4] = [
     include_str!("schema/001.sql"),
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
+    include_str!("schema/004.sql"),
 ];
 
 /// Our `pragma application_id`: "LSRV".

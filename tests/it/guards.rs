@@ -15,10 +15,11 @@ use crate::server::{Answer, Client, PASSWORD, Server};
 
 /// The routes that need no credentials; there are no others.
 /// `/api/doctor` is not there for who has no pass, which only a reader of the database can make.
-const PUBLIC: [&str; 13] = [
+const PUBLIC: [&str; 15] = [
     "GET /api/doctor",
     "GET /api/keys",
     "GET /api/openapi.json",
+    "GET /claim",
     "GET /health",
     "GET /login",
     "GET /ready",
@@ -28,6 +29,7 @@ const PUBLIC: [&str; 13] = [
     "POST /api/deactivate",
     "POST /api/doctor",
     "POST /api/login",
+    "POST /claim",
     "POST /login",
 ];
 

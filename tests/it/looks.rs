@@ -73,6 +73,8 @@ pub fn furnished() -> (Server, Vec<String>) {
         "/keys".to_owned(),
         "/audit".to_owned(),
         "/nowhere".to_owned(),
+        format!("/claim?tool={tool}&machine={key}"),
+        "/claim?lang=de".to_owned(),
     ];
     (server, paths.to_vec())
 }

@@ -16,6 +16,7 @@ mod browser;
 mod bulk;
 mod check;
 mod checks;
+mod claim;
 mod cpp_client;
 mod crash;
 mod csharp_client;
