@@ -6,13 +6,14 @@ use time::Date;
 
 use super::Service;
 use super::bulk::record;
+use super::unlicensed::MachinePair;
 use crate::error::Error;
 use crate::model::activation_code::{ActivationCode, Reason, Take, judge, moves_since};
 use crate::model::audit::Actor;
 use crate::model::license::Seat;
 use crate::model::license::{License, Status, Values};
 use crate::model::question::Question;
-use crate::store::{Db, Read, activation_codes, licenses, seats};
+use crate::store::{Db, Read, WriteTx, activation_codes, licenses, seats};
 
 /// What an activation found.
 struct Found {
@@ -31,7 +32,7 @@ impl Service {
         address: IpAddr,
     ) -> Result<(), Error> {
         let code = self.code_for(question.tool_name, typed, address)?;
-        let (now, today) = (self.clock.now(), self.today());
+        let today = self.today();
         // A repeated activation need not wait for other writes.
         let found = self
             .store
@@ -43,60 +44,85 @@ impl Service {
         {
             return Ok(());
         }
+        let who = |code: &ActivationCode| actor(code, address);
+        self.store
+            .write(|db| self.take_seat(db, code.id, question, who))
+    }
+
+    /// Gives machines licenses of a code, all or none. Those that have one of it stay as they are.
+    pub fn add_to_code(
+        &self,
+        actor: &Actor,
+        code_id: i64,
+        machines: &[MachinePair],
+    ) -> Result<(), Error> {
         self.store.write(|db| {
-            let found = look(db, code.id, question, today)?.ok_or(Reason::UnknownCode)?;
-            let Found {
-                code,
-                license,
-                take,
-            } = found.map_err(Error::from)?;
-            let term = code.values.term.started(today);
-            if code.first_used_at.is_none() {
-                activation_codes::set_used(db, code.id, term, now)?;
+            for (tool_name, license_key) in machines {
+                let code = activation_codes::get(db, code_id)?.ok_or(Reason::UnknownCode)?;
+                if code.tool_name != *tool_name {
+                    return Err(Reason::WrongTool(code.tool_name).into());
+                }
+                let question = Question::parse(tool_name, license_key)?;
+                self.take_seat(db, code_id, &question, |_| actor.clone())?;
             }
-            let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-            let (customer, order_ref) = (some(&code.values.customer), some(&code.values.order_ref));
-            let (id, seat) = match (take, &license) {
-                (Take::Nothing, _) => return Ok(()),
-                (Take::New, _) | (Take::Over, None) => {
-                    let values = Values {
-                        tool_name: question.tool_name.to_owned(),
-                        license_key: question.license_key.to_string(),
-                        status: Status::Activated,
-                        user_id: customer,
-                        expiration_date: term.expiration_date(),
-                        note: None,
-                        order_ref,
-                    };
-                    (licenses::add(db, &values, now)?, Seat::new(code.id))
-                }
-                (Take::Over, Some(license)) => {
-                    let mut values = license.values.clone();
-                    values.user_id = customer.or(values.user_id);
-                    values.order_ref = order_ref.or(values.order_ref);
-                    licenses::update(db, license, &values, now)?;
-                    let seat = match license.seat {
-                        Some(seat) => Seat {
-                            code_id: code.id,
-                            ..seat
-                        },
-                        None => Seat::of(code.id, license),
-                    };
-                    (license.id, seat)
-                }
-            };
-            licenses::settle(db, id, Some(seat))?;
-            activation_codes::return_move(db, code.id, &question.license_key)?;
-            let after = licenses::get(db, id)?;
-            record(
-                db,
-                &actor(&code, address),
-                license.as_ref(),
-                after.as_ref(),
-                now,
-            )?;
             Ok(())
         })
+    }
+
+    fn take_seat(
+        &self,
+        db: &WriteTx<'_>,
+        code_id: i64,
+        question: &Question<'_>,
+        who: impl Fn(&ActivationCode) -> Actor,
+    ) -> Result<(), Error> {
+        let (now, today) = (self.clock.now(), self.today());
+        let found = look(db, code_id, question, today)?.ok_or(Reason::UnknownCode)?;
+        let Found {
+            code,
+            license,
+            take,
+        } = found.map_err(Error::from)?;
+        let term = code.values.term.started(today);
+        if code.first_used_at.is_none() {
+            activation_codes::set_used(db, code.id, term, now)?;
+        }
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let (customer, order_ref) = (some(&code.values.customer), some(&code.values.order_ref));
+        let (id, seat) = match (take, &license) {
+            (Take::Nothing, _) => return Ok(()),
+            (Take::New, _) | (Take::Over, None) => {
+                let values = Values {
+                    tool_name: question.tool_name.to_owned(),
+                    license_key: question.license_key.to_string(),
+                    status: Status::Activated,
+                    user_id: customer,
+                    expiration_date: term.expiration_date(),
+                    note: None,
+                    order_ref,
+                };
+                (licenses::add(db, &values, now)?, Seat::new(code.id))
+            }
+            (Take::Over, Some(license)) => {
+                let mut values = license.values.clone();
+                values.user_id = customer.or(values.user_id);
+                values.order_ref = order_ref.or(values.order_ref);
+                licenses::update(db, license, &values, now)?;
+                let seat = match license.seat {
+                    Some(seat) => Seat {
+                        code_id: code.id,
+                        ..seat
+                    },
+                    None => Seat::of(code.id, license),
+                };
+                (license.id, seat)
+            }
+        };
+        licenses::settle(db, id, Some(seat))?;
+        activation_codes::return_move(db, code.id, &question.license_key)?;
+        let after = licenses::get(db, id)?;
+        record(db, &who(&code), license.as_ref(), after.as_ref(), now)?;
+        Ok(())
     }
 
     /// Whether [`Service::activate`] would give the machine a license now; changes nothing.

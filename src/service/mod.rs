@@ -93,7 +93,7 @@ pub use restore::{Restoration, open_backup, restore};
 pub use sessions::{Client, SignIn, SignedIn};
 pub use tokens::TokenUser;
 pub use tools::ToolUse;
-pub use unlicensed::MachinePair;
+pub use unlicensed::{CodeUse, MachinePair};
 pub use users::{FIRST_USER, FirstPassword, NewPassword};
 pub use walk::Walk;
 pub use workbook::{MAX_ROWS, MAX_SENT};
