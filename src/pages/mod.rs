@@ -23,6 +23,7 @@ mod license_form;
 mod license_query;
 mod licenses;
 mod login;
+mod machine;
 mod overview;
 mod reference;
 mod restored;
@@ -68,6 +69,7 @@ pub fn routes() -> Vec<Route> {
         license_form::routes(),
         licenses::routes(),
         login::routes(),
+        machine::routes(),
         overview::routes(),
         restored::routes(),
         reference::routes(),

@@ -18,6 +18,7 @@ mod import;
 mod keys;
 mod last_uses;
 mod licenses;
+mod machine_codes;
 mod metrics;
 mod orders;
 mod overview;

@@ -75,6 +75,7 @@ pub fn furnished() -> (Server, Vec<String>) {
         "/nowhere".to_owned(),
         format!("/claim?tool={tool}&machine={key}"),
         "/claim?lang=de".to_owned(),
+        "/machine?code=ABCDEF".to_owned(),
     ];
     (server, paths.to_vec())
 }
