@@ -12,7 +12,9 @@ create table tools (
     grace_days   bigint not null default 0,  -- how long a license works after its expiration date
     message      text   not null default '', -- for refused customers, in signed answers
     link         text   not null default '', -- where they can go
-    is_added     bigint not null default 0   -- 1 if the admin added it: listed also without a license
+    is_added     bigint not null default 0,  -- 1 if the admin added it: listed also without a license
+    vendor       text   not null default '', -- who sells it, for customers
+    support_email text  not null default ''  -- where customers get help
 );
 
 -- Which machine may run which tool.
@@ -288,6 +290,8 @@ create table unlicensed_machines (
     user_name   text   not null,
     decision    text   not null default '' check (decision in ('', 'dismissed', 'blocked')),
     decided_at  bigint not null default 0,
+    customer_name text not null default '',  -- this and the next one as a client last reported
+    customer_email text not null default '',
     primary key (tool_name, license_key)
 );
 

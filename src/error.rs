@@ -20,6 +20,8 @@ pub struct Refused {
     /// The field at fault.
     pub field: &'static str,
     pub message: String,
+    /// What differs in the message from case to case, for other languages: a tool, a date, the vendor's words.
+    pub value: String,
     /// All seats of the activation code, where they are in use.
     pub seats: Option<i64>,
     /// Seconds.

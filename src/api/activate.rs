@@ -100,7 +100,7 @@ fn activated(
     let license_key = required("license_key", asked.license_key)?;
     let code = required("activation_code", asked.activation_code)?;
     let question = Question::parse(&tool_name, &license_key)?;
-    let source = source(address, &asked.client, &Value::Null);
+    let source = source(address, &asked.client);
     let kids = asked.kids.unwrap_or_default();
     let request = asked.nonce.as_deref();
     let request = request

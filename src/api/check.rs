@@ -14,7 +14,7 @@ use super::body::required;
 use super::{Answer, Body, json, schemas};
 use crate::auth::Address;
 use crate::error::Error;
-use crate::model::check::{ClientInfo, previous_license_key};
+use crate::model::check::{ClientInfo, asking_customer, previous_license_key};
 use crate::model::license::Verdict;
 use crate::model::question::Question;
 use crate::model::signed::SigningRequest;
@@ -48,6 +48,9 @@ pub struct Asked {
     /// The machine's previous ID, if it has changed. Never changes the result; a wrong type is ignored
     #[serde(default)]
     previous_license_key: Value,
+    /// Who asks for a license: `name` and `email`, shown to the admin. Never changes the result; a wrong type is ignored
+    #[serde(default)]
+    customer: Value,
 }
 
 impl Asked {
@@ -92,7 +95,11 @@ pub(super) fn check(
     let Body(mut asked) = body;
     let (tool_name, license_key) = asked.pair()?;
     let question = Question::parse(&tool_name, &license_key)?;
-    let source = source(address.0, &asked.client, &asked.previous_license_key);
+    let source = CheckSource {
+        previous_license_key: previous_license_key(&asked.previous_license_key),
+        customer: asking_customer(&asked.customer),
+        ..source(address.0, &asked.client)
+    };
     let Some(nonce) = asked.nonce else {
         let verdict = app.check(&question, source)?;
         return Ok(Either::Left(Answer::from(verdict)));
@@ -104,11 +111,12 @@ pub(super) fn check(
 }
 
 /// Who checks, as the client reports.
-pub(super) fn source(address: IpAddr, client: &Value, previous: &Value) -> CheckSource {
+pub(super) fn source(address: IpAddr, client: &Value) -> CheckSource {
     CheckSource {
         address,
         client: ClientInfo::read(client),
-        previous_license_key: previous_license_key(previous),
+        previous_license_key: None,
+        customer: None,
     }
 }
 

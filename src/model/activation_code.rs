@@ -269,6 +269,22 @@ impl Reason {
         }
     }
 
+    /// See [`Refused::value`].
+    fn value(&self) -> String {
+        match self {
+            Reason::BadCode(text) | Reason::WrongTool(text) => text.clone(),
+            Reason::MovesUsed { message, .. } => message.clone(),
+            Reason::CodeExpired(last) | Reason::OfflineUntil(last) => date::format(*last),
+            Reason::SeatsInUse(number) => grouped(*number),
+            Reason::TryLater(seconds) => seconds.to_string(),
+            Reason::UnknownCode
+            | Reason::CodeSuspended
+            | Reason::CodeRevoked
+            | Reason::MachineBlocked
+            | Reason::OtherCode => String::new(),
+        }
+    }
+
     /// The field at fault.
     pub fn field(&self) -> &'static str {
         match self {
@@ -290,6 +306,7 @@ impl From<Reason> for Error {
     fn from(reason: Reason) -> Error {
         let (http, word, field) = (reason.http(), reason.as_str(), reason.field());
         let (mut seats, mut retry_after) = (None, None);
+        let value = reason.value();
         let message = match reason {
             Reason::BadCode(why) => why,
             Reason::UnknownCode => "There is no such activation code.".to_owned(),
@@ -340,6 +357,7 @@ impl From<Reason> for Error {
             reason: word,
             field,
             message,
+            value,
             seats,
             retry_after,
         }))

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 use time::{Date, OffsetDateTime};
 
+use super::customer::NamedCustomer;
 use super::license::{License, Verdict};
 use super::question::Question;
 
@@ -30,15 +31,26 @@ pub fn previous_license_key(sent: &Value) -> Option<String> {
     Some(question.license_key.into_owned())
 }
 
+fn shown_text(object: &Value, name: &str) -> String {
+    let typed = object.get(name).and_then(Value::as_str).unwrap_or_default();
+    let shown = typed.trim().chars().filter(|c| !c.is_control());
+    shown.take(MAX_LENGTH).collect()
+}
+
+/// Who asks for a license, from `{"name","email"}`: as the client says, never part of the decision.
+pub fn asking_customer(sent: &Value) -> Option<NamedCustomer> {
+    let customer = NamedCustomer {
+        name: shown_text(sent, "name"),
+        email: shown_text(sent, "email").to_lowercase(),
+    };
+    (customer != NamedCustomer::default()).then_some(customer)
+}
+
 impl ClientInfo {
     /// Reads `{"version","hostname","user"}`. Values that cannot be shown are dropped and long ones
     /// truncated: a computer's name must not lock a customer out.
     pub fn read(client: &Value) -> Option<ClientInfo> {
-        let text = |name| {
-            let typed = client.get(name).and_then(Value::as_str).unwrap_or_default();
-            let shown = typed.trim().chars().filter(|c| !c.is_control());
-            shown.take(MAX_LENGTH).collect::<String>()
-        };
+        let text = |name| shown_text(client, name);
         let info = ClientInfo {
             version: text("version"),
             hostname: text("hostname"),
@@ -162,6 +174,8 @@ pub struct UnlicensedCheck {
     pub previous_license_key: Option<String>,
     /// What the client last reported, and when.
     pub client: Option<(i64, Box<ClientInfo>)>,
+    /// Who last asked for a license, and when.
+    pub customer: Option<(i64, Box<NamedCustomer>)>,
 }
 
 impl UnlicensedCheck {
@@ -176,6 +190,8 @@ impl UnlicensedCheck {
             .or(older.previous_license_key);
         let reports = self.client.take().into_iter().chain(older.client);
         self.client = reports.max_by_key(|(at, _)| *at);
+        let customers = self.customer.take().into_iter().chain(older.customer);
+        self.customer = customers.max_by_key(|(at, _)| *at);
         self.first_at = self.first_at.min(older.first_at);
         self.count += older.count;
     }

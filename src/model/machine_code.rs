@@ -14,6 +14,18 @@ pub fn machine_code(tool_name: &str, license_key: &str) -> String {
     format!("{}-{}", &letters[..3], &letters[3..])
 }
 
+/// A machine code as somebody says it on the telephone: in any case, with or without the hyphen.
+pub fn read_machine_code(typed: &str) -> Option<String> {
+    let typed = typed.trim().to_ascii_uppercase();
+    let letters = match typed.split_once(['-', ' ']) {
+        Some((first, last)) if first.len() == 3 => [first, last].concat(),
+        Some(_) => return None,
+        None => typed,
+    };
+    let is_code = letters.len() == 6 && letters.bytes().all(|c| ALPHABET.contains(&c));
+    is_code.then(|| format!("{}-{}", &letters[..3], &letters[3..]))
+}
+
 impl Question<'_> {
     pub fn machine_code(&self) -> String {
         machine_code(self.tool_name, &self.license_key)

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::customer::parse_email;
 use super::license::Verdict;
 use super::license::fields::{FIELDS, TOOL_NAME};
 use super::text;
@@ -9,6 +10,7 @@ use crate::error::{Error, Problem};
 
 const MESSAGE_LENGTH: usize = 300;
 const LINK_LENGTH: usize = 500;
+const VENDOR_LENGTH: usize = 100;
 
 /// The rules of a tool; the default is those of a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,10 @@ pub struct Tool {
     pub message: String,
     /// Where refused customers can go.
     pub link: String,
+    /// Who sells it, in the customers' words; empty for nobody in particular.
+    pub vendor: String,
+    /// Where customers get help.
+    pub support_email: String,
 }
 
 /// The rules of a tool that has none of its own.
@@ -29,6 +35,8 @@ pub static NEW: Tool = Tool {
     grace_days: 0,
     message: String::new(),
     link: String::new(),
+    vendor: String::new(),
+    support_email: String::new(),
 };
 
 impl Default for Tool {
@@ -46,6 +54,8 @@ pub struct ToolDraft {
     pub message: String,
     /// A URL.
     pub link: String,
+    pub vendor: String,
+    pub support_email: String,
 }
 
 impl Tool {
@@ -60,19 +70,38 @@ impl Tool {
         let grace = days("grace_days", "The grace period", &draft.grace_days, 365);
         let message = text::optional("message", "The message", &draft.message, MESSAGE_LENGTH);
         let link = link(&draft.link);
-        match (offline, grace, message, link) {
-            (Ok(offline_days), Ok(grace_days), Ok(message), Ok(link)) => Ok(Tool {
+        let vendor = text::optional("vendor", "The vendor", &draft.vendor, VENDOR_LENGTH);
+        let email = parse_email(&draft.support_email).map_err(|problem| Problem {
+            field: "support_email",
+            ..problem
+        });
+        match (offline, grace, message, link, vendor, email) {
+            (
+                Ok(offline_days),
+                Ok(grace_days),
+                Ok(message),
+                Ok(link),
+                Ok(vendor),
+                Ok(support_email),
+            ) => Ok(Tool {
                 offline_days,
                 grace_days,
                 message,
                 link,
+                vendor,
+                support_email,
             }),
-            (offline, grace, message, link) => Err(Error::Invalid(
-                [offline.err(), grace.err(), message.err(), link.err()]
-                    .into_iter()
-                    .flatten()
-                    .collect(),
-            )),
+            (offline, grace, message, link, vendor, email) => {
+                let problems = [
+                    offline.err(),
+                    grace.err(),
+                    message.err(),
+                    link.err(),
+                    vendor.err(),
+                    email.err(),
+                ];
+                Err(Error::Invalid(problems.into_iter().flatten().collect()))
+            }
         }
     }
 
@@ -97,6 +126,8 @@ impl From<&Tool> for ToolDraft {
             grace_days: tool.grace_days.to_string(),
             message: tool.message.clone(),
             link: tool.link.clone(),
+            vendor: tool.vendor.clone(),
+            support_email: tool.support_email.clone(),
         }
     }
 }
@@ -143,6 +174,7 @@ mod tests {
             grace_days: "3".into(),
             message: "Renew in our shop:".into(),
             link: link.into(),
+            ..ToolDraft::default()
         }
     }
 

@@ -3,6 +3,7 @@
 use time::{Duration, OffsetDateTime};
 
 use super::check::ClientInfo;
+use super::customer::NamedCustomer;
 use super::search::Word;
 
 /// A dismissed machine stays away for this long.
@@ -23,6 +24,8 @@ pub struct UnlicensedMachine {
     pub client: ClientInfo,
     /// The license of the ID that the machine last had a good result with, if the client reported it.
     pub previous: Option<PreviousLicense>,
+    /// Who asked for a license, as the client says; may be empty.
+    pub customer: NamedCustomer,
 }
 
 /// A license for the same tool and, as the client says, the same machine.
@@ -69,8 +72,10 @@ impl Decision {
 pub struct MachineFilter {
     /// Byte for byte.
     pub tool_name: Option<String>,
-    /// Each of them in the key, the tool, the host name or the user.
+    /// Each of them in the key, the tool, the host name, the user or the customer.
     pub words: Vec<Word>,
+    /// Machines with this code match, too.
+    pub machine_code: Option<String>,
     /// None for those that wait for a decision.
     pub decision: Option<Decision>,
 }

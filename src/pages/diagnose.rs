@@ -13,6 +13,7 @@ use crate::auth::Session;
 use crate::model::date;
 use crate::model::diagnosis::{Expiration, StepResult, is_invisible};
 use crate::model::license::{Status, Verdict};
+use crate::model::machine_code::machine_code;
 use crate::model::near_miss::Mismatch;
 use crate::model::text_diff::{DiffSpan, marked, plain};
 use crate::request::{App, Failure};

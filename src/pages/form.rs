@@ -23,7 +23,7 @@ pub(super) struct SignedInForm<T> {
 }
 
 /// A form from someone who is not signed in yet; same origin only.
-pub(super) struct PublicForm<T>(pub(super) T);
+pub(super) struct PublicForm<T, const LIMIT: u64 = BODY>(pub(super) T);
 
 /// A form with nothing but a button.
 #[derive(FromForm)]
@@ -45,11 +45,15 @@ impl<'r, T: for<'a> FromForm<'a> + 'static> FromData<'r> for SignedInForm<T> {
 }
 
 #[rocket::async_trait]
-impl<'r, T: for<'a> FromForm<'a> + 'static> FromData<'r> for PublicForm<T> {
+impl<'r, T, const LIMIT: u64> FromData<'r> for PublicForm<T, LIMIT>
+where
+    T: for<'a> FromForm<'a> + 'static,
+{
     type Error = ();
 
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
-        match read(request, data).await.and_then(|text| parse(&text)) {
+        let text = read(request, data, LIMIT).await;
+        match text.and_then(|text| parse(&text)) {
             Ok(form) => Outcome::Success(PublicForm(form)),
             Err(error) => refuse(request, error),
         }
@@ -61,7 +65,7 @@ where
     T: for<'a> FromForm<'a> + 'static,
 {
     let signed_in = signed_in(request).await;
-    let text = read(request, data).await;
+    let text = read(request, data, BODY).await;
     if let Ok(text) = &text {
         SavedForm::save(request, Some(text));
     }
@@ -84,12 +88,12 @@ pub(super) fn verify_csrf(csrf: &str, signed_in: &SignedIn) -> Result<(), Error>
     ))
 }
 
-async fn read(request: &Request<'_>, data: Data<'_>) -> Result<String, Error> {
+async fn read(request: &Request<'_>, data: Data<'_>, limit: u64) -> Result<String, Error> {
     SameOrigin::check(request)?;
     if !request.content_type().is_some_and(|kind| kind.is_form()) {
         return Err(unsupported("application/x-www-form-urlencoded", request));
     }
-    let body = read_body(data, BODY).await?;
+    let body = read_body(data, limit).await?;
     let text = String::from_utf8(body).map_err(|_| not_utf8())?;
     // Rocket would replace invalid bytes with U+FFFD.
     match RawStr::new(&text).percent_decode() {

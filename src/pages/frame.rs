@@ -23,7 +23,8 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    pub(super) async fn load(request: &Request<'_>) -> Frame {
+    /// Of a page for customers: also a signed-in user is nobody there.
+    pub(super) fn of_customer(request: &Request<'_>) -> Frame {
         let base = request.rocket().state().map_or("", Config::base_path);
         let asset = |name| {
             let assets: Option<&Assets> = request.rocket().state();
@@ -32,15 +33,24 @@ impl Frame {
                 assets.map_or("", |assets| assets.hashed_name(name))
             )
         };
-        let signed_in = auth::signed_in(request).await.ok();
-        let (user, csrf) = signed_in.map(|s| (s.session.user_name, s.csrf)).unzip();
         Frame {
             base: base.to_owned(),
             style: asset("style.css"),
             favicon: asset("favicon.svg"),
+            user: None,
+            csrf: String::new(),
+            flash: None,
+        }
+    }
+
+    pub(super) async fn load(request: &Request<'_>) -> Frame {
+        let signed_in = auth::signed_in(request).await.ok();
+        let (user, csrf) = signed_in.map(|s| (s.session.user_name, s.csrf)).unzip();
+        Frame {
             user,
             csrf: csrf.unwrap_or_default(),
             flash: flash::take(request),
+            ..Frame::of_customer(request)
         }
     }
 }

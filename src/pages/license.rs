@@ -19,6 +19,7 @@ use crate::model::bulk::Action;
 use crate::model::check::Places;
 use crate::model::doubt;
 use crate::model::license::{License, Status, Verdict};
+use crate::model::machine_code::machine_code;
 use crate::model::pasted_key::cleaned;
 use crate::model::timeline::{self, Cursor, Happened};
 use crate::request::{App, Failure};

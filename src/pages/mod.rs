@@ -5,6 +5,8 @@ mod assets;
 mod audit;
 mod bulk;
 mod chart;
+mod claim;
+mod claim_words;
 mod code;
 mod code_form;
 mod code_import;
@@ -27,6 +29,7 @@ mod license_form;
 mod license_query;
 mod licenses;
 mod login;
+mod machine;
 mod overview;
 mod reference;
 mod restored;
@@ -66,6 +69,7 @@ pub fn routes() -> Vec<Route> {
         code_form::routes(),
         code_import::routes(),
         codes::routes(),
+        claim::routes(),
         customer::routes(),
         customers::routes(),
         diagnose::routes(),
@@ -77,6 +81,7 @@ pub fn routes() -> Vec<Route> {
         license_form::routes(),
         licenses::routes(),
         login::routes(),
+        machine::routes(),
         overview::routes(),
         restored::routes(),
         reference::routes(),

@@ -199,6 +199,10 @@ struct ToolForm {
     message: String,
     #[field(default = "")]
     link: String,
+    #[field(default = "")]
+    vendor: String,
+    #[field(default = "")]
+    support_email: String,
 }
 
 #[post("/tool", data = "<form>")]
@@ -215,6 +219,8 @@ async fn change(
         grace_days: form.grace_days,
         message: form.message,
         link: form.link,
+        vendor: form.vendor,
+        support_email: form.support_email,
     };
     let values = draft.clone();
     let saved = app

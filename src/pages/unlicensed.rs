@@ -2,7 +2,7 @@
 
 use askama::Template;
 use rocket::{Either, FromForm, Route, State, get, post, routes};
-use time::UtcOffset;
+use time::{Duration, UtcOffset};
 
 use super::flash::{Flashed, redirect_with_flash};
 use super::form::SignedInForm;
@@ -11,12 +11,16 @@ use super::{Page, query, shown};
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
+use crate::model::activation_code::CodeTerm;
+use crate::model::customer::NamedCustomer;
+use crate::model::date;
 use crate::model::license::{Draft, License, Status};
+use crate::model::machine_code::{machine_code, read_machine_code};
 use crate::model::near_miss::Mismatch;
 use crate::model::search::Word;
 use crate::model::unlicensed::{Decision, MachineFilter, MachinePage, UnlicensedMachine};
 use crate::request::{App, Failure};
-use crate::service::{MachinePair, NearMiss, ToolMatch};
+use crate::service::{MachinePair, NearMiss, SeatOffer, ToolMatch};
 
 const PER_PAGE: usize = 50;
 
@@ -81,6 +85,9 @@ struct AddPage {
     frame: Frame,
     machines: Vec<MachinePair>,
     draft: Draft,
+    email: String,
+    /// Codes of the customer with free seats, and what each says.
+    codes: Vec<(i64, String)>,
     problems: Vec<Problem>,
 }
 
@@ -141,6 +148,8 @@ struct DecisionForm {
     action: String,
     /// The machine of a button in a row.
     #[field(default = "")]
+    approve: String,
+    #[field(default = "")]
     dismiss: String,
     #[field(default = "")]
     block: String,
@@ -160,6 +169,7 @@ async fn decide(
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm { form, actor, .. } = form;
     let buttons = [
+        ("add", &form.approve),
         ("dismiss", &form.dismiss),
         ("block", &form.block),
         ("restore", &form.restore),
@@ -180,10 +190,14 @@ async fn decide(
     }
     let (decision, done) = match action {
         "add" => {
+            let asked = machines.clone();
+            let (customer, codes) = app.run(move |service| service.requested(&asked)).await?;
             let page = AddPage {
                 frame,
                 machines,
-                draft: Draft::new(),
+                draft: Draft::new().with("user_id", customer.name),
+                email: customer.email,
+                codes: codes.iter().filter_map(choice).collect(),
                 problems: vec![],
             };
             return Ok(Either::Right(Page::new(&page)?));
@@ -212,9 +226,16 @@ struct AddForm {
     #[field(default = "")]
     user_id: String,
     #[field(default = "")]
+    email: String,
+    #[field(default = "")]
     status: String,
     #[field(default = "")]
     expiration_date: String,
+    /// Days from today, in place of the date.
+    #[field(default = "")]
+    term: String,
+    /// The activation code to add the machines to, in place of all others.
+    code: Option<i64>,
 }
 
 #[post("/unlicensed/add", data = "<form>")]
@@ -231,21 +252,43 @@ async fn add(
         let back = redirect_with_flash(config, "/unlicensed", message);
         return Ok(Either::Left(back));
     }
+    if let Some(code) = form.code {
+        let number = machines.len();
+        app.run(move |service| service.add_to_code(&actor, code, &machines))
+            .await?;
+        let message = match number {
+            1 => "1 machine added to the activation code.".to_owned(),
+            _ => format!("{number} machines added to the activation code."),
+        };
+        let back = redirect_with_flash(config, "/unlicensed", &message);
+        return Ok(Either::Left(back));
+    }
+    let expiration_date = match form.term.parse() {
+        Ok(days) => date::format(app.today().saturating_add(Duration::days(days))),
+        Err(_) => form.expiration_date,
+    };
     let draft = Draft::default()
         .with("user_id", form.user_id)
         .with("status", form.status)
-        .with("expiration_date", form.expiration_date);
+        .with("expiration_date", expiration_date);
+    let email = form.email;
     let chosen = machines.clone();
+    let customer = NamedCustomer::parse(draft.get("user_id"), &email);
     let (values, dates) = draft.clone().typed();
-    let added = match dates.is_empty() {
-        false => Err(dates),
-        true => {
-            app.run(
-                move |service| match service.add_licenses(&actor, &chosen, &values) {
+    let added = match (dates.is_empty(), customer) {
+        (false, _) => Err(dates),
+        (true, Err(error)) => Err(error.problems().to_vec()),
+        (true, Ok(customer)) => {
+            app.run(move |service| {
+                let values = match customer.email.is_empty() {
+                    true => values,
+                    false => values.with("user_id", service.ensure_customer(&customer)?),
+                };
+                match service.add_licenses(&actor, &chosen, &values) {
                     Err(Error::Invalid(problems)) => Ok(Err(problems)),
                     other => other.map(Ok),
-                },
-            )
+                }
+            })
             .await?
         }
     };
@@ -266,11 +309,25 @@ async fn add(
                 frame,
                 machines,
                 draft,
+                email,
+                codes: vec![],
                 problems,
             };
             Either::Right(Page::with_status(422, &page)?)
         }
     })
+}
+
+/// `…VR4B: 1 of 3 seats in use, expires 2026-12-31`; none if no seat is free.
+fn choice((used, code): &SeatOffer) -> Option<(i64, String)> {
+    let seats = code.values.seats;
+    let term = match code.values.term {
+        CodeTerm::Perpetual => "perpetual".to_owned(),
+        CodeTerm::Until(last) => format!("expires {}", date::format(last)),
+        CodeTerm::Days(days) => format!("{days} days from the first activation"),
+    };
+    let words = format!("{}: {used} of {seats} seats in use, {term}", code.masked());
+    (*used < seats && code.values.status == Status::Activated).then_some((code.id, words))
 }
 
 fn pairs(values: &[String]) -> Vec<MachinePair> {
@@ -301,6 +358,7 @@ impl UnlicensedQuery {
         Ok(MachineFilter {
             tool_name: (!self.tool.is_empty()).then(|| self.tool.clone()),
             words: Word::parse_all(&self.q)?,
+            machine_code: read_machine_code(&self.q),
             decision,
         })
     }
@@ -367,6 +425,19 @@ impl MachineRow {
             ..
         } = &self.machine;
         query(&[("tool", tool_name), ("key", license_key)])
+    }
+
+    /// To say on the telephone.
+    fn machine_code(&self) -> String {
+        machine_code(&self.machine.tool_name, &self.machine.license_key)
+    }
+
+    /// `Anna Meyer, anna@example.com`; empty if the client named nobody.
+    fn asked_by(&self) -> String {
+        let customer = &self.machine.customer;
+        let known = [&*customer.name, &customer.email].into_iter();
+        let known: Vec<&str> = known.filter(|text| !text.is_empty()).collect();
+        shown::visible(&known.join(", "))
     }
 
     /// `ANNA-PC, anna.meyer, version 2.4.0`; empty if the client reported nothing.

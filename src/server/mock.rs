@@ -384,7 +384,7 @@ pub fn serve_mock(mut config: Config, mock: Mock) -> Result<(), Refusal> {
             offline_days: mock.offline_days,
             grace_days: "0".into(),
             message: mock.message,
-            link: String::new(),
+            ..ToolDraft::default()
         })?
     };
     let part = mock.verdict.unwrap_or(Part::Valid);

@@ -6,6 +6,7 @@ use time::Date;
 
 use super::Service;
 use super::bulk::record;
+use super::unlicensed::MachinePair;
 use crate::error::Error;
 use crate::model::activation_code::{ActivationCode, Reason, Take, judge, moves_since};
 use crate::model::audit::Actor;
@@ -103,6 +104,42 @@ impl Service {
         let after = licenses::get(db, id)?;
         record(db, actor, license.as_ref(), after.as_ref(), now)?;
         Ok(())
+    }
+
+    /// Gives machines licenses of a code, all or none. Those that have one of it stay as they are.
+    pub fn add_to_code(
+        &self,
+        actor: &Actor,
+        code_id: i64,
+        machines: &[MachinePair],
+    ) -> Result<(), Error> {
+        self.store.write(|db| {
+            for (tool_name, license_key) in machines {
+                let code = activation_codes::get(db, code_id)?.ok_or(Reason::UnknownCode)?;
+                if code.tool_name != *tool_name {
+                    return Err(Reason::WrongTool(code.tool_name).into());
+                }
+                let question = Question::parse(tool_name, license_key)?;
+                self.take_seat(db, actor, code_id, &question)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether [`Service::activate`] would give the machine a license now; changes nothing.
+    pub fn may_activate(
+        &self,
+        question: &Question<'_>,
+        typed: &str,
+        address: IpAddr,
+    ) -> Result<(), Error> {
+        let code = self.code_for(question.tool_name, typed, address)?;
+        let today = self.today();
+        let found = self
+            .store
+            .read_tx(|db| look(db, code.id, question, today))?;
+        let found = found.ok_or(Reason::UnknownCode)?;
+        found.map(drop).map_err(Error::from)
     }
 
     /// Deletes the machine's license of that code; changes nothing if it has none.

@@ -10,6 +10,7 @@ use super::check_log::CompletedCheck;
 use super::throttle::subscriber;
 use crate::error::Error;
 use crate::model::check::ClientInfo;
+use crate::model::customer::NamedCustomer;
 use crate::model::license::Verdict;
 use crate::model::question::Question;
 use crate::model::signed::{ClaimsInput, SigningRequest};
@@ -30,6 +31,8 @@ pub struct CheckSource {
     pub client: Option<ClientInfo>,
     /// The ID that the machine last had a good result with.
     pub previous_license_key: Option<String>,
+    /// Who asks for a license.
+    pub customer: Option<NamedCustomer>,
 }
 
 /// A result that a client can verify.
@@ -128,6 +131,7 @@ impl Service {
             address: source.address,
             client: source.client,
             previous_license_key: source.previous_license_key,
+            customer: source.customer,
             now: decision.now,
             kid,
         };

@@ -15,6 +15,7 @@ use super::Service;
 use crate::clock::Stopwatch;
 use crate::error::Error;
 use crate::model::check::{CheckRecord, ClientInfo, Places, UnlicensedCheck};
+use crate::model::customer::NamedCustomer;
 use crate::model::license::Verdict;
 use crate::model::question::Question;
 use crate::store::{
@@ -113,6 +114,7 @@ pub(super) struct CompletedCheck<'a> {
     pub(super) address: IpAddr,
     pub(super) client: Option<ClientInfo>,
     pub(super) previous_license_key: Option<String>,
+    pub(super) customer: Option<NamedCustomer>,
     pub(super) now: OffsetDateTime,
     /// The key that signed the answer.
     pub(super) kid: Option<&'a str>,
@@ -299,6 +301,7 @@ impl Counts {
                 address: check.address,
                 previous_license_key: check.previous_license_key.take(),
                 client: check.client.take().map(|client| (now, Box::new(client))),
+                customer: check.customer.take().map(|named| (now, Box::new(named))),
             };
             self.add_unlicensed(pair, new);
         }

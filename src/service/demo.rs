@@ -122,6 +122,7 @@ impl Service {
                 address: address(random),
                 previous_license_key: None,
                 client: client(random).map(|client| (last_at.unix_timestamp(), client)),
+                customer: None,
             };
             let tool = TOOLS.choose(random).copied().unwrap_or_default();
             unlicensed_machines::add(db, tool, &machine_id(random), &asked)?;

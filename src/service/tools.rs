@@ -186,6 +186,8 @@ fn details(name: &str, tool: &Tool) -> Details {
         ("grace_days", Detail::Number(tool.grace_days.into())),
         ("message", Detail::from(&*tool.message)),
         ("link", Detail::from(&*tool.link)),
+        ("vendor", Detail::from(&*tool.vendor)),
+        ("support_email", Detail::from(&*tool.support_email)),
     ];
     Details(
         details

@@ -2,15 +2,24 @@
 
 use super::Service;
 use super::bulk::{Job, Step};
+use super::customers::ensure_named;
 use super::diagnose::{NearMiss, nearest};
 use crate::error::Error;
+use crate::model::activation_code::ActivationCode;
 use crate::model::audit::{Actor, Event, Kind};
+use crate::model::customer::NamedCustomer;
 use crate::model::license::{Draft, Values};
 use crate::model::question::Question;
 use crate::model::unlicensed::{
     Decision, MachineCursor, MachineFilter, MachinePage, UnlicensedMachine,
 };
-use crate::store::{audit, tools, unlicensed_machines};
+use crate::store::{activation_codes, audit, customers, seats, tools, unlicensed_machines};
+
+/// Codes that are offered.
+const MAX_CODES: usize = 50;
+
+/// A code, and how many of its seats are used.
+pub type SeatOffer = (i64, ActivationCode);
 
 /// A tool and a machine ID.
 pub type MachinePair = (String, String);
@@ -73,6 +82,52 @@ impl Service {
             }
             Ok(number)
         })
+    }
+
+    /// The customer who asked for all of these machines, and, if they are of one tool, the codes of that customer
+    /// that may take them. Both may be empty.
+    pub fn requested(
+        &self,
+        machines: &[MachinePair],
+    ) -> Result<(NamedCustomer, Vec<SeatOffer>), Error> {
+        let Some((tool_name, _)) = machines.first() else {
+            return Ok(Default::default());
+        };
+        self.store.read_tx(|db| {
+            let mut asking = None;
+            for (tool_name, license_key) in machines {
+                let Ok(question) = Question::parse(tool_name, license_key) else {
+                    continue;
+                };
+                let machine = unlicensed_machines::get(db, &question)?;
+                let named = machine.map(|machine| machine.customer).unwrap_or_default();
+                if *asking.get_or_insert_with(|| named.clone()) != named {
+                    return Ok(Default::default());
+                }
+            }
+            let named = asking.unwrap_or_default();
+            let known = customers::of_email(db, &named.email)?;
+            let name = known.map_or_else(|| named.name.clone(), |known| known.name);
+            let is_one_tool = machines.iter().all(|(tool, _)| tool == tool_name);
+            if name.is_empty() || !is_one_tool {
+                return Ok((NamedCustomer { name, ..named }, vec![]));
+            }
+            let found = activation_codes::matching(db, None, None, Some(&name), MAX_CODES)?;
+            let of_tool = found
+                .into_iter()
+                .filter(|code| code.tool_name == *tool_name);
+            let mut codes = vec![];
+            for code in of_tool {
+                codes.push((seats::used(db, code.id)?, code));
+            }
+            Ok((NamedCustomer { name, ..named }, codes))
+        })
+    }
+
+    /// The name under which that customer is known from now on.
+    pub fn ensure_customer(&self, named: &NamedCustomer) -> Result<String, Error> {
+        let now = self.clock.now();
+        self.store.write(|db| ensure_named(db, named, now))
     }
 
     /// Adds a license with these values for each machine, all or none; returns the ID of the bulk change.

@@ -216,14 +216,14 @@ pub struct Mention {
 /// At most `limit` entries with IDs from `from` and below `before`, newest first.
 pub fn mentions(db: &Connection, from: i64, before: i64, limit: i64) -> Result<Vec<Mention>> {
     db.prepare_cached(
-        "select id, license_id, who, address, before, after from audit
+        "select id, license_id, who, address, before, after, code_id from audit
          where id >= ?1 and id < ?2 order by id desc limit ?3",
     )?
     .query_map([from, before, limit], |row| {
         let mut mention = Mention {
             id: row.get(0)?,
             license_id: row.get(1)?,
-            code_id: None,
+            code_id: row.get(6)?,
             customer_id: None,
             actor: [row.get(2)?, row.get(3)?],
             values: vec![],

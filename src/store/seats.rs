@@ -1,6 +1,6 @@
 //! The licenses of an activation code.
 
-use rusqlite::{Connection, Result};
+use rusqlite::{Connection, Result, params};
 use time::OffsetDateTime;
 
 use super::{WriteTx, activation_codes, licenses};
@@ -18,6 +18,35 @@ pub fn license_ids(db: &Connection, id: i64) -> Result<Vec<i64>> {
     db.prepare_cached("select id from licenses where code_id = ?1 order by id")?
         .query_map([id], |row| row.get(0))?
         .collect()
+}
+
+/// A machine of a code, as far as whoever has the code may see it.
+#[derive(Debug, Clone)]
+pub struct SeatedMachine {
+    pub license_id: i64,
+    pub license_key: String,
+    /// As its client last reported; empty for never, as the day of the last check.
+    pub hostname: String,
+    pub last_seen_on: String,
+}
+
+/// At most `limit` machines, those that were not seen for the longest time first.
+pub fn machines(db: &Connection, id: i64, limit: i64) -> Result<Vec<SeatedMachine>> {
+    db.prepare_cached(
+        "select licenses.id, licenses.license_key, coalesce(last_checks.hostname, ''), licenses.last_seen_on
+         from licenses left join last_checks on last_checks.license_id = licenses.id
+         where licenses.code_id = ?1
+         order by licenses.last_seen_on, licenses.id limit ?2",
+    )?
+    .query_map(params![id, limit], |row| {
+        Ok(SeatedMachine {
+            license_id: row.get(0)?,
+            license_key: row.get(1)?,
+            hostname: row.get(2)?,
+            last_seen_on: row.get(3)?,
+        })
+    })?
+    .collect()
 }
 
 /// Replaces what people decide about a code, and brings its licenses in line.

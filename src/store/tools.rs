@@ -69,8 +69,9 @@ pub fn exists(db: &Connection, name: &str) -> Result<bool> {
 
 /// The rules of every tool whose rules differ from the default.
 pub fn rules(db: &Connection) -> Result<HashMap<String, Tool>> {
-    let mut statement =
-        db.prepare_cached("select name, offline_days, grace_days, message, link from tools")?;
+    let mut statement = db.prepare_cached(
+        "select name, offline_days, grace_days, message, link, vendor, support_email from tools",
+    )?;
     let rows = statement.query_map([], |row| {
         Ok((
             row.get(0)?,
@@ -79,6 +80,8 @@ pub fn rules(db: &Connection) -> Result<HashMap<String, Tool>> {
                 grace_days: row.get(2)?,
                 message: row.get(3)?,
                 link: row.get(4)?,
+                vendor: row.get(5)?,
+                support_email: row.get(6)?,
             },
         ))
     })?;
@@ -90,7 +93,8 @@ pub fn rules(db: &Connection) -> Result<HashMap<String, Tool>> {
 pub fn set_rules(db: &Connection, name: &str, tool: &Tool) -> Result<bool> {
     let changed = db
         .prepare_cached(
-            "update tools set offline_days = ?2, grace_days = ?3, message = ?4, link = ?5
+            "update tools set offline_days = ?2, grace_days = ?3, message = ?4, link = ?5,
+                 vendor = ?6, support_email = ?7
              where name = ?1",
         )?
         .execute(params![
@@ -98,7 +102,9 @@ pub fn set_rules(db: &Connection, name: &str, tool: &Tool) -> Result<bool> {
             tool.offline_days,
             tool.grace_days,
             tool.message,
-            tool.link
+            tool.link,
+            tool.vendor,
+            tool.support_email
         ])?;
     Ok(changed > 0)
 }

@@ -7,6 +7,8 @@ use time::OffsetDateTime;
 
 use super::moment;
 use crate::model::check::{ClientInfo, UnlicensedCheck};
+use crate::model::customer::NamedCustomer;
+use crate::model::machine_code::machine_code;
 use crate::model::question::Question;
 use crate::model::unlicensed::{
     Decision, MachineCursor, MachineFilter, MachinePage, PreviousLicense, UnlicensedMachine,
@@ -26,10 +28,11 @@ pub fn add(
     check: &UnlicensedCheck,
 ) -> Result<()> {
     let client = check.client.as_ref().map(|(_, client)| client);
+    let customer = check.customer.as_ref().map(|(_, customer)| customer);
     db.prepare_cached(
         "insert into unlicensed_machines (tool_name, license_key, first_at, last_at, check_count,
-             address, previous_license_key, version, hostname, user_name)
-         select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+             address, previous_license_key, version, hostname, user_name, customer_name, customer_email)
+         select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?12, ?13
              where not exists (select 1 from licenses where tool_name = ?1 and license_key = ?2)
          on conflict (tool_name, license_key) do update
          set first_at = case when excluded.first_at < unlicensed_machines.first_at
@@ -46,6 +49,10 @@ pub fn add(
                  else unlicensed_machines.hostname end,
              user_name = case when ?11 = 1 then excluded.user_name
                  else unlicensed_machines.user_name end,
+             customer_name = case when ?14 = 1 then excluded.customer_name
+                 else unlicensed_machines.customer_name end,
+             customer_email = case when ?14 = 1 then excluded.customer_email
+                 else unlicensed_machines.customer_email end,
              check_count = unlicensed_machines.check_count + excluded.check_count",
     )?
     .execute(params![
@@ -60,6 +67,9 @@ pub fn add(
         client.map_or("", |client| &client.hostname),
         client.map_or("", |client| &client.user),
         client.is_some(),
+        customer.map_or("", |customer| &customer.name),
+        customer.map_or("", |customer| &customer.email),
+        customer.is_some(),
     ])?;
     Ok(())
 }
@@ -68,7 +78,8 @@ pub fn add(
 const COLUMNS: &str = "last_at, tool_name, license_key, hostname, user_name, version, decision, \
      decided_at, first_at, check_count, address, previous_license_key, \
      (select licenses.id from licenses where licenses.tool_name = unlicensed_machines.tool_name \
-         and licenses.license_key = unlicensed_machines.previous_license_key)";
+         and licenses.license_key = unlicensed_machines.previous_license_key), \
+     customer_name, customer_email";
 
 pub fn get(db: &Connection, question: &Question<'_>) -> Result<Option<UnlicensedMachine>> {
     db.prepare_cached(&format!(
@@ -109,10 +120,19 @@ pub fn page(
             Some(number) => *number += 1,
             None => drop(tools.insert(tool_name.to_owned(), 1)),
         }
-        let texts = [license_key, tool_name, text(3)?, text(4)?];
+        let texts = [
+            license_key,
+            tool_name,
+            text(3)?,
+            text(4)?,
+            text(13)?,
+            text(14)?,
+        ];
+        let is_named = |code: &String| *code == machine_code(tool_name, license_key);
         let is_of_tool = |wanted: &String| wanted == tool_name;
         if !filter.tool_name.as_ref().is_none_or(is_of_tool)
-            || !filter.words.iter().all(|word| word.is_in_any(&texts))
+            || !filter.machine_code.as_ref().is_some_and(is_named)
+                && !filter.words.iter().all(|word| word.is_in_any(&texts))
         {
             continue;
         }
@@ -142,6 +162,10 @@ fn machine(row: &Row<'_>) -> Result<UnlicensedMachine> {
         check_count: row.get(9)?,
         address: row.get(10)?,
         previous: previous(row)?,
+        customer: NamedCustomer {
+            name: row.get(13)?,
+            email: row.get(14)?,
+        },
     })
 }
 

@@ -15,10 +15,11 @@ use crate::server::{Answer, Client, PASSWORD, Server};
 
 /// The routes that need no credentials; there are no others.
 /// `/api/doctor` is not there for who has no pass, which only a reader of the database can make.
-const PUBLIC: [&str; 15] = [
+const PUBLIC: [&str; 17] = [
     "GET /api/doctor",
     "GET /api/keys",
     "GET /api/openapi.json",
+    "GET /claim",
     "GET /health",
     "GET /login",
     "GET /ready",
@@ -29,6 +30,7 @@ const PUBLIC: [&str; 15] = [
     "POST /api/doctor",
     "POST /api/login",
     "POST /api/orders/generate/<secret>",
+    "POST /claim",
     "POST /hooks/<shop>/<id>",
     "POST /login",
 ];

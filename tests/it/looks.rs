@@ -130,6 +130,9 @@ pub fn furnished() -> (Server, Vec<String>) {
         format!("/shops/{stripe}"),
         "/audit".to_owned(),
         "/nowhere".to_owned(),
+        format!("/claim?tool={tool}&machine={key}"),
+        "/claim?lang=de".to_owned(),
+        "/machine?code=ABCDEF".to_owned(),
     ];
     (server, paths.to_vec())
 }

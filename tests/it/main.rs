@@ -17,6 +17,7 @@ mod bulk;
 mod check;
 mod checks;
 
+mod claim;
 mod client_codes;
 mod codes;
 mod cpp_client;

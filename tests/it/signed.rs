@@ -199,6 +199,7 @@ fn a_tool_has_its_own_offline_days_grace_period_and_message() {
             grace_days: grace.into(),
             message: "Renew:".into(),
             link: "https://shop.example".into(),
+            ..Default::default()
         };
         server.service.set_tool(&actor, "T", &draft).unwrap();
     };

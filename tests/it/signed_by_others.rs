@@ -60,6 +60,7 @@ fn set_tool(server: &Server, tool: &str, offline_days: &str, grace_days: &str) {
         grace_days: grace_days.into(),
         message: "Verlängern: “Größe” 鍵".into(),
         link: "https://shop.example/?a=1&b=2".into(),
+        ..Default::default()
     };
     let actor = Actor::command_line();
     server.service.set_tool(&actor, tool, &draft).unwrap();

@@ -1,5 +1,8 @@
 //! Unlicensed machines that have checked.
 
+use license_server::model::activation_code::{CodeTerm, CodeValues};
+use license_server::model::audit::Actor;
+use license_server::model::machine_code::machine_code;
 use serde_json::json;
 
 use crate::page::address::{DIAGNOSE, UNLICENSED};
@@ -330,4 +333,118 @@ fn an_invisible_character_of_a_stranger_changes_no_page() {
     }
     let name = Page::open(&mut admin, "/audit?kind=sign-in+failed").texts("td bdi");
     assert_eq!(name, ["Zq[U+202E]-7"]);
+}
+
+/// A check by this machine with a customer.
+fn request(server: &Server, key: &str, customer: serde_json::Value) {
+    let body = json!({"tool_name": "T", "license_key": key, "customer": customer});
+    let answer = server.stranger().post("/api/check", &body.to_string());
+    assert_eq!(answer.status, 404, "{}", answer.body);
+}
+
+#[test]
+fn a_request_names_its_customer_and_nothing_in_it_is_refused() {
+    let server = Server::start();
+    server.license("T", "licensed");
+    request(
+        &server,
+        "m1",
+        json!({"name": " Anna\u{202e} ", "email": "Anna@Example.com"}),
+    );
+    request(&server, "m1", json!({}));
+    request(
+        &server,
+        "m2",
+        json!({"name": "N".repeat(5_000), "email": 7}),
+    );
+    request(&server, "m3", json!(["Anna"]));
+    server.tick().unwrap();
+    let mut admin = server.admin();
+    let page = Page::open(&mut admin, &format!("{UNLICENSED}?q=anna@example.com"));
+    assert_eq!(page.keys().len(), 1, "{}", page.text());
+    assert!(page.text().contains("Anna[U+202E], anna@example.com"));
+    let page = Page::open(&mut admin, &format!("{UNLICENSED}?q=NNN"));
+    let text = page.text();
+    assert!(text.contains(&"N".repeat(100)) && !text.contains(&"N".repeat(101)));
+    assert_eq!(
+        Page::open(&mut admin, UNLICENSED)
+            .all("[name=approve]")
+            .len(),
+        2
+    );
+}
+
+#[test]
+fn a_request_is_approved_for_its_customer_with_a_term() {
+    let server = Server::start();
+    server.license("T", "licensed");
+    request(
+        &server,
+        "m1",
+        json!({"name": "Anna Meyer", "email": "anna@example.com"}),
+    );
+    server.tick().unwrap();
+    let mut admin = server.admin();
+    let form = Page::open(&mut admin, UNLICENSED)
+        .press(&mut admin, "approve=")
+        .form("/unlicensed/add");
+    assert_eq!(
+        (form.value("user_id"), form.value("email")),
+        ("Anna Meyer", "anna@example.com")
+    );
+    form.fill("term", "14").submit(&mut admin);
+    let rows = admin.get("/api/licenses?q=m1").json();
+    assert_eq!(
+        (&rows[0]["user_id"], &rows[0]["expiration_date"]),
+        (&json!("Anna Meyer"), &json!("2026-06-29"))
+    );
+}
+
+#[test]
+fn a_request_is_added_to_a_code_of_its_customer() {
+    let server = Server::start();
+    server.license("T", "licensed");
+    let values = CodeValues {
+        customer: "Anna".into(),
+        ..CodeValues::new(2, CodeTerm::Perpetual)
+    };
+    let actor = Actor::command_line();
+    let code = server
+        .service
+        .create_codes(&actor, "T", &values, 1)
+        .unwrap()
+        .remove(0);
+    request(&server, "m1", json!({"name": "Anna"}));
+    server.tick().unwrap();
+    let mut admin = server.admin();
+    let form = Page::open(&mut admin, UNLICENSED)
+        .press(&mut admin, "approve=")
+        .form("/unlicensed/add");
+    form.fill("code", &code.id.to_string()).submit(&mut admin);
+    assert_eq!(server.check("T", "m1").0, 200);
+    assert_eq!(server.service.seats_used(code.id).unwrap(), 1);
+}
+
+#[test]
+fn a_machine_code_finds_every_machine_that_has_it() {
+    let server = Server::start();
+    let id = server.license("T", "licensed");
+    server.check("T", "m1");
+    server.tick().unwrap();
+    let mut admin = server.admin();
+    let [licensed, other] = ["licensed", "m1"].map(|key| machine_code("T", key));
+    let page = Page::open(
+        &mut admin,
+        &format!("/machine?code={}", licensed.to_lowercase()),
+    );
+    assert!(page.has_link(&format!("/licenses/{id}")));
+    let page = Page::open(&mut admin, &format!("/machine?code={other}"));
+    assert!(!page.has_link(&format!("/licenses/{id}")));
+    let page = page.follow(&mut admin, "/unlicensed?q=");
+    assert_eq!(page.keys().len(), 1);
+    let license = Page::open(&mut admin, &format!("/licenses/{id}"));
+    assert!(license.text().contains(&licensed));
+    let diagnosis = Page::open(&mut admin, &format!("{DIAGNOSE}?tool=T&key=m1"));
+    assert!(diagnosis.text().contains(&other));
+    assert_eq!(Page::open(&mut admin, "/machine?code=I0").status, 422);
 }
