@@ -70,7 +70,7 @@ enum View {
     Confirm,
     /// With the expiration date, which a perpetual license has not.
     Done(Option<String>),
-    Machines(Claimed),
+    Machines(Box<Claimed>),
 }
 
 /// Where a step leads, and what went wrong.
@@ -211,7 +211,7 @@ impl ClaimForm {
 
     fn machines(&self, service: &Service, address: IpAddr) -> Result<View, Error> {
         let claimed = service.claimed(&self.tool, &self.code, address)?;
-        Ok(View::Machines(claimed))
+        Ok(View::Machines(Box::new(claimed)))
     }
 
     fn next(&self, service: &Service, address: IpAddr) -> Result<View, Error> {

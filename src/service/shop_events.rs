@@ -276,6 +276,10 @@ impl Service {
                 continue;
             }
             for stored in shop_events::waiting(db, shop.id, reference)? {
+                // Its person was erased.
+                if stored.body.is_empty() {
+                    continue;
+                }
                 let event = shop.kind.read(stored.body.as_bytes())?;
                 let outcome = self.apply(db, shop, actor, &event)?;
                 shop_events::set_outcome(db, stored.id, &outcome, &stored.reference)?;

@@ -43,12 +43,20 @@ const fn copy(table: &'static str, whose: &'static str, erased: Erased) -> Place
 
 /// In the order in which they are erased: what is found by the person's licenses comes before these. Licenses and
 /// the customer come last, and are not erased from here, because the search follows them.
-const PLACES: [Place; 12] = [
+const PLACES: [Place; 13] = [
     place(
         "unlicensed_machines",
         "license_key in (
-             select license_key from licenses where user_id = (select name from person))",
-        Cleared(&["address", "hostname", "user_name"]),
+             select license_key from licenses where user_id = (select name from person))
+             or customer_name = (select name from person)
+             or customer_email <> '' and lower(customer_email) = (select email from person)",
+        Cleared(&[
+            "address",
+            "hostname",
+            "user_name",
+            "customer_name",
+            "customer_email",
+        ]),
     ),
     place(
         "last_checks",
@@ -82,6 +90,17 @@ const PLACES: [Place; 12] = [
              or replace(before, (select quoted from person), '') <> before
              or replace(after, (select quoted from person), '') <> after",
         Deleted,
+    ),
+    // An event that comes again is known by its reference.
+    place(
+        "shop_events",
+        "replace(body, (select name from person), '') <> body
+             or replace(lower(body), (select email from person), '') <> lower(body)
+             or reference in (
+                 select shop_references.reference from shop_references
+                 join orders on orders.order_ref = shop_references.order_ref
+                 where orders.customer = (select name from person) and orders.customer <> '')",
+        Cleared(&["headers", "body", "outcome"]),
     ),
     // The reference of the order stays there, so that it is known when it is sent again.
     place("orders", OF_CUSTOMER, Cleared(&["customer"])),
@@ -172,9 +191,12 @@ mod tests {
     use super::*;
 
     /// Columns of text that say nothing about a customer who is erased, by table.
-    const OTHERS: [(&str, &[&str]); 22] = [
+    const OTHERS: [(&str, &[&str]); 27] = [
         // What was sold, and when; keys of machines are pseudonyms, which licenses need.
-        ("tools", &["name", "message", "link"]),
+        (
+            "tools",
+            &["name", "message", "link", "vendor", "support_email"],
+        ),
         (
             "licenses",
             &[
@@ -197,6 +219,14 @@ mod tests {
         ("seat_moves", &["license_key"]),
         ("orders", &["source", "order_ref", "items"]),
         ("order_events", &["event_ref", "content"]),
+        ("shops", &["kind", "name", "secret", "fields", "refusal"]),
+        (
+            "shop_products",
+            &["product", "tool_name", "expiration_date"],
+        ),
+        ("shop_references", &["reference", "order_ref"]),
+        ("shop_payments", &["order_ref"]),
+        ("shop_events", &["event_ref", "kind", "state", "reference"]),
         ("former_pairs", &["license_key", "tool_name"]),
         ("last_checks", &["verdict", "version"]),
         ("check_days", &["tool_name", "day", "verdict"]),

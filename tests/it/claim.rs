@@ -296,7 +296,6 @@ fn no_tool_is_listed_and_its_name_can_be_typed() {
     assert!(!page.text().contains(TOOL));
     let form = page.form_with("do=check").fill("machine", MACHINE);
     let wrong = form
-        .clone()
         .fill("code", &code.shown())
         .press(&mut customer, "do=check");
     // Whoever has the code learns which tool it is for.
