@@ -229,7 +229,7 @@ pub fn shipped(way: Way, folder: &Path, [server, tls, plain]: [u16; 3]) -> Strin
     match way {
         Way::Kept => file,
         Way::Stripped => {
-            assert_eq!(file.matches("#rewrite ").count(), 5);
+            assert_eq!(file.matches("#rewrite ").count(), 8);
             file.replace("#rewrite ", "rewrite ")
         }
     }

@@ -30,7 +30,10 @@ fn near(page: &Page) -> Vec<String> {
 
 /// The HTTP status of the check, as the page has it.
 fn http(page: &Page) -> u16 {
-    let hint = page.texts("[aria-labelledby=result] .hint").concat();
+    let mut hints = page.texts("[aria-labelledby=result] .hint");
+    // The machine code has digits, too.
+    hints.retain(|hint| hint.starts_with("HTTP"));
+    let hint = hints.concat();
     let words = hint.split(|c: char| !c.is_ascii_digit());
     let mut numbers = words.filter(|word| word.len() == 3);
     numbers.next().unwrap().parse().unwrap()
