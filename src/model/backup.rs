@@ -159,7 +159,7 @@ mod tests {
         }
     }
 
-    /// What is left after a backup every six hours for so many days.
+    /// What is left after that many days with a backup every six hours.
     fn left_after(days: i64) -> Vec<OffsetDateTime> {
         let mut made = vec![];
         let mut now = NOW - Duration::days(days);

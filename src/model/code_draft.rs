@@ -192,7 +192,7 @@ impl CodeDraft {
     }
 }
 
-/// The value, or one that stands for it until the problem is solved.
+/// The value, or a placeholder while there is a problem.
 fn keep<T: Default>(problems: &mut Vec<Problem>, value: Result<T, Problem>) -> T {
     value.unwrap_or_else(|problem| {
         problems.push(problem);

@@ -181,7 +181,8 @@ impl Service {
         })
     }
 
-    /// [`Service::free_seat`] that can be undone; returns the license and the ID of the change.
+    /// Deletes the license of a machine of that code; returns it and the ID of the change, which can be undone. The
+    /// admin's own acts count as no move.
     pub fn remove_machine(
         &self,
         actor: &Actor,

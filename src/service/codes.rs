@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use super::Service;
-use super::bulk::record;
 use super::secrets::random;
 use super::throttle::{network, subscriber};
 use crate::error::Error;
@@ -172,24 +171,6 @@ impl Service {
             self.change_code_in(db, actor, &code, &change.before)?;
             code_changes::set_undone(db, change_id)?;
             activation_codes::get(db, code.id)?.ok_or(NO_SUCH_CODE)
-        })
-    }
-
-    /// Deletes the license of a machine of that code. The admin's own acts count as no move.
-    pub fn free_seat(
-        &self,
-        actor: &Actor,
-        code_id: i64,
-        license_id: i64,
-    ) -> Result<License, Error> {
-        self.store.write(|db| {
-            let license = licenses::get(db, license_id)?;
-            let license =
-                license.filter(|license| license.seat.is_some_and(|seat| seat.code_id == code_id));
-            let license = license.ok_or(Error::NotFound("License not found."))?;
-            licenses::delete(db, &license)?;
-            record(db, actor, Some(&license), None, self.clock.now())?;
-            Ok(license)
         })
     }
 

@@ -53,7 +53,7 @@ fn files(folder: &Path) -> std::io::Result<Vec<Entry>> {
         let file = file?;
         let name = file.file_name();
         if name.to_string_lossy().starts_with("licenses.db") || name == "lock" {
-            // One that SQLite has just removed is none.
+            // SQLite may have just removed it.
             files.extend(
                 file.metadata()
                     .map(|metadata| entry(&file.path(), &metadata)),

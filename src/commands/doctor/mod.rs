@@ -23,7 +23,7 @@ use caller::Caller;
 /// Where the doctor finds the proxy.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Connect there instead of to the host of public_url, for example behind a router that does not lead back
+    /// Connect there instead of to the host of public_url, for example behind a router without hairpin NAT
     #[arg(long, value_name = "IP:PORT")]
     connect: Option<SocketAddr>,
     /// The same for the address without TLS, which is port 80 otherwise
