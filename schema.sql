@@ -14,8 +14,23 @@ create table tools (
     link         text   not null default '', -- where they can go
     is_added     bigint not null default 0,  -- 1 if the admin added it: listed also without a license
     vendor       text   not null default '', -- who sells it, for customers
-    support_email text  not null default ''  -- where customers get help
+    support_email text  not null default '', -- where customers get help
+    trial_days   bigint not null default 0,  -- of a machine's one trial; 0 for none
+    trials_per_day bigint not null default 0, -- new ones at most; 0 for any number
+    latest_version text not null default '', -- for its clients, as the next two
+    latest_url   text   not null default '',
+    minimum_version text not null default '',
+    offline_file_days bigint not null default 365 -- how long an offline file is good for at most
 );
+
+-- Named sets of a tool's features.
+create table tool_editions (
+    tool_name text   not null references tools (name) on update cascade,
+    edition   text   not null,
+    features  text   not null,               -- separated by commas
+    place     bigint not null,               -- in the list of the tool
+    primary key (tool_name, edition)
+) without rowid;
 
 -- Which machine may run which tool.
 create table licenses (
@@ -38,6 +53,12 @@ create table licenses (
     code_id         bigint references activation_codes (id), -- whose seat it takes; null if it was added by hand
     own_status      text    not null default '', -- of a seat: what was decided about this license alone
     own_expiration_date text not null default '', -- of a seat: what it was given by hand; `never` for perpetual
+    edition         text    not null default '', -- of this license alone, as the next three; else those of its code
+    features        text    not null default '', -- besides those of the edition, separated by commas
+    data            text    not null default '', -- for the program; up to 1,024 bytes
+    updates_until   text    not null default '', -- the last build date that it covers
+    trial           text    not null default '', -- `yes` while nobody has bought it
+    offline_until   text    not null default '', -- the last day of its machine's offline file
     unique (tool_name, license_key)          -- the check's point read
 );
 
@@ -57,6 +78,7 @@ create index licenses_by_version on licenses (seen_version, tool_name) where see
 create index licenses_used_after_expiration on licenses (last_seen_on)
     where last_seen_on > expiration_date;
 create index licenses_moved on licenses (moved_to) where moved_to is not null;
+create index licenses_on_trial on licenses (tool_name) where trial <> '';
 create index licenses_by_code on licenses (code_id) where code_id is not null;
 
 -- Who bought. A license names its customer in `user_id`.
@@ -87,7 +109,11 @@ create table activation_codes (
     customer        text    not null,        -- the name; empty for none
     order_ref       text    not null,
     is_test         bigint  not null,        -- 1 for one of a test order
-    note            text    not null
+    note            text    not null,
+    edition         text    not null default '', -- of its licenses that have none of their own, as the next three
+    features        text    not null default '',
+    data            text    not null default '',
+    updates_until   text    not null default ''
 );
 
 create index activation_codes_by_tool on activation_codes (tool_name);
@@ -227,6 +253,17 @@ create table former_pairs (
     audit_id    bigint not null,
     primary key (license_key, tool_name, audit_id)
 ) without rowid;
+
+-- Machines that had their one trial of a tool. A row stays when the license goes.
+create table trials (
+    tool_name    text   not null references tools (name) on update cascade,
+    license_key  text   not null,
+    day          text   not null,            -- on which it began, in the operator's offset
+    converted_at bigint,                     -- when it became a license; null if it did not
+    primary key (tool_name, license_key)
+) without rowid;
+
+create index trials_by_day on trials (tool_name, day);
 
 -- The last check of each license. Written once a second, never by a check itself.
 create table last_checks (

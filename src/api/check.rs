@@ -17,9 +17,9 @@ use crate::error::Error;
 use crate::model::check::{ClientInfo, asking_customer, previous_license_key};
 use crate::model::license::Verdict;
 use crate::model::question::Question;
-use crate::model::signed::SigningRequest;
+use crate::model::signed::{Offer, SigningRequest};
 use crate::request::{App, Failure, SMALL_BODY};
-use crate::service::{CheckSource, Signed};
+use crate::service::{CheckSource, Signed, TrialRequest};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![check]
@@ -51,6 +51,10 @@ pub struct Asked {
     /// Who asks for a license: `name` and `email`, shown to the admin. Never changes the result; a wrong type is ignored
     #[serde(default)]
     customer: Value,
+    /// Whether a machine without a license may begin the tool's trial. A wrong type is ignored; a check without a
+    /// `nonce` may always
+    #[serde(default)]
+    trial: Value,
 }
 
 impl Asked {
@@ -87,7 +91,7 @@ impl Asked {
     ),
 )]
 #[post("/api/check", data = "<body>")]
-pub(super) fn check(
+pub(super) async fn check(
     app: &App,
     address: Address,
     body: Body<Asked, { SMALL_BODY }>,
@@ -100,6 +104,16 @@ pub(super) fn check(
         customer: asking_customer(&asked.customer),
         ..source(address.0, &asked.client)
     };
+    let is_offered = asked.nonce.is_none() || asked.trial == Value::Bool(true);
+    if is_offered && app.may_begin_trial(&question)? {
+        let trial = TrialRequest {
+            tool_name: tool_name.clone(),
+            license_key: license_key.clone(),
+            previous_license_key: source.previous_license_key.clone(),
+            address: address.0,
+        };
+        app.run(move |service| service.begin_trial(&trial)).await?;
+    }
     let Some(nonce) = asked.nonce else {
         let verdict = app.check(&question, source)?;
         return Ok(Either::Left(Answer::from(verdict)));
@@ -147,6 +161,8 @@ pub(super) struct SignedBody<'a> {
     /// Until the expiration date; 0 on that date and after it; null for a perpetual license
     #[schema(minimum = 0)]
     days_left: Option<i64>,
+    #[serde(flatten)]
+    offer: &'a Offer,
     /// The signed result: a compact JWS with ES256
     #[schema(required = false, value_type = String)]
     token: &'a RawValue,
@@ -164,6 +180,7 @@ impl<'r> response::Responder<'r, 'static> for SignedAnswer {
             code: signed.code,
             expiration_date: signed.expiration_date.as_deref(),
             days_left: signed.days_left,
+            offer: &signed.offer,
             token: &token,
         };
         json(signed.verdict.http(), &body)

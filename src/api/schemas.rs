@@ -1,14 +1,12 @@
 //! What the API's description says about single values.
 
-use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema};
 
+use crate::model::entitlements;
 use crate::model::license::fields::{FIELDS, Field, Kind};
 use crate::model::license::{Status, Verdict};
 use crate::model::order::ORDER_REF;
-
-/// Reserved: clients accept it, but the server does not send it.
-const RESERVED: &str = "TRIAL";
 
 /// Neither control characters nor those that change the direction of text.
 const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*$";
@@ -19,6 +17,14 @@ const VISIBLE: &str = concat!(
     r"^\s*[^\s\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e",
     r"\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]",
     r"[^\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e",
+    r"\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]*$"
+);
+
+/// [`VISIBLE`] without what separates features.
+const FEATURE: &str = concat!(
+    r"^[^\s,;\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e",
+    r"\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]",
+    r"[^,;\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e",
     r"\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]*$"
 );
 
@@ -51,8 +57,8 @@ pub(super) fn result() -> Object {
 
 pub(super) fn code() -> Object {
     let codes = Verdict::ALL.map(Verdict::code).into_iter();
-    let meaning = "`VALID`, `IN_GRACE` or `TRIAL`: the tool may run; otherwise it must not. `TRIAL` is reserved";
-    one_of(codes.chain([RESERVED]))
+    let meaning = "`VALID`, `IN_GRACE` or `TRIAL`: the tool may run; otherwise it must not";
+    one_of(codes)
         .description(Some(meaning))
         .build()
 }
@@ -103,7 +109,7 @@ fn named(name: &str) -> RefOr<Schema> {
 }
 
 /// A field of a license, as it is written and read.
-pub(super) fn of(field: &Field) -> Object {
+pub(super) fn of(field: &Field) -> Schema {
     let text = |kind: SchemaType, pattern| {
         ObjectBuilder::new()
             .schema_type(kind)
@@ -112,10 +118,26 @@ pub(super) fn of(field: &Field) -> Object {
     };
     let schema = match field.kind {
         Kind::Required => text(Type::String.into(), Some(VISIBLE)).min_length(Some(1)),
+        Kind::Name => text(or_null(Type::String), Some(VISIBLE)),
         Kind::Line => text(or_null(Type::String), Some(LINE)),
-        Kind::Lines => text(or_null(Type::String), Some(LINES)),
+        Kind::Lines | Kind::Data => text(or_null(Type::String), Some(LINES)),
         Kind::Status => one_of(Status::ALL.map(Status::as_str)),
-        Kind::Date => date(),
+        Kind::Date | Kind::Day => date(),
+        Kind::Flag => ObjectBuilder::new().schema_type(Type::Boolean),
+        Kind::Features => return features(field.meaning).build().into(),
     };
-    schema.description(Some(field.meaning)).build()
+    schema.description(Some(field.meaning)).build().into()
+}
+
+/// Names of features.
+fn features(meaning: &str) -> ArrayBuilder {
+    let name = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(entitlements::FEATURE))
+        .pattern(Some(FEATURE));
+    ArrayBuilder::new()
+        .items(name)
+        .max_items(Some(entitlements::MAX_FEATURES))
+        .description(Some(meaning))
 }

@@ -6,6 +6,7 @@ use time::{Date, Duration, OffsetDateTime};
 
 use super::code_format::{masked, shown};
 use super::date;
+use super::entitlements::{Entitlements, NAMES};
 use super::license::CodeTerms;
 use super::license::{License, Status};
 use super::text::grouped;
@@ -65,6 +66,8 @@ pub struct CodeValues {
     pub customer: String,
     pub order_ref: String,
     pub note: String,
+    /// Of each license that has none of its own.
+    pub entitlements: Entitlements,
 }
 
 impl CodeValues {
@@ -77,16 +80,19 @@ impl CodeValues {
             customer: String::new(),
             order_ref: String::new(),
             note: String::new(),
+            entitlements: Entitlements::default(),
         }
     }
 
     /// By name, as the audit log shows them; empty for none.
-    pub fn texts(&self) -> [(&'static str, String); 8] {
+    pub fn texts(&self) -> [(&'static str, String); 12] {
         let (expiration_date, days) = match self.term {
             CodeTerm::Perpetual => (String::new(), String::new()),
             CodeTerm::Until(last) => (date::format(last), String::new()),
             CodeTerm::Days(days) => (String::new(), days.to_string()),
         };
+        let [edition, features, data, updates_until] =
+            self.entitlements.texts().map(|text| text.into_owned());
         [
             ("status", self.status.as_str().to_owned()),
             ("seats", self.seats.to_string()),
@@ -96,6 +102,10 @@ impl CodeValues {
             ("customer", self.customer.clone()),
             ("order_ref", self.order_ref.clone()),
             ("note", self.note.clone()),
+            (NAMES[0], edition),
+            (NAMES[1], features),
+            (NAMES[2], data),
+            (NAMES[3], updates_until),
         ]
     }
 
@@ -122,6 +132,11 @@ impl CodeValues {
             customer: text("customer")?,
             order_ref: text("order_ref")?,
             note: text("note")?,
+            entitlements: {
+                // Older changes have none.
+                let texts = NAMES.map(|name| text(name).unwrap_or_default());
+                Entitlements::from_texts(texts.each_ref().map(String::as_str)).ok()?
+            },
         })
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::activation_code::{CodeTerm, CodeValues, MOVES_PER_YEAR};
+use super::entitlements::{self, Entitlements};
 use super::customer::{NamedCustomer, parse_email};
 use super::order::ORDER_REF;
 use super::text;
@@ -10,7 +11,7 @@ use super::typed_date::Reading;
 use crate::error::{Error, Problem};
 
 /// In the order in which forms show them.
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 14] = [
     "tool_name",
     "number",
     "seats",
@@ -21,6 +22,10 @@ const FIELDS: [&str; 10] = [
     "email",
     "order_ref",
     "note",
+    "edition",
+    "features",
+    "data",
+    "updates_until",
 ];
 
 const TOOL_NAME: usize = 100;
@@ -122,6 +127,7 @@ impl CodeDraft {
                 &mut problems,
                 text::lines("note", "The note", self.get("note"), NOTE),
             ),
+            entitlements: self.entitlements(&mut problems),
         };
         if let Err(Error::Invalid(more)) = values.check() {
             let is_new = |problem: &Problem| problems.iter().all(|p| p.field != problem.field);
@@ -131,6 +137,27 @@ impl CodeDraft {
         match problems.is_empty() {
             true => Ok(values),
             false => Err(problems),
+        }
+    }
+
+    fn entitlements(&self, problems: &mut Vec<Problem>) -> Entitlements {
+        let typed = self.get("updates_until");
+        let day = Reading::of(typed).day("The last day of updates", typed);
+        let day = day.map_err(|message| Problem {
+            field: "updates_until",
+            message,
+        });
+        let day = keep(problems, day);
+        let texts = [
+            keep(problems, entitlements::parse_edition(self.get("edition"))),
+            keep(problems, entitlements::parse_features(self.get("features"))),
+            keep(problems, entitlements::parse_data(self.get("data"))),
+        ];
+        let [edition, features, data] = texts.each_ref().map(String::as_str);
+        Entitlements {
+            updates_until: day,
+            // The texts were just parsed.
+            ..Entitlements::from_texts([edition, features, data, ""]).unwrap_or_default()
         }
     }
 

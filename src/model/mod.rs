@@ -13,6 +13,7 @@ pub mod date;
 pub mod diagnosis;
 pub mod doctor;
 pub mod doubt;
+pub mod entitlements;
 pub(crate) mod fingerprint;
 pub mod fold;
 pub mod histogram;

@@ -7,7 +7,7 @@ use time::macros::format_description;
 use super::activation_code::ListedCode;
 use super::check::ListedLicense;
 use super::import::csv_line;
-use super::license::fields::{FIELDS, PUBLISHED};
+use super::license::fields::{FIELDS, Kind, PUBLISHED, YES};
 use crate::error::Error;
 
 /// In JSON the published fields come first, then the data about checks, then the other fields.
@@ -78,14 +78,18 @@ impl Serialize for Row {
         row.serialize_entry("last_seen_at", &or_null(&self.last_seen_at()))?;
         row.serialize_entry("check_count", &self.check_count())?;
         for (field, text) in fields {
-            row.serialize_entry(field.name, &or_null(text))?;
+            match field.kind {
+                Kind::Features => row.serialize_entry(field.name, &license.entitlements.features)?,
+                Kind::Flag => row.serialize_entry(field.name, &(text == YES))?,
+                _ => row.serialize_entry(field.name, &or_null(text))?,
+            }
         }
         row.end()
     }
 }
 
 /// The columns of an exported table of activation codes; an import reads them.
-pub const CODE_COLUMNS: [&str; 12] = [
+pub const CODE_COLUMNS: [&str; 16] = [
     "activation_code",
     "tool_name",
     "status",
@@ -97,6 +101,10 @@ pub const CODE_COLUMNS: [&str; 12] = [
     "customer",
     "order_ref",
     "note",
+    "edition",
+    "features",
+    "data",
+    "updates_until",
     "created_at",
 ];
 
@@ -112,6 +120,10 @@ pub fn code_cells(listed: &ListedCode) -> Vec<String> {
         customer,
         order_ref,
         note,
+        edition,
+        features,
+        data,
+        updates_until,
     ] = code.values.texts().map(|(_, text)| text);
     let shown = code.shown();
     let (tool_name, used) = (code.tool_name.clone(), listed.seats_used.to_string());
@@ -119,7 +131,8 @@ pub fn code_cells(listed: &ListedCode) -> Vec<String> {
     let first = [shown, tool_name, status, seats, used, expires, days, moves];
     first
         .into_iter()
-        .chain([customer, order_ref, note, created_at])
+        .chain([customer, order_ref, note])
+        .chain([edition, features, data, updates_until, created_at])
         .collect()
 }
 

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
+use utoipa::ToSchema;
 
 use super::date;
+use super::entitlements::Entitlements;
 use super::license::Verdict;
 use super::question::Question;
 use super::tool::Tool;
@@ -66,6 +68,59 @@ pub struct Claims<'a> {
     pub exp: i64,
     /// `YYYY-MM-DD`.
     pub expiration_date: Option<String>,
+    #[serde(flatten)]
+    pub offer: Offer,
+}
+
+/// What a signed answer says about a license besides the result.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SignedValues {
+    pub entitlements: Entitlements,
+    /// The last day of its machine's offline file.
+    pub offline_until: Option<Date>,
+}
+
+/// What the program may offer; the same in claims and body, and only where it is set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Offer {
+    /// The edition that was sold
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edition: Option<String>,
+    /// Those of the edition and of the license
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub features: Vec<String>,
+    /// Anything else for the program
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// The last build date that the license covers, `YYYY-MM-DD`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updates_until: Option<String>,
+    /// The newest version of the tool
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latest_version: Option<String>,
+    /// Where to get it
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latest_url: Option<String>,
+    /// The oldest version that the vendor supports
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_version: Option<String>,
+}
+
+impl Offer {
+    fn new(tool: &Tool, entitlements: &Entitlements) -> Offer {
+        let some = |text: &String| (!text.is_empty()).then(|| text.clone());
+        let features = tool.features(entitlements).into_iter();
+        Offer {
+            edition: entitlements.edition.clone(),
+            features: features.map(str::to_owned).collect(),
+            data: entitlements.data.clone(),
+            updates_until: entitlements.updates_until.map(date::format),
+            latest_version: some(&tool.latest_version),
+            latest_url: some(&tool.latest_url),
+            minimum_version: some(&tool.minimum_version),
+        }
+    }
 }
 
 /// What the claims depend on.
@@ -74,6 +129,7 @@ pub struct ClaimsInput<'a> {
     pub verdict: Verdict,
     /// None for a perpetual license.
     pub expiration_date: Option<Date>,
+    pub values: &'a SignedValues,
     pub tool: &'a Tool,
     pub now: OffsetDateTime,
     /// Decides when a day ends.
@@ -93,6 +149,7 @@ impl<'a> ClaimsInput<'a> {
             iat,
             exp: self.lease_end(iat),
             expiration_date: self.expiration_date.map(date::format),
+            offer: Offer::new(self.tool, &self.values.entitlements),
         }
     }
 
@@ -102,14 +159,29 @@ impl<'a> ClaimsInput<'a> {
             return iat + REFUSAL;
         }
         let days = i64::from(self.tool.offline_days);
-        let lease = iat + (days * 86_400).max(NO_LEASE);
-        let grace = Duration::days(self.tool.grace_days.into());
-        let end = self
-            .expiration_date
-            .and_then(|day| day.checked_add(grace))
-            .and_then(Date::next_day)
-            .map(|day| day.midnight().assume_offset(self.offset).unix_timestamp());
+        let online = iat + (days * 86_400).max(NO_LEASE);
+        let file = self.values.offline_until.and_then(|day| self.end_of(day));
+        let lease = file.map_or(online, |file| online.max(file));
+        let end = self.license_end();
         end.map_or(lease, |end| lease.min(end))
+    }
+
+    /// When the license ends, with its grace period, which a trial does not have.
+    fn license_end(&self) -> Option<i64> {
+        let grace_days = match self.verdict {
+            Verdict::Trial => 0,
+            _ => self.tool.grace_days,
+        };
+        let last = self
+            .expiration_date?
+            .checked_add(Duration::days(grace_days.into()))?;
+        self.end_of(last)
+    }
+
+    /// The first second after that day.
+    fn end_of(&self, day: Date) -> Option<i64> {
+        let next = day.next_day()?.midnight();
+        Some(next.assume_offset(self.offset).unix_timestamp())
     }
 
     /// Days until the license expires; 0 once it has, none for a perpetual license.
@@ -142,6 +214,7 @@ mod tests {
             question: &question,
             verdict,
             expiration_date,
+            values: &SignedValues::default(),
             tool: &tool,
             now,
             offset: offset!(+2),

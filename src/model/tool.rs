@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::customer::parse_email;
+use super::entitlements::{self, Entitlements};
 use super::license::Verdict;
 use super::license::fields::{FIELDS, TOOL_NAME};
 use super::text;
@@ -11,6 +12,8 @@ use crate::error::{Error, Problem};
 const MESSAGE_LENGTH: usize = 300;
 const LINK_LENGTH: usize = 500;
 const VENDOR_LENGTH: usize = 100;
+const VERSION_LENGTH: usize = 50;
+const MAX_EDITIONS: usize = 50;
 
 /// The rules of a tool; the default is those of a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +30,25 @@ pub struct Tool {
     pub vendor: String,
     /// Where customers get help.
     pub support_email: String,
+    /// How long a machine may try the tool once; 0 for no trials.
+    pub trial_days: u16,
+    /// New trials a day; 0 for any number.
+    pub trials_per_day: u32,
+    /// For its clients; empty for none, as the next two.
+    pub latest_version: String,
+    pub latest_url: String,
+    pub minimum_version: String,
+    /// How long an offline file is good for at most.
+    pub offline_file_days: u16,
+    /// In their order.
+    pub editions: Vec<Edition>,
+}
+
+/// A named set of features.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Edition {
+    pub name: String,
+    pub features: Vec<String>,
 }
 
 /// The rules of a tool that has none of its own.
@@ -37,6 +59,13 @@ pub static NEW: Tool = Tool {
     link: String::new(),
     vendor: String::new(),
     support_email: String::new(),
+    trial_days: 0,
+    trials_per_day: 0,
+    latest_version: String::new(),
+    latest_url: String::new(),
+    minimum_version: String::new(),
+    offline_file_days: 365,
+    editions: Vec::new(),
 };
 
 impl Default for Tool {
@@ -56,53 +85,89 @@ pub struct ToolDraft {
     pub link: String,
     pub vendor: String,
     pub support_email: String,
+    pub trial_days: String,
+    pub trials_per_day: String,
+    pub latest_version: String,
+    pub latest_url: String,
+    pub minimum_version: String,
+    pub offline_file_days: String,
+    /// One a line: its name, a colon, and its features.
+    pub editions: String,
 }
 
 impl Tool {
     /// Reports all problems at once.
     pub fn parse(draft: &ToolDraft) -> Result<Tool, Error> {
-        let offline = days(
-            "offline_days",
-            "The offline days",
-            &draft.offline_days,
-            3_650,
-        );
-        let grace = days("grace_days", "The grace period", &draft.grace_days, 365);
-        let message = text::optional("message", "The message", &draft.message, MESSAGE_LENGTH);
-        let link = link(&draft.link);
-        let vendor = text::optional("vendor", "The vendor", &draft.vendor, VENDOR_LENGTH);
-        let email = parse_email(&draft.support_email).map_err(|problem| Problem {
-            field: "support_email",
-            ..problem
-        });
-        match (offline, grace, message, link, vendor, email) {
-            (
-                Ok(offline_days),
-                Ok(grace_days),
-                Ok(message),
-                Ok(link),
-                Ok(vendor),
-                Ok(support_email),
-            ) => Ok(Tool {
-                offline_days,
-                grace_days,
-                message,
-                link,
-                vendor,
-                support_email,
-            }),
-            (offline, grace, message, link, vendor, email) => {
-                let problems = [
-                    offline.err(),
-                    grace.err(),
-                    message.err(),
-                    link.err(),
-                    vendor.err(),
-                    email.err(),
-                ];
-                Err(Error::Invalid(problems.into_iter().flatten().collect()))
+        let mut problems = vec![];
+        let tool = Tool {
+            offline_days: keep(
+                &mut problems,
+                number("offline_days", "The offline days", &draft.offline_days, 0, 3_650),
+            ),
+            grace_days: keep(
+                &mut problems,
+                number("grace_days", "The grace period", &draft.grace_days, 0, 365),
+            ),
+            message: keep(
+                &mut problems,
+                text::optional("message", "The message", &draft.message, MESSAGE_LENGTH),
+            ),
+            link: keep(&mut problems, link("link", "The link", &draft.link)),
+            vendor: keep(
+                &mut problems,
+                text::optional("vendor", "The vendor", &draft.vendor, VENDOR_LENGTH),
+            ),
+            support_email: keep(
+                &mut problems,
+                parse_email(&draft.support_email).map_err(|problem| Problem {
+                    field: "support_email",
+                    ..problem
+                }),
+            ),
+            trial_days: keep(
+                &mut problems,
+                number("trial_days", "The trial period", &draft.trial_days, 0, 365),
+            ),
+            trials_per_day: keep(
+                &mut problems,
+                number("trials_per_day", "The number of new trials a day", &draft.trials_per_day, 0, 1_000_000),
+            ),
+            latest_version: keep(
+                &mut problems,
+                text::optional("latest_version", "The latest version", &draft.latest_version, VERSION_LENGTH),
+            ),
+            latest_url: keep(
+                &mut problems,
+                link("latest_url", "The download address", &draft.latest_url),
+            ),
+            minimum_version: keep(
+                &mut problems,
+                text::optional("minimum_version", "The minimum version", &draft.minimum_version, VERSION_LENGTH),
+            ),
+            offline_file_days: keep(
+                &mut problems,
+                number("offline_file_days", "The period of offline files", &draft.offline_file_days, 1, 3_650),
+            ),
+            editions: keep(&mut problems, editions(&draft.editions)),
+        };
+        match problems.is_empty() {
+            true => Ok(tool),
+            false => Err(Error::Invalid(problems)),
+        }
+    }
+
+    /// What a license of that edition has: the features of the edition, then its own.
+    pub fn features<'a>(&'a self, entitlements: &'a Entitlements) -> Vec<&'a str> {
+        let edition = entitlements.edition.as_deref();
+        let edition = self.editions.iter().find(|other| Some(&*other.name) == edition);
+        let mut all: Vec<&str> = vec![];
+        let own = entitlements.features.iter();
+        for name in edition.into_iter().flat_map(|edition| &edition.features).chain(own) {
+            if !all.contains(&name.as_str()) {
+                all.push(name);
             }
         }
+        all
     }
 
     /// The message for the customer in a signed answer.
@@ -128,6 +193,13 @@ impl From<&Tool> for ToolDraft {
             link: tool.link.clone(),
             vendor: tool.vendor.clone(),
             support_email: tool.support_email.clone(),
+            trial_days: tool.trial_days.to_string(),
+            trials_per_day: tool.trials_per_day.to_string(),
+            latest_version: tool.latest_version.clone(),
+            latest_url: tool.latest_url.clone(),
+            minimum_version: tool.minimum_version.clone(),
+            offline_file_days: tool.offline_file_days.to_string(),
+            editions: tool.editions.iter().map(Edition::line).collect::<Vec<_>>().join("\n"),
         }
     }
 }
@@ -138,17 +210,35 @@ pub fn parse_name(typed: &str) -> Result<String, Problem> {
     text::required(field.name, field.label, typed, field.limit)
 }
 
-fn days(field: &'static str, label: &str, typed: &str, most: u16) -> Result<u16, Problem> {
-    let typed = typed.trim();
-    let number = typed.parse().ok().filter(|days| *days <= most);
-    number.ok_or_else(|| Problem {
-        field,
-        message: format!("{label} must be a whole number from 0 to {most}, not `{typed}`."),
+/// The value, or a placeholder while there is a problem.
+fn keep<T: Default>(problems: &mut Vec<Problem>, value: Result<T, Problem>) -> T {
+    value.unwrap_or_else(|problem| {
+        problems.push(problem);
+        T::default()
     })
 }
 
-fn link(typed: &str) -> Result<String, Problem> {
-    let link = text::optional("link", "The link", typed, LINK_LENGTH)?;
+fn number<T: TryFrom<u32>>(
+    field: &'static str,
+    label: &str,
+    typed: &str,
+    least: u32,
+    most: u32,
+) -> Result<T, Problem> {
+    let typed = typed.trim();
+    let number = typed.parse().ok().filter(|number| (least..=most).contains(number));
+    number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| Problem {
+        field,
+        message: format!(
+            "{label} must be a whole number from {least} to {}, not `{}`.",
+            text::grouped(most.into()),
+            text::shorten(typed)
+        ),
+    })
+}
+
+fn link(field: &'static str, label: &str, typed: &str) -> Result<String, Problem> {
+    let link = text::optional(field, label, typed, LINK_LENGTH)?;
     let is_address = ["https://", "http://", "mailto:"]
         .iter()
         .any(|scheme| link.len() > scheme.len() && link.starts_with(scheme));
@@ -156,12 +246,52 @@ fn link(typed: &str) -> Result<String, Problem> {
         return Ok(link);
     }
     Err(Problem {
-        field: "link",
+        field,
         message: format!(
             "`{link}` is not a valid link; it must start with https://, http:// or mailto: and \
              have no spaces."
         ),
     })
+}
+
+/// One a line, such as `Pro: export, batch`.
+fn editions(typed: &str) -> Result<Vec<Edition>, Problem> {
+    let field = "editions";
+    let mut editions: Vec<Edition> = vec![];
+    let lines = typed.lines().map(str::trim).filter(|line| !line.is_empty());
+    for line in lines {
+        let at = |problem: Problem| Problem { field, ..problem };
+        let (name, features) = line.split_once(':').unwrap_or((line, ""));
+        let name = entitlements::parse_edition(name).map_err(at)?;
+        let problem = match editions.iter().any(|other| other.name == name) {
+            _ if name.is_empty() => format!("`{}` has no name before the colon.", text::shorten(line)),
+            true => format!("There are two editions `{name}`; name each once."),
+            false if editions.len() == MAX_EDITIONS => {
+                format!("There are more than {MAX_EDITIONS} editions; use fewer.")
+            }
+            false => {
+                let features = entitlements::parse_features(features).map_err(at)?;
+                let features = entitlements::names(&features).map(str::to_owned).collect();
+                editions.push(Edition { name, features });
+                continue;
+            }
+        };
+        return Err(Problem {
+            field,
+            message: problem,
+        });
+    }
+    Ok(editions)
+}
+
+impl Edition {
+    /// As it is typed.
+    pub fn line(&self) -> String {
+        match self.features.is_empty() {
+            true => self.name.clone(),
+            false => format!("{}: {}", self.name, self.features.join(", ")),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -174,7 +304,7 @@ mod tests {
             grace_days: "3".into(),
             message: "Renew in our shop:".into(),
             link: link.into(),
-            ..ToolDraft::default()
+            ..ToolDraft::from(&NEW)
         }
     }
 
@@ -203,7 +333,25 @@ mod tests {
         ] {
             assert!(Tool::parse(&draft(days, link)).is_err(), "{days} {link}");
         }
-        let saved = Tool::parse(&draft("14", "mailto:help@example.com")).unwrap();
+        for editions in [": export", "Pro\nPro: ocr", &"x".repeat(51)] {
+            let draft = ToolDraft {
+                editions: editions.into(),
+                ..draft("7", "")
+            };
+            assert!(Tool::parse(&draft).is_err(), "{editions}");
+        }
+        let saved = Tool::parse(&ToolDraft {
+            editions: "Basic\n Pro : export; batch\n".into(),
+            latest_version: "2.1".into(),
+            ..draft("14", "mailto:help@example.com")
+        })
+        .unwrap();
+        let pro = Entitlements {
+            edition: Some("Pro".into()),
+            features: vec!["ocr".into(), "batch".into()],
+            ..Entitlements::default()
+        };
+        assert_eq!(saved.features(&pro), ["export", "batch", "ocr"]);
         assert_eq!(Tool::parse(&ToolDraft::from(&saved)).unwrap(), saved);
     }
 }

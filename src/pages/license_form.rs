@@ -18,6 +18,7 @@ use crate::model::activation_code::ActivationCode;
 use crate::model::audit::Actor;
 use crate::model::bulk::Term;
 use crate::model::date;
+use crate::model::entitlements::NAMES;
 use crate::model::license::fields::{EXPIRATION_DATE, FIELDS};
 use crate::model::license::{Draft, License, Status};
 use crate::model::typed_date::read_day;
@@ -44,7 +45,21 @@ struct FormPage {
     tools: Vec<String>,
     /// For suggestions.
     customers: Vec<String>,
+    /// Of the tool.
+    editions: Vec<String>,
     objection: Objection,
+}
+
+impl FormPage {
+    fn has_entitlements(&self) -> bool {
+        let names = NAMES.iter().chain(&["trial"]);
+        names.into_iter().any(|name| !self.draft.get(name).is_empty() || self.objection.to(name).is_some())
+    }
+}
+
+fn editions(app: &App, draft: &Draft) -> Vec<String> {
+    let tool = app.tool(draft.get("tool_name"));
+    tool.editions.iter().map(|edition| edition.name.clone()).collect()
 }
 
 #[derive(Default)]
@@ -99,6 +114,7 @@ async fn new(
         frame,
         id: None,
         code: None,
+        editions: editions(app, &draft),
         draft,
         answers: Answers::default(),
         tools,
@@ -132,6 +148,7 @@ async fn edit(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         id: Some(id),
         code,
         answers: Answers::of(draft.clone()),
+        editions: editions(app, &draft),
         draft,
         tools,
         customers,
@@ -197,6 +214,7 @@ async fn save(
         frame,
         id,
         code,
+        editions: editions(app, &form.draft),
         draft: form.draft,
         answers: form.answers,
         tools,

@@ -203,6 +203,20 @@ struct ToolForm {
     vendor: String,
     #[field(default = "")]
     support_email: String,
+    #[field(default = "0")]
+    trial_days: String,
+    #[field(default = "0")]
+    trials_per_day: String,
+    #[field(default = "")]
+    latest_version: String,
+    #[field(default = "")]
+    latest_url: String,
+    #[field(default = "")]
+    minimum_version: String,
+    #[field(default = "365")]
+    offline_file_days: String,
+    #[field(default = "")]
+    editions: String,
 }
 
 #[post("/tool", data = "<form>")]
@@ -221,6 +235,13 @@ async fn change(
         link: form.link,
         vendor: form.vendor,
         support_email: form.support_email,
+        trial_days: form.trial_days,
+        trials_per_day: form.trials_per_day,
+        latest_version: form.latest_version,
+        latest_url: form.latest_url,
+        minimum_version: form.minimum_version,
+        offline_file_days: form.offline_file_days,
+        editions: form.editions,
     };
     let values = draft.clone();
     let saved = app

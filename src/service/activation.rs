@@ -10,6 +10,7 @@ use super::unlicensed::MachinePair;
 use crate::error::Error;
 use crate::model::activation_code::{ActivationCode, Reason, Take, judge, moves_since};
 use crate::model::audit::Actor;
+use crate::model::entitlements::Entitlements;
 use crate::model::license::Seat;
 use crate::model::license::{License, Status, Values};
 use crate::model::question::Question;
@@ -81,6 +82,8 @@ impl Service {
                     expiration_date: term.expiration_date(),
                     note: None,
                     order_ref,
+                    entitlements: Entitlements::default(),
+                    is_trial: false,
                 };
                 (licenses::add(db, &values, now)?, Seat::new(code.id))
             }
@@ -88,12 +91,14 @@ impl Service {
                 let mut values = license.values.clone();
                 values.user_id = customer.or(values.user_id);
                 values.order_ref = order_ref.or(values.order_ref);
+                values.is_trial = false;
                 licenses::update(db, license, &values, now)?;
                 let seat = match license.seat {
                     Some(seat) => Seat {
                         code_id: code.id,
                         ..seat
                     },
+                    None if license.is_trial => Seat::new(code.id),
                     None => Seat::of(code.id, license),
                 };
                 (license.id, seat)

@@ -454,6 +454,7 @@ fn take_back(
                 created_at: current.created_at,
                 moved_to: current.moved_to,
                 seat: current.seat,
+                offline_until: current.offline_until,
             };
             match licenses::update(db, current, &before, now) {
                 Err(Error::Duplicate) => {

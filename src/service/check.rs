@@ -13,7 +13,7 @@ use crate::model::check::ClientInfo;
 use crate::model::customer::NamedCustomer;
 use crate::model::license::Verdict;
 use crate::model::question::Question;
-use crate::model::signed::{ClaimsInput, SigningRequest};
+use crate::model::signed::{ClaimsInput, Offer, SigningRequest};
 use crate::model::tool::NEW;
 use crate::store::licenses::{self, CheckedLicense};
 
@@ -46,6 +46,7 @@ pub struct Signed {
     /// `YYYY-MM-DD`.
     pub expiration_date: Option<String>,
     pub days_left: Option<i64>,
+    pub offer: Offer,
     /// A compact JWS.
     pub token: String,
 }
@@ -75,10 +76,15 @@ impl Service {
             return Err(Error::Restored);
         }
         let (rules, ring) = (self.rules.load(), self.keys.load());
+        let values = match decision.license {
+            Some(license) if license.has_more => self.store.read(|db| licenses::signed_values(db, license.id))?,
+            _ => None,
+        };
         let input = ClaimsInput {
             question,
             verdict: decision.verdict,
             expiration_date: decision.license.and_then(|license| license.expiration_date),
+            values: &values.unwrap_or_default(),
             tool: rules.get(question.tool_name).map_or(&NEW, |tool| tool),
             now: decision.now,
             offset: self.utc_offset,
@@ -93,6 +99,7 @@ impl Service {
             message: claims.message,
             expiration_date: claims.expiration_date,
             days_left: input.days_left(),
+            offer: claims.offer,
             token,
         })
     }
@@ -156,6 +163,7 @@ impl Service {
         let Some(CheckedLicense {
             status,
             expiration_date,
+            is_trial,
             ..
         }) = license
         else {
@@ -164,8 +172,8 @@ impl Service {
         let on =
             |grace_days| Verdict::on(status, expiration_date, grace_days, now, self.utc_offset);
         match on(0) {
-            Verdict::Expired => on(self.tool(question.tool_name).grace_days),
-            verdict => verdict,
+            Verdict::Expired if !is_trial => on(self.tool(question.tool_name).grace_days),
+            verdict => verdict.of_trial(is_trial),
         }
     }
 

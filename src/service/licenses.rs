@@ -78,9 +78,18 @@ impl Service {
         let new = Values::parse(&draft.over(Draft::new()))?;
         let now = self.clock.now();
         self.store.write(|db| {
-            let id = licenses::add(db, &new, now)?;
+            let existing = licenses::of_pair(db, &new.tool_name, &new.license_key)?;
+            let trial = existing.filter(|existing| existing.is_trial && !new.is_trial);
+            let id = match &trial {
+                None => licenses::add(db, &new, now)?,
+                // The machine is on trial: the trial becomes the license.
+                Some(trial) => {
+                    licenses::update(db, trial, &new, now)?;
+                    trial.id
+                }
+            };
             let added = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
-            record(db, actor, None, Some(&added), now)?;
+            record(db, actor, trial.as_ref(), Some(&added), now)?;
             Ok(added)
         })
     }

@@ -40,6 +40,7 @@ mod timeline;
 mod tokens;
 mod tools;
 mod traffic;
+mod trials;
 mod unlicensed;
 mod users;
 mod walk;
@@ -77,6 +78,7 @@ use restore::RestoredUntil;
 use throttle::Throttle;
 use tools::Rules;
 use traffic::Traffic;
+use trials::TrialsToday;
 
 pub use audit::Proof;
 pub use backup::verify_backup;
@@ -103,6 +105,7 @@ pub use shop_events::Delivery;
 pub use shops::{ShopDraft, ShopUse};
 pub use tokens::TokenUser;
 pub use tools::ToolUse;
+pub use trials::TrialRequest;
 pub use unlicensed::{MachinePair, SeatOffer};
 pub use users::{FIRST_USER, FirstPassword, NewPassword};
 pub use walk::Walk;
@@ -144,6 +147,7 @@ pub struct Service {
     unlicensed: Throttle,
     /// Wrong activation codes, by address.
     wrong_codes: Throttle,
+    trials_today: Mutex<TrialsToday>,
     check_log: CheckLog,
     traffic: Traffic,
     readiness: Readiness,
@@ -228,6 +232,7 @@ impl Service {
             audit_kept_on: Mutex::default(),
             unlicensed: Throttle::new(30, 6),
             wrong_codes: Throttle::new(10, 60),
+            trials_today: Mutex::default(),
             check_log: CheckLog::default(),
             traffic: Traffic::default(),
             readiness: Readiness::default(),

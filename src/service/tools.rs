@@ -12,7 +12,7 @@ use crate::model::audit::{Actor, Detail, Details, Event, Kind};
 use crate::model::license::{License, Verdict};
 use crate::model::overview::{ToolCount, by_tool};
 use crate::model::text::grouped;
-use crate::model::tool::{self, Tool, ToolDraft};
+use crate::model::tool::{self, Edition, Tool, ToolDraft};
 use crate::store::{audit, check_days, counts, licenses, tools};
 
 /// Versions on a tool's page.
@@ -180,6 +180,7 @@ impl Service {
 }
 
 fn details(name: &str, tool: &Tool) -> Details {
+    let editions: Vec<String> = tool.editions.iter().map(Edition::line).collect();
     let details = [
         ("tool_name", Detail::from(name)),
         ("offline_days", Detail::Number(tool.offline_days.into())),
@@ -188,6 +189,13 @@ fn details(name: &str, tool: &Tool) -> Details {
         ("link", Detail::from(&*tool.link)),
         ("vendor", Detail::from(&*tool.vendor)),
         ("support_email", Detail::from(&*tool.support_email)),
+        ("trial_days", Detail::Number(tool.trial_days.into())),
+        ("trials_per_day", Detail::Number(tool.trials_per_day.into())),
+        ("latest_version", Detail::from(&*tool.latest_version)),
+        ("latest_url", Detail::from(&*tool.latest_url)),
+        ("minimum_version", Detail::from(&*tool.minimum_version)),
+        ("offline_file_days", Detail::Number(tool.offline_file_days.into())),
+        ("editions", Detail::from(&*editions.join("; "))),
     ];
     Details(
         details

@@ -6,10 +6,12 @@ use time::OffsetDateTime;
 use super::{NEVER, WriteTx, customers, moment, status, tools, unreadable};
 use crate::model::activation_code::{ActivationCode, CodeTerm, CodeValues};
 use crate::model::date;
+use crate::model::entitlements::Entitlements;
 use crate::model::license::CodeTerms;
 
 const COLUMNS: &str = "id, created_at, tool_name, code, is_imported, is_test, first_used_at, status, \
-     seats, expiration_date, days, moves_per_year, customer, order_ref, note";
+     seats, expiration_date, days, moves_per_year, customer, order_ref, note, edition, features, data, \
+     updates_until";
 
 /// A code that is not yet in the table.
 pub struct NewCode<'a> {
@@ -25,12 +27,14 @@ pub struct NewCode<'a> {
 pub fn add(db: &WriteTx<'_>, new: &NewCode<'_>, now: OffsetDateTime) -> Result<Option<i64>> {
     let values = new.values;
     let (expiration_date, days) = term_columns(values.term);
+    let [edition, features, data, updates_until] = values.entitlements.texts();
     tools::ensure(db, new.tool_name, now)?;
     customers::ensure(db, &values.customer, now)?;
     db.prepare_cached(
         "insert into activation_codes (created_at, tool_name, code, is_imported, is_test, status, seats,
-             expiration_date, days, moves_per_year, customer, order_ref, note)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+             expiration_date, days, moves_per_year, customer, order_ref, note, edition, features, data,
+             updates_until)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
          on conflict (code) do nothing returning id",
     )?
     .query_row(
@@ -48,6 +52,10 @@ pub fn add(db: &WriteTx<'_>, new: &NewCode<'_>, now: OffsetDateTime) -> Result<O
             values.customer,
             values.order_ref,
             values.note,
+            edition,
+            features,
+            data,
+            updates_until,
         ],
         |row| row.get(0),
     )
@@ -142,10 +150,12 @@ pub(super) fn write(
     now: OffsetDateTime,
 ) -> Result<()> {
     let (expiration_date, days) = term_columns(values.term);
+    let [edition, features, data, updates_until] = values.entitlements.texts();
     customers::ensure(db, &values.customer, now)?;
     db.prepare_cached(
         "update activation_codes set status = ?2, seats = ?3, expiration_date = ?4, days = ?5,
-             moves_per_year = ?6, customer = ?7, order_ref = ?8, note = ?9
+             moves_per_year = ?6, customer = ?7, order_ref = ?8, note = ?9, edition = ?10, features = ?11,
+             data = ?12, updates_until = ?13
          where id = ?1",
     )?
     .execute(params![
@@ -158,6 +168,10 @@ pub(super) fn write(
         values.customer,
         values.order_ref,
         values.note,
+        edition,
+        features,
+        data,
+        updates_until,
     ])?;
     Ok(())
 }
@@ -195,6 +209,17 @@ pub fn moves_since(db: &Connection, id: i64, since: OffsetDateTime) -> Result<i6
         .query_row(params![id, since.unix_timestamp()], |row| row.get(0))
 }
 
+/// In four columns from that one on.
+pub(super) fn entitlements(row: &Row<'_>, at: usize) -> Result<Entitlements> {
+    let texts = [
+        row.get_ref(at)?.as_str()?,
+        row.get_ref(at + 1)?.as_str()?,
+        row.get_ref(at + 2)?.as_str()?,
+        row.get_ref(at + 3)?.as_str()?,
+    ];
+    Entitlements::from_texts(texts).map_err(|wrong| unreadable(at + wrong, texts[wrong]))
+}
+
 fn code(row: &Row<'_>) -> Result<ActivationCode> {
     let used: Option<i64> = row.get(6)?;
     let days: i64 = row.get(10)?;
@@ -220,6 +245,7 @@ fn code(row: &Row<'_>) -> Result<ActivationCode> {
             customer: row.get(12)?,
             order_ref: row.get(13)?,
             note: row.get(14)?,
+            entitlements: entitlements(row, 15)?,
         },
     })
 }

@@ -127,11 +127,12 @@ impl LicenseCache {
     }
 }
 
-/// From the highest bit down, a value is an ID, a status counted from 1 so that no value is 0, and
+/// From the highest bit down, a value is an ID, two flags, a status counted from 1 so that no value is 0, and
 /// a day.
+const FLAG_BITS: u32 = 2;
 const STATUS_BITS: u32 = 2;
 const DAY_BITS: u32 = 22;
-const ID_BITS: u32 = u64::BITS - STATUS_BITS - DAY_BITS;
+const ID_BITS: u32 = u64::BITS - FLAG_BITS - STATUS_BITS - DAY_BITS;
 
 const _: () = assert!(Status::ALL.len() < 1 << STATUS_BITS);
 
@@ -141,12 +142,15 @@ fn pack(license: CheckedLicense) -> Option<u64> {
         id,
         status,
         expiration_date,
+        is_trial,
+        has_more,
     } = license;
     let id = u64::try_from(id).ok().filter(|id| *id < 1 << ID_BITS)?;
     let status = Status::ALL.iter().position(|other| *other == status)? as u64 + 1;
     let day = expiration_date.map_or(0, |day| i64::from(day.to_julian_day()) - DAY_ZERO);
     let day = u64::try_from(day).ok().filter(|day| *day < 1 << DAY_BITS)?;
-    Some(id << (STATUS_BITS + DAY_BITS) | status << DAY_BITS | day)
+    let flags = u64::from(is_trial) << 1 | u64::from(has_more);
+    Some((id << FLAG_BITS | flags) << (STATUS_BITS + DAY_BITS) | status << DAY_BITS | day)
 }
 
 fn unpack(value: u64) -> Option<CheckedLicense> {
@@ -156,10 +160,16 @@ fn unpack(value: u64) -> Option<CheckedLicense> {
         0 => None,
         day => Some(Date::from_julian_day((day as i64 + DAY_ZERO) as i32).ok()?),
     };
+    let (id, flags) = {
+        let rest = value >> (STATUS_BITS + DAY_BITS);
+        (rest >> FLAG_BITS, rest & ((1 << FLAG_BITS) - 1))
+    };
     Some(CheckedLicense {
-        id: (value >> (STATUS_BITS + DAY_BITS)) as i64,
+        id: id as i64,
         status: *status,
         expiration_date,
+        is_trial: flags & 2 != 0,
+        has_more: flags & 1 != 0,
     })
 }
 
@@ -178,6 +188,8 @@ mod tests {
             id,
             status,
             expiration_date: days[id as usize / 3 % 3],
+            is_trial: id % 5 == 0,
+            has_more: id % 2 == 0,
         }
     }
 
@@ -236,7 +248,9 @@ mod tests {
             pack(CheckedLicense {
                 id: 1 << 40,
                 status: Status::Activated,
-                expiration_date: None
+                expiration_date: None,
+                is_trial: false,
+                has_more: false,
             }),
             None
         );

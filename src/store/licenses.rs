@@ -8,7 +8,7 @@ use time::{Date, OffsetDateTime};
 
 use super::{
     NEVER, WriteTx, activation_codes, checks, customers, day, moment, status, tools,
-    unlicensed_machines, unreadable,
+    trials, unlicensed_machines, unreadable,
 };
 use crate::error::Error;
 use crate::model::check::ListedLicense;
@@ -18,6 +18,7 @@ use crate::model::license::fields::{self, FIELDS};
 use crate::model::license::{License, Status, Values};
 use crate::model::machine_code::machine_code;
 use crate::model::question::Question;
+use crate::model::signed::SignedValues;
 
 /// What the verdict on a license depends on, and which license it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,17 +27,35 @@ pub struct CheckedLicense {
     pub status: Status,
     /// None for a perpetual license.
     pub expiration_date: Option<Date>,
+    pub is_trial: bool,
+    /// A signed answer also needs [`signed_values`].
+    pub has_more: bool,
 }
 
+
 /// Columns of a license besides its fields, which follow them in [`columns`].
-const FIXED: [&str; 6] = [
+const FIXED: [&str; 7] = [
     "id",
     "created_at",
     "moved_to",
     "code_id",
     "own_status",
     "own_expiration_date",
+    "offline_until",
 ];
+
+/// What [`checked_in`] reads.
+const CHECKED_COLUMNS: &str = "id, status, expiration_date, case when trial <> '' then 1 else 0 end, case when edition <> ''
+         or features <> '' or data <> '' or updates_until <> '' or offline_until <> '' or exists (
+             select 1 from activation_codes codes where codes.id = licenses.code_id
+                 and (codes.edition <> '' or codes.features <> '' or codes.data <> '' or codes.updates_until <> ''))
+     then 1 else 0 end";
+
+static CHECKED: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "select {CHECKED_COLUMNS} from licenses where tool_name = ?1 and license_key = ?2"
+    )
+});
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
     let places: Vec<String> = (2..2 + fields::COUNT).map(|n| format!("?{n}")).collect();
@@ -89,10 +108,27 @@ pub(super) fn join_last_checks(table: &str) -> String {
 
 /// The point lookup of a check.
 pub fn checked(db: &Connection, question: &Question<'_>) -> Result<Option<CheckedLicense>> {
-    db.prepare_cached(
-        "select id, status, expiration_date from licenses where tool_name = ?1 and license_key = ?2",
-    )?
+    db.prepare_cached(&CHECKED)?
     .query_row([question.tool_name, &question.license_key], checked_in)
+    .optional()
+}
+
+/// With the values of its activation code where it has none of its own.
+pub fn signed_values(db: &Connection, id: i64) -> Result<Option<SignedValues>> {
+    db.prepare_cached(
+        "select licenses.edition, licenses.features, licenses.data, licenses.updates_until,
+             licenses.offline_until, coalesce(codes.edition, ''), coalesce(codes.features, ''),
+             coalesce(codes.data, ''), coalesce(codes.updates_until, '')
+         from licenses left join activation_codes codes on codes.id = licenses.code_id
+         where licenses.id = ?1",
+    )?
+    .query_row([id], |row| {
+        let own = activation_codes::entitlements(row, 0)?;
+        Ok(SignedValues {
+            entitlements: own.or(activation_codes::entitlements(row, 5)?),
+            offline_until: day_or_none(row, 4)?,
+        })
+    })
     .optional()
 }
 
@@ -106,12 +142,12 @@ pub fn all_checked(
     before: i64,
     limit: usize,
 ) -> Result<Vec<(i64, Option<NamedLicense>)>> {
-    db.prepare_cached(
-        "select id, status, expiration_date, tool_name, license_key from licenses
-         where id < ?1 order by id desc limit ?2",
-    )?
+    db.prepare_cached(&format!(
+        "select {CHECKED_COLUMNS}, tool_name, license_key from licenses
+         where id < ?1 order by id desc limit ?2"
+    ))?
     .query_map(params![before, limit as i64], |row| {
-        let checked = checked_in(row).and_then(|checked| Ok((row.get(3)?, row.get(4)?, checked)));
+        let checked = checked_in(row).and_then(|checked| Ok((row.get(5)?, row.get(6)?, checked)));
         // A disk error would have failed earlier: here only a value can be invalid.
         Ok((row.get(0)?, checked.ok()))
     })?
@@ -127,6 +163,8 @@ fn checked_in(row: &Row<'_>) -> Result<CheckedLicense> {
             NEVER => None,
             day => Some(date::read(day).ok_or_else(|| unreadable(2, day))?),
         },
+        is_trial: row.get(3)?,
+        has_more: row.get(4)?,
     })
 }
 
@@ -242,6 +280,9 @@ pub fn update(
     }
     ensure_customer(db, new, now)?;
     write(db, before.id, new)?;
+    if before.is_trial && !new.is_trial {
+        trials::set_converted(db, &before.tool_name, &before.license_key, now)?;
+    }
     if let Some(seat) = before.seat {
         settle(db, before.id, Some(seat.changed(before, new)))?;
     }
@@ -310,7 +351,7 @@ impl ToSql for Cell<'_> {
 
 fn cells(values: &Values) -> impl Iterator<Item = Cell<'_>> {
     FIELDS.iter().zip(values.texts()).map(|(field, text)| {
-        Cell::Text(match field.is_date() && text.is_empty() {
+        Cell::Text(match field.is_term() && text.is_empty() {
             true => NEVER.into(),
             false => text,
         })
@@ -378,7 +419,7 @@ fn license(row: &Row<'_>) -> Result<License> {
     let mut texts = [""; fields::COUNT];
     for (at, text) in texts.iter_mut().enumerate() {
         *text = row.get_ref(FIXED.len() + at)?.as_str()?;
-        if FIELDS[at].is_date() {
+        if FIELDS[at].is_term() {
             *text = match *text {
                 NEVER => "",
                 "" => return Err(unreadable(FIXED.len() + at, "")),
@@ -391,8 +432,16 @@ fn license(row: &Row<'_>) -> Result<License> {
         created_at: moment(row, 1)?,
         moved_to: row.get(2)?,
         seat: seat(row)?,
+        offline_until: day_or_none(row, 6)?,
         values: Values::from_texts(texts).map_err(|at| unreadable(FIXED.len() + at, texts[at]))?,
     })
+}
+
+fn day_or_none(row: &Row<'_>, at: usize) -> Result<Option<Date>> {
+    match row.get_ref(at)?.as_str()? {
+        "" => Ok(None),
+        _ => day(row, at).map(Some),
+    }
 }
 
 fn seat(row: &Row<'_>) -> Result<Option<Seat>> {

@@ -36,6 +36,7 @@ pub mod signing_keys;
 pub mod swap;
 pub mod tokens;
 pub mod tools;
+pub mod trials;
 mod trigrams;
 pub mod unlicensed_machines;
 pub mod users;

@@ -60,13 +60,20 @@ pub fn update_code(
     let old = &before.values;
     let about = |values: &CodeValues| (values.customer.clone(), values.order_ref.clone());
     let is_same_customer = about(old) == about(values);
-    if is_same_customer && (old.status, old.term) == (values.status, values.term) {
+    let has_same_entitlements = old.entitlements == values.entitlements;
+    if is_same_customer
+        && has_same_entitlements
+        && (old.status, old.term) == (values.status, values.term)
+    {
         return Ok(());
     }
     for id in license_ids(db, before.id)? {
         let Some(license) = licenses::get(db, id)? else {
             continue;
         };
+        if !has_same_entitlements {
+            db.invalidate(&license.tool_name, &license.license_key);
+        }
         if is_same_customer {
             licenses::settle(db, id, license.seat)?;
             continue;

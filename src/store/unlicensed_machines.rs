@@ -200,6 +200,16 @@ pub fn decide(
     Ok(changed > 0)
 }
 
+/// Whether the machine was hidden for good.
+pub fn is_blocked(db: &Connection, tool_name: &str, license_key: &str) -> Result<bool> {
+    db.prepare_cached(
+        "select exists (
+             select 1 from unlicensed_machines
+             where tool_name = ?1 and license_key = ?2 and decision = 'blocked')",
+    )?
+    .query_row([tool_name, license_key], |row| row.get(0))
+}
+
 /// Removes the oldest above the limits; blocked machines stay.
 pub fn prune(db: &Connection) -> Result<()> {
     let without_tool = "decision <> 'blocked'

@@ -354,7 +354,12 @@ impl Planner<'_> {
                 Err(reason) => self.invalid(row, reason.into()),
             });
         };
-        let draft = row.draft.clone().over(Draft::from(&before.values));
+        let mut base = Draft::from(&before.values);
+        if row.id.is_none() {
+            // Not from our export: who adds a machine that is on trial has sold it a license.
+            base.set("trial", "");
+        }
+        let draft = row.draft.clone().over(base);
         Ok(match Values::parse(&draft) {
             Ok(after) => self.change(row.line, before, after),
             Err(error) => self.invalid(row, reasons(&error).into()),

@@ -9,6 +9,7 @@ use time::Date;
 
 use super::Status;
 use crate::error::{Error, Problem};
+use crate::model::entitlements::{self, Entitlements};
 use crate::model::fold::folded;
 use crate::model::mac::canonical_key;
 use crate::model::pasted_key::cleaned;
@@ -40,7 +41,17 @@ pub enum Kind {
     Line,
     Lines,
     Status,
+    /// The last day of a license; none for a perpetual one.
     Date,
+    /// Any other day, or none.
+    Day,
+    /// A line that programs compare.
+    Name,
+    /// Names, separated by commas; in JSON an array.
+    Features,
+    Data,
+    /// [`YES`] or nothing; in JSON true or false.
+    Flag,
 }
 
 pub const COUNT: usize = FIELDS.len();
@@ -54,9 +65,11 @@ pub const LICENSE_KEY: usize = 1;
 pub const STATUS: usize = 2;
 pub const USER_ID: usize = 3;
 pub const EXPIRATION_DATE: usize = 4;
+/// The first of them.
+const ENTITLEMENTS: usize = 7;
 
 /// In their published order.
-pub const FIELDS: [Field; 7] = [
+pub const FIELDS: [Field; 12] = [
     Field {
         name: "tool_name",
         label: "The tool name",
@@ -323,7 +336,60 @@ pub const FIELDS: [Field; 7] = [
             "encomenda",
         ],
     },
+    Field {
+        name: "edition",
+        label: "The edition",
+        meaning: "The edition that was sold; the tool decides what it offers",
+        limit: entitlements::EDITION,
+        kind: Kind::Name,
+        is_searchable: false,
+        is_personal: false,
+        headings: &["plan", "tier", "variant", "ausgabe", "edicion", "edizione", "editie", "edycja"],
+    },
+    Field {
+        name: "features",
+        label: "The features",
+        meaning: "Features besides those of the edition",
+        limit: entitlements::MAX_FEATURES * (entitlements::FEATURE + 2),
+        kind: Kind::Features,
+        is_searchable: false,
+        is_personal: false,
+        headings: &["feature", "modules", "options", "funktionen", "module", "fonctionnalites"],
+    },
+    Field {
+        name: "data",
+        label: "The data",
+        meaning: "Anything else for the tool, up to 1,024 bytes",
+        limit: entitlements::DATA,
+        kind: Kind::Data,
+        is_searchable: false,
+        is_personal: true,
+        headings: &["metadata", "customdata"],
+    },
+    Field {
+        name: "updates_until",
+        label: "The last day of updates",
+        meaning: "The last build date of the tool that the license covers",
+        limit: 0,
+        kind: Kind::Day,
+        is_searchable: false,
+        is_personal: false,
+        headings: &["updates", "maintenanceuntil", "maintenance", "supportuntil", "wartungbis", "updatesbis"],
+    },
+    Field {
+        name: "trial",
+        label: "The trial",
+        meaning: "Whether the license is a trial, which nobody has bought",
+        limit: 0,
+        kind: Kind::Flag,
+        is_searchable: false,
+        is_personal: false,
+        headings: &["istrial", "testversion", "testlizenz", "demo"],
+    },
 ];
+
+/// [`Kind::Flag`] that is set, as text.
+pub const YES: &str = "yes";
 
 /// The values of a license that people set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -341,6 +407,10 @@ pub struct Values {
     pub note: Option<String>,
     /// Of the purchase, in the shop's words.
     pub order_ref: Option<String>,
+    /// Of this license alone; its activation code may have others.
+    pub entitlements: Entitlements,
+    /// Nobody has bought it.
+    pub is_trial: bool,
 }
 
 impl Values {
@@ -354,7 +424,10 @@ impl Values {
             expiration_date,
             note,
             order_ref,
+            entitlements,
+            is_trial,
         } = self;
+        let [edition, features, data, updates_until] = entitlements.texts();
         [
             tool_name.into(),
             license_key.into(),
@@ -363,6 +436,11 @@ impl Values {
             expiration_date.map(date::format).unwrap_or_default().into(),
             or_empty(note),
             or_empty(order_ref),
+            edition,
+            features,
+            data,
+            updates_until,
+            if *is_trial { YES } else { "" }.into(),
         ]
     }
 
@@ -376,7 +454,13 @@ impl Values {
             expiration_date,
             note,
             order_ref,
+            edition,
+            features,
+            data,
+            updates_until,
+            trial,
         ] = texts;
+        let entitlements = [edition, features, data, updates_until];
         let optional = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         Ok(Values {
             tool_name: tool_name.to_owned(),
@@ -389,6 +473,8 @@ impl Values {
             },
             note: optional(note),
             order_ref: optional(order_ref),
+            entitlements: Entitlements::from_texts(entitlements).map_err(|at| ENTITLEMENTS + at)?,
+            is_trial: trial == YES,
         })
     }
 
@@ -453,16 +539,28 @@ impl Field {
                     _ => text,
                 })
             }
+            Kind::Name => entitlements::parse_edition(typed),
             Kind::Line => text::optional(name, label, typed, limit),
+            Kind::Features => entitlements::parse_features(typed),
+            Kind::Data => entitlements::parse_data(typed),
+            Kind::Flag => match typed.trim().to_lowercase().as_str() {
+                "" | "no" | "false" | "0" => Ok(String::new()),
+                YES | "true" | "1" => Ok(YES.to_owned()),
+                _ => Err(Problem {
+                    field: name,
+                    message: format!("{label} is `{}`; it must be yes or no.", text::shorten(typed)),
+                }),
+            },
             Kind::Lines => text::lines(name, label, typed, limit),
             Kind::Status => Ok(Status::parse(typed)?.as_str().to_owned()),
-            Kind::Date => match typed.trim() {
+            Kind::Date | Kind::Day => match typed.trim() {
                 day if day.is_empty() || date::read(day).is_some() => Ok(day.to_owned()),
                 day => Err(Problem {
                     field: name,
                     message: format!(
                         "{label} `{day}` is not a calendar day; use YYYY-MM-DD, for example \
-                         2026-12-31, or leave it empty for a perpetual license."
+                         2026-12-31, or leave it empty{}.",
+                        if self.is_term() { " for a perpetual license" } else { "" }
                     ),
                 }),
             },
@@ -470,6 +568,11 @@ impl Field {
     }
 
     pub fn is_date(&self) -> bool {
+        matches!(self.kind, Kind::Date | Kind::Day)
+    }
+
+    /// Whether it says when the license expires.
+    pub fn is_term(&self) -> bool {
         self.kind == Kind::Date
     }
 }
@@ -572,7 +675,8 @@ impl From<&Values> for Draft {
     }
 }
 
-/// From a JSON object whose values are strings or null; other members are ignored.
+/// From a JSON object whose values are strings or null, of features an array of strings, and of a flag a
+/// boolean; other members are ignored.
 impl<'de> Deserialize<'de> for Draft {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Draft, D::Error> {
         deserializer.deserialize_map(DraftVisitor)
@@ -594,6 +698,19 @@ impl<'de> Visitor<'de> for DraftVisitor {
             match Field::index(&name) {
                 Some(index) if draft.0[index].is_some() => {
                     return Err(A::Error::duplicate_field(FIELDS[index].name));
+                }
+                Some(index) if FIELDS[index].kind == Kind::Features => {
+                    let names: Option<Vec<String>> = members.next_value()?;
+                    let names = names.unwrap_or_default();
+                    if let Some(name) = names.iter().find(|name| name.contains(entitlements::is_separator)) {
+                        let message = format!("the feature `{name}` contains a separator of features");
+                        return Err(A::Error::custom(message));
+                    }
+                    draft.0[index] = Some(names.join(","));
+                }
+                Some(index) if FIELDS[index].kind == Kind::Flag => {
+                    let is_set: Option<bool> = members.next_value()?;
+                    draft.0[index] = Some(if is_set == Some(true) { YES } else { "" }.to_owned());
                 }
                 Some(index) => {
                     let typed: Option<String> = members.next_value()?;
@@ -645,10 +762,12 @@ mod tests {
             .with("expiration_date", "2024-02-30");
         for field in FIELDS
             .iter()
-            .filter(|field| field.kind == Kind::Line || field.kind == Kind::Lines)
+            .filter(|field| field.limit > 0 && field.kind != Kind::Required)
         {
             bad.set(field.name, "x".repeat(field.limit + 1));
         }
+        bad.set("updates_until", "soon");
+        bad.set("trial", "perhaps");
         assert_eq!(invalid_fields(&bad), FIELDS.map(|field| field.name));
     }
 

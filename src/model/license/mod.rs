@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
 use crate::error::Problem;
 
@@ -74,6 +74,8 @@ pub struct License {
     pub moved_to: Option<i64>,
     /// None for a license that was added by hand.
     pub seat: Option<Seat>,
+    /// The last day of the offline file that its machine has.
+    pub offline_until: Option<Date>,
     /// The values that people set.
     pub values: Values,
 }

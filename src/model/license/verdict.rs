@@ -17,12 +17,15 @@ pub enum Verdict {
     Expired,
     /// The license has expired but is in its grace period: the tool may run.
     InGrace,
+    /// The tool may run to be tried.
+    Trial,
 }
 
 impl Verdict {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Verdict; 6] = [
+    pub const ALL: [Verdict; 7] = [
         Verdict::Valid,
+        Verdict::Trial,
         Verdict::InGrace,
         Verdict::Expired,
         Verdict::Suspended,
@@ -39,6 +42,7 @@ impl Verdict {
             Verdict::Revoked => "REVOKED",
             Verdict::Expired => "EXPIRED",
             Verdict::InGrace => "IN_GRACE",
+            Verdict::Trial => "TRIAL",
         }
     }
 
@@ -72,10 +76,18 @@ impl Verdict {
         }
     }
 
+    /// The verdict on a license that is a trial, or is not; a trial has no grace period.
+    pub fn of_trial(self, is_trial: bool) -> Verdict {
+        match self {
+            Verdict::Valid if is_trial => Verdict::Trial,
+            verdict => verdict,
+        }
+    }
+
     /// Whether the tool must not run.
     pub fn is_refusal(self) -> bool {
         match self {
-            Verdict::Valid | Verdict::InGrace => false,
+            Verdict::Valid | Verdict::InGrace | Verdict::Trial => false,
             Verdict::NotFound | Verdict::Suspended | Verdict::Revoked | Verdict::Expired => true,
         }
     }
@@ -83,7 +95,7 @@ impl Verdict {
     /// The HTTP status of the published response.
     pub fn http(self) -> u16 {
         match self {
-            Verdict::Valid | Verdict::InGrace => 200,
+            Verdict::Valid | Verdict::InGrace | Verdict::Trial => 200,
             Verdict::NotFound => 404,
             Verdict::Suspended | Verdict::Revoked | Verdict::Expired => 403,
         }
@@ -92,7 +104,7 @@ impl Verdict {
     /// The published `status`.
     pub fn word(self) -> &'static str {
         match self {
-            Verdict::Valid | Verdict::InGrace => "valid",
+            Verdict::Valid | Verdict::InGrace | Verdict::Trial => "valid",
             Verdict::NotFound | Verdict::Suspended | Verdict::Revoked => "invalid",
             Verdict::Expired => "expired",
         }
@@ -101,7 +113,7 @@ impl Verdict {
     /// The published message, word for word.
     pub fn message(self) -> &'static str {
         match self {
-            Verdict::Valid | Verdict::InGrace => "License is active and valid.",
+            Verdict::Valid | Verdict::InGrace | Verdict::Trial => "License is active and valid.",
             Verdict::NotFound => "License key not found for this tool.",
             Verdict::Suspended => "License status is 'suspended'.",
             Verdict::Revoked => "License status is 'revoked'.",
@@ -112,7 +124,9 @@ impl Verdict {
 
 impl License {
     pub fn verdict(&self, grace_days: u16, now: OffsetDateTime, offset: UtcOffset) -> Verdict {
+        let grace_days = if self.is_trial { 0 } else { grace_days };
         Verdict::on(self.status, self.expiration_date, grace_days, now, offset)
+            .of_trial(self.is_trial)
     }
 }
 
