@@ -1,6 +1,8 @@
 //! What the API's description says about single values.
 
-use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::schema::{
+    ArrayBuilder, Object, ObjectBuilder, SchemaFormat, SchemaType, Type,
+};
 use utoipa::openapi::{KnownFormat, RefOr, Schema};
 
 use crate::model::entitlements;
@@ -58,9 +60,7 @@ pub(super) fn result() -> Object {
 pub(super) fn code() -> Object {
     let codes = Verdict::ALL.map(Verdict::code).into_iter();
     let meaning = "`VALID`, `IN_GRACE` or `TRIAL`: the tool may run; otherwise it must not";
-    one_of(codes)
-        .description(Some(meaning))
-        .build()
+    one_of(codes).description(Some(meaning)).build()
 }
 
 pub(super) fn date_or_null() -> Object {

@@ -71,6 +71,8 @@ pub enum Kind {
     /// A bulk change; each license also has its own entry.
     ManyChanged,
     LicenseMoved,
+    /// Its machine can run without a network until that day.
+    OfflineFileMade,
     /// Each license also has its own entry.
     Imported,
     /// By itself, before its first license.
@@ -119,11 +121,12 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 40] = [
+    pub const ALL: [Kind; 41] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
         Kind::LicenseMoved,
+        Kind::OfflineFileMade,
         Kind::ManyChanged,
         Kind::Imported,
         Kind::ToolAdded,
@@ -176,6 +179,7 @@ impl Kind {
             Kind::LicenseAdded => "license added",
             Kind::LicenseChanged => "license changed",
             Kind::LicenseDeleted => "license deleted",
+            Kind::OfflineFileMade => "offline file made",
             Kind::LicenseMoved => "license moved",
             Kind::ManyChanged => "many licenses changed",
             Kind::Imported => "licenses imported",

@@ -280,6 +280,7 @@ mod tests {
             created_at: datetime!(2026-01-01 00:00 UTC),
             moved_to: None,
             seat: None,
+            offline_until: None,
             values,
         }
     }

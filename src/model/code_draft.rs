@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::activation_code::{CodeTerm, CodeValues, MOVES_PER_YEAR};
-use super::entitlements::{self, Entitlements};
 use super::customer::{NamedCustomer, parse_email};
+use super::entitlements::{self, Entitlements};
 use super::order::ORDER_REF;
 use super::text;
 use super::typed_date::Reading;

@@ -34,7 +34,9 @@ impl DecidingStep {
             Verdict::NotFound if !has_tool => DecidingStep::Tool,
             Verdict::NotFound => DecidingStep::License,
             Verdict::Suspended | Verdict::Revoked => DecidingStep::Status,
-            Verdict::Valid | Verdict::InGrace | Verdict::Expired => DecidingStep::Expiration,
+            Verdict::Valid | Verdict::Trial | Verdict::InGrace | Verdict::Expired => {
+                DecidingStep::Expiration
+            }
         }
     }
 

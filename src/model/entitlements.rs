@@ -87,7 +87,12 @@ pub fn parse_features(typed: &str) -> Result<String, Problem> {
     let field = "features";
     let mut features: Vec<&str> = vec![];
     for name in names(typed) {
-        text::check_visible(field, &format!("The feature `{}`", text::shorten(name)), name, FEATURE)?;
+        text::check_visible(
+            field,
+            &format!("The feature `{}`", text::shorten(name)),
+            name,
+            FEATURE,
+        )?;
         if !features.contains(&name) {
             features.push(name);
         }

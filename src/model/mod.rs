@@ -23,6 +23,7 @@ pub mod mac;
 pub mod machine_code;
 pub mod machine_id;
 pub mod near_miss;
+pub mod offline_request;
 pub mod order;
 pub mod overview;
 pub mod password;

@@ -79,7 +79,9 @@ impl Serialize for Row {
         row.serialize_entry("check_count", &self.check_count())?;
         for (field, text) in fields {
             match field.kind {
-                Kind::Features => row.serialize_entry(field.name, &license.entitlements.features)?,
+                Kind::Features => {
+                    row.serialize_entry(field.name, &license.entitlements.features)?
+                }
                 Kind::Flag => row.serialize_entry(field.name, &(text == YES))?,
                 _ => row.serialize_entry(field.name, &or_null(text))?,
             }
@@ -161,6 +163,7 @@ mod tests {
                 created_at: datetime!(2024-01-02 03:04:05 UTC),
                 moved_to: None,
                 seat: None,
+                offline_until: None,
                 values: Values::parse(&draft).unwrap(),
             },
             last_seen_on: String::new(),

@@ -102,7 +102,13 @@ impl Tool {
         let tool = Tool {
             offline_days: keep(
                 &mut problems,
-                number("offline_days", "The offline days", &draft.offline_days, 0, 3_650),
+                number(
+                    "offline_days",
+                    "The offline days",
+                    &draft.offline_days,
+                    0,
+                    3_650,
+                ),
             ),
             grace_days: keep(
                 &mut problems,
@@ -130,11 +136,22 @@ impl Tool {
             ),
             trials_per_day: keep(
                 &mut problems,
-                number("trials_per_day", "The number of new trials a day", &draft.trials_per_day, 0, 1_000_000),
+                number(
+                    "trials_per_day",
+                    "The number of new trials a day",
+                    &draft.trials_per_day,
+                    0,
+                    1_000_000,
+                ),
             ),
             latest_version: keep(
                 &mut problems,
-                text::optional("latest_version", "The latest version", &draft.latest_version, VERSION_LENGTH),
+                text::optional(
+                    "latest_version",
+                    "The latest version",
+                    &draft.latest_version,
+                    VERSION_LENGTH,
+                ),
             ),
             latest_url: keep(
                 &mut problems,
@@ -142,11 +159,22 @@ impl Tool {
             ),
             minimum_version: keep(
                 &mut problems,
-                text::optional("minimum_version", "The minimum version", &draft.minimum_version, VERSION_LENGTH),
+                text::optional(
+                    "minimum_version",
+                    "The minimum version",
+                    &draft.minimum_version,
+                    VERSION_LENGTH,
+                ),
             ),
             offline_file_days: keep(
                 &mut problems,
-                number("offline_file_days", "The period of offline files", &draft.offline_file_days, 1, 3_650),
+                number(
+                    "offline_file_days",
+                    "The period of offline files",
+                    &draft.offline_file_days,
+                    1,
+                    3_650,
+                ),
             ),
             editions: keep(&mut problems, editions(&draft.editions)),
         };
@@ -159,10 +187,17 @@ impl Tool {
     /// What a license of that edition has: the features of the edition, then its own.
     pub fn features<'a>(&'a self, entitlements: &'a Entitlements) -> Vec<&'a str> {
         let edition = entitlements.edition.as_deref();
-        let edition = self.editions.iter().find(|other| Some(&*other.name) == edition);
+        let edition = self
+            .editions
+            .iter()
+            .find(|other| Some(&*other.name) == edition);
         let mut all: Vec<&str> = vec![];
         let own = entitlements.features.iter();
-        for name in edition.into_iter().flat_map(|edition| &edition.features).chain(own) {
+        for name in edition
+            .into_iter()
+            .flat_map(|edition| &edition.features)
+            .chain(own)
+        {
             if !all.contains(&name.as_str()) {
                 all.push(name);
             }
@@ -199,7 +234,12 @@ impl From<&Tool> for ToolDraft {
             latest_url: tool.latest_url.clone(),
             minimum_version: tool.minimum_version.clone(),
             offline_file_days: tool.offline_file_days.to_string(),
-            editions: tool.editions.iter().map(Edition::line).collect::<Vec<_>>().join("\n"),
+            editions: tool
+                .editions
+                .iter()
+                .map(Edition::line)
+                .collect::<Vec<_>>()
+                .join("\n"),
         }
     }
 }
@@ -226,15 +266,20 @@ fn number<T: TryFrom<u32>>(
     most: u32,
 ) -> Result<T, Problem> {
     let typed = typed.trim();
-    let number = typed.parse().ok().filter(|number| (least..=most).contains(number));
-    number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| Problem {
-        field,
-        message: format!(
-            "{label} must be a whole number from {least} to {}, not `{}`.",
-            text::grouped(most.into()),
-            text::shorten(typed)
-        ),
-    })
+    let number = typed
+        .parse()
+        .ok()
+        .filter(|number| (least..=most).contains(number));
+    number
+        .and_then(|number| T::try_from(number).ok())
+        .ok_or_else(|| Problem {
+            field,
+            message: format!(
+                "{label} must be a whole number from {least} to {}, not `{}`.",
+                text::grouped(most.into()),
+                text::shorten(typed)
+            ),
+        })
 }
 
 fn link(field: &'static str, label: &str, typed: &str) -> Result<String, Problem> {
@@ -264,7 +309,9 @@ fn editions(typed: &str) -> Result<Vec<Edition>, Problem> {
         let (name, features) = line.split_once(':').unwrap_or((line, ""));
         let name = entitlements::parse_edition(name).map_err(at)?;
         let problem = match editions.iter().any(|other| other.name == name) {
-            _ if name.is_empty() => format!("`{}` has no name before the colon.", text::shorten(line)),
+            _ if name.is_empty() => {
+                format!("`{}` has no name before the colon.", text::shorten(line))
+            }
             true => format!("There are two editions `{name}`; name each once."),
             false if editions.len() == MAX_EDITIONS => {
                 format!("There are more than {MAX_EDITIONS} editions; use fewer.")

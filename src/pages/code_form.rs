@@ -22,6 +22,7 @@ use crate::model::audit::Actor;
 use crate::model::code_draft::CodeDraft;
 use crate::model::date;
 use crate::model::doubt::{self, Doubt};
+use crate::model::entitlements::NAMES;
 use crate::model::license::Draft;
 use crate::model::license::fields::FIELDS;
 use crate::model::search::Count;
@@ -45,6 +46,8 @@ struct FormPage {
     was: CodeDraft,
     answers: Answers,
     tools: Vec<String>,
+    /// Of the tool.
+    editions: Vec<String>,
     objection: Objection,
 }
 
@@ -117,6 +120,7 @@ async fn new(
     Ok(Page::new(&FormPage {
         frame,
         code: None,
+        editions: app.edition_names(draft.get("tool_name")),
         draft,
         was: CodeDraft::default(),
         answers: Answers::default(),
@@ -151,6 +155,7 @@ async fn create(
     let page = FormPage {
         frame,
         code: None,
+        editions: app.edition_names(form.draft.get("tool_name")),
         draft: form.draft,
         was: form.was,
         answers: form.answers,
@@ -275,6 +280,7 @@ async fn edit(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
     let draft = CodeDraft::of(&code.values);
     Ok(Page::new(&FormPage {
         frame,
+        editions: app.edition_names(&code.tool_name),
         code: Some(code),
         was: draft.clone(),
         draft,
@@ -311,6 +317,7 @@ async fn save(
     };
     let page = FormPage {
         frame,
+        editions: app.edition_names(&code.tool_name),
         code: Some(code),
         draft: form.draft,
         was: form.was,
@@ -356,6 +363,12 @@ impl MadePage {
 }
 
 impl FormPage {
+    fn has_entitlements(&self) -> bool {
+        let is_used =
+            |name: &&str| !self.draft.get(name).is_empty() || self.objection.to(name).is_some();
+        NAMES.iter().any(|name| is_used(name))
+    }
+
     fn carried(&self) -> Vec<(String, &str)> {
         let was = self.was.fields();
         let was = was.map(|(name, text)| (format!("was_{name}"), text));

@@ -22,6 +22,7 @@ use crate::model::license::{License, Status, Verdict};
 use crate::model::machine_code::machine_code;
 use crate::model::pasted_key::cleaned;
 use crate::model::timeline::{self, Cursor, Happened};
+use crate::model::{date, entitlements::Entitlements};
 use crate::request::{App, Failure};
 use crate::service::LicenseWarnings;
 
@@ -43,6 +44,8 @@ struct LicensePage {
     row: LicenseRow,
     /// That it has a seat of.
     code: Option<ActivationCode>,
+    /// Its own, and those of its code.
+    entitlements: Entitlements,
     history: timeline::Page<Happened>,
     is_newest: bool,
     places: Places,
@@ -100,16 +103,20 @@ async fn show(
     before: Option<&str>,
 ) -> Result<Page, Failure> {
     let before = before.and_then(Cursor::parse);
-    let (listed, code, history, places, (successor, moved_from), warnings) = app
+    let (listed, (code, entitlements), history, places, (successor, moved_from), warnings) = app
         .run(move |service| {
             let listed = service.listed(id)?;
             let relatives = service.relatives(&listed.license)?;
             let warnings = service.warnings(&listed.license)?;
             let code = service.code_of(&listed.license)?;
+            let mut entitlements = listed.license.entitlements.clone();
+            if let Some(code) = &code {
+                entitlements = entitlements.or(code.values.entitlements.clone());
+            }
             let history = service.timeline(id, before)?;
             Ok((
                 listed,
-                code,
+                (code, entitlements),
                 history,
                 service.places(id)?,
                 relatives,
@@ -122,6 +129,7 @@ async fn show(
         frame,
         row: LicenseRow::new(listed, app, now),
         code,
+        entitlements,
         history,
         is_newest: before.is_none(),
         places,

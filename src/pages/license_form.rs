@@ -53,13 +53,10 @@ struct FormPage {
 impl FormPage {
     fn has_entitlements(&self) -> bool {
         let names = NAMES.iter().chain(&["trial"]);
-        names.into_iter().any(|name| !self.draft.get(name).is_empty() || self.objection.to(name).is_some())
+        names
+            .into_iter()
+            .any(|name| !self.draft.get(name).is_empty() || self.objection.to(name).is_some())
     }
-}
-
-fn editions(app: &App, draft: &Draft) -> Vec<String> {
-    let tool = app.tool(draft.get("tool_name"));
-    tool.editions.iter().map(|edition| edition.name.clone()).collect()
 }
 
 #[derive(Default)]
@@ -114,7 +111,7 @@ async fn new(
         frame,
         id: None,
         code: None,
-        editions: editions(app, &draft),
+        editions: app.edition_names(draft.get("tool_name")),
         draft,
         answers: Answers::default(),
         tools,
@@ -148,7 +145,7 @@ async fn edit(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         id: Some(id),
         code,
         answers: Answers::of(draft.clone()),
-        editions: editions(app, &draft),
+        editions: app.edition_names(draft.get("tool_name")),
         draft,
         tools,
         customers,
@@ -214,7 +211,7 @@ async fn save(
         frame,
         id,
         code,
-        editions: editions(app, &form.draft),
+        editions: app.edition_names(form.draft.get("tool_name")),
         draft: form.draft,
         answers: form.answers,
         tools,

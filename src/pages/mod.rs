@@ -30,6 +30,7 @@ mod license_query;
 mod licenses;
 mod login;
 mod machine;
+mod offline;
 mod overview;
 mod reference;
 mod restored;
@@ -82,6 +83,7 @@ pub fn routes() -> Vec<Route> {
         licenses::routes(),
         login::routes(),
         machine::routes(),
+        offline::routes(),
         overview::routes(),
         restored::routes(),
         reference::routes(),

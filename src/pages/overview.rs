@@ -139,6 +139,7 @@ impl OverviewPage {
     fn link(&self, verdict: &Verdict) -> &'static str {
         match verdict {
             Verdict::Valid => "/licenses?status=activated&expires=not-expired&seen=last-30-days",
+            Verdict::Trial => "/licenses?trial=yes&seen=last-30-days",
             Verdict::InGrace => "/licenses?status=activated&expires=expired&seen=last-30-days",
             Verdict::Expired => "/licenses?status=activated&expires=expired&seen=refused",
             Verdict::Suspended => "/licenses?status=suspended&seen=refused",

@@ -233,6 +233,7 @@ pub(super) fn codes(count: impl Borrow<Count>) -> String {
 pub(super) fn verdict_label(verdict: impl Borrow<Verdict>) -> &'static str {
     match verdict.borrow() {
         Verdict::Valid => "valid",
+        Verdict::Trial => "on trial",
         Verdict::InGrace => "in grace period",
         Verdict::Expired => "expired",
         Verdict::Suspended => "suspended",
@@ -245,6 +246,7 @@ pub(super) fn verdict_label(verdict: impl Borrow<Verdict>) -> &'static str {
 pub(super) fn state_label(verdict: impl Borrow<Verdict>) -> &'static str {
     match verdict.borrow() {
         Verdict::Valid => "activated",
+        Verdict::Trial => "trial",
         Verdict::InGrace => "grace period",
         verdict => verdict_label(verdict),
     }
@@ -254,6 +256,7 @@ pub(super) fn state_label(verdict: impl Borrow<Verdict>) -> &'static str {
 pub(super) fn verdict_class(verdict: impl Borrow<Verdict>) -> &'static str {
     match verdict.borrow() {
         Verdict::Valid => "activated",
+        Verdict::Trial => "trial",
         Verdict::InGrace => "grace",
         Verdict::Expired => "expired",
         Verdict::Suspended => "suspended",

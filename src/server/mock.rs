@@ -22,7 +22,7 @@ use crate::error::{Error, Refusal};
 use crate::model::activation_code::Reason;
 use crate::model::license::Verdict;
 use crate::model::question::Question;
-use crate::model::signed::{ClaimsInput, SigningRequest};
+use crate::model::signed::{ClaimsInput, SignedValues, SigningRequest};
 use crate::model::tool::{Tool, ToolDraft};
 use crate::request::{Failure, SMALL_BODY};
 use crate::service::{KeyFormat, KeyRing, Service, Signed};
@@ -312,8 +312,7 @@ impl Stage {
         let now = Clock::System.now();
         let offset = self.config.utc_offset;
         // A refusal's date would contradict the success of an activation.
-        let is_of_part =
-            matches!(verdict, Verdict::Valid | Verdict::InGrace) == self.part.is_good();
+        let is_of_part = !verdict.is_refusal() == self.part.is_good();
         let over = self
             .part
             .days_over()
@@ -323,6 +322,7 @@ impl Stage {
             question,
             verdict,
             expiration_date: over.and_then(|over| now.to_offset(offset).date().checked_sub(over)),
+            values: &SignedValues::default(),
             tool: &self.tool,
             now,
             offset,
@@ -340,6 +340,7 @@ impl Stage {
             days_left: input.days_left(),
             message: claims.message,
             expiration_date: claims.expiration_date,
+            offer: claims.offer,
         })
     }
 

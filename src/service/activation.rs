@@ -170,6 +170,9 @@ impl Service {
             if seat.own_status != Status::Activated {
                 return Err(Reason::MachineBlocked.into());
             }
+            if let Some(last) = license.offline_until.filter(|last| *last >= self.today()) {
+                return Err(Reason::OfflineUntil(last).into());
+            }
             let moves = activation_codes::moves_since(db, code.id, moves_since(now))?;
             if code.moves_left(moves) == 0 {
                 return Err(Reason::MovesUsed { moves, message }.into());

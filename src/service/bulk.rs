@@ -372,6 +372,7 @@ fn apply(
                 created_at,
                 moved_to: None,
                 seat: None,
+                offline_until: None,
                 values,
             };
             (None, Some(added))
@@ -382,6 +383,7 @@ fn apply(
                 created_at: before.created_at,
                 moved_to: before.moved_to,
                 seat: before.seat,
+                offline_until: before.offline_until,
                 values: after,
             };
             (Some(before), Some(after))

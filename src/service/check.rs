@@ -77,7 +77,9 @@ impl Service {
         }
         let (rules, ring) = (self.rules.load(), self.keys.load());
         let values = match decision.license {
-            Some(license) if license.has_more => self.store.read(|db| licenses::signed_values(db, license.id))?,
+            Some(license) if license.has_more => self
+                .store
+                .read(|db| licenses::signed_values(db, license.id))?,
             _ => None,
         };
         let input = ClaimsInput {

@@ -13,6 +13,7 @@ use crate::model::license::{License, Verdict};
 use crate::model::overview::{ToolCount, by_tool};
 use crate::model::text::grouped;
 use crate::model::tool::{self, Edition, Tool, ToolDraft};
+use crate::store::trials::{self, TrialUse};
 use crate::store::{audit, check_days, counts, licenses, tools};
 
 /// Versions on a tool's page.
@@ -32,6 +33,7 @@ pub struct ToolUse {
     pub days: Vec<(Date, [i64; Verdict::ALL.len()])>,
     /// Licenses by the version that their client last reported, most frequent first.
     pub versions: Vec<(String, i64)>,
+    pub trials: TrialUse,
 }
 
 impl Service {
@@ -39,6 +41,15 @@ impl Service {
     pub fn tool(&self, name: &str) -> Arc<Tool> {
         let rules = self.rules.load();
         rules.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The editions of a tool, for suggestions.
+    pub fn edition_names(&self, tool_name: &str) -> Vec<String> {
+        let tool = self.tool(tool_name);
+        tool.editions
+            .iter()
+            .map(|edition| edition.name.clone())
+            .collect()
     }
 
     pub fn verdict_on(&self, license: &License, now: time::OffsetDateTime) -> Verdict {
@@ -155,11 +166,12 @@ impl Service {
     pub fn tool_use(&self, name: &str) -> Result<ToolUse, Error> {
         let today = self.today();
         let first = today.saturating_sub(Duration::days(29));
-        let (exists, checks, versions) = self.store.read_tx(|db| {
+        let (exists, checks, versions, trials) = self.store.read_tx(|db| {
             Ok((
                 tools::exists(db, name)?,
                 check_days::of_tool_since(db, name, first)?,
                 counts::versions(db, name, VERSIONS)?,
+                trials::of_tool(db, name, today)?,
             ))
         })?;
         if !exists {
@@ -175,6 +187,7 @@ impl Service {
             }),
             days: super::overview::by_day(first, today, &checks),
             versions,
+            trials,
         })
     }
 }
@@ -194,7 +207,10 @@ fn details(name: &str, tool: &Tool) -> Details {
         ("latest_version", Detail::from(&*tool.latest_version)),
         ("latest_url", Detail::from(&*tool.latest_url)),
         ("minimum_version", Detail::from(&*tool.minimum_version)),
-        ("offline_file_days", Detail::Number(tool.offline_file_days.into())),
+        (
+            "offline_file_days",
+            Detail::Number(tool.offline_file_days.into()),
+        ),
         ("editions", Detail::from(&*editions.join("; "))),
     ];
     Details(

@@ -44,7 +44,10 @@ impl TrialsToday {
             };
         }
         let network = network(address);
-        let is_open = self.by_address.get(&subscriber(address)).is_none_or(|n| *n < PER_ADDRESS)
+        let is_open = self
+            .by_address
+            .get(&subscriber(address))
+            .is_none_or(|n| *n < PER_ADDRESS)
             && network.is_none_or(|net| self.by_network.get(&net).is_none_or(|n| *n < PER_NETWORK));
         if is_open {
             *self.by_address.entry(subscriber(address)).or_default() += 1;
@@ -57,7 +60,12 @@ impl TrialsToday {
 
     fn give_back(&mut self, address: IpAddr) {
         let network = network(address).and_then(|network| self.by_network.get_mut(&network));
-        for number in self.by_address.get_mut(&subscriber(address)).into_iter().chain(network) {
+        for number in self
+            .by_address
+            .get_mut(&subscriber(address))
+            .into_iter()
+            .chain(network)
+        {
             *number = number.saturating_sub(1);
         }
     }
@@ -67,7 +75,9 @@ impl Service {
     /// Whether a check should begin a trial first: the tool offers one, and the machine has no license.
     pub fn may_begin_trial(&self, question: &Question<'_>) -> Result<bool, Error> {
         let rules = self.rules.load();
-        let offers = rules.get(question.tool_name).is_some_and(|tool| tool.trial_days > 0);
+        let offers = rules
+            .get(question.tool_name)
+            .is_some_and(|tool| tool.trial_days > 0);
         Ok(offers
             && !self.restored.is_active(self.clock.now())
             && self.checked(question)?.is_none())
@@ -94,9 +104,9 @@ impl Service {
             return Ok(());
         }
         if !self.trials_today.lock().take(request.address, today) {
-            return Err(self.try_later(
-                format!("{PER_ADDRESS} machines behind this address began a trial today"),
-            ));
+            return Err(self.try_later(format!(
+                "{PER_ADDRESS} machines behind this address began a trial today"
+            )));
         }
         let began = self.store.write(|db| {
             for asked in keys() {
@@ -106,7 +116,9 @@ impl Service {
             }
             let most = i64::from(tool.trials_per_day);
             if most > 0 && trials::begun_on(db, question.tool_name, today)? >= most {
-                return Err(self.try_later(format!("{} has no more trials today", question.tool_name)));
+                return Err(
+                    self.try_later(format!("{} has no more trials today", question.tool_name))
+                );
             }
             let last = today.saturating_add(Duration::days(tool.trial_days.into()));
             let draft = Draft::new()
@@ -160,7 +172,8 @@ mod tests {
         let mut take = |address: &str, day| trials.take(of(address), day);
         assert_eq!((0..30).filter(|_| take("192.0.2.1", day)).count(), 20);
         assert!(take("192.0.2.2", day) && take("192.0.2.1", date!(2026 - 06 - 16)));
-        let neighbors = (0..9_u32).flat_map(|net| (0..30).map(move |_| format!("2001:db8:1:{net}::1")));
+        let neighbors =
+            (0..9_u32).flat_map(|net| (0..30).map(move |_| format!("2001:db8:1:{net}::1")));
         assert_eq!(neighbors.filter(|address| take(address, day)).count(), 100);
         assert!(take("2001:db8:2::1", day));
     }

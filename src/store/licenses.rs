@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, params, params
 use time::{Date, OffsetDateTime};
 
 use super::{
-    NEVER, WriteTx, activation_codes, checks, customers, day, moment, status, tools,
-    trials, unlicensed_machines, unreadable,
+    NEVER, WriteTx, activation_codes, checks, customers, day, moment, status, tools, trials,
+    unlicensed_machines, unreadable,
 };
 use crate::error::Error;
 use crate::model::check::ListedLicense;
@@ -32,7 +32,6 @@ pub struct CheckedLicense {
     pub has_more: bool,
 }
 
-
 /// Columns of a license besides its fields, which follow them in [`columns`].
 const FIXED: [&str; 7] = [
     "id",
@@ -52,9 +51,7 @@ const CHECKED_COLUMNS: &str = "id, status, expiration_date, case when trial <> '
      then 1 else 0 end";
 
 static CHECKED: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "select {CHECKED_COLUMNS} from licenses where tool_name = ?1 and license_key = ?2"
-    )
+    format!("select {CHECKED_COLUMNS} from licenses where tool_name = ?1 and license_key = ?2")
 });
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
@@ -109,8 +106,8 @@ pub(super) fn join_last_checks(table: &str) -> String {
 /// The point lookup of a check.
 pub fn checked(db: &Connection, question: &Question<'_>) -> Result<Option<CheckedLicense>> {
     db.prepare_cached(&CHECKED)?
-    .query_row([question.tool_name, &question.license_key], checked_in)
-    .optional()
+        .query_row([question.tool_name, &question.license_key], checked_in)
+        .optional()
 }
 
 /// With the values of its activation code where it has none of its own.
@@ -394,6 +391,14 @@ pub fn of_customer(db: &Connection, name: &str) -> Result<Vec<License>> {
 pub fn set_moved_to(db: &WriteTx<'_>, id: i64, moved_to: Option<i64>) -> Result<()> {
     db.prepare_cached("update licenses set moved_to = ?2 where id = ?1")?
         .execute(params![id, moved_to])?;
+    Ok(())
+}
+
+/// Records the last day of the offline file that the license's machine has.
+pub fn set_offline_until(db: &WriteTx<'_>, license: &License, last: Date) -> Result<()> {
+    db.invalidate(&license.tool_name, &license.license_key);
+    db.prepare_cached("update licenses set offline_until = ?2 where id = ?1")?
+        .execute(params![license.id, date::format(last)])?;
     Ok(())
 }
 

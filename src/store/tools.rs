@@ -6,7 +6,7 @@ use rusqlite::{Connection, Result, params};
 use time::OffsetDateTime;
 
 use super::WriteTx;
-use crate::model::entitlements::names;
+use crate::model::entitlements;
 use crate::model::tool::{Edition, Tool};
 
 /// Adds the tool unless it exists.
@@ -143,12 +143,15 @@ pub fn set_rules(db: &Connection, name: &str, tool: &Tool) -> Result<bool> {
 
 /// By tool, in their order.
 fn editions(db: &Connection) -> Result<HashMap<String, Vec<Edition>>> {
-    let mut statement =
-        db.prepare_cached("select tool_name, edition, features from tool_editions order by tool_name, place")?;
+    let mut statement = db.prepare_cached(
+        "select tool_name, edition, features from tool_editions order by tool_name, place",
+    )?;
     let mut rows = statement.query([])?;
     let mut all: HashMap<String, Vec<Edition>> = HashMap::new();
     while let Some(row) = rows.next()? {
-        let features = names(row.get_ref(2)?.as_str()?).map(str::to_owned).collect();
+        let features = entitlements::names(row.get_ref(2)?.as_str()?)
+            .map(str::to_owned)
+            .collect();
         let edition = Edition {
             name: row.get(1)?,
             features,
@@ -165,7 +168,12 @@ fn set_editions(db: &Connection, tool_name: &str, editions: &[Edition]) -> Resul
         "insert into tool_editions (tool_name, edition, features, place) values (?1, ?2, ?3, ?4)",
     )?;
     for (place, edition) in (0_i64..).zip(editions) {
-        insert.execute(params![tool_name, edition.name, edition.features.join(", "), place])?;
+        insert.execute(params![
+            tool_name,
+            edition.name,
+            edition.features.join(", "),
+            place
+        ])?;
     }
     Ok(())
 }

@@ -43,10 +43,33 @@ pub(super) fn set_converted(
     Ok(())
 }
 
-/// Trials of a tool that began since that day, and those of them that became licenses.
-pub fn since(db: &Connection, tool_name: &str, day: Date) -> Result<(i64, i64)> {
-    db.prepare_cached(
-        "select count(*), count(converted_at) from trials where tool_name = ?1 and day >= ?2",
-    )?
-    .query_row([tool_name, &date::format(day)], |row| Ok((row.get(0)?, row.get(1)?)))
+/// What became of the trials of a tool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TrialUse {
+    pub begun: i64,
+    /// Became licenses.
+    pub bought: i64,
+    pub running: i64,
+    pub expired: i64,
+}
+
+pub fn of_tool(db: &Connection, tool_name: &str, today: Date) -> Result<TrialUse> {
+    let (begun, bought) = db
+        .prepare_cached("select count(*), count(converted_at) from trials where tool_name = ?1")?
+        .query_row([tool_name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (running, expired) = db
+        .prepare_cached(
+            "select count(case when expiration_date >= ?2 then 1 end),
+                 count(case when expiration_date < ?2 then 1 end)
+             from licenses where tool_name = ?1 and trial <> ''",
+        )?
+        .query_row([tool_name, &date::format(today)], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    Ok(TrialUse {
+        begun,
+        bought,
+        running,
+        expired,
+    })
 }

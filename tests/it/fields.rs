@@ -1,8 +1,8 @@
 //! A field of a license that is declared in `FIELDS` works everywhere: form, table, search, CSV, import,
 //! API, audit log and undo.
 
-use license_server::model::license::fields::{FIELDS, Field, PUBLISHED};
-use serde_json::{Map, Value};
+use license_server::model::license::fields::{FIELDS, Field, Kind, PUBLISHED, YES};
+use serde_json::{Map, Value, json};
 
 use crate::import;
 use crate::page::{Page, urlencoded};
@@ -13,7 +13,20 @@ fn samples(field: &Field) -> [String; 2] {
     match field.name {
         "status" => ["suspended", "revoked"].map(str::to_owned),
         "expiration_date" => ["2031-05-06", "2032-07-08"].map(str::to_owned),
+        "updates_until" => ["2033-01-02", "2034-03-04"].map(str::to_owned),
+        // Nothing is the other value, and cannot be looked for.
+        "trial" => [YES, ""].map(str::to_owned),
         name => ["first", "second"].map(|word| format!("{name} {word}")),
+    }
+}
+
+/// The sample as the API has it.
+fn sent(field: &Field, number: usize) -> Value {
+    let sample = samples(field)[number].clone();
+    match field.kind {
+        Kind::Features => json!([sample]),
+        Kind::Flag => (sample == YES).into(),
+        _ => sample.into(),
     }
 }
 
@@ -24,7 +37,7 @@ fn row(client: &mut Client, id: i64) -> Value {
 /// Every field of a row has the sample of that number.
 fn has(row: &Value, number: usize) {
     for field in &FIELDS {
-        assert_eq!(row[field.name], samples(field)[number], "{}", field.name);
+        assert_eq!(row[field.name], sent(field, number), "{}", field.name);
     }
 }
 
@@ -85,7 +98,8 @@ fn every_field_goes_round() {
     // An import changes all but the pair, and can be undone.
     let mut changed = csv.clone();
     for field in &FIELDS[2..] {
-        changed = changed.replace(&samples(field)[0], &samples(field)[1]);
+        let cell = |number: usize| format!(",{}", samples(field)[number]);
+        changed = changed.replace(&cell(0), &cell(1));
     }
     let preview = import::upload(&mut admin, "licenses.csv", &changed);
     assert_eq!(import::numbers(&preview), [0, 1, 0, 0]);
@@ -93,7 +107,7 @@ fn every_field_goes_round() {
     for field in &FIELDS[2..] {
         assert_eq!(
             row(&mut admin, id)[field.name],
-            samples(field)[1],
+            sent(field, 1),
             "{}",
             field.name
         );
@@ -112,7 +126,7 @@ fn every_field_goes_round() {
     // The API changes, clears and adds it, after the published fields where it is not one of them.
     let body: Map<String, Value> = FIELDS
         .iter()
-        .map(|field| (field.name.to_owned(), samples(field)[1].clone().into()))
+        .map(|field| (field.name.to_owned(), sent(field, 1)))
         .collect();
     let patch = Value::Object(body).to_string();
     assert_eq!(

@@ -133,6 +133,7 @@ pub fn furnished() -> (Server, Vec<String>) {
         format!("/claim?tool={tool}&machine={key}"),
         "/claim?lang=de".to_owned(),
         "/machine?code=ABCDEF".to_owned(),
+        "/offline".to_owned(),
     ];
     (server, paths.to_vec())
 }

@@ -37,7 +37,7 @@ fn keys(server: &Server) -> Vec<Value> {
 }
 
 /// The claims of a token whose signature fits the key that its header names.
-fn verified(server: &Server, token: &str) -> Value {
+pub fn verified(server: &Server, token: &str) -> Value {
     let (signed, signature) = token.rsplit_once('.').unwrap();
     let (header, payload) = signed.split_once('.').unwrap();
     let header = String::from_utf8(decoded(header)).unwrap();

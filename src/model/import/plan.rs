@@ -531,6 +531,7 @@ mod tests {
             created_at: datetime!(2024-01-01 00:00 UTC),
             moved_to: None,
             seat: None,
+            offline_until: None,
             values: Values::parse(&draft).unwrap(),
         }
     }

@@ -344,7 +344,9 @@ pub const FIELDS: [Field; 12] = [
         kind: Kind::Name,
         is_searchable: false,
         is_personal: false,
-        headings: &["plan", "tier", "variant", "ausgabe", "edicion", "edizione", "editie", "edycja"],
+        headings: &[
+            "plan", "tier", "variant", "ausgabe", "edicion", "edizione", "editie", "edycja",
+        ],
     },
     Field {
         name: "features",
@@ -354,7 +356,14 @@ pub const FIELDS: [Field; 12] = [
         kind: Kind::Features,
         is_searchable: false,
         is_personal: false,
-        headings: &["feature", "modules", "options", "funktionen", "module", "fonctionnalites"],
+        headings: &[
+            "feature",
+            "modules",
+            "options",
+            "funktionen",
+            "module",
+            "fonctionnalites",
+        ],
     },
     Field {
         name: "data",
@@ -374,7 +383,14 @@ pub const FIELDS: [Field; 12] = [
         kind: Kind::Day,
         is_searchable: false,
         is_personal: false,
-        headings: &["updates", "maintenanceuntil", "maintenance", "supportuntil", "wartungbis", "updatesbis"],
+        headings: &[
+            "updates",
+            "maintenanceuntil",
+            "maintenance",
+            "supportuntil",
+            "wartungbis",
+            "updatesbis",
+        ],
     },
     Field {
         name: "trial",
@@ -548,7 +564,10 @@ impl Field {
                 YES | "true" | "1" => Ok(YES.to_owned()),
                 _ => Err(Problem {
                     field: name,
-                    message: format!("{label} is `{}`; it must be yes or no.", text::shorten(typed)),
+                    message: format!(
+                        "{label} is `{}`; it must be yes or no.",
+                        text::shorten(typed)
+                    ),
                 }),
             },
             Kind::Lines => text::lines(name, label, typed, limit),
@@ -560,7 +579,11 @@ impl Field {
                     message: format!(
                         "{label} `{day}` is not a calendar day; use YYYY-MM-DD, for example \
                          2026-12-31, or leave it empty{}.",
-                        if self.is_term() { " for a perpetual license" } else { "" }
+                        if self.is_term() {
+                            " for a perpetual license"
+                        } else {
+                            ""
+                        }
                     ),
                 }),
             },
@@ -702,8 +725,12 @@ impl<'de> Visitor<'de> for DraftVisitor {
                 Some(index) if FIELDS[index].kind == Kind::Features => {
                     let names: Option<Vec<String>> = members.next_value()?;
                     let names = names.unwrap_or_default();
-                    if let Some(name) = names.iter().find(|name| name.contains(entitlements::is_separator)) {
-                        let message = format!("the feature `{name}` contains a separator of features");
+                    if let Some(name) = names
+                        .iter()
+                        .find(|name| name.contains(entitlements::is_separator))
+                    {
+                        let message =
+                            format!("the feature `{name}` contains a separator of features");
                         return Err(A::Error::custom(message));
                     }
                     draft.0[index] = Some(names.join(","));

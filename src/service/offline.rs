@@ -1,0 +1,97 @@
+//! Offline files: long leases for machines without a network.
+
+use time::{Date, Duration};
+
+use super::Service;
+use crate::error::Error;
+use crate::model::audit::{Actor, Event, Kind};
+use crate::model::date;
+use crate::model::license::License;
+use crate::model::offline_request::OfflineRequest;
+use crate::model::question::Question;
+use crate::model::signed::{ClaimsInput, SigningRequest};
+use crate::store::{audit, licenses};
+
+/// An answer to a request.
+pub struct OfflineFile {
+    pub license: License,
+    pub last_day: Date,
+    /// A compact JWS: what the program imports.
+    pub token: String,
+}
+
+impl Service {
+    /// The license that a request is about; none if its machine has none.
+    pub fn license_of_request(&self, request: &OfflineRequest) -> Result<Option<License>, Error> {
+        let question = Question::parse(&request.tool_name, &request.license_key)?;
+        self.store
+            .read(|db| licenses::of_pair(db, question.tool_name, &question.license_key))
+    }
+
+    /// Signs a lease until the license ends, and at most for the tool's period of offline files. It cannot be
+    /// revoked: until its last day the license says so, and its seat cannot be freed by the customer.
+    pub fn make_offline_file(
+        &self,
+        actor: &Actor,
+        request: &OfflineRequest,
+    ) -> Result<OfflineFile, Error> {
+        let question = Question::parse(&request.tool_name, &request.license_key)?;
+        let signing = SigningRequest::parse(&request.nonce, &request.kids)?;
+        let tool = self.tool(question.tool_name);
+        let (now, today) = (self.clock.now(), self.today());
+        // Before anything is stored: a request that names only unknown keys cannot be answered.
+        let ring = self.keys.load();
+        let key = ring.choose(signing.kids)?;
+        let (license, last_day, values) = self.store.write(|db| {
+            let license = licenses::of_pair(db, question.tool_name, &question.license_key)?
+                .ok_or(Error::NotFound("License not found."))?;
+            let verdict = license.verdict(tool.grace_days, now, self.utc_offset);
+            if verdict.is_refusal() {
+                let message = format!(
+                    "The license of {} gets no offline file. {}",
+                    license.license_key,
+                    verdict.message()
+                );
+                return Err(Error::invalid("request", message));
+            }
+            let most = today.saturating_add(Duration::days(tool.offline_file_days.into()));
+            let grace = Duration::days(if license.is_trial {
+                0
+            } else {
+                tool.grace_days.into()
+            });
+            let end = license
+                .expiration_date
+                .map(|last| last.saturating_add(grace));
+            let last_day = end.map_or(most, |end| end.min(most));
+            let last_day = license
+                .offline_until
+                .map_or(last_day, |other| other.max(last_day));
+            licenses::set_offline_until(db, &license, last_day)?;
+            let event = Event::license(actor, Some(&license), Some(&license))
+                .with("offline_until", date::format(last_day));
+            let event = Event {
+                kind: Kind::OfflineFileMade,
+                ..event
+            };
+            audit::append(db, event, now)?;
+            let values = licenses::signed_values(db, license.id)?.unwrap_or_default();
+            Ok((license, last_day, values))
+        })?;
+        let input = ClaimsInput {
+            question: &question,
+            verdict: license.verdict(tool.grace_days, now, self.utc_offset),
+            expiration_date: license.expiration_date,
+            values: &values,
+            tool: &tool,
+            now,
+            offset: self.utc_offset,
+        };
+        let token = key.sign(&input.claims(signing.nonce))?;
+        Ok(OfflineFile {
+            license,
+            last_day,
+            token,
+        })
+    }
+}
