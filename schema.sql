@@ -78,7 +78,7 @@ create index licenses_by_version on licenses (seen_version, tool_name) where see
 create index licenses_used_after_expiration on licenses (last_seen_on)
     where last_seen_on > expiration_date;
 create index licenses_moved on licenses (moved_to) where moved_to is not null;
-create index licenses_on_trial on licenses (tool_name) where trial <> '';
+create index licenses_by_trial on licenses (trial) where trial <> '';
 create index licenses_by_code on licenses (code_id) where code_id is not null;
 
 -- Who bought. A license names its customer in `user_id`.

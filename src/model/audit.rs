@@ -179,8 +179,8 @@ impl Kind {
             Kind::LicenseAdded => "license added",
             Kind::LicenseChanged => "license changed",
             Kind::LicenseDeleted => "license deleted",
-            Kind::OfflineFileMade => "offline file made",
             Kind::LicenseMoved => "license moved",
+            Kind::OfflineFileMade => "offline file made",
             Kind::ManyChanged => "many licenses changed",
             Kind::Imported => "licenses imported",
             Kind::ToolAdded => "tool added",
@@ -227,6 +227,7 @@ impl Kind {
             | Kind::LicenseChanged
             | Kind::LicenseDeleted
             | Kind::LicenseMoved
+            | Kind::OfflineFileMade
             | Kind::ManyChanged
             | Kind::Imported
             | Kind::ToolAdded

@@ -42,6 +42,8 @@ pub struct Filter {
     pub activity: Option<Activity>,
     /// Of the tool, as its client last reported; byte for byte.
     pub version: Option<String>,
+    /// Only trials, or only what is none.
+    pub is_trial: Option<bool>,
 }
 
 /// A range of days, both ends inclusive; a missing end is open.
@@ -104,6 +106,7 @@ impl Filter {
             expires,
             activity,
             version,
+            is_trial,
         } = self;
         let text = |at: usize| candidate.texts[at];
         let expiration_date = date::read(text(fields::EXPIRATION_DATE));
@@ -133,6 +136,7 @@ impl Filter {
             && version
                 .as_ref()
                 .is_none_or(|version| version == candidate.seen_version)
+            && is_trial.is_none_or(|is_trial| is_trial != text(fields::TRIAL).is_empty())
             && words.iter().all(|word| word.is_in(&candidate.texts))
     }
 }

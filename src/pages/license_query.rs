@@ -43,6 +43,9 @@ pub(super) struct LicenseQuery {
     /// Of the tool, compared byte for byte.
     #[field(default = "")]
     pub(super) version: String,
+    /// `yes` for trials, `no` for what is none.
+    #[field(default = "")]
+    pub(super) trial: String,
     #[field(default = "")]
     pub(super) sort: String,
 }
@@ -87,10 +90,15 @@ impl LicenseQuery {
             },
             activity,
             version: given(&self.version),
+            is_trial: read("trial", &self.trial, "use yes or no", |word| match word {
+                "yes" => Some(true),
+                "no" => Some(false),
+                _ => None,
+            })?,
         })
     }
 
-    fn fields(&self) -> [(&'static str, &str); 9] {
+    fn fields(&self) -> [(&'static str, &str); 10] {
         // Destructured so that a new field must be handled here, too.
         let LicenseQuery {
             q,
@@ -102,6 +110,7 @@ impl LicenseQuery {
             until,
             seen,
             version,
+            trial,
             sort: _,
         } = self;
         [
@@ -114,6 +123,7 @@ impl LicenseQuery {
             ("until", until),
             ("seen", seen),
             ("version", version),
+            ("trial", trial),
         ]
     }
 
@@ -132,7 +142,15 @@ impl LicenseQuery {
 
     /// Whether it uses fields that are hidden under "More filters".
     pub(super) fn is_detailed(&self) -> bool {
-        [&self.from, &self.until, &self.customer, &self.version]
+        let Self {
+            from,
+            until,
+            customer,
+            version,
+            trial,
+            ..
+        } = self;
+        [from, until, customer, version, trial]
             .into_iter()
             .any(|text| !text.is_empty())
     }
@@ -189,6 +207,10 @@ impl LicenseQuery {
         });
         add(&self.version, &|version| {
             format!("last seen with version {version}")
+        });
+        add(&self.trial, &|word| match word {
+            "no" => "that are no trials".to_owned(),
+            _ => "that are trials".to_owned(),
         });
         words.join(", ")
     }

@@ -16,7 +16,7 @@ use super::{NEVER, licenses};
 use crate::model::bulk::Selection;
 use crate::model::check::ListedLicense;
 use crate::model::date;
-use crate::model::license::fields::{self, FIELDS};
+use crate::model::license::fields::{self, FIELDS, YES};
 use crate::model::license::{License, Status};
 use crate::model::search::{
     Activity, BETWEEN, Candidate, Count, Cursor, Days, Expires, Filter, Order, Page, SortValue,
@@ -212,6 +212,7 @@ fn conditions(filter: &Filter) -> Vec<Condition> {
         expires,
         activity,
         version,
+        is_trial,
     } = filter;
     let is = |column, value: &str| Condition::new(column, vec![("=", value.to_owned())]);
     // The index of such a column contains only rows in which it is not empty.
@@ -240,6 +241,11 @@ fn conditions(filter: &Filter) -> Vec<Condition> {
         // The index has only rows with a version.
         let bounds = vec![("<>", String::new()), ("=", version.clone())];
         Condition::new("seen_version", bounds)
+    }));
+    // The index has only trials.
+    all.extend(is_trial.filter(|is_trial| *is_trial).map(|_| {
+        let bounds = vec![("<>", String::new()), ("=", YES.to_owned())];
+        Condition::new("trial", bounds)
     }));
     all.extend(expires.map(|expires| match expires {
         Expires::Never => is("expiration_date", NEVER),

@@ -65,6 +65,7 @@ pub const LICENSE_KEY: usize = 1;
 pub const STATUS: usize = 2;
 pub const USER_ID: usize = 3;
 pub const EXPIRATION_DATE: usize = 4;
+pub const TRIAL: usize = 11;
 /// The first of them.
 const ENTITLEMENTS: usize = 7;
 

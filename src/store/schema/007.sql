@@ -22,7 +22,7 @@ alter table licenses add column updates_until text not null default '';
 alter table licenses add column trial text not null default '';
 alter table licenses add column offline_until text not null default '';
 
-create index licenses_on_trial on licenses (tool_name) where trial <> '';
+create index licenses_by_trial on licenses (trial) where trial <> '';
 
 alter table activation_codes add column edition text not null default '';
 alter table activation_codes add column features text not null default '';

@@ -65,8 +65,8 @@ fn database(seed: u64) -> Connection {
             .query_row(
                 "insert into licenses (created_at, tool_name, license_key, status, user_id,
                      expiration_date, note, last_seen_on, refused_on, shared_on,
-                     address_count, seen_version)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) returning id",
+                     address_count, seen_version, trial)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) returning id",
                 params![
                     n * 7 % 20,
                     values.tool_name,
@@ -80,6 +80,7 @@ fn database(seed: u64) -> Connection {
                     one_of(&["", "", "2026-06-15"]),
                     n % 3,
                     one_of(&["", "1.0", "2.0"]),
+                    one_of(&["", "", YES]),
                 ],
                 |row| row.get(0),
             )
@@ -142,17 +143,28 @@ fn filter() -> impl Strategy<Value = Filter> {
     );
     let customer = select(vec![None, None, Some("Anna")]);
     let version = select(vec![None, None, None, Some("1.0"), Some("3.0")]);
-    (kind, (customer, version), words, expires, activity).prop_map(
-        |((tool_name, status), (user_id, version), words, expires, activity)| Filter {
-            tool_name: tool_name.map(str::to_owned),
-            status,
-            user_id: user_id.map(str::to_owned),
-            words: Word::parse_all(words).unwrap(),
-            expires,
-            activity,
-            version: version.map(str::to_owned),
-        },
+    let is_trial = select(vec![None, None, Some(true), Some(false)]);
+    (
+        kind,
+        (customer, version, is_trial),
+        words,
+        expires,
+        activity,
     )
+        .prop_map(
+            |((tool_name, status), (user_id, version, is_trial), words, expires, activity)| {
+                Filter {
+                    tool_name: tool_name.map(str::to_owned),
+                    status,
+                    user_id: user_id.map(str::to_owned),
+                    words: Word::parse_all(words).unwrap(),
+                    expires,
+                    activity,
+                    version: version.map(str::to_owned),
+                    is_trial,
+                }
+            },
+        )
 }
 
 /// The matching licenses, found row by row, with the place of each in the order.
