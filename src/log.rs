@@ -140,7 +140,7 @@ impl Log {
 
 fn level(event: &str) -> &'static str {
     match event {
-        "fault" | "panic" => "error",
+        "backup_failed" | "fault" | "panic" => "error",
         "check_records_dropped"
         | "clock_ahead"
         | "clock_behind"
@@ -187,6 +187,18 @@ mod tests {
 
     fn log(format: LogFormat) -> Log {
         Log::new(format, Clock::fixed(datetime!(2026-06-15 12:00:00 UTC)))
+    }
+
+    #[test]
+    fn events_have_the_level_that_is_documented() {
+        let docs = include_str!("../docs/operations.md");
+        let (_, table) = docs.split_once("| event | level |").unwrap();
+        let rows = table.lines().filter_map(|row| row.strip_prefix("| `"));
+        let rows: Vec<Vec<&str>> = rows.map(|row| row.split(['`', '|']).collect()).collect();
+        assert!(rows.len() > 10);
+        for row in rows {
+            assert_eq!(level(row[0]), row[2].trim(), "{}", row[0]);
+        }
     }
 
     #[test]

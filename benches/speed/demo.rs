@@ -21,17 +21,22 @@ const GOOD: &str = "status = 'activated' and \
 /// A copy of the database that may be written to.
 pub struct Demo {
     folder: TempDir,
+    licenses: u32,
 }
 
 impl Demo {
     pub fn new() -> Demo {
-        let made = made();
+        Demo::of(LICENSES)
+    }
+
+    pub fn of(licenses: u32) -> Demo {
+        let made = made(licenses);
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         fs::create_dir(folder.path().join("data")).unwrap();
         for name in ["licenses.db", "lock"] {
             fs::copy(made.join(name), folder.path().join("data").join(name)).unwrap();
         }
-        Demo { folder }
+        Demo { folder, licenses }
     }
 
     pub fn data(&self) -> PathBuf {
@@ -63,7 +68,7 @@ impl Demo {
                 chance.random::<u8>()
             )
         };
-        let pairs: Vec<_> = (0..LICENSES)
+        let pairs: Vec<_> = (0..self.licenses)
             .map(|_| ("PdfBatchPro".to_owned(), key()))
             .collect();
         self.write("unknown", &pairs, false)
@@ -93,21 +98,21 @@ impl Demo {
 }
 
 /// The folder of the database, which is made when it is missing.
-fn made() -> PathBuf {
+fn made(licenses: u32) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     include_str!("../../src/store/schema/001.sql").hash(&mut hasher);
     include_str!("../../src/service/demo.rs").hash(&mut hasher);
-    let name = format!("demo-{LICENSES}-{:x}", hasher.finish());
+    let name = format!("demo-{licenses}-{:x}", hasher.finish());
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     if !folder.exists() {
         let unfinished = folder.with_extension("unfinished");
         drop(fs::remove_dir_all(&unfinished));
         let begin = Instant::now();
         let mut seed = license_server(&unfinished);
-        let seeded = seed.arg("seed-demo").arg(LICENSES.to_string()).output();
+        let seeded = seed.arg("seed-demo").arg(licenses.to_string()).output();
         assert!(seeded.unwrap().status.success());
         println!(
-            "  seed-demo {LICENSES}: {:.0} s",
+            "  seed-demo {licenses}: {:.0} s",
             begin.elapsed().as_secs_f64()
         );
         fs::rename(&unfinished, &folder).unwrap();

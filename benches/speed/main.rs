@@ -10,6 +10,7 @@
     reason = "a measurement that cannot go on has failed, and the rest is for the reader"
 )]
 
+mod backup;
 mod bare;
 mod checks;
 mod connection;
@@ -25,12 +26,13 @@ mod search;
 type Measure = fn(Option<u32>);
 
 /// The parts, in the order in which they run.
-const PARTS: [(&str, Measure); 5] = [
+const PARTS: [(&str, Measure); 6] = [
     ("checks", checks::measure),
     ("pages", pages::measure),
     ("search", search::measure),
     ("import", import::measure),
     ("guesses", guesses::measure),
+    ("backup", backup::measure),
 ];
 
 fn main() {

@@ -2,8 +2,12 @@
 
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
+use rocket::tokio::runtime::{Builder, Runtime};
+use rocket::tokio::signal::unix::{SignalKind, signal};
+use rocket::tokio::time::sleep;
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime};
 
@@ -12,7 +16,10 @@ use crate::config::Config;
 use crate::error::Refusal;
 use crate::log::{plain, say};
 use crate::model::audit::Actor;
-use crate::service::{Contents, Restoration, Service, open_backup, verify_backup};
+use crate::service::{Contents, Restoration, RestoreOptions, Service, open_backup, verify_backup};
+
+/// How long an interrupted backup may take to remove what it has written.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 pub struct BackupArgs {
@@ -34,8 +41,11 @@ pub struct RestoreArgs {
     /// Put it in place of an existing database, which is kept beside it
     #[arg(long)]
     replace: bool,
+    /// Also revoke all API tokens, those that were revoked after the backup included
+    #[arg(long)]
+    revoke_tokens: bool,
     /// End the state after a restore: refuse machines without a license again; works while the server runs
-    #[arg(long, conflicts_with_all = ["file", "replace"])]
+    #[arg(long, conflicts_with_all = ["file", "replace", "revoke_tokens"])]
     end: bool,
 }
 
@@ -47,7 +57,9 @@ pub fn backup(config: &Config, args: &BackupArgs) -> Result<(), Refusal> {
         return Ok(());
     }
     // A missing key is found in the copy, and recorded.
-    let service = Service::open_without_keys(config, Clock::System)?;
+    let service = Arc::new(Service::open_without_keys(config, Clock::System)?);
+    let _signals = stopped_by_signals(&service)
+        .map_err(|e| Refusal(format!("The system gives no thread: {e}.")))?;
     if args.file.as_os_str() == "-" {
         let contents = service.send_backup(&mut io::stdout().lock())?;
         plain("The backup was sent to standard output. It is good.");
@@ -61,6 +73,32 @@ pub fn backup(config: &Config, args: &BackupArgs) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Every customer and every private key are in a copy, so an interrupted one must not be left behind. Works as long
+/// as what it returns exists.
+fn stopped_by_signals(service: &Arc<Service>) -> io::Result<Runtime> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let entered = runtime.enter();
+    for kind in [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ] {
+        let (mut signals, service) = (signal(kind)?, Arc::clone(service));
+        runtime.spawn(async move {
+            signals.recv().await;
+            service.stop_backup();
+            // It may be waiting for whoever reads what it sends.
+            sleep(PATIENCE).await;
+            std::process::exit(1);
+        });
+    }
+    drop(entered);
+    Ok(runtime)
+}
+
 pub fn restore(config: &Config, args: &RestoreArgs) -> Result<(), Refusal> {
     let Some(file) = &args.file else {
         return end(config);
@@ -71,8 +109,15 @@ pub fn restore(config: &Config, args: &RestoreArgs) -> Result<(), Refusal> {
     };
     let clock = Clock::System;
     let folder = &config.data_dir;
-    let Restoration { contents, before } =
-        crate::service::restore(folder, &clock, input, &name, args.replace)?;
+    let options = RestoreOptions {
+        is_replacing: args.replace,
+        is_revoking_tokens: args.revoke_tokens,
+    };
+    let Restoration {
+        contents,
+        tokens,
+        before,
+    } = crate::service::restore(folder, &clock, input, &name, options)?;
     say(&format!(
         "Restored {} from {name}.",
         folder.join("licenses.db").display()
@@ -80,10 +125,17 @@ pub fn restore(config: &Config, args: &RestoreArgs) -> Result<(), Refusal> {
     contents_lines(&contents).iter().for_each(|line| say(line));
     let age = contents.newest.map(|newest| ago(clock.now() - newest));
     say(&format!(
-        "Changes after the newest one, which was made {}, are lost: licenses, revocations, new passwords, sessions and \
-         API tokens are as they were then.",
+        "Changes after the newest one, which was made {}, are lost: licenses, revocations, passwords and API tokens are \
+         as they were then. All sessions have ended.",
         age.as_deref().unwrap_or("at no known time")
     ));
+    if !tokens.is_empty() {
+        say(&format!(
+            "API tokens that are valid, perhaps although they were revoked after the backup: {}. Revoke them on the \
+             account page, or all of them with `license-server admin set-password --revoke-tokens`.",
+            tokens.join(", ")
+        ));
+    }
     if let Some(before) = before {
         say(&format!(
             "The previous database is now {}.",
@@ -137,6 +189,7 @@ fn moment(at: OffsetDateTime) -> String {
 
 fn ago(age: Duration) -> String {
     let (number, unit) = match age {
+        age if age < Duration::MINUTE => return "less than a minute ago".to_owned(),
         age if age < Duration::HOUR => (age.whole_minutes(), "minute"),
         age if age < Duration::days(2) => (age.whole_hours(), "hour"),
         age => (age.whole_days(), "day"),

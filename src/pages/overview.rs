@@ -18,6 +18,7 @@ use crate::model::search::Count;
 use crate::model::server_clock::{Drift, WrongClock};
 use crate::request::{App, Failure};
 use crate::service::Service;
+use crate::store::tokens::Token;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![show]
@@ -36,7 +37,7 @@ struct OverviewPage {
     wrong_clock: Option<WrongClock>,
     now: OffsetDateTime,
     backup: BackupState,
-    restored: Option<Restored>,
+    restored: Option<(Restored, Vec<Token>)>,
 }
 
 #[get("/")]
@@ -205,6 +206,16 @@ impl OverviewPage {
     fn distance(&self, moment: &OffsetDateTime) -> String {
         let day = moment.to_offset(self.offset).date();
         shown::distance(day, self.overview.today)
+    }
+
+    /// What a token may do, and when it last did.
+    fn use_of(&self, token: &Token) -> String {
+        let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.as_str()).collect();
+        let last = match &token.last_use {
+            Some(last) => format!("last used {} from {}", self.time(&last.at), last.address),
+            None => "never used".to_owned(),
+        };
+        format!("{}, {last}", scopes.join(" "))
     }
 
     fn time(&self, moment: &OffsetDateTime) -> String {

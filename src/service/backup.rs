@@ -85,6 +85,8 @@ impl Service {
             let contents = self.copied(&part, "The backup")?;
             let unsent = |e: io::Error| Refusal(format!("The backup cannot be written: {e}."));
             let mut file = fs::File::open(part.path()).map_err(unsent)?;
+            // Gone from the folder already, however this ends.
+            drop(part);
             io::copy(&mut file, out).map_err(unsent)?;
             out.flush().map_err(unsent)?;
             Ok(contents)

@@ -10,13 +10,15 @@ use time::macros::format_description;
 
 use super::Service;
 use super::proof::{Contents, prove};
+use super::tokens::revoke;
 use crate::clock::Clock;
 use crate::error::{Error, Refusal};
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::backup::Restored;
 use crate::store::copy::{Halt, log_beside, unusable};
 use crate::store::swap::UnusedFolder;
-use crate::store::{audit, backups, restores};
+use crate::store::tokens::{self, Token};
+use crate::store::{audit, backups, restores, sessions};
 
 /// When the state "restored" ends, in Unix seconds, for checks; 0 if there is none.
 #[derive(Default)]
@@ -28,11 +30,21 @@ impl RestoredUntil {
     }
 }
 
+/// What a restore does beside putting the backup into place.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RestoreOptions {
+    /// Take the place of a database that is there.
+    pub is_replacing: bool,
+    pub is_revoking_tokens: bool,
+}
+
 /// A database that took the place of another one.
 #[derive(Debug)]
 pub struct Restoration {
-    /// As they were in the backup, but for the entry about the restore.
+    /// As they were in the backup, but for what the restore itself has changed.
     pub contents: Contents,
+    /// Names of the API tokens that are valid.
+    pub tokens: Vec<String>,
     /// Where the previous database is now.
     pub before: Option<PathBuf>,
 }
@@ -43,12 +55,12 @@ pub fn restore(
     clock: &Clock,
     mut backup: impl Read,
     name: &str,
-    is_replacing: bool,
+    options: RestoreOptions,
 ) -> Result<Restoration, Refusal> {
     let now = clock.now();
     let folder = UnusedFolder::take(folder)?;
     if let Some(data) = folder.data()
-        && !is_replacing
+        && !options.is_replacing
     {
         return Err(Refusal(format!(
             "There is already a database {}; with --replace it is kept beside the restored one.",
@@ -59,10 +71,13 @@ pub fn restore(
     let halt = Halt::default();
     let file = OpenOptions::new().write(true).open(part.path());
     let copied = file.and_then(|mut file| io::copy(&mut backup, &mut file));
-    copied.map_err(|e| Refusal(format!("{name} cannot be read: {e}.")))?;
+    copied.map_err(|e| match e.kind() {
+        io::ErrorKind::StorageFull => unusable(part.path(), &e),
+        _ => Refusal(format!("{name} cannot be read: {e}.")),
+    })?;
     let found = prove(part.path(), name, &halt)?.newest;
     let newest = found.unwrap_or(now);
-    folder.write(&part, |db| {
+    let tokens = folder.write(&part, |db| {
         let restored = Restored {
             at: now,
             newest_at: newest,
@@ -70,10 +85,19 @@ pub fn restore(
         };
         restores::set(db, &restored)?;
         backups::forget(db)?;
-        let event = Event::new(Kind::Restored, &Actor::command_line())
-            .with("newest", newest.unix_timestamp());
+        // Some of them had ended since: at a sign-out, or with a new password.
+        let ended = sessions::delete_all(db)?;
+        let actor = Actor::command_line();
+        let event = Event::new(Kind::Restored, &actor)
+            .with("newest", newest.unix_timestamp())
+            .with("sessions", ended as i64);
         audit::append(db, event, now)?;
-        Ok(())
+        if options.is_revoking_tokens {
+            for token in tokens::all(db)? {
+                revoke(db, &actor, &token, now)?;
+            }
+        }
+        Ok(tokens::valid(db, now)?)
     })?;
     let contents = Contents {
         newest: found,
@@ -82,15 +106,24 @@ pub fn restore(
     let stamp = format_description!("[year]-[month]-[day]T[hour][minute][second]");
     let stamp = now.format(stamp).unwrap_or_default();
     let before = folder.swap(part, &stamp)?;
-    Ok(Restoration { contents, before })
+    Ok(Restoration {
+        contents,
+        tokens: tokens.into_iter().map(|token| token.name).collect(),
+        before,
+    })
 }
 
 impl Service {
-    /// None if the database was not restored, or if that is over.
-    pub fn restored(&self) -> Result<Option<Restored>, Error> {
+    /// None if the database was not restored, or if that is over. With the API tokens that are valid: some of
+    /// them may have been revoked after the backup.
+    pub fn restored(&self) -> Result<Option<(Restored, Vec<Token>)>, Error> {
         let now = self.now();
-        let restored = self.store.read(restores::get)?;
-        Ok(restored.filter(|restored| restored.is_active(now)))
+        self.store.read_tx(|db| {
+            let restored = restores::get(db)?.filter(|restored| restored.is_active(now));
+            restored
+                .map(|restored| Ok((restored, tokens::valid(db, now)?)))
+                .transpose()
+        })
     }
 
     /// From now on a machine without a license is refused again; false if it was all the time.

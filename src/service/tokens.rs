@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use time::{Date, Duration};
+use time::{Date, Duration, OffsetDateTime};
 
 use super::{Service, secrets};
 use crate::error::Error;
@@ -134,9 +134,7 @@ impl Service {
         let all = tokens::of_user(db, user_id)?;
         let valid = all.iter().filter(|token| now < token.expires_at).count();
         for token in all.iter().filter(|_| is_revoking) {
-            tokens::delete(db, token.id)?;
-            let event = Event::new(Kind::TokenRevoked, actor).with("name", &*token.name);
-            audit::append(db, event, now)?;
+            revoke(db, actor, token, now)?;
         }
         Ok(valid)
     }
@@ -146,10 +144,20 @@ impl Service {
             let all = tokens::of_user(db, user_id)?;
             let token = all.into_iter().find(|token| token.id == id);
             let token = token.ok_or(Error::NotFound("This token has already been revoked."))?;
-            tokens::delete(db, id)?;
-            let event = Event::new(Kind::TokenRevoked, actor).with("name", &*token.name);
-            audit::append(db, event, self.clock.now())?;
+            revoke(db, actor, &token, self.clock.now())?;
             Ok(token)
         })
     }
+}
+
+pub(super) fn revoke(
+    db: &WriteTx<'_>,
+    actor: &Actor,
+    token: &Token,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    tokens::delete(db, token.id)?;
+    let event = Event::new(Kind::TokenRevoked, actor).with("name", &*token.name);
+    audit::append(db, event, now)?;
+    Ok(())
 }

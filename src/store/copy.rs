@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, InterruptHandle};
 
-use super::{Store, mark, open};
+use super::{LARGE_CACHE, Store, disk_space, mark, open};
 use crate::error::{Error, Refusal};
 
 /// The first bytes of every SQLite database.
@@ -44,7 +44,7 @@ impl Halt {
 
     fn check(&self) -> Result<(), Error> {
         match self.is_set() {
-            true => Err(Error::Unavailable("the server is stopping".into())),
+            true => Err(Error::Unavailable("it was interrupted".into())),
             false => Ok(()),
         }
     }
@@ -115,13 +115,20 @@ impl Store {
         })?;
         halt.watch(&db);
         halt.check()?;
+        let folder = folder_of(part.path());
+        let disk = disk_space(folder).map_err(|e| Error::Unavailable(e.to_string()))?;
+        if let Some(words) = disk.lack_of_room(size_of_copy(&db)?) {
+            return Err(Error::Unavailable(format!(
+                "the disk of {} {words}; make room there, or choose another disk",
+                folder.display()
+            )));
+        }
         match db.execute("vacuum into ?1", [path]) {
             Ok(_) => Ok(()),
             Err(e) if e.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
-                let bytes = fs::metadata(&self.path).map_or(0, |file| file.len());
                 Err(Error::Unavailable(format!(
-                    "the disk is full; a backup needs about {} MB there",
-                    bytes.div_ceil(1_000_000)
+                    "meanwhile the disk of {} has become full; make room there, or choose another disk",
+                    folder.display()
                 )))
             }
             Err(e) => Err(e.into()),
@@ -146,6 +153,14 @@ impl Store {
         let is_same_file = open::file_id(path).is_ok_and(|file| file == self.file);
         is_same_file || folders[0] == folders[1] && name.starts_with("licenses.db")
     }
+}
+
+/// In bytes, at most: a copy has no empty pages.
+fn size_of_copy(db: &Connection) -> rusqlite::Result<u64> {
+    let pages = "select (page_count - freelist_count) * page_size
+         from pragma_page_count, pragma_freelist_count, pragma_page_size";
+    let bytes: i64 = db.query_row(pages, [], |row| row.get(0))?;
+    Ok(bytes.unsigned_abs())
 }
 
 /// Why a file with a log is not a backup: its newest changes are there.
@@ -185,6 +200,9 @@ impl<'a> CopiedDatabase<'a> {
             return Err(reason);
         }
         let db = mark::without_log(path).map_err(|e| damaged(&e))?;
+        // The check of the indexes reads here and there in the whole file.
+        db.pragma_update(None, "cache_size", LARGE_CACHE)
+            .map_err(|e| damaged(&e))?;
         halt.watch(&db);
         let copy = CopiedDatabase { db, halt };
         copy.check().map_err(|e| match e {

@@ -28,18 +28,23 @@ impl Store {
 
     /// Of the disk that the data folder is on.
     pub fn disk_space(&self) -> Result<DiskSpace, Error> {
-        let disk = rustix::fs::statvfs(&self.folder)
-            .map_err(|e| Error::Unavailable(format!("the free space of the disk: {e}")))?;
-        Ok(DiskSpace {
-            free: disk.f_bavail.saturating_mul(disk.f_frsize),
-            total: disk.f_blocks.saturating_mul(disk.f_frsize),
-        })
+        disk_space(&self.folder)
+            .map_err(|e| Error::Unavailable(format!("the free space of the disk: {e}")))
     }
 
     /// Writes durably, and leaves nothing.
     pub fn try_write(&self) -> Result<(), Error> {
         self.write_within(TRIAL_WAIT, |db| Ok(mark::write_and_remove(db)?))
     }
+}
+
+/// Of the disk that the folder is on.
+pub fn disk_space(folder: &Path) -> std::io::Result<DiskSpace> {
+    let disk = rustix::fs::statvfs(folder)?;
+    Ok(DiskSpace {
+        free: disk.f_bavail.saturating_mul(disk.f_frsize),
+        total: disk.f_blocks.saturating_mul(disk.f_frsize),
+    })
 }
 
 /// A file that is not there is empty.

@@ -62,7 +62,7 @@ use crate::model::histogram::{Durations, Histogram};
 use crate::model::license::{Status, Values};
 use crate::model::question::Question;
 use cache::{LicenseCache, Pair};
-pub use files::FileSizes;
+pub use files::{FileSizes, disk_space};
 use licenses::CheckedLicense;
 use mark::LogState;
 pub use open::Missing;

@@ -98,6 +98,10 @@ pub fn delete_others(db: &Connection, user_id: i64, kept: i64) -> Result<usize> 
         .execute([user_id, kept])
 }
 
+pub fn delete_all(db: &Connection) -> Result<usize> {
+    db.execute("delete from sessions", [])
+}
+
 /// Deletes the sessions that were last used, or created, before these times.
 pub fn delete_expired(
     db: &Connection,

@@ -71,6 +71,22 @@ pub fn of_user(db: &Connection, user_id: i64) -> Result<Vec<Token>> {
     .collect()
 }
 
+/// Of all users, including expired ones.
+pub fn all(db: &Connection) -> Result<Vec<Token>> {
+    db.prepare_cached(&format!("select {COLUMNS} from api_tokens order by id"))?
+        .query_map([], token)?
+        .collect()
+}
+
+/// Of all users, newest first, without those that have expired.
+pub fn valid(db: &Connection, now: OffsetDateTime) -> Result<Vec<Token>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from api_tokens where expires_at > ?1 order by id desc"
+    ))?
+    .query_map([now.unix_timestamp()], token)?
+    .collect()
+}
+
 /// Records a use of the token unless a later one is recorded.
 pub fn set_last_use(db: &Connection, id: i64, last: &TokenUse) -> Result<()> {
     db.prepare_cached(

@@ -4,35 +4,34 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use license_server::clock::Clock;
 use license_server::config::Config;
-use license_server::service::{Service, restore};
+use license_server::service::Service;
 use serde_json::json;
-use time::{Duration, OffsetDateTime};
 
 use crate::database::Database;
 use crate::page::Page;
-use crate::program::{Program, assert_names, command, refusal};
-use crate::server::{PASSWORD, START, Server};
+use crate::program::{assert_names, command, refusal};
+use crate::server::Server;
+use crate::tools;
 
-const DAY: i64 = 86_400;
-const NONCE: &str = "0123456789abcdef";
+pub const DAY: i64 = 86_400;
+pub const NONCE: &str = "0123456789abcdef";
 
-fn data(server: &Server) -> PathBuf {
+pub fn data(server: &Server) -> PathBuf {
     server.folder.path().join("data")
 }
 
 /// `license-server` with these arguments in the folder.
-fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub fn run(folder: &Path, arguments: &[&str]) -> Output {
     command(folder).args(arguments).output().unwrap()
 }
 
 /// What it prints if it succeeds.
-fn succeed(folder: &Path, arguments: &[&str]) -> String {
+pub fn succeed(folder: &Path, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
     let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     assert!(output.status.success(), "{printed}");
@@ -40,24 +39,13 @@ fn succeed(folder: &Path, arguments: &[&str]) -> String {
 }
 
 /// A good backup of the server with this name in its folder.
-fn backed_up(server: &Server, name: &str) -> PathBuf {
+pub fn backed_up(server: &Server, name: &str) -> PathBuf {
     let file = server.folder.path().join(name);
     server.service.back_up(&file, false).unwrap();
     file
 }
 
-/// A server on the restored backup, in another folder.
-fn restored(backup: &Path, clock: &Clock) -> Server {
-    let clock = clock.clone();
-    let server = Server::at_clock(clock.clone(), |config| {
-        let backup = fs::File::open(backup).unwrap();
-        restore(&config.data_dir, &clock, backup, "the backup", false).unwrap();
-    });
-    assert!(server.service.restored().unwrap().is_some());
-    server
-}
-
-fn names(folder: &Path) -> Vec<String> {
+pub fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     let mut names: Vec<String> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -190,38 +178,6 @@ fn damage_and_a_missing_key_are_named_and_no_file_is_left() {
 }
 
 #[test]
-fn a_restore_waits_for_the_server_to_stop_and_keeps_what_was_there() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    let server =
-        Program::run(command(folder.path()).env("LICENSE_SERVER_ADMIN_PASSWORD", PASSWORD));
-    succeed(folder.path(), &["backup", "empty.db"]);
-    succeed(folder.path(), &["seed-demo", "10"]);
-    let to_restore = ["restore", "--replace", "empty.db"];
-    assert_names(&refusal(&run(folder.path(), &to_restore)), &["stop"]);
-    // A kill leaves the log and the files beside the database.
-    assert_eq!(server.stop("KILL").0, None);
-    assert!(fs::metadata(data.join("licenses.db-wal")).unwrap().len() > 0);
-    assert_names(
-        &refusal(&run(folder.path(), &["restore", "empty.db"])),
-        &["--replace"],
-    );
-    succeed(folder.path(), &to_restore);
-    let before = names(&data);
-    let before = before
-        .iter()
-        .find(|name| name.contains(".before-") && !name.contains("-wal"));
-    assert_eq!(Database::of(&data).count("licenses"), 0);
-    let kept = rusqlite::Connection::open(data.join(before.unwrap())).unwrap();
-    let count = "select count(*) from licenses";
-    let licenses = kept.query_row(count, [], |row| row.get::<_, i64>(0));
-    assert_eq!(licenses.unwrap(), 10);
-    let server = Program::start(folder.path());
-    assert_eq!(server.client().get("/health").status, 200);
-    assert_eq!(server.stop("TERM").0, Some(0));
-}
-
-#[test]
 fn a_database_that_left_its_log_behind_is_no_backup() {
     let server = Server::start();
     server.license("T", "machine");
@@ -237,81 +193,7 @@ fn a_database_that_left_its_log_behind_is_no_backup() {
     }
 }
 
-#[test]
-fn after_a_disaster_another_folder_has_the_same_keys_and_answers() {
-    let server = Server::start();
-    server.license("T", "known");
-    let suspended = json!({"tool_name": "T", "license_key": "suspended", "status": "suspended"});
-    server.add(suspended);
-    let backup = backed_up(&server, "backup.db");
-    server.clock.turn(60);
-    server.license("T", "added later");
-    let keys = server.stranger().get("/api/keys").body;
-    let ask = |server: &Server, key: &str| {
-        let question = json!({"tool_name": "T", "license_key": key, "nonce": NONCE});
-        server.stranger().post("/api/check", &question.to_string())
-    };
-    let before = ["known", "suspended"].map(|key| ask(&server, key).json()["code"].clone());
-    let after = restored(&backup, &server.clock);
-    drop(server);
-    assert_eq!(after.stranger().get("/api/keys").body, keys);
-    let answers = ["known", "suspended"].map(|key| ask(&after, key).json()["code"].clone());
-    assert_eq!(answers, before);
-    // Its lease would end with "not found".
-    let answer = ask(&after, "added later");
-    assert_eq!(
-        (answer.status, &answer.json()["status"]),
-        (503, &json!("error"))
-    );
-    assert!(answer.json().get("token").is_none() && !answer.header("retry-after").is_empty());
-}
-
-#[test]
-fn until_the_owner_ends_it_a_restored_server_refuses_no_machine_that_it_does_not_know() {
-    let server = Server::start();
-    server.license("T", "known");
-    let backup = backed_up(&server, "backup.db");
-    server.clock.turn(60);
-    let server = restored(&backup, &server.clock);
-    assert_eq!(server.check("T", "known").0, 200);
-    assert_eq!(server.check("T", "unknown").0, 503);
-    server.tick().unwrap();
-    let mut admin = server.admin();
-    let page = Page::open(&mut admin, "/");
-    assert!(page.text().contains("unknown"));
-    let page = page.form("/restored/end").submit(&mut admin);
-    assert!(!page.has_form("/restored/end"));
-    assert_eq!(server.check("T", "unknown").0, 404);
-    let noted = Database::of(&data(&server)).audit();
-    let kinds: Vec<&str> = noted.iter().map(|noted| &*noted.kind).collect();
-    let about = |kind: &&&str| kind.starts_with("restored");
-    let about: Vec<_> = kinds.iter().filter(about).collect();
-    assert_eq!(about, [&"restored from backup", &"restored state ended"]);
-}
-
-#[test]
-fn the_state_after_a_restore_ends_after_a_week_and_on_the_command_line() {
-    let server = Server::start();
-    let backup = backed_up(&server, "backup.db");
-    let one = restored(&backup, &server.clock);
-    one.clock.turn(7 * DAY - 1);
-    assert_eq!(one.check("T", "unknown").0, 503);
-    one.clock.turn(1);
-    assert_eq!(one.check("T", "unknown").0, 404);
-    assert!(one.service.restored().unwrap().is_none());
-
-    let folder = tempfile::tempdir().unwrap();
-    succeed(folder.path(), &["restore", backup.to_str().unwrap()]);
-    let server = Server::at_clock(Clock::fixed(OffsetDateTime::now_utc()), |config| {
-        config.data_dir = folder.path().join("data");
-    });
-    assert_eq!(server.check("T", "unknown").0, 503);
-    succeed(folder.path(), &["restore", "--end"]);
-    server.tick().unwrap();
-    assert_eq!(server.check("T", "unknown").0, 404);
-}
-
-fn scheduled(hours: u16) -> Server {
+pub fn scheduled(hours: u16) -> Server {
     let server = Server::with(|config| {
         config.backup_dir = Some(config.data_dir.with_file_name("backups"));
         config.backup_every = hours;
@@ -416,15 +298,80 @@ fn the_overview_says_how_old_the_last_backup_is_and_warns() {
     assert_eq!(seen().0, "");
 }
 
+/// A shell in the folder, whose `$0` is the program.
+fn shell(folder: &Path, words: &[&str], script: &str) -> Command {
+    let program = command(folder);
+    let mut shell = Command::new(words[0]);
+    shell
+        .args(&words[1..])
+        .args(["-c", script])
+        .arg(program.get_program())
+        .current_dir(folder);
+    for (name, _) in program.get_envs().filter(|(_, value)| value.is_none()) {
+        shell.env_remove(name);
+    }
+    shell
+}
+
 #[test]
-fn a_restored_database_does_not_believe_in_its_backups() {
-    let server = scheduled(24);
-    backed_up(&server, "first.db");
-    let second = backed_up(&server, "second.db");
-    server.clock.turn(30 * DAY);
-    let server = restored(&second, &server.clock);
-    let state = server.service.backup_state().unwrap();
-    assert_eq!(state.last_good, None);
-    assert_eq!(state.since, START + Duration::days(30));
-    assert_eq!(state.warning(server.service.now()), None);
+fn without_room_on_the_disk_nothing_is_written_and_both_sizes_are_named() {
+    let own = ["unshare", "--user", "--map-root-user", "--mount", "sh"];
+    let server = Server::start();
+    let folder = server.folder.path();
+    if !shell(folder, &own, "true")
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        return tools::leave_out("namespaces are not allowed here");
+    }
+    fs::create_dir(folder.join("small")).unwrap();
+    let script = "mount -t tmpfs -o size=256k tmpfs small && echo old > small/backup.db || exit 9
+        \"$0\" backup --replace small/backup.db; cat small/backup.db; ls -A small";
+    let output = shell(folder, &own, script).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_names(&said, &["small/backup.db", "0 MiB free", "needs 1 MiB"]);
+    assert_eq!(output.stdout, b"old\nbackup.db\n", "{said}");
+    let failure = server.service.backup_state().unwrap().last_failure;
+    assert_names(&failure.unwrap().reason, &["0 MiB free"]);
+}
+
+#[test]
+fn a_backup_that_fails_half_way_leaves_nothing_and_the_old_one() {
+    let server = Server::start();
+    server.license("T", "machine");
+    let folder = server.folder.path();
+    let good = fs::read(backed_up(&server, "good.db")).unwrap();
+    // No file may have more than 64 KiB, as if the disk had become full.
+    let script = "trap '' XFSZ; ulimit -f 128; exec \"$0\" backup --replace good.db";
+    let output = shell(folder, &["sh"], script).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(names(folder), ["data", "good.db"]);
+    assert!(fs::read(folder.join("good.db")).unwrap() == good);
+}
+
+#[test]
+fn an_interrupted_backup_leaves_no_copy_of_the_customers() {
+    let server = Server::start();
+    let folder = server.folder.path();
+    for number in 0..300 {
+        server.license("T", &format!("machine {number}"));
+    }
+    for signal in ["INT", "TERM", "HUP"] {
+        let mut backup = command(folder).args(["backup", "big.db"]).spawn().unwrap();
+        let kill = |signal: &str| {
+            let kill = format!("kill -{signal} {}", backup.id());
+            let sent = Command::new("sh").args(["-c", &kill]).status().unwrap();
+            assert!(sent.success());
+        };
+        while !folder.join("big.db.part").exists() {
+            std::thread::yield_now();
+        }
+        // It waits with the copy half made.
+        kill("STOP");
+        kill(signal);
+        kill("CONT");
+        assert_eq!(backup.wait().unwrap().code(), Some(1), "{signal}");
+        assert_eq!(names(folder), ["data"], "{signal}");
+    }
+    assert_eq!(server.service.backup_state().unwrap().last_failure, None);
 }

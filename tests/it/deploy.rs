@@ -14,6 +14,8 @@ use crate::page::Page;
 use crate::server::{Client, PASSWORD, Server};
 use crate::tools;
 
+const COMPOSE: &str = include_str!("../../deploy/compose.yml");
+const GUIDE: &str = include_str!("../../deploy/README.md");
 const NGINX: &str = include_str!("../../deploy/nginx.conf");
 const SETTINGS: &str = include_str!("../../deploy/license-server.toml");
 const UNIT: &str = include_str!("../../deploy/license-server.service");
@@ -614,6 +616,22 @@ fn the_example_lists_every_setting_with_its_default() {
             ..read
         };
         assert_eq!(format!("{others:?}"), format!("{defaults:?}"));
+    }
+}
+
+#[test]
+fn the_guide_and_the_compose_file_name_this_version() {
+    let is_part = |c: char| c.is_ascii_digit() || c == '.';
+    for (name, text) in [("compose.yml", COMPOSE), ("README.md", GUIDE)] {
+        let words = text.split(|c| !is_part(c));
+        let versions = words.map(|word| word.trim_matches('.'));
+        let versions: Vec<_> = versions
+            .filter(|word| word.matches('.').count() == 2)
+            .collect();
+        assert!(!versions.is_empty(), "{name}");
+        for version in versions {
+            assert_eq!(version, env!("CARGO_PKG_VERSION"), "{name}");
+        }
     }
 }
 

@@ -60,6 +60,7 @@ mod program;
 mod proxy;
 mod python_client;
 mod remembered;
+mod restore;
 mod rotation;
 mod schema;
 mod server;

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::config::Config;
 use crate::model::doctor::Finding;
 use crate::model::doctor::inside::{self, Disk, Entry};
+use crate::service::disk_space;
 
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let folder = &config.data_dir;
@@ -24,18 +25,27 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let us = rustix::process::geteuid().as_raw();
     let mut found = inside::files(&entry(folder, &own), &files, us);
     let size = |name| fs::metadata(folder.join(name)).map_or(0, |file| file.len());
-    match rustix::fs::statvfs(folder) {
-        Ok(disk) => found.extend(inside::disk(
+    match disk_space(folder) {
+        Ok(space) => found.extend(inside::disk(
             &Disk {
-                free: disk.f_bavail.saturating_mul(disk.f_frsize),
+                free: space.free,
                 database: size("licenses.db"),
                 log: size("licenses.db-wal"),
             },
             &folder.display().to_string(),
         )),
-        Err(e) => found.extend(unreadable(e.into())),
+        Err(e) => found.extend(unreadable(e)),
     }
+    found.extend(backup_disk(config, size("licenses.db")));
     found
+}
+
+fn backup_disk(config: &Config, database: u64) -> Option<Finding> {
+    let folder = config.backup_dir.as_ref()?;
+    // The server makes it if it is missing.
+    let there = folder.ancestors().find(|folder| folder.is_dir());
+    let space = disk_space(there.unwrap_or(folder));
+    inside::backup_disk(&folder.display().to_string(), space, database)
 }
 
 fn entry(path: &Path, metadata: &Metadata) -> Entry {

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use super::Finding;
 use crate::model::backup::{BackupState, BackupWarning};
 use crate::model::date;
+use crate::model::readiness::{DiskSpace, megabytes};
 use crate::model::server_clock::{Drift, WrongClock};
 use crate::model::signing_key::SigningKey;
 
@@ -115,8 +116,19 @@ pub fn disk(disk: &Disk, path: &str) -> Vec<Finding> {
     found
 }
 
-fn megabytes(bytes: u64) -> String {
-    format!("{} MiB", bytes.div_ceil(1024 * 1024))
+/// `backup_dir`, which may be on another disk; `database` is the size of what is backed up.
+pub fn backup_disk(
+    path: &str,
+    space: std::io::Result<DiskSpace>,
+    database: u64,
+) -> Option<Finding> {
+    let what = match space {
+        Ok(space) => space.lack_of_room(database)?,
+        Err(e) => format!("cannot be examined: {e}"),
+    };
+    Some(Finding::error(format!(
+        "the disk of `backup_dir` {path} {what}; make room there, or choose another disk"
+    )))
 }
 
 pub fn database(contents: &Contents) -> Vec<Finding> {
