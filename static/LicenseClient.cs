@@ -1277,7 +1277,7 @@ namespace Licensing.Internals
         {
             var answer = Members();
             string reason = Json.Text(answer, "reason");
-            bool isRefusal = Json.Text(answer, "status") == "error" && Json.Text(answer, "token") == null;
+            bool isRefusal = Json.Text(answer, "status") == "error" && !answer.ContainsKey("token");
             return isRefusal && Array.IndexOf(Reasons, reason) >= 0 ? reason : null;
         }
 

@@ -300,7 +300,7 @@ class LicenseClient:
             [self._find_machine().earlier], None, "", self._store(tool_name), {})
         # One machine ID takes the seat: the one that was good last, or else the one that changes least.
         license_key = start.ids[-1]
-        question = dict(about, tool_name=tool_name, activation_code=str(activation_code)[:255], license_key=license_key)
+        question = dict(about, tool_name=tool_name, activation_code=str(activation_code or "")[:255], license_key=license_key)
 
         def send(server: str, deadline: float) -> LicenseCheck:
             nonce, asked_at = self._nonce() if "kids" in about else "", time.monotonic()
@@ -754,8 +754,8 @@ def _redirect_target(url: SplitResult, location: str) -> SplitResult:
 def _is_same_server(first: SplitResult, target: SplitResult) -> bool:
     """The same host and port, or the secure port of the same host instead of the plain one."""
     ports = [url.port or (443 if url.scheme == "https" else 80) for url in (first, target)]
-    is_same = first.scheme == target.scheme and ports[0] == ports[1]
-    return first.hostname == target.hostname and (is_same or target.scheme == "https" and ports == [80, 443])
+    is_upgrade = target.scheme == "https" and ports == [80, 443]
+    return first.hostname == target.hostname and (ports[0] == ports[1] or is_upgrade)
 
 
 def _customer(customer: Optional[Mapping[str, str]]) -> Dict[str, Any]:
@@ -892,9 +892,9 @@ def _plain_verdict(status: int, body: bytes) -> Tuple[str, str]:
     if isinstance(answer, dict):
         verdict, message = answer.get("status"), answer.get("message")
         if status == 200 and verdict == "valid":
-            return "VALID", message if isinstance(message, str) else ""
+            return "VALID", _text(message)
         if status in (403, 404) and verdict in ("invalid", "expired") and isinstance(message, str):
-            return _plain_code(status, verdict, message), message
+            return _plain_code(status, verdict, message), _text(message)
     raise _no_result(status, "HTTP %d" % status)
 
 

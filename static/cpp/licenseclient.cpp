@@ -251,6 +251,10 @@ struct Json {
         return found == names.end() ? kAbsent : items[static_cast<size_t>(found - names.begin())];
     }
 
+    bool Has(const std::string& name) const { return std::find(names.begin(), names.end(), name) != names.end(); }
+
+    std::string Words() const { return kind == kText ? text : ""; }
+
     bool Is(const std::string& expected) const { return kind == kText && text == expected; }
 
     // A whole number from 0 to the last second of the year 9999.
@@ -924,7 +928,7 @@ std::string TokenOf(const Reply& reply) {
 
 // Why an activation code was refused, or nothing. It is not signed, so no lease is erased because of it.
 std::string ReasonIn(const Json& answer) {
-    const bool is_refusal = answer["status"].Is("error") && answer["token"].kind != Json::kText;
+    const bool is_refusal = answer["status"].Is("error") && !answer.Has("token");
     for (const char* const reason : kReasons)
         if (is_refusal && answer["reason"].Is(reason)) return reason;
     return "";
@@ -959,7 +963,7 @@ Claims Verified(const std::string& token, const Keys& keys,
         *exp <= *iat)
         throw NoVerdict{ kNoResult, "a signed answer that this program does not understand" };
     // These two are displayed and decide nothing.
-    const std::string message = claims["message"].kind == Json::kText ? claims["message"].text : "";
+    const std::string message = claims["message"].Words();
     const std::string date = DayNumber(claims["expiration_date"].text) ? claims["expiration_date"].text : "";
     const std::string code = claims["code"].text;
     return { code, message, date, *iat, *exp, std::move(claims) };
@@ -1716,7 +1720,7 @@ private:
 
     Result AboutCode(const char* code, const Json& answer) const {
         const std::string reason = ReasonIn(answer);
-        Result result = NewResult(code, answer["message"].text, "server", nullptr);
+        Result result = NewResult(code, answer["message"].Words(), "server", nullptr);
         result.reason = reason;
         if (!reason.empty()) result.diagnostic = Diagnostic(code + (" (" + reason + ")"), "server", nullptr);
         return result;

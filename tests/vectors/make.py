@@ -1169,6 +1169,11 @@ def activations():
         if reason in ONLY_REMOVAL + ("MACHINE_BLOCKED", "UNKNOWN_CODE"):
             case("removal-refused-" + name, "The machine is not removed, so its lease stays.", "REFUSED",
                  [asked("deactivate")], [refusal(reason)], [lease], action="deactivate", reason=reason, message=message)
+    case("refused-odd-types", "Of the other members only a text is shown; the reason counts.", "REFUSED", [asked()],
+         [refusal("SEATS_IN_USE", message=7, seats="three", field=[])], reason="SEATS_IN_USE", message="")
+    case("removed-odd-types", "So it is with a success.", "REMOVED", [asked("deactivate")],
+         [json_answer('{"status":"success","message":7}')], [lease], [dict(lease, token=None, mark=NOW)],
+         action="deactivate", message="")
     case("refused-with-more", "Members that the client does not know are ignored.", "REFUSED", [asked()],
          [refusal("SEATS_IN_USE", seats=3, more=[{}])], reason="SEATS_IN_USE", message=REASONS["SEATS_IN_USE"][1])
 
@@ -1191,6 +1196,14 @@ def activations():
                  json_answer('{"status":"ok","message":"No.","reason":"CODE_REVOKED"}', 403)),
                 ("reason-number", "A reason that is no text.",
                  json_answer('{"status":"error","message":"No.","reason":7}', 403)),
+                ("reason-list", "A list of reasons.",
+                 json_answer('{"status":"error","message":"No.","reason":["CODE_REVOKED"]}', 403)),
+                ("reason-case", "A reason in small letters.",
+                 json_answer('{"status":"error","message":"No.","reason":"code_revoked"}', 403)),
+                ("reason-token", "A refusal has no token, of any type.", refusal("UNKNOWN_CODE", token=None)),
+                ("reason-too-long", "The answer is longer than 64 KiB.",
+                 refusal("UNKNOWN_CODE", more=" " * 64 * 1024)),
+                ("deep", "Nested deeper than any program goes.", json_answer("[" * 30000 + "]" * 30000)),
                 ("html", "The page of a network.", html(200, "Sign in to this network")),
                 ("array", "No JSON object.", json_answer('["success"]')),
                 ("old-server", "A server that knows no activation codes.", html(404, "Not Found"))):
@@ -1215,6 +1228,10 @@ def activations():
             case("%s-redirect-%d" % (action, status), "%d to the https address of the same server is followed." % status,
                  code, [asked(action), asked(action, url=secure)], [redirect(secure, status), followed], after=after,
                  message=message, **more)
+        port = "//licenses.example:8080/licenseserver"
+        case(action + "-redirect-same-port", "To https on the same port.", code,
+             [asked(action, "http:" + port), asked(action, url="https:" + port + "/moved")],
+             [redirect("https:" + port + "/moved"), followed], after=after, message=message, server="http:" + port, **more)
         path = SECURE + "/moved"
         case(action + "-redirect-path", "Another path of the same server.", code,
              [asked(action, SECURE), asked(action, url=path)], [redirect("/licenseserver/moved"), followed], after=after,
