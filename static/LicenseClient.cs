@@ -1745,7 +1745,7 @@ namespace Licensing.Internals
     internal static class Terms
     {
         internal const int MaxName = 50, MaxData = 1024;  // characters
-        private const int MaxFeatures = 50, MaxDigits = 15;
+        private const int MaxDigits = 15;
 
         /// <summary>Null if it is something else, empty or too long.</summary>
         internal static string Text([AllowNull] Dictionary<string, object> claims, string name,
@@ -1759,7 +1759,7 @@ namespace Licensing.Internals
             object value;
             var items = claims != null && claims.TryGetValue(name, out value) ? value as List<object> : null;
             List<string> names = (items ?? new List<object>()).Select(item => Short(item as string, MaxName)).ToList();
-            return names.Count <= MaxFeatures && !names.Contains(null) ? names : new List<string>();
+            return names.Contains(null) ? new List<string>() : names;
         }
 
         /// <summary>Programs open it, so it must not be the name of a file or of another program.</summary>

@@ -114,8 +114,7 @@ const FILES_SHARE = 0.25;
 const SAVE_TIMEOUT = 1000;
 const MAX_ANSWER_BYTES = 64 * 1024;
 const MAX_KIDS = 32;
-// Of a license; names and data in characters.
-const MAX_FEATURES = 50;
+// Of a license, in characters.
 const MAX_NAME = 50;
 const MAX_DATA = 1024;
 const MAX_DIGITS = 15; // of a number in a version; all of them are exact
@@ -1246,7 +1245,7 @@ function shortText(value, limit = MAX_ANSWER_BYTES) {
 
 function namesOf(value) {
   const names = Array.isArray(value) ? value.map((name) => shortText(name, MAX_NAME)) : [];
-  return names.length <= MAX_FEATURES && !names.includes(null) ? names : [];
+  return names.includes(null) ? [] : names;
 }
 
 /** Programs open it, so it must not be the name of a file or of another program. */

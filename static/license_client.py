@@ -106,7 +106,7 @@ DEFAULT_TIMEOUT = 5.0
 MAX_ANSWER_BYTES = 64 * 1024
 MAX_REDIRECTS = 5
 MAX_KIDS = 32  # the server reads no more
-MAX_FEATURES, MAX_NAME, MAX_DATA = 50, 50, 1024  # of a license; names and data in characters
+MAX_NAME, MAX_DATA = 50, 1024  # of a license, in characters
 MAX_DIGITS = 15  # of a number in a version; JavaScript has no more
 LAST_SECOND = 253402300799  # of the year 9999
 # By how many seconds in all a clock may be set back until a lease ends.
@@ -745,7 +745,7 @@ def _short(value: object, limit: int = MAX_ANSWER_BYTES) -> Optional[str]:
 
 def _names(value: object) -> List[str]:
     names: List[Any] = [_short(item, MAX_NAME) for item in value] if isinstance(value, list) else []
-    return names if None not in names and len(names) <= MAX_FEATURES else []
+    return names if None not in names else []
 
 
 def _web_address(value: object) -> Optional[str]:

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -12,7 +13,6 @@ use super::Service;
 use super::signer::Signer;
 use crate::error::{Error, Refusal};
 use crate::model::audit::{Actor, Event, Kind};
-use crate::model::signed::Claims;
 use crate::model::signing_key::{Jwk, Secret, SigningKey};
 use crate::store::{Store, WriteTx, audit, signing_keys};
 
@@ -99,7 +99,7 @@ impl Key {
     }
 
     /// A compact JWS.
-    pub(super) fn sign(&self, claims: &Claims<'_>) -> Result<String, Error> {
+    pub(super) fn sign(&self, claims: &impl Serialize) -> Result<String, Error> {
         let fault = |e: &dyn std::fmt::Display| Error::Unavailable(format!("signing: {e}"));
         let mut payload = Vec::with_capacity(512);
         serde_json::to_writer(&mut payload, claims).map_err(|e| fault(&e))?;
@@ -250,8 +250,8 @@ impl KeyRing {
             .map(KeyRing)
     }
 
-    /// A compact JWS for a client that knows these keys.
-    pub fn sign(&self, claims: &Claims<'_>, kids: &[String]) -> Result<String, Error> {
+    /// A compact JWS of [`Claims`](crate::model::signed::Claims), with more or without, for a client that knows these keys.
+    pub fn sign(&self, claims: &impl Serialize, kids: &[String]) -> Result<String, Error> {
         self.choose(kids)?.sign(claims)
     }
 

@@ -148,8 +148,8 @@ const size_t kMaxAnswerBytes = 64 * 1024;
 const int kMaxRedirects = 5;
 const size_t kMaxCodeLength = 255;
 const size_t kMaxKids = 32;
-// Of a license; names and data in characters.
-const size_t kMaxFeatures = 50, kMaxName = 50, kMaxData = 1024;
+// Of a license, in characters.
+const size_t kMaxName = 50, kMaxData = 1024;
 const size_t kMaxDigits = 15;  // of a number in a version
 const int64_t kLastSecond = 253402300799;  // of the year 9999
 // By how many seconds in all a clock may be set back until a lease ends.
@@ -1025,8 +1025,7 @@ std::vector<std::string> Features(const Json& claims) {
     const Json& list = claims["features"];
     if (list.kind == Json::kArray)
         for (const Json& item : list.items) names.push_back(ShortText(item, kMaxName));
-    const bool is_usable =
-        names.size() <= kMaxFeatures && std::find(names.begin(), names.end(), std::string()) == names.end();
+    const bool is_usable = std::find(names.begin(), names.end(), std::string()) == names.end();
     return is_usable ? names : std::vector<std::string>();
 }
 

@@ -312,6 +312,14 @@ internal static class CSharpClient
     {
         var client = new LicenseClient((string)line["url"], 60, new[] { (string)line["key"] }, (string)line["folder"]);
         client.MachineId = (string)line["machine"];
+        if (Json.Text(line, "action") == "offline_request")
+        {
+            return new Dictionary<string, object>
+            {
+                { "request", client.OfflineRequest("Tool_A") },
+                { "link", client.OfflineUrl("Tool_A") },
+            };
+        }
         LicenseResult result = Ask(client, line);
         return new Dictionary<string, object>
         {
@@ -319,6 +327,13 @@ internal static class CSharpClient
             { "source", result.Source },
             { "reason", result.Reason },
             { "message", result.Message },
+            { "edition", result.Edition },
+            { "features", result.Features.Cast<object>().ToList() },
+            { "data", result.Data },
+            { "has", result.Has("export") },
+            { "update", result.UpdateAvailable("2.9") },
+            { "covers", result.Covers(new DateTime(2027, 7, 1)) },
+            { "trial", result.IsTrial },
         };
     }
 
