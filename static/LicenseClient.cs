@@ -72,10 +72,10 @@ namespace Licensing
         public bool Valid { get; internal set; }
 
         /// <summary>VALID, IN_GRACE or TRIAL; EXPIRED, SUSPENDED, REVOKED or NOT_FOUND; or NO_ANSWER, which is not a
-        /// refusal. Of an activation code also REFUSED or REMOVED.</summary>
+        /// refusal. Of an activation code or an offline file also REFUSED or REMOVED.</summary>
         public string Code { get; internal set; }
 
-        /// <summary>Why an activation code was refused, such as SEATS_IN_USE; otherwise null.</summary>
+        /// <summary>Why an activation code or an offline file was refused, such as SEATS_IN_USE; otherwise null.</summary>
         [MaybeNull]
         public string Reason { get; internal set; }
 
@@ -96,6 +96,61 @@ namespace Licensing
         /// <summary>The machine ID that this result is for; null if there was nothing to ask with.</summary>
         [MaybeNull]
         public string LicenseKey { get; internal set; }
+
+        /// <summary>Whether the tool may run because of a trial.</summary>
+        public bool IsTrial => Code == "TRIAL";
+
+        /// <summary>The edition, as the vendor has set it for the license; like all that follows null or empty if it is not
+        /// set, and only from signed answers.</summary>
+        [MaybeNull]
+        public string Edition => Terms.Text(Claims, "edition", Terms.MaxName);
+
+        /// <summary>The names of the features of the license.</summary>
+        public IReadOnlyList<string> Features => Terms.Names(Claims, "features");
+
+        /// <summary>A text for the program.</summary>
+        [MaybeNull]
+        public string Data => Terms.Text(Claims, "data", Terms.MaxData);
+
+        /// <summary>The last day whose updates the license covers, as yyyy-MM-dd.</summary>
+        [MaybeNull]
+        public string UpdatesUntil => Terms.Day(Json.Text(Claims, "updates_until")) == null ? null
+            : Json.Text(Claims, "updates_until");
+
+        /// <summary>The latest version of the tool.</summary>
+        [MaybeNull]
+        public string LatestVersion => Terms.Text(Claims, "latest_version");
+
+        /// <summary>The web address where the vendor offers it.</summary>
+        [MaybeNull]
+        public string LatestUrl => Terms.WebAddress(Claims, "latest_url");
+
+        /// <summary>The oldest version that the vendor still wants to run.</summary>
+        [MaybeNull]
+        public string MinimumVersion => Terms.Text(Claims, "minimum_version");
+
+        [MaybeNull]
+        internal Dictionary<string, object> Claims { get; set; }
+
+        /// <summary>Whether the license is valid and has this feature.</summary>
+        public bool Has(string feature) => Valid && Features.Contains(feature);
+
+        /// <summary>Whether this version of your program is older than the latest one.</summary>
+        /// <remarks>Versions are numbers, compared one after the other: 1.10 is newer than 1.9, and 2 is 2.0.0. What follows
+        /// a hyphen makes a pre-release, which is older: 2.0-beta2, 2.0-beta10, 2.0-rc1, 2.0. A leading "v", and "+" with
+        /// what follows it, are ignored. Any other text is neither older nor newer.</remarks>
+        public bool UpdateAvailable(string myVersion) => Terms.IsOlder(myVersion, LatestVersion);
+
+        /// <summary>Whether this version of your program is older than the oldest one that the vendor still wants to
+        /// run.</summary>
+        public bool IsBelowMinimum(string myVersion) => Terms.IsOlder(myVersion, MinimumVersion);
+
+        /// <summary>Whether the license covers a version that was built on this day, such as "2027-12-31". Without a last
+        /// day for updates it covers every version.</summary>
+        public bool Covers(string buildDate) => UpdatesUntil == null || Terms.Day(buildDate) <= Terms.Day(UpdatesUntil);
+
+        /// <summary>The same for a date.</summary>
+        public bool Covers(DateTime buildDate) => Covers(buildDate.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
 
         /// <summary>A text to copy into a mail to the vendor; it contains no secrets.</summary>
         public string Diagnostic() => Machine.Attempt(diagnostic, "");
@@ -264,6 +319,43 @@ namespace Licensing
         public Task<LicenseResult> DeactivateAsync(string toolName, string activationCode,
             CancellationToken cancellationToken = default(CancellationToken)) =>
             ConcludeAsync(toolName, cancellationToken, check => check.DeactivateAsync(activationCode ?? ""));
+
+        /// <summary>What a computer without a network asks the vendor: a text to copy, which stays the same until the answer
+        /// to it is imported. It is empty if there can be none: without public keys, a machine ID, or a folder to store it
+        /// in.</summary>
+        public string OfflineRequest(string toolName) =>
+            string.Join(" ", Regex.Matches(OpenRequest(toolName), ".{1,8}").Cast<Match>().Select(group => group.Value));
+
+        /// <summary>The same as an address of the vendor's claim page, for a link or a QR code; or empty.</summary>
+        public string OfflineUrl(string toolName)
+        {
+            string request = OpenRequest(toolName);
+            return request.Length == 0 ? "" : Machine.Attempt(() =>
+                Internals.Check.ApiUrl(ServerUrls[0], "/claim").AbsoluteUri + "?request=" + request, "");
+        }
+
+        private string OpenRequest(string toolName)
+        {
+            Task<string> opening = Machine.Attempt(() => Run(async () =>
+            {
+                using (var check = new Check(this, toolName, CancellationToken.None))
+                {
+                    return await check.OpenRequestAsync().ConfigureAwait(false);
+                }
+            }), null);
+            return Finishes(opening, Timeout + Overhead + Overhead) ? opening.Result : "";
+        }
+
+        /// <summary>Stores an offline file, which is the vendor's answer to the request. The result is that of a check; if
+        /// the file is refused, its Code is REFUSED, and it has a Reason.</summary>
+        /// <param name="text">The content of the file, or a text that contains it.</param>
+        public LicenseResult ImportLease(string toolName, string text) =>
+            Wait(toolName, () => ImportLeaseAsync(toolName, text));
+
+        /// <summary>The same, for programs with windows.</summary>
+        public Task<LicenseResult> ImportLeaseAsync(string toolName, string text,
+            CancellationToken cancellationToken = default(CancellationToken)) =>
+            ConcludeAsync(toolName, cancellationToken, check => check.ImportAsync(text ?? ""));
 
         private LicenseResult Wait(string toolName, Func<Task<LicenseResult>> work)
         {
@@ -887,6 +979,108 @@ namespace Licensing.Internals
             throw TooManyRedirects(url);
         }
 
+        // ---- Machines that are never online ----
+
+        /// <summary>In base64url, or empty.</summary>
+        internal async Task<string> OpenRequestAsync()
+        {
+            RequireKeys();
+            await PrepareForCodeAsync().ConfigureAwait(false);
+            string nonce = await Within(Left + LicenseClient.Overhead, LicenseClient.Run(() => Task.FromResult(
+                client.Store(tool).OpenRequest(askedId, client.Nonce)))).ConfigureAwait(false);
+            return nonce == null ? "" : Base64Url.Encode(Json.Write(new Dictionary<string, object>
+            {
+                { "tool_name", tool },
+                { "license_key", askedId },
+                { "nonce", nonce },
+                { "kids", Kids() },
+            }));
+        }
+
+        internal async Task<LicenseResult> ImportAsync(string text)
+        {
+            RequireKeys();
+            await PrepareForCodeAsync().ConfigureAwait(false);
+            string token = SignedAnswer.FindIn(text);
+            if (token == null)
+            {
+                return RefusedFile("NO_OFFLINE_FILE", 0);
+            }
+            SignedAnswer file = SignedAnswer.Verify(token, client.Keys, null, null, null);
+            if (file == null)
+            {
+                return RefusedFile("BAD_SIGNATURE", 0);
+            }
+            if (Json.Text(file.Claims, "aud") != tool)
+            {
+                return RefusedFile("OTHER_TOOL", 0);
+            }
+            if (file.LicenseKey == null || !ids.All.Contains(file.LicenseKey))
+            {
+                return RefusedFile("OTHER_MACHINE", 0);
+            }
+            askedId = file.LicenseKey;
+            if (opened.Lease != null && opened.Lease.Token == token)
+            {
+                return ToResult(opened.Lease, "lease", null);  // a second time, which must not set the clock back
+            }
+            if (file.IsGood && file.ExpiresAt <= client.Clock())
+            {
+                return RefusedFile("FILE_EXPIRED", file.ExpiresAt);
+            }
+            string nonce = await Within(Left, LicenseClient.Run(() => Task.FromResult(
+                client.Store(tool).ReadRequest(askedId)))).ConfigureAwait(false);
+            if (nonce == null || Json.Text(file.Claims, "nonce") != nonce)
+            {
+                return RefusedFile("OTHER_REQUEST", 0);
+            }
+            if (!file.IsGood)
+            {
+                return NewResult("REFUSED", file.Message, "none", null, file.Code);
+            }
+            if (file.IssuedAt > client.Clock() + State.FullAllowance)
+            {
+                return RefusedFile("CLOCK_BEHIND", file.IssuedAt);
+            }
+            client.Refusals.Record(tool, askedId, file, client.Refusals.Find(tool, askedId));
+            bool isStored = await Within(Left + LicenseClient.Overhead, LicenseClient.Run(() => Task.FromResult(
+                Machine.Attempt(() => SaveFile(file), false)))).ConfigureAwait(false);
+            if (!isStored)
+            {
+                return RefusedFile("NOT_STORED", 0);
+            }
+            opened.Description = "until " + Words.Time(file.ExpiresAt);
+            return ToResult(file, "lease", null);
+        }
+
+        private bool SaveFile(SignedAnswer file)
+        {
+            StateStore store = client.Store(tool);
+            store.Save(file, file.LicenseKey, store.Find(file.LicenseKey), client.Uptime);
+            State stored = store.Find(file.LicenseKey);
+            if (stored == null || stored.Token != file.Token)
+            {
+                return false;
+            }
+            store.CloseRequest(file.LicenseKey);
+            return true;
+        }
+
+        private LicenseResult RefusedFile(string reason, long moment)
+        {
+            string message = string.Format(CultureInfo.InvariantCulture, Words.OfflineFile[reason], Words.Time(moment),
+                Words.Time(client.Clock()));
+            return NewResult("REFUSED", message, "none", null, reason);
+        }
+
+        private void RequireKeys()
+        {
+            if (client.Keys == null)
+            {
+                throw new NoVerdict(Words.BadKeys, "there are none");
+            }
+        }
+
         // ---- Results ----
 
         private LicenseResult NewResult(string code, string message, string source, Exception error, string reason = null)
@@ -906,6 +1100,7 @@ namespace Licensing.Internals
         {
             askedId = answer.LicenseKey;
             LicenseResult result = NewResult(answer.Code, answer.Message, source, error);
+            result.Claims = answer.Claims;
             DateTime date;
             if (answer.ExpirationDate != null && DateTime.TryParseExact(answer.ExpirationDate, "yyyy-MM-dd",
                 CultureInfo.InvariantCulture, DateTimeStyles.None, out date))
@@ -1043,7 +1238,7 @@ namespace Licensing.Internals
             }
         }
 
-        private static Uri ApiUrl(string server, string apiPath)
+        internal static Uri ApiUrl(string server, string apiPath)
         {
             Uri url;
             if (!Uri.TryCreate(server.Trim(), UriKind.Absolute, out url) || !IsWebAddress(url))
@@ -1201,6 +1396,25 @@ namespace Licensing.Internals
         internal const string ClockHint = " This computer's clock seems to be wrong; please correct it.";
         internal const string BadKeys = "The license cannot be checked: the public keys in this program cannot be used ({1}). " +
             "Please contact the vendor of this program.";
+        /// <summary>Why an offline file is refused, by reason; a refusal by the server has the server's words, and its code as
+        /// the reason.</summary>
+        internal static readonly Dictionary<string, string> OfflineFile = new Dictionary<string, string>
+        {
+            { "NO_OFFLINE_FILE", "This is not an offline file. Please import the answer to this computer's request as a " +
+                "whole." },
+            { "BAD_SIGNATURE", "This offline file was changed, or is not from the vendor of this program. Please import it " +
+                "again exactly as you received it." },
+            { "OTHER_TOOL", "This offline file is for another program. Please import the one for this program." },
+            { "OTHER_MACHINE", "This offline file is for another computer. Please request one for this computer." },
+            { "OTHER_REQUEST", "This offline file does not answer this computer's current request. Please send the request " +
+                "that this program shows now." },
+            { "FILE_EXPIRED", "This offline file expired on {0}, and this computer's clock says {1}. Please correct the " +
+                "clock, or request a new file." },
+            { "CLOCK_BEHIND", "This offline file was made on {0}, but this computer's clock says {1}. Please correct the " +
+                "clock, then import the file again." },
+            { "NOT_STORED", "The offline file cannot be stored on this computer. Please make sure that the disk is neither " +
+                "full nor write-protected, then import the file again." },
+        };
         internal const string BadToolName = "The license cannot be checked: this program does not give its name. " +
             "Please contact the vendor of this program.";
         internal const string NoMachineId = "The license cannot be checked: this computer has no machine ID. Please turn on " +
@@ -1430,6 +1644,7 @@ namespace Licensing.Internals
         internal string Code;
         internal string Message;
         internal string ExpirationDate;
+        internal Dictionary<string, object> Claims;
         internal long IssuedAt;
         internal long ExpiresAt;
 
@@ -1446,8 +1661,18 @@ namespace Licensing.Internals
         /// <summary>Whether the lease is still in the first half of its life.</summary>
         internal bool IsFresh(long now) => now * 2 < IssuedAt + ExpiresAt;
 
-        /// <summary>Reads a compact JWS, or returns null unless it is the server's own answer to this check. A null nonce
-        /// is not compared.</summary>
+        /// <summary>The signed answer in a file or a text, which a mail may have wrapped and quoted; or null.</summary>
+        internal static string FindIn(string text)
+        {
+            string start = text.Substring(0, Math.Min(text.Length, 2 * Exchange.MaxAnswerBytes));
+            // Where the text also quotes the request, only the answer has a header.
+            Match found = Regex.Match(Regex.Replace(start, "[\\s>\\0\\u200b\\ufeff]", ""),
+                "eyJhbGciOi[A-Za-z0-9_-]{1,200}[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]{86}");
+            return found.Success ? found.Value : null;
+        }
+
+        /// <summary>Reads a compact JWS, or returns null unless it is the server's own answer to this check. What is null is
+        /// not compared.</summary>
         internal static SignedAnswer Verify(string token, List<PublicKey> keys, string toolName, string licenseKey,
             string nonce)
         {
@@ -1493,7 +1718,8 @@ namespace Licensing.Internals
             long? issuedAt = Json.Integer(claims, "iat");
             long? expiresAt = Json.Integer(claims, "exp");
             string code = Json.Text(claims, "code");
-            if (Json.Text(claims, "aud") != toolName || Json.Text(claims, "sub") != licenseKey ||
+            if ((toolName != null && Json.Text(claims, "aud") != toolName) ||
+                (licenseKey != null && Json.Text(claims, "sub") != licenseKey) ||
                 (nonce != null && Json.Text(claims, "nonce") != nonce) ||
                 (Array.IndexOf(GoodCodes, code) < 0 && Array.IndexOf(Refusals, code) < 0) ||
                 http == null || issuedAt == null || expiresAt == null || expiresAt <= issuedAt)
@@ -1503,13 +1729,109 @@ namespace Licensing.Internals
             return new SignedAnswer
             {
                 Token = token,
-                LicenseKey = licenseKey,
+                LicenseKey = Json.Text(claims, "sub"),
+                Claims = claims,
                 Code = code,
                 Message = Json.Text(claims, "message") ?? "",
                 ExpirationDate = Json.Text(claims, "expiration_date"),
                 IssuedAt = issuedAt.Value,
                 ExpiresAt = expiresAt.Value,
             };
+        }
+    }
+
+    // ---- What a license grants ----
+
+    internal static class Terms
+    {
+        internal const int MaxName = 50, MaxData = 1024;  // characters
+        private const int MaxDigits = 15;
+
+        /// <summary>Null if it is something else, empty or too long.</summary>
+        internal static string Text([AllowNull] Dictionary<string, object> claims, string name,
+            int limit = Exchange.MaxAnswerBytes) => Short(Json.Text(claims, name), limit);
+
+        private static string Short(string text, int limit) =>
+            string.IsNullOrEmpty(text) || text.Count(c => !char.IsLowSurrogate(c)) > limit ? null : text;
+
+        internal static List<string> Names([AllowNull] Dictionary<string, object> claims, string name)
+        {
+            object value;
+            var items = claims != null && claims.TryGetValue(name, out value) ? value as List<object> : null;
+            List<string> names = (items ?? new List<object>()).Select(item => Short(item as string, MaxName)).ToList();
+            return names.Contains(null) ? new List<string>() : names;
+        }
+
+        /// <summary>Programs open it, so it must not be the name of a file or of another program.</summary>
+        internal static string WebAddress([AllowNull] Dictionary<string, object> claims, string name)
+        {
+            string text = Text(claims, name);
+            return text != null && Regex.IsMatch(text, "^https?://[^/]") ? text : null;
+        }
+
+        internal static DateTime? Day(string text)
+        {
+            DateTime day;
+            return DateTime.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out day)
+                ? day : (DateTime?)null;
+        }
+
+        internal static bool IsOlder(string version, string than)
+        {
+            Version one = Version.Parse(version), other = Version.Parse(than);
+            return one != null && other != null && one.CompareTo(other) < 0;
+        }
+
+        private sealed class Version
+        {
+            private List<string> numbers, words;  // the words of a pre-release
+
+            internal static Version Parse(string text)
+            {
+                Match found = Regex.Match(text ?? "",
+                    @"^[ \t\r\n]*[vV]?([0-9]+(?:\.[0-9]+)*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]*)?[ \t\r\n]*\z");
+                string pre = found.Groups[2].Value.ToLowerInvariant();
+                var version = new Version
+                {
+                    numbers = found.Groups[1].Value.Split('.').ToList(),
+                    words = Regex.Matches(pre, "[0-9]+|[a-z]+").Cast<Match>().Select(word => word.Value).ToList(),
+                };
+                bool isTooLong = version.numbers.Concat(version.words).Any(word => IsNumber(word) && word.Length > MaxDigits);
+                if (!found.Success || isTooLong || (pre.Length > 0 && version.words.Count == 0))
+                {
+                    return null;
+                }
+                while (version.numbers.Count > 0 && Number(version.numbers.Last()) == 0)
+                {
+                    version.numbers.RemoveAt(version.numbers.Count - 1);
+                }
+                return version;
+            }
+
+            internal int CompareTo(Version other)
+            {
+                int byNumbers = Compare(numbers, other.numbers);
+                int byRelease = (words.Count == 0).CompareTo(other.words.Count == 0);
+                return byNumbers != 0 ? byNumbers : byRelease != 0 ? byRelease : Compare(words, other.words);
+            }
+
+            /// <summary>Item by item; what is longer comes later.</summary>
+            private static int Compare(List<string> one, List<string> other)
+            {
+                int difference = one.Zip(other, Compare).FirstOrDefault(compared => compared != 0);
+                return difference != 0 ? difference : one.Count.CompareTo(other.Count);
+            }
+
+            /// <summary>A number comes before a word.</summary>
+            private static int Compare(string one, string other)
+            {
+                return IsNumber(one) && IsNumber(other) ? Number(one).CompareTo(Number(other))
+                    : IsNumber(one) != IsNumber(other) ? (IsNumber(one) ? -1 : 1) : string.CompareOrdinal(one, other);
+            }
+
+            private static bool IsNumber(string word) => word.Length > 0 && word[0] >= '0' && word[0] <= '9';
+
+            private static long Number(string word) => long.Parse(word, CultureInfo.InvariantCulture);
         }
     }
 
@@ -1656,7 +1978,8 @@ namespace Licensing.Internals
                     // Only now: an uptime before the stored one, of a process that was faster, would look like a restart.
                     byte[] before = remembered.Write();
                     remembered.MoveMark(clock(), uptime());
-                    Machine.Attempt(() => before.SequenceEqual(remembered.Write()) || Replace(remembered, false), false);
+                    Machine.Attempt(() => before.SequenceEqual(remembered.Write()) ||
+                        Replace(PathOf(remembered.LicenseKey), remembered.Write(), false), false);
                 }
                 return states;
             });
@@ -1690,6 +2013,41 @@ namespace Licensing.Internals
             });
         }
 
+        internal State Find(string licenseKey) => Read(PathOf(licenseKey));
+
+        internal string RequestPathOf(string licenseKey) => Path.ChangeExtension(PathOf(licenseKey), "request");
+
+        /// <summary>The nonce of the request that waits for an offline file, a new one if there is none; null if it cannot be
+        /// stored.</summary>
+        internal string OpenRequest(string licenseKey, Func<string> newNonce)
+        {
+            return WithLock(() =>
+            {
+                if (ReadRequest(licenseKey) == null)
+                {
+                    var request = new Dictionary<string, object> { { "license_key", licenseKey }, { "nonce", newNonce() } };
+                    Machine.Attempt(() => Replace(RequestPathOf(licenseKey), Json.Write(request), true), false);
+                }
+                return ReadRequest(licenseKey);
+            });
+        }
+
+        /// <summary>Its nonce, or null.</summary>
+        internal string ReadRequest(string licenseKey)
+        {
+            string path = RequestPathOf(licenseKey);
+            var request = Machine.Attempt(() => new FileInfo(path).Length == 0 ? null
+                : Json.Parse(ReadBytes(path)) as Dictionary<string, object>, null);
+            string nonce = Json.Text(request, "nonce");
+            bool isWhole = nonce != null && Regex.IsMatch(nonce, @"^[A-Za-z0-9_-]{16,64}\z");
+            return isWhole && Json.Text(request, "license_key") == licenseKey ? nonce : null;
+        }
+
+        internal void CloseRequest(string licenseKey)
+        {
+            Machine.Attempt(() => { File.Delete(RequestPathOf(licenseKey)); return true; }, false);
+        }
+
         /// <summary>Null if there is no such file, or it is not the state of the machine ID in its name.</summary>
         private State Read(string path)
         {
@@ -1720,7 +2078,7 @@ namespace Licensing.Internals
         {
             try
             {
-                Replace(state, true);
+                Replace(PathOf(state.LicenseKey), state.Write(), true);
             }
             catch (Exception)
             {
@@ -1738,12 +2096,12 @@ namespace Licensing.Internals
             }
         }
 
-        private bool Replace(State state, bool flush)
+        private static bool Replace(string path, byte[] content, bool flush)
         {
-            string path = PathOf(state.LicenseKey), draft = path + "." + Guid.NewGuid().ToString("N");
+            string draft = path + "." + Guid.NewGuid().ToString("N");
             try
             {
-                Overwrite(draft, state.Write(), flush);
+                Overwrite(draft, content, flush);
                 if (File.Exists(path))
                 {
                     File.Replace(draft, path, null, true);

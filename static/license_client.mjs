@@ -65,6 +65,28 @@ const SLOW_MACHINE_ID =
   "The license cannot be checked: this computer's machine ID could not be found ({why}). " +
   "Please try again, or contact the vendor of this program.";
 
+// Why an offline file is refused, by reason; a refusal by the server has the server's words, and its code as the reason.
+const OFFLINE_FILE = {
+  NO_OFFLINE_FILE: "This is not an offline file. Please import the answer to this computer's request as a whole.",
+  BAD_SIGNATURE:
+    "This offline file was changed, or is not from the vendor of this program. Please import it again exactly as you " +
+    "received it.",
+  OTHER_TOOL: "This offline file is for another program. Please import the one for this program.",
+  OTHER_MACHINE: "This offline file is for another computer. Please request one for this computer.",
+  OTHER_REQUEST:
+    "This offline file does not answer this computer's current request. Please send the request that this program " +
+    "shows now.",
+  FILE_EXPIRED:
+    "This offline file expired on {time}, and this computer's clock says {now}. Please correct the clock, or request a " +
+    "new file.",
+  CLOCK_BEHIND:
+    "This offline file was made on {time}, but this computer's clock says {now}. Please correct the clock, then import " +
+    "the file again.",
+  NOT_STORED:
+    "The offline file cannot be stored on this computer. Please make sure that the disk is neither full nor " +
+    "write-protected, then import the file again.",
+};
+
 // The server's codes. Any other code is no verdict.
 const GOOD_CODES = ["VALID", "IN_GRACE", "TRIAL"];
 const REFUSALS = ["EXPIRED", "SUSPENDED", "REVOKED", "NOT_FOUND"];
@@ -92,6 +114,10 @@ const FILES_SHARE = 0.25;
 const SAVE_TIMEOUT = 1000;
 const MAX_ANSWER_BYTES = 64 * 1024;
 const MAX_KIDS = 32;
+// Of a license, in characters.
+const MAX_NAME = 50;
+const MAX_DATA = 1024;
+const MAX_DIGITS = 15; // of a number in a version; all of them are exact
 const MAX_REDIRECTS = 5;
 const REDIRECTS = [301, 302, 303, 307, 308];
 // Node gives up on each address of a host but the last after this time; its default of 250 ms is too short for a
@@ -125,14 +151,29 @@ const REFRESH_EXIT_MS = 1000;
  * @property {boolean} valid whether this computer may run the tool
  * @property {"VALID" | "IN_GRACE" | "TRIAL" | "EXPIRED" | "SUSPENDED" | "REVOKED" | "NOT_FOUND" | "NO_ANSWER" |
  *   "REFUSED" | "REMOVED"} code the first three let it run; NO_ANSWER is not a refusal; the last two are about an
- *   activation code
- * @property {string | null} reason why an activation code was refused, such as SEATS_IN_USE
+ *   activation code or an offline file
+ * @property {string | null} reason why an activation code or an offline file was refused, such as SEATS_IN_USE
  * @property {string} message for the customer
  * @property {"server" | "lease" | "none"} source
  * @property {string | null} expires the expiration date as "2027-12-31"; null for a perpetual license or if not known
  * @property {number | null} daysLeft days until then by this computer's calendar, 0 on the expiration date and later
  * @property {string | null} machineId the machine ID that was checked
  * @property {() => string} diagnostic a text to copy into a mail to the vendor; it contains no secrets
+ * @property {boolean} isTrial whether the tool may run because of a trial
+ * @property {string | null} edition this and the next six are what the vendor has set, or null or empty
+ * @property {string[]} features
+ * @property {string | null} data
+ * @property {string | null} updatesUntil the last day whose updates the license covers, as "2027-12-31"
+ * @property {string | null} latestVersion of the tool, like the next two
+ * @property {string | null} latestUrl
+ * @property {string | null} minimumVersion
+ * @property {(feature: string) => boolean} has whether the license is valid and has this feature
+ * @property {(myVersion: string) => boolean} updateAvailable whether this version of your program is older than the
+ *   latest one; `isOlder` says how versions are compared
+ * @property {(myVersion: string) => boolean} isBelowMinimum whether it is older than the oldest one that the vendor
+ *   still wants to run
+ * @property {(buildDate: string | Date) => boolean} covers whether the license covers a version that was built on this
+ *   day, such as "2027-12-31"; every one if it has no last day for updates
  */
 
 /**
@@ -214,6 +255,39 @@ export class LicenseClient {
   async deactivate(toolName, activationCode) {
     const run = this.#start(toolName);
     return this.#concluded(run, () => this.#deactivate(run, activationCode));
+  }
+
+  /**
+   * What a computer without a network asks the vendor: a text to copy, which stays the same until the answer to it is
+   * imported. "" if there can be none: without public keys, a machine ID, or a folder to store it in.
+   * @param {string} toolName
+   * @returns {Promise<string>}
+   */
+  async offlineRequest(toolName) {
+    const request = await this.#offlineRequest(toolName);
+    return (request.match(/.{1,8}/g) ?? []).join(" ");
+  }
+
+  /**
+   * The same as an address of the vendor's claim page, for a link or a QR code; or "".
+   * @param {string} toolName
+   * @returns {Promise<string>}
+   */
+  async offlineUrl(toolName) {
+    const request = await this.#offlineRequest(toolName);
+    return request && attempt(() => `${apiUrl(this.#servers[0], "/claim").href}?request=${request}`, "");
+  }
+
+  /**
+   * Stores an offline file, which is the vendor's answer to the request: its content, or a text that contains it. The
+   * result is that of a check. If the file is refused, its `code` is REFUSED, and it has a `reason`.
+   * @param {string} toolName
+   * @param {string} text
+   * @returns {Promise<LicenseCheck>}
+   */
+  async importLease(toolName, text) {
+    const run = this.#start(toolName);
+    return this.#concluded(run, () => this.#import(run, text));
   }
 
   /** @returns {Promise<LicenseCheck>} */
@@ -504,18 +578,81 @@ export class LicenseClient {
   }
 
   /** @returns {LicenseCheck} */
-  #aboutCode(run, code, { message, reason }) {
+  #aboutCode(run, code, { message, reason, source = "server" }) {
     return {
       valid: false,
       code,
       message,
-      source: "server",
+      source,
       reason,
       expires: null,
       daysLeft: null,
       machineId: run.machineId,
-      diagnostic: this.#diagnostic(run, reason ? `${code} (${reason})` : code, "server"),
+      diagnostic: this.#diagnostic(run, reason ? `${code} (${reason})` : code, source),
+      ...granted(code, {}),
     };
+  }
+
+  // ---- Machines that are never online ----
+
+  /** In base64url, or "". */
+  async #offlineRequest(toolName) {
+    const run = this.#start(toolName);
+    try {
+      return await keepingAwake(this.#openRequest(run));
+    } catch {
+      this.#forgetMachine(run);
+      return "";
+    }
+  }
+
+  async #openRequest(run) {
+    await this.#prepareForCode(run);
+    const stored = this.#store(run).openRequest(run.machineId, this._nonce);
+    const nonce = await within(Math.max(run.deadline, monotonic() + SAVE_TIMEOUT), stored);
+    const kids = [...this.#keys.keys()].slice(0, MAX_KIDS);
+    const request = { tool_name: run.toolName, license_key: run.machineId, nonce, kids };
+    return nonce && toJson(request).toString("base64url");
+  }
+
+  /** @returns {Promise<LicenseCheck>} */
+  async #import(run, text) {
+    await this.#prepare(run);
+    const state = run.remembered ? await this.#stateAtStart(run) : null;
+    const refused = (reason, moment = 0, words = OFFLINE_FILE[reason]) => {
+      const message = words.replace("{time}", utc(moment)).replace("{now}", utc(this._now()));
+      return this.#aboutCode(run, "REFUSED", { message, reason, source: "none" });
+    };
+    const token = tokenIn(text);
+    if (!token) return refused("NO_OFFLINE_FILE");
+    const claims = attempt(() => verified(token, this.#keys, {}), null);
+    if (!claims) return refused("BAD_SIGNATURE");
+    const { aud, sub, nonce } = claims.all;
+    if (aud !== run.toolName) return refused("OTHER_TOOL");
+    if (!(await this.#isOfThisMachine(run, sub))) return refused("OTHER_MACHINE");
+    run.machineId = sub;
+    const isGood = GOOD_CODES.includes(claims.code);
+    // A second time must not set the clock back.
+    const lease = state?.token === token ? this.#lease(run, state).claims : null;
+    if (lease) return this.#result(run, lease, "lease");
+    if (isGood && claims.exp <= this._now()) return refused("FILE_EXPIRED", claims.exp);
+    const store = this.#store(run);
+    const [before, kept] = await within(run.deadline, Promise.all([store.read(sub), store.readRequest(sub)]));
+    if (!kept || nonce !== kept) return refused("OTHER_REQUEST");
+    if (!isGood) return refused(claims.code, 0, claims.message);
+    if (claims.iat > this._now() + CLOCK_ALLOWANCE) return refused("CLOCK_BEHIND", claims.iat);
+    await this.#save(run, token, claims, before, monotonic());
+    const deadline = Math.max(run.deadline, monotonic() + SAVE_TIMEOUT);
+    const stored = await within(deadline, store.read(sub)).catch(() => null);
+    if (stored?.token !== token) return refused("NOT_STORED");
+    await within(deadline, store.closeRequest(sub)).catch(() => {});
+    return this.#result(run, claims, "lease");
+  }
+
+  async #isOfThisMachine(run, id) {
+    if (id === run.remembered) return true;
+    run.machine ??= await this.#foundMachine(run);
+    return typeof id === "string" && idsOf(run.machine).includes(id);
   }
 
   // ---- The lease ----
@@ -545,13 +682,16 @@ export class LicenseClient {
 
   /** The claims of a lease that can be used now, after the clock has been compared with the stored time. */
   async #leaseAtStart(run) {
+    return this.#lease(run, await this.#stateAtStart(run)).claims;
+  }
+
+  async #stateAtStart(run) {
     // The clocks are read after the file: an uptime before that of a process that was faster would look like a restart.
     const move = (state) => moveClock(state, this._now(), this._uptime());
     const moved = this.#store(run).update(run.remembered, move, {
       isDurable: false,
     });
-    const state = await within(this.#filesDeadline(run), moved).catch(() => null);
-    return this.#lease(run, state).claims;
+    return within(this.#filesDeadline(run), moved).catch(() => null);
   }
 
   /** The claims of this state's lease if it can be used now, otherwise null; and a description of it. */
@@ -621,6 +761,7 @@ export class LicenseClient {
       daysLeft: daysLeft(claims.expirationDate, now),
       machineId: run.machineId,
       diagnostic: this.#diagnostic(run, claims.code, source, error),
+      ...granted(claims.code, claims.all),
     };
   }
 
@@ -639,6 +780,7 @@ export class LicenseClient {
       daysLeft: null,
       machineId: run.machineId,
       diagnostic: this.#diagnostic(run, "NO_ANSWER", "none", error),
+      ...granted("NO_ANSWER", {}),
     };
   }
 
@@ -1018,7 +1160,17 @@ function verified(token, keys, expected) {
     throw new NoVerdict(NO_RESULT, "a signed answer that this program does not understand");
   }
   // These two are displayed and decide nothing.
-  return { code, iat, exp, sub, message: textOf(message), expirationDate: parseDate(date) === null ? null : date };
+  const expirationDate = parseDate(date) === null ? null : date;
+  return { code, iat, exp, sub, message: textOf(message), expirationDate, all: claims };
+}
+
+/** The signed answer in a file or a text, which a mail may have wrapped and quoted; or "". */
+function tokenIn(text) {
+  const joined = String(text ?? "")
+    .slice(0, 2 * MAX_ANSWER_BYTES)
+    .replace(/[\s>\0\u200b\ufeff]/g, "");
+  // Where the text also quotes the request, only the answer has a header.
+  return /eyJhbGciOi[A-Za-z0-9_-]{1,200}[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]{86}/.exec(joined)?.[0] ?? "";
 }
 
 /** The key ID in a header that has exactly the members and the algorithm that the server uses. */
@@ -1060,6 +1212,92 @@ function daysLeft(expirationDate, now) {
   const local = new Date(now * 1000);
   const today = Date.UTC(local.getFullYear(), local.getMonth(), local.getDate()) / 86_400_000;
   return last === null ? null : Math.max(last - today, 0);
+}
+
+// ---- What a license grants ----
+
+/** The members of a result that come from what the vendor has set. */
+function granted(code, claims) {
+  const features = namesOf(claims.features);
+  const updatesUntil = parseDate(claims.updates_until) === null ? null : claims.updates_until;
+  const latestVersion = shortText(claims.latest_version);
+  const minimumVersion = shortText(claims.minimum_version);
+  return {
+    isTrial: code === "TRIAL",
+    edition: shortText(claims.edition, MAX_NAME),
+    features,
+    data: shortText(claims.data, MAX_DATA),
+    updatesUntil,
+    latestVersion,
+    latestUrl: webAddressOf(claims.latest_url),
+    minimumVersion,
+    has: (feature) => GOOD_CODES.includes(code) && features.includes(feature),
+    updateAvailable: (myVersion) => isOlder(myVersion, latestVersion),
+    isBelowMinimum: (myVersion) => isOlder(myVersion, minimumVersion),
+    covers: (buildDate) => isCovered(buildDate, updatesUntil),
+  };
+}
+
+/** The text, or null if it is something else, empty or too long. */
+function shortText(value, limit = MAX_ANSWER_BYTES) {
+  return typeof value === "string" && value && [...value].length <= limit ? wellFormed(value) : null;
+}
+
+function namesOf(value) {
+  const names = Array.isArray(value) ? value.map((name) => shortText(name, MAX_NAME)) : [];
+  return names.includes(null) ? [] : names;
+}
+
+/** Programs open it, so it must not be the name of a file or of another program. */
+function webAddressOf(value) {
+  const text = shortText(value);
+  return text && /^https?:\/\/[^/]/.test(text) ? text : null;
+}
+
+function isCovered(buildDate, updatesUntil) {
+  if (updatesUntil === null) return true;
+  const isDate = buildDate instanceof Date && !Number.isNaN(buildDate.getTime());
+  const built = parseDate(isDate ? buildDate.toISOString().slice(0, 10) : buildDate);
+  return built !== null && built <= parseDate(updatesUntil);
+}
+
+/**
+ * Versions are numbers, compared one after the other: 1.10 is newer than 1.9, and 2 is 2.0.0. What follows a hyphen
+ * makes a pre-release, which is older: 2.0-beta2, 2.0-beta10, 2.0-rc1, 2.0. A leading "v", and "+" with what follows
+ * it, are ignored. Any other text is neither older nor newer.
+ */
+function isOlder(version, than) {
+  const [one, other] = [parseVersion(version), parseVersion(than)];
+  return one !== null && other !== null && compare(one, other) < 0;
+}
+
+/** What versions are compared by, or null. */
+function parseVersion(text) {
+  const pattern = /^[ \t\r\n]*[vV]?([0-9]+(?:\.[0-9]+)*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]*)?[ \t\r\n]*$/;
+  const [whole, numeric, preRelease] = (typeof text === "string" && pattern.exec(text)) || [];
+  if (whole === undefined) return null;
+  const words = (preRelease ?? "").toLowerCase().match(/[0-9]+|[a-z]+/g) ?? [];
+  const numbers = numeric.split(".");
+  const isNumber = (word) => /^[0-9]/.test(word);
+  const isTooLong = (word) => isNumber(word) && word.length > MAX_DIGITS;
+  if ([...numbers, ...words].some(isTooLong) || (preRelease && words.length === 0)) return null;
+  while (numbers.length > 0 && Number(numbers[numbers.length - 1]) === 0) numbers.pop();
+  return { numbers: numbers.map(Number), words: words.map((word) => (isNumber(word) ? Number(word) : word)) };
+}
+
+function compare(one, other) {
+  const byNumbers = compareLists(one.numbers, other.numbers);
+  const byRelease = Number(one.words.length === 0) - Number(other.words.length === 0);
+  return byNumbers || byRelease || compareLists(one.words, other.words);
+}
+
+/** Item by item, a number before a word; what is longer comes later. */
+function compareLists(one, other) {
+  const at = one.findIndex((item, index) => item !== other[index]);
+  if (at < 0 || at >= other.length) return one.length - other.length;
+  const [left, right] = [one[at], other[at]];
+  if (typeof left !== typeof right) return typeof left === "number" ? -1 : 1;
+  return left < right ? -1 : 1;
 }
 
 // ---- Public keys ----
@@ -1179,6 +1417,36 @@ class Store {
     return this.#folder ? readState(this.path(id)) : null;
   }
 
+  /** The nonce of the request that waits for an offline file, a new one if there is none; "" if it cannot be stored. */
+  async openRequest(id, newNonce) {
+    const lock = `${this.path(id)}.draft`;
+    const isLocked = this.#folder && (await takeLock(this.#folder, lock).catch(() => false));
+    if (!isLocked) return this.readRequest(id);
+    try {
+      const nonce = await this.readRequest(id);
+      if (!nonce) await commit(this.#requestPath(id), { license_key: id, nonce: newNonce() }, true);
+      return nonce || (await this.readRequest(id));
+    } finally {
+      await fs.rm(lock, { force: true }).catch(() => {});
+    }
+  }
+
+  /** The nonce, or "". */
+  async readRequest(id) {
+    const bytes = this.#folder ? await readFile(this.#requestPath(id)) : null;
+    const { license_key, nonce } = (bytes && jsonObject(bytes, { ignoreBOM: true })) ?? {};
+    const isNonce = typeof nonce === "string" && /^[A-Za-z0-9_-]{16,64}$/.test(nonce);
+    return isNonce && license_key === id ? nonce : "";
+  }
+
+  async closeRequest(id) {
+    await fs.rm(this.#requestPath(id), { force: true });
+  }
+
+  #requestPath(id) {
+    return this.path(id).replace(/json$/, "request");
+  }
+
   /**
    * Replaces the state by what `change` makes of it, and returns that even if it cannot be stored. The draft is the
    * lock, because a file of this name can be created only once; it stays empty.
@@ -1207,13 +1475,19 @@ function shortHash(text) {
 
 /** @returns {Promise<State | null>} */
 async function readState(file) {
+  const bytes = await readFile(file);
+  return bytes && stateIn(bytes, path.basename(file));
+}
+
+/** @returns {Promise<Buffer | null>} */
+async function readFile(file) {
   try {
     // Without O_NONBLOCK, opening a pipe would wait for its writer.
     const handle = await retried(() => fs.open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)));
     try {
       const status = await handle.stat();
       if (!status.isFile() || status.size > 2 * MAX_ANSWER_BYTES) return null;
-      return stateIn(await handle.readFile(), path.basename(file));
+      return await handle.readFile();
     } finally {
       await handle.close();
     }
@@ -1597,6 +1871,7 @@ function canonicalKey(licenseKey) {
 export const internals = {
   chooseEarlier,
   choosePreferred,
+  isOlder,
   isPlaceholder,
   linuxAdapters,
   machineCode,

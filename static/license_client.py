@@ -67,6 +67,22 @@ CLOCK_HINT = (" This computer's date and time are earlier than when this program
               "them, and connect this computer to the internet once.")
 BAD_KEYS = ("The license cannot be checked: the public keys in this program cannot be used ({why}). "
             "Please contact the vendor of this program.")
+# Why an offline file is refused, by reason; a refusal by the server has the server's words, and its code as the reason.
+OFFLINE_FILE = {
+    "NO_OFFLINE_FILE": "This is not an offline file. Please import the answer to this computer's request as a whole.",
+    "BAD_SIGNATURE": "This offline file was changed, or is not from the vendor of this program. Please import it again "
+                     "exactly as you received it.",
+    "OTHER_TOOL": "This offline file is for another program. Please import the one for this program.",
+    "OTHER_MACHINE": "This offline file is for another computer. Please request one for this computer.",
+    "OTHER_REQUEST": "This offline file does not answer this computer's current request. Please send the request that "
+                     "this program shows now.",
+    "FILE_EXPIRED": "This offline file expired on {time}, and this computer's clock says {now}. Please correct the "
+                    "clock, or request a new file.",
+    "CLOCK_BEHIND": "This offline file was made on {time}, but this computer's clock says {now}. Please correct the "
+                    "clock, then import the file again.",
+    "NOT_STORED": "The offline file cannot be stored on this computer. Please make sure that the disk is neither full "
+                  "nor write-protected, then import the file again.",
+}
 BAD_TOOL_NAME = ("The license cannot be checked: this program does not give its name. "
                  "Please contact the vendor of this program.")
 NO_MACHINE_ID = ("The license cannot be checked: this computer has no machine ID. Please turn on its "
@@ -90,6 +106,8 @@ DEFAULT_TIMEOUT = 5.0
 MAX_ANSWER_BYTES = 64 * 1024
 MAX_REDIRECTS = 5
 MAX_KIDS = 32  # the server reads no more
+MAX_NAME, MAX_DATA = 50, 1024  # of a license, in characters
+MAX_DIGITS = 15  # of a number in a version; JavaScript has no more
 LAST_SECOND = 253402300799  # of the year 9999
 # By how many seconds in all a clock may be set back until a lease ends.
 CLOCK_ALLOWANCE = 24 * 3600
@@ -181,6 +199,27 @@ class LicenseClient:
         The result is never valid: its code is REMOVED, or else REFUSED, with a `reason`, or NO_ANSWER.
         """
         return self._concluded(tool_name, lambda: self._deactivate(tool_name, activation_code))
+
+    def offline_request(self, tool_name: str) -> str:
+        """What a computer without a network asks the vendor: a text to copy, which stays the same until the answer to
+        it is imported.
+
+        It is "" if there can be none: without public keys, a machine ID, or a folder to store it in.
+        """
+        return " ".join(re.findall(".{1,8}", _attempt(lambda: self._offline_request(tool_name), "")))
+
+    def offline_url(self, tool_name: str) -> str:
+        """The same as an address of the vendor's claim page, for a link or a QR code; or ""."""
+        request = _attempt(lambda: self._offline_request(tool_name), "")
+        return request and _attempt(
+            lambda: _api_url(self._servers()[0], "/claim")._replace(query="request=" + request).geturl(), "")
+
+    def import_lease(self, tool_name: str, text: Union[str, bytes]) -> LicenseCheck:
+        """Store an offline file, which is the vendor's answer to the request: its content, or a text that contains it.
+
+        The result is that of a check. If the file is refused, its code is REFUSED, and it has a `reason`.
+        """
+        return self._concluded(tool_name, lambda: self._import(tool_name, text))
 
     def _concluded(self, tool_name: str, work: Callable[[], LicenseCheck]) -> LicenseCheck:
         try:
@@ -335,6 +374,70 @@ class LicenseClient:
             if url.scheme != "https" or not _is_same_server(first, url):
                 raise _NoVerdict(NO_RESULT, "redirected to %s, which is not allowed" % _display_address(url.geturl()))
         raise _NoVerdict(NO_RESULT, "too many redirects")
+
+    # ---- Machines that are never online ----
+
+    def _offline_request(self, tool_name: str) -> str:
+        self._require(tool_name)
+        if not self._keys:
+            return ""
+        start = self._start(tool_name)
+        license_key = start.ids[-1]  # as for an activation code
+        nonce = _run_with_timeout(SAVE_WAIT, lambda: start.store.open_request(license_key, self._nonce))
+        request = {"tool_name": tool_name, "license_key": license_key, "nonce": nonce,
+                   "kids": list(self._keys)[:MAX_KIDS]}
+        text = json.dumps(request, ensure_ascii=False, separators=(",", ":"))
+        return _to_base64url(text.encode("utf-8", "replace")) if nonce else ""
+
+    def _import(self, tool_name: str, text: Union[str, bytes]) -> LicenseCheck:
+        self._require(tool_name)
+        if not self._is_signed:
+            raise _NoVerdict(BAD_KEYS, "there are none")
+        start = self._start(tool_name)
+        license_key = start.ids[-1]
+
+        def refused(reason: str, moment: int = 0, message: Optional[str] = None) -> LicenseCheck:
+            if message is None:
+                message = OFFLINE_FILE[reason].format(time=_utc(moment), now=_utc(self._now()))
+            return self._conclude(tool_name, license_key, "REFUSED", message, "none", reason=reason)
+
+        token = _token_in(text)
+        if not token:
+            return refused("NO_OFFLINE_FILE")
+        try:
+            claims = _verified(token, self._keys)
+        except _NoVerdict:
+            return refused("BAD_SIGNATURE")
+        machine, sub = self._find_machine(), claims.all.get("sub")
+        if claims.all.get("aud") != tool_name:
+            return refused("OTHER_TOOL")
+        if sub not in (machine.earlier, machine.preferred, *machine.present):
+            return refused("OTHER_MACHINE")
+        license_key = sub
+        before, nonce = _run_with_timeout(self.timeout, lambda: (
+            start.store.read(license_key), start.store.read_request(license_key)))
+        lease, _ = self._lease(tool_name, start.state)
+        if lease and start.state.token == token:  # a second time, which must not set the clock back
+            return self._result(tool_name, license_key, lease, "lease")
+        if claims.code in GOOD_CODES and claims.exp <= self._now():
+            return refused("FILE_EXPIRED", claims.exp)
+        if not nonce or claims.all.get("nonce") != nonce:
+            return refused("OTHER_REQUEST")
+        if claims.code not in GOOD_CODES:
+            return refused(claims.code, message=claims.message)
+        if claims.iat > self._now() + CLOCK_ALLOWANCE:
+            return refused("CLOCK_BEHIND", claims.iat)
+        answer = _Answer(license_key, token, claims, before, time.monotonic())
+        stored = _run_with_timeout(self.timeout, lambda: self._save_offline_file(tool_name, start.store, answer))
+        return self._result(tool_name, license_key, claims, "lease") if stored else refused("NOT_STORED")
+
+    def _save_offline_file(self, tool_name: str, store: _Store, answer: _Answer) -> bool:
+        self._save(tool_name, store, [answer])
+        state = store.read(answer.license_key)
+        if state is None or state.token != answer.token:
+            return False
+        store.close_request(answer.license_key)
+        return True
 
     # ---- With public keys ----
 
@@ -528,7 +631,7 @@ class LicenseClient:
         previous = start.previous if start else ""
         return LicenseCheck(code, message, source, license_key, expires, days_left, lambda: self._diagnostic(
             tool_name, license_key, code if reason is None else "%s (%s)" % (code, reason), source, clock, previous,
-            _describe(error) if error else "-"), reason)
+            _describe(error) if error else "-"), reason, claims.all if claims else None)
 
     def _diagnostic(self, tool_name: str, license_key: str, code: str, source: str, clock: int, previous: str,
                     why: str) -> str:
@@ -557,18 +660,36 @@ class LicenseCheck:
 
     valid        whether this computer may run the tool
     code         VALID, IN_GRACE or TRIAL; EXPIRED, SUSPENDED, REVOKED or NOT_FOUND; or NO_ANSWER, which is not a
-                 refusal; of an activation code also REFUSED or REMOVED
-    reason       why an activation code was refused, such as SEATS_IN_USE, otherwise None; docs/clients.md lists them
+                 refusal; of an activation code or an offline file also REFUSED or REMOVED
+    reason       why an activation code or an offline file was refused, such as SEATS_IN_USE, otherwise None;
+                 docs/clients.md lists them
     message      for the customer
     source       "server", "lease" or "none"
     license_key  the machine ID that the result is about
     expires      the expiration date as "2027-12-31"; None for a perpetual license, or if it is not known
     days_left    days until then by this computer's calendar, 0 on the expiration date and later; None if expires is
+    is_trial     whether the tool may run because of a trial
+
+    What the vendor has set, from signed answers only, and otherwise None or an empty list:
+
+    edition, features, data                      of the license
+    updates_until                                the last day whose updates it covers, as "2027-12-31"
+    latest_version, latest_url, minimum_version  of the tool
     """
 
     def __init__(self, code: str, message: str, source: str, license_key: str, expires: Optional[str],
-                 days_left: Optional[int], diagnostic: Callable[[], str], reason: Optional[str] = None) -> None:
+                 days_left: Optional[int], diagnostic: Callable[[], str], reason: Optional[str] = None,
+                 claims: Optional[Mapping[str, Any]] = None) -> None:
+        known: Mapping[str, Any] = claims or {}
         self.valid = code in GOOD_CODES
+        self.is_trial = code == "TRIAL"
+        self.edition = _short(known.get("edition"), MAX_NAME)
+        self.features = _names(known.get("features"))
+        self.data = _short(known.get("data"), MAX_DATA)
+        self.updates_until: Optional[str] = known.get("updates_until") if _date(known.get("updates_until")) else None
+        self.latest_version = _short(known.get("latest_version"))
+        self.latest_url = _web_address(known.get("latest_url"))
+        self.minimum_version = _short(known.get("minimum_version"))
         self.code = code
         self.message = message
         self.source = source
@@ -584,9 +705,75 @@ class LicenseCheck:
     def __repr__(self) -> str:
         return "LicenseCheck(valid=%r, code=%r, source=%r)" % (self.valid, self.code, self.source)
 
+    def has(self, feature: str) -> bool:
+        """Whether the license is valid and has this feature."""
+        return self.valid and feature in self.features
+
+    def update_available(self, my_version: str) -> bool:
+        """Whether this version of your program is older than the latest one.
+
+        Versions are numbers, compared one after the other: 1.10 is newer than 1.9, and 2 is 2.0.0. What follows a
+        hyphen makes a pre-release, which is older: 2.0-beta2, 2.0-beta10, 2.0-rc1, 2.0. A leading "v", and "+" with
+        what follows it, are ignored. Any other text is neither older nor newer.
+        """
+        return _is_older(my_version, self.latest_version)
+
+    def is_below_minimum(self, my_version: str) -> bool:
+        """Whether this version of your program is older than the oldest one that the vendor still wants to run."""
+        return _is_older(my_version, self.minimum_version)
+
+    def covers(self, build_date: Union[str, datetime.date]) -> bool:
+        """Whether the license covers a version that was built on this day, such as "2027-12-31".
+
+        Without a last day for updates it covers every version.
+        """
+        built = _date(build_date.isoformat()[:10] if isinstance(build_date, datetime.date) else build_date)
+        last = _date(self.updates_until)
+        return last is None or built is not None and built <= last
+
     def diagnostic(self) -> str:
         """A text to copy into a mail to the vendor; it contains no secrets."""
         return _attempt(self._diagnostic, "")
+
+
+# ---- What a license grants ----
+
+def _short(value: object, limit: int = MAX_ANSWER_BYTES) -> Optional[str]:
+    """The text, or None if it is something else, empty or too long."""
+    return _text(value) if isinstance(value, str) and 0 < len(value) <= limit else None
+
+
+def _names(value: object) -> List[str]:
+    names: List[Any] = [_short(item, MAX_NAME) for item in value] if isinstance(value, list) else []
+    return names if None not in names else []
+
+
+def _web_address(value: object) -> Optional[str]:
+    """Programs open it, so it must not be the name of a file or of another program."""
+    text = _short(value)
+    return text if text and re.match("https?://[^/]", text) else None
+
+
+def _is_older(version: object, than: object) -> bool:
+    one, other = _version(version), _version(than)
+    return one is not None and other is not None and one < other
+
+
+def _version(text: object) -> Any:
+    """What a version is compared by, or None if it is none."""
+    found = re.fullmatch(r"[vV]?([0-9]+(?:\.[0-9]+)*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]*)?", text.strip(" \t\r\n")
+                         ) if isinstance(text, str) else None
+    if not found:
+        return None
+    words = re.findall("[0-9]+|[a-z]+", (found[2] or "").lower())
+    numbers = found[1].split(".")
+    if any(len(one) > MAX_DIGITS for one in numbers + words if one.isdigit()) or (found[2] and not words):
+        return None
+    numeric = list(map(int, numbers))
+    while numeric and not numeric[-1]:
+        numeric.pop()
+    is_release = not words
+    return numeric, is_release, [(0, int(word), "") if word.isdigit() else (1, 0, word) for word in words]
 
 
 # The machine IDs to ask with, in order; what is stored for the only one, or None; the machine ID that was good before,
@@ -912,7 +1099,7 @@ def _plain_code(status: int, verdict: str, message: str) -> str:
 
 # ---- The signed answer ----
 
-_Claims = collections.namedtuple("_Claims", "code message iat exp expiration_date")
+_Claims = collections.namedtuple("_Claims", "code message iat exp expiration_date all")
 
 
 def _token(status: int, body: bytes) -> str:
@@ -928,6 +1115,16 @@ def _members(body: bytes) -> Dict[str, Any]:
     byte_order_mark = b"\xef\xbb\xbf"
     nothing: Dict[str, Any] = {}
     return _attempt(lambda: _json_object(body[3:] if body.startswith(byte_order_mark) else body), nothing)
+
+
+def _token_in(text: object) -> str:
+    """The signed answer in a file or a text, which a mail may have wrapped and quoted; or ""."""
+    # Also of UTF-16, as Notepad may write it: all that counts is ASCII.
+    given = text.decode("utf-8", "ignore") if isinstance(text, bytes) else text if isinstance(text, str) else ""
+    joined = re.sub("[\\s>\0\u200b\ufeff]", "", given[:2 * MAX_ANSWER_BYTES])
+    # Where the text also quotes the request, only the answer has a header.
+    found = re.search("eyJhbGciOi[A-Za-z0-9_-]{1,200}[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]{86}", joined)
+    return found[0] if found else ""
 
 
 def _reason_in(body: bytes) -> Tuple[str, str]:
@@ -973,7 +1170,7 @@ def _verified(token: str, keys: Dict[str, Point], **expected: str) -> _Claims:
         raise _NoVerdict(NO_RESULT, "a signed answer that this program does not understand")
     message, expiration_date = claims.get("message"), claims.get("expiration_date")
     # These two are displayed and decide nothing.
-    return _Claims(code, _text(message), iat, exp, expiration_date if _date(expiration_date) else None)
+    return _Claims(code, _text(message), iat, exp, expiration_date if _date(expiration_date) else None, claims)
 
 
 def _is_integer(value: object) -> bool:
@@ -1275,12 +1472,38 @@ class _Store:
             if state.token is None:
                 self._erase(state)
 
+    def open_request(self, license_key: str, new_nonce: Callable[[], str]) -> str:
+        """The nonce of the request that waits for an offline file, a new one if there is none; or OSError."""
+        if not self.folder:
+            raise OSError("no folder")
+        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        with self._locked():
+            if not self.read_request(license_key):
+                request = {"license_key": license_key, "nonce": new_nonce()}
+                self._replace(self._request_path(license_key), request, durably=True)
+        return self.read_request(license_key)
+
+    def read_request(self, license_key: str) -> str:
+        """The nonce of the request, or ""."""
+        content: Dict[str, Any] = _attempt(
+            lambda: _json_object(_retried(lambda: _read_file(self._request_path(license_key)))), {})
+        nonce, is_ours = content.get("nonce"), content.get("license_key") == license_key
+        return nonce if is_ours and isinstance(nonce, str) and re.fullmatch("[A-Za-z0-9_-]{16,64}", nonce) else ""
+
+    def close_request(self, license_key: str) -> None:
+        _attempt(lambda: os.remove(self._request_path(license_key)), None)
+
+    def _request_path(self, license_key: str) -> str:
+        return self.path(license_key)[:-len("json")] + "request"
+
     def _write(self, state: _State, durably: bool = True) -> None:
-        path = self.path(state.license_key)
+        self._replace(self.path(state.license_key), state._asdict(), durably)
+
+    def _replace(self, path: str, content: Dict[str, Any], durably: bool) -> None:
         draft = "%s.%d.%s" % (path, os.getpid(), os.urandom(4).hex())
         try:
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                _overwrite(file, state, durably)
+                _overwrite(file, content, durably)
             _retried(lambda: os.replace(draft, path))
         except OSError:
             _attempt(lambda: os.remove(draft), None)
@@ -1291,7 +1514,7 @@ class _Store:
         path = self.path(state.license_key)
         try:
             with _retried(lambda: open(path, "r+b")) as file:
-                _overwrite(file, state)
+                _overwrite(file, state._asdict())
         except OSError:
             os.remove(path)
 
@@ -1305,8 +1528,8 @@ class _Store:
             yield _attempt(lambda: stack.enter_context(_lock(os.path.join(self.folder, "lock"))), True)
 
 
-def _overwrite(file: Any, state: _State, durably: bool = True) -> None:
-    file.write(json.dumps(state._asdict()).encode("ascii"))
+def _overwrite(file: Any, content: Dict[str, Any], durably: bool = True) -> None:
+    file.write(json.dumps(content).encode("ascii"))
     file.truncate()
     file.flush()
     if durably:

@@ -13,7 +13,7 @@ const SUFFIX: &str = ".j2";
 const MAX_CUSTOM_TEMPLATES: usize = 50;
 const MAX_TEMPLATE_BYTES: u64 = 64 * 1024;
 
-const BUILT_IN: [(&str, &str); 11] = [
+const BUILT_IN: [(&str, &str); 15] = [
     (
         "01-python.py.j2",
         include_str!("../../templates/snippets/01-python.py.j2"),
@@ -58,6 +58,22 @@ const BUILT_IN: [(&str, &str); 11] = [
         "11-curl.sh.j2",
         include_str!("../../templates/snippets/11-curl.sh.j2"),
     ),
+    (
+        "12-python-editions.py.j2",
+        include_str!("../../templates/snippets/12-python-editions.py.j2"),
+    ),
+    (
+        "13-csharp-editions.cs.j2",
+        include_str!("../../templates/snippets/13-csharp-editions.cs.j2"),
+    ),
+    (
+        "14-javascript-editions.mjs.j2",
+        include_str!("../../templates/snippets/14-javascript-editions.mjs.j2"),
+    ),
+    (
+        "15-cpp-editions.cpp.j2",
+        include_str!("../../templates/snippets/15-cpp-editions.cpp.j2"),
+    ),
 ];
 
 /// With activation codes, which must not travel without TLS.
@@ -92,7 +108,7 @@ pub(super) struct Snippet {
 }
 
 /// Languages whose names are not those of their templates.
-const LANGUAGES: [(&str, &str); 14] = [
+const LANGUAGES: [(&str, &str); 18] = [
     ("csharp", "C#"),
     ("powershell", "PowerShell"),
     ("javascript", "JavaScript"),
@@ -102,6 +118,13 @@ const LANGUAGES: [(&str, &str); 14] = [
     ("vbnet", "VB.NET"),
     ("innosetup", "Inno Setup"),
     ("curl", "curl"),
+    ("python-editions", "Python with editions and offline files"),
+    ("csharp-editions", "C# with editions and offline files"),
+    (
+        "javascript-editions",
+        "JavaScript with editions and offline files",
+    ),
+    ("cpp-editions", "C++ with editions and offline files"),
     ("python-activation", "Python with activation codes"),
     ("csharp-activation", "C# with activation codes"),
     ("electron-activation", "Electron with activation codes"),
@@ -388,6 +411,6 @@ mod tests {
                 .contains("13-broken.j2, line 1")
         );
         assert_eq!(code("12-lua.lua").as_deref(), Ok("tool = \"T\""));
-        assert!(code("04-javascript.mjs").is_ok() && all.len() == 13);
+        assert!(code("04-javascript.mjs").is_ok() && all.len() == 17);
     }
 }

@@ -1,5 +1,7 @@
 //! A mock server that gives the same answer to every check and activation, for a vendor who tests a tool's dialogs.
 
+mod offer;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,12 +10,13 @@ use clap::builder::ArgPredicate;
 use clap::{Args, ValueEnum};
 use rocket::config::Shutdown as Ending;
 use rocket::fairing::AdHoc;
-use rocket::response::content::RawHtml;
+use rocket::response::content::{RawHtml, RawText};
 use rocket::shield::Shield;
 use rocket::tokio::runtime::Builder;
-use rocket::{Build, Responder, Rocket, Shutdown, State, post, routes};
+use rocket::{Build, Responder, Rocket, Shutdown, State, get, post, routes};
 use time::{Date, Duration, OffsetDateTime};
 
+use self::offer::OfferArgs;
 use super::{headers, launch, methods, refusal, say, settings};
 use crate::api::{self, Answer, Asked, Body, SignedAnswer};
 use crate::clock::Clock;
@@ -21,6 +24,7 @@ use crate::config::Config;
 use crate::error::{Error, Refusal};
 use crate::model::activation_code::Reason;
 use crate::model::license::Verdict;
+use crate::model::offline_request::OfflineRequest;
 use crate::model::question::Question;
 use crate::model::signed::{ClaimsInput, SignedValues, SigningRequest};
 use crate::model::tool::{Tool, ToolDraft};
@@ -52,6 +56,8 @@ pub struct Mock {
     /// How many days a signed answer is good for without asking again
     #[arg(long, value_name = "N", default_value = "7")]
     offline_days: String,
+    #[command(flatten)]
+    offer: OfferArgs,
     /// Sign with this private key, PKCS #8 in PEM, so that a test build can pin its public key
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -211,11 +217,15 @@ struct Stage {
     /// None: whatever is wrong with checks is wrong with activations.
     outcome: Option<Outcome>,
     tool: Tool,
+    offer: OfferArgs,
     keys: Arc<KeyRing>,
     /// Signs instead of `keys` if the answers are forged.
     forged: Option<KeyRing>,
     config: Config,
 }
+
+/// Days that an offline file is good for; the default of the real server.
+const OFFLINE_FILE_DAYS: u16 = 365;
 
 const PROXY_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\n\
      <body><h1>Sign in to this network</h1></body></html>\n";
@@ -225,6 +235,7 @@ enum Played {
     Plain(Answer),
     Signed(SignedAnswer),
     Page(RawHtml<&'static str>),
+    File(RawText<String>),
 }
 
 #[post("/api/check", data = "<body>")]
@@ -267,6 +278,42 @@ async fn deactivate(
     }
 }
 
+/// The offline file for the request that a client shows, at the address that the client shows, too.
+#[get("/claim?<request>")]
+async fn claim(
+    stage: &State<Stage>,
+    request: Option<&str>,
+    end: Shutdown,
+) -> Result<Played, Failure> {
+    let requested = OfflineRequest::parse(request.unwrap_or_default())?;
+    let question = Question::parse(&requested.tool_name, &requested.license_key)?;
+    let request = SigningRequest::parse(&requested.nonce, &requested.kids)?;
+    match stage.part.line() {
+        Line::Verdict(verdict, code) => {
+            let tool = Tool {
+                offline_days: OFFLINE_FILE_DAYS,
+                ..stage.tool.clone()
+            };
+            let signed = stage.sign(&question, &request, verdict, code, &tool)?;
+            Ok(Played::File(RawText(signed.token + "\n")))
+        }
+        Line::Unsigned => Ok(Played::Plain(Verdict::Valid.into())),
+        fault => fault.play(end).await,
+    }
+}
+
+impl Line {
+    /// What goes wrong, whatever was asked.
+    async fn play(self, end: Shutdown) -> Result<Played, Failure> {
+        match self {
+            Line::Html => return Ok(Played::Page(RawHtml(PROXY_PAGE))),
+            Line::Silent => end.await,
+            Line::Verdict(..) | Line::Unsigned | Line::Unavailable => {}
+        }
+        Err(Error::Unavailable("the mock plays it".into()).into())
+    }
+}
+
 impl Stage {
     async fn play(&self, line: Line, mut asked: Asked, end: Shutdown) -> Result<Played, Failure> {
         let (tool_name, license_key) = asked.pair()?;
@@ -276,20 +323,14 @@ impl Stage {
             Some(nonce) => Some(SigningRequest::parse(nonce, &kids)?),
             None => None,
         };
-        let unavailable = || Error::Unavailable("the mock plays it".into());
         match (line, request) {
             (Line::Verdict(verdict, code), Some(request)) => {
-                let signed = self.sign(&question, &request, verdict, code)?;
+                let signed = self.sign(&question, &request, verdict, code, &self.tool)?;
                 Ok(Played::Signed(SignedAnswer(signed)))
             }
             (Line::Verdict(verdict, _), None) => Ok(Played::Plain(verdict.into())),
             (Line::Unsigned, _) => Ok(Played::Plain(Verdict::Valid.into())),
-            (Line::Html, _) => Ok(Played::Page(RawHtml(PROXY_PAGE))),
-            (Line::Unavailable, _) => Err(unavailable().into()),
-            (Line::Silent, _) => {
-                end.await;
-                Err(unavailable().into())
-            }
+            (fault, _) => fault.play(end).await,
         }
     }
 
@@ -308,6 +349,7 @@ impl Stage {
         request: &SigningRequest<'_>,
         verdict: Verdict,
         code: &'static str,
+        tool: &Tool,
     ) -> Result<Signed, Error> {
         let now = Clock::System.now();
         let offset = self.config.utc_offset;
@@ -323,20 +365,18 @@ impl Stage {
             verdict,
             expiration_date: over.and_then(|over| now.to_offset(offset).date().checked_sub(over)),
             values: &SignedValues::default(),
-            tool: &self.tool,
+            tool,
             now,
             offset,
         };
         let mut claims = input.claims(request.nonce);
         claims.code = code;
+        claims.offer = self.offer.offer();
+        let keys = self.forged.as_ref().unwrap_or(&self.keys);
         Ok(Signed {
             verdict,
             code,
-            token: self
-                .forged
-                .as_ref()
-                .unwrap_or(&self.keys)
-                .sign(&claims, request.kids)?,
+            token: keys.sign(&claims, request.kids)?,
             days_left: input.days_left(),
             message: claims.message,
             expiration_date: claims.expiration_date,
@@ -395,6 +435,7 @@ pub fn serve_mock(mut config: Config, mock: Mock) -> Result<(), Refusal> {
         part,
         outcome: mock.activate,
         tool,
+        offer: mock.offer,
         forged: (part == Part::Forged)
             .then(|| keys.forged(now))
             .transpose()?,
@@ -461,7 +502,7 @@ fn rocket(config: &Config, stage: Stage) -> Rocket<Build> {
         .attach(Shield::new()) // as on the real server
         .attach(headers::fairing(config))
         .manage(stage);
-    let routes = methods::refused_elsewhere(routes![check, activate, deactivate]);
+    let routes = methods::refused_elsewhere(routes![check, activate, deactivate, claim]);
     for prefix in if base.is_empty() {
         vec![""]
     } else {

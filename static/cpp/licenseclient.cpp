@@ -81,6 +81,30 @@ const char kBadToolName[] =
 const char kNoMachineId[] =
     "The license cannot be checked: this computer has no machine ID. Please turn on its network adapter (cable or "
     "Wi-Fi) and try again, or contact the vendor of this program.";
+// Why an offline file is refused, by reason; a refusal by the server has the server's words, and its code as the reason.
+struct FileReason {
+    const char *name, *message;
+};
+constexpr FileReason kFileReasons[] = {
+    { "NO_OFFLINE_FILE", "This is not an offline file. Please import the answer to this computer's request as a whole." },
+    { "BAD_SIGNATURE",
+      "This offline file was changed, or is not from the vendor of this program. Please import it again exactly as you "
+      "received it." },
+    { "OTHER_TOOL", "This offline file is for another program. Please import the one for this program." },
+    { "OTHER_MACHINE", "This offline file is for another computer. Please request one for this computer." },
+    { "OTHER_REQUEST",
+      "This offline file does not answer this computer's current request. Please send the request that this program "
+      "shows now." },
+    { "FILE_EXPIRED",
+      "This offline file expired on {time}, and this computer's clock says {now}. Please correct the clock, or request a "
+      "new file." },
+    { "CLOCK_BEHIND",
+      "This offline file was made on {time}, but this computer's clock says {now}. Please correct the clock, then import "
+      "the file again." },
+    { "NOT_STORED",
+      "The offline file cannot be stored on this computer. Please make sure that the disk is neither full nor "
+      "write-protected, then import the file again." },
+};
 const char kInTime[] = "no answer in time";
 const char kProxySignIn[] = "the network's proxy requires a sign-in";
 const char kBadDate[] = "the certificate has expired or is not yet valid; is this computer's date right?";
@@ -124,6 +148,9 @@ const size_t kMaxAnswerBytes = 64 * 1024;
 const int kMaxRedirects = 5;
 const size_t kMaxCodeLength = 255;
 const size_t kMaxKids = 32;
+// Of a license, in characters.
+const size_t kMaxName = 50, kMaxData = 1024;
+const size_t kMaxDigits = 15;  // of a number in a version
 const int64_t kLastSecond = 253402300799;  // of the year 9999
 // By how many seconds in all a clock may be set back until a lease ends.
 const int64_t kClockAllowance = 24 * 3600;
@@ -969,6 +996,114 @@ Claims Verified(const std::string& token, const Keys& keys,
     return { code, message, date, *iat, *exp, std::move(claims) };
 }
 
+// The signed answer in a file or a text, which a mail may have wrapped and quoted; or "". Not with std::regex, which a
+// long text makes use up the stack.
+std::string TokenIn(const std::string& text) {
+    std::string joined;
+    for (const wchar_t c : Wide(text.substr(0, 4 * kMaxAnswerBytes)).substr(0, 2 * kMaxAnswerBytes))
+        if (!std::wcschr(L" \t\r\n\v\f>\u00a0\u200b\ufeff", c)) joined += c < 0x80 ? static_cast<char>(c) : '#';
+    const auto end_of = [&](size_t at) { return std::min(joined.find_first_not_of(kBase64Url, at), joined.size()); };
+    const auto is_dot = [&](size_t at) { return at < joined.size() && joined[at] == '.'; };
+    // Where the text also quotes the request, only the answer has a header.
+    for (size_t at = 0; (at = joined.find("eyJhbGciOi", at)) != joined.npos; ++at) {
+        const size_t dot = end_of(at);
+        if (!is_dot(dot) || dot - at > 210) continue;
+        const size_t second = end_of(dot + 1), signature = second + 1;
+        if (second > dot + 1 && is_dot(second) && end_of(signature) - signature >= 86)
+            return joined.substr(at, signature + 86 - at);
+    }
+    return "";
+}
+
+// ---- What a license grants ----
+
+// The text, or nothing if it is something else, empty or too long.
+std::string ShortText(const Json& value, size_t limit) {
+    const auto is_first = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+    const auto size = static_cast<size_t>(std::count_if(value.text.begin(), value.text.end(), is_first));
+    return value.kind == Json::kText && size <= limit ? value.text : "";
+}
+
+std::vector<std::string> Features(const Json& claims) {
+    std::vector<std::string> names;
+    const Json& list = claims["features"];
+    if (list.kind == Json::kArray)
+        for (const Json& item : list.items) names.push_back(ShortText(item, kMaxName));
+    const bool is_usable = std::find(names.begin(), names.end(), std::string()) == names.end();
+    return is_usable ? names : std::vector<std::string>();
+}
+
+// One of the vendor's texts about the license or the tool, or nothing.
+std::string Granted(const Json& claims, const std::string& name) {
+    if (name == "edition") return ShortText(claims[name], kMaxName);
+    if (name == "data") return ShortText(claims[name], kMaxData);
+    const std::string text = ShortText(claims[name], kMaxAnswerBytes);
+    if (name == "latest_version" || name == "minimum_version") return text;
+    if (name == "updates_until") return DayNumber(text) ? text : "";
+    if (name != "latest_url") return "";
+    // Programs open it, so it must not be the name of a file or of another program.
+    for (const std::string_view scheme : { "https://", "http://" })
+        if (HasPrefix(text, scheme) && text.size() > scheme.size() && text[scheme.size()] != '/') return text;
+    return "";
+}
+
+bool Covers(const Json& claims, const std::string& build_date) {
+    const std::optional<int64_t> last = DayNumber(Granted(claims, "updates_until")), built = DayNumber(build_date);
+    return !last || (built && *built <= *last);
+}
+
+// A number or a word; a number comes before a word.
+using VersionItem = std::tuple<bool, int64_t, std::string>;
+
+struct Version {
+    std::vector<VersionItem> numbers;
+    bool is_release;
+    std::vector<VersionItem> words;  // of a pre-release
+
+    bool operator<(const Version& other) const {
+        return std::tie(numbers, is_release, words) < std::tie(other.numbers, other.is_release, other.words);
+    }
+};
+
+// The runs of digits and of letters in a text, with the separators left out; nothing if a number is too long.
+std::optional<std::vector<VersionItem>> VersionItems(const std::string& text) {
+    constexpr std::string_view kDigits = "0123456789", kLetters = "abcdefghijklmnopqrstuvwxyz";
+    std::vector<VersionItem> items;
+    for (size_t at = 0, end; at < text.size(); at = end) {
+        const bool is_digit = kDigits.find(text[at]) != kDigits.npos, is_letter = kLetters.find(text[at]) != kLetters.npos;
+        end = std::min(text.find_first_not_of(is_digit ? kDigits : kLetters, at), text.size());
+        if (!is_digit && !is_letter) end = at + 1;
+        const std::string run = text.substr(at, end - at);
+        if (is_digit && run.size() > kMaxDigits) return std::nullopt;
+        if (is_digit) items.emplace_back(false, std::stoll(run), "");
+        else if (is_letter) items.emplace_back(true, 0, run);
+    }
+    return items;
+}
+
+std::optional<Version> ParseVersion(const std::string& text) {
+    std::string rest = Lower(Stripped(text, " \t\r\n"));
+    if (HasPrefix(rest, "v")) rest.erase(0, 1);
+    const size_t plus = std::min(rest.find('+'), rest.size());
+    const size_t hyphen = std::min(rest.find('-'), plus);
+    const std::string numeric = rest.substr(0, hyphen), pre = rest.substr(hyphen, plus - hyphen);
+    const char kAllowed[] = "0123456789abcdefghijklmnopqrstuvwxyz.-";
+    const bool has_dots_between = !numeric.empty() && numeric.find_first_not_of("0123456789.") == numeric.npos &&
+                                  numeric.find("..") == numeric.npos && numeric.front() != '.' && numeric.back() != '.';
+    const auto numbers = VersionItems(numeric), words = VersionItems(pre);
+    const bool is_whole = pre.find_first_not_of(kAllowed) == pre.npos &&
+                          rest.find_first_not_of(kAllowed, std::min(plus + 1, rest.size())) == rest.npos;
+    if (!has_dots_between || !is_whole || !numbers || !words || (!pre.empty() && words->empty())) return std::nullopt;
+    Version version = { *numbers, pre.empty(), *words };
+    while (!version.numbers.empty() && std::get<1>(version.numbers.back()) == 0) version.numbers.pop_back();
+    return version;
+}
+
+bool IsOlder(const std::string& version, const std::string& than) {
+    const std::optional<Version> one = ParseVersion(version), other = ParseVersion(than);
+    return one && other && *one < *other;
+}
+
 // ---- The stored state, which the Python, C# and JavaScript clients share ----
 
 struct State {
@@ -1127,6 +1262,34 @@ public:
         if (!Write(state, true) && !state.token) Erase(state);
     }
 
+    std::wstring RequestPath(const std::string& license_key) const {
+        const std::wstring path = Path(license_key);
+        return path.substr(0, path.rfind(L'.')) + L".request";
+    }
+
+    // The nonce of the request that waits for an offline file, or nothing.
+    std::string ReadRequest(const std::string& license_key) const {
+        if (folder_.empty()) return "";
+        const Json request = JsonObject(ReadFileText(RequestPath(license_key)));
+        const std::string& nonce = request["nonce"].text;
+        const bool is_nonce = request["nonce"].kind == Json::kText && nonce.size() >= 16 && nonce.size() <= 64 &&
+                              nonce.find_first_not_of(kBase64Url) == nonce.npos;
+        return is_nonce && request["license_key"].Is(license_key) ? nonce : "";
+    }
+
+    // The same, with a new request if there is none.
+    std::string OpenRequest(const std::string& license_key, const std::function<std::string()>& new_nonce) const {
+        if (folder_.empty()) return "";
+        CreateDirectoryW(folder_.c_str(), nullptr);
+        const Handle lock = LockFolder(folder_);
+        if (ReadRequest(license_key).empty())
+            Replace(RequestPath(license_key),
+                    "{\"license_key\": " + Quoted(license_key) + ", \"nonce\": " + Quoted(new_nonce()) + "}", true);
+        return ReadRequest(license_key);
+    }
+
+    void CloseRequest(const std::string& license_key) const { DeleteFileW(RequestPath(license_key).c_str()); }
+
 private:
     std::optional<State> ReadPath(const std::wstring& path) const {
         std::optional<State> state = ParseState(ReadFileText(path));
@@ -1135,9 +1298,13 @@ private:
     }
 
     bool Write(const State& state, bool durably) const {
-        const std::wstring path = Path(state.license_key), draft = path + L"." + Wide(NewNonce());
+        return Replace(Path(state.license_key), state.Text(), durably);
+    }
+
+    static bool Replace(const std::wstring& path, const std::string& text, bool durably) {
+        const std::wstring draft = path + L"." + Wide(NewNonce());
         Handle file = OpenShared(draft, GENERIC_WRITE, CREATE_NEW);
-        bool good = WriteFileText(file, state.Text(), durably);
+        bool good = WriteFileText(file, text, durably);
         file.reset();
         const DWORD flags = MOVEFILE_REPLACE_EXISTING | (durably ? MOVEFILE_WRITE_THROUGH : 0);
         good = good && Retried([&] { return MoveFileExW(draft.c_str(), path.c_str(), flags) != FALSE; });
@@ -1407,7 +1574,7 @@ struct Info {
     std::string version, customer_name, customer_email;
 };
 
-enum Action { kCheck, kActivate, kDeactivate };
+enum Action { kCheck, kActivate, kDeactivate, kImport };
 
 struct Request {
     std::vector<std::string> servers;  // at least one; leases are stored under the first
@@ -1416,6 +1583,7 @@ struct Request {
     ULONGLONG timeout;  // of each server
     Action action = kCheck;
     std::string activation_code = {};
+    std::string offline_file = {};
 };
 
 // Of a server that gave no answer.
@@ -1497,6 +1665,20 @@ public:
         return result;
     }
 
+    // In base64url, or nothing.
+    std::string OfflineRequest() {
+        try {
+            Prepare();
+            license_key_ = ids_.back();  // as for an activation code
+            const std::string nonce = Within(kSaveMs, [store = store_, id = license_key_, nonce = client_.nonce] {
+                return store.OpenRequest(id, nonce);
+            });
+            return nonce.empty() ? "" : ToBase64Url(Question(nonce, false) + "}");
+        } catch (const NoVerdict&) {
+            return "";
+        }
+    }
+
 private:
     Result Decided() {
         try {
@@ -1508,7 +1690,7 @@ private:
         }
     }
 
-    Result Decide() {
+    void Prepare() {
         if (request_.tool.empty()) throw NoVerdict{ kBadToolName, "" };
         machine_ = client_.FoundMachine(request_.timeout / 2);
         license_key_ = machine_.Id();
@@ -1516,6 +1698,11 @@ private:
         keys_ = ParseKeys(request_.keys);
         if (!keys_.problem.empty()) throw NoVerdict{ kBadKeys, keys_.problem };
         Start(Left(deadline_) / 2);
+    }
+
+    Result Decide() {
+        Prepare();
+        if (request_.action == kImport) return Import();
         if (request_.action != kCheck) return DecideAboutCode();
         const std::optional<Claims> lease = Lease();
         if (lease && !request_.refresh) {
@@ -1726,6 +1913,55 @@ private:
         return result;
     }
 
+    // ---- Machines that are never online ----
+
+    Result Import() {
+        license_key_ = ids_.back();
+        const std::string token = TokenIn(request_.offline_file);
+        if (token.empty()) return RefusedFile("NO_OFFLINE_FILE");
+        std::optional<Claims> file;
+        try {
+            file = Verified(token, keys_, {});
+        } catch (const NoVerdict&) {
+            return RefusedFile("BAD_SIGNATURE");
+        }
+        const std::string& id = file->all["sub"].text;
+        if (!file->all["aud"].Is(request_.tool)) return RefusedFile("OTHER_TOOL");
+        const bool is_listed = std::find(machine_.present.begin(), machine_.present.end(), id) != machine_.present.end();
+        if (id.empty() || (!is_listed && id != machine_.earlier && id != machine_.preferred))
+            return RefusedFile("OTHER_MACHINE");
+        license_key_ = id;
+        const std::optional<Claims> lease = state_ && state_->token == token ? Lease() : std::nullopt;
+        if (lease) return Accepted(*lease, "lease", nullptr);  // a second time, which must not set the clock back
+        if (file->IsGood() && file->exp <= client_.now()) return RefusedFile("FILE_EXPIRED", file->exp);
+        const std::string nonce = Within(kSaveMs, [store = store_, id] { return store.ReadRequest(id); });
+        if (nonce.empty() || !file->all["nonce"].Is(nonce)) return RefusedFile("OTHER_REQUEST");
+        if (!file->IsGood()) return Refused(file->code, file->message);
+        if (file->iat > client_.now() + kClockAllowance) return RefusedFile("CLOCK_BEHIND", file->iat);
+        Save(token, *file, Stored(), GetTickCount64());
+        const bool is_stored = Within(kSaveMs, [store = store_, id, token] {
+            const std::optional<State> stored = store.Read(id);
+            const bool is_there = stored && stored->token == token;
+            if (is_there) store.CloseRequest(id);
+            return is_there;
+        });
+        return is_stored ? Accepted(*file, "lease", nullptr) : RefusedFile("NOT_STORED");
+    }
+
+    Result RefusedFile(const std::string& reason, int64_t time = 0) const {
+        const auto found = std::find_if(std::begin(kFileReasons), std::end(kFileReasons),
+                                        [&](const FileReason& one) { return reason == one.name; });
+        const std::string message = Filled(found->message, "{time}", UtcText(time));
+        return Refused(reason, Filled(message, "{now}", UtcText(client_.now())));
+    }
+
+    Result Refused(const std::string& reason, const std::string& message) const {
+        Result result = NewResult("REFUSED", message, "none", nullptr);
+        result.reason = reason;
+        result.diagnostic = Diagnostic("REFUSED (" + reason + ")", "none", nullptr);
+        return result;
+    }
+
     // ---- The question, and what is stored ----
 
     // The members of the request, without the closing brace.
@@ -1844,15 +2080,15 @@ private:
     }
 
     Result NoAnswer(const NoVerdict& error) const {
-        std::string message = error.message;
-        const auto fill = [&](const std::string& name, const std::string& text) {
-            const size_t at = message.find(name);
-            if (at != message.npos) message.replace(at, name.size(), text);
-        };
-        fill("{why}", error.why);
-        fill("{address}", DisplayAddress(request_.servers.front()));
+        std::string message = Filled(error.message, "{why}", error.why);
+        message = Filled(message, "{address}", DisplayAddress(request_.servers.front()));
         if (state_ && state_->HasClockEnded()) message += kClockHint;
         return NewResult("NO_ANSWER", message, "none", &error);
+    }
+
+    static std::string Filled(std::string message, const std::string& name, const std::string& text) {
+        const size_t at = message.find(name);
+        return at == message.npos ? message : message.replace(at, name.size(), text);
     }
 
     Result NewResult(const std::string& code, const std::string& message, const char* source,
@@ -1940,15 +2176,67 @@ std::string Detail(const std::string& tool, const std::string& name) {
             result.machine_id.empty() ? client.FoundMachine(kDefaultTimeoutMs).Id() : result.machine_id;
         return name == "machine_id" ? id : MachineCode(tool, id);
     }
-    const Json& claim = result.claims[name];
-    if (claim.kind == Json::kText) return claim.text;
+    if (name != "features") return Granted(result.claims, name);
     std::string lines;
-    for (const Json& item : claim.items) lines += (lines.empty() ? "" : "\n") + item.text;
+    for (const std::string& feature : Features(result.claims)) lines += (lines.empty() ? "" : "\n") + feature;
     return lines;
 }
 
+// By the latest result of this tool.
+template <typename Question>
+int Asked(const wchar_t* tool, const wchar_t* text, Question question) {
+    try {
+        Client& client = TheClient();
+        const std::string name = Utf8OrEmpty(tool);
+        const Result result = client.mutex.Locked([&] { return client.results[name]; });
+        return question(result, Utf8OrEmpty(text)) ? 1 : 0;
+    } catch (...) {
+        return 0;
+    }
+}
+
+bool Has(const Result& result, const std::string& feature) {
+    const std::vector<std::string> features = Features(result.claims);
+    return CodeNumber(result.code) > 0 && std::find(features.begin(), features.end(), feature) != features.end();
+}
+
+int Copied(const std::wstring& text, wchar_t* buffer, int length) {
+    if (buffer && length > 0) {
+        const size_t copied = std::min(text.size(), static_cast<size_t>(length) - 1);
+        text.copy(buffer, copied);
+        buffer[copied] = L'\0';
+    }
+    return static_cast<int>(text.size());
+}
+
+// In base64url, or nothing.
+std::string OfflineRequest(const wchar_t* server, const wchar_t* tool, const wchar_t* keys) {
+    const Request request = { ServersIn(Utf8OrEmpty(server)), Utf8OrEmpty(tool), Utf8OrEmpty(keys),       false,
+                              false,                          kDefaultTimeoutMs, kImport };
+    return Check(TheClient(), request).OfflineRequest();
+}
+
+std::string InGroups(const std::string& text) {
+    std::string groups;
+    for (size_t at = 0; at < text.size(); at += 8) groups += (at ? " " : "") + text.substr(at, 8);
+    return groups;
+}
+
+std::string ClaimUrl(const std::string& server, const std::string& request) {
+    return request.empty() ? "" : ApiUrl(server, "/claim").Text() + "?request=" + request;
+}
+
+template <typename Function>
+int CopiedOrNothing(Function text, wchar_t* buffer, int length) {
+    try {
+        return Copied(Wide(text()), buffer, length);
+    } catch (...) {
+        return Copied(L"", buffer, length);
+    }
+}
+
 int Decided(const wchar_t* server, const wchar_t* tool, const wchar_t* keys, int timeout_ms, int flags, Action action,
-            const wchar_t* code) {
+            const wchar_t* text) {
     try {
         const bool is_usable = timeout_ms > 0 && timeout_ms <= kMaxTimeoutMs;
         const int timeout = is_usable ? timeout_ms : kDefaultTimeoutMs;
@@ -1959,7 +2247,8 @@ int Decided(const wchar_t* server, const wchar_t* tool, const wchar_t* keys, int
                                   (flags & LICENSE_OFFER_TRIAL) != 0,
                                   static_cast<ULONGLONG>(timeout),
                                   action,
-                                  Utf8(Wide(Utf8OrEmpty(code)).substr(0, kMaxCodeLength)) };
+                                  Utf8(Wide(Utf8OrEmpty(text)).substr(0, kMaxCodeLength)),
+                                  Utf8OrEmpty(text) };
         Client& client = TheClient();
         Result result = Check(client, request).Run();
         const int number = ResultNumber(result.code);
@@ -1989,18 +2278,43 @@ int __stdcall LicenseDeactivate(const wchar_t* server, const wchar_t* tool, cons
 }
 
 int __stdcall LicenseDetail(const wchar_t* tool, const wchar_t* name, wchar_t* buffer, int length) {
-    std::wstring text;
-    try {
-        text = Wide(Detail(Utf8OrEmpty(tool), Utf8OrEmpty(name)));
-    } catch (...) {
-        text.clear();
-    }
-    if (buffer && length > 0) {
-        const size_t copied = std::min(text.size(), static_cast<size_t>(length) - 1);
-        text.copy(buffer, copied);
-        buffer[copied] = L'\0';
-    }
-    return static_cast<int>(text.size());
+    return CopiedOrNothing([&] { return Detail(Utf8OrEmpty(tool), Utf8OrEmpty(name)); }, buffer, length);
+}
+
+int __stdcall LicenseOfflineRequest(const wchar_t* server, const wchar_t* tool, const wchar_t* keys, wchar_t* buffer,
+                                    int length) {
+    return CopiedOrNothing([&] { return InGroups(OfflineRequest(server, tool, keys)); }, buffer, length);
+}
+
+int __stdcall LicenseOfflineUrl(const wchar_t* server, const wchar_t* tool, const wchar_t* keys, wchar_t* buffer,
+                                int length) {
+    const auto url = [&] {
+        return ClaimUrl(ServersIn(Utf8OrEmpty(server)).front(), OfflineRequest(server, tool, keys));
+    };
+    return CopiedOrNothing(url, buffer, length);
+}
+
+int __stdcall LicenseImport(const wchar_t* server, const wchar_t* tool, const wchar_t* keys, const wchar_t* text) {
+    return Decided(server, tool, keys, 0, 0, kImport, text);
+}
+
+int __stdcall LicenseHas(const wchar_t* tool, const wchar_t* feature) { return Asked(tool, feature, Has); }
+
+int __stdcall LicenseUpdateAvailable(const wchar_t* tool, const wchar_t* my_version) {
+    return Asked(tool, my_version, [](const Result& result, const std::string& version) {
+        return IsOlder(version, Granted(result.claims, "latest_version"));
+    });
+}
+
+int __stdcall LicenseIsBelowMinimum(const wchar_t* tool, const wchar_t* my_version) {
+    return Asked(tool, my_version, [](const Result& result, const std::string& version) {
+        return IsOlder(version, Granted(result.claims, "minimum_version"));
+    });
+}
+
+int __stdcall LicenseCovers(const wchar_t* tool, const wchar_t* build_date) {
+    return Asked(tool, build_date,
+                 [](const Result& result, const std::string& date) { return Covers(result.claims, date); });
 }
 
 void __stdcall LicenseSetInfo(const wchar_t* version, const wchar_t* customer_name, const wchar_t* customer_email) {

@@ -46,7 +46,7 @@ enum {
     LICENSE_SUSPENDED = -2,
     LICENSE_REVOKED = -3,
     LICENSE_NOT_FOUND = -4,
-    LICENSE_REFUSED = -5, /* an activation code was refused; see the detail "reason" */
+    LICENSE_REFUSED = -5, /* an activation code or an offline file was refused; see the detail "reason" */
     LICENSE_REMOVED = -6  /* this computer has given its seat back */
 };
 
@@ -71,10 +71,37 @@ int __stdcall LicenseActivate(const wchar_t *server, const wchar_t *tool, const 
 int __stdcall LicenseDeactivate(const wchar_t *server, const wchar_t *tool, const wchar_t *keys, const wchar_t *code,
                                 int timeout_ms);
 
-/* A detail of the latest check, activation or removal of this tool, by name:
+/* What a computer without a network asks the vendor: a text to copy, which stays the same until the answer to it is
+ * imported. LicenseOfflineUrl is the same as an address of the vendor's claim page, for a link or a QR code. Empty if
+ * there can be none: without usable keys, a machine ID, or a folder to store it in. Both fill the buffer as
+ * LicenseDetail does, and return the length. */
+int __stdcall LicenseOfflineRequest(const wchar_t *server, const wchar_t *tool, const wchar_t *keys, wchar_t *buffer,
+                                    int length);
+int __stdcall LicenseOfflineUrl(const wchar_t *server, const wchar_t *tool, const wchar_t *keys, wchar_t *buffer,
+                                int length);
+
+/* Stores an offline file, which is the vendor's answer to the request: its content, or a text that contains it. The
+ * result is that of a check, or LICENSE_REFUSED. */
+int __stdcall LicenseImport(const wchar_t *server, const wchar_t *tool, const wchar_t *keys, const wchar_t *text);
+
+/* By the latest check, activation or import of this tool, 1 or 0:
+ * LicenseHas              the license is valid and has this feature
+ * LicenseUpdateAvailable  this version of your program is older than the latest one
+ * LicenseIsBelowMinimum   it is older than the oldest one that the vendor still wants to run
+ * LicenseCovers           the license covers a version that was built on this day, such as L"2027-12-31"; every one if
+ *                         it has no last day for updates
+ * Versions are numbers, compared one after the other: 1.10 is newer than 1.9, and 2 is 2.0.0. What follows a hyphen
+ * makes a pre-release, which is older: 2.0-beta2, 2.0-beta10, 2.0-rc1, 2.0. A leading "v", and "+" with what follows it,
+ * are ignored. Any other text is neither older nor newer. */
+int __stdcall LicenseHas(const wchar_t *tool, const wchar_t *feature);
+int __stdcall LicenseUpdateAvailable(const wchar_t *tool, const wchar_t *my_version);
+int __stdcall LicenseIsBelowMinimum(const wchar_t *tool, const wchar_t *my_version);
+int __stdcall LicenseCovers(const wchar_t *tool, const wchar_t *build_date);
+
+/* A detail of the latest check, activation, removal or import of this tool, by name:
  *   message       for the customer
  *   code          VALID, IN_GRACE, TRIAL; EXPIRED, SUSPENDED, REVOKED, NOT_FOUND; NO_ANSWER; REFUSED, REMOVED
- *   reason        why an activation code was refused, such as SEATS_IN_USE; otherwise empty
+ *   reason        why an activation code or an offline file was refused, such as SEATS_IN_USE; otherwise empty
  *   source        server, lease or none
  *   expires       the expiration date as 2027-12-31; empty for a perpetual license, or if it is not known
  *   days_left     days until then, 0 on the expiration date and later; empty if expires is
@@ -131,6 +158,28 @@ inline License Deactivate(const std::wstring& server, const std::wstring& tool, 
                           const std::wstring& code, int timeout_ms = 5000) {
     const int result = LicenseDeactivate(server.c_str(), tool.c_str(), keys.c_str(), code.c_str(), timeout_ms);
     return { result > 0, result, Detail(tool, L"message") };
+}
+
+inline License Import(const std::wstring& server, const std::wstring& tool, const std::wstring& keys,
+                      const std::wstring& text) {
+    const int result = LicenseImport(server.c_str(), tool.c_str(), keys.c_str(), text.c_str());
+    return { result > 0, result, Detail(tool, L"message") };
+}
+
+template <typename Function>
+std::wstring Offline(Function get, const std::wstring& server, const std::wstring& tool, const std::wstring& keys) {
+    std::wstring text(16 * 1024, L'\0');
+    const int length = get(server.c_str(), tool.c_str(), keys.c_str(), &text[0], static_cast<int>(text.size()));
+    text.resize(static_cast<size_t>(length) < text.size() ? static_cast<size_t>(length) : 0);
+    return text;
+}
+
+inline std::wstring OfflineRequest(const std::wstring& server, const std::wstring& tool, const std::wstring& keys) {
+    return Offline(LicenseOfflineRequest, server, tool, keys);
+}
+
+inline std::wstring OfflineUrl(const std::wstring& server, const std::wstring& tool, const std::wstring& keys) {
+    return Offline(LicenseOfflineUrl, server, tool, keys);
 }
 
 }  // namespace licensing

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::client_codes;
+use crate::client_offers;
 use crate::server::Server;
 use crate::standby;
 use crate::tools;
@@ -92,6 +93,7 @@ fn the_dll_gives_other_languages_the_result_and_its_details() {
     assert_eq!(answer.status, 200);
     assert_eq!(check(&server.url, REFRESH)["code"], "REVOKED");
     client_codes::walk_on_one_machine("Größe", |url, key, more| json!(call(url, key, more)));
+    client_offers::walk_on_one_machine(|url, key, more| json!(call(url, key, more)));
     standby::walk("Größe", |urls, key| {
         json!(start(&urls.join(","), key, REFRESH))
     });
@@ -113,9 +115,16 @@ fn the_dll_for_32_bit_programs_exports_undecorated_names() {
     for name in [
         "LicenseActivate",
         "LicenseCheck",
+        "LicenseCovers",
         "LicenseDeactivate",
         "LicenseDetail",
+        "LicenseHas",
+        "LicenseImport",
+        "LicenseIsBelowMinimum",
+        "LicenseOfflineRequest",
+        "LicenseOfflineUrl",
         "LicenseSetInfo",
+        "LicenseUpdateAvailable",
         "LicenseWait",
     ] {
         let is_exported = printed

@@ -1,6 +1,7 @@
 //! The ready code of a tool: filled in correctly, and run if the programs for it are installed.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -58,6 +59,10 @@ fn the_code_has_the_tools_name_and_every_signing_key() {
         "08-vba.bas",
         "09-vbnet.vb",
         "10-innosetup.iss",
+        "12-python-editions.py",
+        "13-csharp-editions.cs",
+        "14-javascript-editions.mjs",
+        "15-cpp-editions.cpp",
     ] {
         let code = code(&server, "My Tool", name);
         for key in keys["keys"].as_array().unwrap() {
@@ -157,6 +162,7 @@ fn code_that_is_read_in_the_computers_code_page_is_ascii() {
         "05-cpp.cpp",
         "06-delphi.pas",
         "08-vba.bas",
+        "15-cpp-editions.cpp",
     ] {
         let code = code(&server, ODD, name);
         assert!(code.is_ascii(), "{name}: {code}");
@@ -214,68 +220,103 @@ fn the_link_to_the_claim_page_names_the_tool() {
     assert!(text.lines().any(|line| line == link), "{text}");
 }
 
-#[test]
-fn the_samples_with_activation_codes_compile() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
-    for name in [
-        "21-python-activation.py",
-        "22-csharp-activation.cs",
-        "23-electron-activation.mjs",
-        "24-cpp-activation.cpp",
-    ] {
-        fs::write(path(name), with_activation(name)).unwrap();
-    }
-    assert!(
-        fs::read_to_string(path("24-cpp-activation.cpp"))
-            .unwrap()
-            .is_ascii()
-    );
-    windows::compile_with_client(path("24-cpp-activation.cpp"), path("program.exe"));
-    let compiles = |command: &mut Command| {
-        let output = command
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&said)
-        );
-    };
-    if let Some(python) = tools::find("python3") {
+fn compiles(command: &mut Command) {
+    let output = command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(output.status.success(), "{said}");
+}
+
+/// The samples for a window or a terminal, by language, in this folder.
+fn compile_samples(folder: &Path, python: &str, javascript: &str, cpp: &str, csharp: &[&str]) {
+    let path = |name: &str| folder.join(name);
+    windows::compile_with_client(path(cpp), path("program.exe"));
+    if let Some(program) = tools::find("python3") {
         compiles(
-            Command::new(python)
+            Command::new(program)
                 .args(["-m", "py_compile"])
-                .arg(path("21-python-activation.py")),
+                .arg(path(python)),
         );
     }
     if let Some(node) = tools::find("node") {
-        compiles(
-            Command::new(node)
-                .arg("--check")
-                .arg(path("23-electron-activation.mjs")),
-        );
+        compiles(Command::new(node).arg("--check").arg(path(javascript)));
     }
-    let forms = "/usr/lib/mono/4.5/System.Windows.Forms.dll";
-    if !std::path::Path::new(forms).exists() {
+    if !Path::new("/usr/lib/mono/4.5/System.Windows.Forms.dll").exists() {
         return tools::leave_out("Mono's Windows Forms are not installed");
     }
     if let Some(compiler) = tools::find("mcs") {
         compiles(
             Command::new(compiler)
-                .args([
-                    "-langversion:6",
-                    "-r:System.Net.Http.dll",
-                    "-r:System.Numerics.dll",
-                ])
-                .args(["-r:System.Windows.Forms.dll", "-r:System.Drawing.dll"])
+                .args(["-langversion:6", "-r:System.Net.Http.dll"])
+                .args(["-r:System.Numerics.dll", "-r:System.Windows.Forms.dll"])
+                .arg("-r:System.Drawing.dll")
                 .arg(format!("-out:{}", path("program-forms.exe").display()))
-                .arg(path("22-csharp-activation.cs"))
+                .args(csharp.iter().map(|name| path(name)))
                 .arg("static/LicenseClient.cs"),
         );
     }
+}
+
+#[test]
+fn the_samples_with_activation_codes_compile() {
+    let folder = tempfile::tempdir().unwrap();
+    let [python, csharp, javascript, cpp] = [
+        "21-python-activation.py",
+        "22-csharp-activation.cs",
+        "23-electron-activation.mjs",
+        "24-cpp-activation.cpp",
+    ];
+    for name in [python, csharp, javascript, cpp] {
+        fs::write(folder.path().join(name), with_activation(name)).unwrap();
+    }
+    let code = fs::read_to_string(folder.path().join(cpp)).unwrap();
+    assert!(code.is_ascii());
+    compile_samples(folder.path(), python, javascript, cpp, &[csharp]);
+}
+
+/// What the C# sample uses of the package QRCoder, which is not installed here.
+const QR_CODER: &str = "
+namespace QRCoder
+{
+    public class QRCodeData {}
+    public class QRCodeGenerator
+    {
+        public enum ECCLevel { L, M, Q, H }
+        public QRCodeData CreateQrCode(string text, ECCLevel level) { return null; }
+    }
+    public class PngByteQRCode
+    {
+        public PngByteQRCode(QRCodeData data) {}
+        public byte[] GetGraphic(int pixelsPerModule) { return null; }
+    }
+}
+";
+
+#[test]
+fn the_samples_with_editions_and_offline_files_compile() {
+    let (server, _folder) = server();
+    server.license(ODD, "k");
+    let folder = tempfile::tempdir().unwrap();
+    let [python, csharp, javascript, cpp] = [
+        "12-python-editions.py",
+        "13-csharp-editions.cs",
+        "14-javascript-editions.mjs",
+        "15-cpp-editions.cpp",
+    ];
+    for name in [python, csharp, javascript, cpp] {
+        fs::write(folder.path().join(name), code(&server, ODD, name)).unwrap();
+    }
+    fs::write(folder.path().join("QRCoder.cs"), QR_CODER).unwrap();
+    compile_samples(
+        folder.path(),
+        python,
+        javascript,
+        cpp,
+        &[csharp, "QRCoder.cs"],
+    );
 }
 
 #[test]

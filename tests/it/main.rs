@@ -19,6 +19,7 @@ mod checks;
 
 mod claim;
 mod client_codes;
+mod client_offers;
 mod codes;
 mod cpp_client;
 mod crash;

@@ -13,18 +13,18 @@ use crate::server::Client;
 
 const NONCE: &str = "0123456789abcdef";
 
-fn mock(folder: &Path, part: &str, more: &[&str]) -> Program {
+pub fn mock(folder: &Path, part: &str, more: &[&str]) -> Program {
     Program::run(command(folder).args(["mock", "--verdict", part]).args(more))
 }
 
-fn url(mock: &Program) -> String {
+pub fn url(mock: &Program) -> String {
     let mut words = mock.printed.split_whitespace();
     let address = words.find(|word| word.starts_with("http://")).unwrap();
     address.strip_suffix("/api/check").unwrap().to_owned()
 }
 
 /// Its coordinates, each 43 characters of base64url.
-fn public_half(mock: &Program) -> Value {
+pub fn public_half(mock: &Program) -> Value {
     let mut words = mock.printed.split_whitespace();
     let is_it = |word: &&str| word.len() == 87 && word.find('.') == Some(43);
     json!([words.find(is_it).unwrap()])
@@ -35,7 +35,7 @@ fn signs_with(mock: &Program, kid: &str) -> bool {
     mock.printed.split_whitespace().any(|word| word == kid)
 }
 
-fn refused(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+pub fn refused(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let Output { status, stderr, .. } = command(folder)
         .arg("mock")
         .args(arguments)

@@ -587,6 +587,101 @@ class Files(Case):
         self.assertEqual(folder("linux", HOME="relative"), "")
 
 
+class OfflineFiles(Case):
+    URL = "http://127.0.0.1:1"
+
+    def requested(self, client):
+        """The members of the request that the client shows."""
+        return json.loads(license_client._from_base64url(client.offline_request(TOOL).replace(" ", "")))
+
+    def file(self, client, **changed):
+        """An offline file that answers the client's request."""
+        changed = {"nonce": self.requested(client)["nonce"], "exp": NOW + 300 * DAY, **changed}
+        return make.token(make.claims(iat=NOW - DAY, **changed))
+
+    def test_a_file_may_be_bytes_of_any_encoding(self):
+        for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-be", "latin-1"):
+            client = self.client(self.URL)
+            file = ("Guten Tag, anbei: %s\r\n" % self.file(client)).encode(encoding)
+            self.assertEqual(client.import_lease(TOOL, file).source, "lease", encoding)
+            self.assertEqual(self.client(self.URL).check(TOOL).source, "lease", encoding)
+
+    def test_no_other_type_is_a_file(self):
+        client = self.client(self.URL)
+        for text in (None, 7, ["eyJ"], {}, bytearray(b"x"), "eyJhbGciOi" * 20000):
+            self.assertEqual(client.import_lease(TOOL, text).reason, "NO_OFFLINE_FILE")
+
+    def test_a_plain_client_has_no_request_and_imports_nothing(self):
+        client = self.client(self.URL, public_keys=None)
+        self.assertEqual((client.offline_request(TOOL), client.offline_url(TOOL)), ("", ""))
+        self.assertEqual(client.import_lease(TOOL, "x").code, "NO_ANSWER")
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_there_is_no_request_without_a_tool_a_machine_or_usable_keys(self):
+        none = self.client(self.URL)
+        none._machine = license_client._Machine("", "", [])
+        for client, tool in ((none, TOOL), (self.client(self.URL), ""), (self.client(self.URL), None),
+                             (self.client(self.URL, public_keys=["x.y"]), TOOL), (self.client("ftp://x"), TOOL)):
+            self.assertEqual(client.offline_url(tool), "")
+            self.assertEqual(client.import_lease(tool, self.file(self.client(self.URL))).valid, False)
+
+    def test_without_a_usable_folder_there_is_no_request_and_nothing_is_imported(self):
+        file = os.path.join(self.folder, "file")
+        open(file, "w").close()
+        for folder in (file, os.path.join(file, "deeper"), "a\0b", 7):
+            self.assertEqual(self.client(self.URL, cache_dir=folder).offline_request(TOOL), "")
+
+    @unittest.skipIf(sys.platform == "win32", "Windows has other permissions")
+    def test_a_file_that_cannot_be_stored_is_refused_and_can_be_imported_later(self):
+        client = self.client(self.URL)
+        file = self.file(client)
+        os.chmod(self.folder, 0o555)
+        self.addCleanup(os.chmod, self.folder, 0o700)
+        with ordinary_user(self.folder):
+            result = client.import_lease(TOOL, file)
+        self.assertEqual((result.code, result.reason), ("REFUSED", "NOT_STORED"))
+        os.chmod(self.folder, 0o700)
+        self.assertTrue(self.client(self.URL).import_lease(TOOL, file))
+
+    def test_programs_that_start_at_once_show_one_request(self):
+        clients, shown = [self.client(self.URL) for _ in range(8)], []
+        threads = [threading.Thread(target=lambda one=one: shown.append(one.offline_request(TOOL))) for one in clients]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual((len(shown), len(set(shown))), (8, 1))
+
+    def test_it_counts_in_a_program_that_was_refused_before(self):
+        client = self.client(self.server(signs("NOT_FOUND")).url)
+        self.assertEqual(client.check(TOOL).code, "NOT_FOUND")
+        self.assertEqual(client.import_lease(TOOL, self.file(client)).source, "lease")
+        self.assertEqual(client.check(TOOL).source, "lease")
+
+    def test_only_the_owner_can_read_the_request(self):
+        self.folder = os.path.join(self.folder, "deeper")
+        self.client(self.URL).offline_request(TOOL)
+        modes = {name: stat.S_IMODE(os.stat(os.path.join(self.folder, name)).st_mode) for name in os.listdir(self.folder)}
+        self.assertEqual(set(modes.values()), {0o600}, modes)
+        self.assertEqual(len(modes), 2)  # and the lock
+
+
+class Grants(Case):
+    def test_build_dates_may_be_dates(self):
+        url = self.leased(updates_until="2027-06-30")
+        result = self.client(url).check(TOOL)
+        day = license_client.datetime.date(2027, 6, 30)
+        late = license_client.datetime.datetime(2027, 7, 1, 12)
+        self.assertEqual((result.covers(day), result.covers(late), result.covers(None)), (True, False, False))
+
+    def test_no_version_raises_an_error(self):
+        url = self.leased(latest_version="2.0")
+        result = self.client(url).check(TOOL)
+        for version in (None, 1.9, b"1.9", ("1", "9"), "1" * 5000, "1.9-" + "a" * 100000):
+            self.assertEqual((result.update_available(version), result.is_below_minimum(version)),
+                             (version == "1.9-" + "a" * 100000, False))
+
+
 class SeveralAddresses(Case):
     closed = "http://127.0.0.1:1"
 

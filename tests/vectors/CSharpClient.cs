@@ -67,6 +67,15 @@ internal static class CSharpClient
         {
             return Choose(vector);
         }
+        if (vector.ContainsKey("other"))
+        {
+            string version = (string)vector["version"], other = (string)vector["other"];
+            return new Dictionary<string, object>
+            {
+                { "is_older", Terms.IsOlder(version, other) },
+                { "is_newer", Terms.IsOlder(other, version) },
+            };
+        }
         if (!vector.ContainsKey("server_url"))
         {
             string code = Machine.Code((string)vector["tool_name"], (string)vector["license_key"]);
@@ -124,10 +133,18 @@ internal static class CSharpClient
         string tool = (string)vector["tool_name"];
         foreach (Dictionary<string, object> state in List(vector["states"]))
         {
-            WriteState(client.Store(tool), folder, state);
+            Write(client.Store(tool).PathOf((string)state["license_key"]), folder, state);
+        }
+        bool hasRequests = vector.ContainsKey("offline_requests");
+        foreach (Dictionary<string, object> request in hasRequests ? List(vector["offline_requests"]) : new List<object>())
+        {
+            Write(client.Store(tool).RequestPathOf((string)request["license_key"]), folder, request);
+        }
+        if (Json.Text(vector, "action") == "offline_request")
+        {
+            return Show(client, tool, folder);
         }
         LicenseResult result = Ask(client, vector);
-        var stored = client.Store(tool).ReadAll().OrderBy(state => state.LicenseKey, StringComparer.Ordinal);
         var all = new Dictionary<string, object>
         {
             { "valid", result.Valid },
@@ -135,8 +152,16 @@ internal static class CSharpClient
             { "source", result.Source },
             { "license_key", result.LicenseKey },
             { "requests", requests },
-            { "states", stored.Select(state => Json.Parse(state.Write())).ToList() },
+            { "states", States(client, tool) },
         };
+        if (hasRequests)
+        {
+            all.Add("offline_requests", Requests(client, tool, folder));
+        }
+        if (vector.ContainsKey("asks"))
+        {
+            all.Add("license", Granted(Object(vector["asks"]), result));
+        }
         if (vector.ContainsKey("action"))
         {
             // Without an answer, only the beginning of what the customer reads.
@@ -145,6 +170,57 @@ internal static class CSharpClient
             all.Add("message", hasNone ? Unreachable : result.Message);
         }
         return all;
+    }
+
+    /// <summary>The request that the customer sees, twice.</summary>
+    private static Dictionary<string, object> Show(LicenseClient client, string tool, string folder)
+    {
+        string request = client.OfflineRequest(tool), again = client.OfflineRequest(tool);
+        return new Dictionary<string, object>
+        {
+            { "offline_request", request == again ? request : request + " and " + again },
+            { "offline_url", client.OfflineUrl(tool) },
+            { "states", States(client, tool) },
+            { "offline_requests", Requests(client, tool, folder) },
+        };
+    }
+
+    private static List<object> States(LicenseClient client, string tool)
+    {
+        var stored = client.Store(tool).ReadAll().OrderBy(state => state.LicenseKey, StringComparer.Ordinal);
+        return stored.Select(state => Json.Parse(state.Write())).ToList();
+    }
+
+    /// <summary>The requests for offline files, without unreadable ones.</summary>
+    private static List<object> Requests(LicenseClient client, string tool, string folder)
+    {
+        string[] files = Directory.Exists(folder) ? Directory.GetFiles(folder, "*.request") : new string[0];
+        var keys = files.Select(file => Json.Text(Object(Json.Parse(File.ReadAllBytes(file))), "license_key"));
+        return keys.OrderBy(key => key, StringComparer.Ordinal).Select(key => (object)new Dictionary<string, object>
+        {
+            { "license_key", key },
+            { "nonce", client.Store(tool).ReadRequest(key) },
+        }).ToList();
+    }
+
+    /// <summary>What the license grants, and the answers to the questions about it.</summary>
+    private static Dictionary<string, object> Granted(Dictionary<string, object> asks, LicenseResult result)
+    {
+        return new Dictionary<string, object>
+        {
+            { "is_trial", result.IsTrial },
+            { "edition", result.Edition },
+            { "features", result.Features.Cast<object>().ToList() },
+            { "data", result.Data },
+            { "updates_until", result.UpdatesUntil },
+            { "latest_version", result.LatestVersion },
+            { "latest_url", result.LatestUrl },
+            { "minimum_version", result.MinimumVersion },
+            { "has", result.Has((string)asks["has"]) },
+            { "update_available", result.UpdateAvailable((string)asks["version"]) },
+            { "is_below_minimum", result.IsBelowMinimum((string)asks["version"]) },
+            { "covers", result.Covers((string)asks["build_date"]) },
+        };
     }
 
     private const string Unreachable = "The license server cannot be reached";
@@ -159,13 +235,13 @@ internal static class CSharpClient
         }
         return action == "activate" ? client.Activate(tool, (string)vector["activation_code"])
             : action == "deactivate" ? client.Deactivate(tool, (string)vector["activation_code"])
+            : action == "import_lease" ? client.ImportLease(tool, (string)vector["text"])
             : client.Check(tool, vector.ContainsKey("refresh") && (bool)vector["refresh"]);
     }
 
-    private static void WriteState(StateStore store, string folder, Dictionary<string, object> state)
+    private static void Write(string path, string folder, Dictionary<string, object> state)
     {
-        string path = state.ContainsKey("file") ? Path.Combine(folder, (string)state["file"])
-            : store.PathOf((string)state["license_key"]);
+        path = state.ContainsKey("file") ? Path.Combine(folder, (string)state["file"]) : path;
         Directory.CreateDirectory(folder);
         File.WriteAllBytes(path, state.ContainsKey("text") ? Encoding.UTF8.GetBytes((string)state["text"])
             : Json.Write(state.Where(member => member.Key != "file").ToDictionary(m => m.Key, m => m.Value)));
@@ -236,6 +312,14 @@ internal static class CSharpClient
     {
         var client = new LicenseClient((string)line["url"], 60, new[] { (string)line["key"] }, (string)line["folder"]);
         client.MachineId = (string)line["machine"];
+        if (Json.Text(line, "action") == "offline_request")
+        {
+            return new Dictionary<string, object>
+            {
+                { "request", client.OfflineRequest("Tool_A") },
+                { "link", client.OfflineUrl("Tool_A") },
+            };
+        }
         LicenseResult result = Ask(client, line);
         return new Dictionary<string, object>
         {
@@ -243,6 +327,13 @@ internal static class CSharpClient
             { "source", result.Source },
             { "reason", result.Reason },
             { "message", result.Message },
+            { "edition", result.Edition },
+            { "features", result.Features.Cast<object>().ToList() },
+            { "data", result.Data },
+            { "has", result.Has("export") },
+            { "update", result.UpdateAvailable("2.9") },
+            { "covers", result.Covers(new DateTime(2027, 7, 1)) },
+            { "trial", result.IsTrial },
         };
     }
 

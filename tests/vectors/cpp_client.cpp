@@ -52,10 +52,9 @@ void Remove(const std::wstring& folder) {
     RemoveDirectoryW(folder.c_str());
 }
 
-void WriteState(const std::wstring& folder, const Store& store, const Json& state) {
+void WriteState(const std::wstring& folder, std::wstring path, const Json& state) {
     const Json &file = state["file"], &text = state["text"];
-    const std::wstring path =
-        file.kind == Json::kText ? folder + L"\\" + Wide(file.text) : store.Path(state["license_key"].text);
+    if (file.kind == Json::kText) path = folder + L"\\" + Wide(file.text);
     WriteFileText(OpenShared(path, GENERIC_WRITE, CREATE_ALWAYS), text.kind == Json::kText ? text.text : Written(state),
                   false);
 }
@@ -83,7 +82,49 @@ std::string Said(const Json& action, const Result& result) {
            ",\"message\":" + Quoted(has_none ? unreachable : result.message);
 }
 
+const char* Bool(bool value) { return value ? "true" : "false"; }
+
+// The requests for offline files, without unreadable ones.
+std::string Requests(const std::wstring& folder, const Store& store) {
+    std::map<std::string, std::string> requests;
+    WIN32_FIND_DATAW found;
+    const HANDLE search = FindFirstFileW((folder + L"\\*.request").c_str(), &found);
+    if (search == INVALID_HANDLE_VALUE) return "";
+    do {
+        const std::string key = JsonObject(ReadFileText(folder + L"\\" + found.cFileName))["license_key"].text;
+        requests[key] = store.ReadRequest(key);
+    } while (FindNextFileW(search, &found));
+    FindClose(search);
+    std::string text;
+    for (const auto& [key, nonce] : requests)
+        text += (text.empty() ? "" : ",") + Object({ { "license_key", key }, { "nonce", nonce } });
+    return text;
+}
+
+// What the license grants, and the answers to the questions about it.
+std::string License(const Json& asks, const Result& result) {
+    const Json& claims = result.claims;
+    std::string features, texts;
+    for (const std::string& feature : Features(claims)) features += (features.empty() ? "" : ",") + Quoted(feature);
+    for (const char* const name :
+         { "edition", "data", "updates_until", "latest_version", "latest_url", "minimum_version" }) {
+        const std::string text = Granted(claims, name);
+        texts += "," + Quoted(name) + ":" + (text.empty() ? "null" : Quoted(text));
+    }
+    const std::string& version = asks["version"].text;
+    return std::string("{\"is_trial\":") + Bool(result.code == "TRIAL") + texts + ",\"features\":[" + features +
+           "],\"has\":" + Bool(Has(result, asks["has"].text)) +
+           ",\"update_available\":" + Bool(IsOlder(version, Granted(claims, "latest_version"))) +
+           ",\"is_below_minimum\":" + Bool(IsOlder(version, Granted(claims, "minimum_version"))) +
+           ",\"covers\":" + Bool(Covers(claims, asks["build_date"].text)) + "}";
+}
+
 std::string Run(const Json& vector) {
+    if (vector["other"].kind == Json::kText) {
+        const std::string &version = vector["version"].text, &other = vector["other"].text;
+        return std::string("{\"is_older\":") + Bool(IsOlder(version, other)) +
+               ",\"is_newer\":" + Bool(IsOlder(other, version)) + "}";
+    }
     if (vector["answers"].kind != Json::kArray)
         return "{\"machine_code\":" + Quoted(MachineCode(vector["tool_name"].text, vector["license_key"].text)) + "}";
 
@@ -92,7 +133,10 @@ std::string Run(const Json& vector) {
     for (const Json& url : vector["standby_urls"].items) servers.push_back(url.text);
     const std::string tool = vector["tool_name"].text;
     const Store store(folder, servers.front(), tool);
-    for (const Json& state : vector["states"].items) WriteState(folder, store, state);
+    for (const Json& state : vector["states"].items)
+        WriteState(folder, store.Path(state["license_key"].text), state);
+    for (const Json& request : vector["offline_requests"].items)
+        WriteState(folder, store.RequestPath(request["license_key"].text), request);
     std::string keys, requests;
     for (const Json& key : vector["keys"].items) keys += key["x"].text + "." + key["y"].text + "\n";
     size_t nonces = 0, answers = 0;
@@ -119,20 +163,31 @@ std::string Run(const Json& vector) {
     const Json& action = vector["action"];
     client.info.customer_name = vector["customer"]["name"].text;
     client.info.customer_email = vector["customer"]["email"].text;
-    const Result result =
-        Check(client, { servers, tool, keys, refresh, trial, 20 * 1000,
-                        action.Is("activate") ? kActivate : action.Is("deactivate") ? kDeactivate : kCheck,
-                        vector["activation_code"].text })
-            .Run();
+    const Action wanted = action.Is("activate")       ? kActivate
+                          : action.Is("deactivate")   ? kDeactivate
+                          : action.Is("import_lease") ? kImport
+                                                      : kCheck;
+    const Request asked = { servers, tool,   keys, refresh, trial, 20 * 1000, wanted, vector["activation_code"].text,
+                            vector["text"].text };
+    const bool is_shown = action.Is("offline_request");
+    const std::string shown = is_shown ? Check(client, asked).OfflineRequest() : "";
+    const bool is_same = is_shown && Check(client, asked).OfflineRequest() == shown;
+    const Result result = is_shown ? Result() : Check(client, asked).Run();
     std::map<std::string, std::string> states;
     for (const State& state : store.ReadAll()) states[state.license_key] = state.Text();
     std::string stored;
     for (const auto& [license_key, text] : states) stored += (stored.empty() ? "" : ",") + text;
+    std::string more = ",\"states\":[" + stored + "]";
+    if (vector["offline_requests"].kind == Json::kArray)
+        more += ",\"offline_requests\":[" + Requests(folder, store) + "]";
+    if (vector["asks"].kind == Json::kObject) more += ",\"license\":" + License(vector["asks"], result);
     Remove(folder);
+    if (is_shown)
+        return "{\"offline_request\":" + (is_same ? Quoted(InGroups(shown)) : "false") +
+               ",\"offline_url\":" + Quoted(ClaimUrl(servers.front(), shown)) + more + "}";
     return std::string("{\"valid\":") + (CodeNumber(result.code) > 0 ? "true" : "false") +
            ",\"code\":" + Quoted(result.code) + ",\"source\":" + Quoted(result.source) +
-           ",\"license_key\":" + Quoted(result.license_key) + Said(action, result) + ",\"requests\":[" + requests + "],\"states\":[" + stored +
-           "]}";
+           ",\"license_key\":" + Quoted(result.license_key) + Said(action, result) + ",\"requests\":[" + requests + "]" + more + "}";
 }
 
 }  // namespace

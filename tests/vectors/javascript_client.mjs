@@ -70,7 +70,51 @@ function saidOf(vector, { code, reason, message }) {
   return { reason, message: code === "NO_ANSWER" && message.startsWith(unreachable) ? unreachable : message };
 }
 
-function ask(client, { action, tool_name, activation_code, customer, refresh }) {
+/** What the license grants, and the answers to the questions about it. */
+function grantedOf({ asks }, result) {
+  if (!asks) return {};
+  const license = {
+    is_trial: result.isTrial,
+    edition: result.edition,
+    features: result.features,
+    data: result.data,
+    updates_until: result.updatesUntil,
+    latest_version: result.latestVersion,
+    latest_url: result.latestUrl,
+    minimum_version: result.minimumVersion,
+    has: result.has(asks.has),
+    update_available: result.updateAvailable(asks.version),
+    is_below_minimum: result.isBelowMinimum(asks.version),
+    covers: result.covers(asks.build_date),
+  };
+  return { license };
+}
+
+const requestFile = (vector, request) => request.file ?? stateFile(vector, request).replace(/json$/, "request");
+
+function writeRequests(vector, folder) {
+  for (const request of vector.offline_requests ?? []) {
+    const { file, text, ...members } = request;
+    fs.writeFileSync(path.join(folder, requestFile(vector, request)), text ?? JSON.stringify(members));
+  }
+}
+
+/** The requests for offline files, without unreadable ones. */
+function readRequests(vector, folder) {
+  if (!vector.offline_requests) return {};
+  const names = fs.readdirSync(folder).filter((name) => name.endsWith(".request"));
+  const all = names.map((name) => JSON.parse(fs.readFileSync(path.join(folder, name))));
+  const ours = all.map(({ license_key, nonce }) => ({ license_key, nonce }));
+  return { offline_requests: ours.sort((a, b) => (a.license_key < b.license_key ? -1 : 1)) };
+}
+
+async function shown(client, { tool_name }) {
+  const [first, again] = [await client.offlineRequest(tool_name), await client.offlineRequest(tool_name)];
+  return { offline_request: first === again ? first : [first, again], offline_url: await client.offlineUrl(tool_name) };
+}
+
+function ask(client, { action, tool_name, activation_code, customer, refresh, text }) {
+  if (action === "import_lease") return client.importLease(tool_name, text);
   if (action === "activate") return client.activate(tool_name, activation_code, { customer });
   if (action === "deactivate") return client.deactivate(tool_name, activation_code);
   return client.check(tool_name, { refresh });
@@ -94,13 +138,22 @@ async function check(vector, folder) {
   client._exchange = exchangeOf(vector, requests);
   client._inBackground = () => {};
   writeStates(vector, folder);
+  writeRequests(vector, folder);
+  if (vector.action === "offline_request") {
+    const about = await shown(client, vector);
+    return { ...about, states: readStates(vector, folder), ...readRequests(vector, folder) };
+  }
   const result = await ask(client, vector);
   const { valid, code, source, machineId } = result;
-  const about = { valid, code, source, license_key: machineId, ...saidOf(vector, result) };
-  return { ...about, requests, states: readStates(vector, folder) };
+  const about = { valid, code, source, license_key: machineId, ...saidOf(vector, result), ...grantedOf(vector, result) };
+  return { ...about, requests, states: readStates(vector, folder), ...readRequests(vector, folder) };
 }
 
 async function run(vector) {
+  const { version, other } = vector;
+  if (other !== undefined) {
+    return { is_older: internals.isOlder(version, other), is_newer: internals.isOlder(other, version) };
+  }
   if (!vector.keys) return { machine_code: internals.machineCode(vector.tool_name, vector.license_key) };
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "vectors-"));
   try {

@@ -613,6 +613,8 @@ def leases():
              answer(token(claims("REVOKED", aud="Tool_B")), "REVOKED")),
             ("forbidden-redirect", "it is redirected to another host without TLS",
              redirect("http://other.example/api/check")),
+            ("try-later", "the server wants to be asked later",
+             json_answer('{"status":"error","message":"Too many trials.","reason":"TRY_LATER"}', 429)),
             ("future-code", "the answer has a code that the client does not know", answer(token(claims("PAUSED"))))):
         leased("lease/refresh-" + name, "A forced refresh, but %s: the lease stays and decides." % about,
                fresh, reply=reply, asks=True, refresh=True)
@@ -1267,6 +1269,390 @@ def activations():
         case("deactivate-" + name, about, "NO_ANSWER", [asked("deactivate")], [reply], [lease], action="deactivate")
 
 
+# ---- unknown-claims/: what a newer server may add ----
+
+def unknown_claims():
+    values = {
+        "null": "null", "true": "true", "negative": "-1", "fraction": "1.5", "exponent": "-2E+3", "huge": "1e400",
+        "long-number": "123456789012345678901234567890", "text": '"\\u00fc \\ud83d\\ude00"', "empty": '""', "array": '[1,"a",[],{}]',
+        "object": '{"a":{"b":[null]}}', "deep": "[" * 50 + "]" * 50, "long": '"%s"' % ("x" * 10000),
+    }
+    for kind, value in values.items():
+        signed = with_raw(claims(), "later", value)
+        accepted("unknown-claims/" + kind, "A claim that no client knows has the value %s." % value[:60], signed)
+    for kind, name in (("empty-name", ""), ("proto", "__proto__"), ("constructor", "constructor"), ("dots", "a.b"),
+                       ("non-ascii", "\u00e4\u20ac"), ("upper-case", "CODE")):
+        signed = token(claims(**{name: {"valid": False}}))
+        accepted("unknown-claims/name-" + kind, "It has the name %s." % json.dumps(name), signed)
+    for code in GOOD + ("EXPIRED", "SUSPENDED", "REVOKED", "NOT_FOUND"):
+        signed = token(claims(code, **EDITION, later={"a": [1]}))
+        name = code.lower().replace("_", "-")
+        accepted("unknown-claims/all-" + name, "Everything that a server may add to %s." % code, signed, code)
+    for code in GOOD:
+        leased("unknown-claims/lease-" + code.lower().replace("_", "-"), "A lease has them, too.",
+               token(claims(code, NOW - DAY, **EDITION, later=[{}])), code)
+    for name in EDITION:
+        for kind, value in (("null", None), ("true", True), ("number", 7), ("empty", ""), ("array", [[7]]),
+                            ("object", {"": None})):
+            accepted("unknown-claims/%s-%s" % (name.replace("_", "-"), kind), "%s makes no sense: the result is the "
+                     "same." % name, token(claims(**{name: value})))
+
+
+def with_raw(payload, name, raw):
+    """A token with a claim whose value is written like this."""
+    return token(compact(dict(payload, **{name: "@"})).replace(b'"@"', raw.encode("ascii")))
+
+
+# ---- editions/: what a license grants ----
+
+EDITION = {"edition": "Pro", "features": ["export", "pr\u00fcfen"], "data": "seats=5", "updates_until": "2027-06-30",
+           "latest_version": "2.1", "latest_url": "https://vendor.example/download", "minimum_version": "1.9"}
+ASKS = {"has": "export", "version": "2.0", "build_date": "2027-06-30"}
+NOTHING = {"is_trial": False, "edition": None, "features": [], "data": None, "updates_until": None,
+           "latest_version": None, "latest_url": None, "minimum_version": None, "has": False,
+           "update_available": False, "is_below_minimum": False, "covers": True}
+
+
+def editions():
+    def grants(name, about, license, code="VALID", asks=(), **changed):
+        name = "editions/" + name
+        accepted(name, about, token(claims(code, **changed)), code)
+        VECTORS[name]["asks"] = dict(ASKS, **dict(asks))
+        VECTORS[name]["expected"]["license"] = dict(NOTHING, **license)
+
+    full = dict(EDITION, has=True, update_available=True)
+    grants("none", "Nothing is set.", {})
+    grants("all", "All is set.", full, **EDITION)
+    grants("trial", "A trial has them, too.", dict(full, is_trial=True), "TRIAL", **EDITION)
+    grants("in-grace", "And a license in its grace period.", full, "IN_GRACE", **EDITION)
+    grants("refused", "After a refusal nothing has a feature.", dict(full, has=False), "EXPIRED", **EDITION)
+    grants("only-body", "The fields beside the token are not signed and do not count.", {})
+    VECTORS["editions/only-body"]["answers"] = [answer(token(), **EDITION)]
+    leased("editions/lease", "A start on the lease has them, too.", token(claims(iat=NOW - DAY, **EDITION)))
+    no_answer("editions/no-answer", "Without an answer there is nothing.", UNREACHABLE)
+    for name, license in (("lease", full), ("no-answer", NOTHING)):
+        VECTORS["editions/" + name]["asks"] = ASKS
+        VECTORS["editions/" + name]["expected"]["license"] = dict(NOTHING, **license)
+
+    smile = "\U0001f600"
+    for name, about, claim, value, is_known in (
+            ("edition-50", "50 characters", "edition", smile * 50, True),
+            ("edition-51", "51 characters", "edition", "x" * 51, False),
+            ("features-50", "50 features of 50 characters", "features",
+             ["%02d" % number + smile * 48 for number in range(50)], True),
+            ("features-100", "100 features, of an edition and of its license", "features",
+             ["%d" % number for number in range(100)], True),
+            ("feature-51", "A feature of 51 characters", "features", ["export", "x" * 51], False),
+            ("feature-empty", "An empty feature", "features", ["export", ""], False),
+            ("feature-number", "A feature that is no text", "features", ["export", 7], False),
+            ("features-text", "A text instead of a list of features", "features", "export", False),
+            ("features-object", "An object instead of a list of features", "features", {"export": True}, False),
+            ("data-1024", "1024 characters", "data", smile * 1024, True),
+            ("data-1025", "1025 characters", "data", "x" * 1025, False),
+            ("data-json", "JSON in a text", "data", '{"seats":5}', True),
+            ("data-object", "An object instead of a text", "data", {"seats": 5}, False),
+            ("updates-until-no-day", "A day that does not exist", "updates_until", "2027-02-30", False),
+            ("updates-until-short", "A day that is written differently", "updates_until", "2027-6-30", False),
+            ("updates-until-time", "A day with a time", "updates_until", "2027-06-30T00:00:00Z", False),
+            ("latest-url-http", "An http address", "latest_url", "http://vendor.example/", True),
+            ("latest-url-file", "The address of a file", "latest_url", "file:///C:/Windows/System32/calc.exe", False),
+            ("latest-url-program", "No address", "latest_url", "calc.exe", False),
+            ("latest-url-script", "A script", "latest_url", "javascript:alert(1)", False),
+            ("latest-url-no-host", "An address without a host", "latest_url", "https:///", False)):
+        counts = "counts" if is_known else "counts as absent"
+        grants(name, "%s: %s." % (about, counts), {claim: value} if is_known else {}, asks={"has": "none"},
+               **{claim: value})
+
+    for name in ("edition", "data", "updates_until", "latest_version", "latest_url", "minimum_version"):
+        for kind, value in (("number", 2027), ("empty", ""), ("array", ["2.1"])):
+            grants("%s-%s" % (name.replace("_", "-"), kind), "%s is %s: it counts as absent." % (
+                name, json.dumps(value)), {}, **{name: value})
+    grants("feature-case", "The name of a feature is compared byte for byte.", {"features": ["Export"]},
+           features=["Export"])
+    grants("feature-non-ascii", "As text.", {"features": ["pr\u00fcfen"], "has": True}, asks={"has": "pr\u00fcfen"},
+           features=["pr\u00fcfen"])
+
+    for name, about, until, built, covers in (
+            ("before", "Built before the last day for updates", "2027-06-30", "2027-06-29", True),
+            ("same-day", "Built on that day", "2027-06-30", "2027-06-30", True),
+            ("after", "Built on the next day", "2027-06-30", "2027-07-01", False),
+            ("next-year", "Days are compared, not texts of another length", "2027-12-31", "2028-01-01", False),
+            ("always", "No last day", None, "2099-01-01", True),
+            ("unreadable", "A build date that is none", "2027-06-30", "today", False),
+            ("no-day", "One that does not exist", "2027-06-30", "2027-02-30", False),
+            ("unreadable-always", "No last day, and a build date that is none", None, "today", True)):
+        given = {} if until is None else {"updates_until": until}
+        grants("covers-" + name, about + ".", dict(given, covers=covers), asks={"build_date": built}, **given)
+    for name, latest, minimum, version, has_update, is_below in (
+            ("newer", "2.1", None, "2.0", True, False), ("same", "2.0", None, "2.0.0", False, False),
+            ("older", "1.9", None, "2.0", False, False), ("below", None, "2.1", "2.0", False, True),
+            ("at-minimum", None, "2.0", "2.0", False, False), ("above", None, "1.9", "2.0", False, False),
+            ("unreadable", "2.1", "2.1", "the newest", False, False),
+            ("latest-unreadable", "the newest", "the oldest", "2.0", False, False)):
+        given = {claim: text for claim, text in (("latest_version", latest), ("minimum_version", minimum)) if text}
+        grants("version-" + name, "This version is %s, the latest %s and the oldest %s." % (
+            json.dumps(version), json.dumps(latest), json.dumps(minimum)),
+            dict(given, update_available=has_update, is_below_minimum=is_below), asks={"version": version}, **given)
+
+
+# ---- versions/: which of two is older ----
+
+def versions():
+    def older(name, about, version, other):
+        compared(name, about, version, other, True, False)
+        compared(name + "-turned", "The same the other way round.", other, version, False, True)
+
+    def same(name, about, version, other):
+        compared(name, about, version, other, False, False)
+
+    def compared(name, about, version, other, is_older, is_newer):
+        VECTORS["versions/" + name] = {"about": about, "version": version, "other": other,
+                                       "expected": {"is_older": is_older, "is_newer": is_newer}}
+
+    older("numbers", "Numbers are compared as numbers.", "1.9", "1.10")
+    older("first-number", "The first difference decides.", "1.99.99", "2.0.0")
+    older("more-numbers", "A missing number is 0.", "2.0", "2.0.0.1")
+    older("long-number", "Numbers of up to 15 digits count.", "999999999999998", "999999999999999")
+    older("date", "A date is a number.", "20261231", "20270101")
+    older("year", "So is a year.", "2.9", "2027.1")
+    same("zeros", "Zeros at the end change nothing.", "2", "2.0.0")
+    same("leading-zeros", "Nor do those before a number.", "1.02", "01.2")
+    same("equal", "Nothing is older than itself.", "1.2.3", "1.2.3")
+    same("prefix", "A leading v is ignored.", "v2.0", "V2.0.0")
+    same("build", "What follows a plus sign is ignored.", "2.0+build.7", "2.0+8")
+    same("blanks", "Blanks around it, too.", " 2.0\n", "2.0")
+    older("pre-release", "A pre-release comes before the release.", "2.0-beta", "2.0")
+    older("pre-release-zeros", "However that is written.", "2.0.0-rc1", "2")
+    older("pre-release-after", "But after the release before it.", "1.9.9", "2.0-alpha")
+    older("pre-release-words", "Words are compared by their letters.", "2.0-beta", "2.0-rc")
+    older("pre-release-numbers", "Numbers in them as numbers.", "2.0-rc9", "2.0-rc10")
+    older("pre-release-dots", "A dot or a hyphen only separates.", "2.0-beta.2", "2.0-beta10")
+    older("pre-release-longer", "What is longer is newer.", "2.0-beta", "2.0-beta.1")
+    older("pre-release-number-first", "A number comes before a word.", "2.0-1", "2.0-alpha")
+    same("pre-release-case", "Case does not count.", "2.0-RC1", "2.0-rc.1")
+    same("pre-release-same", "Nor how it is separated.", "2.0-rc-1", "2.0-rc1")
+    older("pre-release-build", "Both a pre-release and a build.", "2.0-rc1+5", "2.0+4")
+    for name, about, text in (
+            ("words", "words", "the newest"), ("empty", "empty", ""), ("blank", "only a blank", " "),
+            ("letter", "a letter after a number", "2.0b"), ("word", "a word after a blank", "2.0 beta"),
+            ("comma", "a comma", "2,0"), ("dot-first", "a dot first", ".2"), ("dot-last", "a dot last", "2."),
+            ("two-dots", "two dots", "2..0"), ("hyphen-last", "a hyphen last", "2.0-"),
+            ("only-separators", "a pre-release of nothing", "2.0--."), ("sign", "a sign", "-2.0"),
+            ("16-digits", "16 digits", "1234567890123456"), ("16-digits-pre", "16 digits", "2.0-1234567890123456"),
+            ("other-digits", "other digits", "\u0662.\u0660"), ("other-letters", "other letters", "2.0-b\u00eata"),
+            ("v-alone", "a v alone", "v"), ("two-versions", "two versions", "2.0 3.0")):
+        same("none-" + name, "This is no version: %s. It is neither older nor newer." % about, text, "2.0.1")
+        same("none-" + name + "-turned", "The same the other way round.", "2.0.1", text)
+
+
+# ---- offline/: machines that are never online ----
+
+def offline():
+    kids = (CURRENT, NEXT)
+
+    def text_of(license_key=MACHINE, nonce=NONCE, tool=TOOL, keys=kids):
+        members = {"tool_name": tool, "license_key": license_key, "nonce": nonce, "kids": [key.kid for key in keys]}
+        return base64url(json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode("utf-8"))
+
+    def kept(nonce=NONCE, license_key=MACHINE, **more):
+        return dict(more, license_key=license_key, nonce=nonce)
+
+    def plain(requests):
+        return sorted(({name: one[name] for name in ("license_key", "nonce")} for one in requests if "text" not in one),
+                      key=lambda one: one["license_key"])
+
+    def shows(name, about, nonce=NONCE, before=(), after=None, license_key=MACHINE, tool=TOOL, keys=kids, states=(),
+              states_after=None, address=SERVER, **more):
+        """The request, with this nonce."""
+        name, text = "offline/request-" + name, text_of(license_key, nonce, tool, keys)
+        vector(name, about, "NO_ANSWER", "none", [], states=states, after=states_after, tool=tool, keys=keys, **more)
+        VECTORS[name].update(action="offline_request", offline_requests=list(before), expected={
+            "offline_request": " ".join(text[at:at + 8] for at in range(0, len(text), 8)),
+            "offline_url": address + "/claim?request=" + text,
+            "offline_requests": plain([kept(nonce, license_key)] if after is None else after),
+            "states": VECTORS[name]["expected"]["states"]})
+
+    mine = kept()
+    shows("new", "A new request has a new nonce, which is kept.")
+    shows("again", "It stays the same until it is answered.", NONCE_2, [kept(NONCE_2)])
+    shows("new-keys", "A new version of the program knows other keys; the nonce stays.", NONCE_2, [kept(NONCE_2)],
+          keys=(NEXT, FOREIGN))
+    shows("one-key", "One key.", keys=(CURRENT,))
+    shows("file-name", "The name of the file in which it is kept.", NONCE_2, [kept(NONCE_2, file=request_name())])
+    shows("other-machine", "That of another machine ID is not shown, and stays.", before=[kept(NONCE_2, GONE)],
+          after=[mine, kept(NONCE_2, GONE)])
+    for name, about, text in (
+            ("damaged", "is not JSON", "no such thing"), ("empty", "is empty", ""), ("array", "is an array", "[]"),
+            ("other-id", "is that of another ID, renamed", json.dumps(kept(NONCE_2, GONE))),
+            ("no-nonce", "has no nonce", json.dumps({"license_key": MACHINE})),
+            ("number", "has a number for a nonce", json.dumps(kept(7))),
+            ("short", "has a nonce that is too short", json.dumps(kept("short"))),
+            ("long", "has a nonce that is too long", json.dumps(kept("x" * 65))),
+            ("odd", "has a nonce of other characters", json.dumps(kept("some nonce of tests!")))):
+        shows(name, "The kept request %s: it is replaced." % about,
+              before=[{"license_key": MACHINE, "text": text}], after=[mine])
+    shows("more-members", "Members that the client does not know are ignored.", NONCE_2,
+          [{"license_key": MACHINE, "text": json.dumps(dict(kept(NONCE_2), more=[{}]))}], [kept(NONCE_2)])
+    shows("preferred", "The machine ID is the one that the client would choose now.", license_key=B,
+          computer=machine(A, B, [A, B]))
+    lease = state(token(claims(iat=NOW - DAY)), NOW - DAY)
+    shows("remembered", "Or the one that was good before; this is a start like any other.", states=[lease],
+          states_after=[started(lease)], computer=machine(A, B, [A, B]))
+    shows("non-ascii", "The text is UTF-8, and JSON escapes only what it must.",
+          tool="Pr\u00fcfer \u201e3\u201c \"\\/\x7f\u2028\t\x01")
+    for name, address in (("slash", SERVER + "/"), ("check", " %s/api/check/ " % SERVER)):
+        shows("address-" + name, "The claim page of the server %s." % json.dumps(address), server=address)
+    shows("standby", "The claim page is that of the first address.", standby=(STANDBY,))
+
+    def imports(name, about, text, code="VALID", reason=None, message=None, before=(mine,), after=None, states=(),
+                states_after=None, license_key=MACHINE, **more):
+        name = "offline/import-" + name
+        source = "none" if reason else "lease"
+        vector(name, about, "REFUSED" if reason else code, source, [], states=states, after=states_after,
+               license_key=license_key, **more)
+        words = WORDS[code][2] if message is None else message
+        VECTORS[name].update(action="import_lease", text=text, offline_requests=list(before))
+        after = before if reason and after is None else after or ()
+        VECTORS[name]["expected"].update(reason=reason, message=words, offline_requests=plain(after))
+
+    def file(code="VALID", iat=NOW - 3 * DAY, exp=NOW + 300 * DAY, **changed):
+        return claims(code, iat, exp=exp, **changed)
+
+    iat = NOW - 3 * DAY
+    good = token(file())
+    stored = answered([], good, iat=iat)
+
+    def takes(name, about, text=good, **more):
+        imports(name, about, text, states_after=stored, **more)
+
+    for code in GOOD:
+        signed = token(file(code))
+        imports("good-" + code.lower().replace("_", "-"), "A good answer to the kept request is stored as the lease, "
+                "and the request is gone.", signed, code, states_after=answered([], signed, code, iat))
+    signed = token(file(), NEXT)
+    imports("rotated-key", "Signed with the next key.", signed, states_after=answered([], signed, iat=iat))
+    signed = token(file(**EDITION, later=[{}]))
+    imports("unknown-claims", "With everything that a server may add.", signed,
+            states_after=answered([], signed, iat=iat))
+    wrapped = "\r\n".join(good[at:at + 64] for at in range(0, len(good), 64))
+    for name, about, text in (
+            ("line-break", "A line break follows.", good + "\n"),
+            ("mark", "A file with a byte order mark.", "\ufeff" + good + "\r\n"),
+            ("wrapped", "A mail has wrapped the text.", wrapped),
+            ("quoted", "And quoted it.", "".join("> > %s\n" % line for line in wrapped.split("\r\n"))),
+            ("blanks", "There are blanks everywhere.", " ".join(good)),
+            ("zero-width", "There are invisible blanks.", "\u200b".join(good[at:at + 90]
+                                                                        for at in range(0, len(good), 90))),
+            ("no-break", "And blanks that do not break.", "\u00a0" + good[:99] + "\u00a0" + good[99:]),
+            ("words", "There are words around it.",
+             "Dear customer,\n\nhere is your file:\n\n%s\n\nKind regards\nVendor Inc." % wrapped),
+            ("words-beside", "Even without blanks between.", "file:%sregards" % good),
+            ("sentence", "It is a sentence of its own.", "%s. Thank you." % good),
+            ("request-quoted", "The request is quoted before it.",
+             "> %s\n\n%s" % (text_of(), good)),
+            ("json", "The answer of the API, as a whole.", answer(good)["body"]),
+            ("utf-16", "A file in UTF-16 that was read as bytes.", "\u00ff\u00fe" + "".join(c + "\0" for c in good)),
+            ("long", "A long text with the file at its beginning.", good + " x" * 30000)):
+        takes(name, about, text)
+    takes("other-request-stays", "The request of another machine ID stays.", before=[mine, kept(NONCE_2, GONE)],
+          after=[kept(NONCE_2, GONE)])
+    takes("fast-clock", "The clock is wrong by less than a day.", now=iat - DAY)
+    takes("last-second", "Until its last second it can be imported.", now=NOW + 300 * DAY - 1)
+    both = machine(A, B, [A, B, C])
+    signed = token(file(sub=C))
+    imports("third-id", "For any machine ID that is in the machine, if there is a request of it.", signed,
+            before=[kept(NONCE, C)], license_key=C, computer=both,
+            states_after=answered([], signed, iat=iat, license_key=C))
+    lease = state(token(claims(iat=NOW - DAY)), NOW - DAY)
+    takes("replaces-lease", "It replaces the lease, even a newer one.", states=[lease])
+    takes("after-refusal", "It counts after a refusal, too.", states=[state(None, NOW - DAY, NOW)])
+    takes("after-clock-ended", "And where the lease ended because the clock was set back.",
+          states=[state(None, NOW - 40 * DAY, NOW + 2 * DAY, 0)])
+    takes("restores-allowance", "Like an answer online, it sets the mark and restores the allowance.",
+          states=[state(token(claims(iat=NOW - 9 * DAY)), NOW - 9 * DAY, NOW - HOUR, HOUR)])
+    again = state(good, iat, NOW - HOUR, HOUR)
+    imports("again", "A second time it changes nothing: the mark and the allowance stay.", good, before=(),
+            states=[again], states_after=[started(again)])
+    imports("again-ended", "Nor does it bring back a lease that ended because the clock was set back.", good,
+            reason="OTHER_REQUEST", message=OFFLINE_WORDS["OTHER_REQUEST"], before=(),
+            states=[state(None, iat, NOW + 2 * DAY, 0)], states_after=[state(None, iat, NOW + 2 * DAY, 0)])
+
+    def refuses(name, about, text, reason, before=(mine,), **more):
+        imports("refused-" + name, about + " The request stays.", text, reason=reason,
+                message=more.pop("message", OFFLINE_WORDS.get(reason)), before=before, **more)
+
+    for name, about, text in (
+            ("empty", "Nothing was entered.", ""), ("words", "It is something else.", "Where is my file?"),
+            ("request", "It is the request itself.", " ".join(text_of())),
+            ("cut-short", "Its end is missing.", good[:-3]), ("code", "It is an activation code.", CODE),
+            ("middle", "A line in the middle is missing: another character is there.", good[:150] + "#" + good[150:])):
+        refuses("none-" + name, about, text, "NO_OFFLINE_FILE")
+    flipped = good[:-1] + ("A" if good[-1] != "A" else "Q")
+    altered = good.split(".")
+    altered[1] = base64url(compact(file(exp=NOW + 3000 * DAY)))
+    for name, about, text in (
+            ("altered", "Its exp was altered.", ".".join(altered)), ("flipped", "Its last character is another.", flipped),
+            ("foreign-key", "It is signed with a foreign key, but with the ID of a pinned one.",
+             token(file(), FOREIGN, CURRENT.header)),
+            ("unknown-key", "It is signed with a key that is not pinned.", token(file(), FOREIGN)),
+            ("none", "It has another algorithm.", token(file(), header=dict(CURRENT.header, alg="ES384"))),
+            ("future-code", "It has a code that the client does not know.", token(file("PAUSED"))),
+            ("no-exp", "It has no exp.", token({k: v for k, v in file().items() if k != "exp"}))):
+        refuses(name, about, text, "BAD_SIGNATURE")
+    refuses("other-tool", "It is for another tool.", token(file(aud="Tool_B")), "OTHER_TOOL")
+    refuses("no-tool", "It is for no tool.", token(dict(file(), aud=[TOOL])), "OTHER_TOOL")
+    refuses("other-machine", "It is for another machine.", token(file(sub=GONE)), "OTHER_MACHINE")
+    refuses("other-machine-requested", "Even if there is a request of that one, in a copied folder.",
+            token(file(sub=GONE)), "OTHER_MACHINE", [mine, kept(NONCE, GONE)])
+    refuses("other-spelling", "The machine ID is compared byte for byte.", token(file(sub="0A-1B-2C-3D-4E-5F")),
+            "OTHER_MACHINE")
+    refuses("other-request", "It answers another request.", token(file(nonce=NONCE_2)), "OTHER_REQUEST")
+    refuses("no-request", "There is no request.", good, "OTHER_REQUEST", ())
+    refuses("no-nonce", "It has no nonce.", token({k: v for k, v in file().items() if k != "nonce"}), "OTHER_REQUEST")
+    refuses("request-of-other-id", "The request is that of another ID of this machine.", good, "OTHER_REQUEST",
+            [kept(NONCE, B)], computer=machine(MACHINE, MACHINE, [MACHINE, B]))
+    for code in ("EXPIRED", "SUSPENDED", "REVOKED", "NOT_FOUND"):
+        refuses("code-" + code.lower().replace("_", "-"), "The server has refused. No lease is erased.",
+                token(claims(code, iat)), code, states=[lease], states_after=[started(lease)], message=WORDS[code][2])
+    moment = "2027-01-15 08:00:0%d UTC"
+    refuses("expired", "It has expired.", token(file(exp=NOW)), "FILE_EXPIRED",
+            message=OFFLINE_WORDS["FILE_EXPIRED"] % (moment % 0, moment % 0))
+    refuses("expired-and-old", "It has expired and answers an older request.", token(file(exp=NOW - 1, nonce=NONCE_2)),
+            "FILE_EXPIRED", now=NOW, message=OFFLINE_WORDS["FILE_EXPIRED"] % ("2027-01-15 07:59:59 UTC", moment % 0))
+    again = state(token(file(exp=NOW)), iat, NOW - HOUR)
+    refuses("expired-again", "It was imported before and has expired.", token(file(exp=NOW)), "FILE_EXPIRED", (),
+            states=[again], states_after=[started(again)],
+            message=OFFLINE_WORDS["FILE_EXPIRED"] % (moment % 0, moment % 0))
+    late = token(file(iat=NOW + DAY + 1))
+    refuses("clock-behind", "The clock is more than a day behind: the next start would end the lease.", late,
+            "CLOCK_BEHIND", message=OFFLINE_WORDS["CLOCK_BEHIND"] % ("2027-01-16 08:00:01 UTC", moment % 0))
+    lease = state(token(file()), iat)
+    vector("offline/until-exp", "A start without a network, a second before exp.", "VALID", "lease", [],
+           states=[lease], after=[dict(lease, mark=NOW + 300 * DAY - 1)], now=NOW + 300 * DAY - 1)
+    vector("offline/at-exp", "And at exp.", "NO_ANSWER", "none", [request()], states=[lease],
+           after=[dict(lease, mark=NOW + 300 * DAY)], now=NOW + 300 * DAY)
+    signed = token(claims("REVOKED"))
+    accepted("offline/refused-online", "A refusal online erases it.", signed, "REVOKED", states=[lease], refresh=True)
+    for name in ("until-exp", "at-exp", "refused-online"):
+        VECTORS["offline/" + name]["offline_requests"] = []
+        VECTORS["offline/" + name]["expected"]["offline_requests"] = []
+
+
+OFFLINE_WORDS = {
+    "NO_OFFLINE_FILE": "This is not an offline file. Please import the answer to this computer's request as a whole.",
+    "BAD_SIGNATURE": "This offline file was changed, or is not from the vendor of this program. Please import it again "
+                     "exactly as you received it.",
+    "OTHER_TOOL": "This offline file is for another program. Please import the one for this program.",
+    "OTHER_MACHINE": "This offline file is for another computer. Please request one for this computer.",
+    "OTHER_REQUEST": "This offline file does not answer this computer's current request. Please send the request that "
+                     "this program shows now.",
+    "FILE_EXPIRED": "This offline file expired on %s, and this computer's clock says %s. Please correct the clock, or "
+                    "request a new file.",
+    "CLOCK_BEHIND": "This offline file was made on %s, but this computer's clock says %s. Please correct the clock, "
+                    "then import the file again.",
+}
+
+
 # ---- machine-code/ ----
 
 def machine_codes():
@@ -1301,6 +1687,10 @@ def code_vector(name, about, tool, license_key, canonical=None):
 def file_name(license_key=MACHINE, server=SERVER, tool=TOOL):
     about = json.dumps([server, tool], ensure_ascii=False, separators=(",", ":"))
     return "-".join(hashlib.sha256(text.encode("utf-8")).hexdigest()[:16] for text in (about, license_key)) + ".json"
+
+
+def request_name():
+    return file_name()[:-len("json")] + "request"
 
 
 def state_files():
@@ -1372,7 +1762,8 @@ def write(folder):
 
 def main(folder):
     for group in (good_answers, refusals, no_answers, forged_tokens, damaged_tokens, other_checks, odd_claims, leases,
-                  clocks, redirects, certificates, machine_ids, standbys, activations, machine_codes, state_files):
+                  clocks, redirects, certificates, machine_ids, standbys, activations, unknown_claims, editions, versions, offline, machine_codes,
+                  state_files):
         group()
     write(folder)
     print("%d vectors" % len(VECTORS))

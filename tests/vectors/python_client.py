@@ -14,6 +14,9 @@ import license_client  # noqa: E402
 
 
 def run(vector):
+    if "other" in vector:
+        is_older, pair = license_client._is_older, (vector["version"], vector["other"])
+        return {"is_older": is_older(*pair), "is_newer": is_older(*pair[::-1])}
     if "machine" not in vector:
         return {"machine_code": license_client._machine_code(vector["tool_name"], vector["license_key"])}
     with tempfile.TemporaryDirectory() as folder:
@@ -29,11 +32,18 @@ def run(vector):
         client._in_background = lambda refresh: None
         store = client._store(vector["tool_name"])
         for state in vector["states"]:
-            write(folder, store, state)
+            write(folder, store.path(state["license_key"]), state)
+        for request in vector.get("offline_requests", []):
+            write(folder, store._request_path(request["license_key"]), request)
         result = ask(client, vector)
         states = store.read_all()
-        return {**said(vector, result), **{"valid": result.valid, "code": result.code, "source": result.source, "license_key": result.license_key,
-                "requests": server.requests, "states": [states[key]._asdict() for key in sorted(states)]}}
+        stored = {"states": [states[key]._asdict() for key in sorted(states)], **kept(vector, folder, store)}
+        if vector.get("action") == "offline_request":
+            again = client.offline_request(vector["tool_name"])
+            return {"offline_request": result if again == result else [result, again],
+                    "offline_url": client.offline_url(vector["tool_name"]), **stored}
+        return {"valid": result.valid, "code": result.code, "source": result.source, "license_key": result.license_key,
+                "requests": server.requests, **said(vector, result), **granted(vector, result), **stored}
 
 
 def ask(client, vector):
@@ -42,6 +52,10 @@ def ask(client, vector):
         return client.activate(tool, code, customer)
     if vector.get("action") == "deactivate":
         return client.deactivate(tool, code)
+    if vector.get("action") == "offline_request":
+        return client.offline_request(tool)
+    if vector.get("action") == "import_lease":
+        return client.import_lease(tool, vector["text"])
     return client.check(tool, refresh=vector["refresh"])
 
 
@@ -54,9 +68,33 @@ def said(vector, result):
     return {"reason": result.reason, "message": unreachable if has_none else result.message}
 
 
-def write(folder, store, state):
+def granted(vector, result):
+    """What the license grants, and the answers to the questions about it."""
+    if "asks" not in vector:
+        return {}
+    asks, names = vector["asks"], ("is_trial", "edition", "features", "data", "updates_until", "latest_version",
+                                   "latest_url", "minimum_version")
+    return {"license": {**{name: getattr(result, name) for name in names}, "has": result.has(asks["has"]),
+                        "update_available": result.update_available(asks["version"]),
+                        "is_below_minimum": result.is_below_minimum(asks["version"]),
+                        "covers": result.covers(asks["build_date"])}}
+
+
+def kept(vector, folder, store):
+    """The requests for offline files, without unreadable ones."""
+    if "offline_requests" not in vector:
+        return {}
+    names = (name for name in os.listdir(folder) if name.endswith(".request"))
+    keys = []
+    for name in names:
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            keys.append(json.load(file)["license_key"])
+    return {"offline_requests": [{"license_key": key, "nonce": store.read_request(key)} for key in sorted(keys)]}
+
+
+def write(folder, path, state):
     content = {name: value for name, value in state.items() if name != "file"}
-    path = os.path.join(folder, state["file"]) if "file" in state else store.path(state["license_key"])
+    path = os.path.join(folder, state["file"]) if "file" in state else path
     with open(path, "w", encoding="utf-8") as file:
         file.write(state["text"] if "text" in state else json.dumps(content))
 

@@ -12,7 +12,7 @@ import sys
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 GROUPS = ("verdict", "strict", "lease", "clock", "redirect", "tls", "machine-id", "standby", "activation",
-          "machine-code", "state")
+          "unknown-claims", "editions", "versions", "offline", "machine-code", "state")
 
 
 def vectors(group):
