@@ -673,8 +673,6 @@ pub struct Difference {
 pub struct AuditFilter {
     pub kind: Option<Kind>,
     pub license_id: Option<i64>,
-    /// Of an activation code and its licenses.
-    pub code_id: Option<i64>,
     /// In its canonical spelling.
     pub license_key: Option<String>,
     /// The customer whose licenses these are now, byte for byte.

@@ -35,6 +35,7 @@ mod sessions;
 mod shop_events;
 mod shops;
 mod signer;
+mod sought;
 mod throttle;
 mod timeline;
 mod tokens;
@@ -94,6 +95,7 @@ pub use doctor::Pass;
 pub use import::{ImportPreview, ImportState, InvalidGroup, Undecideds};
 pub use keys::{KeyFormat, KeyRing};
 pub use licenses::Edited;
+pub use machine_codes::CodedMachines;
 pub use metrics::Metrics;
 pub use orders::OrderCodes;
 pub use proof::Contents;
@@ -101,9 +103,10 @@ pub use restore::{Restoration, open_backup, restore};
 pub use sessions::{Client, SignIn, SignedIn};
 pub use shop_events::Delivery;
 pub use shops::{ShopDraft, ShopUse};
+pub use sought::Sought;
 pub use tokens::TokenUser;
 pub use tools::ToolUse;
-pub use unlicensed::{MachinePair, SeatOffer};
+pub use unlicensed::MachinePair;
 pub use users::{FIRST_USER, FirstPassword, NewPassword};
 pub use walk::Walk;
 pub use workbook::{MAX_ROWS, MAX_SENT, workbook_of_codes};
@@ -144,6 +147,9 @@ pub struct Service {
     unlicensed: Throttle,
     /// Wrong activation codes, by address.
     wrong_codes: Throttle,
+    /// Removals of one machine from its code: coming back returns the move, so that nothing else would bound what a
+    /// program in a loop writes.
+    removals: Throttle,
     check_log: CheckLog,
     traffic: Traffic,
     readiness: Readiness,
@@ -228,6 +234,7 @@ impl Service {
             audit_kept_on: Mutex::default(),
             unlicensed: Throttle::new(30, 6),
             wrong_codes: Throttle::new(10, 60),
+            removals: Throttle::new(20, 60),
             check_log: CheckLog::default(),
             traffic: Traffic::default(),
             readiness: Readiness::default(),

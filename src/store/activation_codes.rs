@@ -4,12 +4,16 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_i
 use time::OffsetDateTime;
 
 use super::{NEVER, WriteTx, customers, moment, status, tools, unreadable};
-use crate::model::activation_code::{ActivationCode, CodeTerm, CodeValues};
+use crate::model::activation_code::{ActivationCode, CodeTerm, CodeValues, ListedCode};
 use crate::model::date;
 use crate::model::license::CodeTerms;
 
 const COLUMNS: &str = "id, created_at, tool_name, code, is_imported, is_test, first_used_at, status, \
      seats, expiration_date, days, moves_per_year, customer, order_ref, note";
+
+/// The last column of a [`ListedCode`].
+const SEATS_USED: &str =
+    "(select count(*) from licenses where licenses.code_id = activation_codes.id)";
 
 /// A code that is not yet in the table.
 pub struct NewCode<'a> {
@@ -62,6 +66,14 @@ pub fn get(db: &Connection, id: i64) -> Result<Option<ActivationCode>> {
     .optional()
 }
 
+pub fn listed(db: &Connection, id: i64) -> Result<Option<ListedCode>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS}, {SEATS_USED} from activation_codes where id = ?1"
+    ))?
+    .query_row([id], listed_in)
+    .optional()
+}
+
 /// The code as it is compared.
 pub fn find(db: &Connection, text: &str) -> Result<Option<ActivationCode>> {
     db.prepare_cached(&format!(
@@ -78,7 +90,7 @@ pub fn matching(
     order_ref: Option<&str>,
     customer: Option<&str>,
     limit: usize,
-) -> Result<Vec<ActivationCode>> {
+) -> Result<Vec<ListedCode>> {
     let wanted = [
         ("code", code_text),
         ("order_ref", order_ref),
@@ -98,13 +110,13 @@ pub fn matching(
     });
     let conditions: Vec<String> = conditions.collect();
     let sql = format!(
-        "select {COLUMNS} from activation_codes where {} order by id desc limit {limit}",
+        "select {COLUMNS}, {SEATS_USED} from activation_codes where {} order by id desc limit {limit}",
         conditions.join(" and ")
     );
     db.prepare_cached(&sql)?
         .query_map(
             params_from_iter(wanted.iter().map(|(_, value)| value)),
-            code,
+            listed_in,
         )?
         .collect()
 }
@@ -118,7 +130,7 @@ pub fn has_imported(db: &Connection, tool_name: &str) -> Result<bool> {
 }
 
 /// What the code decides about its licenses.
-pub(super) fn terms(db: &Connection, id: i64) -> Result<CodeTerms> {
+pub fn terms(db: &Connection, id: i64) -> Result<CodeTerms> {
     let code = get(db, id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     Ok(code.terms())
 }
@@ -193,6 +205,13 @@ pub fn return_move(db: &Connection, id: i64, license_key: &str) -> Result<()> {
 pub fn moves_since(db: &Connection, id: i64, since: OffsetDateTime) -> Result<i64> {
     db.prepare_cached("select count(*) from seat_moves where code_id = ?1 and at > ?2")?
         .query_row(params![id, since.unix_timestamp()], |row| row.get(0))
+}
+
+fn listed_in(row: &Row<'_>) -> Result<ListedCode> {
+    Ok(ListedCode {
+        code: code(row)?,
+        seats_used: row.get(15)?,
+    })
 }
 
 fn code(row: &Row<'_>) -> Result<ActivationCode> {

@@ -61,6 +61,7 @@ mod python_client;
 mod remembered;
 mod rotation;
 mod schema;
+mod seats;
 mod server;
 mod sessions;
 mod sharing;
