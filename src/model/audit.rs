@@ -533,6 +533,12 @@ impl Event {
         event
     }
 
+    /// The activation code that was changed, masked.
+    pub fn changed_code(&self) -> Option<(i64, &str)> {
+        let code = self.after.text("activation_code");
+        Some((self.code_id?, code?)).filter(|_| self.kind == Kind::CodeChanged)
+    }
+
     /// The license's tool and key at that time.
     pub fn pair(&self) -> Option<(&str, &str)> {
         let of = [&self.after, &self.before]

@@ -112,6 +112,7 @@ pub(super) struct Words {
     pub(super) removing: &'static str,
     /// The number.
     pub(super) moves_left: &'static str,
+    pub(super) one_move_left: &'static str,
     pub(super) no_moves_left: &'static str,
     pub(super) no_machines: &'static str,
     /// The number.
@@ -261,7 +262,8 @@ static ENGLISH: Words = Words {
     machines: "Your machines",
     in_use: "{0} of {1} seats of this activation code are in use.",
     removing: "Remove a machine that you no longer use. The program will no longer run on it.",
-    moves_left: "Machines can be removed {0} more times within a year.",
+    moves_left: "{0} more machines can be removed within a year.",
+    one_move_left: "One more machine can be removed within a year.",
     no_moves_left: "No machine can be removed at the moment: the limit for a year is reached.",
     no_machines: "No machine uses this activation code.",
     more_machines: "{0} more machines are not shown here.",
@@ -338,7 +340,8 @@ static GERMAN: Words = Words {
     machines: "Ihre Geräte",
     in_use: "{0} von {1} Plätzen dieses Aktivierungscodes sind belegt.",
     removing: "Entfernen Sie ein Gerät, das Sie nicht mehr benutzen. Das Programm läuft dort dann nicht mehr.",
-    moves_left: "Innerhalb eines Jahres kann noch {0}-mal ein Gerät entfernt werden.",
+    moves_left: "Innerhalb eines Jahres können noch {0} Geräte entfernt werden.",
+    one_move_left: "Innerhalb eines Jahres kann noch ein Gerät entfernt werden.",
     no_moves_left: "Zurzeit kann kein Gerät entfernt werden: Die Höchstzahl für ein Jahr ist erreicht.",
     no_machines: "Kein Gerät benutzt diesen Aktivierungscode.",
     more_machines: "{0} weitere Geräte werden hier nicht angezeigt.",

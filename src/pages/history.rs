@@ -60,10 +60,20 @@ impl History {
         Some(query(&[("before", &older.in_address())]))
     }
 
-    /// The license key of an event that names it, and the page of the license unless it was deleted then.
-    fn license<'a>(&self, entry: &'a Entry) -> Option<(&'a str, Option<i64>)> {
-        let (_, key) = entry.event.pair().filter(|_| self.license_id.is_none())?;
-        let is_there = entry.event.kind != Kind::LicenseDeleted;
-        Some((key, entry.event.license_id.filter(|_| is_there)))
+    /// The license key or the code that an event of several is about, and its page unless it was deleted then.
+    fn subject<'a>(&self, entry: &'a Entry) -> Option<(&'a str, Option<String>)> {
+        let event = &entry.event;
+        if self.license_id.is_some() {
+            return None;
+        }
+        if let Some((id, code)) = event.changed_code() {
+            let page = format!("/codes/{id}");
+            return (page != self.path).then_some((code, Some(page)));
+        }
+        let (_, key) = event.pair()?;
+        let id = event
+            .license_id
+            .filter(|_| event.kind != Kind::LicenseDeleted);
+        Some((key, id.map(|id| format!("/licenses/{id}"))))
     }
 }
