@@ -88,14 +88,9 @@ struct UnlicensedPage {
 #[template(path = "unlicensed_add.html")]
 struct AddPage {
     frame: Frame,
-    machines: Vec<MachinePair>,
-    draft: Draft,
-    email: String,
-    /// As chosen: see [`TERMS`]; empty for the date.
-    term: String,
+    adding: Adding,
     /// Codes of the customer with free seats, and what each says.
     codes: Vec<(i64, String)>,
-    code: Option<i64>,
     problems: Vec<Problem>,
 }
 
@@ -203,12 +198,14 @@ async fn decide(
             let today = app.today();
             let page = AddPage {
                 frame,
-                machines,
-                draft: Draft::new().with("user_id", customer.name),
-                email: customer.email,
-                term: String::new(),
+                adding: Adding {
+                    machines,
+                    draft: Draft::new().with("user_id", customer.name),
+                    email: customer.email,
+                    term: String::new(),
+                    code: None,
+                },
                 codes: choices(&codes, today),
-                code: None,
                 problems: vec![],
             };
             return Ok(Either::Right(Page::new(&page)?));
@@ -263,27 +260,26 @@ async fn add(
         let back = redirect_with_flash(config, "/unlicensed", message);
         return Ok(Either::Left(back));
     }
-    let draft = Draft::default()
-        .with("user_id", form.user_id)
-        .with("status", form.status)
-        .with("expiration_date", form.expiration_date);
-    let (term, email, code) = (form.term, form.email, form.code);
     let adding = Adding {
-        machines: machines.clone(),
-        draft: draft.clone(),
-        email: email.clone(),
-        term: term.clone(),
-        code,
+        machines,
+        draft: Draft::default()
+            .with("user_id", form.user_id)
+            .with("status", form.status)
+            .with("expiration_date", form.expiration_date),
+        email: form.email,
+        term: form.term,
+        code: form.code,
     };
     let today = app.today();
-    let (added, codes) = app
-        .run(move |service| match adding.add(service, &actor, today) {
-            Ok(added) => Ok((Ok(added), vec![])),
-            Err(error @ (Error::Invalid(_) | Error::Refused(_))) => {
-                let (_, codes) = service.requested(&adding.machines)?;
-                Ok((Err(error), codes))
-            }
-            Err(error) => Err(error),
+    let (added, codes, adding) = app
+        .run(move |service| {
+            let (added, codes) = match adding.add(service, &actor, today) {
+                Err(error @ (Error::Invalid(_) | Error::Refused(_))) => {
+                    (Err(error), service.requested(&adding.machines)?.1)
+                }
+                other => (Ok(other?), vec![]),
+            };
+            Ok((added, codes, adding))
         })
         .await?;
     let error = match added {
@@ -302,12 +298,8 @@ async fn add(
     };
     let page = AddPage {
         frame,
-        machines,
-        draft,
-        email,
-        term,
+        adding,
         codes: choices(&codes, today),
-        code,
         problems,
     };
     Ok(Either::Right(Page::with_status(error.status(), &page)?))
@@ -318,7 +310,9 @@ struct Adding {
     machines: Vec<MachinePair>,
     draft: Draft,
     email: String,
+    /// Of [`TERMS`]; empty for the date of the draft.
     term: String,
+    /// The activation code, in place of all others.
     code: Option<i64>,
 }
 
@@ -557,7 +551,7 @@ impl AddPage {
     }
 
     fn number(&self) -> String {
-        match self.machines.len() {
+        match self.adding.machines.len() {
             1 => "1 license".to_owned(),
             number => format!("{number} licenses"),
         }

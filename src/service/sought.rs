@@ -3,12 +3,10 @@
 use super::Service;
 use crate::error::Error;
 use crate::model::code_format;
+use crate::model::code_search::{CodeFilter, CodePlace};
 use crate::model::machine_code::read_machine_code;
 use crate::model::search::{Filter, Order, Page, Word};
 use crate::store::licenses;
-
-/// Licenses with that key are enough to know that it is no code.
-const ONE: usize = 1;
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Sought {
@@ -31,8 +29,19 @@ impl Service {
         }
         if let Some(why) = code_format::nearly(typed)
             && !self.has_license(typed)?
+            && self.customers(typed, "", 1)?.is_empty()
         {
-            return Ok(Sought::NoCode(why));
+            let filter = CodeFilter {
+                words: Word::parse_all(typed)?,
+                ..CodeFilter::default()
+            };
+            let (found, _) = self.codes(&filter, CodePlace::First, 2)?;
+            return Ok(match &found[..] {
+                [] => Sought::NoCode(why),
+                // Of which it is a part, or the order reference.
+                [one] => Sought::Code(one.code.id),
+                _ => Sought::Words,
+            });
         }
         if let Some(code) = read_machine_code(typed)
             // Without its hyphen it may be a name.
@@ -46,7 +55,7 @@ impl Service {
 
     /// A license key may look like the code of an older system.
     fn is_license_key(&self, typed: &str) -> Result<bool, Error> {
-        let found = self.store.read(|db| licenses::of_key(db, typed, ONE))?;
+        let found = self.store.read(|db| licenses::of_key(db, typed, 1))?;
         Ok(!found.is_empty())
     }
 
@@ -59,7 +68,7 @@ impl Service {
             order: Order::Created,
             is_descending: true,
             after: None,
-            limit: ONE,
+            limit: 1,
         };
         let (found, _) = self.licenses(&filter, &page)?;
         Ok(!found.is_empty())

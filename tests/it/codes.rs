@@ -355,14 +355,24 @@ fn no_code_that_is_searched_for_gets_into_an_address() {
             form.fill("q", q).submit(admin)
         };
         assert_eq!(search(&mut admin, &code.shown()).path, page_of(&code));
-        for wrong in [&typo, &unknown, &code.shown()[..18].to_owned()] {
+        assert_eq!(search(&mut admin, &code.shown()[..18]).path, page_of(&code));
+        for wrong in [&typo, &unknown] {
             let page = search(&mut admin, wrong);
             assert_eq!(page.path.split('?').next(), Some(table));
             assert!(!page.path.contains(&wrong[..4]), "{}", page.path);
             assert!(page.flash().is_some(), "{wrong}");
         }
     }
-    // A license key that looks like one is found.
+    // What only looks like one is found: an order, and a license key.
+    let orders = [1, 2].map(|_| {
+        let made = self::code(&server, 1, |values| {
+            values.order_ref = "ORDER-2026-118723".to_owned()
+        });
+        made.shown()
+    });
+    let form = Page::open(&mut admin, "/codes").form("/codes");
+    let found = form.fill("q", "order 2026 118723").submit(&mut admin);
+    assert_eq!(found.keys(), [&*orders[1], &*orders[0]]);
     server.license("Tool_A", "ABCD-EFGH-JKLM-NPQ7");
     let form = Page::open(&mut admin, "/").form("/licenses");
     let found = form.fill("q", "abcd-efgh-jklm-npq7").submit(&mut admin);
