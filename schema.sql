@@ -117,6 +117,7 @@ create table activation_codes (
 );
 
 create index activation_codes_by_tool on activation_codes (tool_name);
+create index activation_codes_imported on activation_codes (tool_name) where is_imported = 1;
 create index activation_codes_by_customer on activation_codes (customer) where customer <> '';
 create index activation_codes_by_order on activation_codes (order_ref) where order_ref <> '';
 create index activation_codes_by_expiration on activation_codes (expiration_date);

@@ -46,6 +46,9 @@ pub(super) struct Asked {
     /// About the computer: `version`, `hostname` and `user`. Never changes the result; a wrong type is ignored
     #[serde(default)]
     client: Value,
+    /// Who asks for a license: `name` and `email`, shown to the admin. Never changes the result; a wrong type is ignored
+    #[serde(default)]
+    customer: Value,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -96,17 +99,22 @@ fn activated(
     address: IpAddr,
     asked: Asked,
 ) -> Result<Either<Answer, SignedAnswer>, Error> {
-    let tool_name = required("tool_name", asked.tool_name)?;
-    let license_key = required("license_key", asked.license_key)?;
-    let code = required("activation_code", asked.activation_code)?;
+    let [tool_name, license_key, code] =
+        named(asked.tool_name, asked.license_key, asked.activation_code)?;
     let question = Question::parse(&tool_name, &license_key)?;
-    let source = source(address, &asked.client);
+    let source = source(address, &asked.client, &asked.customer);
     let kids = asked.kids.unwrap_or_default();
     let request = asked.nonce.as_deref();
     let request = request
         .map(|nonce| SigningRequest::parse(nonce, &kids))
         .transpose()?;
-    service.activate(&question, &code, address)?;
+    if let Err(refused) = service.activate(&question, &code, &source) {
+        // Whoever is refused and says who asks makes a request, as with a check, which has limits of its own.
+        if source.customer.is_some() && matches!(refused, Error::Refused(_)) {
+            drop(service.check(&question, source));
+        }
+        return Err(refused);
+    }
     Ok(match request {
         None => Either::Left(Answer::from(service.check(&question, source)?)),
         Some(request) => {
@@ -142,12 +150,24 @@ pub(super) async fn deactivate(
 ) -> Result<Answer, Failure> {
     app.run(move |service| {
         let Body(asked) = body;
-        let tool_name = required("tool_name", asked.tool_name)?;
-        let license_key = required("license_key", asked.license_key)?;
-        let code = required("activation_code", asked.activation_code)?;
+        let [tool_name, license_key, code] =
+            named(asked.tool_name, asked.license_key, asked.activation_code)?;
         let question = Question::parse(&tool_name, &license_key)?;
         service.deactivate(&question, &code, address.0)
     })
     .await?;
     Ok(Answer::success(200, "Machine removed"))
+}
+
+/// Tool, machine and code, which both need.
+fn named(
+    tool_name: Option<String>,
+    license_key: Option<String>,
+    activation_code: Option<String>,
+) -> Result<[String; 3], Error> {
+    Ok([
+        required("tool_name", tool_name)?,
+        required("license_key", license_key)?,
+        required("activation_code", activation_code)?,
+    ])
 }

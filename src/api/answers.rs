@@ -111,7 +111,7 @@ impl IntoResponses for RefusedCode {
                 "A value is not acceptable, or the code contains a typing error",
                 Reason::BadCode("This code contains a typing error.".into()).into(),
             ),
-            ("Too many wrong codes", Reason::TryLater(60).into()),
+            ("Too many attempts", Reason::TryLater(60).into()),
         ])
     }
 }

@@ -101,8 +101,7 @@ pub(super) async fn check(
     let question = Question::parse(&tool_name, &license_key)?;
     let source = CheckSource {
         previous_license_key: previous_license_key(&asked.previous_license_key),
-        customer: asking_customer(&asked.customer),
-        ..source(address.0, &asked.client)
+        ..source(address.0, &asked.client, &asked.customer)
     };
     let is_offered = asked.nonce.is_none() || asked.trial == Value::Bool(true);
     if is_offered && app.may_begin_trial(&question)? {
@@ -125,12 +124,11 @@ pub(super) async fn check(
 }
 
 /// Who checks, as the client reports.
-pub(super) fn source(address: IpAddr, client: &Value) -> CheckSource {
+pub(super) fn source(address: IpAddr, client: &Value, customer: &Value) -> CheckSource {
     CheckSource {
-        address,
         client: ClientInfo::read(client),
-        previous_license_key: None,
-        customer: None,
+        customer: asking_customer(customer),
+        ..CheckSource::from(address)
     }
 }
 

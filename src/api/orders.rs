@@ -320,10 +320,9 @@ pub(super) async fn codes(
     let rows = app
         .run(move |service| {
             let found = service.find_codes(&query)?;
-            let rows = found
-                .iter()
-                .map(|code| Ok(CodeRow::new(code, None, service.seats_used(code.id)?)));
-            rows.collect::<Result<Vec<_>, Error>>()
+            let rows = found.iter();
+            let rows = rows.map(|found| CodeRow::new(&found.code, None, found.seats_used));
+            Ok(rows.collect())
         })
         .await?;
     Ok(Json(rows))

@@ -351,9 +351,12 @@ impl From<Reason> for Error {
                 let used = match moves {
                     0 => "The machines of this activation code can be removed only by the vendor."
                         .to_owned(),
+                    1 => "A machine of this activation code was removed within a year, and only one may be."
+                        .to_owned(),
                     _ => format!(
-                        "The machines of this activation code were changed {moves} times within a year, as \
-                         often as allowed."
+                        "Machines of this activation code were removed {} times within a year, as often as \
+                         allowed.",
+                        grouped(moves)
                     ),
                 };
                 format!("{used} {message}").trim_end().to_owned()
@@ -364,7 +367,7 @@ impl From<Reason> for Error {
             ),
             Reason::TryLater(seconds) => {
                 retry_after = Some(seconds);
-                format!("Too many wrong activation codes. Try again in {seconds} seconds.")
+                format!("Too many attempts. Try again in {seconds} seconds.")
             }
         };
         Error::Refused(Box::new(Refused {

@@ -538,6 +538,12 @@ impl Event {
         event
     }
 
+    /// The activation code that was changed, masked.
+    pub fn changed_code(&self) -> Option<(i64, &str)> {
+        let code = self.after.text("activation_code");
+        Some((self.code_id?, code?)).filter(|_| self.kind == Kind::CodeChanged)
+    }
+
     /// The license's tool and key at that time.
     pub fn pair(&self) -> Option<(&str, &str)> {
         let of = [&self.after, &self.before]
@@ -678,8 +684,6 @@ pub struct Difference {
 pub struct AuditFilter {
     pub kind: Option<Kind>,
     pub license_id: Option<i64>,
-    /// Of an activation code and its licenses.
-    pub code_id: Option<i64>,
     /// In its canonical spelling.
     pub license_key: Option<String>,
     /// The customer whose licenses these are now, byte for byte.

@@ -4,7 +4,7 @@ use time::{Date, Duration, Month, OffsetDateTime};
 
 use super::date;
 use super::license::fields::{FIELDS, USER_ID};
-use super::license::{License, Status, Values};
+use super::license::{CodeTerms, License, Status, Values};
 use super::search::{Filter, Order};
 use super::text;
 use super::typed_date::read_day;
@@ -190,8 +190,8 @@ impl Action {
         ))
     }
 
-    /// The effect on a license on that day; none if nothing changes.
-    pub fn on(&self, license: &License, today: Date) -> Option<Effect> {
+    /// The effect on a license on that day; none if nothing changes. Of a license with a seat, its code decides, too.
+    pub fn on(&self, license: &License, code: Option<CodeTerms>, today: Date) -> Option<Effect> {
         let end = license.expiration_date;
         let mut after = license.values.clone();
         match self {
@@ -213,6 +213,10 @@ impl Action {
                     })
                 });
             }
+        }
+        if let (Some(seat), Some(code)) = (license.seat, code) {
+            let seat = seat.changed(&license.values, &after);
+            (after.status, after.expiration_date) = seat.effective(code);
         }
         let or_last = |date: Option<Date>| date.unwrap_or(Date::MAX);
         let is_earlier = or_last(after.expiration_date) < or_last(end);
@@ -287,7 +291,7 @@ mod tests {
 
     fn extended(end: Option<Date>, term: &str, start: Start) -> Option<Option<Date>> {
         let action = Action::Extend(Term::parse(term).unwrap(), start);
-        let effect = action.on(&expiring(end), TODAY)?;
+        let effect = action.on(&expiring(end), None, TODAY)?;
         effect.after.map(|after| after.expiration_date)
     }
 
@@ -350,7 +354,10 @@ mod tests {
     #[test]
     fn a_license_that_is_so_already_stays() {
         let suspend = Action::SetStatus(Status::Suspended);
-        assert_eq!(suspend.on(&expiring(None), TODAY), None);
-        assert_eq!(Action::SetCustomer(None).on(&expiring(None), TODAY), None);
+        assert_eq!(suspend.on(&expiring(None), None, TODAY), None);
+        assert_eq!(
+            Action::SetCustomer(None).on(&expiring(None), None, TODAY),
+            None
+        );
     }
 }

@@ -125,6 +125,8 @@ pub struct ListedLicense {
     /// Different addresses and host names in the 30 days before the last new one.
     pub address_count: i64,
     pub host_count: i64,
+    /// That it is of, as it is compared; empty for none.
+    pub activation_code: String,
 }
 
 /// Where a license was checked from.

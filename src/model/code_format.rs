@@ -57,6 +57,18 @@ pub fn read(typed: &str) -> Typed {
     }
 }
 
+/// Why that text, which has about as many letters and digits as a code of ours, is none that we know; none for any
+/// other text. Both a code and a mistyped one are secrets.
+pub fn nearly(typed: &str) -> Option<String> {
+    match read(typed) {
+        Typed::Ours(code) => Some(format!("There is no activation code {}.", masked(&code))),
+        Typed::Other { code, why } if (LENGTH - 1..=LENGTH + 1).contains(&code.len()) => {
+            Some(format!("Nothing matches {}. {why}", masked(&code)))
+        }
+        Typed::Other { .. } | Typed::Wrong(_) => None,
+    }
+}
+
 /// The hyphen and what programs and keyboards make of it.
 const HYPHENS: [char; 12] = [
     '-', '\u{ad}', '\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}', '\u{2014}', '\u{2015}',

@@ -6,6 +6,7 @@ use time::macros::format_description;
 
 use super::activation_code::ListedCode;
 use super::check::ListedLicense;
+use super::code_format::shown;
 use super::import::csv_line;
 use super::license::fields::{FIELDS, Kind, PUBLISHED, YES};
 use crate::error::Error;
@@ -42,7 +43,8 @@ impl Row {
         let texts = license.texts().map(|text| text.into_owned());
         let mut cells = vec![license.id.to_string(), format_moment(license.created_at)];
         cells.extend(texts);
-        cells.extend([self.last_seen_at(), self.check_count().to_string()]);
+        let code = shown(&self.0.activation_code);
+        cells.extend([self.last_seen_at(), self.check_count().to_string(), code]);
         cells
     }
 
@@ -55,8 +57,8 @@ impl Row {
 /// The columns of an exported table.
 pub fn column_names() -> impl Iterator<Item = &'static str> {
     let fields = FIELDS.iter().map(|field| field.name);
-    let checks = ["last_seen_at", "check_count"];
-    ["id", "created_at"].into_iter().chain(fields).chain(checks)
+    let others = ["last_seen_at", "check_count", "activation_code"];
+    ["id", "created_at"].into_iter().chain(fields).chain(others)
 }
 
 /// The first line of a CSV file of licenses, without [`BOM`](super::import::BOM).
@@ -170,6 +172,7 @@ mod tests {
             last_check,
             address_count: 0,
             host_count: 0,
+            activation_code: String::new(),
         })
     }
 
@@ -188,7 +191,7 @@ mod tests {
             csv.starts_with("7,2024-01-02 03:04:05,T,k,activated,,,,"),
             "{csv}"
         );
-        assert!(csv.ends_with(",,0\r\n"), "{csv}");
+        assert!(csv.ends_with(",,0,\r\n"), "{csv}");
     }
 
     #[test]
@@ -211,7 +214,7 @@ mod tests {
         assert!(json.contains(part), "{json}");
         let csv = row.csv_line().unwrap();
         assert!(csv.contains("Anna,2026-12-31,\"a\nb\","), "{csv}");
-        assert!(csv.ends_with(",2026-06-15 12:00:00,3\r\n"), "{csv}");
+        assert!(csv.ends_with(",2026-06-15 12:00:00,3,\r\n"), "{csv}");
     }
 
     #[test]
@@ -220,7 +223,7 @@ mod tests {
         let begin = "id,created_at,tool_name,license_key,status,user_id,expiration_date,note";
         assert!(header.starts_with(begin), "{header}");
         assert!(
-            header.ends_with(",last_seen_at,check_count\r\n"),
+            header.ends_with(",last_seen_at,check_count,activation_code\r\n"),
             "{header}"
         );
     }

@@ -5,7 +5,17 @@ use time::OffsetDateTime;
 use super::audit::Entry;
 use super::check::CheckChange;
 
-/// What happened to a license.
+/// Whose history it is.
+#[derive(Debug, Clone, Copy)]
+pub enum About<'a> {
+    License(i64),
+    /// The licenses of an activation code, too.
+    Code(i64),
+    /// Licenses and codes of the customer with that name.
+    Customer(&'a str),
+}
+
+/// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Happened {
     /// Also once it was moved away or changed together with others.

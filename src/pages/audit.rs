@@ -86,7 +86,6 @@ impl AuditQuery {
             kind: Kind::from_word(&self.kind),
             license_id: id,
             license_key: is_key.then(|| canonical_key(license).into_owned()),
-            code_id: None,
             user_id: None,
             from: day.map(midnight),
             until: day.and_then(time::Date::next_day).map(midnight),

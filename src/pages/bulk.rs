@@ -322,7 +322,7 @@ impl BulkPage {
             let effects = plan
                 .licenses
                 .iter()
-                .filter_map(|license| action.on(license, plan.today));
+                .filter_map(|license| plan.effect(&action, license));
             let counted = effects.fold((0, 0), |(changed, shortened), effect| {
                 (changed + 1, shortened + usize::from(effect.is_earlier))
             });
@@ -459,7 +459,7 @@ impl PreviewRow {
             Some(Action::SetStatus(_) | Action::Delete) | None => values.status.to_string(),
         };
         let change = |preview: &Preview| {
-            let effect = preview.action.on(license, plan.today)?;
+            let effect = plan.effect(&preview.action, license)?;
             Some(Change {
                 words: match &effect.after {
                     Some(after) => shown(after),

@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use askama::Template;
+use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome};
 use rocket::response::{self, Responder};
-use rocket::{FromForm, Request, Route, get, post, routes};
+use rocket::{Catcher, FromForm, Request, Route, catch, catchers, get, post, routes};
 
 use super::claim_words::{Language, Words, fill};
 use super::form::PublicForm;
@@ -21,11 +22,16 @@ use crate::model::machine_code::machine_code;
 use crate::model::pasted_key::{KeyDoubt, cleaned, doubt};
 use crate::model::question::Question;
 use crate::model::tool::Tool;
-use crate::request::{App, Failure, SMALL_BODY, describe};
-use crate::service::{Claimed, Service};
+use crate::request::{App, Failure, SMALL_BODY, describe, refused};
+use crate::service::{CheckSource, Claimed, Service};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![show, go_on]
+}
+
+/// For every error at this page: its readers are customers.
+pub fn catchers() -> Vec<Catcher> {
+    catchers![failed]
 }
 
 /// The page's frame for whoever it is.
@@ -176,6 +182,30 @@ async fn go_on(
     Ok(Answer { page, error })
 }
 
+#[catch(default)]
+async fn failed(status: Status, request: &Request<'_>) -> Result<Answer, Status> {
+    let service: Option<&Arc<Service>> = request.rocket().state();
+    let service = service.ok_or(Status::InternalServerError)?;
+    let asked = |name| request.query_value::<String>(name).and_then(Result::ok);
+    let form = ClaimForm {
+        tool: asked("tool").unwrap_or_default(),
+        lang: asked("lang").unwrap_or_default(),
+        ..ClaimForm::default()
+    };
+    let error = refused(status, request);
+    let outcomes = Outcomes {
+        view: View::Start(None),
+        error: Some(error.clone()),
+        has_removed: false,
+    };
+    let (visitor, language) = (Visitor(Frame::of_customer(request)), Language::of(request));
+    let page = ClaimPage::new(service, visitor, language, form, true, outcomes);
+    Ok(Answer {
+        page,
+        error: Some(error),
+    })
+}
+
 impl ClaimForm {
     fn take_step(&self, service: &Service, address: IpAddr) -> Outcomes {
         let removed = self
@@ -204,9 +234,16 @@ impl ClaimForm {
         }
     }
 
-    /// Whether the machines of the code explain the error, or it happened while they were shown.
+    /// Whether the machines of the code explain the error, or one of them could not be removed.
     fn needs_machines(&self, error: &Error) -> bool {
-        matches!(error, Error::Refused(refused) if refused.reason == "SEATS_IN_USE" || self.remove.is_some())
+        let Error::Refused(refused) = error else {
+            return false;
+        };
+        match refused.reason {
+            "SEATS_IN_USE" | "MOVES_USED" | "OFFLINE_UNTIL" => true,
+            "MACHINE_BLOCKED" | "TRY_LATER" => self.remove.is_some(),
+            _ => false,
+        }
     }
 
     fn machines(&self, service: &Service, address: IpAddr) -> Result<View, Error> {
@@ -222,7 +259,7 @@ impl ClaimForm {
         }
         let question = Question::parse(&self.tool, &self.machine)?;
         if self.step == "activate" {
-            service.activate(&question, &self.code, address)?;
+            service.activate(&question, &self.code, &CheckSource::from(address))?;
             let id = service.license_of(&self.tool, &self.machine)?;
             let license = id.map(|id| service.license(id)).transpose()?;
             let last = license.and_then(|license| license.values.expiration_date);

@@ -32,6 +32,11 @@ impl Language {
         all.find(|language| language.words().code == code)
     }
 
+    pub(super) fn of(request: &Request<'_>) -> Language {
+        let header = request.headers().get_one("Accept-Language");
+        Language::accepted(header.unwrap_or_default())
+    }
+
     /// The one that the reader likes best, from an `Accept-Language` header.
     fn accepted(header: &str) -> Language {
         let mut best = (Language::English, 0.0);
@@ -56,8 +61,7 @@ impl<'r> FromRequest<'r> for Language {
     type Error = Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Language, Infallible> {
-        let header = request.headers().get_one("Accept-Language");
-        Outcome::Success(Language::accepted(header.unwrap_or_default()))
+        Outcome::Success(Language::of(request))
     }
 }
 
@@ -108,6 +112,7 @@ pub(super) struct Words {
     pub(super) removing: &'static str,
     /// The number.
     pub(super) moves_left: &'static str,
+    pub(super) one_move_left: &'static str,
     pub(super) no_moves_left: &'static str,
     pub(super) no_machines: &'static str,
     /// The number.
@@ -150,6 +155,10 @@ pub(super) struct Words {
     /// Seconds.
     pub(super) try_later: &'static str,
     pub(super) unavailable: &'static str,
+    pub(super) other_site: &'static str,
+    pub(super) too_long: &'static str,
+    pub(super) unreadable: &'static str,
+    pub(super) no_page: &'static str,
 }
 
 impl Words {
@@ -190,7 +199,20 @@ impl Words {
                 Some("tool_name") => self.bad_program.to_owned(),
                 _ => self.bad_machine.to_owned(),
             },
-            _ => self.unavailable.to_owned(),
+            Error::Forbidden(_) => self.other_site.to_owned(),
+            Error::TooLarge(_) => self.too_long.to_owned(),
+            Error::Malformed { .. } | Error::UnsupportedMediaType { .. } | Error::BodyTimeout => {
+                self.unreadable.to_owned()
+            }
+            Error::NotFound(_) | Error::MethodNotAllowed(_) => self.no_page.to_owned(),
+            Error::TooManyRequests(seconds) => fill(self.try_later, &[&seconds.to_string()]),
+            Error::Unauthenticated
+            | Error::WrongCredentials
+            | Error::Duplicate
+            | Error::Conflict(_)
+            | Error::Unavailable(_)
+            | Error::Restored
+            | Error::Internal(_) => self.unavailable.to_owned(),
         }
     }
 
@@ -240,7 +262,8 @@ static ENGLISH: Words = Words {
     machines: "Your machines",
     in_use: "{0} of {1} seats of this activation code are in use.",
     removing: "Remove a machine that you no longer use. The program will no longer run on it.",
-    moves_left: "Machines can be removed {0} more times within a year.",
+    moves_left: "{0} more machines can be removed within a year.",
+    one_move_left: "One more machine can be removed within a year.",
     no_moves_left: "No machine can be removed at the moment: the limit for a year is reached.",
     no_machines: "No machine uses this activation code.",
     more_machines: "{0} more machines are not shown here.",
@@ -273,8 +296,12 @@ static ENGLISH: Words = Words {
     other_code: "This machine already has a valid license of another activation code. You can start the program.",
     moves_used: "Machines of this activation code were removed as often as allowed within a year.",
     offline_until: "This machine has an offline file and cannot be removed until {0}.",
-    try_later: "Too many wrong activation codes. Try again in {0} seconds.",
+    try_later: "Too many attempts. Try again in {0} seconds.",
     unavailable: "The license server cannot answer right now. Try again in a moment.",
+    other_site: "This form came from another website, so nothing was activated. Enter the code here instead.",
+    too_long: "The form was too long. Enter only the activation code and the machine ID.",
+    unreadable: "The form could not be read. Enter the activation code and the machine ID again.",
+    no_page: "There is no page at this address. You can activate your program here.",
 };
 
 static GERMAN: Words = Words {
@@ -313,7 +340,8 @@ static GERMAN: Words = Words {
     machines: "Ihre Geräte",
     in_use: "{0} von {1} Plätzen dieses Aktivierungscodes sind belegt.",
     removing: "Entfernen Sie ein Gerät, das Sie nicht mehr benutzen. Das Programm läuft dort dann nicht mehr.",
-    moves_left: "Innerhalb eines Jahres kann noch {0}-mal ein Gerät entfernt werden.",
+    moves_left: "Innerhalb eines Jahres können noch {0} Geräte entfernt werden.",
+    one_move_left: "Innerhalb eines Jahres kann noch ein Gerät entfernt werden.",
     no_moves_left: "Zurzeit kann kein Gerät entfernt werden: Die Höchstzahl für ein Jahr ist erreicht.",
     no_machines: "Kein Gerät benutzt diesen Aktivierungscode.",
     more_machines: "{0} weitere Geräte werden hier nicht angezeigt.",
@@ -352,8 +380,13 @@ static GERMAN: Words = Words {
         starten.",
     moves_used: "Die Geräte dieses Aktivierungscodes wurden innerhalb eines Jahres so oft entfernt wie erlaubt.",
     offline_until: "Dieses Gerät hat eine Offline-Datei und kann bis {0} nicht entfernt werden.",
-    try_later: "Zu viele falsche Aktivierungscodes. Versuchen Sie es in {0} Sekunden noch einmal.",
+    try_later: "Zu viele Versuche. Versuchen Sie es in {0} Sekunden noch einmal.",
     unavailable: "Der Lizenzserver kann gerade nicht antworten. Versuchen Sie es gleich noch einmal.",
+    other_site: "Dieses Formular kam von einer anderen Website, deshalb wurde nichts aktiviert. Geben Sie den Code \
+        hier ein.",
+    too_long: "Das Formular war zu lang. Geben Sie nur den Aktivierungscode und die Geräte-ID ein.",
+    unreadable: "Das Formular war nicht lesbar. Geben Sie den Aktivierungscode und die Geräte-ID noch einmal ein.",
+    no_page: "Unter dieser Adresse gibt es keine Seite. Hier können Sie Ihr Programm aktivieren.",
 };
 
 #[cfg(test)]

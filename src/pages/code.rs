@@ -9,18 +9,19 @@ use super::code_mail::mailto;
 use super::flash::{Flashed, redirect_with_code_undo, redirect_with_flash, redirect_with_undo};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
+use super::history::History;
 use super::shown::{self, CodeRow, LicenseRow};
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::activation_code::{CodeTerm, CodeValues, MAX_DAYS};
-use crate::model::audit::Entry;
 use crate::model::bulk::Term;
 use crate::model::doubt;
 use crate::model::license::Status;
 use crate::model::pasted_key::cleaned;
+use crate::model::timeline::{self, About, Cursor, Happened};
 use crate::request::{App, Failure};
-use crate::service::CodeUse;
+use crate::service::{CodeUse, Service};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![show, change, undo, add_machine, free]
@@ -37,7 +38,7 @@ struct CodePage {
     mailto: Option<String>,
     moves: i64,
     moves_left: i64,
-    history: Vec<Entry>,
+    history: History,
     offset: UtcOffset,
     /// A machine ID that could not be added, and why.
     license_key: String,
@@ -63,11 +64,19 @@ impl CodePage {
     }
 }
 
-fn page(app: &App, config: &Config, frame: Frame, found: CodeUse) -> CodePage {
+fn page(
+    app: &App,
+    config: &Config,
+    frame: Frame,
+    before: Option<Cursor>,
+    (found, history): (CodeUse, timeline::Page<Happened>),
+) -> CodePage {
     let (now, offset) = (app.now(), app.utc_offset());
     let email = found.customer.map(|customer| customer.email);
     let email = email.unwrap_or_default();
     let code = &found.listed.code;
+    let path = format!("/codes/{}", code.id);
+    let history = History::new(app, &frame, path, before, history);
     let machines = found.machines.into_iter();
     CodePage {
         frame,
@@ -78,7 +87,7 @@ fn page(app: &App, config: &Config, frame: Frame, found: CodeUse) -> CodePage {
         machines: machines
             .map(|listed| LicenseRow::new(listed, app, now))
             .collect(),
-        history: found.history,
+        history,
         offset,
         row: CodeRow::new(found.listed, now, offset),
         license_key: String::new(),
@@ -87,16 +96,28 @@ fn page(app: &App, config: &Config, frame: Frame, found: CodeUse) -> CodePage {
     }
 }
 
-#[get("/codes/<id>")]
+/// `before` is a [`Cursor`] of the history.
+#[get("/codes/<id>?<before>")]
 async fn show(
     app: &App,
     config: &State<Config>,
     _session: Session,
     frame: Frame,
     id: i64,
+    before: Option<&str>,
 ) -> Result<Page, Failure> {
-    let found = app.run(move |service| service.code_use(id)).await?;
-    Ok(Page::new(&page(app, config, frame, found))?)
+    let before = before.and_then(Cursor::parse);
+    let found = app.run(move |service| found(service, id, before)).await?;
+    Ok(Page::new(&page(app, config, frame, before, found))?)
+}
+
+fn found(
+    service: &Service,
+    id: i64,
+    before: Option<Cursor>,
+) -> Result<(CodeUse, timeline::Page<Happened>), Error> {
+    let history = service.timeline(&About::Code(id), before)?;
+    Ok((service.code_use(id)?, history))
 }
 
 /// Each button sends one of them.
@@ -204,20 +225,24 @@ async fn add_machine(
         .run(move |service| {
             let added = match doubt {
                 Some(doubt) => Err(Error::invalid("license_key", doubt.message)),
-                None => service.add_machine(&actor, id, &key),
+                None => {
+                    let tool_name = service.activation_code(id)?.tool_name;
+                    service.add_machines(&actor, id, &[(tool_name, key)])
+                }
             };
             match added {
-                Ok(license) => Ok(Ok(license)),
+                Ok(added) => Ok(Ok(added)),
                 Err(error @ (Error::Refused(_) | Error::Invalid(_))) => {
-                    Ok(Err((error, service.code_use(id)?)))
+                    Ok(Err((error, found(service, id, None)?)))
                 }
                 Err(error) => Err(error),
             }
         })
         .await?;
     Ok(match added {
-        Ok(license) => {
-            let message = format!("{} has a seat now.", license.license_key);
+        Ok(added) => {
+            let added: Vec<&str> = added.iter().map(|license| &*license.license_key).collect();
+            let message = format!("{} has a seat now.", added.concat());
             let path = format!("/codes/{id}");
             Either::Left(redirect_with_flash(config, &path, &message))
         }
@@ -226,7 +251,7 @@ async fn add_machine(
                 license_key: form.license_key,
                 problem: Some(error.to_string()),
                 doubted,
-                ..page(app, config, frame, found)
+                ..page(app, config, frame, None, found)
             };
             Either::Right(Page::with_status(error.status(), &page)?)
         }

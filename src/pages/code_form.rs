@@ -264,7 +264,12 @@ async fn made(
     if codes.is_empty() {
         return Err(Error::NotFound("There are no such activation codes.").into());
     }
-    let mails = codes.iter().map(|code| mailto(config, &email, code));
+    // Another customer's code is for nobody else.
+    let customer = codes.first().map(|code| code.values.customer.clone());
+    let is_theirs = |code: &&ActivationCode| Some(&code.values.customer) == customer.as_ref();
+    let mails = codes
+        .iter()
+        .map(|code| mailto(config, &email, Some(code).filter(is_theirs)?));
     Ok(Page::new(&MadePage {
         frame,
         mails: mails.collect(),

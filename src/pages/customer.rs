@@ -1,19 +1,18 @@
-//! The page of one customer: licenses of all tools, codes, orders, last checks, and changes.
+//! The page of one customer: licenses of all tools, codes, orders, last checks, and history.
 
 use askama::Template;
 use rocket::{Route, get, routes};
 use time::UtcOffset;
 
 use super::frame::Frame;
-use super::shown::{self, LicenseRow};
+use super::history::History;
+use super::shown::{self, CodeRow, LicenseRow};
 use super::{Page, query};
 use crate::auth::Session;
-use crate::model::activation_code::{ActivationCode, CodeTerm};
-use crate::model::audit::Entry;
 use crate::model::customer::Customer;
-use crate::model::date;
 use crate::model::order::Order;
 use crate::model::search::Count;
+use crate::model::timeline::{About, Cursor};
 use crate::request::{App, Failure};
 
 /// Last checks on the page.
@@ -33,17 +32,33 @@ struct CustomerPage {
     customer: Customer,
     rows: Vec<LicenseRow>,
     count: Count,
-    codes: Vec<ActivationCode>,
+    codes: Vec<CodeRow>,
     orders: Vec<Order>,
-    history: Vec<Entry>,
+    history: History,
     offset: UtcOffset,
 }
 
-#[get("/customers/<id>")]
-async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
-    let found = app.run_search(move |service| service.customer(id)).await?;
-    let now = app.now();
-    let rows = found.licenses.into_iter();
+/// `before` is a [`Cursor`] of the history.
+#[get("/customers/<id>?<before>")]
+async fn show(
+    app: &App,
+    _session: Session,
+    frame: Frame,
+    id: i64,
+    before: Option<&str>,
+) -> Result<Page, Failure> {
+    let before = before.and_then(Cursor::parse);
+    let (found, history) = app
+        .run_search(move |service| {
+            let found = service.customer(id)?;
+            let history = service.timeline(&About::Customer(&found.customer.name), before)?;
+            Ok((found, history))
+        })
+        .await?;
+    let (now, offset) = (app.now(), app.utc_offset());
+    let (rows, codes) = (found.licenses.into_iter(), found.codes.into_iter());
+    let path = format!("/customers/{id}");
+    let history = History::new(app, &frame, path, before, history);
     Ok(Page::new(&CustomerPage {
         frame,
         customer: found.customer,
@@ -51,10 +66,12 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
             .map(|listed| LicenseRow::new(listed, app, now))
             .collect(),
         count: found.count,
-        codes: found.codes,
+        codes: codes
+            .map(|listed| CodeRow::new(listed, now, offset))
+            .collect(),
         orders: found.orders,
-        history: found.history,
-        offset: app.utc_offset(),
+        history,
+        offset,
     })?)
 }
 
@@ -72,15 +89,6 @@ impl CustomerPage {
     /// Whether [`Self::change_all`] can extend any of them.
     fn can_be_extended(&self) -> bool {
         self.rows.iter().any(|row| !row.expires.is_empty())
-    }
-
-    fn term(&self, code: &ActivationCode) -> String {
-        match code.values.term {
-            CodeTerm::Perpetual => "perpetual".to_owned(),
-            CodeTerm::Until(day) => date::format(day),
-            CodeTerm::Days(1) => "1 day from the first activation".to_owned(),
-            CodeTerm::Days(days) => format!("{days} days from the first activation"),
-        }
     }
 
     /// Tools of the customer, each with the URL query of the form for another license.
@@ -110,10 +118,5 @@ impl CustomerPage {
         rows.sort_by_key(|row| std::cmp::Reverse(at(row)));
         rows.truncate(CHECKS);
         rows
-    }
-
-    fn license_of(&self, entry: &Entry) -> Option<&LicenseRow> {
-        let id = entry.event.license_id?;
-        self.rows.iter().find(|row| row.license.id == id)
     }
 }

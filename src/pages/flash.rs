@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rocket::Request;
 use rocket::response::{self, Redirect, Responder};
 
-use super::to;
+use super::{shown, to};
 use crate::auth::{cookie_value, private_cookie, signed_in_now};
 use crate::config::Config;
 
@@ -24,6 +24,12 @@ pub(super) struct Flash {
     pub(super) message: String,
     /// The action of Undo, relative to the base path.
     pub(super) undo: Option<String>,
+}
+
+impl Flash {
+    pub(super) fn words(&self) -> shown::Message<'_> {
+        shown::message(&self.message)
+    }
 }
 
 pub(super) fn redirect_with_flash(config: &Config, path: &str, message: &str) -> Flashed {

@@ -22,6 +22,10 @@ pub(super) struct SignedInForm<T> {
     pub(super) actor: Actor,
 }
 
+/// A form from a signed-in page that only looks for something: without a CSRF token, so that it can still be sent
+/// from a page of an earlier session.
+pub(super) struct SearchForm<T>(pub(super) T);
+
 /// A form from someone who is not signed in yet; same origin only.
 pub(super) struct PublicForm<T, const LIMIT: u64 = BODY>(pub(super) T);
 
@@ -60,16 +64,36 @@ where
     }
 }
 
-async fn read_signed_in<T>(request: &Request<'_>, data: Data<'_>) -> Result<SignedInForm<T>, Error>
-where
-    T: for<'a> FromForm<'a> + 'static,
-{
+#[rocket::async_trait]
+impl<'r, T: for<'a> FromForm<'a> + 'static> FromData<'r> for SearchForm<T> {
+    type Error = ();
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
+        let sent = read_in_session(request, data).await;
+        match sent.and_then(|(_, text)| parse(&text)) {
+            Ok(form) => Outcome::Success(SearchForm(form)),
+            Err(error) => refuse(request, error),
+        }
+    }
+}
+
+async fn read_in_session(
+    request: &Request<'_>,
+    data: Data<'_>,
+) -> Result<(SignedIn, String), Error> {
     let signed_in = signed_in(request).await;
     let text = read(request, data, BODY).await;
     if let Ok(text) = &text {
         SavedForm::save(request, Some(text));
     }
-    let (signed_in, text) = (signed_in?, text?);
+    Ok((signed_in?, text?))
+}
+
+async fn read_signed_in<T>(request: &Request<'_>, data: Data<'_>) -> Result<SignedInForm<T>, Error>
+where
+    T: for<'a> FromForm<'a> + 'static,
+{
+    let (signed_in, text) = read_in_session(request, data).await?;
     let CsrfOnly { csrf } = parse(&text)?;
     verify_csrf(&csrf, &signed_in)?;
     Ok(SignedInForm {

@@ -2,12 +2,13 @@
 
 use askama::Template;
 use rocket::{Either, FromForm, Route, State, get, post, routes};
-use time::{OffsetDateTime, UtcOffset};
+use time::UtcOffset;
 
 use super::doubts::{Answers, Objection};
-use super::flash::{Flashed, redirect_with_undo};
+use super::flash::{Flashed, redirect_with_flash, redirect_with_undo};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
+use super::history::History;
 use super::license_form::LicenseForm;
 use super::shown::{self, LicenseRow};
 use super::{Page, query};
@@ -21,7 +22,7 @@ use crate::model::doubt;
 use crate::model::license::{License, Status, Verdict};
 use crate::model::machine_code::machine_code;
 use crate::model::pasted_key::cleaned;
-use crate::model::timeline::{self, Cursor, Happened};
+use crate::model::timeline::{About, Cursor};
 use crate::model::{date, entitlements::Entitlements};
 use crate::request::{App, Failure};
 use crate::service::LicenseWarnings;
@@ -46,24 +47,16 @@ struct LicensePage {
     code: Option<ActivationCode>,
     /// Its own, and those of its code.
     entitlements: Entitlements,
-    history: timeline::Page<Happened>,
-    is_newest: bool,
+    history: History,
     places: Places,
     /// The license that this one was moved to.
     successor: Option<License>,
     moved_from: Vec<License>,
     warnings: LicenseWarnings,
     offset: UtcOffset,
-    now: OffsetDateTime,
 }
 
 impl LicensePage {
-    /// The URL query of the page with older events.
-    fn older(&self) -> Option<String> {
-        let older = self.history.older?;
-        Some(query(&[("before", &older.in_address())]))
-    }
-
     fn diagnose_query(&self) -> String {
         let license = &self.row.license;
         query(&[("tool", &license.tool_name), ("key", &license.license_key)])
@@ -113,7 +106,7 @@ async fn show(
             if let Some(code) = &code {
                 entitlements = entitlements.or(code.values.entitlements.clone());
             }
-            let history = service.timeline(id, before)?;
+            let history = service.timeline(&About::License(id), before)?;
             Ok((
                 listed,
                 (code, entitlements),
@@ -124,20 +117,19 @@ async fn show(
             ))
         })
         .await?;
-    let now = app.now();
+    let path = format!("/licenses/{id}");
+    let history = History::new(app, &frame, path, before, history).of_license(id);
     Ok(Page::new(&LicensePage {
         frame,
-        row: LicenseRow::new(listed, app, now),
+        row: LicenseRow::new(listed, app, app.now()),
         code,
         entitlements,
         history,
-        is_newest: before.is_none(),
         places,
         successor,
         moved_from,
         warnings,
         offset: app.utc_offset(),
-        now,
     })?)
 }
 
@@ -154,9 +146,18 @@ async fn set_status(
         ..
     } = form;
     let status = Status::parse(&status).map_err(|problem| Error::Invalid(vec![problem]))?;
-    let (license, bulk) = app
+    let path = format!("/licenses/{id}");
+    let acted = app
         .run(move |service| service.act_on(&actor, id, &Action::SetStatus(status)))
-        .await?;
+        .await;
+    let (license, bulk) = match acted {
+        Ok(acted) => acted,
+        Err(error @ Error::Invalid(_)) => {
+            let message = error.to_string();
+            return Ok(redirect_with_flash(config, &path, &message));
+        }
+        Err(error) => return Err(error.into()),
+    };
     let done = match status {
         Status::Activated => "activated",
         Status::Suspended => "suspended",
@@ -166,7 +167,6 @@ async fn set_status(
         "{} license for {} {done}.",
         license.tool_name, license.license_key
     );
-    let path = format!("/licenses/{id}");
     Ok(redirect_with_undo(config, &path, &message, bulk))
 }
 

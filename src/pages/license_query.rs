@@ -131,15 +131,6 @@ impl LicenseQuery {
         self.fields().iter().any(|(_, text)| !text.is_empty())
     }
 
-    /// Whether it has words and nothing else.
-    pub(super) fn is_search(&self) -> bool {
-        let given = self
-            .fields()
-            .into_iter()
-            .filter(|(_, text)| !text.is_empty());
-        given.map(|(field, _)| field).eq(["q"])
-    }
-
     /// Whether it uses fields that are hidden under "More filters".
     pub(super) fn is_detailed(&self) -> bool {
         let Self {

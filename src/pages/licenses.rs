@@ -1,8 +1,7 @@
 //! The table of licenses: search, filters, sorting, paging.
 
 use askama::Template;
-use rocket::response::Redirect;
-use rocket::{Either, Route, get, routes};
+use rocket::{Route, get, routes};
 
 use super::Page;
 use super::frame::Frame;
@@ -72,7 +71,7 @@ async fn list(
     after: Option<&str>,
     select: Option<&str>,
     query: LicenseQuery,
-) -> Result<Either<Redirect, Page>, Failure> {
+) -> Result<Page, Failure> {
     let (now, offset) = (app.now(), app.utc_offset());
     let (filter, problem) = match query.filter(now.to_offset(offset).date()) {
         Ok(filter) => (Some(filter), None),
@@ -92,10 +91,9 @@ async fn list(
     };
     // On the way back, rows come in reverse order.
     let is_backwards = is_descending != sorting.is_descending;
-    let typed = Some(query.q.clone()).filter(|_| query.is_search() && place.is_none());
     let is_first = place.is_none();
     let text = query.q.clone();
-    let (tools, customers, mut listed, count, code) = app
+    let (tools, customers, mut listed, count) = app
         .run_search(move |service| {
             let customers = match is_first && filter.is_some() && !text.trim().is_empty() {
                 true => service.customers(&text, "", CUSTOMERS)?,
@@ -105,21 +103,9 @@ async fn list(
                 Some(filter) => service.licenses(&filter, &page)?,
                 None => (vec![], Count::Exactly(0)),
             };
-            // A license key may look like the code of an older system.
-            let code = match &typed {
-                Some(typed) => service.code_typed(typed)?,
-                None => None,
-            };
-            let code = code.filter(|code| !code.is_imported || listed.is_empty());
-            Ok((service.tool_names()?, customers, listed, count, code))
+            Ok((service.tool_names()?, customers, listed, count))
         })
         .await?;
-    if let Some(code) = code {
-        return Ok(Either::Left(Redirect::to(format!(
-            "{}/codes/{}",
-            frame.base, code.id
-        ))));
-    }
     let is_full = listed.len() > PER_PAGE;
     listed.truncate(PER_PAGE);
     if is_backwards {
@@ -168,7 +154,7 @@ async fn list(
         is_selected,
         toggle,
     };
-    Ok(Either::Right(Page::with_status(status, &page)?))
+    Ok(Page::with_status(status, &page)?)
 }
 
 impl ListPage<'_> {

@@ -1,14 +1,16 @@
-//! Every license of the machines with one machine code. It finds them, and approves nothing.
+//! Every machine with one machine code. It finds them, and approves nothing.
 
 use askama::Template;
 use rocket::{Route, get, routes};
+use time::UtcOffset;
 
-use super::Page;
 use super::frame::Frame;
+use super::{Page, query, shown};
 use crate::auth::Session;
-use crate::model::license::License;
 use crate::model::machine_code::read_machine_code;
+use crate::model::unlicensed::UnlicensedMachine;
 use crate::request::{App, Failure};
+use crate::service::CodedMachines;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![show]
@@ -21,8 +23,8 @@ struct MachinePage {
     typed: String,
     /// None if it is no machine code.
     code: Option<String>,
-    licenses: Vec<License>,
-    is_complete: bool,
+    found: Option<CodedMachines>,
+    offset: UtcOffset,
 }
 
 #[get("/machine?<code>")]
@@ -35,10 +37,10 @@ async fn show(
     let typed = code.unwrap_or_default();
     let code = read_machine_code(&typed);
     let wanted = code.clone();
-    let (licenses, is_complete) = app
-        .run_search(move |service| match wanted {
-            Some(code) => service.licenses_of_machine_code(&code),
-            None => Ok((vec![], true)),
+    let found = app
+        .run_search(move |service| {
+            let found = wanted.map(|code| service.machines_of_code(&code));
+            found.transpose()
         })
         .await?;
     let status = match code.is_some() || typed.is_empty() {
@@ -49,8 +51,13 @@ async fn show(
         frame,
         typed,
         code,
-        licenses,
-        is_complete,
+        found,
+        offset: app.utc_offset(),
     };
     Ok(Page::with_status(status, &page)?)
+}
+
+/// The URL query of Diagnose.
+fn diagnose(machine: &UnlicensedMachine) -> String {
+    query(&[("tool", &machine.tool_name), ("key", &machine.license_key)])
 }

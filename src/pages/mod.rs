@@ -21,6 +21,7 @@ mod export;
 mod flash;
 mod form;
 mod frame;
+mod history;
 mod import;
 mod integration;
 mod keys;
@@ -35,6 +36,7 @@ mod overview;
 mod reference;
 mod restored;
 mod saved_form;
+mod search;
 mod settings;
 mod shops;
 mod shown;
@@ -58,6 +60,7 @@ use frame::Frame;
 use saved_form::SavedForm;
 
 pub use assets::Assets;
+pub use claim::catchers as claim_catchers;
 
 /// Relative to the base path.
 pub fn routes() -> Vec<Route> {
@@ -87,6 +90,7 @@ pub fn routes() -> Vec<Route> {
         overview::routes(),
         restored::routes(),
         reference::routes(),
+        search::routes(),
         settings::routes(),
         shops::routes(),
         tool::routes(),

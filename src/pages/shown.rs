@@ -8,6 +8,7 @@ use time::macros::format_description;
 use time::{Date, OffsetDateTime, UtcOffset};
 
 use crate::model::activation_code::{CodeTerm, ListedCode};
+use crate::model::audit::{Difference, Event};
 use crate::model::check::{LastCheck, ListedLicense};
 use crate::model::date;
 use crate::model::diagnosis::is_invisible;
@@ -332,6 +333,18 @@ pub(super) fn first_line(note: &str) -> String {
         None if line.len() < note.len() => format!("{line} …"),
         None => line.to_owned(),
     }
+}
+
+/// What changed, but for tool and key of a license that was added or deleted, which are named beside it.
+pub(super) fn differences(event: &Event) -> Vec<Difference> {
+    let is_told = |difference: &Difference| {
+        event.pair().is_some()
+            && matches!(&*difference.name, "tool_name" | "license_key")
+            && (difference.before.is_empty() || difference.after.is_empty())
+    };
+    let mut all = event.differences();
+    all.retain(|difference| !is_told(difference));
+    all
 }
 
 /// A text by a stranger, in which invisible characters are named.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use rocket::{Either, FromForm, Route, State, get, post, routes};
-use time::{Duration, UtcOffset};
+use time::{Date, UtcOffset};
 
 use super::flash::{Flashed, redirect_with_flash};
 use super::form::SignedInForm;
@@ -11,7 +11,9 @@ use super::{Page, query, shown};
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
-use crate::model::activation_code::CodeTerm;
+use crate::model::activation_code::{CodeTerm, ListedCode};
+use crate::model::audit::Actor;
+use crate::model::bulk::Term;
 use crate::model::customer::NamedCustomer;
 use crate::model::date;
 use crate::model::license::{Draft, License, Status};
@@ -20,9 +22,12 @@ use crate::model::near_miss::Mismatch;
 use crate::model::search::Word;
 use crate::model::unlicensed::{Decision, MachineFilter, MachinePage, UnlicensedMachine};
 use crate::request::{App, Failure};
-use crate::service::{MachinePair, NearMiss, SeatOffer, ToolMatch};
+use crate::service::{MachinePair, NearMiss, Service, ToolMatch};
 
 const PER_PAGE: usize = 50;
+
+/// From today, in place of a date.
+const TERMS: [(&str, &str); 2] = [("14d", "14 days"), ("1y", "1 year")];
 
 /// Between tool and key in the value of a checkbox: neither contains control characters.
 const SEPARATOR: char = '\t';
@@ -83,9 +88,7 @@ struct UnlicensedPage {
 #[template(path = "unlicensed_add.html")]
 struct AddPage {
     frame: Frame,
-    machines: Vec<MachinePair>,
-    draft: Draft,
-    email: String,
+    adding: Adding,
     /// Codes of the customer with free seats, and what each says.
     codes: Vec<(i64, String)>,
     problems: Vec<Problem>,
@@ -192,12 +195,17 @@ async fn decide(
         "add" => {
             let asked = machines.clone();
             let (customer, codes) = app.run(move |service| service.requested(&asked)).await?;
+            let today = app.today();
             let page = AddPage {
                 frame,
-                machines,
-                draft: Draft::new().with("user_id", customer.name),
-                email: customer.email,
-                codes: codes.iter().filter_map(choice).collect(),
+                adding: Adding {
+                    machines,
+                    draft: Draft::new().with("user_id", customer.name),
+                    email: customer.email,
+                    term: String::new(),
+                    code: None,
+                },
+                codes: choices(&codes, today),
                 problems: vec![],
             };
             return Ok(Either::Right(Page::new(&page)?));
@@ -231,7 +239,7 @@ struct AddForm {
     status: String,
     #[field(default = "")]
     expiration_date: String,
-    /// Days from today, in place of the date.
+    /// Of [`TERMS`].
     #[field(default = "")]
     term: String,
     /// The activation code to add the machines to, in place of all others.
@@ -252,82 +260,133 @@ async fn add(
         let back = redirect_with_flash(config, "/unlicensed", message);
         return Ok(Either::Left(back));
     }
-    if let Some(code) = form.code {
-        let number = machines.len();
-        app.run(move |service| service.add_to_code(&actor, code, &machines))
-            .await?;
-        let message = match number {
-            1 => "1 machine added to the activation code.".to_owned(),
-            _ => format!("{number} machines added to the activation code."),
-        };
-        let back = redirect_with_flash(config, "/unlicensed", &message);
-        return Ok(Either::Left(back));
-    }
-    let expiration_date = match form.term.parse() {
-        Ok(days) => date::format(app.today().saturating_add(Duration::days(days))),
-        Err(_) => form.expiration_date,
+    let adding = Adding {
+        machines,
+        draft: Draft::default()
+            .with("user_id", form.user_id)
+            .with("status", form.status)
+            .with("expiration_date", form.expiration_date),
+        email: form.email,
+        term: form.term,
+        code: form.code,
     };
-    let draft = Draft::default()
-        .with("user_id", form.user_id)
-        .with("status", form.status)
-        .with("expiration_date", expiration_date);
-    let email = form.email;
-    let chosen = machines.clone();
-    let customer = NamedCustomer::parse(draft.get("user_id"), &email);
-    let (values, dates) = draft.clone().typed();
-    let added = match (dates.is_empty(), customer) {
-        (false, _) => Err(dates),
-        (true, Err(error)) => Err(error.problems().to_vec()),
-        (true, Ok(customer)) => {
-            app.run(move |service| {
-                let values = match customer.email.is_empty() {
-                    true => values,
-                    false => values.with("user_id", service.ensure_customer(&customer)?),
-                };
-                match service.add_licenses(&actor, &chosen, &values) {
-                    Err(Error::Invalid(problems)) => Ok(Err(problems)),
-                    other => other.map(Ok),
+    let today = app.today();
+    let (added, codes, adding) = app
+        .run(move |service| {
+            let (added, codes) = match adding.add(service, &actor, today) {
+                Err(error @ (Error::Invalid(_) | Error::Refused(_))) => {
+                    (Err(error), service.requested(&adding.machines)?.1)
                 }
-            })
-            .await?
+                other => (Ok(other?), vec![]),
+            };
+            Ok((added, codes, adding))
+        })
+        .await?;
+    let error = match added {
+        Ok((path, message)) => {
+            let flashed = redirect_with_flash(config, &path, &message);
+            return Ok(Either::Left(flashed));
         }
+        Err(error) => error,
     };
-    Ok(match added {
-        Ok(bulk) => {
-            let message = match machines.len() {
-                1 => "1 license added.".to_owned(),
-                number => format!("{number} licenses added."),
-            };
-            Either::Left(redirect_with_flash(
-                config,
-                &format!("/bulk/{bulk}"),
-                &message,
-            ))
-        }
-        Err(problems) => {
-            let page = AddPage {
-                frame,
-                machines,
-                draft,
-                email,
-                codes: vec![],
-                problems,
-            };
-            Either::Right(Page::with_status(422, &page)?)
-        }
-    })
+    let problems = match &error {
+        Error::Invalid(problems) => problems.clone(),
+        other => vec![Problem {
+            field: "code",
+            message: other.to_string(),
+        }],
+    };
+    let page = AddPage {
+        frame,
+        adding,
+        codes: choices(&codes, today),
+        problems,
+    };
+    Ok(Either::Right(Page::with_status(error.status(), &page)?))
 }
 
-/// `…VR4B: 1 of 3 seats in use, expires 2026-12-31`; none if no seat is free.
-fn choice((used, code): &SeatOffer) -> Option<(i64, String)> {
-    let seats = code.values.seats;
+/// What is to be added for machines.
+struct Adding {
+    machines: Vec<MachinePair>,
+    draft: Draft,
+    email: String,
+    /// Of [`TERMS`]; empty for the date of the draft.
+    term: String,
+    /// The activation code, in place of all others.
+    code: Option<i64>,
+}
+
+impl Adding {
+    /// Where to go, and what was done.
+    fn add(
+        &self,
+        service: &Service,
+        actor: &Actor,
+        today: Date,
+    ) -> Result<(String, String), Error> {
+        let number = self.machines.len();
+        if let Some(code) = self.code {
+            service.add_machines(actor, code, &self.machines)?;
+            let message = match number {
+                1 => "1 machine added to the activation code.".to_owned(),
+                _ => format!("{number} machines added to the activation code."),
+            };
+            return Ok((format!("/codes/{code}"), message));
+        }
+        let customer = NamedCustomer::parse(self.draft.get("user_id"), &self.email);
+        let customer = customer.map_err(|error| match error.field() {
+            Some("name") => Error::invalid("user_id", error.to_string()),
+            Some(_) | None => error,
+        })?;
+        let (mut values, dates) = self.draft.clone().typed();
+        if !dates.is_empty() {
+            return Err(Error::Invalid(dates));
+        }
+        if !self.term.is_empty() {
+            if !values.get("expiration_date").is_empty() {
+                let message = "Choose a term or enter a date, not both.";
+                return Err(Error::invalid("expiration_date", message));
+            }
+            let last = Term::parse(&self.term)?.after(today);
+            values = values.with("expiration_date", date::format(last));
+        }
+        if !customer.email.is_empty() {
+            values = values.with("user_id", service.ensure_customer(&customer)?);
+        }
+        let bulk = service.add_licenses(actor, &self.machines, &values)?;
+        let message = match number {
+            1 => "1 license added.".to_owned(),
+            _ => format!("{number} licenses added."),
+        };
+        Ok((format!("/bulk/{bulk}"), message))
+    }
+}
+
+/// Those that can take a machine.
+fn choices(codes: &[ListedCode], today: Date) -> Vec<(i64, String)> {
+    let can_take = |listed: &&ListedCode| {
+        let ListedCode { code, seats_used } = listed;
+        *seats_used < code.values.seats
+            && code.values.status == Status::Activated
+            && !code.is_expired(today)
+    };
+    codes.iter().filter(can_take).map(choice).collect()
+}
+
+/// `…VR4B: 1 of 3 seats in use, expires 2026-12-31`.
+fn choice(ListedCode { code, seats_used }: &ListedCode) -> (i64, String) {
+    let (used, seats) = (
+        shown::grouped(*seats_used),
+        shown::grouped(code.values.seats),
+    );
     let term = match code.values.term {
         CodeTerm::Perpetual => "perpetual".to_owned(),
         CodeTerm::Until(last) => format!("expires {}", date::format(last)),
-        CodeTerm::Days(days) => format!("{days} days from the first activation"),
+        CodeTerm::Days(1) => "1 day from first use".to_owned(),
+        CodeTerm::Days(days) => format!("{} days from first use", shown::grouped(days)),
     };
     let words = format!("{}: {used} of {seats} seats in use, {term}", code.masked());
-    (*used < seats && code.values.status == Status::Activated).then_some((code.id, words))
+    (code.id, words)
 }
 
 fn pairs(values: &[String]) -> Vec<MachinePair> {
@@ -480,8 +539,19 @@ impl AddPage {
         found.map(|problem| problem.message.as_str())
     }
 
+    /// Those that belong to no field of the form.
+    fn other_problems(&self) -> impl Iterator<Item = &Problem> {
+        let is_shown = |field| match field {
+            "user_id" | "email" | "status" | "expiration_date" => true,
+            "code" => !self.codes.is_empty(),
+            _ => false,
+        };
+        let problems = self.problems.iter();
+        problems.filter(move |problem| !is_shown(problem.field))
+    }
+
     fn number(&self) -> String {
-        match self.machines.len() {
+        match self.adding.machines.len() {
             1 => "1 license".to_owned(),
             number => format!("{number} licenses"),
         }

@@ -92,6 +92,7 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
         headers::on(api::catchers(), &config),
     );
     let silent = headers::on(api::generator_catchers(), &config);
+    let claim_catchers = headers::on(pages::claim_catchers(), &config);
     let running = Running::default();
     let (document, reference) = api::described(&config);
     let mut rocket = rocket::custom(settings(&config))
@@ -118,6 +119,7 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
         rocket = rocket
             .mount(format!("{prefix}/"), routes.clone())
             .register(format!("{prefix}/"), page_catchers.clone())
+            .register(format!("{prefix}/claim"), claim_catchers.clone())
             .register(format!("{prefix}/api"), api_catchers.clone())
             .register(format!("{prefix}/api/orders/generate"), silent.clone())
             .register(format!("{prefix}/hooks"), api_catchers.clone())

@@ -6,15 +6,17 @@ use time::Date;
 
 use super::Service;
 use super::bulk::record;
+use super::check::CheckSource;
 use super::unlicensed::MachinePair;
 use crate::error::Error;
 use crate::model::activation_code::{ActivationCode, Reason, Take, judge, moves_since};
-use crate::model::audit::Actor;
+use crate::model::audit::{Actor, Detail, Event};
+use crate::model::customer::NamedCustomer;
 use crate::model::entitlements::Entitlements;
 use crate::model::license::Seat;
 use crate::model::license::{License, Status, Values};
 use crate::model::question::Question;
-use crate::store::{Db, Read, WriteTx, activation_codes, licenses, seats};
+use crate::store::{Db, Read, WriteTx, activation_codes, audit, licenses, seats};
 
 /// What an activation found.
 struct Found {
@@ -25,60 +27,77 @@ struct Found {
 
 impl Service {
     /// Gives the machine a license of the code, durably; changes nothing if it has one.
-    /// `address` is where the request came from.
     pub fn activate(
+        &self,
+        question: &Question<'_>,
+        typed: &str,
+        source: &CheckSource,
+    ) -> Result<(), Error> {
+        // What changes nothing need not wait for other writes.
+        let Found { code, take, .. } = self.find_seat(question, typed, source.address)?;
+        if take == Take::Nothing {
+            return Ok(());
+        }
+        let actor = actor(&code, source.address);
+        let customer = source.customer.as_ref();
+        self.store
+            .write(|db| self.take_seat(db, &actor, code.id, question, customer))?;
+        Ok(())
+    }
+
+    /// Whether [`Service::activate`] would give the machine a license now; changes nothing.
+    pub fn may_activate(
         &self,
         question: &Question<'_>,
         typed: &str,
         address: IpAddr,
     ) -> Result<(), Error> {
+        self.find_seat(question, typed, address).map(drop)
+    }
+
+    fn find_seat(
+        &self,
+        question: &Question<'_>,
+        typed: &str,
+        address: IpAddr,
+    ) -> Result<Found, Error> {
         let code = self.code_for(question.tool_name, typed, address)?;
         let today = self.today();
-        // A repeated activation need not wait for other writes.
         let found = self
             .store
             .read_tx(|db| look(db, code.id, question, today))?;
-        if let Some(Ok(Found {
-            take: Take::Nothing,
-            ..
-        })) = found
-        {
-            return Ok(());
-        }
-        let actor = actor(&code, address);
-        self.store
-            .write(|db| self.take_seat(db, &actor, code.id, question))
+        Ok(found?)
     }
 
-    /// [`Service::activate`] within a transaction, whoever does it.
+    /// [`Service::activate`] within a transaction, whoever does it. `customer` is who asks, as the program says.
     pub(super) fn take_seat(
         &self,
         db: &WriteTx<'_>,
         actor: &Actor,
         code_id: i64,
         question: &Question<'_>,
-    ) -> Result<(), Error> {
+        customer: Option<&NamedCustomer>,
+    ) -> Result<Option<License>, Error> {
         let (now, today) = (self.clock.now(), self.today());
-        let found = look(db, code_id, question, today)?.ok_or(Reason::UnknownCode)?;
         let Found {
             code,
             license,
             take,
-        } = found.map_err(Error::from)?;
+        } = look(db, code_id, question, today)??;
         let term = code.values.term.started(today);
         if code.first_used_at.is_none() {
             activation_codes::set_used(db, code.id, term, now)?;
         }
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let (customer, order_ref) = (some(&code.values.customer), some(&code.values.order_ref));
+        let (user_id, order_ref) = (some(&code.values.customer), some(&code.values.order_ref));
         let (id, seat) = match (take, &license) {
-            (Take::Nothing, _) => return Ok(()),
+            (Take::Nothing, _) => return Ok(license),
             (Take::New, _) | (Take::Over, None) => {
                 let values = Values {
                     tool_name: question.tool_name.to_owned(),
                     license_key: question.license_key.to_string(),
                     status: Status::Activated,
-                    user_id: customer,
+                    user_id,
                     expiration_date: term.expiration_date(),
                     note: None,
                     order_ref,
@@ -89,7 +108,7 @@ impl Service {
             }
             (Take::Over, Some(license)) => {
                 let mut values = license.values.clone();
-                values.user_id = customer.or(values.user_id);
+                values.user_id = user_id.or(values.user_id);
                 values.order_ref = order_ref.or(values.order_ref);
                 values.is_trial = false;
                 licenses::update(db, license, &values, now)?;
@@ -107,44 +126,35 @@ impl Service {
         licenses::settle(db, id, Some(seat))?;
         activation_codes::return_move(db, code.id, &question.license_key)?;
         let after = licenses::get(db, id)?;
-        record(db, actor, license.as_ref(), after.as_ref(), now)?;
-        Ok(())
+        let mut event = Event::license(actor, license.as_ref(), after.as_ref());
+        if let Some(NamedCustomer { name, email }) = customer {
+            event = event
+                .with("reported_name", Detail::personal(name))
+                .with("reported_email", Detail::personal(email));
+        }
+        audit::append(db, event, now)?;
+        Ok(after)
     }
 
-    /// Gives machines licenses of a code, all or none. Those that have one of it stay as they are.
-    pub fn add_to_code(
+    /// Gives machines licenses of a code, all or none, and returns them. Those that have one of it stay as they are.
+    pub fn add_machines(
         &self,
         actor: &Actor,
         code_id: i64,
         machines: &[MachinePair],
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<License>, Error> {
         self.store.write(|db| {
+            let code = activation_codes::get(db, code_id)?.ok_or(Reason::UnknownCode)?;
+            let mut added = vec![];
             for (tool_name, license_key) in machines {
-                let code = activation_codes::get(db, code_id)?.ok_or(Reason::UnknownCode)?;
                 if code.tool_name != *tool_name {
                     return Err(Reason::WrongTool(code.tool_name).into());
                 }
                 let question = Question::parse(tool_name, license_key)?;
-                self.take_seat(db, actor, code_id, &question)?;
+                added.extend(self.take_seat(db, actor, code_id, &question, None)?);
             }
-            Ok(())
+            Ok(added)
         })
-    }
-
-    /// Whether [`Service::activate`] would give the machine a license now; changes nothing.
-    pub fn may_activate(
-        &self,
-        question: &Question<'_>,
-        typed: &str,
-        address: IpAddr,
-    ) -> Result<(), Error> {
-        let code = self.code_for(question.tool_name, typed, address)?;
-        let today = self.today();
-        let found = self
-            .store
-            .read_tx(|db| look(db, code.id, question, today))?;
-        let found = found.ok_or(Reason::UnknownCode)?;
-        found.map(drop).map_err(Error::from)
     }
 
     /// Deletes the machine's license of that code; changes nothing if it has none.
@@ -155,15 +165,33 @@ impl Service {
         address: IpAddr,
     ) -> Result<(), Error> {
         let code = self.code_for(question.tool_name, typed, address)?;
-        let now = self.clock.now();
-        let message = self.tool(question.tool_name).message.clone();
-        self.store.write(|db| {
-            let code = activation_codes::get(db, code.id)?.ok_or(Reason::UnknownCode)?;
-            let license = licenses::of_pair(db, question.tool_name, &question.license_key)?;
-            let Some((license, seat)) = license.and_then(|license| {
+        self.free_seat(&code, address, |db| {
+            licenses::of_pair(db, question.tool_name, &question.license_key)
+        })
+    }
+
+    /// [`Service::deactivate`] of the machine that `find` finds.
+    pub(super) fn free_seat(
+        &self,
+        code: &ActivationCode,
+        address: IpAddr,
+        find: impl Fn(&Db) -> Read<Option<License>>,
+    ) -> Result<(), Error> {
+        let find = |db: &Db| {
+            let license = find(db)?;
+            Ok(license.and_then(|license| {
                 let seat = license.seat.filter(|seat| seat.code_id == code.id)?;
                 Some((license, seat))
-            }) else {
+            }))
+        };
+        if self.store.read(find)?.is_none() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let message = self.tool(&code.tool_name).message.clone();
+        self.store.write(|db| {
+            let code = activation_codes::get(db, code.id)?.ok_or(Reason::UnknownCode)?;
+            let Some((license, seat)) = find(db)? else {
                 return Ok(());
             };
             // Otherwise a blocked machine could come back as another one.
@@ -177,6 +205,9 @@ impl Service {
             if code.moves_left(moves) == 0 {
                 return Err(Reason::MovesUsed { moves, message }.into());
             }
+            self.removals
+                .take((code.id, &*license.license_key), now)
+                .map_err(Reason::TryLater)?;
             licenses::delete(db, &license)?;
             activation_codes::add_move(db, code.id, &license.license_key, now)?;
             record(db, &actor(&code, address), Some(&license), None, now)?;
@@ -193,15 +224,15 @@ fn actor(code: &ActivationCode, address: IpAddr) -> Actor {
     }
 }
 
-/// What the activation would do now; none if the code is gone.
+/// What the activation would do now, or why it is refused.
 fn look(
     db: &Db,
     code_id: i64,
     question: &Question<'_>,
     today: Date,
-) -> Read<Option<Result<Found, Reason>>> {
+) -> Read<Result<Found, Reason>> {
     let Some(code) = activation_codes::get(db, code_id)? else {
-        return Ok(None);
+        return Ok(Err(Reason::UnknownCode));
     };
     let license = licenses::of_pair(db, question.tool_name, &question.license_key)?;
     let other = match license.as_ref().and_then(|license| license.seat) {
@@ -210,9 +241,9 @@ fn look(
     };
     let used = seats::used(db, code_id)?;
     let row = license.as_ref().map(|license| (license, other.as_ref()));
-    Ok(Some(judge(&code, row, used, today).map(|take| Found {
+    Ok(judge(&code, row, used, today).map(|take| Found {
         code,
         license,
         take,
-    })))
+    }))
 }

@@ -2,6 +2,8 @@
 //! in chunks that let other writes through, with a journal that takes everything back if the change fails or
 //! the program exits midway.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::time::Duration;
 
@@ -13,10 +15,10 @@ use crate::error::Error;
 use crate::model::audit::{Actor, Detail, Event, Kind};
 use crate::model::bulk::{Action, BulkChange, Effect, Selection, Start, Term, UNDO_FOR};
 use crate::model::fingerprint::Fingerprint;
-use crate::model::license::{Draft, License, Values};
+use crate::model::license::{CodeTerms, Draft, License, Seat, Values, by_code};
 use crate::model::text::grouped;
 use crate::store::bulk::JournalRow;
-use crate::store::{WriteTx, audit, bulk, former_pairs, licenses, search};
+use crate::store::{WriteTx, activation_codes, audit, bulk, former_pairs, licenses, search};
 
 /// Maximum number of licenses in one change on the page.
 pub const MAX_SELECTED: usize = 50_000;
@@ -45,10 +47,12 @@ pub struct Plan {
     pub fingerprint: String,
     /// The date that the change starts from.
     pub today: Date,
+    /// Of the activation codes that the licenses are of.
+    codes: HashMap<i64, CodeTerms>,
 }
 
 impl Plan {
-    fn new(licenses: Vec<License>, today: Date) -> Plan {
+    fn new(licenses: Vec<License>, codes: HashMap<i64, CodeTerms>, today: Date) -> Plan {
         let mut fingerprint = Fingerprint::default();
         // The order may change while nobody changes a license: by last check.
         let mut by_id: Vec<&License> = licenses.iter().collect();
@@ -60,8 +64,15 @@ impl Plan {
         Plan {
             fingerprint: fingerprint.finish(),
             licenses,
+            codes,
             today,
         }
+    }
+
+    /// What the action does to one of the licenses; none if nothing.
+    pub fn effect(&self, action: &Action, license: &License) -> Option<Effect> {
+        let code = license.seat.and_then(|seat| self.codes.get(&seat.code_id));
+        action.on(license, code.copied(), self.today)
     }
 }
 
@@ -99,9 +110,16 @@ pub(super) struct Job<'a> {
 impl Service {
     /// The licenses that the selection holds now; an error if there are too many.
     pub fn plan(&self, selection: &Selection) -> Result<Plan, Error> {
-        let licenses = self
-            .store
-            .read_tx(|db| search::selected(db, selection, MAX_SELECTED))?;
+        let (licenses, codes) = self.store.read_tx(|db| {
+            let licenses = search::selected(db, selection, MAX_SELECTED)?;
+            let mut codes = HashMap::new();
+            for seat in licenses.iter().flatten().filter_map(|license| license.seat) {
+                if let Entry::Vacant(entry) = codes.entry(seat.code_id) {
+                    entry.insert(activation_codes::terms(db, seat.code_id)?);
+                }
+            }
+            Ok((licenses, codes))
+        })?;
         let licenses = licenses.ok_or_else(|| {
             Error::Conflict(format!(
                 "The selection has more than {} licenses, the most for one change. Narrow the \
@@ -109,7 +127,7 @@ impl Service {
                 grouped(MAX_SELECTED as i64)
             ))
         })?;
-        Ok(Plan::new(licenses, self.today()))
+        Ok(Plan::new(licenses, codes, self.today()))
     }
 
     /// Changes all licenses and returns the ID of the change; changes nothing and returns none if they have
@@ -131,15 +149,15 @@ impl Service {
         }
         // Neighbors share database pages.
         plan.licenses.sort_unstable_by_key(|license| license.id);
-        let today = plan.today;
+        let licenses = std::mem::take(&mut plan.licenses);
         let step = |before: License| {
-            let Effect { after, .. } = action.on(&before, today)?;
+            let Effect { after, .. } = plan.effect(action, &before)?;
             Some(match after {
                 Some(after) => Step::Change { before, after },
                 None => Step::Delete { before },
             })
         };
-        let steps: Vec<Step> = plan.licenses.into_iter().filter_map(step).collect();
+        let steps: Vec<Step> = licenses.into_iter().filter_map(step).collect();
         let summary = Event::new(Kind::ManyChanged, actor)
             .with("what", Detail::personal(&what))
             .with("licenses", steps.len() as i64);
@@ -156,11 +174,24 @@ impl Service {
         .map(Some)
     }
 
-    /// Acts on one license as it is now; returns it and the ID of the change, which can be undone.
+    /// Acts on one license as it is now; returns it and the ID of the change, which can be undone. An error if its
+    /// activation code lets nothing change.
     pub fn act_on(&self, actor: &Actor, id: i64, action: &Action) -> Result<(License, i64), Error> {
         let license = self.license(id)?;
         let selection = Selection::Ids(vec![id]);
         let plan = self.plan(&selection)?;
+        if let (
+            None,
+            Some(Effect {
+                after: Some(wanted),
+                ..
+            }),
+        ) = (
+            plan.effect(action, &license),
+            action.on(&license, None, plan.today),
+        ) {
+            by_code(&license, &wanted)?;
+        }
         let bulk = self.change_many(actor, &selection, action, &plan.fingerprint)?;
         let bulk = bulk.ok_or_else(|| Error::Conflict(STALE.into()))?;
         Ok((license, bulk))
@@ -405,6 +436,11 @@ fn apply(
             kept
         }
     };
+    // Its activation code decides, too.
+    let after = match after {
+        Some(after) if after.seat.is_some() => licenses::get(db, after.id)?,
+        other => other,
+    };
     let audit_id = record(db, actor, before.as_ref(), after.as_ref(), now)?;
     if let Some(license) = after.as_ref().or(before.as_ref()) {
         bulk::keep(db, bulk_id, license.id, audit_id, (&kept.0, &kept.1))?;
@@ -482,8 +518,19 @@ fn take_back(
             let (tool, key) = (before.get("tool_name"), before.get("license_key"));
             return Ok(Some(format!("{key} for {tool} was deleted since")));
         }
+        None if !has_seat(db, bulk::seat_before(row)?)? => {
+            let before = bulk::values_before(row)?;
+            let (tool, key) = (before.get("tool_name"), before.get("license_key"));
+            return Ok(Some(format!(
+                "all seats of the activation code of {key} for {tool} have been taken since"
+            )));
+        }
         None => match bulk::restore(db, row, now)? {
-            Some(restored) => Some(restored),
+            Some(restored) => {
+                // The code may have been changed since.
+                licenses::settle(db, restored.id, restored.seat)?;
+                licenses::get(db, restored.id)?
+            }
             None => {
                 let before = bulk::values_before(row)?;
                 let (tool, key) = (before.get("tool_name"), before.get("license_key"));
@@ -493,6 +540,15 @@ fn take_back(
     };
     record(db, actor, current.as_ref(), restored.as_ref(), now)?;
     Ok(None)
+}
+
+/// Whether a license can have its seat again.
+fn has_seat(db: &WriteTx<'_>, seat: Option<Seat>) -> Result<bool, Error> {
+    let Some(seat) = seat else {
+        return Ok(true);
+    };
+    let listed = activation_codes::listed(db, seat.code_id)?;
+    Ok(listed.is_some_and(|listed| listed.seats_used < listed.code.values.seats))
 }
 
 fn can_be_undone(db: &WriteTx<'_>, id: i64, now: OffsetDateTime) -> Result<BulkChange, Error> {

@@ -35,6 +35,17 @@ pub struct CheckSource {
     pub customer: Option<NamedCustomer>,
 }
 
+impl From<IpAddr> for CheckSource {
+    fn from(address: IpAddr) -> CheckSource {
+        CheckSource {
+            address,
+            client: None,
+            previous_license_key: None,
+            customer: None,
+        }
+    }
+}
+
 /// A result that a client can verify.
 #[derive(Debug)]
 pub struct Signed {

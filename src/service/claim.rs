@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use super::Service;
 use crate::error::Error;
 use crate::model::activation_code::{ActivationCode, moves_since};
-use crate::model::question::Question;
 use crate::store::seats::{self, SeatedMachine};
 use crate::store::{activation_codes, licenses, tools};
 
@@ -49,15 +48,6 @@ impl Service {
         address: IpAddr,
     ) -> Result<(), Error> {
         let code = self.code_for(tool_name, typed, address)?;
-        let license = self.store.read(|db| licenses::get(db, license_id))?;
-        let is_of_code = license.as_ref().and_then(|license| license.seat);
-        match license {
-            Some(license) if is_of_code.is_some_and(|seat| seat.code_id == code.id) => {
-                let question = Question::parse(&license.tool_name, &license.license_key)?;
-                self.deactivate(&question, typed, address)
-            }
-            // Gone already, or never of this code.
-            Some(_) | None => Ok(()),
-        }
+        self.free_seat(&code, address, |db| licenses::get(db, license_id))
     }
 }

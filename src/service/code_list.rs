@@ -5,7 +5,7 @@ use super::codes::{NO_SUCH_CODE, number_of_codes};
 use super::customers::ensure_named;
 use crate::error::{Error, Problem};
 use crate::model::activation_code::{ActivationCode, CodeValues, ListedCode, moves_since};
-use crate::model::audit::{Actor, AuditFilter, Entry};
+use crate::model::audit::Actor;
 use crate::model::bulk::Action;
 use crate::model::check::ListedLicense;
 use crate::model::code_draft::CodeDraft;
@@ -13,19 +13,15 @@ use crate::model::code_format::{self, Typed};
 use crate::model::code_search::{CodeFilter, CodePlace};
 use crate::model::customer::{Customer, NamedCustomer};
 use crate::model::license::License;
-use crate::model::pasted_key::cleaned;
-use crate::model::question::Question;
 use crate::model::search::Count;
 use crate::model::text::grouped;
-use crate::store::{activation_codes, audit, code_search, customers, licenses, seats};
+use crate::store::{activation_codes, code_search, customers, licenses, seats};
 
 /// Codes in a file that a page sends.
 pub const MAX_CODES_SENT: usize = 25_000;
 
 /// Machines on the page of a code.
 const MACHINES: usize = 200;
-/// Audit entries there.
-const HISTORY: i64 = 20;
 
 /// A code and everything that its page shows.
 pub struct CodeUse {
@@ -36,8 +32,6 @@ pub struct CodeUse {
     pub machines: Vec<ListedLicense>,
     /// Seats that its customer freed within a year.
     pub moves: i64,
-    /// Changes of the code and its licenses, newest first.
-    pub history: Vec<Entry>,
 }
 
 /// The result of [`Service::edit_code`].
@@ -73,13 +67,9 @@ impl Service {
     }
 
     pub fn code_use(&self, id: i64) -> Result<CodeUse, Error> {
-        let about = AuditFilter {
-            code_id: Some(id),
-            ..AuditFilter::default()
-        };
         let since = moves_since(self.now());
         let found = self.store.read_tx(|db| {
-            let Some(listed) = code_search::listed(db, id)? else {
+            let Some(listed) = activation_codes::listed(db, id)? else {
                 return Ok(None);
             };
             let ids = seats::license_ids(db, id)?.into_iter().take(MACHINES);
@@ -90,7 +80,6 @@ impl Service {
                     .filter_map(Result::transpose)
                     .collect::<Result<_, _>>()?,
                 moves: activation_codes::moves_since(db, id, since)?,
-                history: audit::list(db, &about, i64::MAX, HISTORY)?,
                 listed,
             }))
         })?;
@@ -161,23 +150,6 @@ impl Service {
             let values = draft.values(&code.values).map_err(Error::Invalid)?;
             let change = self.change_code_in(db, actor, &code, &values)?;
             Ok(CodeEdited::Saved(change))
-        })
-    }
-
-    /// Gives a machine a seat by hand, as an activation would.
-    pub fn add_machine(
-        &self,
-        actor: &Actor,
-        code_id: i64,
-        typed_key: &str,
-    ) -> Result<License, Error> {
-        let code = self.activation_code(code_id)?;
-        let key = cleaned(typed_key);
-        let question = Question::parse(&code.tool_name, &key)?;
-        self.store.write(|db| {
-            self.take_seat(db, actor, code_id, &question)?;
-            let license = licenses::of_pair(db, question.tool_name, &question.license_key)?;
-            license.ok_or(NO_SUCH_CODE)
         })
     }
 

@@ -6,7 +6,7 @@ use super::Service;
 use super::secrets::random;
 use super::throttle::{network, subscriber};
 use crate::error::Error;
-use crate::model::activation_code::{ActivationCode, CodeValues, Reason};
+use crate::model::activation_code::{ActivationCode, CodeValues, ListedCode, Reason};
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::code_format::{self, Typed};
 use crate::model::license::License;
@@ -36,7 +36,7 @@ impl Service {
     }
 
     /// Codes that match all of these, newest first; an error if none is given.
-    pub fn find_codes(&self, query: &CodeQuery) -> Result<Vec<ActivationCode>, Error> {
+    pub fn find_codes(&self, query: &CodeQuery) -> Result<Vec<ListedCode>, Error> {
         let CodeQuery {
             order_ref,
             activation_code,

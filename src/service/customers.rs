@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 use super::Service;
 use super::bulk::record;
 use crate::error::Error;
-use crate::model::activation_code::{ActivationCode, CodeValues};
-use crate::model::audit::{Actor, AuditFilter, Entry, Event, Kind};
+use crate::model::activation_code::{CodeValues, ListedCode};
+use crate::model::audit::{Actor, Event, Kind};
 use crate::model::check::ListedLicense;
 use crate::model::customer::{Customer, CustomerDraft, NamedCustomer};
 use crate::model::fold::folded;
@@ -22,8 +22,6 @@ use crate::store::{
 const LICENSES: usize = 100;
 /// Codes, and orders.
 const LISTED: usize = 50;
-/// Audit entries.
-const HISTORY: i64 = 20;
 /// Customers that a search looks at.
 const MOST: usize = 100_000;
 const SUGGESTED: usize = 200;
@@ -45,10 +43,8 @@ pub struct CustomerUse {
     pub licenses: Vec<ListedLicense>,
     pub count: Count,
     /// Newest first; at most 50, and orders likewise.
-    pub codes: Vec<ActivationCode>,
+    pub codes: Vec<ListedCode>,
     pub orders: Vec<Purchase>,
-    /// Changes of these licenses, newest first.
-    pub history: Vec<Entry>,
 }
 
 /// The name of the customer whom a shop names: the one with that address, otherwise the one with that name and no
@@ -152,14 +148,9 @@ impl Service {
             let Some(customer) = customers::get(db, id)? else {
                 return Ok(None);
             };
-            let name = Some(customer.name.clone());
             let filter = Filter {
-                user_id: name.clone(),
+                user_id: Some(customer.name.clone()),
                 ..Filter::default()
-            };
-            let changes = AuditFilter {
-                user_id: name,
-                ..AuditFilter::default()
             };
             let (licenses, count) = search::page(db, &filter, &page)?;
             Ok(Some(CustomerUse {
@@ -167,7 +158,6 @@ impl Service {
                 count,
                 codes: activation_codes::matching(db, None, None, Some(&customer.name), LISTED)?,
                 orders: orders::of_customer(db, &customer.name, LISTED as i64)?,
-                history: audit::list(db, &changes, i64::MAX, HISTORY)?,
                 customer,
             }))
         })?;
@@ -247,7 +237,9 @@ impl Service {
             licenses::update(db, &before, &after.values, now)?;
             record(db, actor, Some(&before), Some(&after), now)?;
         }
-        for code in activation_codes::matching(db, None, None, Some(from), MAX_LICENSES)? {
+        for ListedCode { code, .. } in
+            activation_codes::matching(db, None, None, Some(from), MAX_LICENSES)?
+        {
             let values = CodeValues {
                 customer: to.to_owned(),
                 ..code.values.clone()

@@ -5,9 +5,8 @@ use super::bulk::record;
 use crate::error::{Error, Problem};
 use crate::model::audit::{Actor, Event};
 use crate::model::check::ListedLicense;
-use crate::model::date;
 use crate::model::doubt::{Doubt, doubts};
-use crate::model::license::{Draft, License, Status, Values};
+use crate::model::license::{Draft, License, Status, Values, by_code};
 use crate::model::question::Question;
 use crate::model::search::{Count, Filter, Page};
 use crate::store::{audit, bulk, licenses, search, tools};
@@ -207,31 +206,4 @@ impl Service {
             Ok((successor.flatten(), licenses::moved_to(db, license.id)?))
         })
     }
-}
-
-/// An error if the license's activation code does not let it have these values.
-fn by_code(license: &License, wanted: &Values) -> Result<(), Error> {
-    if license.seat.is_none() {
-        return Ok(());
-    }
-    if license.status != wanted.status {
-        let message = format!(
-            "The activation code of this license is {}, and so is the license. Change the code.",
-            license.status
-        );
-        return Err(Error::invalid("status", message));
-    }
-    if license.expiration_date != wanted.expiration_date {
-        let message = match license.expiration_date {
-            Some(last) => format!(
-                "The activation code of this license expires on {}. Use a later date, or change the code.",
-                date::format(last)
-            ),
-            None => "The activation code of this license is perpetual, and so is the license. Change the \
-                     code."
-                .to_owned(),
-        };
-        return Err(Error::invalid("expiration_date", message));
-    }
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Finds the licenses of the machine that a customer names on the telephone.
+//! Finds the machine that a customer names on the telephone.
 
 use std::time::Duration;
 
@@ -6,19 +6,32 @@ use super::Service;
 use crate::clock::Stopwatch;
 use crate::error::Error;
 use crate::model::license::License;
-use crate::store::licenses;
+use crate::model::unlicensed::UnlicensedMachine;
+use crate::store::{licenses, unlicensed_machines};
 
 /// As for any search.
 const LONGEST: Duration = Duration::from_secs(1);
 
+/// What machines with one machine code have.
+pub struct CodedMachines {
+    pub licenses: Vec<License>,
+    /// Whether there was time to look at all licenses.
+    pub is_complete: bool,
+    pub unlicensed: Vec<UnlicensedMachine>,
+}
+
 impl Service {
-    /// The licenses of every machine with this code, and whether there was time to look at all of them.
-    pub fn licenses_of_machine_code(&self, code: &str) -> Result<(Vec<License>, bool), Error> {
+    pub fn machines_of_code(&self, code: &str) -> Result<CodedMachines, Error> {
         let watch = Stopwatch::start();
         self.store.read_tx(|db| {
             let has_time = || watch.elapsed() < LONGEST;
+            let unlicensed = unlicensed_machines::of_machine_code(db, code)?;
             let (ids, is_complete) = licenses::of_machine_code(db, code, &has_time)?;
-            Ok((licenses::of_ids(db, ids.into_iter())?, is_complete))
+            Ok(CodedMachines {
+                licenses: licenses::of_ids(db, ids.into_iter())?,
+                is_complete,
+                unlicensed,
+            })
         })
     }
 }

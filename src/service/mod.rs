@@ -36,6 +36,7 @@ mod sessions;
 mod shop_events;
 mod shops;
 mod signer;
+mod sought;
 mod throttle;
 mod timeline;
 mod tokens;
@@ -97,6 +98,7 @@ pub use doctor::Pass;
 pub use import::{ImportPreview, ImportState, InvalidGroup, Undecideds};
 pub use keys::{KeyFormat, KeyRing};
 pub use licenses::Edited;
+pub use machine_codes::CodedMachines;
 pub use metrics::Metrics;
 pub use offline::OfflineFile;
 pub use orders::OrderCodes;
@@ -105,10 +107,11 @@ pub use restore::{Restoration, RestoreOptions, open_backup, restore};
 pub use sessions::{Client, SignIn, SignedIn};
 pub use shop_events::Delivery;
 pub use shops::{ShopDraft, ShopUse};
+pub use sought::Sought;
 pub use tokens::TokenUser;
 pub use tools::ToolUse;
 pub use trials::TrialRequest;
-pub use unlicensed::{MachinePair, SeatOffer};
+pub use unlicensed::MachinePair;
 pub use users::{FIRST_USER, FirstPassword, NewPassword};
 pub use walk::Walk;
 pub use workbook::{MAX_ROWS, MAX_SENT, workbook_of_codes};
@@ -150,6 +153,9 @@ pub struct Service {
     /// Wrong activation codes, by address.
     wrong_codes: Throttle,
     trials_today: Mutex<TrialsToday>,
+    /// Removals of one machine from its code: coming back returns the move, so that nothing else would bound what a
+    /// program in a loop writes.
+    removals: Throttle,
     check_log: CheckLog,
     traffic: Traffic,
     readiness: Readiness,
@@ -235,6 +241,7 @@ impl Service {
             unlicensed: Throttle::new(30, 6),
             wrong_codes: Throttle::new(10, 60),
             trials_today: Mutex::default(),
+            removals: Throttle::new(20, 60),
             check_log: CheckLog::default(),
             traffic: Traffic::default(),
             readiness: Readiness::default(),

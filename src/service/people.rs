@@ -140,7 +140,7 @@ impl Traces {
         Ok(Traces {
             customer_id: person.id,
             licenses: licenses.map(|license| license.id).collect(),
-            codes: codes.into_iter().map(|code| code.id).collect(),
+            codes: codes.into_iter().map(|listed| listed.code.id).collect(),
             names,
             about: HashSet::new(),
             others: HashSet::new(),

@@ -5,7 +5,7 @@ use super::bulk::{Job, Step};
 use super::customers::ensure_named;
 use super::diagnose::{NearMiss, nearest};
 use crate::error::Error;
-use crate::model::activation_code::ActivationCode;
+use crate::model::activation_code::ListedCode;
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::customer::NamedCustomer;
 use crate::model::license::{Draft, Values};
@@ -13,13 +13,10 @@ use crate::model::question::Question;
 use crate::model::unlicensed::{
     Decision, MachineCursor, MachineFilter, MachinePage, UnlicensedMachine,
 };
-use crate::store::{activation_codes, audit, customers, seats, tools, unlicensed_machines};
+use crate::store::{activation_codes, audit, customers, tools, unlicensed_machines};
 
 /// Codes that are offered.
 const MAX_CODES: usize = 50;
-
-/// A code, and how many of its seats are used.
-pub type SeatOffer = (i64, ActivationCode);
 
 /// A tool and a machine ID.
 pub type MachinePair = (String, String);
@@ -89,7 +86,7 @@ impl Service {
     pub fn requested(
         &self,
         machines: &[MachinePair],
-    ) -> Result<(NamedCustomer, Vec<SeatOffer>), Error> {
+    ) -> Result<(NamedCustomer, Vec<ListedCode>), Error> {
         let Some((tool_name, _)) = machines.first() else {
             return Ok(Default::default());
         };
@@ -113,13 +110,8 @@ impl Service {
                 return Ok((NamedCustomer { name, ..named }, vec![]));
             }
             let found = activation_codes::matching(db, None, None, Some(&name), MAX_CODES)?;
-            let of_tool = found
-                .into_iter()
-                .filter(|code| code.tool_name == *tool_name);
-            let mut codes = vec![];
-            for code in of_tool {
-                codes.push((seats::used(db, code.id)?, code));
-            }
+            let of_tool = |listed: &ListedCode| listed.code.tool_name == *tool_name;
+            let codes = found.into_iter().filter(of_tool).collect();
             Ok((NamedCustomer { name, ..named }, codes))
         })
     }

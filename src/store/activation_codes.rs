@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_i
 use time::OffsetDateTime;
 
 use super::{NEVER, WriteTx, customers, moment, status, tools, unreadable};
-use crate::model::activation_code::{ActivationCode, CodeTerm, CodeValues};
+use crate::model::activation_code::{ActivationCode, CodeTerm, CodeValues, ListedCode};
 use crate::model::date;
 use crate::model::entitlements::Entitlements;
 use crate::model::license::CodeTerms;
@@ -12,6 +12,10 @@ use crate::model::license::CodeTerms;
 const COLUMNS: &str = "id, created_at, tool_name, code, is_imported, is_test, first_used_at, status, \
      seats, expiration_date, days, moves_per_year, customer, order_ref, note, edition, features, data, \
      updates_until";
+
+/// The last column of a [`ListedCode`].
+const SEATS_USED: &str =
+    "(select count(*) from licenses where licenses.code_id = activation_codes.id)";
 
 /// A code that is not yet in the table.
 pub struct NewCode<'a> {
@@ -70,6 +74,14 @@ pub fn get(db: &Connection, id: i64) -> Result<Option<ActivationCode>> {
     .optional()
 }
 
+pub fn listed(db: &Connection, id: i64) -> Result<Option<ListedCode>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS}, {SEATS_USED} from activation_codes where id = ?1"
+    ))?
+    .query_row([id], listed_in)
+    .optional()
+}
+
 /// The code as it is compared.
 pub fn find(db: &Connection, text: &str) -> Result<Option<ActivationCode>> {
     db.prepare_cached(&format!(
@@ -86,7 +98,7 @@ pub fn matching(
     order_ref: Option<&str>,
     customer: Option<&str>,
     limit: usize,
-) -> Result<Vec<ActivationCode>> {
+) -> Result<Vec<ListedCode>> {
     let wanted = [
         ("code", code_text),
         ("order_ref", order_ref),
@@ -106,13 +118,13 @@ pub fn matching(
     });
     let conditions: Vec<String> = conditions.collect();
     let sql = format!(
-        "select {COLUMNS} from activation_codes where {} order by id desc limit {limit}",
+        "select {COLUMNS}, {SEATS_USED} from activation_codes where {} order by id desc limit {limit}",
         conditions.join(" and ")
     );
     db.prepare_cached(&sql)?
         .query_map(
             params_from_iter(wanted.iter().map(|(_, value)| value)),
-            code,
+            listed_in,
         )?
         .collect()
 }
@@ -126,7 +138,7 @@ pub fn has_imported(db: &Connection, tool_name: &str) -> Result<bool> {
 }
 
 /// What the code decides about its licenses.
-pub(super) fn terms(db: &Connection, id: i64) -> Result<CodeTerms> {
+pub fn terms(db: &Connection, id: i64) -> Result<CodeTerms> {
     let code = get(db, id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     Ok(code.terms())
 }
@@ -218,6 +230,13 @@ pub(super) fn entitlements(row: &Row<'_>, at: usize) -> Result<Entitlements> {
         row.get_ref(at + 3)?.as_str()?,
     ];
     Entitlements::from_texts(texts).map_err(|wrong| unreadable(at + wrong, texts[wrong]))
+}
+
+fn listed_in(row: &Row<'_>) -> Result<ListedCode> {
+    Ok(ListedCode {
+        code: code(row)?,
+        seats_used: row.get(19)?,
+    })
 }
 
 fn code(row: &Row<'_>) -> Result<ActivationCode> {

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::model::audit::{
     AuditFilter, BEGINNING, CUSTOMER_ID, Detail, Details, Entry, Event, Kind, Personal, link,
 };
+use crate::model::timeline::About;
 
 const COLUMNS: &str =
     "id, at, kind, who, address, license_id, before, after, hash, content, code_id";
@@ -45,16 +46,14 @@ pub fn list(db: &Connection, filter: &AuditFilter, before: i64, limit: i64) -> R
     let AuditFilter {
         kind,
         license_id,
-        code_id,
         license_key,
         user_id,
         from,
         until,
     } = filter;
-    let conditions: [(&str, Option<Value>); 7] = [
+    let conditions: [(&str, Option<Value>); 6] = [
         ("kind = ?", kind.map(|kind| kind.as_str().to_owned().into())),
         ("license_id = ?", license_id.map(Value::from)),
-        ("code_id = ?", code_id.map(Value::from)),
         (
             "license_id in (select id from licenses where license_key = ?
                  union select license_id from former_pairs where license_key = ?)",
@@ -82,13 +81,21 @@ pub fn list(db: &Connection, filter: &AuditFilter, before: i64, limit: i64) -> R
         .collect()
 }
 
-/// At most `limit` entries about a license until that second, newest first also if the clock was set back.
-pub fn about(db: &Connection, license_id: i64, until: i64, limit: i64) -> Result<Vec<Entry>> {
+/// At most `limit` entries until that second, newest first also if the clock was set back.
+pub fn about(db: &Connection, about: &About<'_>, until: i64, limit: i64) -> Result<Vec<Entry>> {
+    let (condition, value) = match *about {
+        About::License(id) => ("license_id = ?1", Value::from(id)),
+        About::Code(id) => ("code_id = ?1", Value::from(id)),
+        About::Customer(name) => (
+            "(license_id in (select id from licenses where user_id = ?1 and user_id <> '')
+                 or code_id in (select id from activation_codes where customer = ?1 and customer <> ''))",
+            Value::from(name.to_owned()),
+        ),
+    };
     db.prepare_cached(&format!(
-        "select {COLUMNS} from audit where license_id = ?1 and at <= ?2
-         order by at desc, id desc limit ?3"
+        "select {COLUMNS} from audit where {condition} and at <= ?2 order by at desc, id desc limit ?3"
     ))?
-    .query_map([license_id, until, limit], |row| entry(db, row))?
+    .query_map(params![value, until, limit], |row| entry(db, row))?
     .collect()
 }
 

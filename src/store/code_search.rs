@@ -3,7 +3,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, Result, params_from_iter};
 
-use super::{activation_codes, seats};
+use super::activation_codes;
 use crate::model::activation_code::ListedCode;
 use crate::model::code_search::{CodeFilter, CodePlace, CodeState, CodeTexts};
 use crate::model::date;
@@ -31,19 +31,11 @@ pub fn page(
         CodePlace::First => found.into_iter().take(limit).collect(),
         CodePlace::After(_) | CodePlace::Before(_) => ids(db, filter, place, limit)?,
     };
-    let rows = ids.into_iter().map(|id| listed(db, id));
+    let rows = ids.into_iter().map(|id| activation_codes::listed(db, id));
     Ok((
         rows.filter_map(Result::transpose).collect::<Result<_>>()?,
         count,
     ))
-}
-
-pub fn listed(db: &Connection, id: i64) -> Result<Option<ListedCode>> {
-    let Some(code) = activation_codes::get(db, id)? else {
-        return Ok(None);
-    };
-    let seats_used = seats::used(db, id)?;
-    Ok(Some(ListedCode { code, seats_used }))
 }
 
 fn ids(db: &Connection, filter: &CodeFilter, place: CodePlace, limit: usize) -> Result<Vec<i64>> {

@@ -93,7 +93,8 @@ fn columns(table: &str) -> String {
 /// The columns and the join that [`listed`] reads, of a table or alias of licenses.
 pub(super) fn listed_columns(table: &str) -> String {
     format!(
-        "{}, {table}.last_seen_on, {table}.address_count, {table}.host_count, {}",
+        "{}, {table}.last_seen_on, {table}.address_count, {table}.host_count,
+         coalesce((select code from activation_codes where activation_codes.id = {table}.code_id), ''), {}",
         columns(table),
         checks::COLUMNS
     )
@@ -234,7 +235,8 @@ pub(super) fn listed_in(row: &Row<'_>) -> Result<ListedLicense> {
         last_seen_on: row.get(width)?,
         address_count: row.get(width + 1)?,
         host_count: row.get(width + 2)?,
-        last_check: checks::last_check(row, width + 3)?,
+        activation_code: row.get(width + 3)?,
+        last_check: checks::last_check(row, width + 4)?,
     })
 }
 
@@ -268,6 +270,13 @@ pub fn update(
     db.invalidate(&before.tool_name, &before.license_key);
     let has_new_pair = before.tool_name != new.tool_name || before.license_key != new.license_key;
     if has_new_pair {
+        if before.seat.is_some() && before.tool_name != new.tool_name {
+            let message = format!(
+                "This license has a seat of an activation code for {}. Add another license for {}.",
+                before.tool_name, new.tool_name
+            );
+            return Err(Error::invalid("tool_name", message));
+        }
         if id_of(db, &new.tool_name, &new.license_key)?.is_some() {
             return Err(Error::Duplicate);
         }

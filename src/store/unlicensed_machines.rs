@@ -89,6 +89,21 @@ pub fn get(db: &Connection, question: &Question<'_>) -> Result<Option<Unlicensed
     .optional()
 }
 
+/// Those with this machine code, in the order of their tools and keys.
+pub fn of_machine_code(db: &Connection, code: &str) -> Result<Vec<UnlicensedMachine>> {
+    let mut statement = db.prepare_cached(&format!(
+        "select {COLUMNS} from unlicensed_machines order by tool_name, license_key"
+    ))?;
+    let mut rows = statement.query([])?;
+    let mut found = vec![];
+    while let Some(row) = rows.next()? {
+        if machine_code(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?) == code {
+            found.push(machine(row)?);
+        }
+    }
+    Ok(found)
+}
+
 /// At most `limit` matching machines after the cursor, and the numbers beside them, in one reading:
 /// 20 ms for a full table.
 pub fn page(

@@ -8,6 +8,8 @@ use license_server::model::license::Status;
 use serde_json::{Value, json};
 use time::macros::date;
 
+use crate::page::Page;
+use crate::page::address::UNLICENSED;
 use crate::server::{Answer, Server};
 
 const DAY: i64 = 86_400;
@@ -376,4 +378,139 @@ fn guesses_are_slowed_down_and_lock_out_neither_right_codes_nor_licensed_machine
     assert_eq!(server.check("Tool_A", "m1").0, 200);
     server.clock.turn(60);
     assert_eq!(reason(&guess(100)), (404, "UNKNOWN_CODE".into()));
+}
+
+/// A code of ours that nobody has.
+fn invented(at: u32) -> String {
+    license_server::model::code_format::from_bits(u128::from(at) + 1)
+}
+
+#[test]
+fn guesses_from_everywhere_find_nothing_and_lock_nobody_out() {
+    let server = Server::start();
+    let code = code(&server, "Tool_A", 500, CodeTerm::Perpetual);
+    assert_eq!(activate(&server, &code, "m1").status, 200);
+    let mut client = server.stranger().header("X-Forwarded-For", "");
+    let mut post = |from: &str, path: &str, code: &str, key: &str| {
+        client.headers[0].1 = from.to_owned();
+        let body = json!({"tool_name": "Tool_A", "activation_code": code, "license_key": key});
+        client.post(path, &body.to_string())
+    };
+    let mut guesses = 0..;
+    let mut guess = |post: &mut dyn FnMut(&str, &str, &str, &str) -> Answer, from: &str| {
+        reason(&post(
+            from,
+            "/api/activate",
+            &invented(guesses.next().unwrap()),
+            "m9",
+        ))
+        .1
+    };
+    let heard = |reasons: Vec<String>| reasons.iter().filter(|r| *r == "UNKNOWN_CODE").count();
+    // One address, and one site with a network for each guess.
+    let one = "198.51.100.7".to_owned();
+    let from_one = (0..50).map(|_| guess(&mut post, &one)).collect();
+    let site = |at: u32| format!("2001:db8:7:{at:x}::1");
+    let from_site = (0..50).map(|at| guess(&mut post, &site(at))).collect();
+    assert_eq!((heard(from_one), heard(from_site)), (10, 10));
+    // Ten thousand addresses, each of which is heard.
+    for at in 0..10_000_u32 {
+        let from = format!("10.{}.{}.{}", 1 + (at >> 16), (at >> 8) & 255, at & 255);
+        assert_eq!(guess(&mut post, &from), "UNKNOWN_CODE");
+    }
+    assert_eq!(row(&server, "m9"), Value::Null);
+    // Whoever shares an address with them is answered.
+    for (at, from) in [one, site(0), site(77), "10.1.0.1".to_owned()]
+        .iter()
+        .enumerate()
+    {
+        assert_eq!(
+            post(from, "/api/activate", &code.shown(), &format!("right {at}")).status,
+            200
+        );
+        assert_eq!(post(from, "/api/check", "", "m1").status, 200);
+        assert_eq!(
+            post(
+                from,
+                "/api/deactivate",
+                &code.shown(),
+                &format!("right {at}")
+            )
+            .status,
+            200
+        );
+    }
+    assert_eq!(guess(&mut post, "2001:db8:8::1"), "UNKNOWN_CODE");
+}
+
+#[test]
+fn guesses_at_imported_codes_are_not_even_looked_up() {
+    let server = Server::start();
+    let native = code(&server, "Tool_A", 1, CodeTerm::Perpetual);
+    let actor = Actor::command_line();
+    let imported = server
+        .service
+        .import_codes(&actor, "Tool_A", b"OLD-SERIAL-2024-17", false);
+    imported.unwrap();
+    let activated = |code: &str, key: &str| ask(&server, "/api/activate", "Tool_A", code, key);
+    for at in 0..10 {
+        let guess = format!("OLD-SERIAL-2024-{}", at + 80);
+        assert_eq!(reason(&activated(&guess, "m9")).0, 422);
+    }
+    assert_eq!(
+        reason(&activated("OLD-SERIAL-2024-17", "m1")).1,
+        "TRY_LATER"
+    );
+    assert_eq!(activated(&native.shown(), "m2").status, 200);
+    server.clock.turn(60);
+    assert_eq!(activated("old serial 2024 17", "m1").status, 200);
+}
+
+#[test]
+fn a_machine_in_a_loop_is_stopped_and_keeps_its_seat() {
+    let server = Server::start();
+    let code = code(&server, "Tool_A", 1, CodeTerm::Perpetual);
+    for _ in 0..20 {
+        assert_eq!(activate(&server, &code, "m1").status, 200);
+        assert_eq!(deactivate(&server, &code, "m1").status, 200);
+    }
+    assert_eq!(activate(&server, &code, "m1").status, 200);
+    let later = deactivate(&server, &code, "m1");
+    assert_eq!(reason(&later), (429, "TRY_LATER".into()));
+    assert!(later.header("retry-after").parse::<u64>().unwrap() > 0);
+    assert_eq!(server.check("Tool_A", "m1").0, 200);
+    server.clock.turn(60);
+    assert_eq!(deactivate(&server, &code, "m1").status, 200);
+}
+
+#[test]
+fn who_asks_is_shown_to_the_admin_and_never_judged() {
+    let server = Server::start();
+    let code = code(&server, "Tool_A", 1, CodeTerm::Perpetual);
+    let named = |key: &str, customer: Value| {
+        let body = json!({"tool_name": "Tool_A", "activation_code": code.shown(), "license_key": key,
+            "customer": customer});
+        server.stranger().post("/api/activate", &body.to_string())
+    };
+    let anna = json!({"name": "Anna\u{202e}", "email": "Anna@Example.com"});
+    assert_eq!(named("m1", anna.clone()).status, 200);
+    let refused = named("m2", anna);
+    assert_eq!(reason(&refused), (409, "SEATS_IN_USE".into()));
+    assert_eq!(named("m3", json!([7])).status, 409);
+    server.tick().unwrap();
+    let mut admin = server.admin();
+    let id = row(&server, "m1")["id"].clone();
+    for path in [format!("/licenses/{id}"), format!("/codes/{}", code.id)] {
+        let page = Page::open(&mut admin, &path);
+        let history = page.texts("[aria-labelledby=history]").concat();
+        assert!(
+            history.contains("Anna[U+202E]") && history.contains("anna@example.com"),
+            "{history}"
+        );
+    }
+    assert_eq!(row(&server, "m1")["user_id"], Value::Null);
+    let waiting = Page::open(&mut admin, UNLICENSED);
+    assert_eq!(waiting.rows().len(), 1);
+    assert!(waiting.keys()[0].starts_with("m2 "));
+    assert!(waiting.text().contains("anna@example.com"));
 }

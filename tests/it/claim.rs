@@ -313,3 +313,48 @@ fn a_signed_in_admin_sees_what_a_customer_sees() {
     let page = open(&mut server.admin(), MACHINE);
     assert!(!page.has_form("/logout") && !page.has_link("/licenses"));
 }
+
+#[test]
+fn what_is_refused_before_the_page_is_explained_in_its_words() {
+    let server = Server::start();
+    code(&server, seats(1));
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let text = ("Content-Type", "text/plain");
+    let elsewhere = ("Origin", "https://evil.example");
+    let long = vec![b'a'; 9_000];
+    for language in ["de", "en"] {
+        let mut customer = server.admin().header("Accept-Language", language);
+        for (method, path, headers, body, status) in [
+            (
+                "POST",
+                "/claim",
+                &[form, elsewhere][..],
+                &b"code=x"[..],
+                403,
+            ),
+            ("POST", "/claim", &[form], &long, 413),
+            ("POST", "/claim", &[text], b"x", 415),
+            ("POST", "/claim", &[form], b"code=%ff", 400),
+            ("PUT", "/claim", &[form], b"", 405),
+            ("GET", "/claim/nothing", &[], b"", 404),
+        ] {
+            let answer = customer.send(method, path, headers, body);
+            assert_eq!(answer.status, status, "{method} {path}");
+            assert!(
+                answer
+                    .header("content-security-policy")
+                    .contains("default-src 'none'")
+            );
+            let page = Page::after(&mut customer, path, answer);
+            assert_eq!(page.all("html")[0].attr("lang"), Some(language), "{status}");
+            assert!(
+                !page.alert().is_empty() && page.has_form("/claim"),
+                "{status}"
+            );
+            assert!(
+                !page.has_link("/licenses") && !page.text().contains(TOOL),
+                "{status}"
+            );
+        }
+    }
+}

@@ -338,6 +338,99 @@ fn the_search_field_leads_from_a_code_to_its_page() {
 }
 
 #[test]
+fn no_code_that_is_searched_for_gets_into_an_address() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let code = code(&server, 1, |_| {});
+    let typo = format!("{}A", &code.shown()[..code.shown().len() - 1]);
+    let typo = if typo == code.shown() {
+        format!("{}B", &typo[..18])
+    } else {
+        typo
+    };
+    let unknown = "AAAA-AAAA-AAAA-AAAA".to_owned();
+    for table in ["/licenses", "/codes"] {
+        let search = |admin: &mut Client, q: &str| {
+            let form = Page::open(admin, &format!("{table}?tool=")).form(table);
+            form.fill("q", q).submit(admin)
+        };
+        assert_eq!(search(&mut admin, &code.shown()).path, page_of(&code));
+        assert_eq!(search(&mut admin, &code.shown()[..18]).path, page_of(&code));
+        for wrong in [&typo, &unknown] {
+            let page = search(&mut admin, wrong);
+            assert_eq!(page.path.split('?').next(), Some(table));
+            assert!(!page.path.contains(&wrong[..4]), "{}", page.path);
+            assert!(page.flash().is_some(), "{wrong}");
+        }
+    }
+    // What only looks like one is found: an order, and a license key.
+    let orders = [1, 2].map(|_| {
+        let made = self::code(&server, 1, |values| {
+            values.order_ref = "ORDER-2026-118723".to_owned()
+        });
+        made.shown()
+    });
+    let form = Page::open(&mut admin, "/codes").form("/codes");
+    let found = form.fill("q", "order 2026 118723").submit(&mut admin);
+    assert_eq!(found.keys(), [&*orders[1], &*orders[0]]);
+    server.license("Tool_A", "ABCD-EFGH-JKLM-NPQ7");
+    let form = Page::open(&mut admin, "/").form("/licenses");
+    let found = form.fill("q", "abcd-efgh-jklm-npq7").submit(&mut admin);
+    assert_eq!(found.keys(), ["ABCD-EFGH-JKLM-NPQ7"]);
+}
+
+#[test]
+fn the_search_field_leads_from_a_machine_code_to_its_machines() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let id = server.add(json!({"tool_name": "Tool_A", "license_key": "m1", "user_id": "QQQQQQ"}));
+    server.check("Tool_A", "m2");
+    server.tick().unwrap();
+    let machine = |key: &str| license_server::model::machine_code::machine_code("Tool_A", key);
+    let search = |admin: &mut Client, q: &str| {
+        let form = Page::open(admin, "/").form("/licenses");
+        form.fill("q", q).submit(admin)
+    };
+    let licensed = search(&mut admin, &machine("m1").to_lowercase());
+    assert!(
+        licensed.has_link(&format!("/licenses/{id}")),
+        "{}",
+        licensed.path
+    );
+    let waiting = search(&mut admin, &machine("m2").replace('-', ""));
+    assert!(
+        waiting.has_link("/diagnose?tool=Tool_A&key=m2"),
+        "{:?}",
+        waiting.links()
+    );
+    for words in ["QQQQQQ", "7K4-PQ2"] {
+        assert!(
+            search(&mut admin, words).path.starts_with("/licenses?"),
+            "{words}"
+        );
+    }
+}
+
+#[test]
+fn the_history_of_a_code_has_all_its_machines_page_by_page() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let code = code(&server, 30, |values| values.customer = "Anna".to_owned());
+    for n in 0..25 {
+        assert_eq!(activate(&server, &code, &format!("m{n}")), 200);
+    }
+    let page = Page::open(&mut admin, &page_of(&code));
+    page.press(&mut admin, "status=suspended");
+    let events = |page: &Page| page.all("[aria-labelledby=history] tbody tr").len();
+    let customer = Page::open(&mut admin, "/customer?name=Anna");
+    for page in [Page::open(&mut admin, &page_of(&code)), customer] {
+        let older = page.next(&mut admin).unwrap();
+        assert_eq!((events(&page), events(&older)), (20, 6));
+        assert!(older.next(&mut admin).is_none() && older.has_link("#history"));
+    }
+}
+
+#[test]
 fn a_license_names_its_code() {
     let server = Server::start();
     let mut admin = server.admin();

@@ -57,7 +57,7 @@ pub fn furnished() -> (Server, Vec<String>) {
     let code = codes.unwrap().remove(0).id;
     server
         .service
-        .add_machine(&actor, code, &long("V", 255))
+        .add_machines(&actor, code, &[(tool.clone(), long("V", 255))])
         .unwrap();
     let import = upload(&mut server.admin(), "licenses.csv", rows).path;
     let license = format!("/licenses/{id}");

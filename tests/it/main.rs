@@ -64,6 +64,7 @@ mod remembered;
 mod restore;
 mod rotation;
 mod schema;
+mod seats;
 mod server;
 mod sessions;
 mod sharing;

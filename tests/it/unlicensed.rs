@@ -392,7 +392,7 @@ fn a_request_is_approved_for_its_customer_with_a_term() {
         (form.value("user_id"), form.value("email")),
         ("Anna Meyer", "anna@example.com")
     );
-    form.fill("term", "14").submit(&mut admin);
+    form.fill("term", "14d").submit(&mut admin);
     let rows = admin.get("/api/licenses?q=m1").json();
     assert_eq!(
         (&rows[0]["user_id"], &rows[0]["expiration_date"]),
@@ -423,6 +423,51 @@ fn a_request_is_added_to_a_code_of_its_customer() {
     form.fill("code", &code.id.to_string()).submit(&mut admin);
     assert_eq!(server.check("T", "m1").0, 200);
     assert_eq!(server.service.seats_used(code.id).unwrap(), 1);
+}
+
+#[test]
+fn a_year_is_a_calendar_year_and_what_is_wrong_keeps_the_form() {
+    let server = Server::start();
+    server.license("T", "licensed");
+    let values = CodeValues {
+        customer: "Anna".into(),
+        ..CodeValues::new(1, CodeTerm::Perpetual)
+    };
+    let actor = Actor::command_line();
+    let made = server.service.create_codes(&actor, "T", &values, 1);
+    let code = made.unwrap().remove(0).id;
+    // The year from here on has a 29th of February.
+    server.clock.turn(365 * 86_400);
+    request(&server, "m1", json!({"name": "Anna"}));
+    server.tick().unwrap();
+    let mut admin = server.admin();
+    let form = Page::open(&mut admin, UNLICENSED)
+        .press(&mut admin, "approve=")
+        .form("/unlicensed/add")
+        .fill("term", "1y");
+    let both = form
+        .clone()
+        .fill("expiration_date", "2027-12-31")
+        .submit(&mut admin);
+    assert_eq!(
+        (both.status, both.invalid_fields()),
+        (422, vec!["expiration_date"])
+    );
+    let kept = both.form("/unlicensed/add");
+    assert_eq!((kept.value("term"), kept.value("user_id")), ("1y", "Anna"));
+    let other = ("T".to_owned(), "m2".to_owned());
+    server.service.add_machines(&actor, code, &[other]).unwrap();
+    let full = form
+        .clone()
+        .fill("code", &code.to_string())
+        .submit(&mut admin);
+    assert_eq!(
+        (full.status, full.form("/unlicensed/add").value("term")),
+        (409, "1y")
+    );
+    form.submit(&mut admin);
+    let rows = admin.get("/api/licenses?q=m1").json();
+    assert_eq!(rows[0]["expiration_date"], "2028-06-15");
 }
 
 #[test]

@@ -1100,9 +1100,9 @@ REASONS = {
     "MACHINE_BLOCKED": (403, "The license of this machine is suspended or revoked."),
     "SEATS_IN_USE": (409, "All 3 seats of this activation code are in use."),
     "OTHER_CODE": (409, "This machine already has a license of another activation code."),
-    "MOVES_USED": (409, "The machines of this activation code were changed 9 times within a year, as often as allowed."),
+    "MOVES_USED": (409, "Machines of this activation code were removed 9 times within a year, as often as allowed."),
     "OFFLINE_UNTIL": (409, "This machine has an offline file and cannot be removed until 2027-12-31."),
-    "TRY_LATER": (429, "Too many wrong activation codes. Try again in 60 seconds."),
+    "TRY_LATER": (429, "Too many attempts. Try again in 60 seconds."),
 }
 ONLY_REMOVAL = ("MOVES_USED", "OFFLINE_UNTIL")
 # Without an answer, the message for the customer begins like this; the rest belongs to the client.

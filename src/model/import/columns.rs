@@ -42,7 +42,9 @@ impl Column {
         match name.as_str() {
             "createdat" | "createdon" | "created" => Column::CreatedAt,
             "id" => Column::Id,
-            "lastseenat" | "checkcount" | "line" | "element" | "reason" => Column::ExportedOnly,
+            "lastseenat" | "checkcount" | "activationcode" | "line" | "element" | "reason" => {
+                Column::ExportedOnly
+            }
             name => match FIELDS.iter().position(|field| is_named(field, name)) {
                 Some(index) => Column::Field(index),
                 None => Column::Unknown,

@@ -591,6 +591,7 @@ mod tests {
             last_check: None,
             address_count: 0,
             host_count: 0,
+            activation_code: String::new(),
         });
         let csv = csv_header().unwrap() + &row.csv_line().unwrap();
         let json = serde_json::to_string(&[&row]).unwrap();

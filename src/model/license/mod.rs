@@ -12,7 +12,7 @@ mod seat;
 mod verdict;
 
 pub use fields::{Draft, Values};
-pub use seat::{CodeTerms, Seat};
+pub use seat::{CodeTerms, Seat, by_code};
 pub use verdict::Verdict;
 
 /// What the admin has decided about a license.

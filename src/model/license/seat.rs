@@ -3,6 +3,8 @@
 use time::Date;
 
 use super::{License, Status, Values};
+use crate::error::Error;
+use crate::model::date;
 
 /// A license's share in an activation code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +74,33 @@ fn stricter(one: Status, other: Status) -> Status {
         (Status::Suspended, _) | (_, Status::Suspended) => Status::Suspended,
         (Status::Activated, Status::Activated) => Status::Activated,
     }
+}
+
+/// An error if the license's activation code does not let it have these values.
+pub fn by_code(license: &License, wanted: &Values) -> Result<(), Error> {
+    if license.seat.is_none() {
+        return Ok(());
+    }
+    if license.status != wanted.status {
+        let message = format!(
+            "The activation code of this license is {}, and so is the license. Change the code.",
+            license.status
+        );
+        return Err(Error::invalid("status", message));
+    }
+    if license.expiration_date != wanted.expiration_date {
+        let message = match license.expiration_date {
+            Some(last) => format!(
+                "The activation code of this license expires on {}. Use a later date, or change the code.",
+                date::format(last)
+            ),
+            None => "The activation code of this license is perpetual, and so is the license. Change the \
+                     code."
+                .to_owned(),
+        };
+        return Err(Error::invalid("expiration_date", message));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ fn an_unreadable_row_is_a_503_page_without_internals() {
 fn a_wrong_method_is_a_405_page() {
     let server = Server::start();
     for (method, path, allow) in [
-        ("POST", "/licenses", "GET, HEAD"),
+        ("PUT", "/licenses", "GET, POST, HEAD"),
         ("DELETE", "/licenses/1", "GET, HEAD"),
         ("GET", "/licenses/1/status", "POST"),
         ("GET", "/logout", "POST"),
