@@ -96,6 +96,7 @@ pub enum Kind {
     CodeChanged,
     ShopCreated,
     ShopChanged,
+    ShopDeleted,
     /// An unlicensed machine was hidden until it checks again after 30 days.
     MachineDismissed,
     /// An unlicensed machine was hidden for good.
@@ -119,7 +120,7 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 40] = [
+    pub const ALL: [Kind; 41] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -140,6 +141,7 @@ impl Kind {
         Kind::CodeChanged,
         Kind::ShopCreated,
         Kind::ShopChanged,
+        Kind::ShopDeleted,
         Kind::MachineDismissed,
         Kind::MachineBlocked,
         Kind::MachineRestored,
@@ -193,6 +195,7 @@ impl Kind {
             Kind::CodeChanged => "activation code changed",
             Kind::ShopCreated => "shop created",
             Kind::ShopChanged => "shop changed",
+            Kind::ShopDeleted => "shop deleted",
             Kind::MachineDismissed => "machine dismissed",
             Kind::MachineBlocked => "machine blocked",
             Kind::MachineRestored => "machine restored",
@@ -239,6 +242,7 @@ impl Kind {
             | Kind::CodeChanged
             | Kind::ShopCreated
             | Kind::ShopChanged
+            | Kind::ShopDeleted
             | Kind::MachineDismissed
             | Kind::MachineBlocked
             | Kind::MachineRestored

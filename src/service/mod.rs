@@ -16,6 +16,7 @@ mod demo;
 mod devices;
 mod diagnose;
 mod doctor;
+mod generator;
 mod import;
 mod keys;
 mod last_uses;

@@ -62,9 +62,9 @@ impl Service {
     ) -> Result<(i64, Option<String>), Error> {
         let name = shop_name(name)?;
         let now = self.clock.now();
-        let secret = match kind {
-            ShopKind::Generator => Some(secrets::token()?),
-            ShopKind::Stripe | ShopKind::Paddle => None,
+        let secret = match kind.has_events() {
+            true => None,
+            false => Some(secrets::token()?),
         };
         let stored = secret.as_deref().map(secrets::fingerprint);
         let id = self.store.write(|db| {
@@ -85,7 +85,7 @@ impl Service {
             shop.name.clone_from(&name);
             shop.is_test = draft.is_test;
             shop.fields = fields;
-            let is_new = shop.kind != ShopKind::Generator && !draft.secret.trim().is_empty();
+            let is_new = shop.kind.has_events() && !draft.secret.trim().is_empty();
             if is_new {
                 shop.secret = signing_secret(shop.kind, &draft.secret)?;
             }
@@ -102,11 +102,24 @@ impl Service {
         })
     }
 
+    /// Its orders and codes stay as they are; nothing that the shop reports reaches them any longer.
+    pub fn delete_shop(&self, actor: &Actor, id: i64) -> Result<Shop, Error> {
+        self.store.write(|db| {
+            let shop = existing(db, id)?;
+            shops::delete(db, id)?;
+            let event = Event::new(Kind::ShopDeleted, actor)
+                .with("shop", shop.name.as_str())
+                .with("kind", shop.kind.as_str());
+            audit::append(db, event, self.clock.now())?;
+            Ok(shop)
+        })
+    }
+
     /// The new secret in a generator's address; the old address no longer works.
     pub fn renew_secret(&self, actor: &Actor, id: i64) -> Result<String, Error> {
         let secret = secrets::token()?;
         self.change_shop(actor, id, |shop, event| {
-            if shop.kind != ShopKind::Generator {
+            if shop.kind.has_events() {
                 return Err(Error::NotFound("This shop has no secret address."));
             }
             shop.secret = secrets::fingerprint(&secret);

@@ -6,7 +6,8 @@ use time::OffsetDateTime;
 use super::{WriteTx, moment, unreadable};
 use crate::model::order::{Item, NewOrder, Order};
 
-const COLUMNS: &str = "id, created_at, source, order_ref, customer, is_test, is_erased, items";
+const COLUMNS: &str =
+    "id, created_at, source, order_ref, customer, is_test, is_erased, items, is_taken_back";
 
 /// Adds an order and returns its ID.
 pub fn add(
@@ -89,6 +90,12 @@ pub fn set_customer(db: &WriteTx<'_>, id: i64, customer: &str) -> Result<()> {
     Ok(())
 }
 
+pub fn set_taken_back(db: &WriteTx<'_>, id: i64, is_taken_back: bool) -> Result<()> {
+    db.prepare_cached("update orders set is_taken_back = ?2 where id = ?1")?
+        .execute(params![id, i64::from(is_taken_back)])?;
+    Ok(())
+}
+
 /// What was asked under that reference before.
 pub fn event(db: &Connection, id: i64, event_ref: &str) -> Result<Option<String>> {
     db.prepare_cached("select content from order_events where order_id = ?1 and event_ref = ?2")?
@@ -121,5 +128,6 @@ fn order(row: &Row<'_>) -> Result<Order> {
         is_test: row.get(5)?,
         is_erased: row.get(6)?,
         items: Item::from_json(&items).ok_or_else(|| unreadable(7, &items))?,
+        is_taken_back: row.get(8)?,
     })
 }

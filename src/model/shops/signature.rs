@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 /// Seconds that a signature may be old, or our clocks apart; Stripe's own libraries use the same.
 const TOLERANCE: u64 = 300;
 
-/// A header such as `t=1781524800,v1=5257a8…`, with its names.
+/// How a shop signs: a header such as `t=1781524800,v1=5257a8…`, with its names.
 pub(super) struct Format {
     /// Between the parts of the header.
     pub(super) between: char,
