@@ -173,6 +173,13 @@ impl NamedCustomer {
         self.name.is_empty() && self.email.is_empty()
     }
 
+    /// `Anna Meyer, anna@example.com`; empty if it names nobody.
+    pub fn in_words(&self) -> String {
+        let texts = [&*self.name, &self.email].into_iter();
+        let texts: Vec<&str> = texts.filter(|text| !text.is_empty()).collect();
+        texts.join(", ")
+    }
+
     /// Tells customers of one name apart.
     pub fn with_email(&self) -> String {
         let room = NAME_LENGTH.saturating_sub(self.email.chars().count() + 3);

@@ -34,7 +34,8 @@ struct CustomerPage {
     rows: Vec<LicenseRow>,
     count: Count,
     codes: Vec<ActivationCode>,
-    orders: Vec<Order>,
+    /// Each with who placed it.
+    orders: Vec<(Order, String)>,
     history: Vec<Entry>,
     offset: UtcOffset,
 }

@@ -35,6 +35,7 @@ mod reference;
 mod restored;
 mod saved_form;
 mod settings;
+mod shop;
 mod shops;
 mod shown;
 mod snippets;
@@ -86,6 +87,7 @@ pub fn routes() -> Vec<Route> {
         restored::routes(),
         reference::routes(),
         settings::routes(),
+        shop::routes(),
         shops::routes(),
         tool::routes(),
         unlicensed::routes(),

@@ -17,10 +17,11 @@ use crate::model::date;
 use crate::model::license::{Draft, License, Status};
 use crate::model::machine_code::{machine_code, read_machine_code};
 use crate::model::near_miss::Mismatch;
+use crate::model::search::Count;
 use crate::model::search::Word;
 use crate::model::unlicensed::{Decision, MachineFilter, MachinePage, UnlicensedMachine};
 use crate::request::{App, Failure};
-use crate::service::{MachinePair, NearMiss, SeatOffer, ToolMatch};
+use crate::service::{CustomerLine, MachinePair, NearMiss, Request, SeatOffer, ToolMatch};
 
 const PER_PAGE: usize = 50;
 
@@ -84,10 +85,11 @@ struct UnlicensedPage {
 struct AddPage {
     frame: Frame,
     machines: Vec<MachinePair>,
+    request: Request,
+    /// Chosen: the customer who is `known`, or a `new` one.
+    whose: String,
     draft: Draft,
     email: String,
-    /// Codes of the customer with free seats, and what each says.
-    codes: Vec<(i64, String)>,
     problems: Vec<Problem>,
 }
 
@@ -191,13 +193,14 @@ async fn decide(
     let (decision, done) = match action {
         "add" => {
             let asked = machines.clone();
-            let (customer, codes) = app.run(move |service| service.requested(&asked)).await?;
+            let request = app.run(move |service| service.requested(&asked)).await?;
             let page = AddPage {
                 frame,
                 machines,
-                draft: Draft::new().with("user_id", customer.name),
-                email: customer.email,
-                codes: codes.iter().filter_map(choice).collect(),
+                draft: Draft::new().with("user_id", &*request.named.name),
+                email: request.named.email.clone(),
+                whose: String::new(),
+                request,
                 problems: vec![],
             };
             return Ok(Either::Right(Page::new(&page)?));
@@ -223,6 +226,8 @@ async fn decide(
 #[derive(FromForm)]
 struct AddForm {
     machine: Vec<String>,
+    #[field(default = "")]
+    whose: String,
     #[field(default = "")]
     user_id: String,
     #[field(default = "")]
@@ -252,7 +257,10 @@ async fn add(
         let back = redirect_with_flash(config, "/unlicensed", message);
         return Ok(Either::Left(back));
     }
-    if let Some(code) = form.code {
+    let asked = machines.clone();
+    let request = app.run(move |service| service.requested(&asked)).await?;
+    let customer = form.customer(&request);
+    if let (Some(code), Ok(_)) = (form.code, &customer) {
         let number = machines.len();
         app.run(move |service| service.add_to_code(&actor, code, &machines))
             .await?;
@@ -271,19 +279,18 @@ async fn add(
         .with("user_id", form.user_id)
         .with("status", form.status)
         .with("expiration_date", expiration_date);
-    let email = form.email;
     let chosen = machines.clone();
-    let customer = NamedCustomer::parse(draft.get("user_id"), &email);
     let (values, dates) = draft.clone().typed();
     let added = match (dates.is_empty(), customer) {
         (false, _) => Err(dates),
         (true, Err(error)) => Err(error.problems().to_vec()),
         (true, Ok(customer)) => {
             app.run(move |service| {
-                let values = match customer.email.is_empty() {
-                    true => values,
-                    false => values.with("user_id", service.ensure_customer(&customer)?),
+                let name = match customer.email.is_empty() {
+                    true => customer.name,
+                    false => service.ensure_customer(&customer)?,
                 };
+                let values = values.with("user_id", name);
                 match service.add_licenses(&actor, &chosen, &values) {
                     Err(Error::Invalid(problems)) => Ok(Err(problems)),
                     other => other.map(Ok),
@@ -308,14 +315,60 @@ async fn add(
             let page = AddPage {
                 frame,
                 machines,
+                request,
+                whose: form.whose,
                 draft,
-                email,
-                codes: vec![],
+                email: form.email,
                 problems,
             };
             Either::Right(Page::with_status(422, &page)?)
         }
     })
+}
+
+impl AddForm {
+    /// Whose the machines are. A program can send the name or address of any customer: then the admin chooses.
+    fn customer(&self, request: &Request) -> Result<NamedCustomer, Error> {
+        let entered = || {
+            let parsed = NamedCustomer::parse(&self.user_id, &self.email);
+            // The name is the field `user_id` here.
+            parsed.map_err(|error| match error.problems().first() {
+                Some(problem) if problem.field == "name" => {
+                    Error::invalid("user_id", &*problem.message)
+                }
+                _ => error,
+            })
+        };
+        let Some(CustomerLine { customer, .. }) = &request.known else {
+            return entered();
+        };
+        let name = &customer.name;
+        match &*self.whose {
+            "known" => Ok(NamedCustomer {
+                name: name.clone(),
+                email: String::new(),
+            }),
+            "new" if self.code.is_some() => {
+                let message =
+                    format!("This code is one of {name}: choose that customer or no code.");
+                Err(Error::invalid("code", message))
+            }
+            "new" => {
+                let new = entered()?;
+                let has_email = !new.email.is_empty() && new.email == customer.email;
+                if new.name != *name && !has_email {
+                    return Ok(new);
+                }
+                let message =
+                    format!("This is {name}: choose that customer, or enter another one.");
+                Err(Error::invalid(
+                    if has_email { "email" } else { "user_id" },
+                    message,
+                ))
+            }
+            _ => Err(Error::invalid("whose", "Choose whose machine this is.")),
+        }
+    }
 }
 
 /// `…VR4B: 1 of 3 seats in use, expires 2026-12-31`; none if no seat is free.
@@ -432,12 +485,9 @@ impl MachineRow {
         machine_code(&self.machine.tool_name, &self.machine.license_key)
     }
 
-    /// `Anna Meyer, anna@example.com`; empty if the client named nobody.
+    /// Empty if the client named nobody.
     fn asked_by(&self) -> String {
-        let customer = &self.machine.customer;
-        let known = [&*customer.name, &customer.email].into_iter();
-        let known: Vec<&str> = known.filter(|text| !text.is_empty()).collect();
-        shown::visible(&known.join(", "))
+        shown::visible(&self.machine.customer.in_words())
     }
 
     /// `ANNA-PC, anna.meyer, version 2.4.0`; empty if the client reported nothing.
@@ -478,6 +528,11 @@ impl AddPage {
     fn problem(&self, field: &str) -> Option<&str> {
         let found = self.problems.iter().find(|problem| problem.field == field);
         found.map(|problem| problem.message.as_str())
+    }
+
+    /// Codes with free seats, and what each says.
+    fn codes(&self) -> Vec<(i64, String)> {
+        self.request.codes.iter().filter_map(choice).collect()
     }
 
     fn number(&self) -> String {

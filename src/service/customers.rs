@@ -15,7 +15,8 @@ use crate::model::order::Order as Purchase;
 use crate::model::search::{Count, Filter, Order, Page};
 use crate::model::text::grouped;
 use crate::store::{
-    Db, Read, WriteTx, activation_codes, audit, customers, licenses, orders, people, search,
+    Db, Read, WriteTx, activation_codes, audit, customers, licenses, orders, people, search, shops,
+    tokens,
 };
 
 /// Licenses read for the page.
@@ -46,7 +47,8 @@ pub struct CustomerUse {
     pub count: Count,
     /// Newest first; at most 50, and orders likewise.
     pub codes: Vec<ActivationCode>,
-    pub orders: Vec<Purchase>,
+    /// Each with who placed it.
+    pub orders: Vec<(Purchase, String)>,
     /// Changes of these licenses, newest first.
     pub history: Vec<Entry>,
 }
@@ -173,11 +175,12 @@ impl Service {
                 ..AuditFilter::default()
             };
             let (licenses, count) = search::page(db, &filter, &page)?;
+            let orders = orders::of_customer(db, &customer.name, LISTED as i64)?;
             Ok(Some(CustomerUse {
                 licenses,
                 count,
                 codes: activation_codes::matching(db, None, None, Some(&customer.name), LISTED)?,
-                orders: orders::of_customer(db, &customer.name, LISTED as i64)?,
+                orders: with_sellers(db, orders)?,
                 history: audit::list(db, &changes, i64::MAX, HISTORY)?,
                 customer,
             }))
@@ -293,11 +296,31 @@ pub(super) fn few_licenses(db: &Db, name: &str) -> Result<Vec<License>, Error> {
     Ok(licenses::of_customer(db, name)?)
 }
 
-fn line(db: &Db, customer: Customer) -> Read<CustomerLine> {
+pub(super) fn line(db: &Db, customer: Customer) -> Read<CustomerLine> {
     let (licenses, codes) = customers::numbers(db, &customer.name)?;
     Ok(CustomerLine {
         customer,
         licenses,
         codes,
     })
+}
+
+/// A shop or a token by its name; one that is gone as the order has it.
+fn with_sellers(db: &Db, orders: Vec<Purchase>) -> Read<Vec<(Purchase, String)>> {
+    let seller = |source: &str| -> Read<Option<String>> {
+        match source.split_once(' ') {
+            Some(("user", name)) => Ok(Some(name.to_owned())),
+            Some((kind, id)) => match (kind, id.parse()) {
+                ("shop", Ok(id)) => Ok(shops::get(db, id)?.map(|shop| shop.name)),
+                ("token", Ok(id)) => tokens::name(db, id),
+                _ => Ok(None),
+            },
+            None => Ok(None),
+        }
+    };
+    let named = orders.into_iter().map(|order| {
+        let name = seller(&order.source)?.unwrap_or_else(|| order.source.clone());
+        Ok((order, name))
+    });
+    named.collect()
 }

@@ -104,7 +104,7 @@ pub use shop_events::Delivery;
 pub use shops::{ShopDraft, ShopUse};
 pub use tokens::TokenUser;
 pub use tools::ToolUse;
-pub use unlicensed::{MachinePair, SeatOffer};
+pub use unlicensed::{MachinePair, Request, SeatOffer};
 pub use users::{FIRST_USER, FirstPassword, NewPassword};
 pub use walk::Walk;
 pub use workbook::{MAX_ROWS, MAX_SENT, workbook_of_codes};

@@ -8,7 +8,7 @@ use crate::model::order::NewOrder;
 use crate::model::shops::{
     Fields, Product, ProductDraft, Shop, ShopKind, StoredEvent, shop_name, signing_secret,
 };
-use crate::store::{Db, WriteTx, audit, shop_events, shops};
+use crate::store::{Db, WriteTx, audit, orders, shop_events, shops};
 
 pub(super) const NO_SUCH_SHOP: Error = Error::NotFound("Shop not found.");
 
@@ -25,9 +25,10 @@ pub struct ShopUse {
 /// What the admin decides about a shop.
 pub struct ShopDraft {
     pub name: String,
-    /// Empty to leave it as it is.
+    /// Of a shop with events; empty to leave it as it is.
     pub secret: String,
     pub is_test: bool,
+    /// Of a generator.
     pub fields: Fields,
 }
 
@@ -80,11 +81,12 @@ impl Service {
 
     pub fn set_shop(&self, actor: &Actor, id: i64, draft: ShopDraft) -> Result<(), Error> {
         let name = shop_name(&draft.name)?;
-        let fields = draft.fields.parse()?;
         self.change_shop(actor, id, |shop, event| {
             shop.name.clone_from(&name);
             shop.is_test = draft.is_test;
-            shop.fields = fields;
+            if !shop.kind.has_events() {
+                shop.fields = draft.fields.parse()?;
+            }
             let is_new = shop.kind.has_events() && !draft.secret.trim().is_empty();
             if is_new {
                 shop.secret = signing_secret(shop.kind, &draft.secret)?;
@@ -99,6 +101,13 @@ impl Service {
         self.change_shop(actor, id, |shop, event| {
             shop.is_enabled = is_enabled;
             Ok(event.with("status", if is_enabled { "enabled" } else { "disabled" }))
+        })
+    }
+
+    pub fn orders_of_shop(&self, id: i64) -> Result<i64, Error> {
+        self.store.read(|db| {
+            let shop = shops::get(db, id)?;
+            shop.map_or(Ok(0), |shop| orders::count(db, &shop.source()))
         })
     }
 

@@ -75,6 +75,11 @@ pub fn codes(db: &Connection, id: i64) -> Result<Vec<(i64, i64)>> {
     .collect()
 }
 
+pub fn count(db: &Connection, source: &str) -> Result<i64> {
+    db.prepare_cached("select count(*) from orders where source = ?1")?
+        .query_row([source], |row| row.get(0))
+}
+
 /// Codes that a source has ordered since then.
 pub fn codes_since(db: &Connection, source: &str, since: OffsetDateTime) -> Result<i64> {
     db.prepare_cached(
