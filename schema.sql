@@ -153,6 +153,7 @@ create table orders (
     is_test    bigint  not null,
     is_erased  bigint  not null default 0,   -- 1: sent again, it does not bring the person back
     items      text    not null,             -- JSON, after defaults
+    is_taken_back bigint not null default 0, -- 1: revoked, and what it did to other orders is undone
     unique (source, order_ref)
 );
 

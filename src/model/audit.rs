@@ -98,6 +98,7 @@ pub enum Kind {
     CodeChanged,
     ShopCreated,
     ShopChanged,
+    ShopDeleted,
     /// An unlicensed machine was hidden until it checks again after 30 days.
     MachineDismissed,
     /// An unlicensed machine was hidden for good.
@@ -143,6 +144,7 @@ impl Kind {
         Kind::CodeChanged,
         Kind::ShopCreated,
         Kind::ShopChanged,
+        Kind::ShopDeleted,
         Kind::MachineDismissed,
         Kind::MachineBlocked,
         Kind::MachineRestored,
@@ -197,6 +199,7 @@ impl Kind {
             Kind::CodeChanged => "activation code changed",
             Kind::ShopCreated => "shop created",
             Kind::ShopChanged => "shop changed",
+            Kind::ShopDeleted => "shop deleted",
             Kind::MachineDismissed => "machine dismissed",
             Kind::MachineBlocked => "machine blocked",
             Kind::MachineRestored => "machine restored",
@@ -244,6 +247,7 @@ impl Kind {
             | Kind::CodeChanged
             | Kind::ShopCreated
             | Kind::ShopChanged
+            | Kind::ShopDeleted
             | Kind::MachineDismissed
             | Kind::MachineBlocked
             | Kind::MachineRestored

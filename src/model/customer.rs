@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::fold::holds;
+use super::fold::{folded, holds};
 use super::text;
 use crate::error::{Error, Problem};
 
@@ -105,6 +105,17 @@ impl Customer {
     pub fn has(&self, text: &str) -> bool {
         holds(&self.name, text) || holds(&self.email, text)
     }
+
+    /// Whether a text such as `anna-berg_2026.xlsx` has the name or the address; only letters and digits count.
+    pub fn is_in(&self, text: &str) -> bool {
+        let bare = |text: &str| -> String {
+            let folded = folded(text);
+            folded.chars().filter(|c| c.is_alphanumeric()).collect()
+        };
+        let text = bare(text);
+        let own = [&self.name, &self.email].map(|own| bare(own));
+        own.iter().any(|own| !own.is_empty() && text.contains(own))
+    }
 }
 
 /// Like the customer of a license, but not empty.
@@ -147,6 +158,26 @@ impl NamedCustomer {
             name,
             email: parse_email(email)?,
         })
+    }
+
+    /// What can be stored of a name and an address: neither may keep a buyer from the codes.
+    pub fn lenient(name: &str, email: &str) -> NamedCustomer {
+        let parsed = |name, email| NamedCustomer::parse(name, email);
+        parsed(name, email)
+            .or_else(|_| parsed("", email))
+            .or_else(|_| parsed(name, ""))
+            .unwrap_or_default()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.name.is_empty() && self.email.is_empty()
+    }
+
+    /// `Anna Meyer, anna@example.com`; empty if it names nobody.
+    pub fn in_words(&self) -> String {
+        let texts = [&*self.name, &self.email].into_iter();
+        let texts: Vec<&str> = texts.filter(|text| !text.is_empty()).collect();
+        texts.join(", ")
     }
 
     /// Tells customers of one name apart.

@@ -137,13 +137,44 @@ impl Item {
         }
     }
 
-    /// How long it extends the codes that it renews; none for ever.
-    pub fn extension(&self) -> Option<Extension> {
-        match self.term() {
-            CodeTerm::Perpetual => None,
-            CodeTerm::Until(last) => Some(Extension::Until(last)),
-            CodeTerm::Days(days) => Some(Extension::Days(days)),
+    /// The order that it renews or adds seats to, instead of making codes.
+    pub fn other(&self) -> Option<&str> {
+        self.renews.as_deref().or(self.adds_to.as_deref())
+    }
+
+    /// A code of the other order after it.
+    pub fn on(&self, values: &CodeValues, today: Date) -> CodeValues {
+        let mut after = values.clone();
+        match (&self.adds_to, self.term()) {
+            (Some(_), _) => after.seats += self.seats * self.quantity,
+            (None, CodeTerm::Perpetual) => after.term = CodeTerm::Perpetual,
+            (None, CodeTerm::Until(last)) => {
+                after.term = Extension::Until(last).on(values.term, today);
+            }
+            (None, CodeTerm::Days(days)) => {
+                after.term = Extension::Days(days).on(values.term, today);
+            }
         }
+        after
+    }
+
+    /// The code once [`Item::on`] is taken back; none if nothing tells which term it had before.
+    pub fn off(&self, values: &CodeValues) -> Option<CodeValues> {
+        let mut before = values.clone();
+        match (&self.adds_to, self.days) {
+            (Some(_), _) => before.seats = (values.seats - self.seats * self.quantity).max(1),
+            (None, Some(more)) => {
+                before.term = match values.term {
+                    CodeTerm::Perpetual => CodeTerm::Perpetual,
+                    CodeTerm::Days(days) => CodeTerm::Days((days - more).max(1)),
+                    CodeTerm::Until(last) => {
+                        CodeTerm::Until(last.saturating_sub(Duration::days(more)))
+                    }
+                }
+            }
+            (None, None) => return None,
+        }
+        Some(before)
     }
 }
 
@@ -198,6 +229,8 @@ pub struct Order {
     pub is_test: bool,
     /// The customer was erased.
     pub is_erased: bool,
+    /// It was revoked, and what it did to other orders is undone.
+    pub is_taken_back: bool,
     pub items: Vec<Item>,
 }
 

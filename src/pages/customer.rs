@@ -33,7 +33,8 @@ struct CustomerPage {
     rows: Vec<LicenseRow>,
     count: Count,
     codes: Vec<CodeRow>,
-    orders: Vec<Order>,
+    /// Each with who placed it.
+    orders: Vec<(Order, String)>,
     history: History,
     offset: UtcOffset,
 }

@@ -38,6 +38,7 @@ mod restored;
 mod saved_form;
 mod search;
 mod settings;
+mod shop;
 mod shops;
 mod shown;
 mod snippets;
@@ -92,6 +93,7 @@ pub fn routes() -> Vec<Route> {
         reference::routes(),
         search::routes(),
         settings::routes(),
+        shop::routes(),
         shops::routes(),
         tool::routes(),
         unlicensed::routes(),

@@ -19,10 +19,11 @@ use crate::model::date;
 use crate::model::license::{Draft, License, Status};
 use crate::model::machine_code::{machine_code, read_machine_code};
 use crate::model::near_miss::Mismatch;
+use crate::model::search::Count;
 use crate::model::search::Word;
 use crate::model::unlicensed::{Decision, MachineFilter, MachinePage, UnlicensedMachine};
 use crate::request::{App, Failure};
-use crate::service::{MachinePair, NearMiss, Service, ToolMatch};
+use crate::service::{CustomerLine, MachinePair, NearMiss, Request, Service, ToolMatch};
 
 const PER_PAGE: usize = 50;
 
@@ -89,6 +90,7 @@ struct UnlicensedPage {
 struct AddPage {
     frame: Frame,
     adding: Adding,
+    request: Request,
     /// Codes of the customer with free seats, and what each says.
     codes: Vec<(i64, String)>,
     problems: Vec<Problem>,
@@ -194,18 +196,19 @@ async fn decide(
     let (decision, done) = match action {
         "add" => {
             let asked = machines.clone();
-            let (customer, codes) = app.run(move |service| service.requested(&asked)).await?;
-            let today = app.today();
+            let request = app.run(move |service| service.requested(&asked)).await?;
             let page = AddPage {
                 frame,
                 adding: Adding {
                     machines,
-                    draft: Draft::new().with("user_id", customer.name),
-                    email: customer.email,
+                    whose: String::new(),
+                    draft: Draft::new().with("user_id", &*request.named.name),
+                    email: request.named.email.clone(),
                     term: String::new(),
                     code: None,
                 },
-                codes: choices(&codes, today),
+                codes: choices(&request.codes, app.today()),
+                request,
                 problems: vec![],
             };
             return Ok(Either::Right(Page::new(&page)?));
@@ -231,6 +234,8 @@ async fn decide(
 #[derive(FromForm)]
 struct AddForm {
     machine: Vec<String>,
+    #[field(default = "")]
+    whose: String,
     #[field(default = "")]
     user_id: String,
     #[field(default = "")]
@@ -262,6 +267,7 @@ async fn add(
     }
     let adding = Adding {
         machines,
+        whose: form.whose,
         draft: Draft::default()
             .with("user_id", form.user_id)
             .with("status", form.status)
@@ -271,15 +277,15 @@ async fn add(
         code: form.code,
     };
     let today = app.today();
-    let (added, codes, adding) = app
+    let (added, request, adding) = app
         .run(move |service| {
-            let (added, codes) = match adding.add(service, &actor, today) {
-                Err(error @ (Error::Invalid(_) | Error::Refused(_))) => {
-                    (Err(error), service.requested(&adding.machines)?.1)
+            let request = service.requested(&adding.machines)?;
+            let added = match adding.add(service, &actor, &request, today) {
+                Err(error @ (Error::Invalid(_) | Error::Refused(_))) => Err(error),
                 }
-                other => (Ok(other?), vec![]),
+                other => Ok(other?),
             };
-            Ok((added, codes, adding))
+            Ok((added, request, adding))
         })
         .await?;
     let error = match added {
@@ -299,7 +305,8 @@ async fn add(
     let page = AddPage {
         frame,
         adding,
-        codes: choices(&codes, today),
+        codes: choices(&request.codes, today),
+        request,
         problems,
     };
     Ok(Either::Right(Page::with_status(error.status(), &page)?))
@@ -308,6 +315,8 @@ async fn add(
 /// What is to be added for machines.
 struct Adding {
     machines: Vec<MachinePair>,
+    /// Chosen: the customer who is `known`, or a `new` one.
+    whose: String,
     draft: Draft,
     email: String,
     /// Of [`TERMS`]; empty for the date of the draft.
@@ -322,8 +331,10 @@ impl Adding {
         &self,
         service: &Service,
         actor: &Actor,
+        request: &Request,
         today: Date,
     ) -> Result<(String, String), Error> {
+        let customer = self.customer(request)?;
         let number = self.machines.len();
         if let Some(code) = self.code {
             service.add_machines(actor, code, &self.machines)?;
@@ -333,11 +344,6 @@ impl Adding {
             };
             return Ok((format!("/codes/{code}"), message));
         }
-        let customer = NamedCustomer::parse(self.draft.get("user_id"), &self.email);
-        let customer = customer.map_err(|error| match error.field() {
-            Some("name") => Error::invalid("user_id", error.to_string()),
-            Some(_) | None => error,
-        })?;
         let (mut values, dates) = self.draft.clone().typed();
         if !dates.is_empty() {
             return Err(Error::Invalid(dates));
@@ -350,15 +356,60 @@ impl Adding {
             let last = Term::parse(&self.term)?.after(today);
             values = values.with("expiration_date", date::format(last));
         }
-        if !customer.email.is_empty() {
-            values = values.with("user_id", service.ensure_customer(&customer)?);
-        }
+        let name = match customer.email.is_empty() {
+            true => customer.name,
+            false => service.ensure_customer(&customer)?,
+        };
+        values = values.with("user_id", name);
         let bulk = service.add_licenses(actor, &self.machines, &values)?;
         let message = match number {
             1 => "1 license added.".to_owned(),
             _ => format!("{number} licenses added."),
         };
         Ok((format!("/bulk/{bulk}"), message))
+    }
+
+    /// Whose the machines are. A program can send the name or address of any customer: then the admin chooses.
+    fn customer(&self, request: &Request) -> Result<NamedCustomer, Error> {
+        let entered = || {
+            let parsed = NamedCustomer::parse(self.draft.get("user_id"), &self.email);
+            // The name is the field `user_id` here.
+            parsed.map_err(|error| match error.problems().first() {
+                Some(problem) if problem.field == "name" => {
+                    Error::invalid("user_id", &*problem.message)
+                }
+                _ => error,
+            })
+        };
+        let Some(CustomerLine { customer, .. }) = &request.known else {
+            return entered();
+        };
+        let name = &customer.name;
+        match &*self.whose {
+            "known" => Ok(NamedCustomer {
+                name: name.clone(),
+                email: String::new(),
+            }),
+            "new" if self.code.is_some() => {
+                let message =
+                    format!("This code is one of {name}: choose that customer or no code.");
+                Err(Error::invalid("code", message))
+            }
+            "new" => {
+                let new = entered()?;
+                let has_email = !new.email.is_empty() && new.email == customer.email;
+                if new.name != *name && !has_email {
+                    return Ok(new);
+                }
+                let message =
+                    format!("This is {name}: choose that customer, or enter another one.");
+                Err(Error::invalid(
+                    if has_email { "email" } else { "user_id" },
+                    message,
+                ))
+            }
+            _ => Err(Error::invalid("whose", "Choose whose machine this is.")),
+        }
     }
 }
 
@@ -491,12 +542,9 @@ impl MachineRow {
         machine_code(&self.machine.tool_name, &self.machine.license_key)
     }
 
-    /// `Anna Meyer, anna@example.com`; empty if the client named nobody.
+    /// Empty if the client named nobody.
     fn asked_by(&self) -> String {
-        let customer = &self.machine.customer;
-        let known = [&*customer.name, &customer.email].into_iter();
-        let known: Vec<&str> = known.filter(|text| !text.is_empty()).collect();
-        shown::visible(&known.join(", "))
+        shown::visible(&self.machine.customer.in_words())
     }
 
     /// `ANNA-PC, anna.meyer, version 2.4.0`; empty if the client reported nothing.

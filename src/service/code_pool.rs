@@ -1,7 +1,7 @@
 //! Importing the activation codes of an older system.
 
 use super::Service;
-use super::customers::ensure_named;
+use super::customers::ensure_known;
 use crate::error::Error;
 use crate::model::activation_code::CodeValues;
 use crate::model::audit::{Actor, Event, Kind};
@@ -64,7 +64,7 @@ impl Service {
             let mut ids = vec![];
             for code in &codes {
                 let values = CodeValues {
-                    customer: ensure_named(db, &code.customer, now)?,
+                    customer: ensure_known(db, &code.customer, now)?,
                     ..code.values.clone()
                 };
                 let new = NewCode {

@@ -15,7 +15,8 @@ use crate::model::order::Order as Purchase;
 use crate::model::search::{Count, Filter, Order, Page};
 use crate::model::text::grouped;
 use crate::store::{
-    Db, Read, WriteTx, activation_codes, audit, customers, licenses, orders, people, search,
+    Db, Read, WriteTx, activation_codes, audit, customers, licenses, orders, people, search, shops,
+    tokens,
 };
 
 /// Licenses read for the page.
@@ -44,11 +45,12 @@ pub struct CustomerUse {
     pub count: Count,
     /// Newest first; at most 50, and orders likewise.
     pub codes: Vec<ListedCode>,
-    pub orders: Vec<Purchase>,
+    /// Each with who placed it.
+    pub orders: Vec<(Purchase, String)>,
 }
 
-/// The name of the customer whom a shop names: the one with that address, otherwise the one with that name and no
-/// address; otherwise a new one, with the address in the name if the name is taken.
+/// The name of the customer whom a shop names: the one with that address, otherwise a new one with it. A name is no
+/// proof: whoever buys with the name of another customer, and an address that we do not know, is somebody else.
 pub(super) fn ensure_named(
     db: &WriteTx<'_>,
     named: &NamedCustomer,
@@ -58,23 +60,34 @@ pub(super) fn ensure_named(
     if let Some(known) = customers::of_email(db, email)? {
         return Ok(known.name);
     }
-    if name.is_empty() && email.is_empty() {
-        return Ok(String::new());
+    if email.is_empty() {
+        customers::ensure(db, name, now)?;
+        return Ok(name.clone());
     }
     let first = if name.is_empty() { email } else { name };
-    if let Some(known) = customers::named(db, first)? {
-        if known.email.is_empty() || email.is_empty() {
-            if !email.is_empty() {
-                customers::set_email(db, known.id, email)?;
-            }
-            return Ok(known.name);
-        }
-        let both = named.with_email();
-        customers::add(db, &both, email, "", now)?;
-        return Ok(both);
+    let name = match customers::named(db, first)? {
+        None => first.clone(),
+        Some(_) => named.with_email(),
+    };
+    customers::add(db, &name, email, now)?;
+    Ok(name)
+}
+
+/// [`ensure_named`] in the words of the admin, who knows that a customer without an address has this one.
+pub(super) fn ensure_known(
+    db: &WriteTx<'_>,
+    named: &NamedCustomer,
+    now: OffsetDateTime,
+) -> Result<String, Error> {
+    let NamedCustomer { name, email } = named;
+    if let Some(known) = customers::named(db, name)?
+        && known.email.is_empty()
+        && customers::of_email(db, email)?.is_none()
+    {
+        customers::set_email(db, known.id, email)?;
+        return Ok(known.name);
     }
-    customers::add(db, first, email, "", now)?;
-    Ok(first.clone())
+    ensure_named(db, named, now)
 }
 
 impl Service {
@@ -153,11 +166,12 @@ impl Service {
                 ..Filter::default()
             };
             let (licenses, count) = search::page(db, &filter, &page)?;
+            let orders = orders::of_customer(db, &customer.name, LISTED as i64)?;
             Ok(Some(CustomerUse {
                 licenses,
                 count,
                 codes: activation_codes::matching(db, None, None, Some(&customer.name), LISTED)?,
-                orders: orders::of_customer(db, &customer.name, LISTED as i64)?,
+                orders: with_sellers(db, orders)?,
                 customer,
             }))
         })?;
@@ -205,21 +219,31 @@ impl Service {
 
     /// Gives everything of the other customer to this one, and deletes the other.
     pub fn merge_customers(&self, actor: &Actor, id: i64, other: i64) -> Result<(), Error> {
-        let now = self.clock.now();
         self.store.write(|db| {
             let kept = customers::get(db, id)?.ok_or(NO_SUCH_CUSTOMER)?;
             let gone = customers::get(db, other)?.ok_or(NO_SUCH_CUSTOMER)?;
             if kept.id == gone.id {
                 return Err(Error::invalid("with", "This is the same customer."));
             }
-            self.rename_in(db, actor, &gone.name, &kept.name)?;
-            customers::delete(db, gone.id)?;
-            let after = kept.merged(&gone);
-            customers::set(db, &after)?;
-            let event = Event::customer(actor, Kind::CustomersMerged, &gone, &after);
-            audit::append(db, event, now)?;
-            Ok(())
+            self.merge_customers_in(db, actor, &kept, &gone)
         })
+    }
+
+    /// [`Service::merge_customers`] within a transaction.
+    pub(super) fn merge_customers_in(
+        &self,
+        db: &WriteTx<'_>,
+        actor: &Actor,
+        kept: &Customer,
+        gone: &Customer,
+    ) -> Result<(), Error> {
+        self.rename_in(db, actor, &gone.name, &kept.name)?;
+        customers::delete(db, gone.id)?;
+        let after = kept.merged(gone);
+        customers::set(db, &after)?;
+        let event = Event::customer(actor, Kind::CustomersMerged, gone, &after);
+        audit::append(db, event, self.clock.now())?;
+        Ok(())
     }
 
     /// Licenses, codes and orders get another customer, who must be there.
@@ -250,23 +274,45 @@ impl Service {
     }
 }
 
-/// All licenses of a customer, to be written in one transaction.
+/// All licenses of a customer who does not have more of them, or more codes, than one transaction may write.
 pub(super) fn few_licenses(db: &Db, name: &str) -> Result<Vec<License>, Error> {
-    let (number, _) = customers::numbers(db, name)?;
-    if number > MAX_LICENSES as i64 {
-        return Err(Error::Conflict(format!(
-            "{name} has more than {} licenses, the most for one step.",
-            grouped(MAX_LICENSES as i64)
-        )));
+    let (licenses, codes) = customers::numbers(db, name)?;
+    for (number, what) in [(licenses, "licenses"), (codes, "activation codes")] {
+        if number > MAX_LICENSES as i64 {
+            return Err(Error::Conflict(format!(
+                "{name} has more than {} {what}, the most for one step.",
+                grouped(MAX_LICENSES as i64)
+            )));
+        }
     }
     Ok(licenses::of_customer(db, name)?)
 }
 
-fn line(db: &Db, customer: Customer) -> Read<CustomerLine> {
+pub(super) fn line(db: &Db, customer: Customer) -> Read<CustomerLine> {
     let (licenses, codes) = customers::numbers(db, &customer.name)?;
     Ok(CustomerLine {
         customer,
         licenses,
         codes,
     })
+}
+
+/// A shop or a token by its name; one that is gone as the order has it.
+fn with_sellers(db: &Db, orders: Vec<Purchase>) -> Read<Vec<(Purchase, String)>> {
+    let seller = |source: &str| -> Read<Option<String>> {
+        match source.split_once(' ') {
+            Some(("user", name)) => Ok(Some(name.to_owned())),
+            Some((kind, id)) => match (kind, id.parse()) {
+                ("shop", Ok(id)) => Ok(shops::get(db, id)?.map(|shop| shop.name)),
+                ("token", Ok(id)) => tokens::name(db, id),
+                _ => Ok(None),
+            },
+            None => Ok(None),
+        }
+    };
+    let named = orders.into_iter().map(|order| {
+        let name = seller(&order.source)?.unwrap_or_else(|| order.source.clone());
+        Ok((order, name))
+    });
+    named.collect()
 }

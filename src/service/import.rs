@@ -12,7 +12,7 @@ use time::Duration;
 use super::Service;
 use super::bulk::{Job, Step};
 use crate::error::Error;
-use crate::model::audit::{Actor, Event, Kind};
+use crate::model::audit::{Actor, Detail, Event, Kind};
 use crate::model::bulk::BulkChange;
 use crate::model::import::{
     Decoded, Find, ImportCounts, ImportOptions, ImportPlan, InvalidRow, Layout, RowAction, RowUnit,
@@ -420,7 +420,7 @@ impl Service {
             RowAction::Unchanged | RowAction::Invalid(_) => None,
         };
         let summary = Event::new(Kind::Imported, actor)
-            .with("file", name)
+            .with("file", Detail::personal(name))
             .with("added", numbers.new)
             .with("changed", numbers.changed)
             .with("unchanged", numbers.unchanged)

@@ -3,12 +3,12 @@
 use super::Service;
 use super::customers::ensure_named;
 use crate::error::Error;
-use crate::model::activation_code::{ActivationCode, CodeTerm, CodeValues};
+use crate::model::activation_code::{ActivationCode, CodeValues};
 use crate::model::audit::{Actor, Detail, Event, Kind};
 use crate::model::order::{Extension, Item, NewOrder, Order, OrderAction};
 use crate::store::{Db, Read, WriteTx, activation_codes, audit, orders};
 
-const NO_SUCH_ORDER: Error = Error::NotFound("Order not found.");
+pub(super) const NO_SUCH_ORDER: Error = Error::NotFound("Order not found.");
 
 /// An order with the codes that were made for it, each with its item.
 pub struct OrderCodes {
@@ -16,6 +16,13 @@ pub struct OrderCodes {
     pub codes: Vec<(i64, ActivationCode)>,
     /// False if it had been sent before.
     pub is_new: bool,
+}
+
+/// Whether an item is carried out or taken back.
+#[derive(Clone, Copy)]
+enum Direction {
+    On,
+    Off,
 }
 
 impl Service {
@@ -45,9 +52,12 @@ impl Service {
         let customer = ensure_named(db, &new.customer, now)?;
         let id = orders::add(db, source, new, &customer, now)?;
         for (at, item) in (0..).zip(&new.items) {
-            let other = item.renews.as_ref().or(item.adds_to.as_ref());
-            if let Some(other) = other {
-                self.change_other(db, actor, source, item, other, new.is_test)?;
+            if item.other().is_some() {
+                if new.is_test {
+                    let message = "A test order does not change another order.";
+                    return Err(Error::invalid(field_of(item), message));
+                }
+                self.change_others(db, actor, source, item, Direction::On)?;
                 continue;
             }
             let values = item.values(&customer, new, self.today());
@@ -106,53 +116,26 @@ impl Service {
         Ok(codes.iter().map(|(_, code)| code.shown()).collect())
     }
 
-    /// An item that extends the codes of another order or adds seats to them.
-    fn change_other(
+    /// What an item does to the codes of another order, or the same taken back.
+    fn change_others(
         &self,
         db: &WriteTx<'_>,
         actor: &Actor,
         source: &str,
         item: &Item,
-        other: &str,
-        is_test: bool,
+        direction: Direction,
     ) -> Result<(), Error> {
-        let is_renewal = item.renews.is_some();
-        let field = if is_renewal { "renews" } else { "adds_to" };
-        let refuse = |message: String| Err(Error::invalid(field, message));
-        if is_test {
-            return refuse("A test order does not change another order.".into());
-        }
-        let Some(order) = orders::find(db, source, other)? else {
-            return refuse(format!("There is no order {other}."));
-        };
-        let codes = codes_of(db, &order)?.into_iter().map(|(_, code)| code);
-        let codes: Vec<_> = codes
-            .filter(|code| code.tool_name == item.tool_name)
-            .collect();
-        if codes.is_empty() {
-            return refuse(format!(
-                "The order {other} has no activation code for {}.",
-                item.tool_name
-            ));
-        }
-        if !is_renewal && codes.len() > 1 {
-            return refuse(format!(
-                "The order {other} has {} activation codes for {}; seats can be added to one only.",
-                codes.len(),
-                item.tool_name
-            ));
-        }
-        for code in codes {
-            let mut values = code.values.clone();
-            match is_renewal {
-                true => {
-                    values.term = match item.extension() {
-                        Some(extension) => extension.on(values.term, self.today()),
-                        None => CodeTerm::Perpetual,
-                    }
-                }
-                false => values.seats += item.seats * item.quantity,
-            }
+        for code in codes_of_other(db, source, item)? {
+            let values = match direction {
+                Direction::On => item.on(&code.values, self.today()),
+                Direction::Off => item.off(&code.values).ok_or_else(|| {
+                    Error::Conflict(format!(
+                        "The order set the expiration date of {}, and nothing tells which one it had before. \
+                         Change that code by hand.",
+                        code.masked()
+                    ))
+                })?,
+            };
             self.change_code_in(db, actor, &code, &values)?;
         }
         Ok(())
@@ -199,7 +182,19 @@ impl Service {
             };
             self.change_code_in(db, actor, &code, &values)?;
         }
-        Ok(())
+        let direction = match (action, order.is_taken_back) {
+            (OrderAction::Revoke, false) => Direction::Off,
+            (OrderAction::Restore, true) => Direction::On,
+            // A payment in doubt takes nothing back from other orders.
+            (OrderAction::Suspend | OrderAction::Resume, _)
+            | (OrderAction::Revoke, true)
+            | (OrderAction::Restore, false) => return Ok(()),
+        };
+        for item in order.items.iter().filter(|item| item.other().is_some()) {
+            self.change_others(db, actor, source, item, direction)?;
+        }
+        let is_taken_back = action == OrderAction::Revoke;
+        Ok(orders::set_taken_back(db, order.id, is_taken_back)?)
     }
 
     /// Extends the codes of an order, once for each `event_ref`.
@@ -247,7 +242,42 @@ impl Service {
     }
 }
 
-fn codes_of(db: &Db, order: &Order) -> Read<Vec<(i64, ActivationCode)>> {
+fn field_of(item: &Item) -> &'static str {
+    match item.renews {
+        Some(_) => "renews",
+        None => "adds_to",
+    }
+}
+
+/// The codes of the order that an item renews or adds seats to. The tool may have been renamed since then.
+fn codes_of_other(db: &Db, source: &str, item: &Item) -> Result<Vec<ActivationCode>, Error> {
+    let (other, tool) = (item.other().unwrap_or_default(), &item.tool_name);
+    let refuse = |message: String| Err(Error::invalid(field_of(item), message));
+    let Some(order) = orders::find(db, source, other)? else {
+        return refuse(format!("There is no order {other}."));
+    };
+    let was_sold_as = |at: i64| {
+        let sold = usize::try_from(at).ok().and_then(|at| order.items.get(at));
+        sold.is_some_and(|sold| sold.tool_name == *tool)
+    };
+    let codes = codes_of(db, &order)?.into_iter();
+    let codes = codes.filter(|(at, code)| code.tool_name == *tool || was_sold_as(*at));
+    let codes: Vec<_> = codes.map(|(_, code)| code).collect();
+    if codes.is_empty() {
+        return refuse(format!(
+            "The order {other} has no activation code for {tool}."
+        ));
+    }
+    if item.adds_to.is_some() && codes.len() > 1 {
+        return refuse(format!(
+            "The order {other} has {} activation codes for {tool}; seats can be added to one only.",
+            codes.len()
+        ));
+    }
+    Ok(codes)
+}
+
+pub(super) fn codes_of(db: &Db, order: &Order) -> Read<Vec<(i64, ActivationCode)>> {
     let codes = orders::codes(db, order.id)?.into_iter();
     let codes = codes.map(|(item, id)| Ok(activation_codes::get(db, id)?.map(|code| (item, code))));
     codes.filter_map(Read::transpose).collect()

@@ -87,6 +87,12 @@ impl Service {
             for value in traces.erasable() {
                 personal::erase(db, value)?;
             }
+            for value in &traces.words {
+                let text = personal::text(db, *value)?;
+                if text.is_some_and(|text| person.is_in(&text)) {
+                    personal::erase(db, *value)?;
+                }
+            }
             let event = Event::new(Kind::CustomerErased, actor)
                 .with(CUSTOMER_ID, id)
                 .with("licenses", licenses.len() as i64);
@@ -124,6 +130,8 @@ struct Traces {
     about: HashSet<i64>,
     /// In other entries.
     others: HashSet<i64>,
+    /// Names of files, and changes in words, which may name the person.
+    words: HashSet<i64>,
     /// Of those who did something, and from where.
     actors: HashSet<i64>,
 }
@@ -144,6 +152,7 @@ impl Traces {
             names,
             about: HashSet::new(),
             others: HashSet::new(),
+            words: HashSet::new(),
             actors: HashSet::new(),
         })
     }
@@ -164,6 +173,10 @@ impl Traces {
             || is_in(&self.licenses, entry.license_id)
             || is_in(&self.codes, entry.code_id);
         for (name, id) in &entry.values {
+            if name == "file" || name == "what" {
+                self.words.insert(*id);
+                continue;
+            }
             let is_name = entry.customer_id.is_some() && (name == "name" || name == "email");
             let into = match (is_about, is_name) {
                 (true, true) => &mut self.names,

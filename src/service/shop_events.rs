@@ -4,19 +4,23 @@ use std::collections::BTreeMap;
 
 use time::{Duration, OffsetDateTime};
 
-use super::shops::{NO_SUCH_SHOP, existing};
-use super::{Service, secrets};
+use super::Service;
+use super::customers::{NO_SUCH_CUSTOMER, ensure_named};
+use super::orders::{NO_SUCH_ORDER, codes_of};
+use super::shops::NO_SUCH_SHOP;
 use crate::error::Error;
 use crate::model::audit::Actor;
-use crate::model::order::{Extension, NewOrder, OrderAction};
+use crate::model::customer::NamedCustomer;
+use crate::model::order::{NewOrder, OrderAction, SentItem};
 use crate::model::shops::{
-    Call, EventState, MAX_CODES_A_DAY, Outcome, Payment, Sale, Shop, ShopAction, ShopEvent,
-    ShopKind, StoredEvent, form_fields, json_fields,
+    EventState, Outcome, Payment, Sale, Shop, ShopAction, ShopEvent, ShopKind, StoredEvent,
 };
-use crate::store::{WriteTx, orders, shop_events, shops};
+use crate::store::{Db, Read, WriteTx, customers, orders, shop_events, shops};
 
 /// A wrong signature is recorded at most once in this time.
 const REFUSAL_EVERY: Duration = Duration::MINUTE;
+
+const NO_SUCH_CALL: Error = Error::NotFound("This call is no longer there.");
 
 /// A body of a shop, and what was said about it.
 pub struct Delivery {
@@ -38,7 +42,6 @@ impl Service {
             return Err(self.refuse_event(&shop, why, now)?);
         }
         let event = kind.read(&sent.body)?;
-        let body = String::from_utf8_lossy(&sent.body).into_owned();
         let stored = self.store.write(|db| {
             if let Some(known) = shop_events::find(db, id, &event.id)? {
                 return Ok(known);
@@ -50,14 +53,19 @@ impl Service {
                 event_ref: event.id.clone(),
                 kind: event.kind.clone(),
                 headers: sent.header.clone(),
-                body,
+                body: String::from_utf8_lossy(&sent.body).into_owned(),
                 outcome: Outcome::new(EventState::Failed, "Not looked at yet."),
                 reference: String::new(),
             };
+            if is_erased(db, &shop, &event)? {
+                (stored.headers, stored.body) = Default::default();
+            }
             stored.id = shop_events::add(db, id, &stored)?;
             Ok(stored)
         })?;
         match stored.outcome.state {
+            // Its person was erased since.
+            EventState::Failed if stored.outcome.words.is_empty() => Ok(()),
             EventState::Failed => self.run_stored(&shop, &stored, &event, &sent.address),
             EventState::Done | EventState::Ignored | EventState::Waiting => Ok(()),
         }
@@ -69,27 +77,29 @@ impl Service {
             .store
             .read_tx(|db| Ok((shops::get(db, id)?, shop_events::get(db, id, event_id)?)))?;
         let shop = shop.ok_or(NO_SUCH_SHOP)?;
-        let stored = stored.ok_or(Error::NotFound("This call is no longer there."))?;
-        match shop.kind {
-            ShopKind::Generator => {
-                let sent = Delivery {
-                    body: stored.body.into_bytes(),
-                    header: stored.headers,
-                    address: actor.address.clone(),
-                };
-                drop(self.generated(&shop, &sent));
-            }
-            ShopKind::Stripe | ShopKind::Paddle => {
-                let event = shop.kind.read(stored.body.as_bytes())?;
-                self.run_stored(&shop, &stored, &event, &actor.address)?;
-            }
+        let stored = stored.ok_or(NO_SUCH_CALL)?;
+        if stored.body.is_empty() {
+            return Err(Error::Conflict(
+                "The customer was erased, and with it what the shop sent. It cannot be run again."
+                    .into(),
+            ));
         }
-        let latest = self.store.read(|db| match shop.kind {
-            ShopKind::Generator => Ok(shop_events::latest(db, id, 1)?.pop()),
-            ShopKind::Stripe | ShopKind::Paddle => shop_events::get(db, id, event_id),
+        if shop.kind.has_events() {
+            let event = shop.kind.read(stored.body.as_bytes())?;
+            self.run_stored(&shop, &stored, &event, &actor.address)?;
+        } else {
+            let sent = Delivery {
+                body: stored.body.into_bytes(),
+                header: stored.headers,
+                address: actor.address.clone(),
+            };
+            drop(self.generated(&shop, &sent));
+        }
+        let latest = self.store.read(|db| match shop.kind.has_events() {
+            true => shop_events::get(db, id, event_id),
+            false => Ok(shop_events::latest(db, id, 1)?.pop()),
         })?;
-        let latest = latest.ok_or(Error::NotFound("This call is no longer there."))?;
-        Ok(latest.outcome)
+        Ok(latest.ok_or(NO_SUCH_CALL)?.outcome)
     }
 
     /// The effect and its record belong to one transaction; an event that cannot have its effect is recorded alone.
@@ -101,6 +111,7 @@ impl Service {
         address: &str,
     ) -> Result<(), Error> {
         let actor = actor(shop, address);
+        let reference = event.action.of().unwrap_or_default();
         let ran = self.store.write(|db| {
             // Another delivery of the same event may have been quicker.
             let latest = shop_events::get(db, shop.id, stored.id)?;
@@ -109,14 +120,15 @@ impl Service {
                 return Ok(());
             }
             let outcome = self.apply(db, shop, &actor, event)?;
-            let reference = event.action.of().unwrap_or_default();
             shop_events::set_outcome(db, stored.id, &outcome, reference)?;
             Ok(())
         });
         match ran {
             Err(error) if is_lasting(&error) => self.store.write(|db| {
                 let outcome = Outcome::new(EventState::Failed, error.to_string());
-                Ok(shop_events::set_outcome(db, stored.id, &outcome, "")?)
+                Ok(shop_events::set_outcome(
+                    db, stored.id, &outcome, reference,
+                )?)
             }),
             other => other,
         }
@@ -165,11 +177,12 @@ impl Service {
                 return done(format!("Further references of order {order_ref}."));
             }
             ShopAction::Renewed {
-                also, event_ref, ..
-            } => {
-                let words = self.renew_order(db, shop, actor, &order_ref, event_ref)?;
-                self.name_order(db, shop, actor, &order_ref, also)?;
-                return done(words);
+                references,
+                order_ref: renewal,
+                ..
+            } => return self.renew_order(db, shop, actor, &order_ref, renewal, references),
+            ShopAction::Customer { of, named } => {
+                return self.name_customer(db, shop, actor, &order_ref, of, named);
             }
             ShopAction::Refunded(_) => Some(Payment {
                 is_refunded: true,
@@ -223,7 +236,8 @@ impl Service {
             return Ok(Outcome::new(EventState::Failed, words));
         }
         let is_test = sale.is_test || shop.is_test;
-        let order = NewOrder::parse(&sale.order_ref, sale.customer(), items, is_test)?;
+        let customer = buyer(db, shop, sale)?;
+        let order = NewOrder::parse(&sale.order_ref, customer, items, is_test)?;
         let placed = self.place_order_in(db, actor, &shop.source(), &order)?;
         self.name_order(db, shop, actor, &order.order_ref, &sale.references)?;
         let mut words = format!(
@@ -241,25 +255,77 @@ impl Service {
         Ok(Outcome::new(EventState::Done, words))
     }
 
-    /// By the term that was sold; a shop's prices may change, and the order stays what it was.
+    /// A renewal is an order of its own, so that it can be taken back alone. Its term is the one that was sold: a
+    /// shop's prices may change, and the order stays what it was.
     fn renew_order(
         &self,
         db: &WriteTx<'_>,
         shop: &Shop,
         actor: &Actor,
         order_ref: &str,
-        event_ref: &str,
-    ) -> Result<String, Error> {
+        renewal: &str,
+        references: &[String],
+    ) -> Result<Outcome, Error> {
         let source = shop.source();
-        let order = orders::find(db, &source, order_ref)?;
-        let items = order.map(|order| order.items).unwrap_or_default();
-        let days = items.iter().filter_map(|item| item.days).max();
-        let Some(days) = days else {
-            return Ok(format!("Order {order_ref} has no term in days to extend."));
+        let done = |words: String| Ok(Outcome::new(EventState::Done, words));
+        let order = orders::find(db, &source, order_ref)?.ok_or(NO_SUCH_ORDER)?;
+        if order.is_test {
+            return done(format!("Order {order_ref} is a test; it is not extended."));
+        }
+        if orders::find(db, &source, renewal)?.is_none() {
+            let mut terms = BTreeMap::new();
+            for (at, code) in codes_of(db, &order)? {
+                let item = usize::try_from(at).ok().and_then(|at| order.items.get(at));
+                if let Some(days) = item.and_then(|item| item.days) {
+                    let longest = terms.entry(code.tool_name).or_insert(days);
+                    *longest = days.max(*longest);
+                }
+            }
+            if terms.is_empty() {
+                return done(format!("Order {order_ref} has no term in days to extend."));
+            }
+            let items = terms.into_iter().map(|(tool_name, days)| SentItem {
+                tool_name: Some(tool_name),
+                days: Some(days),
+                renews: Some(order_ref.to_owned()),
+                ..SentItem::default()
+            });
+            let customer = NamedCustomer {
+                name: order.customer,
+                ..NamedCustomer::default()
+            };
+            let new = NewOrder::parse(renewal, customer, items.collect(), false)?;
+            self.place_order_in(db, actor, &source, &new)?;
+        }
+        self.name_order(db, shop, actor, renewal, references)?;
+        done(format!("Order {order_ref} renewed by {renewal}."))
+    }
+
+    /// A customer who was called by the shop's number until now; what is known otherwise stays.
+    fn name_customer(
+        &self,
+        db: &WriteTx<'_>,
+        shop: &Shop,
+        actor: &Actor,
+        order_ref: &str,
+        number: &str,
+        named: &NamedCustomer,
+    ) -> Result<Outcome, Error> {
+        let order = orders::find(db, &shop.source(), order_ref)?.ok_or(NO_SUCH_ORDER)?;
+        let gone = match order.customer == number {
+            true => customers::named(db, number)?,
+            false => None,
         };
-        let extension = Extension::Days(days);
-        self.extend_order_in(db, actor, &source, order_ref, extension, event_ref)?;
-        Ok(format!("Order {order_ref} extended by {days} days."))
+        let done = |words: &str| Ok(Outcome::new(EventState::Done, words));
+        let Some(gone) = gone else {
+            return done("The customer was known before.");
+        };
+        let name = ensure_named(db, named, self.clock.now())?;
+        let kept = customers::named(db, &name)?.ok_or(NO_SUCH_CUSTOMER)?;
+        if kept.id != gone.id {
+            self.merge_customers_in(db, actor, &kept, &gone)?;
+        }
+        done("The customer is known now.")
     }
 
     /// Events that came before their order have their effect now.
@@ -287,123 +353,30 @@ impl Service {
         }
         Ok(())
     }
-
-    /// The codes that a shop asks for by its secret address, one for each line; the same for the same order number,
-    /// product and line.
-    pub fn generate(&self, secret: &str, sent: &Delivery) -> Result<Vec<String>, Error> {
-        let hash = secrets::fingerprint(secret);
-        let shop = self.store.read(|db| shops::of_secret(db, &hash))?;
-        let shop = shop.filter(|shop| shop.is_enabled).ok_or(NO_SUCH_SHOP)?;
-        self.generated(&shop, sent)
-    }
-
-    fn generated(&self, shop: &Shop, sent: &Delivery) -> Result<Vec<String>, Error> {
-        let answer = call(shop, sent).and_then(|call| {
-            self.store.write(|db| {
-                let (codes, words) = self.codes_of_call(db, shop, &call, &sent.address)?;
-                record(db, shop, sent, self.clock.now(), &Ok(words))?;
-                Ok(codes)
-            })
-        });
-        if let Err(error) = &answer
-            && is_lasting(error)
-        {
-            let failed = Err(error.to_string());
-            self.store
-                .write(|db| record(db, shop, sent, self.clock.now(), &failed))?;
-        }
-        answer
-    }
-
-    fn codes_of_call(
-        &self,
-        db: &WriteTx<'_>,
-        shop: &Shop,
-        call: &Call,
-        address: &str,
-    ) -> Result<(Vec<String>, String), Error> {
-        let shop = existing(db, shop.id)?;
-        let (source, order_ref) = (shop.source(), call.order_ref());
-        if let Some(order) = orders::find(db, &source, &order_ref)? {
-            let codes = self.codes_in(db, &order)?;
-            return Ok((codes, format!("Order {order_ref} again: the same codes.")));
-        }
-        let products = shops::products(db, shop.id)?;
-        let product = products.iter().find(|known| known.product == call.product);
-        let product = product.ok_or_else(|| {
-            let message = format!("No product {} is listed here.", call.product);
-            Error::invalid("product", message)
-        })?;
-        let sale = Sale {
-            order_ref,
-            references: vec![],
-            name: call.name.clone(),
-            email: call.email.clone(),
-            lines: vec![],
-            is_test: call.is_test || shop.is_test,
-        };
-        let items = vec![product.sent(call.quantity)];
-        let order = NewOrder::parse(&sale.order_ref, sale.customer(), items, sale.is_test)?;
-        let since = self.clock.now() - Duration::DAY;
-        let made = orders::codes_since(db, &source, since)?;
-        if made + call.quantity > MAX_CODES_A_DAY {
-            return Err(Error::TooManyRequests(3_600));
-        }
-        let actor = actor(&shop, address);
-        let placed = self.place_order_in(db, &actor, &source, &order)?;
-        let codes: Vec<String> = placed.codes.iter().map(|(_, code)| code.shown()).collect();
-        let words = format!("Order {} placed, {} created.", order.order_ref, codes.len());
-        Ok((codes, words))
-    }
 }
 
-fn call(shop: &Shop, sent: &Delivery) -> Result<Call, Error> {
-    let is_json = sent.header.to_ascii_lowercase().contains("json");
-    let fields = match is_json {
-        true => json_fields(&sent.body),
-        false => form_fields(&sent.body),
-    };
-    let fields: BTreeMap<String, String> = fields.ok_or_else(|| Error::Malformed {
-        message: format!(
-            "The body is not {}.",
-            if is_json {
-                "a JSON object"
-            } else {
-                "a form in UTF-8"
-            }
-        ),
-        field: None,
-    })?;
-    Call::read(&shop.fields, &fields)
+/// Whether the event is about an order whose customer was erased.
+fn is_erased(db: &Db, shop: &Shop, event: &ShopEvent) -> Read<bool> {
+    let of = event.action.of().unwrap_or_default();
+    let order_ref = shop_events::order_of(db, shop.id, of)?.unwrap_or_else(|| of.to_owned());
+    let order = orders::find(db, &shop.source(), &order_ref)?;
+    Ok(order.is_some_and(|order| order.is_erased))
 }
 
-fn record(
-    db: &WriteTx<'_>,
-    shop: &Shop,
-    sent: &Delivery,
-    now: OffsetDateTime,
-    outcome: &Result<String, String>,
-) -> Result<(), Error> {
-    let outcome = match outcome {
-        Ok(words) => Outcome::new(EventState::Done, words),
-        Err(words) => Outcome::new(EventState::Failed, words),
-    };
-    let event = StoredEvent {
-        id: 0,
-        received_at: now,
-        happened_at: now,
-        event_ref: String::new(),
-        kind: "call".to_owned(),
-        headers: sent.header.clone(),
-        body: String::from_utf8_lossy(&sent.body).into_owned(),
-        outcome,
-        reference: String::new(),
-    };
-    shop_events::add(db, shop.id, &event)?;
-    Ok(())
+/// Who bought; a customer whom the shop calls by a number is known from an earlier order.
+fn buyer(db: &Db, shop: &Shop, sale: &Sale) -> Read<NamedCustomer> {
+    let mut customer = sale.customer.clone();
+    if !sale.customer_ref.is_empty()
+        && let Some(earlier) = shop_events::order_of(db, shop.id, &sale.customer_ref)?
+        && let Some(order) = orders::find(db, &shop.source(), &earlier)?
+        && !order.customer.is_empty()
+    {
+        customer.name = order.customer;
+    }
+    Ok(customer)
 }
 
-fn actor(shop: &Shop, address: &str) -> Actor {
+pub(super) fn actor(shop: &Shop, address: &str) -> Actor {
     Actor {
         who: format!("shop {}", shop.name),
         address: address.to_owned(),
@@ -411,6 +384,6 @@ fn actor(shop: &Shop, address: &str) -> Actor {
 }
 
 /// Whether the same call again would fail again; anything else is for the shop to repeat.
-fn is_lasting(error: &Error) -> bool {
+pub(super) fn is_lasting(error: &Error) -> bool {
     !matches!(error, Error::Unavailable(_) | Error::Internal(_))
 }

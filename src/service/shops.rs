@@ -8,7 +8,7 @@ use crate::model::order::NewOrder;
 use crate::model::shops::{
     Fields, Product, ProductDraft, Shop, ShopKind, StoredEvent, shop_name, signing_secret,
 };
-use crate::store::{Db, WriteTx, audit, shop_events, shops};
+use crate::store::{Db, WriteTx, audit, orders, shop_events, shops};
 
 pub(super) const NO_SUCH_SHOP: Error = Error::NotFound("Shop not found.");
 
@@ -25,9 +25,10 @@ pub struct ShopUse {
 /// What the admin decides about a shop.
 pub struct ShopDraft {
     pub name: String,
-    /// Empty to leave it as it is.
+    /// Of a shop with events; empty to leave it as it is.
     pub secret: String,
     pub is_test: bool,
+    /// Of a generator.
     pub fields: Fields,
 }
 
@@ -62,9 +63,9 @@ impl Service {
     ) -> Result<(i64, Option<String>), Error> {
         let name = shop_name(name)?;
         let now = self.clock.now();
-        let secret = match kind {
-            ShopKind::Generator => Some(secrets::token()?),
-            ShopKind::Stripe | ShopKind::Paddle => None,
+        let secret = match kind.has_events() {
+            true => None,
+            false => Some(secrets::token()?),
         };
         let stored = secret.as_deref().map(secrets::fingerprint);
         let id = self.store.write(|db| {
@@ -80,12 +81,13 @@ impl Service {
 
     pub fn set_shop(&self, actor: &Actor, id: i64, draft: ShopDraft) -> Result<(), Error> {
         let name = shop_name(&draft.name)?;
-        let fields = draft.fields.parse()?;
         self.change_shop(actor, id, |shop, event| {
             shop.name.clone_from(&name);
             shop.is_test = draft.is_test;
-            shop.fields = fields;
-            let is_new = shop.kind != ShopKind::Generator && !draft.secret.trim().is_empty();
+            if !shop.kind.has_events() {
+                shop.fields = draft.fields.parse()?;
+            }
+            let is_new = shop.kind.has_events() && !draft.secret.trim().is_empty();
             if is_new {
                 shop.secret = signing_secret(shop.kind, &draft.secret)?;
             }
@@ -102,11 +104,31 @@ impl Service {
         })
     }
 
+    pub fn orders_of_shop(&self, id: i64) -> Result<i64, Error> {
+        self.store.read(|db| {
+            let shop = shops::get(db, id)?;
+            shop.map_or(Ok(0), |shop| orders::count(db, &shop.source()))
+        })
+    }
+
+    /// Its orders and codes stay as they are; nothing that the shop reports reaches them any longer.
+    pub fn delete_shop(&self, actor: &Actor, id: i64) -> Result<Shop, Error> {
+        self.store.write(|db| {
+            let shop = existing(db, id)?;
+            shops::delete(db, id)?;
+            let event = Event::new(Kind::ShopDeleted, actor)
+                .with("shop", shop.name.as_str())
+                .with("kind", shop.kind.as_str());
+            audit::append(db, event, self.clock.now())?;
+            Ok(shop)
+        })
+    }
+
     /// The new secret in a generator's address; the old address no longer works.
     pub fn renew_secret(&self, actor: &Actor, id: i64) -> Result<String, Error> {
         let secret = secrets::token()?;
         self.change_shop(actor, id, |shop, event| {
-            if shop.kind != ShopKind::Generator {
+            if shop.kind.has_events() {
                 return Err(Error::NotFound("This shop has no secret address."));
             }
             shop.secret = secrets::fingerprint(&secret);

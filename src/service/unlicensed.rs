@@ -2,7 +2,7 @@
 
 use super::Service;
 use super::bulk::{Job, Step};
-use super::customers::ensure_named;
+use super::customers::{CustomerLine, ensure_named, line};
 use super::diagnose::{NearMiss, nearest};
 use crate::error::Error;
 use crate::model::activation_code::ListedCode;
@@ -17,6 +17,16 @@ use crate::store::{activation_codes, audit, customers, tools, unlicensed_machine
 
 /// Codes that are offered.
 const MAX_CODES: usize = 50;
+
+/// Who asks for a license, in the words of a program: anybody can send any name.
+#[derive(Default)]
+pub struct Request {
+    pub named: NamedCustomer,
+    /// The customer with that address, or else with that name.
+    pub known: Option<CustomerLine>,
+    /// Codes of that customer, if the machines are of one tool.
+    pub codes: Vec<ListedCode>,
+}
 
 /// A tool and a machine ID.
 pub type MachinePair = (String, String);
@@ -81,14 +91,10 @@ impl Service {
         })
     }
 
-    /// The customer who asked for all of these machines, and, if they are of one tool, the codes of that customer
-    /// that may take them. Both may be empty.
-    pub fn requested(
-        &self,
-        machines: &[MachinePair],
-    ) -> Result<(NamedCustomer, Vec<ListedCode>), Error> {
+    /// Who asked for all of these machines; empty if they do not agree.
+    pub fn requested(&self, machines: &[MachinePair]) -> Result<Request, Error> {
         let Some((tool_name, _)) = machines.first() else {
-            return Ok(Default::default());
+            return Ok(Request::default());
         };
         self.store.read_tx(|db| {
             let mut asking = None;
@@ -99,20 +105,29 @@ impl Service {
                 let machine = unlicensed_machines::get(db, &question)?;
                 let named = machine.map(|machine| machine.customer).unwrap_or_default();
                 if *asking.get_or_insert_with(|| named.clone()) != named {
-                    return Ok(Default::default());
+                    return Ok(Request::default());
                 }
             }
             let named = asking.unwrap_or_default();
-            let known = customers::of_email(db, &named.email)?;
-            let name = known.map_or_else(|| named.name.clone(), |known| known.name);
+            let known = match customers::of_email(db, &named.email)? {
+                None => customers::named(db, &named.name)?,
+                found => found,
+            };
             let is_one_tool = machines.iter().all(|(tool, _)| tool == tool_name);
-            if name.is_empty() || !is_one_tool {
-                return Ok((NamedCustomer { name, ..named }, vec![]));
-            }
-            let found = activation_codes::matching(db, None, None, Some(&name), MAX_CODES)?;
-            let of_tool = |listed: &ListedCode| listed.code.tool_name == *tool_name;
-            let codes = found.into_iter().filter(of_tool).collect();
-            Ok((NamedCustomer { name, ..named }, codes))
+            let codes = match known.as_ref().filter(|_| is_one_tool) {
+                None => vec![],
+                Some(known) => {
+                    let found = activation_codes::matching(db, None, None, Some(&known.name), MAX_CODES)?;
+                    let of_tool = |listed: &ListedCode| listed.code.tool_name == *tool_name;
+                    found.into_iter().filter(of_tool).collect()
+                }
+            };
+            let known = known.map(|known| line(db, known)).transpose()?;
+            Ok(Request {
+                named,
+                known,
+                codes,
+            })
         })
     }
 

@@ -22,23 +22,14 @@ pub fn ensure(db: &WriteTx<'_>, name: &str, now: OffsetDateTime) -> Result<()> {
     Ok(())
 }
 
-/// Adds a customer and returns its ID; none if the name is taken.
-pub fn add(
-    db: &WriteTx<'_>,
-    name: &str,
-    email: &str,
-    language: &str,
-    now: OffsetDateTime,
-) -> Result<Option<i64>> {
+/// Adds a customer with that address unless there is one of that name.
+pub fn add(db: &WriteTx<'_>, name: &str, email: &str, now: OffsetDateTime) -> Result<()> {
     db.prepare_cached(
-        "insert into customers (created_at, name, email, language, note) values (?1, ?2, ?3, ?4, '')
-         on conflict (name) do nothing returning id",
+        "insert into customers (created_at, name, email, language, note) values (?1, ?2, ?3, '', '')
+         on conflict (name) do nothing",
     )?
-    .query_row(
-        params![now.unix_timestamp(), name, email, language],
-        |row| row.get(0),
-    )
-    .optional()
+    .execute(params![now.unix_timestamp(), name, email])?;
+    Ok(())
 }
 
 pub fn set_email(db: &WriteTx<'_>, id: i64, email: &str) -> Result<()> {

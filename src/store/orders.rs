@@ -6,7 +6,8 @@ use time::OffsetDateTime;
 use super::{WriteTx, moment, unreadable};
 use crate::model::order::{Item, NewOrder, Order};
 
-const COLUMNS: &str = "id, created_at, source, order_ref, customer, is_test, is_erased, items";
+const COLUMNS: &str =
+    "id, created_at, source, order_ref, customer, is_test, is_erased, items, is_taken_back";
 
 /// Adds an order and returns its ID.
 pub fn add(
@@ -74,6 +75,11 @@ pub fn codes(db: &Connection, id: i64) -> Result<Vec<(i64, i64)>> {
     .collect()
 }
 
+pub fn count(db: &Connection, source: &str) -> Result<i64> {
+    db.prepare_cached("select count(*) from orders where source = ?1")?
+        .query_row([source], |row| row.get(0))
+}
+
 /// Codes that a source has ordered since then.
 pub fn codes_since(db: &Connection, source: &str, since: OffsetDateTime) -> Result<i64> {
     db.prepare_cached(
@@ -86,6 +92,12 @@ pub fn codes_since(db: &Connection, source: &str, since: OffsetDateTime) -> Resu
 pub fn set_customer(db: &WriteTx<'_>, id: i64, customer: &str) -> Result<()> {
     db.prepare_cached("update orders set customer = ?2 where id = ?1")?
         .execute(params![id, customer])?;
+    Ok(())
+}
+
+pub fn set_taken_back(db: &WriteTx<'_>, id: i64, is_taken_back: bool) -> Result<()> {
+    db.prepare_cached("update orders set is_taken_back = ?2 where id = ?1")?
+        .execute(params![id, i64::from(is_taken_back)])?;
     Ok(())
 }
 
@@ -121,5 +133,6 @@ fn order(row: &Row<'_>) -> Result<Order> {
         is_test: row.get(5)?,
         is_erased: row.get(6)?,
         items: Item::from_json(&items).ok_or_else(|| unreadable(7, &items))?,
+        is_taken_back: row.get(8)?,
     })
 }

@@ -4,13 +4,15 @@
 use rusqlite::{Connection, Result, params};
 use serde_json::{Map, Value};
 
-use super::{WriteTx, bulk};
+use super::{WriteTx, bulk, shop_events};
 use crate::model::customer::Customer;
+use crate::model::shops;
 
 /// Rows about a person, in one table.
 struct Place {
     table: &'static str,
-    /// Which rows; `person` has one row with `id`, `name`, `email`, and `quoted`, the name as in JSON.
+    /// Which rows; `person` has one row with `id`, `name`, `email`, and `quoted`, the name as in JSON; `told` has
+    /// the rows with texts that only [`told`] understands.
     whose: &'static str,
     is_exported: bool,
     erased: Erased,
@@ -74,14 +76,15 @@ const PLACES: [Place; 13] = [
     copy(
         "bulk_changes",
         "replace(what, (select name from person), '') <> what
-             or replace(undone, (select name from person), '') <> undone",
+             or replace(undone, (select name from person), '') <> undone
+             or id in (select id from told where place = 'bulk_changes')",
         Cleared(&["what", "undone"]),
     ),
     copy(
         "imports",
         "replace(content, (select name from person), '') <> content
              or replace(lower(content), (select email from person), '') <> lower(content)
-             or replace(file_name, (select name from person), '') <> file_name",
+             or id in (select id from told where place = 'imports')",
         Deleted,
     ),
     place(
@@ -94,12 +97,14 @@ const PLACES: [Place; 13] = [
     // An event that comes again is known by its reference.
     place(
         "shop_events",
-        "replace(body, (select name from person), '') <> body
-             or replace(lower(body), (select email from person), '') <> lower(body)
-             or reference in (
-                 select shop_references.reference from shop_references
-                 join orders on orders.order_ref = shop_references.order_ref
-                 where orders.customer = (select name from person) and orders.customer <> '')",
+        "id in (select id from told where place = 'shop_events') or exists (
+             select 1 from orders
+             where orders.customer = (select name from person) and orders.customer <> ''
+                 and orders.source = 'shop ' || shop_events.shop_id
+                 and (orders.order_ref = shop_events.reference or orders.order_ref in (
+                     select shop_references.order_ref from shop_references
+                     where shop_references.shop_id = shop_events.shop_id
+                         and shop_references.reference = shop_events.reference)))",
         Cleared(&["headers", "body", "outcome"]),
     ),
     // The reference of the order stays there, so that it is known when it is sent again.
@@ -124,19 +129,59 @@ const OF_CUSTOMER: &str = "customer = (select name from person) and customer <> 
 /// Columns with the name of a customer, besides those of licenses and codes, which have entries in the audit log.
 const NAMES: [(&str, &str); 1] = [("orders", "customer")];
 
-const PERSON: &str = "with person (id, name, email, quoted) as (select ?1, ?2, ?3, ?4)";
-
 fn quoted(name: &str) -> String {
     Value::from(name).to_string()
 }
 
+/// `with` of every statement about the person.
+fn person(db: &Connection, person: &Customer) -> Result<String> {
+    let told: Vec<String> = told(db, person)?
+        .into_iter()
+        .map(|(place, id)| format!("('{place}', {id})"))
+        .collect();
+    let told = match told.is_empty() {
+        true => "select '', 0 where 1 = 0".to_owned(),
+        false => format!("values {}", told.join(", ")),
+    };
+    Ok(format!(
+        "with person (id, name, email, quoted) as (select ?1, ?2, ?3, ?4), told (place, id) as ({told})"
+    ))
+}
+
+/// Rows that tell of the person in a way that no statement finds: as shops escape names, and as files are called.
+fn told(db: &Connection, person: &Customer) -> Result<Vec<(&'static str, i64)>> {
+    let mut told = vec![];
+    shop_events::bodies(db, |id, body| {
+        if shops::names(body, &person.name, &person.email) {
+            told.push(("shop_events", id));
+        }
+    })?;
+    for (place, sql) in [
+        ("imports", "select id, file_name from imports"),
+        (
+            "bulk_changes",
+            "select id, what || ' ' || undone from bulk_changes",
+        ),
+    ] {
+        let mut rows = db.prepare_cached(sql)?;
+        let mut rows = rows.query([])?;
+        while let Some(row) = rows.next()? {
+            if person.is_in(row.get_ref(1)?.as_str()?) {
+                told.push((place, row.get(0)?));
+            }
+        }
+    }
+    Ok(told)
+}
+
 /// Everything that is stored about a person: rows by table.
-pub fn export(db: &Connection, person: &Customer) -> Result<Map<String, Value>> {
+pub fn export(db: &Connection, about: &Customer) -> Result<Map<String, Value>> {
     let mut all = Map::new();
+    let with = person(db, about)?;
     for place in PLACES.iter().filter(|place| place.is_exported) {
         let Place { table, whose, .. } = place;
-        let sql = format!("{PERSON} select * from {table} where {whose}");
-        let about = params![person.id, person.name, person.email, quoted(&person.name)];
+        let sql = format!("{with} select * from {table} where {whose}");
+        let about = params![about.id, about.name, about.email, quoted(&about.name)];
         let rows = bulk::rows(db, &sql, about)?.into_iter();
         all.insert(
             (*table).to_owned(),
@@ -147,10 +192,9 @@ pub fn export(db: &Connection, person: &Customer) -> Result<Map<String, Value>> 
 }
 
 /// Erases everything but the licenses and the customer itself, which must still be there.
-pub fn erase(db: &WriteTx<'_>, person: &Customer) -> Result<()> {
-    let about = params![person.id, person.name, person.email, quoted(&person.name)];
-    db.prepare_cached("update orders set is_erased = 1 where customer = ?1 and customer <> ''")?
-        .execute([&person.name])?;
+pub fn erase(db: &WriteTx<'_>, about: &Customer) -> Result<()> {
+    let with = person(db, about)?;
+    let about = params![about.id, about.name, about.email, quoted(&about.name)];
     for Place {
         table,
         whose,
@@ -161,15 +205,14 @@ pub fn erase(db: &WriteTx<'_>, person: &Customer) -> Result<()> {
         let sql = match erased {
             _ if ["licenses", "customers"].contains(table) => continue,
             Cleared(columns) => {
-                let empty: Vec<String> = columns.iter().map(|c| format!("{c} = ''")).collect();
-                format!(
-                    "{PERSON} update {table} set {} where {whose}",
-                    empty.join(", ")
-                )
+                let mut values: Vec<String> = columns.iter().map(|c| format!("{c} = ''")).collect();
+                // Sent again, an order must not bring the person back.
+                values.extend((*table == "orders").then(|| "is_erased = 1".to_owned()));
+                format!("update {table} set {} where {whose}", values.join(", "))
             }
-            Deleted => format!("{PERSON} delete from {table} where {whose}"),
+            Deleted => format!("delete from {table} where {whose}"),
         };
-        db.prepare_cached(&sql)?.execute(about)?;
+        db.execute(&format!("{with} {sql}"), about)?;
     }
     Ok(())
 }

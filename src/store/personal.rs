@@ -63,6 +63,11 @@ pub(super) fn get(db: &Connection, id: i64) -> Result<Personal> {
         })
 }
 
+/// None once it was erased.
+pub fn text(db: &Connection, id: i64) -> Result<Option<String>> {
+    Ok(get(db, id)?.text)
+}
+
 /// Removes values that nothing refers to any longer.
 pub fn delete(db: &WriteTx<'_>, ids: &HashSet<i64>) -> Result<()> {
     let mut delete = db.prepare_cached("delete from personal_values where id = ?1")?;

@@ -83,6 +83,16 @@ pub fn waiting(db: &Connection, shop_id: i64, reference: &str) -> Result<Vec<Sto
     .collect()
 }
 
+/// The calls that have a body, each with its ID.
+pub fn bodies(db: &Connection, mut each: impl FnMut(i64, &str)) -> Result<()> {
+    let mut rows = db.prepare_cached("select id, body from shop_events where body <> ''")?;
+    let mut rows = rows.query([])?;
+    while let Some(row) = rows.next()? {
+        each(row.get(0)?, row.get_ref(1)?.as_str()?);
+    }
+    Ok(())
+}
+
 pub fn set_outcome(db: &WriteTx<'_>, id: i64, outcome: &Outcome, reference: &str) -> Result<()> {
     db.prepare_cached(
         "update shop_events set state = ?2, outcome = ?3, reference = ?4 where id = ?1",

@@ -73,6 +73,13 @@ pub fn set(db: &WriteTx<'_>, shop: &Shop) -> Result<()> {
     Ok(())
 }
 
+/// With its products, its calls, and what it calls our orders; the orders themselves stay.
+pub fn delete(db: &WriteTx<'_>, id: i64) -> Result<()> {
+    db.prepare_cached("delete from shops where id = ?1")?
+        .execute([id])?;
+    Ok(())
+}
+
 pub fn set_refusal(db: &WriteTx<'_>, id: i64, why: &str, now: OffsetDateTime) -> Result<()> {
     db.prepare_cached("update shops set refused_at = ?2, refusal = ?3 where id = ?1")?
         .execute(params![id, now.unix_timestamp(), why])?;

@@ -63,6 +63,13 @@ pub fn by_token_hash(db: &Connection, token_hash: &str) -> Result<Option<Token>>
 }
 
 /// Newest first.
+/// None if it was revoked.
+pub fn name(db: &Connection, id: i64) -> Result<Option<String>> {
+    db.prepare_cached("select name from api_tokens where id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()
+}
+
 pub fn of_user(db: &Connection, user_id: i64) -> Result<Vec<Token>> {
     db.prepare_cached(&format!(
         "select {COLUMNS} from api_tokens where user_id = ?1 order by id desc"

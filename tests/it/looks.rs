@@ -128,6 +128,7 @@ pub fn furnished() -> (Server, Vec<String>) {
         "/shops".to_owned(),
         format!("/shops/{shop}"),
         format!("/shops/{stripe}"),
+        format!("/shops/{stripe}/delete"),
         "/audit".to_owned(),
         "/nowhere".to_owned(),
         format!("/claim?tool={tool}&machine={key}"),

@@ -247,3 +247,78 @@ fn an_order_that_cannot_be_is_refused_as_a_whole() {
     let items = json!([{"tool_name": "Tool_A"}]);
     assert_eq!(reader.post("/api/orders", &order("17", items)).status, 403);
 }
+
+#[test]
+fn what_an_order_did_to_another_one_is_taken_back() {
+    let server = Server::start();
+    let mut shop = shop(&server, "shop");
+    let first = order("17", json!([{"tool_name": "Tool_A", "days": 365}]));
+    let code = codes(&shop.post("/api/orders", &first)).remove(0);
+    assert_eq!(activate(&server, &code, "m1").status, 200);
+    let more = json!([
+        {"tool_name": "Tool_A", "days": 30, "renews": "17"},
+        {"tool_name": "Tool_A", "seats": 2, "adds_to": "17"}
+    ]);
+    assert_eq!(shop.post("/api/orders", &order("18", more)).status, 201);
+    let dated = json!([{"tool_name": "Tool_A", "expiration_date": "2030-01-01", "renews": "17"}]);
+    let is = |shop: &mut Client| {
+        let code = shop.get("/api/orders/17").json()["codes"][0].clone();
+        let last = code["expiration_date"].as_str().unwrap().to_owned();
+        (last, code["seats"].as_i64().unwrap())
+    };
+    let (before, after) = (("2027-06-15".into(), 1), ("2027-07-15".into(), 3));
+    assert_eq!(is(&mut shop), after);
+    for (action, expected) in [
+        ("suspend", &after),
+        ("revoke", &before),
+        ("revoke", &before),
+        ("resume", &before),
+        ("restore", &after),
+        ("restore", &after),
+        ("revoke", &before),
+    ] {
+        let answer = shop.post(&format!("/api/orders/18/{action}"), "{}");
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(is(&mut shop), *expected, "{action}");
+        assert_eq!(server.check("Tool_A", "m1").0, 200);
+    }
+    assert_eq!(shop.post("/api/orders", &order("19", dated)).status, 201);
+    assert_eq!(shop.post("/api/orders/19/revoke", "{}").status, 409);
+    assert_eq!(is(&mut shop).0, "2030-01-01");
+}
+
+#[test]
+fn an_order_is_renewed_under_the_old_and_the_new_name_of_its_tool() {
+    let server = Server::start();
+    let mut shop = shop(&server, "shop");
+    let first = order("17", json!([{"tool_name": "Tool_A", "days": 10}]));
+    shop.post("/api/orders", &first);
+    let actor = license_server::model::audit::Actor::command_line();
+    server
+        .service
+        .rename_tool(&actor, "Tool_A", "Tool_B")
+        .unwrap();
+    for (reference, tool, days) in [("18", "Tool_A", 20), ("19", "Tool_B", 30)] {
+        let item = json!([{"tool_name": tool, "days": 10, "renews": "17"}]);
+        let renewed = shop.post("/api/orders", &order(reference, item));
+        assert_eq!(renewed.status, 201, "{}", renewed.body);
+        assert_eq!(shop.get("/api/orders/17").json()["codes"][0]["days"], days);
+    }
+}
+
+#[test]
+fn a_name_without_its_address_is_no_proof() {
+    let server = Server::start();
+    server.add(json!({"tool_name": "Tool_A", "license_key": "m1", "user_id": "Anna Berg"}));
+    let mut shop = shop(&server, "shop");
+    let items = json!([{"tool_name": "Tool_A"}]);
+    assert_eq!(shop.post("/api/orders", &order("17", items)).status, 201);
+    let customer = shop.get("/api/orders/17").json()["customer"].clone();
+    assert_eq!(customer, "Anna Berg (anna@example.com)");
+    let known = server
+        .service
+        .customer_called("Anna Berg")
+        .unwrap()
+        .unwrap();
+    assert_eq!(known.customer.email, "");
+}

@@ -2,6 +2,7 @@
 
 use license_server::model::activation_code::{CodeTerm, CodeValues};
 use license_server::model::audit::Actor;
+use license_server::model::customer::CustomerDraft;
 use license_server::model::machine_code::machine_code;
 use serde_json::json;
 
@@ -401,6 +402,49 @@ fn a_request_is_approved_for_its_customer_with_a_term() {
 }
 
 #[test]
+fn whose_machine_it_is_decides_the_admin_and_not_the_program() {
+    let server = Server::start();
+    for key in ["hers", "theirs"] {
+        server.add(json!({"tool_name": "T", "license_key": key, "user_id": "Anna Meyer"}));
+    }
+    let anna = server
+        .service
+        .customer_called("Anna Meyer")
+        .unwrap()
+        .unwrap();
+    let draft = CustomerDraft {
+        email: "anna@example.com".into(),
+        ..CustomerDraft::from(&anna.customer)
+    };
+    let actor = Actor::command_line();
+    let changed = server
+        .service
+        .change_customer(&actor, anna.customer.id, &draft);
+    changed.unwrap();
+    request(
+        &server,
+        "m1",
+        json!({"name": "Somebody", "email": "Anna@Example.com"}),
+    );
+    server.tick().unwrap();
+    let mut admin = server.admin();
+    let page = Page::open(&mut admin, UNLICENSED).press(&mut admin, "approve=");
+    assert!(page.has_link(&format!("/customers/{}", anna.customer.id)));
+    let form = page.form("/unlicensed/add");
+    let undecided = form.clone().submit(&mut admin);
+    assert_eq!((undecided.status, server.check("T", "m1").0), (422, 404));
+    let same = form.clone().fill("whose", "new").submit(&mut admin);
+    assert_eq!((same.status, same.invalid_fields()), (422, vec!["email"]));
+    let new = form
+        .fill("whose", "new")
+        .fill("email", "")
+        .submit(&mut admin);
+    assert_eq!(new.status, 200);
+    let rows = admin.get("/api/licenses?q=m1").json();
+    assert_eq!(rows[0]["user_id"], "Somebody");
+}
+
+#[test]
 fn a_request_is_added_to_a_code_of_its_customer() {
     let server = Server::start();
     server.license("T", "licensed");
@@ -420,7 +464,8 @@ fn a_request_is_added_to_a_code_of_its_customer() {
     let form = Page::open(&mut admin, UNLICENSED)
         .press(&mut admin, "approve=")
         .form("/unlicensed/add");
-    form.fill("code", &code.id.to_string()).submit(&mut admin);
+    let form = form.fill("code", &code.id.to_string());
+    form.fill("whose", "known").submit(&mut admin);
     assert_eq!(server.check("T", "m1").0, 200);
     assert_eq!(server.service.seats_used(code.id).unwrap(), 1);
 }

@@ -13,7 +13,7 @@ use crate::server::Server;
 
 /// SHA-256 of each step in `src/store/schema`. A step that was released never changes: what is wrong with it is
 /// fixed by the next one. A new step gets its line here.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     "931f0741d8953ba58789e511e8324c3c31eec6f2752aa86baadc2ea10063f333",
     "de2e7dd71be91dd1c78faa07f2e53fad962f29a558cf9506660b4b4d6f891a51",
     "8e36765f21dbddb53f3828a2ceb7717b8ed2ef2c51e6dd23b3ec242b7fe253c7",
@@ -21,6 +21,7 @@ const STEPS: [&str; 8] = [
     "67d71920cfd5c5eda299700e29b62a432cdd9ecde4a1f6752be91de440cadd0e",
     "29ad528df31f0567519a211cdb2342b94ba416827c00c7b3f3ce90ee394854c8",
     "24d80bb1b55825bb66f8f5224fde8d00be06991579cabbd8c7a1e4990d898f7c",
+    "da17fdebe30ea3d331e83b7a2874050280d2d927f96f3ae103e6e995cd28daf7",
     "be75ac1e311c7bf1b539f3fb6c6c040277f5ca69404df25ecdde7913893e9116",
 ];
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Problem};
+use crate::model::customer::NamedCustomer;
 use crate::model::order::ORDER_REF;
 use crate::model::text;
 
@@ -47,9 +48,9 @@ impl Fields {
     /// Two of them are needed.
     pub fn parse(self) -> Result<Fields, Error> {
         let mut problems: Vec<Problem> = vec![];
-        let mut checked = |field, label: &str, typed: &str, is_needed: bool| {
+        let mut field = |field, label: &str, typed: String, is_needed: bool| {
             let parsed = match is_needed || !typed.trim().is_empty() {
-                true => text::required(field, label, typed, FIELD),
+                true => text::required(field, &format!("The field of the {label}"), &typed, FIELD),
                 false => Ok(String::new()),
             };
             parsed.unwrap_or_else(|problem| {
@@ -58,33 +59,13 @@ impl Fields {
             })
         };
         let fields = Fields {
-            order: checked(
-                "order_field",
-                "The field of the order number",
-                &self.order,
-                true,
-            ),
-            product: checked(
-                "product_field",
-                "The field of the product",
-                &self.product,
-                true,
-            ),
-            quantity: checked(
-                "quantity_field",
-                "The field of the quantity",
-                &self.quantity,
-                false,
-            ),
-            line: checked("line_field", "The field of the line", &self.line, false),
-            name: checked("name_field", "The field of the name", &self.name, false),
-            email: checked(
-                "email_field",
-                "The field of the e-mail address",
-                &self.email,
-                false,
-            ),
-            test: checked("test_field", "The field of test orders", &self.test, false),
+            order: field("order_field", "order number", self.order, true),
+            product: field("product_field", "product", self.product, true),
+            quantity: field("quantity_field", "quantity", self.quantity, false),
+            line: field("line_field", "line", self.line, false),
+            name: field("name_field", "name", self.name, false),
+            email: field("email_field", "e-mail address", self.email, false),
+            test: field("test_field", "test orders", self.test, false),
         };
         match problems.is_empty() {
             true => Ok(fields),
@@ -109,8 +90,7 @@ pub struct Call {
     pub product: String,
     pub quantity: i64,
     pub line: String,
-    pub name: String,
-    pub email: String,
+    pub customer: NamedCustomer,
     pub is_test: bool,
 }
 
@@ -146,8 +126,7 @@ impl Call {
             product: needed("product", "product", &fields.product)?,
             quantity,
             line: value(&fields.line).to_owned(),
-            name: value(&fields.name).to_owned(),
-            email: value(&fields.email).to_owned(),
+            customer: NamedCustomer::lenient(value(&fields.name), value(&fields.email)),
             is_test: !["", "0", "false", "no", "off", "live"].contains(&&*test),
         })
     }
@@ -194,7 +173,7 @@ pub fn json_fields(body: &[u8]) -> Option<BTreeMap<String, String>> {
 /// The fields of a form; none if it is not UTF-8.
 pub fn form_fields(body: &[u8]) -> Option<BTreeMap<String, String>> {
     let text = std::str::from_utf8(body).ok()?;
-    let decoded = |text: &str| decoded(&text.replace('+', " "));
+    let decoded = |text: &str| String::from_utf8(percent_decoded(text)).ok();
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| {
@@ -204,16 +183,16 @@ pub fn form_fields(body: &[u8]) -> Option<BTreeMap<String, String>> {
         .collect()
 }
 
-/// Without percent signs; what is not encoded stays as it is.
-fn decoded(text: &str) -> Option<String> {
+/// A part of a form without plus and percent signs; what is not encoded stays as it is.
+pub(super) fn percent_decoded(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
         let digits = after.get(..2).filter(|_| first == b'%');
         let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
         let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(byte.unwrap_or(first));
+        bytes.push(byte.unwrap_or(if first == b'+' { b' ' } else { first }));
         rest = if byte.is_some() { &after[2..] } else { after };
     }
-    String::from_utf8(bytes).ok()
+    bytes
 }

@@ -1,6 +1,7 @@
 //! Shops that place orders by themselves: one file for each kind of shop that signs its events.
 
 mod generator;
+mod mention;
 mod paddle;
 mod signature;
 mod stripe;
@@ -8,10 +9,13 @@ mod stripe;
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use self::signature::Format;
 use super::customer::NamedCustomer;
 use super::order::{Item, ORDER_REF, SentItem};
 use super::text;
 use crate::error::{Error, Problem};
+
+pub use mention::names;
 
 pub use generator::{Call, Fields, MAX_CODES_A_DAY, form_fields, json_fields};
 
@@ -51,13 +55,23 @@ impl ShopKind {
         }
     }
 
-    /// The header with the signature of an event; none for a shop that has no events.
-    pub fn signature_header(self) -> Option<&'static str> {
+    /// None for a shop that has no events.
+    fn receiver(self) -> Option<&'static Receiver> {
         match self {
             ShopKind::Generator => None,
-            ShopKind::Stripe => Some(stripe::HEADER),
-            ShopKind::Paddle => Some(paddle::HEADER),
+            ShopKind::Stripe => Some(&stripe::RECEIVER),
+            ShopKind::Paddle => Some(&paddle::RECEIVER),
         }
+    }
+
+    /// Whether the shop reports events, and does not ask for codes.
+    pub fn has_events(self) -> bool {
+        self.receiver().is_some()
+    }
+
+    /// The header with the signature of an event; none for a shop that has no events.
+    pub fn signature_header(self) -> Option<&'static str> {
+        self.receiver().map(|receiver| receiver.header)
     }
 
     /// Why the body was not signed with this secret, in words for the admin; the comparison takes the same time for
@@ -69,13 +83,10 @@ impl ShopKind {
         body: &[u8],
         now: OffsetDateTime,
     ) -> Result<(), &'static str> {
-        if secret.is_empty() {
-            return Err("no signing secret is entered here");
-        }
-        match self {
-            ShopKind::Generator => Err("a generator has no events"),
-            ShopKind::Stripe => stripe::verify(secret, header, body, now),
-            ShopKind::Paddle => paddle::verify(secret, header, body, now),
+        let receiver = self.receiver().ok_or("a generator has no events")?;
+        match secret {
+            "" => Err("no signing secret is entered here"),
+            secret => receiver.format.verify(secret, header, body, now),
         }
     }
 
@@ -85,17 +96,24 @@ impl ShopKind {
             message: format!("The event is not JSON: {error}."),
             field: None,
         })?;
-        let event = match self {
-            ShopKind::Generator => None,
-            ShopKind::Stripe => stripe::read(&value),
-            ShopKind::Paddle => paddle::read(&value),
-        };
+        let receiver = self.receiver();
+        let event = receiver.and_then(|receiver| (receiver.read)(&value));
         let event = event.filter(|event| !event.id.is_empty() && event.id.len() <= 255);
         event.ok_or_else(|| Error::Malformed {
             message: "The event has no ID, no type or no time.".into(),
             field: None,
         })
     }
+}
+
+/// A shop that signs its events.
+struct Receiver {
+    /// With the signature.
+    header: &'static str,
+    format: Format,
+    /// How every signing secret begins.
+    secret: &'static str,
+    read: fn(&Value) -> Option<ShopEvent>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +128,7 @@ pub struct Shop {
     /// All its orders are tests.
     pub is_test: bool,
     pub fields: Fields,
-    /// The last call with a wrong signature, and why it was wrong.
+    /// The last event with a wrong signature, and why it was wrong.
     pub refused: Option<(OffsetDateTime, String)>,
 }
 
@@ -129,11 +147,7 @@ pub fn shop_name(typed: &str) -> Result<String, Problem> {
 /// Without white space around it; what does not look like a secret of that shop is refused.
 pub fn signing_secret(kind: ShopKind, typed: &str) -> Result<String, Problem> {
     let secret = text::required("secret", "The signing secret", typed, SECRET)?;
-    let prefix = match kind {
-        ShopKind::Stripe => "whsec_",
-        ShopKind::Paddle => "pdl_ntfset_",
-        ShopKind::Generator => "",
-    };
+    let prefix = kind.receiver().map_or("", |receiver| receiver.secret);
     if secret.starts_with(prefix) {
         return Ok(secret);
     }
@@ -214,11 +228,11 @@ pub struct ShopEvent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShopAction {
     Paid(Sale),
-    /// The next period of a subscription was paid; `also` names the same order from now on.
+    /// The next period of a subscription was paid: an order of its own, which these references name.
     Renewed {
         of: String,
-        also: Vec<String>,
-        event_ref: String,
+        references: Vec<String>,
+        order_ref: String,
     },
     /// Other references of the same order.
     Named {
@@ -230,17 +244,24 @@ pub enum ShopAction {
     /// The bank took the money back.
     ChargedBack(String),
     ChargebackReversed(String),
+    /// Who the shop's number stands for.
+    Customer {
+        of: String,
+        named: NamedCustomer,
+    },
     /// Nothing to do, and why.
     Ignored(String),
 }
 
 impl ShopAction {
-    /// The order that it is about; none for a sale, which makes one.
+    /// A reference of the order that it is about.
     pub fn of(&self) -> Option<&str> {
         match self {
-            ShopAction::Paid(_) | ShopAction::Ignored(_) => None,
+            ShopAction::Ignored(_) => None,
+            ShopAction::Paid(sale) => Some(&sale.order_ref),
             ShopAction::Renewed { of, .. }
             | ShopAction::Named { of, .. }
+            | ShopAction::Customer { of, .. }
             | ShopAction::Refunded(of)
             | ShopAction::ChargedBack(of)
             | ShopAction::ChargebackReversed(of) => Some(of),
@@ -253,9 +274,9 @@ pub struct Sale {
     pub order_ref: String,
     /// By which later events name it.
     pub references: Vec<String>,
-    /// As the shop has them; not yet checked.
-    pub name: String,
-    pub email: String,
+    pub customer: NamedCustomer,
+    /// The shop's number of the customer; empty if the event itself tells who that is.
+    pub customer_ref: String,
     pub lines: Vec<Line>,
     pub is_test: bool,
 }
@@ -268,17 +289,6 @@ pub struct Line {
 }
 
 impl Sale {
-    /// A name or an address that we cannot store must not keep a buyer from the codes.
-    pub fn customer(&self) -> NamedCustomer {
-        let named = NamedCustomer::parse(&self.name, &self.email);
-        let only_email = || NamedCustomer::parse("", &self.email);
-        let only_name = || NamedCustomer::parse(&self.name, "");
-        named
-            .or_else(|_| only_email())
-            .or_else(|_| only_name())
-            .unwrap_or_default()
-    }
-
     /// The items, and the lines that no product is known for.
     pub fn items(&self, products: &[Product]) -> (Vec<SentItem>, Vec<String>) {
         let (mut items, mut unknown) = (vec![], vec![]);

@@ -5,27 +5,22 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::signature::Format;
-use super::{Line, Sale, ShopAction, ShopEvent, fitting, text_at, texts_at};
+use super::{Line, Receiver, Sale, ShopAction, ShopEvent, fitting, text_at, texts_at};
+use crate::model::customer::NamedCustomer;
 
-pub(super) const HEADER: &str = "Paddle-Signature";
-
-const FORMAT: Format = Format {
-    between: ';',
-    time: "ts",
-    signature: "h1",
-    joint: ":",
+pub(super) const RECEIVER: Receiver = Receiver {
+    header: "Paddle-Signature",
+    format: Format {
+        between: ';',
+        time: "ts",
+        signature: "h1",
+        joint: ":",
+    },
+    secret: "pdl_ntfset_",
+    read,
 };
 
-pub(super) fn verify(
-    secret: &str,
-    header: &str,
-    body: &[u8],
-    now: OffsetDateTime,
-) -> Result<(), &'static str> {
-    FORMAT.verify(secret, header, body, now)
-}
-
-pub(super) fn read(event: &Value) -> Option<ShopEvent> {
+fn read(event: &Value) -> Option<ShopEvent> {
     let at = OffsetDateTime::parse(&text_at(event, "/occurred_at"), &Rfc3339).ok()?;
     let kind = text_at(event, "/event_type");
     let data = event.pointer("/data")?;
@@ -48,37 +43,55 @@ fn action(kind: &str, data: &Value) -> ShopAction {
             about(&of, |of| ShopAction::Named { of, also })
         }
         "adjustment.created" | "adjustment.updated" => adjustment(data),
+        "customer.created" | "customer.updated" => customer(data),
         _ => ignored("Events of this type change nothing here."),
     }
 }
 
 fn transaction(data: &Value) -> ShopAction {
-    let references = texts_at(data, &["/id", "/subscription_id"]);
     match &*text_at(data, "/origin") {
-        "subscription_recurring" => {
-            let event_ref = text_at(data, "/id");
-            let also = vec![event_ref.clone()];
-            about(&text_at(data, "/subscription_id"), |of| {
-                ShopAction::Renewed {
-                    of,
-                    also,
-                    event_ref,
-                }
-            })
-        }
-        "subscription_payment_method_change" => ignored("Only the way of paying was changed."),
-        _ => ShopAction::Paid(Sale {
-            order_ref: fitting(references.first().map_or("", |reference| reference)),
-            references,
-            // The event itself names the customer by number only.
-            name: texts_at(data, &["/custom_data/name", "/customer_id"])
-                .into_iter()
-                .next()
-                .unwrap_or_default(),
-            email: text_at(data, "/custom_data/email"),
-            lines: lines(data),
-            is_test: false,
+        "subscription_recurring" => about(&text_at(data, "/subscription_id"), |of| {
+            ShopAction::Renewed {
+                of,
+                references: texts_at(data, &["/id"]),
+                order_ref: fitting(&text_at(data, "/id")),
+            }
         }),
+        "subscription_payment_method_change" => ignored("Only the way of paying was changed."),
+        _ => ShopAction::Paid(sale(data)),
+    }
+}
+
+fn sale(data: &Value) -> Sale {
+    let references = texts_at(data, &["/id", "/subscription_id", "/customer_id"]);
+    let text = |path| text_at(data, path);
+    let custom = NamedCustomer::lenient(&text("/custom_data/name"), &text("/custom_data/email"));
+    let (customer, customer_ref) = match custom.is_empty() {
+        // The event itself names the customer by number only.
+        true => (
+            NamedCustomer::lenient(&text("/customer_id"), ""),
+            text("/customer_id"),
+        ),
+        false => (custom, String::new()),
+    };
+    Sale {
+        order_ref: fitting(&text("/id")),
+        references,
+        customer,
+        customer_ref,
+        lines: lines(data),
+        is_test: false,
+    }
+}
+
+fn customer(data: &Value) -> ShopAction {
+    let named = NamedCustomer::lenient(&text_at(data, "/name"), &text_at(data, "/email"));
+    match (&*text_at(data, "/id"), named.is_empty()) {
+        ("", _) | (_, true) => ignored("It names nobody."),
+        (of, false) => ShopAction::Customer {
+            of: of.to_owned(),
+            named,
+        },
     }
 }
 

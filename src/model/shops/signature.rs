@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 /// Seconds that a signature may be old, or our clocks apart; Stripe's own libraries use the same.
 const TOLERANCE: u64 = 300;
 
-/// A header such as `t=1781524800,v1=5257a8…`, with its names.
+/// How a shop signs: a header such as `t=1781524800,v1=5257a8…`, with its names.
 pub(super) struct Format {
     /// Between the parts of the header.
     pub(super) between: char,
@@ -59,5 +59,41 @@ impl Format {
             );
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ShopKind;
+    use super::*;
+
+    /// The vector of Paddle's own library for PHP. Stripe's libraries have none: that one was made with
+    /// `openssl dgst -sha256 -hmac`.
+    #[test]
+    fn signatures_of_others_are_good() {
+        for (kind, secret, header, body, at) in [
+            (
+                ShopKind::Paddle,
+                "pdl_ntf_01hbpjmytsa32fhr36nqgc3kgb_WvRO0eL4Bj9rgYYIBZY6wZhG4EHy9jzh",
+                "ts=1696195954;h1=dummy;h1=d96299976a6eb066f484d7fde011ac56fc32b38fc9940bc419d6e537fdc6ef02",
+                "hello-world",
+                1_696_195_954,
+            ),
+            (
+                ShopKind::Stripe,
+                "whsec_test_secret",
+                "t=1700000000,v1=aafb6f8becb4b5db5da0da34d6fb419de5f0866d738651a835f821a8a96cf1f3",
+                r#"{"id": "evt_test_webhook", "object": "event"}"#,
+                1_700_000_000,
+            ),
+        ] {
+            let verify = |seconds: i64| {
+                let now = OffsetDateTime::from_unix_timestamp(at + seconds).unwrap();
+                kind.verify(secret, header, body.as_bytes(), now)
+            };
+            assert_eq!(verify(0), Ok(()));
+            assert_eq!(verify(300), Ok(()));
+            assert!(verify(301).is_err() && verify(-301).is_err());
+        }
     }
 }

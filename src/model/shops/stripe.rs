@@ -4,27 +4,22 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::signature::Format;
-use super::{Line, Sale, ShopAction, ShopEvent, fitting, text_at, texts_at};
+use super::{Line, Receiver, Sale, ShopAction, ShopEvent, fitting, text_at, texts_at};
+use crate::model::customer::NamedCustomer;
 
-pub(super) const HEADER: &str = "Stripe-Signature";
-
-const FORMAT: Format = Format {
-    between: ',',
-    time: "t",
-    signature: "v1",
-    joint: ".",
+pub(super) const RECEIVER: Receiver = Receiver {
+    header: "Stripe-Signature",
+    format: Format {
+        between: ',',
+        time: "t",
+        signature: "v1",
+        joint: ".",
+    },
+    secret: "whsec_",
+    read,
 };
 
-pub(super) fn verify(
-    secret: &str,
-    header: &str,
-    body: &[u8],
-    now: OffsetDateTime,
-) -> Result<(), &'static str> {
-    FORMAT.verify(secret, header, body, now)
-}
-
-pub(super) fn read(event: &Value) -> Option<ShopEvent> {
+fn read(event: &Value) -> Option<ShopEvent> {
     let at = event.pointer("/created").and_then(Value::as_i64)?;
     let kind = text_at(event, "/type");
     let object = event.pointer("/data/object")?;
@@ -39,6 +34,10 @@ pub(super) fn read(event: &Value) -> Option<ShopEvent> {
 
 fn action(kind: &str, object: &Value, is_test: bool) -> ShopAction {
     match kind {
+        // A way of paying was set up; nothing was bought.
+        "checkout.session.completed" if text_at(object, "/mode") == "setup" => {
+            ignored("Nothing was bought.")
+        }
         "checkout.session.completed" => match &*text_at(object, "/payment_status") {
             // The money of a slow method comes with an event of its own.
             "unpaid" => ignored("Not paid yet; waits for the payment to succeed."),
@@ -87,8 +86,11 @@ fn sale(session: &Value, is_test: bool) -> Sale {
     Sale {
         order_ref: fitting(references.first().map_or("", |reference| reference)),
         references,
-        name: text_at(session, "/customer_details/name"),
-        email: text_at(session, "/customer_details/email"),
+        customer: NamedCustomer::lenient(
+            &text_at(session, "/customer_details/name"),
+            &text_at(session, "/customer_details/email"),
+        ),
+        customer_ref: String::new(),
         lines: vec![Line {
             products: texts_at(session, &paths),
             quantity: quantity.unwrap_or(1),
@@ -102,15 +104,17 @@ fn invoice(invoice: &Value) -> ShopAction {
     let places = ["/subscription", "/parent/subscription_details/subscription"];
     let subscription = texts_at(invoice, &places).into_iter().next();
     let of = subscription.unwrap_or_default();
-    let also = texts_at(invoice, &["/id", "/payment_intent", "/charge"]);
-    let event_ref = text_at(invoice, "/id");
+    let references = texts_at(invoice, &["/id", "/payment_intent", "/charge"]);
     match &*text_at(invoice, "/billing_reason") {
         "subscription_cycle" => about(&of, |of| ShopAction::Renewed {
             of,
-            also,
-            event_ref,
+            references,
+            order_ref: fitting(&text_at(invoice, "/id")),
         }),
-        "subscription_create" => about(&of, |of| ShopAction::Named { of, also }),
+        "subscription_create" => about(&of, |of| ShopAction::Named {
+            of,
+            also: references,
+        }),
         _ => ignored("Not the invoice of a subscription’s next period."),
     }
 }
