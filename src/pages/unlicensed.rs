@@ -282,7 +282,6 @@ async fn add(
             let request = service.requested(&adding.machines)?;
             let added = match adding.add(service, &actor, &request, today) {
                 Err(error @ (Error::Invalid(_) | Error::Refused(_))) => Err(error),
-                }
                 other => Ok(other?),
             };
             Ok((added, request, adding))

@@ -117,7 +117,8 @@ impl Service {
             let codes = match known.as_ref().filter(|_| is_one_tool) {
                 None => vec![],
                 Some(known) => {
-                    let found = activation_codes::matching(db, None, None, Some(&known.name), MAX_CODES)?;
+                    let found =
+                        activation_codes::matching(db, None, None, Some(&known.name), MAX_CODES)?;
                     let of_tool = |listed: &ListedCode| listed.code.tool_name == *tool_name;
                     found.into_iter().filter(of_tool).collect()
                 }
