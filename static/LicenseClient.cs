@@ -1396,7 +1396,7 @@ namespace Licensing.Internals
         internal const string ClockHint = " This computer's clock seems to be wrong; please correct it.";
         internal const string BadKeys = "The license cannot be checked: the public keys in this program cannot be used ({1}). " +
             "Please contact the vendor of this program.";
-        /// <summary>Why an offline file is refused, by reason; a refusal by the server has the server's words, and its code as
+        /// <summary>Why an offline file is refused, by reason. If the server has refused, its words count, and its code is
         /// the reason.</summary>
         internal static readonly Dictionary<string, string> OfflineFile = new Dictionary<string, string>
         {
@@ -1796,7 +1796,8 @@ namespace Licensing.Internals
                     numbers = found.Groups[1].Value.Split('.').ToList(),
                     words = Regex.Matches(pre, "[0-9]+|[a-z]+").Cast<Match>().Select(word => word.Value).ToList(),
                 };
-                bool isTooLong = version.numbers.Concat(version.words).Any(word => IsNumber(word) && word.Length > MaxDigits);
+                bool isTooLong = version.numbers.Concat(version.words)
+                    .Any(word => IsNumber(word) && word.Length > MaxDigits);
                 if (!found.Success || isTooLong || (pre.Length > 0 && version.words.Count == 0))
                 {
                     return null;
@@ -2017,8 +2018,8 @@ namespace Licensing.Internals
 
         internal string RequestPathOf(string licenseKey) => Path.ChangeExtension(PathOf(licenseKey), "request");
 
-        /// <summary>The nonce of the request that waits for an offline file, a new one if there is none; null if it cannot be
-        /// stored.</summary>
+        /// <summary>The nonce of the request that waits for an offline file, a new one if there is none; null if it cannot
+        /// be stored.</summary>
         internal string OpenRequest(string licenseKey, Func<string> newNonce)
         {
             return WithLock(() =>

@@ -65,7 +65,7 @@ const SLOW_MACHINE_ID =
   "The license cannot be checked: this computer's machine ID could not be found ({why}). " +
   "Please try again, or contact the vendor of this program.";
 
-// Why an offline file is refused, by reason; a refusal by the server has the server's words, and its code as the reason.
+// Why an offline file is refused, by reason. If the server has refused, its words count, and its code is the reason.
 const OFFLINE_FILE = {
   NO_OFFLINE_FILE: "This is not an offline file. Please import the answer to this computer's request as a whole.",
   BAD_SIGNATURE:

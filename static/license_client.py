@@ -67,7 +67,7 @@ CLOCK_HINT = (" This computer's date and time are earlier than when this program
               "them, and connect this computer to the internet once.")
 BAD_KEYS = ("The license cannot be checked: the public keys in this program cannot be used ({why}). "
             "Please contact the vendor of this program.")
-# Why an offline file is refused, by reason; a refusal by the server has the server's words, and its code as the reason.
+# Why an offline file is refused, by reason. If the server has refused, its words count, and its code is the reason.
 OFFLINE_FILE = {
     "NO_OFFLINE_FILE": "This is not an offline file. Please import the answer to this computer's request as a whole.",
     "BAD_SIGNATURE": "This offline file was changed, or is not from the vendor of this program. Please import it again "

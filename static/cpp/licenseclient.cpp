@@ -81,12 +81,13 @@ const char kBadToolName[] =
 const char kNoMachineId[] =
     "The license cannot be checked: this computer has no machine ID. Please turn on its network adapter (cable or "
     "Wi-Fi) and try again, or contact the vendor of this program.";
-// Why an offline file is refused, by reason; a refusal by the server has the server's words, and its code as the reason.
+// Why an offline file is refused, by reason. If the server has refused, its words count, and its code is the reason.
 struct FileReason {
     const char *name, *message;
 };
 constexpr FileReason kFileReasons[] = {
-    { "NO_OFFLINE_FILE", "This is not an offline file. Please import the answer to this computer's request as a whole." },
+    { "NO_OFFLINE_FILE",
+      "This is not an offline file. Please import the answer to this computer's request as a whole." },
     { "BAD_SIGNATURE",
       "This offline file was changed, or is not from the vendor of this program. Please import it again exactly as you "
       "received it." },
@@ -96,11 +97,11 @@ constexpr FileReason kFileReasons[] = {
       "This offline file does not answer this computer's current request. Please send the request that this program "
       "shows now." },
     { "FILE_EXPIRED",
-      "This offline file expired on {time}, and this computer's clock says {now}. Please correct the clock, or request a "
-      "new file." },
+      "This offline file expired on {time}, and this computer's clock says {now}. Please correct the clock, or request "
+      "a new file." },
     { "CLOCK_BEHIND",
-      "This offline file was made on {time}, but this computer's clock says {now}. Please correct the clock, then import "
-      "the file again." },
+      "This offline file was made on {time}, but this computer's clock says {now}. Please correct the clock, then "
+      "import the file again." },
     { "NOT_STORED",
       "The offline file cannot be stored on this computer. Please make sure that the disk is neither full nor "
       "write-protected, then import the file again." },
@@ -1070,7 +1071,8 @@ std::optional<std::vector<VersionItem>> VersionItems(const std::string& text) {
     constexpr std::string_view kDigits = "0123456789", kLetters = "abcdefghijklmnopqrstuvwxyz";
     std::vector<VersionItem> items;
     for (size_t at = 0, end; at < text.size(); at = end) {
-        const bool is_digit = kDigits.find(text[at]) != kDigits.npos, is_letter = kLetters.find(text[at]) != kLetters.npos;
+        const bool is_digit = kDigits.find(text[at]) != kDigits.npos;
+        const bool is_letter = kLetters.find(text[at]) != kLetters.npos;
         end = std::min(text.find_first_not_of(is_digit ? kDigits : kLetters, at), text.size());
         if (!is_digit && !is_letter) end = at + 1;
         const std::string run = text.substr(at, end - at);
@@ -1927,7 +1929,8 @@ private:
         }
         const std::string& id = file->all["sub"].text;
         if (!file->all["aud"].Is(request_.tool)) return RefusedFile("OTHER_TOOL");
-        const bool is_listed = std::find(machine_.present.begin(), machine_.present.end(), id) != machine_.present.end();
+        const std::vector<std::string>& present = machine_.present;
+        const bool is_listed = std::find(present.begin(), present.end(), id) != present.end();
         if (id.empty() || (!is_listed && id != machine_.earlier && id != machine_.preferred))
             return RefusedFile("OTHER_MACHINE");
         license_key_ = id;

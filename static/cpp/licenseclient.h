@@ -91,8 +91,8 @@ int __stdcall LicenseImport(const wchar_t *server, const wchar_t *tool, const wc
  * LicenseCovers           the license covers a version that was built on this day, such as L"2027-12-31"; every one if
  *                         it has no last day for updates
  * Versions are numbers, compared one after the other: 1.10 is newer than 1.9, and 2 is 2.0.0. What follows a hyphen
- * makes a pre-release, which is older: 2.0-beta2, 2.0-beta10, 2.0-rc1, 2.0. A leading "v", and "+" with what follows it,
- * are ignored. Any other text is neither older nor newer. */
+ * makes a pre-release, which is older: 2.0-beta2, 2.0-beta10, 2.0-rc1, 2.0. A leading "v", and "+" with what follows
+ * it, are ignored. Any other text is neither older nor newer. */
 int __stdcall LicenseHas(const wchar_t *tool, const wchar_t *feature);
 int __stdcall LicenseUpdateAvailable(const wchar_t *tool, const wchar_t *my_version);
 int __stdcall LicenseIsBelowMinimum(const wchar_t *tool, const wchar_t *my_version);

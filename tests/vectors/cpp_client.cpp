@@ -187,7 +187,8 @@ std::string Run(const Json& vector) {
                ",\"offline_url\":" + Quoted(ClaimUrl(servers.front(), shown)) + more + "}";
     return std::string("{\"valid\":") + (CodeNumber(result.code) > 0 ? "true" : "false") +
            ",\"code\":" + Quoted(result.code) + ",\"source\":" + Quoted(result.source) +
-           ",\"license_key\":" + Quoted(result.license_key) + Said(action, result) + ",\"requests\":[" + requests + "]" + more + "}";
+           ",\"license_key\":" + Quoted(result.license_key) + Said(action, result) +
+           ",\"requests\":[" + requests + "]" + more + "}";
 }
 
 }  // namespace

@@ -145,7 +145,14 @@ async function check(vector, folder) {
   }
   const result = await ask(client, vector);
   const { valid, code, source, machineId } = result;
-  const about = { valid, code, source, license_key: machineId, ...saidOf(vector, result), ...grantedOf(vector, result) };
+  const about = {
+    valid,
+    code,
+    source,
+    license_key: machineId,
+    ...saidOf(vector, result),
+    ...grantedOf(vector, result),
+  };
   return { ...about, requests, states: readStates(vector, folder), ...readRequests(vector, folder) };
 }
 

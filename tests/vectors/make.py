@@ -1274,7 +1274,8 @@ def activations():
 def unknown_claims():
     values = {
         "null": "null", "true": "true", "negative": "-1", "fraction": "1.5", "exponent": "-2E+3", "huge": "1e400",
-        "long-number": "123456789012345678901234567890", "text": '"\\u00fc \\ud83d\\ude00"', "empty": '""', "array": '[1,"a",[],{}]',
+        "long-number": "123456789012345678901234567890", "text": '"\\u00fc \\ud83d\\ude00"', "empty": '""',
+        "array": '[1,"a",[],{}]',
         "object": '{"a":{"b":[null]}}', "deep": "[" * 50 + "]" * 50, "long": '"%s"' % ("x" * 10000),
     }
     for kind, value in values.items():
@@ -1591,7 +1592,8 @@ def offline():
     altered = good.split(".")
     altered[1] = base64url(compact(file(exp=NOW + 3000 * DAY)))
     for name, about, text in (
-            ("altered", "Its exp was altered.", ".".join(altered)), ("flipped", "Its last character is another.", flipped),
+            ("altered", "Its exp was altered.", ".".join(altered)),
+            ("flipped", "Its last character is another.", flipped),
             ("foreign-key", "It is signed with a foreign key, but with the ID of a pinned one.",
              token(file(), FOREIGN, CURRENT.header)),
             ("unknown-key", "It is signed with a key that is not pinned.", token(file(), FOREIGN)),
@@ -1762,8 +1764,8 @@ def write(folder):
 
 def main(folder):
     for group in (good_answers, refusals, no_answers, forged_tokens, damaged_tokens, other_checks, odd_claims, leases,
-                  clocks, redirects, certificates, machine_ids, standbys, activations, unknown_claims, editions, versions, offline, machine_codes,
-                  state_files):
+                  clocks, redirects, certificates, machine_ids, standbys, activations,
+                  unknown_claims, editions, versions, offline, machine_codes, state_files):
         group()
     write(folder)
     print("%d vectors" % len(VECTORS))
