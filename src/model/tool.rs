@@ -118,7 +118,15 @@ impl Tool {
                 &mut problems,
                 text::optional("message", "The message", &draft.message, MESSAGE_LENGTH),
             ),
-            link: keep(&mut problems, link("link", "The link", &draft.link)),
+            link: keep(
+                &mut problems,
+                link(
+                    "link",
+                    "The link",
+                    &draft.link,
+                    &["https://", "http://", "mailto:"],
+                ),
+            ),
             vendor: keep(
                 &mut problems,
                 text::optional("vendor", "The vendor", &draft.vendor, VENDOR_LENGTH),
@@ -146,24 +154,27 @@ impl Tool {
             ),
             latest_version: keep(
                 &mut problems,
-                text::optional(
+                version(
                     "latest_version",
                     "The latest version",
                     &draft.latest_version,
-                    VERSION_LENGTH,
                 ),
             ),
             latest_url: keep(
                 &mut problems,
-                link("latest_url", "The download address", &draft.latest_url),
+                link(
+                    "latest_url",
+                    "The download address",
+                    &draft.latest_url,
+                    &["https://", "http://"],
+                ),
             ),
             minimum_version: keep(
                 &mut problems,
-                text::optional(
+                version(
                     "minimum_version",
                     "The minimum version",
                     &draft.minimum_version,
-                    VERSION_LENGTH,
                 ),
             ),
             offline_file_days: keep(
@@ -282,9 +293,32 @@ fn number<T: TryFrom<u32>>(
         })
 }
 
-fn link(field: &'static str, label: &str, typed: &str) -> Result<String, Problem> {
+/// One that clients can compare: numbers, and perhaps a hyphen and what precedes the release.
+fn version(field: &'static str, label: &str, typed: &str) -> Result<String, Problem> {
+    let version = text::optional(field, label, typed, VERSION_LENGTH)?;
+    let numbers = version
+        .split_once('-')
+        .map_or(&*version, |(numbers, _)| numbers);
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+    if version.is_empty() || numbers.split('.').all(is_number) {
+        return Ok(version);
+    }
+    Err(Problem {
+        field,
+        message: format!(
+            "{label} `{version}` cannot be compared; use numbers and dots, such as 2.1 or 2.1-beta1."
+        ),
+    })
+}
+
+fn link(
+    field: &'static str,
+    label: &str,
+    typed: &str,
+    schemes: &[&str],
+) -> Result<String, Problem> {
     let link = text::optional(field, label, typed, LINK_LENGTH)?;
-    let is_address = ["https://", "http://", "mailto:"]
+    let is_address = schemes
         .iter()
         .any(|scheme| link.len() > scheme.len() && link.starts_with(scheme));
     if link.is_empty() || is_address && !link.contains(' ') {
@@ -293,8 +327,9 @@ fn link(field: &'static str, label: &str, typed: &str) -> Result<String, Problem
     Err(Problem {
         field,
         message: format!(
-            "`{link}` is not a valid link; it must start with https://, http:// or mailto: and \
-             have no spaces."
+            "`{}` is not a valid link; it must start with {} and have no spaces.",
+            text::shorten(&link),
+            schemes.join(" or ")
         ),
     })
 }
@@ -379,6 +414,19 @@ mod tests {
             ("1", "https://"),
         ] {
             assert!(Tool::parse(&draft(days, link)).is_err(), "{days} {link}");
+        }
+        for (latest_version, latest_url) in
+            [("2.0b1", ""), ("v2", ""), ("2", "mailto:a@example.com")]
+        {
+            let draft = ToolDraft {
+                latest_version: latest_version.into(),
+                latest_url: latest_url.into(),
+                ..draft("7", "")
+            };
+            assert!(
+                Tool::parse(&draft).is_err(),
+                "{latest_version} {latest_url}"
+            );
         }
         for editions in [": export", "Pro\nPro: ocr", &"x".repeat(51)] {
             let draft = ToolDraft {
