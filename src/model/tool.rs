@@ -296,9 +296,8 @@ fn number<T: TryFrom<u32>>(
 /// One that clients can compare: numbers, and perhaps a hyphen and what precedes the release.
 fn version(field: &'static str, label: &str, typed: &str) -> Result<String, Problem> {
     let version = text::optional(field, label, typed, VERSION_LENGTH)?;
-    let numbers = version
-        .split_once('-')
-        .map_or(&*version, |(numbers, _)| numbers);
+    let bare = version.strip_prefix(['v', 'V']).unwrap_or(&version);
+    let numbers = bare.split(['-', '+']).next().unwrap_or(bare);
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
     if version.is_empty() || numbers.split('.').all(is_number) {
         return Ok(version);
@@ -416,7 +415,7 @@ mod tests {
             assert!(Tool::parse(&draft(days, link)).is_err(), "{days} {link}");
         }
         for (latest_version, latest_url) in
-            [("2.0b1", ""), ("v2", ""), ("2", "mailto:a@example.com")]
+            [("2.0b1", ""), ("2.x", ""), ("2", "mailto:a@example.com")]
         {
             let draft = ToolDraft {
                 latest_version: latest_version.into(),
