@@ -44,6 +44,11 @@ fn echo(request: &Request<'_>) -> Result<Echo, Error> {
     Ok(Echo {
         nonce: app.doctor_nonce(header(PASS))?.ok_or(nothing)?,
         path: request.uri().path().to_string(),
+        query: request
+            .uri()
+            .query()
+            .map(|query| query.to_string())
+            .unwrap_or_default(),
         host: header("Host").to_owned(),
         peer,
         is_trusted,
@@ -52,6 +57,7 @@ fn echo(request: &Request<'_>) -> Result<Echo, Error> {
         is_same_origin: SameOrigin::check(request).is_ok(),
         authorization: header("Authorization").to_owned(),
         cookie: header("Cookie").to_owned(),
+        content_type: header("Content-Type").to_owned(),
         body: 0,
         public_url: config.origin(config.port) + config.base_path(),
     })

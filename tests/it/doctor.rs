@@ -252,6 +252,74 @@ fn mistakes_with_paths_sizes_and_redirects_are_found() {
 }
 
 #[test]
+fn what_a_proxy_keeps_to_itself_is_found() {
+    let more = "proxy_cache off;";
+    let agents = "if ($http_user_agent ~* curl) { return 403; } proxy_cache off;";
+    finds(
+        Front::Nginx,
+        &[
+            (
+                &[(
+                    "location /licenseserver/ {",
+                    "location ~ \\.css$ { root /nowhere; } location /licenseserver/ {",
+                )],
+                &["error", "style sheet", "`location ~ \\.css$`"],
+            ),
+            (
+                &[(
+                    "location /licenseserver/api/ {",
+                    "location /licenseserver/api/ { proxy_intercept_errors on; error_page 403 404 /404.html;",
+                )],
+                &["error", "`proxy_intercept_errors off;`"],
+            ),
+            (
+                &[(
+                    "location /licenseserver/api/ {",
+                    "location /licenseserver/api/ { limit_except GET POST { deny all; }",
+                )],
+                &["error", "DELETE", "`limit_except`"],
+            ),
+            (
+                &[(
+                    "location = /licenseserver {",
+                    "location = /licenseserver { return 404;",
+                )],
+                &["error", "without a slash", "`location = /licenseserver`"],
+            ),
+            (
+                &[(more, "rewrite ^(.*)$ $1? break; proxy_cache off;")],
+                &["error", "`?`", "`rewrite … ?`"],
+            ),
+            (
+                &[(more, agents)],
+                &["error", "`curl/8`", "`if ($http_user_agent`"],
+            ),
+            (
+                &[(
+                    more,
+                    "proxy_set_header Content-Type text/plain; proxy_cache off;",
+                )],
+                &["error", "`proxy_set_header Content-Type`"],
+            ),
+            (
+                &[("ssl_protocols TLSv1.2 TLSv1.3;", "ssl_protocols TLSv1.3;")],
+                &["warning", "`ssl_protocols TLSv1.2 TLSv1.3;`"],
+            ),
+        ],
+    );
+    finds(
+        Front::Apache,
+        &[(
+            &[(
+                "ProxyPreserveHost On",
+                "ProxyPreserveHost On\nProxyErrorOverride On",
+            )],
+            &["error", "`ProxyErrorOverride Off`"],
+        )],
+    );
+}
+
+#[test]
 fn mistakes_in_the_files_of_apache_and_caddy_are_found() {
     finds(
         Front::Apache,
@@ -348,6 +416,10 @@ fn mistakes_in_the_settings_are_found() {
         (
             ("port =", "trusted_proxies = '0.0.0.0/0'\nport ="),
             &["error", "`trusted_proxies` has every"][..],
+        ),
+        (
+            ("port =", "address = '0.0.0.0'\nport ="),
+            &["warning", "`address` is 0.0.0.0", "127.0.0.1"],
         ),
         (
             ("port =", "admin_password = 'x'\nport ="),

@@ -54,13 +54,19 @@ impl Caller {
         self.send("POST", url, body, headers)
     }
 
-    fn send(&self, method: &str, url: &str, body: &[u8], headers: &[(&str, &str)]) -> Call {
+    pub(super) fn send(
+        &self,
+        method: &str,
+        url: &str,
+        body: &[u8],
+        headers: &[(&str, &str)],
+    ) -> Call {
         let mut request = Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let answer = match method {
-            "GET" => self.0.run(request.body(()).map_err(|e| e.to_string())?),
+            "GET" | "DELETE" => self.0.run(request.body(()).map_err(|e| e.to_string())?),
             _ => self.0.run(request.body(body).map_err(|e| e.to_string())?),
         };
         let mut answer = answer.map_err(|e| e.to_string())?;

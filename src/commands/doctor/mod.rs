@@ -13,8 +13,10 @@ use crate::config::Config;
 use crate::error::Refusal;
 use crate::log::say;
 use crate::model::doctor::outside::{
-    self, AUTHORIZATION, Answer, Bodies, COOKIE, Call, FORGED, Place, Plain, Reached, Visit,
+    self, AUTHORIZATION, Answer, Bodies, CONTENT_TYPE, COOKIE, Call, FORGED, Place, Plain, Reached,
+    Visit,
 };
+use crate::model::doctor::passed::{self, Probe};
 use crate::model::doctor::{Finding, Level, PASS, inside};
 use crate::request::{BODY, IMPORT, SMALL_BODY};
 use crate::service::{Pass, Service};
@@ -103,6 +105,17 @@ fn settings(config: &Config) -> Vec<Finding> {
         found.push(Finding::error(
             "`trusted_proxies` has every address, so every visitor can choose an address; list only the proxy",
         ));
+    }
+    let is_near = |net: &ipnet::IpNet| net.addr().is_loopback();
+    if config.is_https()
+        && !config.address.is_loopback()
+        && config.trusted_proxies.iter().all(is_near)
+    {
+        found.push(Finding::warning(format!(
+            "`address` is {}, so everybody can call the server without the proxy and without TLS; set it to \
+             127.0.0.1, or list a proxy on another machine in `trusted_proxies`",
+            config.address
+        )));
     }
     match &config.public_url {
         None => found.push(Finding::warning(
@@ -207,6 +220,7 @@ impl Round<'_> {
             if certificate.is_missing() {
                 return Ok(());
             }
+            told.all(passed::old_tls(place, &tls::try_1_2(*first, &place.host)));
         }
         let url = place.url();
         let (echo, nonce) = self.call(proxy, &url, 0)?;
@@ -239,7 +253,12 @@ impl Round<'_> {
                 answer,
             ));
         }
-        told.all(outside::cached(&[self.fresh(&url)?, self.fresh(&url)?]));
+        let (once, again) = (self.fresh(&url)?, self.fresh(&url)?);
+        if let Ok(Some(echo)) = once.0.as_ref().map(Answer::echo) {
+            told.all(passed::query(QUERY, &echo.query));
+        }
+        told.all(outside::cached(&[once, again]));
+        told.all(self.passed());
         let bodies = self.bodies(&url)?;
         told.all(outside::bodies(place, &bodies, BODY));
         if place.is_https && (place.has_usual_port() || args.connect_http.is_some()) {
@@ -250,7 +269,54 @@ impl Round<'_> {
             };
             told.all(outside::plain(place, &plain));
         }
+        for address in &open[1..] {
+            told.all(self.elsewhere(*address)?);
+        }
         Ok(())
+    }
+
+    /// Whether another address of the name, perhaps that of IPv6, leads to the same server.
+    fn elsewhere(&self, address: SocketAddr) -> Result<Option<Finding>, Refusal> {
+        let Round { place, .. } = self;
+        let now = self.service.now();
+        if place.is_https {
+            let certificate = tls::look(address, &place.host, now);
+            if certificate.fault.is_some() {
+                let found = outside::certificate(place, &certificate, now);
+                return Ok(Some(passed::elsewhere(address, &found)));
+            }
+        }
+        let caller = Caller::new(Some(address), Some(address));
+        let (echo, nonce) = self.call(&caller, &place.url(), 0)?;
+        let health = Some(caller.get(&format!("{}/health", place.url()), &[]));
+        let visit = Visit {
+            echo,
+            nonce,
+            health,
+        };
+        let found = outside::echo(place, &visit).err();
+        Ok(found.map(|found| passed::elsewhere(address, &found)))
+    }
+
+    /// What the proxy answers in another way than the server.
+    fn passed(&self) -> Vec<Finding> {
+        let Round { place, proxy, .. } = self;
+        let direct = format!("http://{}", place.server);
+        let page = self.server.get(&format!("{direct}/login"), &[]);
+        let sheet = page.ok().and_then(|page| style_sheet(&page.body));
+        let probes = passed::probes(place, &sheet.unwrap_or_default());
+        let send = |caller: &Caller, url: &str, probe: &Probe| {
+            let mut headers = JSON.to_vec();
+            headers.extend(probe.user_agent.map(|program| ("User-Agent", program)));
+            let url = format!("{url}{}", probe.path);
+            caller.send(probe.method, &url, &question(2), &headers)
+        };
+        let tried = probes.into_iter().map(|probe| {
+            let outside = send(proxy, &place.url(), &probe);
+            let direct = send(&self.server, &direct, &probe);
+            (probe, outside, direct)
+        });
+        passed::passed(place, &tried.collect::<Vec<_>>())
     }
 
     fn bodies(&self, url: &str) -> Result<Bodies, Refusal> {
@@ -280,7 +346,7 @@ impl Round<'_> {
             ("Origin", &self.place.origin),
             ("Authorization", AUTHORIZATION),
             ("Cookie", COOKIE),
-            ("Content-Type", "application/octet-stream"),
+            ("Content-Type", CONTENT_TYPE),
         ];
         let url = format!("{url}/api/doctor");
         Ok((caller.post(&url, &vec![b'x'; body], &headers), nonce))
@@ -295,9 +361,18 @@ impl Round<'_> {
         let Pass { text, nonce } = self.service.doctor_pass()?;
         let answer = self
             .proxy
-            .get(&format!("{url}/api/doctor"), &[(PASS, &text)]);
+            .get(&format!("{url}/api/doctor?{QUERY}"), &[(PASS, &text)]);
         Ok((answer, nonce))
     }
+}
+
+/// Of a search for a tool with a plus.
+const QUERY: &str = "tool=Tool%2B1&q=a%20b";
+
+/// Its address in a page.
+fn style_sheet(page: &str) -> Option<String> {
+    let (_, rest) = page.split_once("rel=\"stylesheet\" href=\"")?;
+    Some(rest.split_once('"')?.0.to_owned())
 }
 
 const JSON: [(&str, &str); 1] = [("Content-Type", "application/json")];

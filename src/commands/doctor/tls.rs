@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::ring;
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore,
@@ -28,6 +28,19 @@ pub(super) fn look(address: SocketAddr, host: &str, now: OffsetDateTime) -> Cert
     }
 }
 
+/// Whether a client that knows no newer version gets a connection; a text is why not.
+pub(super) fn try_1_2(address: SocketAddr, host: &str) -> Result<(), String> {
+    let provider = Arc::new(ring::default_provider());
+    // It sends nothing over this connection.
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .map_err(|e| e.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(witness(provider, since_epoch(0))?)
+        .with_no_client_auth();
+    connect(config, address, host)
+}
+
 fn no_tls(words: String) -> Certificate {
     Certificate {
         fault: Some(CertificateFault::NoTls(words)),
@@ -41,24 +54,33 @@ fn handshake(
     now: OffsetDateTime,
 ) -> Result<Option<Certificate>, String> {
     let provider = Arc::new(ring::default_provider());
-    let mut roots = RootCertStore::empty();
-    let native = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(native.certs);
-    let inner = WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
-        .build()
-        .map_err(|_| "this machine has no root certificates: `apt install ca-certificates`")?;
     let seconds = u64::try_from(now.unix_timestamp()).unwrap_or_default();
-    let witness = Arc::new(Witness {
-        inner,
-        now: since_epoch(seconds),
-        seen: Mutex::default(),
-    });
+    let witness = witness(Arc::clone(&provider), since_epoch(seconds))?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| e.to_string())?
         .dangerous()
         .with_custom_certificate_verifier(Arc::clone(&witness) as Arc<dyn ServerCertVerifier>)
         .with_no_client_auth();
+    connect(config, address, host)?;
+    Ok(witness.lock().take())
+}
+
+fn witness(provider: Arc<CryptoProvider>, now: UnixTime) -> Result<Arc<Witness>, String> {
+    let mut roots = RootCertStore::empty();
+    let native = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(native.certs);
+    let inner = WebPkiServerVerifier::builder_with_provider(roots.into(), provider)
+        .build()
+        .map_err(|_| "this machine has no root certificates: `apt install ca-certificates`")?;
+    Ok(Arc::new(Witness {
+        inner,
+        now,
+        seen: Mutex::default(),
+    }))
+}
+
+fn connect(config: ClientConfig, address: SocketAddr, host: &str) -> Result<(), String> {
     let name = ServerName::try_from(host.to_owned()).map_err(|e| e.to_string())?;
     let mut client = ClientConnection::new(Arc::new(config), name).map_err(|e| e.to_string())?;
     let connect = || {
@@ -71,7 +93,7 @@ fn handshake(
     while client.is_handshaking() {
         client.complete_io(&mut stream).map_err(|e| e.to_string())?;
     }
-    Ok(witness.lock().take())
+    Ok(())
 }
 
 fn since_epoch(seconds: u64) -> UnixTime {

@@ -2,6 +2,7 @@
 
 pub mod inside;
 pub mod outside;
+pub mod passed;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -65,6 +66,7 @@ pub struct Echo {
     /// Of the pass, so that a cached answer is noticed.
     pub nonce: String,
     pub path: String,
+    pub query: String,
     pub host: String,
     /// Who opened the connection, and whether `trusted_proxies` has that address.
     pub peer: IpAddr,
@@ -77,6 +79,7 @@ pub struct Echo {
     pub is_same_origin: bool,
     pub authorization: String,
     pub cookie: String,
+    pub content_type: String,
     /// Bytes.
     pub body: u64,
     /// With its path, as the running server has it.

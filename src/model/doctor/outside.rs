@@ -12,6 +12,7 @@ const RENEWED_BY: Duration = Duration::days(14);
 /// Whoever sends 203.0.113.7 (RFC 5737) as its own address must not be believed.
 pub const FORGED: &str = "203.0.113.7";
 pub const AUTHORIZATION: &str = "Bearer doctor";
+pub const CONTENT_TYPE: &str = "application/octet-stream";
 pub const COOKIE: &str = "license_doctor=1";
 
 /// The address in `public_url`, in parts.
@@ -67,7 +68,7 @@ impl Answer {
         self.status == 200 && self.body == r#"{"status":"ok"}"#
     }
 
-    fn is_redirect(&self) -> bool {
+    pub fn is_redirect(&self) -> bool {
         (300..400).contains(&self.status)
     }
 
@@ -118,7 +119,7 @@ impl Certificate {
 }
 
 /// The lines to change in the file of each proxy.
-fn lines(nginx: &str, apache: &str, caddy: &str) -> String {
+pub(super) fn lines(nginx: &str, apache: &str, caddy: &str) -> String {
     format!("nginx: `{nginx}` · Apache: `{apache}` · Caddy: `{caddy}`")
 }
 
@@ -325,6 +326,12 @@ pub fn arrived(place: &Place, echo: &Echo) -> Vec<Finding> {
             "no API token works",
         ),
         ("Cookie", COOKIE, &echo.cookie, "nobody can sign in"),
+        (
+            "Content-Type",
+            CONTENT_TYPE,
+            &echo.content_type,
+            "no check gets a result",
+        ),
     ] {
         if came.as_str() != sent {
             found.push(Finding::error(format!(
