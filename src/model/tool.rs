@@ -75,7 +75,7 @@ impl Default for Tool {
 }
 
 /// The rules as typed.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ToolDraft {
     pub offline_days: String,
     pub grace_days: String,
@@ -227,6 +227,12 @@ impl Tool {
             }
         }
         words
+    }
+}
+
+impl Default for ToolDraft {
+    fn default() -> ToolDraft {
+        ToolDraft::from(&NEW)
     }
 }
 
@@ -385,7 +391,7 @@ mod tests {
             grace_days: "3".into(),
             message: "Renew in our shop:".into(),
             link: link.into(),
-            ..ToolDraft::from(&NEW)
+            ..ToolDraft::default()
         }
     }
 

@@ -81,6 +81,7 @@ impl Service {
             for license in &licenses {
                 let mut values = license.values.clone();
                 (values.user_id, values.order_ref, values.note) = (None, None, None);
+                values.entitlements.data = None;
                 licenses::update(db, license, &values, now)?;
             }
             customers::delete(db, id)?;

@@ -112,12 +112,12 @@ const PLACES: [Place; 13] = [
     place(
         "activation_codes",
         OF_CUSTOMER,
-        Cleared(&["customer", "order_ref", "note"]),
+        Cleared(&["customer", "order_ref", "note", "data"]),
     ),
     place(
         "licenses",
         "user_id = (select name from person)",
-        Cleared(&["user_id", "order_ref", "note"]),
+        Cleared(&["user_id", "order_ref", "note", "data"]),
     ),
     place("customers", "id = (select id from person)", Deleted),
 ];
@@ -234,12 +234,23 @@ mod tests {
     use super::*;
 
     /// Columns of text that say nothing about a customer who is erased, by table.
-    const OTHERS: [(&str, &[&str]); 27] = [
+    const OTHERS: [(&str, &[&str]); 29] = [
         // What was sold, and when; keys of machines are pseudonyms, which licenses need.
         (
             "tools",
-            &["name", "message", "link", "vendor", "support_email"],
+            &[
+                "name",
+                "message",
+                "link",
+                "vendor",
+                "support_email",
+                "latest_version",
+                "latest_url",
+                "minimum_version",
+            ],
         ),
+        ("tool_editions", &["tool_name", "edition", "features"]),
+        ("trials", &["tool_name", "license_key", "day"]),
         (
             "licenses",
             &[
@@ -253,11 +264,24 @@ mod tests {
                 "seen_version",
                 "own_status",
                 "own_expiration_date",
+                "edition",
+                "features",
+                "updates_until",
+                "trial",
+                "offline_until",
             ],
         ),
         (
             "activation_codes",
-            &["tool_name", "code", "status", "expiration_date"],
+            &[
+                "tool_name",
+                "code",
+                "status",
+                "expiration_date",
+                "edition",
+                "features",
+                "updates_until",
+            ],
         ),
         ("seat_moves", &["license_key"]),
         ("orders", &["source", "order_ref", "items"]),

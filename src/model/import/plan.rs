@@ -510,7 +510,7 @@ mod tests {
     use super::*;
     use crate::model::check::ListedLicense;
     use crate::model::license::Status;
-    use crate::model::license::fields::FIELDS;
+    use crate::model::license::fields::{FIELDS, YES};
     use crate::model::published::{Row, csv_header};
 
     /// A license with a value in every field.
@@ -522,6 +522,7 @@ mod tests {
                 "license_key" => "0a:1b:2c:3d:4e:5f",
                 "status" => "suspended",
                 _ if field.is_date() => "2026-12-31",
+                "trial" => "",
                 name => name,
             };
             draft.set(field.name, text);
@@ -620,6 +621,7 @@ mod tests {
                 "tool_name" | "license_key" => continue,
                 "status" => "revoked",
                 _ if field.is_date() => "2027-01-31",
+                "trial" => YES,
                 _ => "other",
             };
             let header = csv_line(&["tool", "key", field.name]).unwrap();
