@@ -16,7 +16,7 @@ use crate::server::{Answer, Client, START, Server};
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A shop of a server, which signs as the real one does.
-struct Shop<'a> {
+pub struct Shop<'a> {
     server: &'a Server,
     kind: ShopKind,
     id: i64,
@@ -32,7 +32,7 @@ fn actor() -> Actor {
 }
 
 impl<'a> Shop<'a> {
-    fn new(server: &'a Server, kind: ShopKind) -> Shop<'a> {
+    pub fn new(server: &'a Server, kind: ShopKind) -> Shop<'a> {
         let (id, secret) = server
             .service
             .create_shop(&actor(), kind, kind.label())
@@ -106,7 +106,7 @@ impl<'a> Shop<'a> {
     }
 
     /// Delivers an event, and returns what became of it.
-    fn tell(&self, event: &Value) -> EventState {
+    pub fn tell(&self, event: &Value) -> EventState {
         let body = event.to_string();
         let signature = self.signed(&self.secret, self.server.clock.now(), &body);
         let answer = self.send(&signature, &body);
@@ -146,12 +146,12 @@ impl<'a> Shop<'a> {
     }
 }
 
-fn stripe(id: &str, kind: &str, seconds: i64, object: Value) -> Value {
+pub fn stripe(id: &str, kind: &str, seconds: i64, object: Value) -> Value {
     json!({"id": id, "object": "event", "api_version": "2024-06-20", "type": kind, "livemode": true,
         "created": START.unix_timestamp() + seconds, "pending_webhooks": 1, "data": {"object": object}})
 }
 
-fn session(payment: &str, status: &str) -> Value {
+pub fn session(payment: &str, status: &str) -> Value {
     json!({"id": format!("cs_live_{payment}"), "object": "checkout.session", "mode": "payment",
         "payment_intent": payment, "subscription": null, "invoice": null, "customer": null,
         "payment_status": status, "amount_total": 4900, "currency": "eur", "payment_link": "plink_1",
