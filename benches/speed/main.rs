@@ -12,6 +12,7 @@
 
 mod bare;
 mod checks;
+mod codes;
 mod connection;
 mod demo;
 mod guesses;
@@ -25,12 +26,13 @@ mod search;
 type Measure = fn(Option<u32>);
 
 /// The parts, in the order in which they run.
-const PARTS: [(&str, Measure); 5] = [
+const PARTS: [(&str, Measure); 6] = [
     ("checks", checks::measure),
     ("pages", pages::measure),
     ("search", search::measure),
     ("import", import::measure),
     ("guesses", guesses::measure),
+    ("codes", codes::measure),
 ];
 
 fn main() {
