@@ -28,6 +28,7 @@ struct Pair {
 
 pub fn measure(rounds: Option<u32>) {
     let demo = Demo::new();
+    demo.sell_codes();
     let kind = |name, questions, from, writes| Kind {
         name,
         questions,
@@ -36,6 +37,7 @@ pub fn measure(rounds: Option<u32>) {
     };
     let kinds = [
         kind("good keys", demo.good(), From::Here, false),
+        kind("good keys of codes", demo.seated(), From::Here, false),
         kind("good keys, 20 writes/s", demo.good(), From::Here, true),
         kind("good keys, signed", demo.signed(), From::Here, false),
         kind("revoked keys", demo.revoked(), From::Here, false),

@@ -15,8 +15,17 @@ use crate::program::license_server;
 
 pub const LICENSES: u32 = 1_000_000;
 
-const GOOD: &str = "status = 'activated' and \
-     expiration_date > date('now', '+1 day')";
+const GOOD: &str = "status = 'activated' and expiration_date > date('now', '+1 day')";
+
+const CODES: &str = "
+    insert into activation_codes (created_at, tool_name, code, is_imported, seats, status, expiration_date,
+        days, first_used_at, moves_per_year, customer, order_ref, is_test, note)
+    select created_at, tool_name, 'DEMO' || id, 0, 3, status, expiration_date, 0, created_at, 3, '', '', 0, ''
+        from licenses";
+
+const SEATS: &str = "
+    update licenses set own_status = licenses.status, code_id = codes.id
+        from activation_codes codes where codes.code = 'DEMO' || licenses.id";
 
 /// A copy of the database that may be written to.
 pub struct Demo {
@@ -48,6 +57,12 @@ impl Demo {
         self.write("good", &self.pairs(GOOD), false)
     }
 
+    /// The same of those that take a seat of an activation code.
+    pub fn seated(&self) -> PathBuf {
+        let seated = format!("{GOOD} and code_id is not null");
+        self.write("seated", &self.pairs(&seated), false)
+    }
+
     /// The same, from clients that want a signed answer.
     pub fn signed(&self) -> PathBuf {
         self.write("signed", &self.pairs(GOOD), true)
@@ -72,6 +87,13 @@ impl Demo {
             .map(|_| ("PdfBatchPro".to_owned(), key()))
             .collect();
         self.write("unknown", &pairs, false)
+    }
+
+    /// Half of the licenses that are good become seats, each of a code of its own.
+    pub fn sell_codes(&self) {
+        let db = Connection::open(self.data().join("licenses.db")).unwrap();
+        db.execute_batch(&format!("{CODES} where {GOOD} and id % 2 = 0; {SEATS}"))
+            .unwrap();
     }
 
     fn pairs(&self, condition: &str) -> Vec<(String, String)> {
@@ -100,7 +122,7 @@ impl Demo {
 /// The folder of the database, which is made when it is missing.
 fn made(licenses: u32) -> PathBuf {
     let mut hasher = DefaultHasher::new();
-    include_str!("../../src/store/schema/001.sql").hash(&mut hasher);
+    include_str!("../../schema.sql").hash(&mut hasher);
     include_str!("../../src/service/demo.rs").hash(&mut hasher);
     let name = format!("demo-{licenses}-{:x}", hasher.finish());
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

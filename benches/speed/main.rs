@@ -13,6 +13,7 @@
 mod backup;
 mod bare;
 mod checks;
+mod codes;
 mod connection;
 mod demo;
 mod guesses;
@@ -26,13 +27,14 @@ mod search;
 type Measure = fn(Option<u32>);
 
 /// The parts, in the order in which they run.
-const PARTS: [(&str, Measure); 6] = [
+const PARTS: [(&str, Measure); 7] = [
     ("checks", checks::measure),
     ("pages", pages::measure),
     ("search", search::measure),
     ("import", import::measure),
     ("guesses", guesses::measure),
     ("backup", backup::measure),
+    ("codes", codes::measure),
 ];
 
 fn main() {

@@ -8,7 +8,7 @@ use crate::program::Program;
 
 const TIMES: usize = 9;
 
-const PAGES: [(&str, &str); 29] = [
+const PAGES: [(&str, &str); 30] = [
     ("overview", "/"),
     ("first page", "/licenses"),
     ("far page", "/licenses?before=500000_1750000000"),
@@ -73,6 +73,7 @@ const PAGES: [(&str, &str); 29] = [
         "/bulk?of=all&do=1y&filter=%3Fexpires%3Dlast-30-days%26seen%3Drefused",
     ),
     ("one license", "/licenses/500000"),
+    ("machine code", "/machine?code=7K4-PQ2"),
     ("audit log", "/audit"),
 ];
 

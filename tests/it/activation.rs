@@ -1,7 +1,5 @@
 //! Activation codes: a machine takes a seat, and gives it back.
 
-use std::sync::Barrier;
-
 use license_server::model::activation_code::{ActivationCode, CodeTerm, CodeValues};
 use license_server::model::audit::Actor;
 use license_server::model::license::Status;
@@ -328,30 +326,6 @@ fn a_moved_license_takes_its_seat_along_and_undo_brings_it_back() {
     server.service.undo(&actor, moved).unwrap();
     assert_eq!(keys(), ["old"]);
     assert_eq!(server.check("Tool_A", "old").0, 200);
-}
-
-#[test]
-fn machines_that_race_for_the_last_seats_get_as_many_as_there_are() {
-    let server = Server::start();
-    for round in 0..5 {
-        let code = code(&server, "Tool_A", 3, CodeTerm::Perpetual);
-        let start = Barrier::new(16);
-        let won = std::thread::scope(|scope| {
-            let racers: Vec<_> = (0..16)
-                .map(|at| {
-                    let (server, code, start) = (&server, &code, &start);
-                    scope.spawn(move || {
-                        start.wait();
-                        activate(server, code, &format!("machine {round} {at}")).status
-                    })
-                })
-                .collect();
-            let statuses = racers.into_iter().map(|racer| racer.join().unwrap());
-            statuses.filter(|status| *status == 200).count()
-        });
-        assert_eq!(won, 3);
-        assert_eq!(server.service.seats(code.id).unwrap().len(), 3);
-    }
 }
 
 #[test]

@@ -55,6 +55,16 @@ pub struct Browser {
 impl Browser {
     /// None if the programs are not installed.
     pub fn start() -> Option<Browser> {
+        Browser::with(&[])
+    }
+
+    /// One that finds this host at a port of this machine, whoever signed its certificate.
+    pub fn resolving(host: &str, port: u16) -> Option<Browser> {
+        let rule = format!("--host-resolver-rules=MAP {host}:443 127.0.0.1:{port}");
+        Browser::with(&[&rule, "--ignore-certificate-errors"])
+    }
+
+    fn with(more: &[&str]) -> Option<Browser> {
         let (chromedriver, chromium) = (tools::find("chromedriver")?, tools::find("chromium")?);
         let folder = tempfile::tempdir().unwrap();
         let (driver, port) = start_driver(&chromedriver, folder.path());
@@ -63,7 +73,7 @@ impl Browser {
             "--user-data-dir={}",
             folder.path().join("profile").display()
         );
-        let flags: Vec<&str> = FLAGS.into_iter().chain([profile.as_str()]).collect();
+        let flags: Vec<&str> = [&FLAGS, more, &[profile.as_str()]].concat();
         let wanted = json!({
             "goog:chromeOptions": {"binary": chromium, "args": flags},
             "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
@@ -139,7 +149,7 @@ impl Browser {
     }
 
     /// Waits for this element and looks at the page.
-    fn sees(&self, selector: &str) {
+    pub fn sees(&self, selector: &str) {
         self.find(selector);
         self.look();
     }
@@ -165,7 +175,7 @@ impl Browser {
     }
 
     /// Presses the button with this name and value.
-    fn press(&self, button: &str) {
+    pub fn press(&self, button: &str) {
         let (name, value) = button.split_once('=').unwrap();
         self.click(&format!("button[name='{name}'][value='{value}']"));
     }
@@ -177,7 +187,7 @@ impl Browser {
     }
 
     /// Replaces the value of a field.
-    fn fill(&self, name: &str, value: &str) {
+    pub fn fill(&self, name: &str, value: &str) {
         let field = self.find(&format!("[name='{name}']"));
         self.runtime.block_on(field.clear()).unwrap();
         self.runtime.block_on(field.send_keys(value)).unwrap();

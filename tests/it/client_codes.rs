@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use crate::csharp_client;
 use crate::lines;
 use crate::python_client::always;
-use crate::server::{START, Server};
+use crate::server::Server;
 use crate::tools;
 
 const TOOL: &str = "Tool_A";
@@ -46,12 +46,22 @@ for await (const line of readline.createInterface({ input: process.stdin })) {
 /// The server, at the clients' time, and its public key.
 fn server() -> (Server, String) {
     let server = Server::start();
-    let ahead = OffsetDateTime::now_utc() - START;
+    turn_to_now(&server);
+    let key = public_key(&server);
+    (server, key)
+}
+
+/// Clients that keep leases read their own clock.
+pub fn turn_to_now(server: &Server) {
+    let ahead = OffsetDateTime::now_utc() - server.clock.now();
     server.clock.turn(ahead.whole_seconds());
+}
+
+/// As clients pin it.
+pub fn public_key(server: &Server) -> String {
     let keys = server.stranger().get("/api/keys").json();
     let part = |name: &str| keys["keys"][0][name].as_str().unwrap().to_owned();
-    let key = format!("{}.{}", part("x"), part("y"));
-    (server, key)
+    format!("{}.{}", part("x"), part("y"))
 }
 
 fn code(server: &Server, tool: &str, seats: i64) -> ActivationCode {

@@ -62,7 +62,7 @@ fn kill_again_and_again(kills: u64) {
 }
 
 /// The log goes to a file, because nobody reads a pipe meanwhile.
-fn quiet(folder: &Path) -> Command {
+pub fn quiet(folder: &Path) -> Command {
     let mut command = command(folder);
     let log = File::create(folder.join("log")).unwrap();
     command

@@ -5,29 +5,22 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use license_server::config::Config;
-use time::OffsetDateTime;
 
+use crate::client_codes::turn_to_now;
 use crate::database::Database;
 use crate::deploy::free_port;
-use crate::front::{Change, Front, PUBLIC, Site};
+use crate::front::{Change, Front, HOST, PUBLIC, Site};
 use crate::server::Server;
-
-const HOST: &str = "licenses.example.com";
 
 /// The right certificate, for ninety days.
 const FINE: (&str, i32) = (HOST, 90);
 
 /// Of a server in use: somebody has signed in, the key was backed up, and the clock is right.
 fn furnish(server: &Server) {
-    turn_clock(server);
+    turn_to_now(server);
     server.admin();
     let backup = server.folder.path().join("backup.db");
     server.service.back_up(&backup, true).unwrap();
-}
-
-fn turn_clock(server: &Server) {
-    let ahead = OffsetDateTime::now_utc() - server.clock.now();
-    server.clock.turn(ahead.whole_seconds());
 }
 
 /// What the program prints, and whether it succeeds. `changes` are for its settings file.
@@ -468,7 +461,7 @@ fn a_new_server_with_a_wrong_clock_and_one_that_is_stopped_are_found() {
     let Some(mut site) = Site::start(Front::Nginx) else {
         return;
     };
-    turn_clock(site.server());
+    turn_to_now(site.server());
     let (_, said) = doctor(&site, site.plain, "ca.pem", &[]);
     is_found(
         &said,
@@ -484,7 +477,7 @@ fn a_new_server_with_a_wrong_clock_and_one_that_is_stopped_are_found() {
     furnish(site.server());
     site.server().clock.turn(ahead);
     site.server().admin();
-    turn_clock(site.server());
+    turn_to_now(site.server());
     let (_, said) = doctor(&site, site.plain, "ca.pem", &[]);
     is_found(
         &said,

@@ -16,7 +16,7 @@ use crate::tools;
 
 const APACHE: &str = include_str!("../../deploy/apache.conf");
 const CADDY: &str = include_str!("../../deploy/Caddyfile");
-const HOST: &str = "licenses.example.com";
+pub const HOST: &str = "licenses.example.com";
 pub const PUBLIC: &str = "https://licenses.example.com/licenseserver";
 const QUESTION: &str = r#"{"tool_name":"Tool_A","license_key":"k"}"#;
 

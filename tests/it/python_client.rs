@@ -13,7 +13,7 @@ use crate::server::Server;
 use crate::tools;
 
 /// The program in the published text, with placeholders for the address and the tool.
-const PUBLISHED_PROGRAM: &str = r#"
+pub const PUBLISHED_PROGRAM: &str = r#"
 import sys
 from license_client import LicenseClient
 
@@ -50,13 +50,13 @@ for server in sys.argv[2:]:
 const LONG_TIMEOUT: &str = "60";
 
 /// A customer's computer: one Python and the client in a folder.
-struct Customer {
+pub struct Customer {
     python: PathBuf,
-    folder: TempDir,
+    pub folder: TempDir,
 }
 
 /// One customer for each installed Python.
-fn customers() -> Vec<Customer> {
+pub fn customers() -> Vec<Customer> {
     let client = include_str!("../../static/license_client.py");
     let customer = |python| {
         let folder = tempfile::tempdir().unwrap();
@@ -68,7 +68,7 @@ fn customers() -> Vec<Customer> {
 
 impl Customer {
     /// Runs Python with these arguments; returns its exit code and output.
-    fn run(&self, arguments: &[&str]) -> (i32, String) {
+    pub fn run(&self, arguments: &[&str]) -> (i32, String) {
         let mut child = Command::new(&self.python)
             .args(arguments)
             .current_dir(self.folder.path())
@@ -86,7 +86,7 @@ impl Customer {
         (output.status.code().unwrap(), printed)
     }
 
-    fn machine_id(&self) -> String {
+    pub fn machine_id(&self) -> String {
         let (code, printed) = self.run(&["license_client.py", "--machine-id"]);
         assert_eq!(code, 0, "{printed}");
         printed.trim_end().into()
