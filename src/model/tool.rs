@@ -58,6 +58,39 @@ pub struct ToolDraft {
     pub support_email: String,
 }
 
+impl ToolDraft {
+    pub fn texts(&self) -> [&str; 6] {
+        let ToolDraft {
+            offline_days,
+            grace_days,
+            message,
+            link,
+            vendor,
+            support_email,
+        } = self;
+        [
+            offline_days,
+            grace_days,
+            message,
+            link,
+            vendor,
+            support_email,
+        ]
+    }
+
+    /// With the names of the fields.
+    pub fn fields(&mut self) -> [(&'static str, &mut String); 6] {
+        [
+            ("offline_days", &mut self.offline_days),
+            ("grace_days", &mut self.grace_days),
+            ("message", &mut self.message),
+            ("link", &mut self.link),
+            ("vendor", &mut self.vendor),
+            ("support_email", &mut self.support_email),
+        ]
+    }
+}
+
 impl Tool {
     /// Reports all problems at once.
     pub fn parse(draft: &ToolDraft) -> Result<Tool, Error> {

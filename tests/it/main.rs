@@ -29,6 +29,7 @@ mod deploy;
 mod diagnose;
 mod disk;
 mod doctor;
+mod edits;
 mod errors;
 mod export;
 mod faults;
