@@ -43,6 +43,8 @@ pub enum Error {
     WrongCredentials,
     /// Authenticated, but not allowed; the reason is shown to the person.
     Forbidden(String),
+    /// The form is from a page of an earlier session.
+    EarlierSession,
     /// No such row or address; the text says which.
     NotFound(&'static str),
     /// The address exists, but not for this method; the allowed methods, as in `Allow`.
@@ -84,7 +86,7 @@ impl Error {
             Error::Refused(refused) => refused.http,
             Error::Malformed { .. } => 400,
             Error::Unauthenticated | Error::WrongCredentials => 401,
-            Error::Forbidden(_) => 403,
+            Error::Forbidden(_) | Error::EarlierSession => 403,
             Error::NotFound(_) => 404,
             Error::MethodNotAllowed(_) => 405,
             Error::BodyTimeout => 408,
@@ -146,6 +148,9 @@ impl fmt::Display for Error {
             Error::Unauthenticated => f.write_str("Authentication required"),
             Error::WrongCredentials => f.write_str("Invalid credentials"),
             Error::Forbidden(reason) | Error::Conflict(reason) => f.write_str(reason),
+            Error::EarlierSession => {
+                f.write_str("This form is from a page that was opened before you signed in again.")
+            }
             Error::NotFound(what) => f.write_str(what),
             Error::MethodNotAllowed(allow) => {
                 write!(

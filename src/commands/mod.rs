@@ -18,7 +18,7 @@ use crate::log::say;
 use crate::model::audit::Actor;
 use crate::model::bulk::UNDO_FOR;
 use crate::model::import::{
-    BOM, Choice, Decoded, ImportOptions, Undecided, decode, file_name, is_importable,
+    BOM, Choice, Decoded, ImportOptions, Layout, Undecided, decode, file_name, is_importable,
 };
 use crate::model::license::Status;
 use crate::model::published::{Row, csv_header};
@@ -158,11 +158,18 @@ pub fn import(config: &Config, args: &ImportArgs) -> Result<(), Refusal> {
         )));
     }
     let numbers = plan.numbers;
+    let preview = service.preview(&plan)?;
     say(&format!(
         "{name}: {} new, {} changed, {} unchanged, {} invalid",
         numbers.new, numbers.changed, numbers.unchanged, numbers.invalid
     ));
-    let has_warnings = warn(&service.preview(&plan)?, &notes);
+    if preview.perpetual > 0 {
+        say(&format!(
+            "New licenses that are perpetual: {}.",
+            preview.perpetual
+        ));
+    }
+    let has_warnings = warn(&preview, &notes);
     drop(text);
     let unit = plan.unit.as_str();
     for row in plan.invalid() {
@@ -173,6 +180,7 @@ pub fn import(config: &Config, args: &ImportArgs) -> Result<(), Refusal> {
         };
         say(&format!("{unit} {}: {}{decide}", row.line, row.reason));
     }
+    say_what_decides(&plan.layout);
     if numbers.invalid > 0 && !args.skip_invalid {
         return Err(Refusal(
             "Nothing was imported: some rows are invalid. Fix them or use --skip-invalid.".into(),
@@ -197,6 +205,24 @@ pub fn import(config: &Config, args: &ImportArgs) -> Result<(), Refusal> {
         config.base_path()
     ));
     Ok(service.close()?)
+}
+
+/// What makes rows valid that can be read in several ways.
+fn say_what_decides(layout: &Layout) {
+    if layout.has_ambiguous_dates {
+        say("Decide about ambiguous dates with --dates day-first or --dates month-first.");
+    }
+    let words = layout
+        .unknown_statuses
+        .iter()
+        .map(|(word, _)| word.as_str());
+    let words: Vec<&str> = words.collect();
+    if !words.is_empty() {
+        let words = words.join(", ");
+        say(&format!(
+            "Say what these words for the status mean, with --status WORD=STATUS: {words}."
+        ));
+    }
 }
 
 /// Shows what the page shows before an import, and returns whether there was anything.

@@ -39,6 +39,20 @@ pub struct CustomerDraft {
 }
 
 impl CustomerDraft {
+    pub fn texts(&self) -> [&str; 4] {
+        [&self.name, &self.email, &self.language, &self.note]
+    }
+
+    /// With the names of the fields.
+    pub fn fields(&mut self) -> [(&'static str, &mut String); 4] {
+        [
+            ("name", &mut self.name),
+            ("email", &mut self.email),
+            ("language", &mut self.language),
+            ("note", &mut self.note),
+        ]
+    }
+
     /// The customer with these values.
     pub fn parse(&self, before: &Customer) -> Result<Customer, Error> {
         let mut problems = Vec::new();

@@ -3,7 +3,8 @@
 //! For pages and files only. The API takes a key byte for byte, as a client sends it.
 
 use super::mac::{canonical_key, is_mac};
-use super::text::trimmed;
+use super::text::{is_invisible, trimmed};
+use super::typed_date::{is_date, is_day_of_month};
 
 /// Quotation marks that come in pairs.
 const QUOTES: [(char, char); 7] = [
@@ -16,8 +17,15 @@ const QUOTES: [(char, char); 7] = [
     ('«', '»'),
 ];
 
-/// Words before an address.
-const LABELS: [&str; 8] = [
+/// Words before an address or an ID.
+const LABELS: [&str; 15] = [
+    "machine id",
+    "machine-id",
+    "machineid",
+    "hardware id",
+    "hwid",
+    "uuid",
+    "guid",
     "mac address",
     "mac-address",
     "macaddress",
@@ -32,51 +40,70 @@ const LABELS: [&str; 8] = [
 const DIGITS: usize = 12;
 const NEARLY: std::ops::RangeInclusive<usize> = 8..=14;
 
+/// The same for the ID of an operating system: a UUID, or its digits alone.
+const ID_DIGITS: usize = 32;
+const NEARLY_ID: std::ops::RangeInclusive<usize> = 28..=35;
+const UUID: [usize; 5] = [8, 4, 4, 4, 12];
+
 /// What is wrong with a key that no program is likely to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyDoubt {
-    /// There is text around one or more MAC addresses.
+    /// There is text around one or more MAC addresses, UUIDs or the like.
     Contains(Vec<String>),
-    /// Letters in place of digits, or zeros left out, of this MAC address.
+    /// Letters in place of digits, or zeros left out, of this one.
     Misspelled(String),
-    /// A MAC address of another length: the number of its digits.
-    Length(usize),
-    /// A number as a spreadsheet program or another program writes it: `4.71E15`, `1234.0`.
-    Number(Option<String>),
+    /// One of another length: the number of its digits, and of those that it must have.
+    Length(usize, usize),
+    /// A number or a date as a program writes it: `4.71E15`, `1234.0`, `12. Jan`.
+    Reformatted(Option<String>),
 }
 
 impl KeyDoubt {
     /// The keys that are probably meant; several are machines of their own.
     pub fn suggestions(&self) -> &[String] {
         match self {
-            KeyDoubt::Contains(addresses) => addresses,
-            KeyDoubt::Misspelled(address) => std::slice::from_ref(address),
-            KeyDoubt::Length(_) => &[],
-            KeyDoubt::Number(number) => number.as_slice(),
+            KeyDoubt::Contains(keys) => keys,
+            KeyDoubt::Misspelled(key) => std::slice::from_ref(key),
+            KeyDoubt::Length(..) => &[],
+            KeyDoubt::Reformatted(number) => number.as_slice(),
         }
     }
 
     /// What is wrong, without what to do.
     pub fn message(&self) -> String {
         match self {
-            KeyDoubt::Contains(addresses) if addresses.len() > 1 => {
-                format!("This text contains {} MAC addresses.", addresses.len())
+            KeyDoubt::Contains(keys) => match &keys[..] {
+                [key] => format!("This text contains {}.", noun(key)),
+                all if all.iter().all(|key| is_mac(key)) => {
+                    format!("This text contains {} MAC addresses.", all.len())
+                }
+                all => format!("This text contains {} machine IDs.", all.len()),
+            },
+            KeyDoubt::Misspelled(key) => format!("This is nearly {}.", noun(key)),
+            KeyDoubt::Reformatted(_) => {
+                "This looks like a number or a date that a program has reformatted.".to_owned()
             }
-            KeyDoubt::Contains(_) => "This text contains a MAC address.".to_owned(),
-            KeyDoubt::Misspelled(_) => "This is nearly a MAC address.".to_owned(),
-            KeyDoubt::Number(_) => {
-                "This looks like a number that a program has reformatted.".to_owned()
-            }
-            KeyDoubt::Length(digits) => {
+            KeyDoubt::Length(digits, DIGITS) => {
                 format!("This looks like a MAC address with {digits} of {DIGITS} digits.")
+            }
+            KeyDoubt::Length(digits, all) => {
+                format!("This looks like a machine ID of {all} digits, but it has {digits}.")
             }
         }
     }
 }
 
+fn noun(key: &str) -> &'static str {
+    match key.contains('-') {
+        _ if is_mac(key) => "a MAC address",
+        true => "a UUID",
+        false => "a machine ID",
+    }
+}
+
 /// Removes what is certainly not part of the key: quotation marks, the wrapping of spreadsheets
-/// (`="…"`, a leading apostrophe), a label such as `MAC:`, and the full stop after a MAC address in any
-/// of its spellings. Every other key stays as it is.
+/// (`="…"`, a leading apostrophe), and around a MAC address in any of its spellings, or a UUID, a label
+/// such as `MAC:` and the full stop. Every other key stays as it is.
 pub fn cleaned(typed: &str) -> String {
     let mut key = trimmed(typed);
     loop {
@@ -92,6 +119,7 @@ pub fn cleaned(typed: &str) -> String {
         .trim_end();
     match address_of(address.strip_prefix("0x").unwrap_or(address)) {
         Some(address) => address,
+        None if is_id(address) => address.to_owned(),
         None => canonical_key(key).into_owned(),
     }
 }
@@ -99,14 +127,17 @@ pub fn cleaned(typed: &str) -> String {
 /// Whether a [`cleaned`] key is probably mistyped.
 pub fn doubt(key: &str) -> Option<KeyDoubt> {
     let plain = plain(key);
-    if is_mac(&plain) || is_uuid(&plain) {
+    if is_mac(&plain) || is_id(without_braces(&plain)) {
         return None;
     }
-    let addresses = addresses_in(&plain);
-    if !addresses.is_empty() {
-        return Some(KeyDoubt::Contains(addresses));
+    let found = found_in(&plain);
+    if !found.is_empty() {
+        return Some(KeyDoubt::Contains(found));
     }
-    misspelled(&plain).or_else(|| number(key))
+    misspelled(&plain)
+        .or_else(|| misspelled_id(&plain))
+        .or_else(|| number(key))
+        .or_else(|| converted_date(&plain))
 }
 
 fn is_number(digits: &str) -> bool {
@@ -133,8 +164,8 @@ fn number(key: &str) -> Option<KeyDoubt> {
     });
     match rest {
         _ if !is_number(whole) => None,
-        "0" if whole.len() > 3 => Some(KeyDoubt::Number(Some(whole.to_owned()))),
-        _ => is_scientific.then_some(KeyDoubt::Number(None)),
+        "0" if whole.len() > 3 => Some(KeyDoubt::Reformatted(Some(whole.to_owned()))),
+        _ => is_scientific.then_some(KeyDoubt::Reformatted(None)),
     }
 }
 
@@ -185,38 +216,74 @@ fn address_of(text: &str) -> Option<String> {
     (is_hex && groups.iter().all(is_whole)).then(|| canonical_key(&digits).into_owned())
 }
 
-/// The MAC addresses that are words of their own, each once.
-fn addresses_in(text: &str) -> Vec<String> {
+/// The MAC addresses and IDs that are words of their own, each once.
+fn found_in(text: &str) -> Vec<String> {
     let is_end = |c: char| c.is_whitespace() || "\"'()[]{}<>,;|/=".contains(c);
     let words = text
         .split(is_end)
         .map(|word| word.trim_matches(['.', ':', '-', '!', '?']));
     let mut found: Vec<String> = Vec::new();
     for word in words.filter(|word| word.len() >= DIGITS) {
-        if let Some(address) = address_of(word)
-            && !found.contains(&address)
+        let last = word.rsplit(':').find(|part| is_id(part));
+        let key = address_of(word).or_else(|| last.map(str::to_owned));
+        if let Some(key) = key
+            && !found.contains(&key)
         {
-            found.push(address);
+            found.push(key);
         }
     }
     found
 }
 
-fn is_uuid(key: &str) -> bool {
-    let groups = key.trim_matches(['{', '}']).split('-');
-    groups.map(str::len).eq([8, 4, 4, 4, 12])
+fn without_braces(key: &str) -> &str {
+    let inner = key.strip_prefix('{').and_then(|key| key.strip_suffix('}'));
+    inner.unwrap_or(key)
 }
 
-/// Hexadecimal digits in groups, perhaps with look-alike letters.
+/// A UUID, or its digits alone if they cannot be a number or a word.
+fn is_id(key: &str) -> bool {
+    let is_hex = |group: &str| group.bytes().all(|c| c.is_ascii_hexdigit());
+    let groups = key.split('-');
+    match key.len() {
+        ID_DIGITS => is_hex(key) && has_both(key),
+        _ => groups.clone().map(str::len).eq(UUID) && groups.into_iter().all(is_hex),
+    }
+}
+
+/// Letters and digits.
+fn has_both(digits: &str) -> bool {
+    let is_digit = |c: u8| c.is_ascii_digit();
+    digits.bytes().any(is_digit) && !digits.bytes().all(is_digit)
+}
+
+/// An ID with look-alike letters, or with a digit missing or too many.
+fn misspelled_id(key: &str) -> Option<KeyDoubt> {
+    let folded = digits(without_braces(key).trim_end_matches(['.', ',', ';', ':']));
+    let all = folded.replace('-', "");
+    let groups = folded.split('-').count();
+    match all.len() {
+        _ if groups != 1 && groups != UUID.len() => None,
+        _ if !all.bytes().all(|c| c.is_ascii_hexdigit()) || !has_both(&all) => None,
+        ID_DIGITS => is_id(&folded).then_some(KeyDoubt::Misspelled(folded)),
+        number => NEARLY_ID
+            .contains(&number)
+            .then_some(KeyDoubt::Length(number, ID_DIGITS)),
+    }
+}
+
+/// A spreadsheet program makes `12. Jan` of `1-12`.
+fn converted_date(key: &str) -> Option<KeyDoubt> {
+    let is_written = is_date(key) && !is_number(key) || is_day_of_month(key);
+    is_written.then_some(KeyDoubt::Reformatted(None))
+}
+
+/// Hexadecimal digits in groups, perhaps with look-alike letters, whatever is between the groups.
 fn misspelled(key: &str) -> Option<KeyDoubt> {
-    let key = key.trim_end_matches(['.', ',', ';', ':']);
-    let separator = key.chars().find(|c| !c.is_ascii_alphanumeric());
-    let is_separator = separator.is_some_and(|c| ":-. ".contains(c));
-    let groups: Vec<String> = match separator {
-        Some(separator) if is_separator => key.split(separator).map(digits).collect(),
-        Some(_) => return None,
-        None => vec![digits(key)],
-    };
+    let groups = key.split(|c: char| !c.is_alphanumeric() && !is_invisible(c));
+    let groups: Vec<String> = groups
+        .filter(|group| !group.is_empty())
+        .map(digits)
+        .collect();
     let all = groups.concat();
     if !all.bytes().all(|c| c.is_ascii_hexdigit())
         || all.bytes().all(|c| c.is_ascii_digit()) && groups.len() < 4
@@ -232,23 +299,25 @@ fn misspelled(key: &str) -> Option<KeyDoubt> {
         ));
     }
     let is_bare = groups.len() == 1 && (DIGITS - 1..=DIGITS + 1).contains(&all.len());
-    let has_both =
-        all.bytes().any(|c| c.is_ascii_digit()) && all.bytes().any(|c| !c.is_ascii_digit());
     match all.len() {
-        DIGITS if is_paired || is_bare && has_both => {
+        DIGITS if is_paired || is_bare && has_both(&all) => {
             Some(KeyDoubt::Misspelled(canonical_key(&all).into_owned()))
         }
-        length if is_paired && NEARLY.contains(&length) => Some(KeyDoubt::Length(length)),
-        length if is_bare && has_both => Some(KeyDoubt::Length(length)),
+        length if is_paired && NEARLY.contains(&length) => Some(KeyDoubt::Length(length, DIGITS)),
+        length if is_bare && has_both(&all) => Some(KeyDoubt::Length(length, DIGITS)),
         _ => None,
     }
 }
 
-/// With digits in place of the letters that look like them.
+/// With hexadecimal digits in place of the letters, Latin, Greek or Cyrillic, that look like them.
 fn digits(group: &str) -> String {
     let digit = |c| match c {
-        'O' | 'o' => '0',
-        'I' | 'l' | 'i' | 'L' => '1',
+        'O' | 'o' | 'Ο' | 'ο' | 'О' | 'о' => '0',
+        'I' | 'l' | 'i' | 'L' | 'І' | 'і' | 'Ι' => '1',
+        'Α' | 'А' | 'а' | 'α' => 'a',
+        'Β' | 'В' | 'в' => 'b',
+        'С' | 'с' => 'c',
+        'Ε' | 'Е' | 'е' => 'e',
         c => c,
     };
     group.chars().map(digit).collect()
@@ -320,6 +389,13 @@ mod tests {
             ("28:16:ad:0:0:9", "28:16:ad:00:00:09"),
             ("28-16-AD-l0-00-0E", "28:16:ad:10:00:0e"),
             ("2816ADOOOOOE", "28:16:ad:00:00:0e"),
+            ("28_16_AD_00_00_0E", "28:16:ad:00:00:0e"),
+            ("28/16/AD/00/00/0E", "28:16:ad:00:00:0e"),
+            ("28, 16, AD, 00, 00, 0E", "28:16:ad:00:00:0e"),
+            ("28::16::AD::00::00::0E", "28:16:ad:00:00:0e"),
+            // Cyrillic and Greek letters.
+            ("28:16:\u{430}D:00:00:0\u{415}", "28:16:ad:00:00:0e"),
+            ("28:16:\u{391}D:00:00:0E", "28:16:ad:00:00:0e"),
         ] {
             assert_eq!(
                 doubt(typed),
@@ -329,16 +405,60 @@ mod tests {
         }
         assert_eq!(
             doubt("123456789012.0"),
-            Some(KeyDoubt::Number(Some("123456789012".into())))
+            Some(KeyDoubt::Reformatted(Some("123456789012".into())))
         );
-        assert_eq!(doubt("2.8E-05"), Some(KeyDoubt::Number(None)));
+        assert_eq!(doubt("2.8E-05"), Some(KeyDoubt::Reformatted(None)));
         for (typed, digits) in [
             ("4d:52:82:11:22", 10),
             ("4d:52:82:11:22:33:44", 14),
             ("28:16:ad:000:0:9", 11),
             ("2816AD00000", 11),
         ] {
-            assert_eq!(doubt(typed), Some(KeyDoubt::Length(digits)), "{typed}");
+            assert_eq!(
+                doubt(typed),
+                Some(KeyDoubt::Length(digits, DIGITS)),
+                "{typed}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_id_of_an_operating_system_is_cleaned_or_doubted() {
+        let id = "4c4c454400423510805 2b3c04f4b4e32".replace(' ', "");
+        let uuid = "4c4c4544-0042-3510-8052-b3c04f4b4e32";
+        for (typed, key) in [
+            (format!("Machine ID: {id}."), &*id),
+            (format!("UUID={uuid}"), uuid),
+            (format!("\"{uuid}.\""), uuid),
+        ] {
+            assert_eq!(cleaned(&typed), key, "{typed}");
+        }
+        for (typed, keys) in [
+            (format!("MachineGuid    REG_SZ    {uuid}"), vec![uuid]),
+            (format!("{id} (laptop)"), vec![&*id]),
+            (format!("{uuid}, {id}"), vec![uuid, &*id]),
+            (uuid.replace('0', "O"), vec![uuid]),
+            (id.replace('1', "l"), vec![&*id]),
+        ] {
+            assert_eq!(doubt(&typed).unwrap().suggestions(), keys, "{typed}");
+        }
+        for typed in [&id[1..], &format!("{id}a"), &uuid[..35]] {
+            let length = KeyDoubt::Length(typed.replace('-', "").len(), ID_DIGITS);
+            assert_eq!(doubt(typed), Some(length), "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_hardly_a_key() {
+        for typed in [
+            "12. Jan",
+            "03. Apr",
+            "12-Jan",
+            "Jan 12",
+            "1/12/2026",
+            "2026-01-12",
+        ] {
+            assert_eq!(doubt(typed), Some(KeyDoubt::Reformatted(None)), "{typed}");
         }
     }
 
@@ -356,6 +476,12 @@ mod tests {
             "1.2.3.4",
             "BFEBFBFF000906EA",
             "disk 0000_0000_0100_0000",
+            "20261231",
+            "AUGUST-7",
+            "PC-12",
+            "12345678901234567890123456789012",
+            "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+            "XXXXX-ABCDE-12345-FFFFF-00000",
         ] {
             assert_eq!(doubt(key), None, "{key}");
         }

@@ -95,6 +95,60 @@ pub struct ToolDraft {
     pub editions: String,
 }
 
+impl ToolDraft {
+    pub fn texts(&self) -> [&str; 13] {
+        let ToolDraft {
+            offline_days,
+            grace_days,
+            message,
+            link,
+            vendor,
+            support_email,
+            trial_days,
+            trials_per_day,
+            latest_version,
+            latest_url,
+            minimum_version,
+            offline_file_days,
+            editions,
+        } = self;
+        [
+            offline_days,
+            grace_days,
+            message,
+            link,
+            vendor,
+            support_email,
+            trial_days,
+            trials_per_day,
+            latest_version,
+            latest_url,
+            minimum_version,
+            offline_file_days,
+            editions,
+        ]
+    }
+
+    /// With the names of the fields.
+    pub fn fields(&mut self) -> [(&'static str, &mut String); 13] {
+        [
+            ("offline_days", &mut self.offline_days),
+            ("grace_days", &mut self.grace_days),
+            ("message", &mut self.message),
+            ("link", &mut self.link),
+            ("vendor", &mut self.vendor),
+            ("support_email", &mut self.support_email),
+            ("trial_days", &mut self.trial_days),
+            ("trials_per_day", &mut self.trials_per_day),
+            ("latest_version", &mut self.latest_version),
+            ("latest_url", &mut self.latest_url),
+            ("minimum_version", &mut self.minimum_version),
+            ("offline_file_days", &mut self.offline_file_days),
+            ("editions", &mut self.editions),
+        ]
+    }
+}
+
 impl Tool {
     /// Reports all problems at once.
     pub fn parse(draft: &ToolDraft) -> Result<Tool, Error> {

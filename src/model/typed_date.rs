@@ -1,5 +1,6 @@
 //! Dates as people and spreadsheet programs write them: one rule for forms, filters and files.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -35,7 +36,7 @@ const NEVER: [&str; 16] = [
 const MONTHS: [&str; 12] = [
     "january januar janvier enero gennaio januari styczen stycznia janeiro",
     "february februar fevrier febrero febbraio februari luty lutego fevereiro",
-    "march marz maerz mars marzo maart marzec marca marco",
+    "march marz maerz mrz mars marzo maart marzec marca marco",
     "april avril abril aprile kwiecien kwietnia",
     "may mai mayo maggio mei maj maja maio",
     "june juni juin junio giugno czerwiec czerwca junho",
@@ -104,6 +105,7 @@ impl Reading {
             return Reading::Day(date);
         }
         let known = |date: Option<Date>| date.map_or(Reading::Unreadable, Reading::Day);
+        let day = &without_spaces(day);
         match numbers(day) {
             Some((_, [year, month, day])) if is_year(year) => known(date(year, month, day)),
             Some(('.', [day, month, year])) if is_year(year) => known(date(year, month, day)),
@@ -221,6 +223,18 @@ pub fn is_date(typed: &str) -> bool {
     }
 }
 
+/// A date without its year, as a spreadsheet program shows `1-12`: `12. Jan`, `Jan 12`.
+pub fn is_day_of_month(typed: &str) -> bool {
+    let words = typed.split([' ', '.', '-']).filter(|word| !word.is_empty());
+    let words: Vec<&str> = words.collect();
+    let is_day = |word: &str| word.len() <= 2 && word.bytes().all(|c| c.is_ascii_digit());
+    let is_month = |word: &str| word.len() <= 4 && month(word).is_some();
+    match words[..] {
+        [day, name] | [name, day] if is_day(day) => is_month(name),
+        _ => false,
+    }
+}
+
 /// The text before a time such as ` 23:59:59`, `T00:00:00.000Z` or ` 12:00 AM`.
 fn without_time(text: &str) -> &str {
     let is_time = |time: &str| {
@@ -237,14 +251,27 @@ fn without_time(text: &str) -> &str {
     found.map_or(text, |(day, _)| day.trim_end_matches(','))
 }
 
-/// `31-Dec-2026`, `Dec 31, 2026`, `31. Dezember 2026`, `31 de diciembre de 2026`.
+/// `31. 12. 2026` and, in Hungarian, `2026. 12. 31.`
+fn without_spaces(day: &str) -> Cow<'_, str> {
+    match day.contains(". ") {
+        true => Cow::Owned(day.trim_end_matches('.').replace(". ", ".")),
+        false => Cow::Borrowed(day),
+    }
+}
+
+/// `31-Dec-2026`, `Dec 31, 2026`, `31. Dezember 2026`, `31 de diciembre de 2026`; a name of the day of the week
+/// before it does not count.
 fn named_month(text: &str) -> Option<Date> {
     let words = text.split(|c: char| !c.is_alphanumeric());
     let words: Vec<&str> = words
         .filter(|word| !matches!(*word, "" | "de" | "of"))
         .collect();
-    let &[first, second, third] = &words[..] else {
-        return None;
+    let (first, second, third) = match words[..] {
+        [first, second, third] => (first, second, third),
+        [weekday, first, second, third] if weekday.chars().all(char::is_alphabetic) => {
+            (first, second, third)
+        }
+        _ => return None,
     };
     let (day, name, year) = match first.starts_with(|c: char| c.is_ascii_digit()) {
         true if is_year(first) => (third, second, first),
@@ -255,20 +282,30 @@ fn named_month(text: &str) -> Option<Date> {
         .into_iter()
         .find_map(|end| day.strip_suffix(end))
         .unwrap_or(day);
+    match month(name) {
+        Some(month) if is_year(year) => date(year, &month.to_string(), day),
+        _ => None,
+    }
+}
+
+/// By the beginning of its name in one of the languages, if only one month begins so.
+fn month(name: &str) -> Option<u8> {
     let name = folded(name);
     let is_meant = |names: &&str| names.split(' ').any(|known| known.starts_with(&name));
     let mut months = (1..)
         .zip(MONTHS.iter())
         .filter(|(_, names)| is_meant(names));
-    let month: u8 = months.next().filter(|_| name.len() >= MIN_MONTH)?.0;
-    match months.next() {
-        None if is_year(year) => date(year, &month.to_string(), day),
-        _ => None,
-    }
+    let (month, _) = months.next().filter(|_| name.len() >= MIN_MONTH)?;
+    months.next().is_none().then_some(month)
 }
 
 /// A number without separators: `20261231`, or a spreadsheet program's number of a day.
 fn number(text: &str) -> Reading {
+    // The time of the day.
+    let text = match text.split_once(['.', ',']) {
+        Some((days, time)) if days.len() == 5 && time.bytes().all(|c| c.is_ascii_digit()) => days,
+        _ => text,
+    };
     let is_number = text.bytes().all(|c| c.is_ascii_digit());
     match text.len() {
         8 if is_number => {
@@ -337,6 +374,11 @@ mod tests {
             "31 décembre 2026",
             "31 de diciembre de 2026",
             "31 grudnia 2026",
+            "Thursday, December 31, 2026",
+            "Donnerstag, 31. Dezember 2026",
+            "jeudi 31 décembre 2026",
+            "31. 12. 2026",
+            "2026. 12. 31.",
             "2026-Dec-31",
         ] {
             let day = Reading::Day(date!(2026 - 12 - 31));

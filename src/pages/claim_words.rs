@@ -132,7 +132,7 @@ pub(super) struct Words {
     pub(super) bad_machine: &'static str,
     pub(super) doubt_contains: &'static str,
     pub(super) doubt_misspelled: &'static str,
-    /// The number of digits.
+    /// The number of digits, and of those that it must have.
     pub(super) doubt_length: &'static str,
     pub(super) doubt_number: &'static str,
     pub(super) take: &'static str,
@@ -220,8 +220,10 @@ impl Words {
         match doubt {
             KeyDoubt::Contains(_) => self.doubt_contains.to_owned(),
             KeyDoubt::Misspelled(_) => self.doubt_misspelled.to_owned(),
-            KeyDoubt::Length(digits) => fill(self.doubt_length, &[&digits.to_string()]),
-            KeyDoubt::Number(_) => self.doubt_number.to_owned(),
+            KeyDoubt::Length(digits, all) => {
+                fill(self.doubt_length, &[&digits.to_string(), &all.to_string()])
+            }
+            KeyDoubt::Reformatted(_) => self.doubt_number.to_owned(),
         }
     }
 }
@@ -278,11 +280,11 @@ static ENGLISH: Words = Words {
     no_machine: "Enter the machine ID.",
     bad_program: "The name of the program is too long or has invisible characters. Type it anew.",
     bad_machine: "The machine ID is too long or has invisible characters. Copy it from the program again.",
-    doubt_contains: "This text contains more than a MAC address. Which one is the machine ID?",
-    doubt_misspelled: "This is nearly a MAC address. Is this the machine ID?",
-    doubt_length: "This looks like a MAC address, which has 12 digits, but it has {0}. Compare it with what the \
-        program shows.",
-    doubt_number: "This looks like a number that a spreadsheet changed. Copy the machine ID from the program.",
+    doubt_contains: "This text contains more than a machine ID. Which one is it?",
+    doubt_misspelled: "This is nearly a machine ID. Is this the one?",
+    doubt_length: "This looks like a machine ID of {1} digits, but it has {0}. Compare it with what the program shows.",
+    doubt_number: "This looks like a number or a date that a spreadsheet changed. Copy the machine ID from the \
+        program.",
     take: "Use {0}",
     keep: "Keep {0}",
     bad_code: "There is a typing error in this activation code. Compare it with the e-mail, or copy it from there.",
@@ -357,11 +359,11 @@ static GERMAN: Words = Words {
     bad_program: "Der Name des Programms ist zu lang oder enthält unsichtbare Zeichen. Tippen Sie ihn neu ein.",
     bad_machine: "Die Geräte-ID ist zu lang oder enthält unsichtbare Zeichen. Kopieren Sie sie noch einmal aus dem \
         Programm.",
-    doubt_contains: "Dieser Text enthält mehr als eine MAC-Adresse. Welche ist die Geräte-ID?",
-    doubt_misspelled: "Das ist beinahe eine MAC-Adresse. Ist dies die Geräte-ID?",
-    doubt_length: "Das sieht wie eine MAC-Adresse aus, die 12 Stellen hat, hat aber {0}. Vergleichen Sie sie mit der \
+    doubt_contains: "Dieser Text enthält mehr als eine Geräte-ID. Welche ist es?",
+    doubt_misspelled: "Das ist beinahe eine Geräte-ID. Ist es diese?",
+    doubt_length: "Das sieht wie eine Geräte-ID mit {1} Stellen aus, hat aber {0}. Vergleichen Sie sie mit der \
         Anzeige des Programms.",
-    doubt_number: "Das sieht wie eine Zahl aus, die eine Tabellenkalkulation verändert hat. Kopieren Sie die \
+    doubt_number: "Das sieht wie eine Zahl oder ein Datum aus, das eine Tabellenkalkulation verändert hat. Kopieren Sie die \
         Geräte-ID aus dem Programm.",
     take: "{0} verwenden",
     keep: "{0} beibehalten",

@@ -10,6 +10,7 @@ use super::download::Download;
 use super::flash::{Flashed, redirect_with_flash};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
+use super::opened::{carried, rebase};
 use super::{Page, query, shown, to};
 use crate::auth::Session;
 use crate::config::Config;
@@ -95,6 +96,10 @@ struct FormPage {
 }
 
 impl FormPage {
+    fn was(&self) -> String {
+        carried(CustomerDraft::from(&self.line.customer).texts())
+    }
+
     fn problem(&self, field: &str) -> Option<&str> {
         let found = self.problems.iter().find(|problem| problem.field == field);
         found.map(|problem| problem.message.as_str())
@@ -122,6 +127,9 @@ struct CustomerForm {
     language: String,
     #[field(default = "")]
     note: String,
+    /// See [`opened`](super::opened).
+    #[field(default = "")]
+    was: String,
 }
 
 #[post("/customers/<id>/edit", data = "<form>")]
@@ -133,20 +141,25 @@ async fn change(
     form: SignedInForm<CustomerForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm { form, actor, .. } = form;
-    let draft = CustomerDraft {
+    let mut draft = CustomerDraft {
         name: form.name,
         email: form.email,
         language: form.language,
         note: form.note,
     };
-    let values = draft.clone();
-    let (saved, line) = app
+    let was = form.was;
+    let (saved, line, draft) = app
         .run(move |service| {
-            let saved = match service.change_customer(&actor, id, &values) {
-                Err(Error::Invalid(problems)) => Err(problems),
-                other => Ok(other?),
+            let current = CustomerDraft::from(&service.customer_line(id)?.customer);
+            let conflicts = rebase(&was, draft.fields(), current.texts());
+            let saved = match conflicts.is_empty() {
+                false => Err((409, conflicts)),
+                true => match service.change_customer(&actor, id, &draft) {
+                    Err(Error::Invalid(problems)) => Err((422, problems)),
+                    other => Ok(other?),
+                },
             };
-            Ok((saved, service.customer_line(id)?))
+            Ok((saved, service.customer_line(id)?, draft))
         })
         .await?;
     Ok(match saved {
@@ -158,8 +171,8 @@ async fn change(
                 &message,
             ))
         }
-        Err(problems) => Either::Right(Page::with_status(
-            422,
+        Err((status, problems)) => Either::Right(Page::with_status(
+            status,
             &FormPage {
                 frame,
                 line,

@@ -107,9 +107,7 @@ pub(super) fn verify_csrf(csrf: &str, signed_in: &SignedIn) -> Result<(), Error>
     if bool::from(csrf.as_bytes().ct_eq(signed_in.csrf.as_bytes())) {
         return Ok(());
     }
-    Err(Error::Forbidden(
-        "This form belongs to an earlier session. Go back, reload the page and try again.".into(),
-    ))
+    Err(Error::EarlierSession)
 }
 
 async fn read(request: &Request<'_>, data: Data<'_>, limit: u64) -> Result<String, Error> {

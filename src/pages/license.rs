@@ -16,7 +16,7 @@ use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::model::activation_code::ActivationCode;
-use crate::model::bulk::Action;
+use crate::model::bulk::{Action, UNDO_FOR};
 use crate::model::check::Places;
 use crate::model::doubt;
 use crate::model::license::{License, Status, Verdict};

@@ -32,6 +32,7 @@ mod licenses;
 mod login;
 mod machine;
 mod offline;
+mod opened;
 mod overview;
 mod reference;
 mod restored;
@@ -152,7 +153,10 @@ async fn any(status: Status, request: &Request<'_>) -> Result<Either<Redirect, P
         }
         (Error::Unauthenticated, Some(form)) => login::resume_after_login(&frame, form),
         (Error::Unavailable(_), Some(form)) => {
-            saved_form::try_again(&frame, form, busy(request, &error))
+            saved_form::try_again(&frame, form, error.status(), busy(request, &error))
+        }
+        (Error::EarlierSession, Some(form)) => {
+            saved_form::try_again(&frame, form, error.status(), error.to_string())
         }
         _ => return Err(ErrorPage { frame, error }),
     };

@@ -83,22 +83,27 @@ struct ResumePage<'a> {
     path: &'a str,
     /// Where to go without the form.
     page: &'a str,
-    fields: Vec<(String, String)>,
-    /// Why the form was not processed, if somebody was signed in.
-    problem: Option<String>,
+    /// None if they were not kept.
+    fields: Option<Vec<(String, String)>>,
+    /// Why the form was not processed, if somebody was signed in, with the status.
+    problem: Option<(u16, String)>,
 }
 
-/// A form that could not be processed now, to be sent again.
-pub(super) fn try_again(frame: &Frame, form: &SavedForm, problem: String) -> Result<Page, Error> {
-    let fields = form.fields.as_deref().map(SavedForm::pairs);
+/// A form that could not be processed, to be sent again.
+pub(super) fn try_again(
+    frame: &Frame,
+    form: &SavedForm,
+    status: u16,
+    problem: String,
+) -> Result<Page, Error> {
     let page = ResumePage {
         frame,
         path: local_path(&form.path),
         page: local_path(&form.page),
-        fields: fields.unwrap_or_default(),
-        problem: Some(problem),
+        fields: form.fields.as_deref().map(SavedForm::pairs),
+        problem: Some((status, problem)),
     };
-    Page::with_status(503, &page)
+    Page::with_status(status, &page)
 }
 
 /// After sign-in: a form that came too late, to be sent now, or left for the page that it was on.
@@ -107,7 +112,7 @@ pub(super) fn resume(frame: &Frame, action: &str, page: &str, fields: &str) -> R
         frame,
         path: local_path(action),
         page,
-        fields: SavedForm::pairs(fields),
+        fields: Some(SavedForm::pairs(fields)),
         problem: None,
     })
 }

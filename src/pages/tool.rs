@@ -7,6 +7,7 @@ use super::chart::{self, Chart};
 use super::flash::{Flashed, redirect_with_flash};
 use super::form::SignedInForm;
 use super::frame::Frame;
+use super::opened::{carried, rebase};
 use super::overview::checks_chart;
 use super::shown;
 use super::{Page, query};
@@ -217,6 +218,9 @@ struct ToolForm {
     offline_file_days: String,
     #[field(default = "")]
     editions: String,
+    /// See [`opened`](super::opened).
+    #[field(default = "")]
+    was: String,
 }
 
 #[post("/tool", data = "<form>")]
@@ -228,7 +232,7 @@ async fn change(
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm { form, actor, .. } = form;
     let name = form.name.clone();
-    let draft = ToolDraft {
+    let mut draft = ToolDraft {
         offline_days: form.offline_days,
         grace_days: form.grace_days,
         message: form.message,
@@ -243,14 +247,24 @@ async fn change(
         offline_file_days: form.offline_file_days,
         editions: form.editions,
     };
-    let values = draft.clone();
-    let saved = app
-        .run(
-            move |service| match service.set_tool(&actor, &name, &values) {
-                Err(Error::Invalid(problems)) => Ok(Err((problems, service.tool_use(&name)?))),
-                other => other.map(Ok),
-            },
-        )
+    let was = form.was;
+    let (saved, draft) = app
+        .run(move |service| {
+            let current = ToolDraft::from(&*service.tool(&name));
+            let conflicts = rebase(&was, draft.fields(), current.texts());
+            let refused = match conflicts.is_empty() {
+                false => Some((409, conflicts)),
+                true => match service.set_tool(&actor, &name, &draft) {
+                    Err(Error::Invalid(problems)) => Some((422, problems)),
+                    other => other.map(|()| None)?,
+                },
+            };
+            let saved = match refused {
+                None => Ok(()),
+                Some((status, problems)) => Err((status, problems, service.tool_use(&name)?)),
+            };
+            Ok((saved, draft))
+        })
         .await?;
     Ok(match saved {
         Ok(()) => {
@@ -258,8 +272,8 @@ async fn change(
             let message = format!("Rules of {} saved.", form.name);
             Either::Left(redirect_with_flash(config, &address, &message))
         }
-        Err((problems, usage)) => Either::Right(Page::with_status(
-            422,
+        Err((status, problems, usage)) => Either::Right(Page::with_status(
+            status,
             &ToolPage::new(app, frame, usage, Some(draft), problems),
         )?),
     })
@@ -291,5 +305,9 @@ impl ToolPage {
     fn problem(&self, field: &str) -> Option<&str> {
         let found = self.problems.iter().find(|problem| problem.field == field);
         found.map(|problem| problem.message.as_str())
+    }
+
+    fn was(&self) -> String {
+        carried(ToolDraft::from(&*self.usage.tool).texts())
     }
 }

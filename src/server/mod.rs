@@ -247,6 +247,11 @@ fn refusal(config: &Config, error: &rocket::Error) -> Refusal {
              stop the program that listens there, or choose another port.",
             config.address, config.port
         )),
+        ErrorKind::Collisions(_) => Refusal(format!(
+            "The path of `public_url`, `{}`, is that of a page of this server; choose another one, such as \
+             `/licenseserver`.",
+            config.base_path()
+        )),
         other => Refusal(format!("The server cannot start: {other}.")),
     }
 }

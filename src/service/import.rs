@@ -62,6 +62,8 @@ pub struct ImportPreview {
     pub tools: Undecideds,
     /// The first ones.
     pub new: Vec<Values>,
+    /// New licenses without an expiration date.
+    pub perpetual: i64,
     /// The first ones, before and after.
     pub changed: Vec<(License, Values)>,
     /// Tools that the import would create.
@@ -276,6 +278,7 @@ impl Service {
             keys: Undecideds::default(),
             tools: Undecideds::default(),
             new: vec![],
+            perpetual: 0,
             changed: vec![],
             new_tools: vec![],
             warned: 0,
@@ -308,6 +311,7 @@ impl Service {
                     preview.changed.push(((**before).clone(), after.clone()));
                 }
                 RowAction::Add { values, .. } => {
+                    preview.perpetual += i64::from(values.expiration_date.is_none());
                     if let Some(warning) = warnings(&values.license_key).first() {
                         preview.warned += 1;
                         if preview.warnings.len() < MAX_SHOWN {

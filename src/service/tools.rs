@@ -125,7 +125,8 @@ impl Service {
         let refuse = |message: String| Error::invalid("tool_name", message);
         if self.reach_of_tool(name)?.0 > MAX_RENAMED {
             return Err(refuse(format!(
-                "{name} has more than {} licenses, the most that can be renamed at once.",
+                "{name} has more than {} licenses, the most that can be renamed at once. Export its licenses, \
+                 and import them with the new name.",
                 grouped(MAX_RENAMED)
             )));
         }

@@ -89,6 +89,10 @@ const POLL: Duration = Duration::from_millis(4);
 /// How long a write of many chunks pauses after each, so that others can write.
 const PAUSE: Duration = Duration::from_millis(15);
 
+/// Now and then a longer one: SQLite in a program that is not ours retries every 100 ms, and gives up after 5 s.
+const LONG_PAUSE: Duration = Duration::from_millis(120);
+const LONG_PAUSE_EVERY: Duration = Duration::from_secs(2);
+
 pub struct Store {
     folder: PathBuf,
     path: PathBuf,
@@ -103,6 +107,8 @@ pub struct Store {
     cache: LicenseCache,
     /// How long writes waited for their turn.
     waits: Histogram,
+    /// Since the last [`LONG_PAUSE`].
+    long_pause: Mutex<Stopwatch>,
     /// Another process has written, and this has not been reported yet.
     others_wrote: AtomicBool,
     /// The database file for [`Store::purge`]; dropped after every connection.
@@ -277,6 +283,7 @@ impl Store {
             readers: ThreadLocal::new(),
             cache: LicenseCache::new(licenses),
             waits: Histogram::default(),
+            long_pause: Mutex::new(Stopwatch::start()),
             others_wrote: AtomicBool::new(false),
             raw: Mutex::default(),
         })
@@ -426,7 +433,13 @@ impl Store {
 
     /// Lets other writes through: called after each chunk of a bulk write.
     pub fn pause(&self) {
-        std::thread::sleep(PAUSE);
+        let mut since = self.long_pause.lock();
+        let is_due = since.elapsed() > LONG_PAUSE_EVERY;
+        if is_due {
+            *since = Stopwatch::start();
+        }
+        drop(since);
+        std::thread::sleep(if is_due { LONG_PAUSE } else { PAUSE });
     }
 
     /// SQLite keeps using a file that was removed or replaced: what is written there is lost.

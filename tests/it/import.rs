@@ -1,29 +1,23 @@
-//! Importing and exporting tables and JSON arrays.
+//! Importing tables and JSON arrays on the page.
 
-use std::fmt::Write;
-use std::fs::File;
 use std::io::Write as _;
-use std::process::Stdio;
 
-use proptest::prelude::*;
 use serde_json::json;
 
 use crate::database::Database;
-use crate::page::{Page, filter, urlencoded};
+use crate::page::Page;
 use crate::pages::has_names;
-use crate::parsers::cases;
-use crate::program::{Program, assert_names, command, log_in, refusal};
-use crate::server::{Answer, Client, PASSWORD, Server};
+use crate::server::{Answer, Client, Server};
 
 const BOUNDARY: &str = "----boundary";
 
 /// The file of invalid rows, the section that lists them, and the option that skips them.
-const INVALID_FILE: &str = "invalid.csv";
+pub const INVALID_FILE: &str = "invalid.csv";
 const INVALID_SECTION: &str = "section[aria-labelledby=invalid]";
-const SKIP_INVALID: &str = "--skip-invalid";
+pub const SKIP_INVALID: &str = "--skip-invalid";
 
 /// The last line of an export that failed, which no import takes.
-const INCOMPLETE: &str = "THE EXPORT BROKE OFF HERE";
+pub const INCOMPLETE: &str = "THE EXPORT BROKE OFF HERE";
 
 const HEADER: &str = "tool_name,license_key,status,user_id,expiration_date,note,created_at";
 
@@ -75,11 +69,11 @@ pub fn numbers(page: &Page) -> [i64; 4] {
 }
 
 /// The numbers of the result: added, changed, unchanged and skipped rows.
-fn imported(page: &Page) -> Vec<i64> {
+pub fn imported(page: &Page) -> Vec<i64> {
     all_numbers(&page.texts("p.verdict").concat())
 }
 
-fn all_numbers(text: &str) -> Vec<i64> {
+pub fn all_numbers(text: &str) -> Vec<i64> {
     let text = text.replace(',', "");
     let words = text.split(|c: char| !c.is_ascii_digit());
     words.filter_map(|word| word.parse().ok()).collect()
@@ -94,7 +88,7 @@ pub fn confirm(client: &mut Client, preview: &Page) -> Page {
     page
 }
 
-fn import(client: &mut Client, file: impl AsRef<[u8]>) -> Page {
+pub fn import(client: &mut Client, file: impl AsRef<[u8]>) -> Page {
     let preview = upload(client, "licenses.csv", file);
     confirm(client, &preview)
 }
@@ -107,7 +101,7 @@ fn invalid(page: &Page) -> Vec<(i64, String)> {
         .collect()
 }
 
-fn table(server: &Server) -> serde_json::Value {
+pub fn table(server: &Server) -> serde_json::Value {
     server.admin().get("/api/licenses").json()
 }
 
@@ -560,463 +554,4 @@ fn a_long_list_of_invalid_rows_is_cut_and_can_be_downloaded() {
     assert_eq!(all_numbers(&page.texts("p.more").concat()), [50]);
     let file = admin.get(&format!("/import/1/{INVALID_FILE}")).body;
     assert_eq!(file.lines().count(), 251);
-}
-
-// Exporting
-
-fn export(server: &Server, query: &str) -> Answer {
-    server.admin().get(&format!("/licenses.csv{query}"))
-}
-
-#[test]
-fn an_export_has_the_licenses_that_the_filter_finds() {
-    let server = Server::start();
-    server.add(json!({"tool_name": "A", "license_key": "k1", "user_id": "Anna, \"B\"", "expiration_date": "2026-06-20", "note": "two\nlines"}));
-    server.add(json!({"tool_name": "A", "license_key": "k2", "status": "revoked"}));
-    server.add(json!({"tool_name": "B", "license_key": "k3"}));
-    let all = export(&server, "");
-    assert_eq!(all.header("content-type"), "text/csv; charset=utf-8");
-    assert_eq!(
-        all.header("content-disposition"),
-        "attachment; filename=\"licenses-2026-06-15.csv\""
-    );
-    // New columns come after the note.
-    let columns = "\u{feff}id,created_at,tool_name,license_key,status,user_id,expiration_date,note";
-    let first =
-        "\r\n1,2026-06-15 12:00:00,A,k1,activated,\"Anna, \"\"B\"\"\",2026-06-20,\"two\nlines\"";
-    let is_there = all.body.starts_with(columns) && all.body.contains(first);
-    assert!(is_there, "{}", all.body);
-    let expiring = format!("?{}", filter::EXPIRES_IN_7_DAYS);
-    let perpetual = format!("?{}", filter::PERPETUAL);
-    let perpetual_a = format!("{perpetual}&tool=A");
-    let never_seen = format!("?{}", filter::NEVER_SEEN);
-    for (query, found) in [
-        ("?tool=A", vec!["k1", "k2"]),
-        ("?status=revoked", vec!["k2"]),
-        ("?q=k3", vec!["k3"]),
-        (&*expiring, vec!["k1"]),
-        (&*perpetual, vec!["k2", "k3"]),
-        (&*perpetual_a, vec!["k2"]),
-        (&*never_seen, vec!["k1", "k2", "k3"]),
-        ("?customer=nobody", vec![]),
-    ] {
-        let body = export(&server, query).body;
-        let is_there = |key: &&str| body.contains(&format!(",{key},"));
-        let keys: Vec<&str> = ["k1", "k2", "k3"].into_iter().filter(is_there).collect();
-        assert_eq!(keys, found, "{query}");
-    }
-    let page = Page::open(&mut server.admin(), "/licenses?tool=A&sort=key");
-    let link = page.link("/licenses.csv");
-    assert_eq!(link.as_deref(), Some("/licenses.csv?tool=A"));
-}
-
-#[test]
-fn a_long_export_is_complete_or_ends_with_a_mark() {
-    let (server, database) = Database::start();
-    database.tamper(
-        "insert into tools (name, created_at) values ('T', 0);
-         with recursive n (i) as (select 1 union all select i + 1 from n where i < 2500)
-         insert into licenses
-             (created_at, tool_name, license_key, status, user_id, expiration_date, note)
-         select 0, 'T', 'key-' || i, 'activated', '', 'never', '' from n",
-    );
-    let perpetual = format!("?{}", filter::PERPETUAL);
-    for query in ["", &perpetual, "?tool=T"] {
-        let body = export(&server, query).body;
-        let ids: Vec<&str> = body
-            .lines()
-            .skip(1)
-            .map(|line| line.split(',').next().unwrap())
-            .collect();
-        let expected: Vec<String> = (1..=2500).map(|id| id.to_string()).collect();
-        assert_eq!(ids, expected, "{query}");
-    }
-    database.tamper("update licenses set created_at = 'x' where id = 2200");
-    let broken = export(&server, "");
-    assert_eq!(broken.status, 200);
-    assert!(
-        broken
-            .body
-            .lines()
-            .last()
-            .unwrap()
-            .starts_with(&format!("\"{INCOMPLETE}"))
-    );
-    let page = upload(&mut server.admin(), "f.csv", broken.body);
-    assert_eq!((page.status, page.invalid_fields()), (422, vec!["file"]));
-}
-
-#[test]
-fn formulas_are_escaped_in_an_export_and_restored_by_an_import() {
-    let server = Server::start();
-    let mut admin = server.admin();
-    for (n, customer) in [
-        "=1+1", "+49 1", "@x", "-5", "'=x", "'quoted", "x;=1+1;y", "＝1+1", "x;\"@y",
-    ]
-    .iter()
-    .enumerate()
-    {
-        server
-            .add(json!({"tool_name": "=T", "license_key": format!("-k{n}"), "user_id": customer}));
-    }
-    let body = export(&server, "").body;
-    // A spreadsheet program with another list separator splits at `;`.
-    for cell in body.split([',', ';', '\n']) {
-        let cell = cell.trim_start_matches('"');
-        assert!(
-            !cell.starts_with(['=', '+', '-', '@', '\t', '＝']),
-            "{cell}"
-        );
-    }
-    let page = upload(&mut admin, "f.csv", body);
-    assert_eq!(numbers(&page), [0, 0, 9, 0], "{}", page.text());
-}
-
-/// Valid texts with many characters that are special in tables.
-fn text(most: usize) -> impl Strategy<Value = String> {
-    let rich = proptest::string::string_regex("[,;\t\"'=+@ äE1|\\[{a-c-]{0,12}").unwrap();
-    prop_oneof![rich, "\\PC{0,20}"].prop_map(move |text| {
-        text.chars()
-            .filter(|c| !c.is_control())
-            .take(most)
-            .collect()
-    })
-}
-
-#[test]
-fn importing_an_export_changes_nothing() {
-    let license = (
-        text(100),
-        text(200),
-        text(200),
-        proptest::option::of("20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"),
-        proptest::sample::select(vec!["activated", "suspended", "revoked"]),
-        proptest::collection::vec(text(50), 0..4),
-    );
-    proptest!(cases(8), |(licenses in proptest::collection::vec(license, 10..40))| {
-        let server = Server::start();
-        let mut admin = server.admin();
-        let mut all = 0;
-        for (tool, key, user, end, status, note) in licenses {
-            let fields = json!({"tool_name": tool, "license_key": key, "user_id": user,
-                "expiration_date": end, "status": status, "note": note.join("\n")});
-            let added = admin.post("/api/licenses", &fields.to_string());
-            all += i64::from(added.status == 201);
-        }
-        let before = admin.get("/api/licenses").body;
-        let exported = admin.get("/licenses.csv").body;
-        prop_assert_eq!(numbers(&upload(&mut admin, "f.csv", &exported)), [0, 0, all, 0]);
-        prop_assert_eq!(numbers(&upload(&mut admin, "f.json", &before)), [0, 0, all, 0]);
-        // An empty server gets the same table.
-        let other = Server::start();
-        let mut elsewhere = other.admin();
-        import(&mut elsewhere, &exported);
-        let rows = |body: &str| -> Vec<serde_json::Value> {
-            let mut rows: Vec<serde_json::Value> = serde_json::from_str(body).unwrap();
-            rows.iter_mut().for_each(|row| row["id"] = json!(0));
-            rows
-        };
-        prop_assert_eq!(rows(&elsewhere.get("/api/licenses").body), rows(&before));
-        prop_assert!(all > 5, "{}", all);
-    });
-}
-
-// Many
-
-/// A table with 50 invalid rows of six kinds, and their lines.
-fn planted(rows: usize) -> (String, Vec<i64>) {
-    let mut file = "tool_name,license_key,status,user_id,expiration_date\r\n".to_owned();
-    let mut lines = vec![];
-    for n in 0..rows {
-        let key = format!(
-            "00:1b:21:{:02x}:{:02x}:{:02x}",
-            n >> 16,
-            n >> 8 & 255,
-            n & 255
-        );
-        let good = format!(
-            "Tool_{},{key},activated,\"Acme, No. {n}\",2027-12-31\r\n",
-            n % 5
-        );
-        if n % (rows / 50) != rows / 100 {
-            file += &good;
-            continue;
-        }
-        lines.push(n as i64 + 2);
-        match lines.len() % 6 {
-            0 => write!(file, ",{key},activated,x,\r\n").unwrap(),
-            1 => write!(file, "T,,activated,x,\r\n").unwrap(),
-            2 => write!(file, "T,{key},gone,x,\r\n").unwrap(),
-            3 => write!(file, "T,{key},,x,2026-02-30\r\n").unwrap(),
-            4 => write!(file, "T,{key},,x,01/02/2026\r\n").unwrap(),
-            _ => write!(file, "Tool_0,00:1b:21:00:00:00,,x,\r\n").unwrap(),
-        }
-    }
-    (file, lines)
-}
-
-fn spreadsheet(rows: usize) {
-    let server = Server::start();
-    let mut admin = server.admin();
-    let (file, lines) = planted(rows);
-    let watch = std::time::Instant::now();
-    let print = |what: &str| eprintln!("{what}: {:.1} s", watch.elapsed().as_secs_f64());
-    let page = upload(&mut admin, "many.csv", file);
-    print("preview");
-    assert_eq!(numbers(&page), [rows as i64 - 50, 0, 0, 50]);
-    let file = admin.get(&format!("/import/1/{INVALID_FILE}")).body;
-    let mut left = csv::Reader::from_reader(file.as_bytes());
-    let found = left.records().map(|row| row.unwrap()[5].parse().unwrap());
-    assert_eq!(found.collect::<Vec<i64>>(), lines);
-    let done = confirm(&mut admin, &page);
-    print("imported");
-    assert_eq!(imported(&done), [rows as i64 - 50, 0, 0, 50]);
-    assert_eq!(server.check("Tool_0", "00-1B-21-00-00-00").0, 200);
-    let exported = admin.get("/licenses.csv").body;
-    print("exported");
-    assert_eq!(exported.lines().count(), rows - 50 + 1);
-    let again = upload(&mut admin, "many.csv", exported);
-    print("preview of the export");
-    assert_eq!(numbers(&again), [0, 0, rows as i64 - 50, 0]);
-}
-
-#[test]
-fn a_long_spreadsheet_with_invalid_rows() {
-    spreadsheet(20_000);
-}
-
-/// `cargo test --release --test it -- --ignored --nocapture import::`
-#[test]
-#[ignore = "needs a release build to be quick"]
-fn a_spreadsheet_of_100_000_rows_with_invalid_rows() {
-    spreadsheet(100_000);
-}
-
-/// Makes each new license take about a millisecond.
-const SLOW: &str = "create trigger slow after insert on licenses begin
-         select count(*) from (
-             with recursive n (i) as (select 1 union all select i + 1 from n where i < 20000)
-             select i from n);
-     end";
-
-fn licenses_in(database: &Database) -> i64 {
-    let number = "select count(*) from licenses";
-    let db = database.open();
-    db.query_row(number, [], |row| row.get(0)).unwrap()
-}
-
-/// Waits until an import has written some of its licenses.
-fn wait_for_first_licenses(database: &Database) {
-    let began = std::time::Instant::now();
-    while licenses_in(database) < 100 {
-        assert!(began.elapsed().as_secs() < 60, "no license was imported");
-        std::thread::yield_now();
-    }
-}
-
-#[test]
-fn a_server_stopped_during_an_import_has_imported_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let start = || {
-        let mut command = command(folder.path());
-        // Nobody would read a pipe meanwhile.
-        let log = File::create(folder.path().join("log")).unwrap();
-        command
-            .env("LICENSE_SERVER_ADMIN_PASSWORD", PASSWORD)
-            .stderr(log);
-        let program = Program::run(&mut command);
-        let mut admin = program.client();
-        assert_eq!(log_in(&mut admin, PASSWORD), 200);
-        (program, admin)
-    };
-    let (mut program, mut admin) = start();
-    let body = json!({"tool_name": "Tool_0", "license_key": "00:1b:21:00:00:05"}).to_string();
-    assert_eq!(admin.post("/api/licenses", &body).status, 201);
-    let before = admin.get("/api/licenses").body;
-    let database = Database::of(&folder.path().join("data"));
-    database.tamper(SLOW);
-    let mut page = upload(&mut admin, "many.csv", planted(6_000).0);
-    for (signal, code) in [("TERM", Some(0)), ("KILL", None)] {
-        assert_eq!(numbers(&page), [5_949, 1, 0, 50]);
-        let running = page.form("/import/1").submit(&mut admin);
-        assert_eq!(running.all("progress").len(), 1);
-        wait_for_first_licenses(&database);
-        assert_eq!(program.stop(signal).0, code, "{signal}");
-        // After a kill they are still there until the next start.
-        assert_eq!(licenses_in(&database) > 1, signal == "KILL", "{signal}");
-        (program, admin) = start();
-        assert_eq!(admin.get("/api/licenses").body, before, "{signal}");
-        let verified = run(folder.path(), &["audit", "verify"], "");
-        assert_eq!(verified.status.code(), Some(0), "{signal}");
-        page = Page::open(&mut admin, "/import/1");
-    }
-    database.tamper("drop trigger slow");
-    assert_eq!(imported(&confirm(&mut admin, &page)), [5_949, 1, 0, 50]);
-}
-
-#[test]
-fn a_long_import_that_fails_is_taken_back() {
-    let (server, database) = Database::start();
-    let mut admin = server.admin();
-    server.license("Tool_0", "00:1b:21:00:00:05");
-    let before = admin.get("/api/licenses").body;
-    // Later than the first chunks, which are in the database by then.
-    database.tamper(
-        "create trigger fault before insert on licenses when new.license_key = '00:1b:21:00:13:88'
-         begin select raise(abort, 'fault'); end",
-    );
-    let page = upload(&mut admin, "many.csv", planted(6_000).0);
-    let failed = confirm(&mut admin, &page);
-    assert!(!failed.alert().is_empty());
-    assert_eq!(admin.get("/api/licenses").body, before);
-    assert_eq!(server.check("Tool_0", "00:1b:21:00:00:05").0, 200);
-    let [added, deleted] = ["license added", "license deleted"].map(|kind| {
-        let noted = database.audit();
-        noted.iter().filter(|noted| noted.kind == kind).count()
-    });
-    assert!(deleted > 0 && added == deleted + 1, "{added} {deleted}");
-    assert!(server.service.verify_audit(None).is_ok());
-    database.tamper("drop trigger fault");
-    assert_eq!(imported(&confirm(&mut admin, &failed)), [5_949, 1, 0, 50]);
-}
-
-#[test]
-fn other_writes_do_not_wait_for_a_running_import() {
-    let (server, database) = Database::start();
-    let mut admin = server.admin();
-    database.tamper(SLOW);
-    let page = upload(&mut admin, "many.csv", planted(3_000).0);
-    let running = page.form("/import/1").submit(&mut admin);
-    assert_eq!(running.all("progress").len(), 1);
-    for n in 0..5 {
-        let began = std::time::Instant::now();
-        server.license("Mine", &format!("k{n}"));
-        assert!(began.elapsed().as_secs() < 2, "{:?}", began.elapsed());
-        assert_eq!(server.check("Mine", &format!("k{n}")).0, 200);
-    }
-    let running = Page::open(&mut admin, "/import/1");
-    assert_eq!(running.all("progress").len(), 1, "it was done too early");
-    database.tamper("drop trigger slow");
-    let done = confirm(&mut admin, &page);
-    assert_eq!(imported(&done), [2_950, 0, 0, 50]);
-}
-
-#[test]
-fn a_change_by_another_program_counts_within_a_second_during_an_import() {
-    let (server, database) = Database::start();
-    let mut admin = server.admin();
-    server.license("Mine", "k");
-    assert_eq!(server.check("Mine", "k").0, 200);
-    database.tamper(SLOW);
-    let page = upload(&mut admin, "many.csv", planted(3_000).0);
-    let running = page.form("/import/1").submit(&mut admin);
-    assert_eq!(running.all("progress").len(), 1);
-    for (status, answer) in [("revoked", 403), ("activated", 200), ("suspended", 403)] {
-        database.tamper(&format!(
-            "update licenses set status = '{status}' where tool_name = 'Mine'"
-        ));
-        let began = std::time::Instant::now();
-        while server.check("Mine", "k").0 != answer {
-            assert!(began.elapsed().as_secs() < 1, "{status}");
-        }
-    }
-    let running = Page::open(&mut admin, "/import/1");
-    assert_eq!(running.all("progress").len(), 1, "it was done too early");
-    database.tamper("drop trigger slow");
-    let done = confirm(&mut admin, &page);
-    assert_eq!(imported(&done), [2_950, 0, 0, 50]);
-}
-
-#[test]
-fn an_import_can_be_undone_except_for_what_was_changed_since() {
-    let (server, database) = Database::start();
-    let mut admin = server.admin();
-    let old = server.add(json!({"tool_name": "T", "license_key": "old", "user_id": "Ann"}));
-    let before = admin.get("/api/licenses").body;
-    for rows in [3, 700] {
-        let mut file = "tool,key,user\nT,old,Bob\n".to_owned();
-        (0..rows).for_each(|n| writeln!(file, "T,key {n},").unwrap());
-        let done = import(&mut admin, &file);
-        assert_eq!(imported(&done), [rows, 1, 0, 0]);
-        assert_eq!(licenses_in(&database), rows + 1);
-        let undone = done.form("/undo").submit(&mut admin);
-        assert!(undone.path.starts_with("/bulk/"), "{}", undone.path);
-        assert_eq!(admin.get("/api/licenses").body, before, "{rows}");
-        assert_eq!(server.check("T", "key 0").0, 404);
-    }
-    let done = import(&mut admin, "tool,key,user\nT,old,Bob\nT,new,\n");
-    admin.patch(&format!("/api/licenses/{old}"), r#"{"note":"mine"}"#);
-    let undone = done.form("/undo").submit(&mut admin);
-    let result = undone.texts("p.verdict").concat();
-    assert!(result.contains("old for T"), "{result}");
-    let left = table(&server);
-    assert_eq!(
-        (left[0]["user_id"].clone(), &left[1]),
-        (json!("Bob"), &json!(null))
-    );
-    assert!(server.service.verify_audit(None).is_ok());
-}
-
-// The command line
-
-pub fn run(folder: &std::path::Path, arguments: &[&str], input: &str) -> std::process::Output {
-    let mut child = command(folder)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
-    child.wait_with_output().unwrap()
-}
-
-#[test]
-fn the_command_line_imports_and_exports_while_the_server_runs() {
-    let (server, _) = Database::start();
-    let folder = server.folder.path();
-    assert_eq!(server.check("T", "k1").0, 404);
-    let file = "tool,key,mail\nT,k1,x\nT,\nT,k2\n";
-    let output = run(folder, &["import", "-"], file);
-    assert_names(&refusal(&output), &[SKIP_INVALID]);
-    let printed = String::from_utf8(output.stdout).unwrap();
-    let mut lines = printed.lines();
-    assert_eq!(all_numbers(lines.next().unwrap()), [2, 0, 0, 1]);
-    let invalid = lines.find(|line| all_numbers(line).first() == Some(&3));
-    assert!(invalid.is_some(), "{printed}");
-    assert_names(&printed, &["mail"]);
-    let dry = run(folder, &["import", "-", "--dry-run", SKIP_INVALID], file);
-    assert_eq!(dry.status.code(), Some(0));
-    assert_eq!(table(&server), json!([]));
-    let unconfirmed = run(folder, &["import", "-", SKIP_INVALID], file);
-    assert_names(&refusal(&unconfirmed), &["--yes"]);
-    assert_eq!(table(&server), json!([]));
-    let done = run(folder, &["import", "-", "--yes", SKIP_INVALID], file);
-    assert_eq!(done.status.code(), Some(0));
-    assert_eq!(table(&server).as_array().unwrap().len(), 2);
-    server.tick().unwrap();
-    assert_eq!(server.check("T", "k1").0, 200);
-    let csv = run(folder, &["export"], "").stdout;
-    assert_eq!(String::from_utf8(csv).unwrap(), export(&server, "").body);
-    let json = run(folder, &["export", "--format", "json"], "").stdout;
-    assert_eq!(
-        String::from_utf8(json).unwrap().trim_end(),
-        server.admin().get("/api/licenses").body
-    );
-    let again = run(folder, &["import", "-"], &export(&server, "").body);
-    assert_eq!(again.status.code(), Some(0));
-    let missing = run(folder, &["import", "nothing.csv"], "");
-    assert_names(&refusal(&missing), &["nothing.csv"]);
-}
-
-#[test]
-fn a_filter_with_special_characters_is_exported() {
-    let server = Server::start();
-    server.add(json!({"tool_name": "R & D", "license_key": "k1"}));
-    server.add(json!({"tool_name": "R", "license_key": "k2"}));
-    let body = export(&server, &format!("?tool={}", urlencoded("R & D"))).body;
-    assert!(body.contains("k1") && !body.contains("k2"), "{body}");
 }

@@ -2,13 +2,11 @@
 
 use serde_json::json;
 
-use crate::database::Database;
-use crate::import::{confirm, numbers, run, upload};
+use crate::import::{confirm, numbers, upload};
 use crate::page::Page;
-use crate::program::{assert_names, refusal};
 use crate::server::{Client, Server};
 
-fn input(name: &str) -> Vec<u8> {
+pub fn input(name: &str) -> Vec<u8> {
     let path = format!("{}/tests/inputs/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
@@ -18,7 +16,7 @@ fn preview(admin: &mut Client, name: &str) -> Page {
 }
 
 /// All license keys of the table, in order.
-fn keys(server: &Server) -> Vec<String> {
+pub fn keys(server: &Server) -> Vec<String> {
     let rows = server.admin().get("/api/licenses").json();
     let mut keys: Vec<String> = rows
         .as_array()
@@ -60,28 +58,6 @@ fn dates_without_a_known_heading_refuse_the_file_until_the_column_is_chosen() {
     confirm(&mut admin, &page);
     let row = &admin.get("/api/licenses").json()[0];
     assert_eq!(row["expiration_date"], "2027-12-31");
-}
-
-#[test]
-fn the_command_line_warns_and_asks_before_it_writes() {
-    let (server, _) = Database::start();
-    server.license("PlotMaster", "other");
-    let folder = server.folder.path();
-    let file = String::from_utf8(input("cli-no-end.csv")).unwrap();
-    let undecided = run(folder, &["import", "-"], &file);
-    assert_names(&refusal(&undecided), &["--skip-invalid"]);
-    let said = String::from_utf8(undecided.stdout).unwrap();
-    assert_names(&said, &["`Plotmaster`", "`PlotMaster`", "--tools"]);
-    let arguments = ["import", "-", "--tools", "keep"];
-    let unconfirmed = run(folder, &arguments, &file);
-    assert_names(&refusal(&unconfirmed), &["--yes"]);
-    let said = String::from_utf8(unconfirmed.stdout).unwrap();
-    assert_names(&said, &["New tools: Plotmaster", "00:00:00:00:00:00"]);
-    assert_eq!(keys(&server), ["other"]);
-    let done = run(folder, &["import", "-", "--yes"], &file);
-    assert_eq!(done.status.code(), Some(0));
-    assert_eq!(keys(&server).len(), 4);
-    assert!(keys(&server).contains(&"28:16:ad:08:00:02".to_owned()));
 }
 
 #[test]
@@ -291,92 +267,55 @@ fn words_for_a_status_are_mapped_or_named_once() {
     }
 }
 
-// Workbooks
-
-/// A workbook whose cells are texts, numbers (`#5`) or dates (`@46022`).
-fn workbook(rows: &[&[&str]]) -> Vec<u8> {
-    let mut book = rust_xlsxwriter::Workbook::new();
-    let date = rust_xlsxwriter::Format::new().set_num_format("yyyy-mm-dd");
-    let sheet = book.add_worksheet();
-    for (row, cells) in (0..).zip(rows) {
-        for (column, cell) in (0..).zip(*cells) {
-            match cell.split_at_checked(1) {
-                Some(("#", number)) => {
-                    sheet.write_number(row, column, number.parse::<f64>().unwrap())
-                }
-                Some(("@", number)) => {
-                    let number = number.parse::<f64>().unwrap();
-                    sheet.write_number_with_format(row, column, number, &date)
-                }
-                _ => sheet.write_string(row, column, *cell),
-            }
-            .unwrap();
-        }
-    }
-    book.save_to_buffer().unwrap()
-}
-
 #[test]
-fn a_workbook_keeps_its_texts_and_dates_and_asks_about_numbers() {
+fn two_columns_of_the_same_heading_are_decided_one_by_one() {
     let server = Server::start();
     let mut admin = server.admin();
-    let book = workbook(&[
-        &["Tool", "Key", "Customer", "Valid until"],
-        &["T", "007734519", "Änne", "@46022"],
-        &["T", "2E10", "", "31.12.2027"],
-        &["T", "#7734520", "", ""],
-        &["T", "#123456789012345678", "", ""],
-    ]);
-    let page = upload(&mut admin, "licenses.xlsx", book);
-    assert_eq!(numbers(&page), [2, 0, 0, 2]);
-    let page = page.press(&mut admin, "keys=keep");
-    assert_eq!(numbers(&page), [3, 0, 0, 1]);
+    let file = "tool,key,Date,Date,\nT,k,2024-01-31,2027-12-31,\n";
+    let page = upload(&mut admin, "f.csv", file);
+    assert!(page.alert().contains("Date"), "{}", page.alert());
+    let form = page
+        .form_with("columns=read")
+        .fill("column_2", "")
+        .fill("column_3", "expiration_date");
+    let page = form.press(&mut admin, "columns=read");
     confirm(&mut admin, &page);
-    assert_eq!(keys(&server), ["007734519", "2E10", "7734520"]);
-    let row = &admin.get("/api/licenses?q=007734519").json()[0];
-    assert_eq!(
-        (&row["user_id"], &row["expiration_date"]),
-        (&json!("Änne"), &json!("2025-12-31"))
-    );
+    let row = &admin.get("/api/licenses").json()[0];
+    assert_eq!(row["expiration_date"], "2027-12-31");
 }
 
 #[test]
-fn an_exported_workbook_is_imported_unchanged() {
+fn nothing_that_decides_over_a_license_is_ignored() {
     let server = Server::start();
     let mut admin = server.admin();
-    for key in [
-        "007734519",
-        "1-12",
-        "2E10",
-        "=2+3",
-        "'quoted",
-        "0A1B2C3D4E5F",
-        "TRUE",
+    for file in [
+        "tool,key,Frist\nT,a,never\nT,b,lifetime\nT,c,31.12.2027\n",
+        "tool,key,Frist\nT,a,46022\nT,b,46387\n",
+        "tool,key,Frist\nT,a,\"Friday, 31 December 2027\"\n",
+        "tool,key,Zustand\nT,a,aktiv\nT,b,gesperrt\n",
+        "tool,key,2027\nT,a,12/31/27\n",
     ] {
-        server.add(json!({"tool_name": "T", "license_key": key, "user_id": "=x;\"y\"", "note": "two\nlines",
-            "expiration_date": "2027-12-31"}));
+        let page = upload(&mut admin, "f.csv", file);
+        assert!(
+            !page.has_form(&page.path) && !page.alert().is_empty(),
+            "{file}"
+        );
     }
-    let answer = admin.get("/licenses.xlsx").bytes;
-    let page = upload(&mut admin, "licenses.xlsx", &answer);
-    assert_eq!(numbers(&page), [0, 0, 7, 0]);
-    let other = Server::start();
-    let mut elsewhere = other.admin();
-    let page = upload(&mut elsewhere, "licenses.xlsx", &answer);
-    confirm(&mut elsewhere, &page);
-    assert_eq!(keys(&other), keys(&server));
+    for file in [
+        "tool,key,Newsletter\nT,a,yes\nT,b,no\n",
+        "tool,key,PLZ\nT,a,10115\nT,b,48143\nT,c,80331\n",
+        "tool,key,Frist\nT,a,never\n",
+    ] {
+        assert!(numbers(&upload(&mut admin, "f.csv", file))[0] > 0, "{file}");
+    }
 }
 
 #[test]
-fn a_workbook_that_unpacks_to_too_much_is_refused() {
+fn errors_of_formulas_and_repeated_headings_are_no_licenses() {
     let server = Server::start();
     let mut admin = server.admin();
-    let far = workbook(&[&["Tool", "Key"]]);
-    assert_eq!(upload(&mut admin, "f.xlsx", far).status, 422);
-    let mut book = rust_xlsxwriter::Workbook::new();
-    let sheet = book.add_worksheet();
-    sheet.write_string(0, 0, "Tool").unwrap();
-    sheet.write_string(1_048_575, 16_383, "x").unwrap();
-    let page = upload(&mut admin, "f.xlsx", book.save_to_buffer().unwrap());
-    assert_eq!(page.status, 422);
-    assert!(page.problem("file").unwrap().contains("cells"));
+    let file =
+        "tool,key,expires\nT,k,#N/A\nT,#NAME?,\n#REF!,k2,\ntool,key,expires\nT,k3,2027-12-31\n";
+    let page = upload(&mut admin, "f.csv", file);
+    assert_eq!(numbers(&page), [1, 0, 0, 4]);
 }

@@ -445,6 +445,15 @@ fn an_unknown_or_invalid_setting_is_refused_with_its_source() {
 }
 
 #[test]
+fn a_public_url_with_the_path_of_a_page_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = command(folder.path())
+        .env("LICENSE_SERVER_PUBLIC_URL", "https://example.com/licenses")
+        .output();
+    assert_names(&refusal(&output.unwrap()), &["`public_url`", "`/licenses`"]);
+}
+
+#[test]
 fn a_missing_settings_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let output = command(folder.path())

@@ -71,6 +71,18 @@ pub(super) fn unwrapped(cell: &str) -> String {
     }
 }
 
+/// What Excel and LibreOffice, in English and German, show in place of the value of a formula.
+const FAILED: &str =
+    "#N/A #REF! #VALUE! #NAME? #DIV/0! #NUM! #NULL! #SPILL! #CALC! #NV #BEZUG! #WERT! #ZAHL!";
+
+pub(super) fn is_failed_formula(cell: &str) -> bool {
+    let cell = cell.trim();
+    let number = cell.strip_prefix("Err:");
+    let is_numbered =
+        number.is_some_and(|number| number.len() == 3 && number.parse::<u16>().is_ok());
+    is_numbered || FAILED.split(' ').any(|failed| failed == cell)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -2,25 +2,15 @@
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use super::{refused, workbook};
+use super::{Decoded, refused, workbook};
 use crate::error::Error;
 use crate::model::text::{grouped, shorten};
-
-/// The text of a file, and what a person should know about how it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decoded {
-    pub text: String,
-    pub notes: Vec<String>,
-}
 
 /// By its byte order mark, else UTF-8; lines that are neither are taken as Windows-1252, which Excel saves. A
 /// workbook becomes the text that [`Sheet`](super::Sheet) reads.
 pub fn decode(bytes: &[u8]) -> Result<Decoded, Error> {
-    if let Some(text) = workbook::to_json(bytes)? {
-        return Ok(Decoded {
-            text,
-            notes: vec![],
-        });
+    if let Some(decoded) = workbook::read(bytes)? {
+        return Ok(decoded);
     }
     let (text, note) = match Encoding::for_bom(bytes) {
         Some((encoding, mark)) => (marked(encoding, &bytes[mark..])?, None),
@@ -37,10 +27,29 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, Error> {
              and one row per license.",
         ));
     }
-    Ok(Decoded {
-        text,
-        notes: note.into_iter().collect(),
-    })
+    let notes = [note, misread(&text)].into_iter().flatten().collect();
+    Ok(Decoded { text, notes })
+}
+
+/// UTF-8 that some program has taken for Windows-1252: `MÃ¼ller`.
+fn misread(text: &str) -> Option<String> {
+    let is_misread = |at: usize| {
+        let next = text[at..].chars().nth(1);
+        matches!(
+            next,
+            Some('\u{a0}'..='\u{bf}' | 'Ÿ' | 'œ' | '„' | '–' | '‰')
+        )
+    };
+    let (at, _) = text.match_indices('Ã').find(|(at, _)| is_misread(*at))?;
+    let is_end = |c: char| ",;\t\"\r\n".contains(c);
+    let start = text[..at].rfind(is_end).map_or(0, |end| end + 1);
+    let word = text[start..].split(is_end).next().unwrap_or_default();
+    Some(format!(
+        "Letters such as ä and é were changed before this file was saved: `{}` on line {}. Export the file \
+         again as UTF-8.",
+        shorten(word.trim()),
+        text[..at].matches('\n').count() + 1
+    ))
 }
 
 fn marked(encoding: &'static Encoding, bytes: &[u8]) -> Result<String, Error> {
@@ -180,6 +189,20 @@ mod tests {
         let decoded = decode(b"tool;who\nA;\xa3ukasz").unwrap();
         assert!(decoded.notes[0].contains("not UTF-8"), "{decoded:?}");
         assert!(decoded.notes[0].contains("`£ukasz`"), "{decoded:?}");
+    }
+
+    #[test]
+    fn letters_that_were_misread_before_are_named() {
+        for (text, word) in [
+            ("k,x\nk,MÃ¼ller", "`MÃ¼ller` on line 2"),
+            ("k;StraÃŸe", "`StraÃŸe` on line 1"),
+        ] {
+            let decoded = decode(text.as_bytes()).unwrap();
+            assert!(decoded.notes[0].contains(word), "{decoded:?}");
+        }
+        for text in ["SÃO PAULO", "Müller", "Ã la carte"] {
+            assert_eq!(decode(text.as_bytes()).unwrap().notes, [""; 0], "{text}");
+        }
     }
 
     #[test]

@@ -164,6 +164,12 @@ mod tests {
     }
 
     #[test]
+    fn a_truth_value_is_a_status() {
+        let row = only(r#"[{"key": "K", "active": false}]"#);
+        assert_eq!(row.cell("status"), Some("suspended"));
+    }
+
+    #[test]
     fn unknown_keys_are_named_once() {
         let (_, ignored) =
             read(r#"[{"key": "K", "Mail": {"a": []}}, {"Mail": 1, "id": 2}]"#).unwrap();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::columns::Column;
 use super::options::ImportOptions;
 use super::raw::{Cell, CellKind};
+use super::statuses::{is_refusal, meaning};
 use crate::model::date;
 use crate::model::license::fields::{FIELDS, STATUS};
 use crate::model::text::{grouped, shorten};
@@ -12,6 +13,9 @@ use crate::model::typed_date::{DateOrder, Reading, is_date};
 
 /// Values of a column that are shown.
 const SAMPLES: usize = 3;
+
+/// Years in which licenses expire, as far as numbers without a heading go.
+const RECENT: std::ops::Range<i32> = 2015..2046;
 
 /// Words for a status that are kept apart.
 const MAX_WORDS: usize = 50;
@@ -55,8 +59,13 @@ impl LayoutColumn {
 #[derive(Default)]
 pub(super) struct Survey {
     samples: Vec<String>,
+    /// Cells that are neither empty nor say that there is no date.
     filled: i64,
     dates: i64,
+    /// Numbers of Excel for days that licenses expire on.
+    recent_serials: i64,
+    statuses: i64,
+    is_any_refused: bool,
     /// The lines and texts that prove an order.
     day_first: Option<(u64, String)>,
     month_first: Option<(u64, String)>,
@@ -73,12 +82,11 @@ impl Survey {
         if text.is_empty() || cell.kind == CellKind::Absent {
             return;
         }
-        self.filled += 1;
         if self.samples.len() < SAMPLES && !self.samples.iter().any(|sample| sample == text) {
             self.samples.push(shorten(text));
         }
         match column {
-            Column::Unknown => self.dates += i64::from(is_date(text)),
+            Column::Unknown => self.note_unknown(text),
             Column::Field(STATUS) => {
                 let word = text.to_lowercase();
                 if self.words.contains_key(&word) || self.words.len() < MAX_WORDS {
@@ -88,6 +96,18 @@ impl Survey {
             Column::Field(index) if FIELDS[index].is_date() => self.note_date(line, text),
             _ => {}
         }
+    }
+
+    fn note_unknown(&mut self, text: &str) {
+        match Reading::of(text) {
+            Reading::Never => return,
+            Reading::Serial(day) if RECENT.contains(&day.year()) => self.recent_serials += 1,
+            _ => self.dates += i64::from(is_date(text)),
+        }
+        self.filled += 1;
+        let status = meaning(&text.to_lowercase());
+        self.statuses += i64::from(status.is_some());
+        self.is_any_refused |= is_refusal(text);
     }
 
     fn note_date(&mut self, line: u64, text: &str) {
@@ -118,9 +138,14 @@ impl Survey {
         }
     }
 
-    /// Whether most values are dates that nobody would read.
+    /// Whether a person may have meant dates that nobody would read. Postal codes look like numbers of Excel.
     pub(super) fn is_lost_dates(&self) -> bool {
-        self.dates * 2 > self.filled
+        self.dates * 4 > self.filled || (self.dates + self.recent_serials) * 2 > self.filled
+    }
+
+    /// Whether all values are statuses that nobody would read, and not just yes and no.
+    pub(super) fn is_lost_statuses(&self) -> bool {
+        self.is_any_refused && self.statuses == self.filled
     }
 }
 
@@ -141,7 +166,7 @@ impl Layout {
         self.columns.push(LayoutColumn {
             heading: heading.to_owned(),
             name: column.name(),
-            is_unknown: column == Column::Unknown,
+            is_unknown: column == Column::Unknown && !survey.samples.is_empty(),
             samples: survey.samples.clone(),
         });
         match column {

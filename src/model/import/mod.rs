@@ -9,6 +9,7 @@ mod columns;
 mod decode;
 mod json;
 mod layout;
+mod merged;
 mod options;
 mod plan;
 mod pool;
@@ -27,7 +28,7 @@ use crate::error::Error;
 
 pub use cells::{BOM, csv_line};
 pub use columns::is_importable;
-pub use decode::{Decoded, decode};
+pub use decode::decode;
 pub use layout::{Layout, LayoutColumn};
 pub use options::{Choice, ImportOptions};
 pub use plan::{Find, ImportCounts, ImportPlan, InvalidRow, RowAction, Undecided};
@@ -42,6 +43,13 @@ const FILE_NAME: usize = 100;
 
 /// Begins the last line of a table if the export failed partway.
 const BROKEN_OFF: &str = "THE EXPORT BROKE OFF HERE";
+
+/// The text of a file, and what a person should know about how it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded {
+    pub text: String,
+    pub notes: Vec<String>,
+}
 
 /// A file uploaded for import, without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]

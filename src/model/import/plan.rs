@@ -142,6 +142,7 @@ impl ImportPlan {
             lines: HashMap::new(),
             similar: HashMap::new(),
             cleaned: Examples::default(),
+            cleared: Examples::default(),
             expired: Examples::default(),
             implausible: Examples::default(),
             fingerprint: Fingerprint::default(),
@@ -212,6 +213,8 @@ struct Planner<'a> {
     /// The existing tool that each new name is nearly that of.
     similar: HashMap<String, Option<String>>,
     cleaned: Examples,
+    /// Expiration dates that an empty cell takes away.
+    cleared: Examples,
     expired: Examples,
     implausible: Examples,
     fingerprint: Fingerprint,
@@ -259,9 +262,7 @@ impl Planner<'_> {
         find: &mut impl FnMut(Find<'_>) -> Result<Option<License>, E>,
     ) -> Result<Result<Vec<String>, Objection>, E> {
         let tool = trimmed(row.draft.get("tool_name")).to_owned();
-        // What a program wrote is not mistyped.
-        let is_exported = row.id.as_ref().is_some_and(|id| !id.is_empty());
-        if !is_exported && let Some(similar) = self.similar_tool(&tool) {
+        if let Some(similar) = self.similar_tool(&tool) {
             match self.options.tools {
                 Choice::Keep => {}
                 Choice::Use => drop(row.draft.set("tool_name", similar)),
@@ -281,15 +282,22 @@ impl Planner<'_> {
         if find(Find::Pair(&tool, &canonical_key(&typed)))?.is_some() {
             return Ok(Ok(vec![typed]));
         }
-        if is_exported {
-            return Ok(intact(row, typed).map(|key| vec![key]));
-        }
-        let key = pasted_key::cleaned(&typed);
-        if key != canonical_key(&typed) {
-            self.cleaned
-                .add(|| format!("`{}` as `{key}`", shorten(&typed)));
-        }
+        let is_exported = row.id.as_ref().is_some_and(|id| !id.is_empty());
+        let key = match is_exported {
+            // What a program wrote has no quotation marks but its own.
+            true => typed,
+            false => self.cleaned(&typed),
+        };
         Ok(self.keys(row, key))
+    }
+
+    fn cleaned(&mut self, typed: &str) -> String {
+        let key = pasted_key::cleaned(typed);
+        if key != canonical_key(typed) {
+            self.cleaned
+                .add(|| format!("`{}` as `{key}`", shorten(typed)));
+        }
+        key
     }
 
     fn keys(&self, row: &SheetRow, key: String) -> Result<Vec<String>, Objection> {
@@ -398,6 +406,11 @@ impl Planner<'_> {
             return RowAction::Unchanged;
         }
         if after.expiration_date != before.expiration_date {
+            let unit = self.unit.as_str();
+            if after.expiration_date.is_none() {
+                self.cleared
+                    .add(|| format!("{} on {unit} {line}", after.license_key));
+            }
             self.look_at_expiration(line, after.expiration_date);
         }
         RowAction::Change {
@@ -436,6 +449,10 @@ impl Planner<'_> {
         let notes = [
             self.cleaned
                 .note("license key was cleaned", "license keys were cleaned"),
+            self.cleared.note(
+                "license would become perpetual",
+                "licenses would become perpetual",
+            ),
             self.expired.note(
                 "expiration date is in the past",
                 "expiration dates are in the past",
@@ -797,6 +814,27 @@ mod tests {
         );
         assert_eq!(used.numbers.invalid, 1);
         assert_eq!(chosen(text, None, &with(Choice::Keep)).numbers.new, 4);
+    }
+
+    #[test]
+    fn a_file_of_another_server_has_ids_and_doubtful_keys_all_the_same() {
+        let text = "id,tool,key\n1,Tool,28:16:AD:00:00:OE\n2,Tool,'quoted\n3,tool,k\n";
+        let plan = plan_with(text, None);
+        assert_eq!(keys(&plan), ["'quoted"]);
+        let undecided: Vec<bool> = plan.invalid().map(|row| row.undecided.is_some()).collect();
+        assert_eq!(undecided, [true, true]);
+    }
+
+    #[test]
+    fn a_date_that_an_empty_cell_takes_away_is_pointed_out() {
+        let notes = |cell: &str| plan(&format!("tool,key,expires\nT,0A1B2C3D4E5F,{cell}\n")).notes;
+        assert!(
+            notes("")
+                .concat()
+                .contains("perpetual: 0a:1b:2c:3d:4e:5f on line 2")
+        );
+        assert_eq!(notes("2026-12-31"), [""; 0]);
+        assert_eq!(notes("2027-12-31"), [""; 0]);
     }
 
     #[test]

@@ -21,6 +21,10 @@ pub(super) enum CellKind {
     Text,
     /// A number of a workbook: its leading zeros are lost, and it has at most 15 digits.
     Number,
+    /// A date or a truth value of a workbook, whatever was typed.
+    Converted,
+    /// What a formula of a workbook has in place of a value, such as `#N/A`.
+    Error,
     /// JSON that is not a valid text, a number or null.
     Other,
     /// The JSON object has no such key.

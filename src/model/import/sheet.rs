@@ -1,6 +1,8 @@
 //! A file as rows of licenses. It is read twice: what its columns hold decides how a cell is read.
 
-use super::cells::{restore, unwrapped};
+use std::collections::HashMap;
+
+use super::cells::{is_failed_formula, restore, unwrapped};
 use super::columns::Column;
 use super::json::Elements;
 use super::layout::{Layout, Survey, shown};
@@ -11,7 +13,9 @@ use super::workbook::Lines;
 use super::{BOM, RowUnit, SheetRow, is_whole, refused, table};
 use crate::error::Error;
 use crate::model::date;
-use crate::model::license::fields::{EXPIRATION_DATE, FIELDS, LICENSE_KEY, STATUS, TOOL_NAME};
+use crate::model::license::fields::{
+    EXPIRATION_DATE, FIELDS, Kind, LICENSE_KEY, STATUS, TOOL_NAME,
+};
 use crate::model::text::shorten;
 use crate::model::typed_date::{DateOrder, Reading};
 
@@ -76,11 +80,37 @@ fn open<'t>(text: &'t str, options: &ImportOptions) -> Result<Opened<'t>, Error>
     while headings.last().is_some_and(|heading| heading.is_empty()) {
         headings.pop();
     }
+    make_distinct(&mut headings);
     Ok(Opened {
         unit: RowUnit::Line,
         source,
         header: Some((first.line, headings)),
     })
+}
+
+/// A person decides about a column by its heading: one without a heading is named as a spreadsheet program names
+/// it, `column C`, and the second of the same heading has its number, `Date (2)`.
+fn make_distinct(headings: &mut [String]) {
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    for (at, heading) in headings.iter_mut().enumerate() {
+        if heading.is_empty() {
+            *heading = format!("column {}", letters(at));
+        }
+        let number = numbers.entry(heading.clone()).or_default();
+        *number += 1;
+        if *number > 1 {
+            *heading = format!("{heading} ({number})");
+        }
+    }
+}
+
+/// `A` to `Z`, `AA` and so on.
+fn letters(at: usize) -> String {
+    let last = char::from(b'A' + (at % 26) as u8);
+    match at / 26 {
+        0 => last.to_string(),
+        others => format!("{}{last}", letters(others - 1)),
+    }
 }
 
 /// All rows of a table or workbook.
@@ -145,7 +175,7 @@ impl<'t> Sheet<'t> {
             missing.map(|index| table::missing(line, index, &headings, layout.likely_header));
         layout.problem = clash(&columns, &headings, unit)
             .or(missing)
-            .or_else(|| lost_dates(&columns, &headings, &surveys));
+            .or_else(|| lost(&columns, &headings, &surveys));
         Ok(Sheet {
             unit,
             length,
@@ -185,6 +215,11 @@ impl<'t> Sheet<'t> {
             }
             cells.resize(self.columns.len().max(cells.len()), Cell::default());
         }
+        if self.unit == RowUnit::Line && self.repeats_headings(&cells) {
+            row.problem = Some("The row repeats the headings.".to_owned());
+            row.cells = texts(cells);
+            return row;
+        }
         let named = self.columns.iter().zip(&self.layout.columns);
         for (at, ((column, layout), cell)) in named.zip(&cells).enumerate() {
             let problem = self.set(&mut row, at, *column, &layout.heading, cell);
@@ -197,6 +232,18 @@ impl<'t> Sheet<'t> {
         }
         row.cells = texts(cells);
         row
+    }
+
+    /// As where two tables were put together, or a title is two rows high.
+    fn repeats_headings(&self, cells: &[Cell]) -> bool {
+        let is_repeated = |index: usize| {
+            let at = self
+                .columns
+                .iter()
+                .position(|column| *column == Column::Field(index));
+            at.is_none_or(|at| cells[at].text.trim() == self.layout.columns[at].heading)
+        };
+        is_repeated(LICENSE_KEY) && is_repeated(TOOL_NAME)
     }
 
     fn beyond(&self, cell: &str) -> String {
@@ -226,8 +273,11 @@ impl<'t> Sheet<'t> {
         match cell.kind {
             CellKind::Absent => return None,
             CellKind::Other if column == Column::Id => return None,
+            CellKind::Other
+                if column == Column::Field(STATUS) && matches!(&*cell.text, "true" | "false") => {}
             CellKind::Other => return Some(not_a_text(heading, &cell.text)),
-            CellKind::Text | CellKind::Number => {}
+            CellKind::Error => return Some(failed_formula(heading, &cell.text)),
+            CellKind::Text | CellKind::Number | CellKind::Converted => {}
         }
         let index = match column {
             Column::Field(index) => index,
@@ -243,6 +293,14 @@ impl<'t> Sheet<'t> {
         };
         let field = &FIELDS[index];
         let mut problem = None;
+        if field.kind == Kind::Required {
+            if is_failed_formula(&cell.text) {
+                return Some(failed_formula(heading, &cell.text));
+            }
+            if cell.kind == CellKind::Converted {
+                return Some(converted(heading, &cell.text));
+            }
+        }
         let text = match index {
             STATUS if cell.text.trim().is_empty() => return None,
             STATUS => match self.options.status(&cell.text) {
@@ -283,6 +341,24 @@ impl Iterator for Sheet<'_> {
     }
 }
 
+fn failed_formula(heading: &str, value: &str) -> String {
+    format!(
+        "`{}` is `{}`, the error of a formula; enter the value itself.",
+        shorten(heading),
+        shorten(value)
+    )
+}
+
+/// A spreadsheet program makes a date of `1-12`.
+fn converted(heading: &str, value: &str) -> String {
+    format!(
+        "`{}` is `{}`, into which the spreadsheet program has changed what was entered. Enter it again in a \
+         column of the format Text.",
+        shorten(heading),
+        shorten(value)
+    )
+}
+
 fn not_a_text(heading: &str, value: &str) -> String {
     let (heading, shown) = (shorten(heading), shorten(value));
     match value.starts_with('"') {
@@ -301,17 +377,31 @@ fn required(columns: &[Column], options: &ImportOptions) -> Option<usize> {
         .find(|index| !columns.contains(&Column::Field(*index)) && !is_given(*index))
 }
 
-/// Dates that would be ignored, while no column is the expiration date.
-fn lost_dates(columns: &[Column], headings: &[String], surveys: &[Survey]) -> Option<String> {
-    if columns.contains(&Column::Field(EXPIRATION_DATE)) {
-        return None;
+/// Dates or statuses that would be ignored, while no column is the expiration date or the status.
+fn lost(columns: &[Column], headings: &[String], surveys: &[Survey]) -> Option<String> {
+    let find = |index: usize, is_lost: fn(&Survey) -> bool| {
+        let is_there = columns.contains(&Column::Field(index));
+        let all = surveys.iter().zip(headings);
+        let found = all.filter(|(survey, _)| !is_there && is_lost(survey));
+        let found: Vec<String> = found
+            .map(|(_, heading)| format!("`{}`", shown(heading)))
+            .collect();
+        match &found[..] {
+            [] => None,
+            [one] => Some(format!("The column {one} has")),
+            all => Some(format!("The columns {} have", all.join(", "))),
+        }
+    };
+    if let Some(found) = find(EXPIRATION_DATE, Survey::is_lost_dates) {
+        return Some(format!(
+            "{found} dates, but no column is the expiration date, so every license would be perpetual. Name the \
+             column with the expiration dates `expiration_date`, or say what each column is."
+        ));
     }
-    let mut all = surveys.iter().zip(headings);
-    let (_, heading) = all.find(|(survey, _)| survey.is_lost_dates())?;
+    let found = find(STATUS, Survey::is_lost_statuses)?;
     Some(format!(
-        "The column `{}` has dates, but no column is the expiration date, so every license would be \
-         perpetual. Name the column with the expiration dates `expiration_date`, or say what this column is.",
-        shown(heading)
+        "{found} words for a status, but no column is the status, so every license would be activated. Name the \
+         column with the status `status`, or say what each column is."
     ))
 }
 

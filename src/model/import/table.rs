@@ -5,6 +5,7 @@ use super::raw::RawRow;
 use super::records::Records;
 use super::source::Source;
 use crate::model::license::fields::{FIELDS, LICENSE_KEY, TOOL_NAME};
+use crate::model::text::shorten;
 
 /// Cell separators, more likely ones last.
 const DELIMITERS: [u8; 4] = [b'|', b'\t', b';', b','];
@@ -76,11 +77,20 @@ pub(super) fn missing(line: u64, index: usize, headings: &[String], likely: Opti
              {likely}."
         );
     }
+    if let [one] = headings
+        && one.contains([',', ';', '\t'])
+    {
+        return format!(
+            "Line {line} is one cell in quotation marks, `{}`. Remove the quotation marks around each line, or \
+             save the table again as CSV.",
+            shorten(one)
+        );
+    }
     let otherwise = match index {
         TOOL_NAME => "choose the column, or one tool for all rows",
         _ => "choose the column",
     };
-    let headings = crate::model::text::shorten(&headings.join(", "));
+    let headings = shorten(&headings.join(", "));
     format!(
         "The header on line {line} has no column `{name}`; its columns are: {headings}. Name the right \
          one `{name}`, or {otherwise}."
@@ -233,6 +243,12 @@ mod tests {
     }
 
     #[test]
+    fn lines_in_quotation_marks_are_named() {
+        let message = refusal("\"tool,key\"\n\"A,K\"");
+        assert!(message.contains("`tool,key`"), "{message}");
+    }
+
+    #[test]
     fn two_columns_of_one_meaning_are_refused() {
         let message = refusal("tool,MAC,Machine ID\nA,1,2");
         assert!(message.contains("`MAC` and `Machine ID`"), "{message}");
@@ -240,9 +256,9 @@ mod tests {
 
     #[test]
     fn unknown_columns_are_named_and_our_own_are_not() {
-        let text = "id,tool,key,Phone,,last_seen_at,check_count,Mail\n1,A,K,2,,3,4,5";
+        let text = "id,tool,key,Phone,,last_seen_at,check_count,Mail,,X\n1,A,K,2,6,3,4,5";
         let (rows, ignored) = read(text).unwrap();
-        assert_eq!(ignored, ["Phone", "(without a name)", "Mail"]);
+        assert_eq!(ignored, ["Phone", "column E", "Mail"]);
         assert_eq!(rows.len(), 1);
         let sheet = Sheet::read(text, &ImportOptions::default()).unwrap();
         assert_eq!(sheet.unit, RowUnit::Line);

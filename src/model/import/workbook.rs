@@ -1,16 +1,19 @@
 //! Workbooks (`.xlsx`, `.ods`): their first sheet becomes a JSON array of arrays, in which numbers stay numbers.
 
+use std::fmt::Display;
 use std::io::{Cursor, Read, Seek, copy, sink};
 use std::vec;
 
-use calamine::{Data, DataRef, ExcelDateTime, Ods, Reader, Xlsx};
-use serde_json::Value;
+use calamine::{Data, DataRef, ExcelDateTime, Ods, Reader, Sheet, SheetVisible, Xlsx};
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use zip::ZipArchive;
 
+use super::merged::{Merged, cells, fill, number, of_opendocument, rows};
 use super::raw::{Cell, CellKind, RawRow};
-use super::refused;
+use super::{Decoded, refused};
 use crate::error::Error;
+use crate::model::text::shorten;
 
 /// Bytes of all files in a workbook together.
 const MAX_UNPACKED: u64 = 96 * 1024 * 1024;
@@ -19,14 +22,18 @@ const MAX_UNPACKED: u64 = 96 * 1024 * 1024;
 const MAX_CELLS: usize = 3_000_000;
 const MAX_COLUMNS: usize = 200;
 
-const NO_SHEET: &str = "The workbook has no sheet with cells.";
-
 /// Begins every file of these formats, and of the older ones.
 const ZIP: &[u8] = b"PK\x03\x04";
 const OLE: &[u8] = b"\xd0\xcf\x11\xe0";
 
-/// The rows of the first sheet that has any as JSON, if the file is a workbook.
-pub(super) fn to_json(bytes: &[u8]) -> Result<Option<String>, Error> {
+/// Keys of a cell that is neither a text nor a number.
+const CONVERTED: &str = "value";
+const ERROR: &str = "error";
+
+type Rows = Vec<Vec<Value>>;
+
+/// The rows of the first visible sheet that has any as JSON, if the file is a workbook.
+pub(super) fn read(bytes: &[u8]) -> Result<Option<Decoded>, Error> {
     if bytes.starts_with(OLE) {
         return Err(refused(
             "The file is an .xls workbook, or one with a password. Save it as .xlsx without a password.",
@@ -35,30 +42,47 @@ pub(super) fn to_json(bytes: &[u8]) -> Result<Option<String>, Error> {
     if !bytes.starts_with(ZIP) {
         return Ok(None);
     }
-    let unreadable = |what: &dyn std::fmt::Display| {
-        refused(format!(
-            "The workbook cannot be read: {what}. Save it again as .xlsx, or as `CSV UTF-8`."
-        ))
-    };
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| unreadable(&e))?;
-    check_size(&mut archive).map_err(|e| unreadable(&e))?;
-    let rows = match archive.index_for_name("content.xml") {
+    check_size(&mut archive)?;
+    let sheets = match archive.index_for_name("content.xml") {
+        None => xlsx(bytes)?,
         Some(content) => {
             let mut text = String::new();
             let mut file = archive.by_index(content).map_err(|e| unreadable(&e))?;
             file.read_to_string(&mut text).map_err(|e| unreadable(&e))?;
-            if cells_in(&text) > MAX_CELLS {
-                return Err(too_many());
-            }
-            ods(bytes).map_err(|e| unreadable(&e))?
+            ods(bytes, &text)?
         }
-        None => xlsx(bytes)?.map_err(|e| unreadable(&e))?,
     };
-    let text = serde_json::to_string(&rows).map_err(|e| unreadable(&e))?;
-    match rows.is_empty() {
-        true => Err(refused(NO_SHEET)),
-        false => Ok(Some(text)),
+    let Sheets {
+        name,
+        mut rows,
+        merged,
+        others,
+    } = sheets.ok_or_else(|| refused("The workbook has no sheet with cells."))?;
+    if !fill(&mut rows, &merged, MAX_CELLS) {
+        return Err(too_many());
     }
+    let others: Vec<String> = others
+        .iter()
+        .map(|name| format!("`{}`", shorten(name)))
+        .collect();
+    let note = (!others.is_empty()).then(|| {
+        format!(
+            "Only the sheet `{}` was read, not {}.",
+            shorten(&name),
+            others.join(", ")
+        )
+    });
+    Ok(Some(Decoded {
+        text: serde_json::to_string(&rows).map_err(|e| unreadable(&e))?,
+        notes: note.into_iter().collect(),
+    }))
+}
+
+fn unreadable(what: &dyn Display) -> Error {
+    refused(format!(
+        "The workbook cannot be read: {what}. Save it again as .xlsx, or as `CSV UTF-8`."
+    ))
 }
 
 fn too_many() -> Error {
@@ -69,50 +93,77 @@ fn too_many() -> Error {
 }
 
 /// By unpacking everything: what an archive says of itself may be a lie.
-fn check_size(archive: &mut ZipArchive<Cursor<&[u8]>>) -> Result<(), String> {
+fn check_size(archive: &mut ZipArchive<Cursor<&[u8]>>) -> Result<(), Error> {
     let mut left = MAX_UNPACKED;
     for at in 0..archive.len() {
-        let file = archive.by_index(at).map_err(|e| e.to_string())?;
-        let unpacked = copy(&mut file.take(left + 1), &mut sink()).map_err(|e| e.to_string())?;
+        let file = archive.by_index(at).map_err(|e| unreadable(&e))?;
+        let unpacked = copy(&mut file.take(left + 1), &mut sink()).map_err(|e| unreadable(&e))?;
         left = left
             .checked_sub(unpacked)
-            .ok_or_else(|| "it is too large once it is unpacked".to_owned())?;
+            .ok_or_else(|| unreadable(&"it is too large once it is unpacked"))?;
     }
     Ok(())
 }
 
-fn xlsx(bytes: &[u8]) -> Result<Result<Vec<Vec<Value>>, String>, Error> {
-    let mut book: Xlsx<_> = match Xlsx::new(Cursor::new(bytes)) {
-        Ok(book) => book,
-        Err(error) => return Ok(Err(error.to_string())),
+/// The sheet that is imported, and the names of others that have cells.
+struct Sheets {
+    name: String,
+    rows: Rows,
+    merged: Vec<Merged>,
+    others: Vec<String>,
+}
+
+/// Hidden sheets only if no other has cells.
+fn in_order(sheets: &[Sheet]) -> (Vec<String>, Vec<String>) {
+    let named = |is_visible: bool| {
+        let sheets = sheets.iter();
+        let wanted =
+            sheets.filter(move |sheet| (sheet.visible == SheetVisible::Visible) == is_visible);
+        wanted.map(|sheet| sheet.name.clone()).collect()
     };
-    for name in book.sheet_names() {
-        match xlsx_sheet(&mut book, &name)? {
-            Ok(rows) if rows.is_empty() => {}
-            rows => return Ok(rows),
+    (named(true), named(false))
+}
+
+fn xlsx(bytes: &[u8]) -> Result<Option<Sheets>, Error> {
+    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|e| unreadable(&e))?;
+    let (visible, hidden) = in_order(book.sheets_metadata());
+    let mut found: Option<Sheets> = None;
+    for name in &visible {
+        match &mut found {
+            Some(found) if has_cells(&mut book, name)? => found.others.push(name.clone()),
+            Some(_) => {}
+            None => found = xlsx_sheet(&mut book, name)?,
         }
     }
-    Ok(Ok(vec![]))
+    for name in &hidden {
+        if found.is_none() {
+            found = xlsx_sheet(&mut book, name)?;
+        }
+    }
+    Ok(found)
+}
+
+fn has_cells<F: Read + Seek>(book: &mut Xlsx<F>, name: &str) -> Result<bool, Error> {
+    // A chart has a sheet of its own, without cells.
+    let Ok(mut cells) = book.worksheet_cells_reader(name) else {
+        return Ok(false);
+    };
+    while let Some(cell) = cells.next_cell().map_err(|e| unreadable(&e))? {
+        if !matches!(cell.get_value(), DataRef::Empty) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Cell by cell: a sheet may say that it is as large as a sheet can be.
-fn xlsx_sheet<F: Read + Seek>(
-    book: &mut Xlsx<F>,
-    name: &str,
-) -> Result<Result<Vec<Vec<Value>>, String>, Error> {
-    let mut cells = match book.worksheet_cells_reader(name) {
-        Ok(cells) => cells,
-        // A chart has a sheet of its own, without cells.
-        Err(_) => return Ok(Ok(vec![])),
+fn xlsx_sheet<F: Read + Seek>(book: &mut Xlsx<F>, name: &str) -> Result<Option<Sheets>, Error> {
+    let Ok(mut cells) = book.worksheet_cells_reader(name) else {
+        return Ok(None);
     };
-    let mut rows: Vec<Vec<Value>> = Vec::new();
+    let mut rows: Rows = Vec::new();
     let mut number = 0;
-    loop {
-        let cell = match cells.next_cell() {
-            Ok(Some(cell)) => cell,
-            Ok(None) => return Ok(Ok(rows)),
-            Err(error) => return Ok(Err(error.to_string())),
-        };
+    while let Some(cell) = cells.next_cell().map_err(|e| unreadable(&e))? {
         let (row, column) = cell.get_position();
         let (row, column) = (row as usize, column as usize);
         let value = value(&match cell.get_value() {
@@ -136,42 +187,66 @@ fn xlsx_sheet<F: Read + Seek>(
         }
         cells[column] = value;
     }
+    drop(cells);
+    let merged = book.merge_cells_by_sheet_name(name).unwrap_or_default();
+    let merged = merged.into_iter().map(|region| Merged {
+        column: region.start.1 as usize,
+        first: region.start.0 as usize,
+        last: region.end.0 as usize,
+    });
+    Ok((!rows.is_empty()).then(|| Sheets {
+        name: name.to_owned(),
+        rows,
+        merged: merged.collect(),
+        others: vec![],
+    }))
 }
 
-fn ods(bytes: &[u8]) -> Result<Vec<Vec<Value>>, String> {
-    let mut book: Ods<_> = Ods::new(Cursor::new(bytes)).map_err(|e| e.to_string())?;
-    for name in book.sheet_names() {
-        let range = book.worksheet_range(&name).map_err(|e| e.to_string())?;
+fn ods(bytes: &[u8], content: &str) -> Result<Option<Sheets>, Error> {
+    if cells_in(content) > MAX_CELLS {
+        return Err(too_many());
+    }
+    let mut book: Ods<_> = Ods::new(Cursor::new(bytes)).map_err(|e| unreadable(&e))?;
+    let names = book.sheet_names();
+    let (visible, hidden) = in_order(book.sheets_metadata());
+    let mut found: Option<Sheets> = None;
+    for name in visible.iter().chain(&hidden) {
+        let range = book.worksheet_range(name).map_err(|e| unreadable(&e))?;
         let Some((above, left)) = range.start() else {
             continue;
         };
-        let empty = std::iter::repeat_n(vec![], above as usize);
-        let rows = range.rows().map(|row| {
-            let left = std::iter::repeat_n(Value::Null, left as usize);
-            left.chain(row.iter().map(value)).collect()
-        });
-        return Ok(empty.chain(rows).collect());
+        match &mut found {
+            Some(_) if hidden.contains(name) => {}
+            Some(found) => found.others.push(name.clone()),
+            None => {
+                let empty = std::iter::repeat_n(vec![], above as usize);
+                let rows = range.rows().map(|row| {
+                    let left = std::iter::repeat_n(Value::Null, left as usize);
+                    left.chain(row.iter().map(value)).collect()
+                });
+                let at = names.iter().position(|other| other == name);
+                found = Some(Sheets {
+                    name: name.clone(),
+                    rows: empty.chain(rows).collect(),
+                    merged: of_opendocument(content, at.unwrap_or_default()),
+                    others: vec![],
+                });
+            }
+        }
     }
-    Ok(vec![])
+    Ok(found)
 }
 
 /// How many cells the reader would make of an OpenDocument sheet, which says how often a row or a cell repeats.
 fn cells_in(content: &str) -> usize {
-    let repeated = |text: &str, name: &str| {
-        let tag = &text[..text.find('>').unwrap_or(text.len())];
-        let value = tag
-            .split_once(name)
-            .and_then(|(_, rest)| rest.split('"').nth(1));
-        value.map_or(1, |number| number.parse().unwrap_or(usize::MAX))
-    };
-    let (mut rows, mut filled, mut width) = (0usize, 0, 0);
-    for row in content.split("<table:table-row").skip(1) {
-        rows = rows.saturating_add(repeated(row, "number-rows-repeated"));
+    let (mut lines, mut filled, mut width) = (0usize, 0, 0);
+    for row in rows(content) {
+        lines = lines.saturating_add(number(row, "number-rows-repeated"));
         let mut column = 0usize;
-        for cell in row.split("<table:table-cell").skip(1) {
-            column = column.saturating_add(repeated(cell, "number-columns-repeated"));
+        for cell in cells(row) {
+            column = column.saturating_add(number(cell, "number-columns-repeated"));
             if cell.contains("office:value-type") {
-                (filled, width) = (rows, width.max(column));
+                (filled, width) = (lines, width.max(column));
             }
         }
     }
@@ -180,14 +255,15 @@ fn cells_in(content: &str) -> usize {
 
 fn value(data: &Data) -> Value {
     match data {
-        Data::Empty | Data::Error(_) => Value::Null,
-        Data::Bool(value) => (if *value { "TRUE" } else { "FALSE" }).into(),
+        Data::Empty => Value::Null,
+        Data::Error(error) => json!({ ERROR: error.to_string() }),
+        Data::Bool(value) => json!({ CONVERTED: if *value { "TRUE" } else { "FALSE" } }),
         Data::String(text) if text.is_empty() => Value::Null,
         Data::String(text) => text.as_str().into(),
         Data::Int(number) => (*number).into(),
         Data::Float(number) => whole(*number).map_or_else(|| (*number).into(), Value::from),
-        Data::DateTime(moment) => moment_text(moment).into(),
-        Data::DateTimeIso(text) | Data::DurationIso(text) => text.as_str().into(),
+        Data::DateTime(moment) => json!({ CONVERTED: moment_text(moment) }),
+        Data::DateTimeIso(text) | Data::DurationIso(text) => json!({ CONVERTED: text }),
     }
 }
 
@@ -239,16 +315,19 @@ impl<'t> Lines<'t> {
 }
 
 fn cell(raw: &RawValue) -> Cell {
+    let of_kind = |kind, text: &str| Cell {
+        text: text.to_owned(),
+        kind,
+    };
     match serde_json::from_str(raw.get()) {
         Ok(Value::String(text)) => Cell::text(text),
         Ok(Value::Null) => Cell::default(),
-        Ok(Value::Number(_)) => Cell {
-            text: raw.get().to_owned(),
-            kind: CellKind::Number,
+        Ok(Value::Number(_)) => of_kind(CellKind::Number, raw.get()),
+        Ok(Value::Object(value)) => match (value.get(CONVERTED), value.get(ERROR)) {
+            (Some(Value::String(text)), _) => of_kind(CellKind::Converted, text),
+            (_, Some(Value::String(text))) => of_kind(CellKind::Error, text),
+            _ => of_kind(CellKind::Other, raw.get()),
         },
-        _ => Cell {
-            text: raw.get().to_owned(),
-            kind: CellKind::Other,
-        },
+        _ => of_kind(CellKind::Other, raw.get()),
     }
 }

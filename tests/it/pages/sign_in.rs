@@ -205,6 +205,34 @@ fn every_form_that_comes_too_late_can_be_sent_after_signing_in() {
 }
 
 #[test]
+fn a_form_of_an_earlier_session_is_kept_until_it_is_submitted() {
+    let server = Server::start();
+    let mut client = server.admin();
+    let form = Page::open(&mut client, "/licenses/new").form("/licenses/new");
+    let csrf = form.value("csrf").to_owned();
+    server.clock.turn(31 * 60);
+    // In another tab of the same browser.
+    let login = Page::open(&mut client, "/login").form("/login");
+    login
+        .fill("username", "admin")
+        .fill("password", PASSWORD)
+        .submit(&mut client);
+    let form = form.fill("tool_name", "T").fill("license_key", "late key");
+    let kept = form.submit(&mut client);
+    assert_eq!((kept.status, rows(&server)), (403, 0));
+    kept.form("/licenses/new").submit(&mut client);
+    assert_eq!(rows(&server), 1);
+    // A file is not kept.
+    let (kind, body) = crate::import::multipart(&csrf, "f.csv", b"tool,key\nT,k\n");
+    let origin = client.origin();
+    let headers = [("Content-Type", &*kind), ("Origin", &*origin)];
+    let answer = client.send("POST", "/import", &headers, &body);
+    let page = Page::after(&mut client, "/import", answer);
+    assert_eq!((page.status, page.has_form("/import")), (403, false));
+    assert_eq!(page.link("/import").as_deref(), Some("/import"));
+}
+
+#[test]
 fn a_file_that_comes_too_late_leads_back_to_the_import() {
     let server = Server::start();
     let mut client = server.admin();

@@ -1,0 +1,39 @@
+//! What a form showed when it was opened: an edit changes nothing that somebody else has changed since.
+
+use super::shown;
+use crate::error::Problem;
+
+/// A field of a form, and its value there.
+pub(super) type Typed<'a> = (&'static str, &'a mut String);
+
+/// The value of the hidden input `was`.
+pub(super) fn carried<const N: usize>(values: [&str; N]) -> String {
+    serde_json::Value::from(values.to_vec()).to_string()
+}
+
+/// Puts the current values in place of those that the form showed and nobody typed over. The result is the fields
+/// that were changed here and elsewhere. A form without `was` means all of its values.
+pub(super) fn rebase<const N: usize>(
+    was: &str,
+    typed: [Typed<'_>; N],
+    current: [&str; N],
+) -> Vec<Problem> {
+    let was: Vec<String> = serde_json::from_str(was).unwrap_or_default();
+    let mut conflicts = Vec::new();
+    for (((field, typed), was), current) in typed.into_iter().zip(was).zip(current) {
+        let is_same = |one: &str, other: &str| one.replace("\r\n", "\n") == other;
+        if is_same(typed, &was) {
+            current.clone_into(typed);
+        } else if current != was && !is_same(typed, current) {
+            conflicts.push(Problem {
+                field,
+                message: format!(
+                    "Somebody changed this to {} after you opened the page. Save again to replace it with your \
+                     value.",
+                    if current.is_empty() { "nothing".into() } else { shown::visible(current) }
+                ),
+            });
+        }
+    }
+    conflicts
+}
