@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
-use crate::page::Page;
+use crate::page::{Page, urlencoded};
 use crate::server::Server;
 use crate::signed::verified;
 
@@ -50,8 +50,20 @@ fn a_request_is_answered_until_the_license_ends_and_at_most_for_the_tools_period
         let midnight = now - now % DAY;
         assert_eq!(claims["exp"], midnight + days * DAY, "{key}");
         // The same as a file.
-        let file = page.press(&mut admin, "save=");
-        assert_eq!(verified(&server, file.text().trim())["sub"], key);
+        let form = page.form("/offline");
+        let (csrf, origin) = (form.value("csrf").to_owned(), admin.origin());
+        let body = format!(
+            "csrf={}&request={}&save=yes",
+            urlencoded(&csrf),
+            urlencoded(&request(key))
+        );
+        let headers = [
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Origin", &*origin),
+        ];
+        let file = admin.send("POST", "/offline", &headers, body.as_bytes());
+        assert!(file.header("content-disposition").contains("license.lic"));
+        assert_eq!(verified(&server, file.body.trim())["sub"], key);
     }
     let page = Page::open(&mut admin, "/licenses/2").text();
     assert!(page.contains("2026-07-31"), "{page}");
