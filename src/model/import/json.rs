@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::raw::{Cell, CellKind, RawRow};
 use super::refused;
 use crate::error::Error;
-use crate::model::license::fields::{FIELDS, Field, Kind};
+use crate::model::license::fields::{FIELDS, Kind};
 use crate::model::text::shorten;
 
 /// The elements of an array, each of them syntactically valid.
@@ -81,24 +81,24 @@ impl<'t> Elements<'t> {
                 }
                 None => continue,
             };
-            let is_list =
-                |field: &Field| field.kind == Kind::Features && field.name == self.keys[at];
-            cells[at] = cell(value.get(), FIELDS.iter().any(is_list));
+            let field = FIELDS.iter().find(|field| field.name == self.keys[at]);
+            cells[at] = cell(value.get(), field.map(|field| field.kind));
         }
         Ok(cells)
     }
 }
 
-/// The text of a syntactically valid value: numbers verbatim, an array of texts as a list, empty for null.
-fn cell(value: &str, is_list: bool) -> Cell {
+/// The text of a syntactically valid value: numbers verbatim, features as a list, empty for null.
+fn cell(value: &str, kind: Option<Kind>) -> Cell {
     let text = match value.as_bytes().first() {
         Some(b'"') => serde_json::from_str(value)
             .ok()
             .filter(|text: &String| !text.contains('\0')),
         Some(b'-' | b'0'..=b'9') => Some(value.to_owned()),
-        Some(b'[') if is_list => serde_json::from_str(value)
+        Some(b'[') if kind == Some(Kind::Features) => serde_json::from_str(value)
             .ok()
             .map(|names: Vec<String>| names.join(", ")),
+        Some(b't' | b'f') if kind == Some(Kind::Flag) => Some(value.to_owned()),
         _ if value == "null" => Some(String::new()),
         _ => None,
     };
