@@ -50,10 +50,10 @@ pub struct RestoreArgs {
 }
 
 pub fn backup(config: &Config, args: &BackupArgs) -> Result<(), Refusal> {
+    let file = args.file.display();
     if args.verify {
         let contents = verify_backup(&args.file)?;
-        say(&format!("{} is a good backup.", args.file.display()));
-        contents_lines(&contents).iter().for_each(|line| say(line));
+        tell(say, &format!("{file} is a good backup."), &contents);
         return Ok(());
     }
     // A missing key is found in the copy, and recorded.
@@ -62,14 +62,12 @@ pub fn backup(config: &Config, args: &BackupArgs) -> Result<(), Refusal> {
         .map_err(|e| Refusal(format!("The system gives no thread: {e}.")))?;
     if args.file.as_os_str() == "-" {
         let contents = service.send_backup(&mut io::stdout().lock())?;
-        plain("The backup was sent to standard output. It is good.");
-        let lines = contents_lines(&contents);
-        lines.iter().for_each(|line| plain(line));
+        let sent = "The backup was sent to standard output. It is good.";
+        tell(plain, sent, &contents);
         return Ok(());
     }
     let contents = service.back_up(&args.file, args.replace)?;
-    say(&format!("Wrote {}. It is good.", args.file.display()));
-    contents_lines(&contents).iter().for_each(|line| say(line));
+    tell(say, &format!("Wrote {file}. It is good."), &contents);
     Ok(())
 }
 
@@ -118,11 +116,9 @@ pub fn restore(config: &Config, args: &RestoreArgs) -> Result<(), Refusal> {
         tokens,
         before,
     } = crate::service::restore(folder, &clock, input, &name, options)?;
-    say(&format!(
-        "Restored {} from {name}.",
-        folder.join("licenses.db").display()
-    ));
-    contents_lines(&contents).iter().for_each(|line| say(line));
+    let database = folder.join("licenses.db");
+    let restored = format!("Restored {} from {name}.", database.display());
+    tell(say, &restored, &contents);
     let age = contents.newest.map(|newest| ago(clock.now() - newest));
     say(&format!(
         "Changes after the newest one, which was made {}, are lost: licenses, revocations, passwords and API tokens are \
@@ -159,7 +155,7 @@ fn end(config: &Config) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn contents_lines(contents: &Contents) -> [String; 5] {
+fn tell(say: fn(&str), first: &str, contents: &Contents) {
     let Contents {
         licenses,
         signing_keys,
@@ -167,19 +163,16 @@ fn contents_lines(contents: &Contents) -> [String; 5] {
         audit,
         bytes,
     } = contents;
-    [
-        format!("Licenses: {licenses}"),
-        format!("Signing keys: {signing_keys}"),
-        format!(
-            "Newest change: {}",
-            newest.map_or("none".to_owned(), moment)
-        ),
-        format!(
-            "Audit log: {} entries, last hash {}",
-            audit.entries, audit.head
-        ),
-        format!("Bytes: {bytes}"),
-    ]
+    let newest = newest.map_or("none".to_owned(), moment);
+    say(first);
+    say(&format!("Licenses: {licenses}"));
+    say(&format!("Signing keys: {signing_keys}"));
+    say(&format!("Newest change: {newest}"));
+    say(&format!(
+        "Audit log: {} entries, last hash {}",
+        audit.entries, audit.head
+    ));
+    say(&format!("Bytes: {bytes}"));
 }
 
 fn moment(at: OffsetDateTime) -> String {

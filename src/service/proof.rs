@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 use super::audit::{self, CHUNK, Proof};
 use super::keys::KeyRing;
 use crate::error::{Error, Refusal};
-use crate::store::copy::{CopiedDatabase, Halt};
+use crate::store::copied::CopiedDatabase;
+use crate::store::copy::Halt;
 use crate::store::{audit as entries, licenses, newest, signing_keys};
 
 #[derive(Debug)]

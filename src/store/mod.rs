@@ -12,6 +12,7 @@ pub mod check_places;
 pub mod checks;
 pub mod code_changes;
 pub mod code_search;
+pub mod copied;
 pub mod copy;
 pub mod counts;
 pub mod customers;

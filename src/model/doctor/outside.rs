@@ -68,7 +68,7 @@ impl Answer {
         self.status == 200 && self.body == r#"{"status":"ok"}"#
     }
 
-    pub fn is_redirect(&self) -> bool {
+    fn is_redirect(&self) -> bool {
         (300..400).contains(&self.status)
     }
 

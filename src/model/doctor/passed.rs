@@ -1,7 +1,7 @@
-//! What a proxy must pass on: the same requests through it and straight to the server have the same answers.
+//! What a proxy must pass on: a request through it and the same straight to the server have the same answer.
 
 use super::Finding;
-use super::outside::{Answer, Call, Place, lines};
+use super::outside::{Call, Place, lines};
 
 /// Programs with the clients, and with the snippets of the Integration page.
 const PROGRAMS: [&str; 4] = [
@@ -17,6 +17,8 @@ pub struct Probe {
     /// After that of `public_url`.
     pub path: String,
     pub user_agent: Option<&'static str>,
+    /// Whether the body must be the same, too.
+    is_content: bool,
     /// What does not work if it has another answer.
     what: String,
     lines: String,
@@ -29,6 +31,7 @@ pub fn probes(place: &Place, style_sheet: &str) -> Vec<Probe> {
         method,
         path: path.to_owned(),
         user_agent: None,
+        is_content: method == "GET" && !path.is_empty(),
         what: what.to_owned(),
         lines,
     };
@@ -87,6 +90,7 @@ pub fn probes(place: &Place, style_sheet: &str) -> Vec<Probe> {
         method: "POST",
         path: "/api/check".to_owned(),
         user_agent: Some(program),
+        is_content: false,
         what: format!("programs that call themselves `{program}` get no result"),
         lines: agents.clone(),
     }));
@@ -117,25 +121,23 @@ fn difference(place: &Place, probe: &Probe, outside: &Call, direct: &Call) -> Op
     // That the server itself does not answer was found before.
     let direct = direct.as_ref().ok()?;
     let came = match outside {
-        Ok(answer) if is_same(answer, direct) => return None,
-        Ok(answer) if answer.status == direct.status => "another content".to_owned(),
-        Ok(answer) => answer.who(),
-        Err(words) => format!("no answer ({words})"),
+        Ok(answer) if answer.status != direct.status => {
+            format!("has {} instead of status {}", answer.who(), direct.status)
+        }
+        Ok(answer) if probe.is_content && answer.body != direct.body => {
+            "has another content than the server sends".to_owned()
+        }
+        Ok(_) => return None,
+        Err(words) => format!("has no answer ({words})"),
     };
     Some(Finding::error(format!(
-        "{}; {} {}{} has {came} instead of status {}; {}",
+        "{}; {} {}{} {came}; {}",
         probe.what,
         probe.method,
         place.url(),
         probe.path,
-        direct.status,
         probe.lines
     )))
-}
-
-/// A redirect may name the address without its path.
-fn is_same(one: &Answer, other: &Answer) -> bool {
-    one.status == other.status && (one.is_redirect() || one.body == other.body)
 }
 
 /// What of `sent` did not arrive in the query.
