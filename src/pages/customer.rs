@@ -13,8 +13,9 @@ use crate::model::audit::Entry;
 use crate::model::customer::Customer;
 use crate::model::date;
 use crate::model::order::Order;
-use crate::model::search::Count;
+use crate::model::search::{Count, SEARCH_LENGTH};
 use crate::request::{App, Failure};
+use crate::service::LISTED;
 
 /// Last checks on the page.
 const CHECKS: usize = 10;
@@ -34,6 +35,7 @@ struct CustomerPage {
     rows: Vec<LicenseRow>,
     count: Count,
     codes: Vec<ActivationCode>,
+    code_count: i64,
     /// Each with who placed it.
     orders: Vec<(Order, String)>,
     history: Vec<Entry>,
@@ -53,6 +55,7 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
             .collect(),
         count: found.count,
         codes: found.codes,
+        code_count: found.code_count,
         orders: found.orders,
         history: found.history,
         offset: app.utc_offset(),
@@ -63,6 +66,16 @@ impl CustomerPage {
     /// The URL query of the table with all licenses of the customer, the first to expire first.
     fn table(&self) -> String {
         query(&[("customer", &self.customer.name), ("sort", "expires")])
+    }
+
+    fn has_more_codes(&self) -> bool {
+        self.code_count > self.codes.len() as i64
+    }
+
+    /// The URL query of the table of codes, as far as the name fits into a search.
+    fn code_table(&self) -> String {
+        let name: String = self.customer.name.chars().take(SEARCH_LENGTH).collect();
+        query(&[("q", &name)])
     }
 
     /// The URL query of the preview of a change of all licenses.

@@ -22,7 +22,7 @@ use crate::store::{
 /// Licenses read for the page.
 const LICENSES: usize = 100;
 /// Codes, and orders.
-const LISTED: usize = 50;
+pub const LISTED: usize = 50;
 /// Audit entries.
 const HISTORY: i64 = 20;
 /// Customers that a search looks at.
@@ -47,6 +47,7 @@ pub struct CustomerUse {
     pub count: Count,
     /// Newest first; at most 50, and orders likewise.
     pub codes: Vec<ActivationCode>,
+    pub code_count: i64,
     /// Each with who placed it.
     pub orders: Vec<(Purchase, String)>,
     /// Changes of these licenses, newest first.
@@ -176,9 +177,11 @@ impl Service {
             };
             let (licenses, count) = search::page(db, &filter, &page)?;
             let orders = orders::of_customer(db, &customer.name, LISTED as i64)?;
+            let (_, code_count) = customers::numbers(db, &customer.name)?;
             Ok(Some(CustomerUse {
                 licenses,
                 count,
+                code_count,
                 codes: activation_codes::matching(db, None, None, Some(&customer.name), LISTED)?,
                 orders: with_sellers(db, orders)?,
                 history: audit::list(db, &changes, i64::MAX, HISTORY)?,
