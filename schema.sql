@@ -246,6 +246,7 @@ create table shop_events (
 create unique index shop_events_by_reference on shop_events (shop_id, event_ref) where event_ref <> '';
 create index shop_events_by_shop on shop_events (shop_id, id);
 create index shop_events_waiting on shop_events (shop_id, reference) where state = 'waiting';
+create index shop_events_failed on shop_events (shop_id, received_at) where state = 'failed';
 
 -- Which license had a pair of tool and key once, and the entry of the audit log that ended it.
 create table former_pairs (

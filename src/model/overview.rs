@@ -5,6 +5,7 @@ use time::Date;
 use super::check::ListedLicense;
 use super::license::{Status, Verdict};
 use super::search::Count;
+use super::shops::FailedCalls;
 use super::unlicensed::UnlicensedMachine;
 
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct Overview {
     pub shared: Count,
     /// Licenses refused today, most often refused first.
     pub refused: Vec<ListedLicense>,
+    /// Of shops, in the last days.
+    pub failed_calls: Vec<FailedCalls>,
     /// Unlicensed machines that wait for a decision.
     pub unlicensed_number: i64,
     /// The most recent of them.

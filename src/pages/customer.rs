@@ -11,9 +11,10 @@ use super::{Page, query};
 use crate::auth::Session;
 use crate::model::customer::Customer;
 use crate::model::order::Order;
-use crate::model::search::Count;
+use crate::model::search::{Count, SEARCH_LENGTH};
 use crate::model::timeline::{About, Cursor};
 use crate::request::{App, Failure};
+use crate::service::LISTED;
 
 /// Last checks on the page.
 const CHECKS: usize = 10;
@@ -33,6 +34,7 @@ struct CustomerPage {
     rows: Vec<LicenseRow>,
     count: Count,
     codes: Vec<CodeRow>,
+    code_count: i64,
     /// Each with who placed it.
     orders: Vec<(Order, String)>,
     history: History,
@@ -70,6 +72,7 @@ async fn show(
         codes: codes
             .map(|listed| CodeRow::new(listed, now, offset))
             .collect(),
+        code_count: found.code_count,
         orders: found.orders,
         history,
         offset,
@@ -80,6 +83,16 @@ impl CustomerPage {
     /// The URL query of the table with all licenses of the customer, the first to expire first.
     fn table(&self) -> String {
         query(&[("customer", &self.customer.name), ("sort", "expires")])
+    }
+
+    fn has_more_codes(&self) -> bool {
+        self.code_count > self.codes.len() as i64
+    }
+
+    /// The URL query of the table of codes, as far as the name fits into a search.
+    fn code_table(&self) -> String {
+        let name: String = self.customer.name.chars().take(SEARCH_LENGTH).collect();
+        query(&[("q", &name)])
     }
 
     /// The URL query of the preview of a change of all licenses.

@@ -10,7 +10,7 @@ use super::{Page, shop, shown};
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::Error;
-use crate::model::shops::{Shop, ShopKind};
+use crate::model::shops::{FailedCalls, Shop, ShopKind};
 use crate::request::{App, Failure};
 use crate::service::Service;
 
@@ -23,17 +23,31 @@ pub(super) fn routes() -> Vec<Route> {
 struct ShopsPage {
     frame: Frame,
     shops: Vec<Shop>,
+    failed: Vec<FailedCalls>,
     typed: String,
     kind: String,
     problem: Option<String>,
 }
 
+impl ShopsPage {
+    /// Calls of the shop that failed in the last days.
+    fn failed(&self, shop: &Shop) -> i64 {
+        let found = self.failed.iter().find(|calls| calls.shop_id == shop.id);
+        found.map_or(0, |calls| calls.number)
+    }
+}
+
+fn all(service: &Service) -> Result<(Vec<Shop>, Vec<FailedCalls>), Error> {
+    Ok((service.shops()?, service.failed_calls()?))
+}
+
 #[get("/shops")]
 async fn list(app: &App, _session: Session, frame: Frame) -> Result<Page, Failure> {
-    let shops = app.run(Service::shops).await?;
+    let (shops, failed) = app.run(all).await?;
     Ok(Page::new(&ShopsPage {
         frame,
         shops,
+        failed,
         typed: String::new(),
         kind: String::new(),
         problem: None,
@@ -78,9 +92,11 @@ async fn create(
             Ok(Either::Right(page))
         }
         Err(Error::Invalid(problems)) => {
+            let (shops, failed) = app.run(all).await?;
             let page = ShopsPage {
                 frame,
-                shops: app.run(Service::shops).await?,
+                shops,
+                failed,
                 typed: form.name,
                 kind: form.kind,
                 problem: problems.into_iter().next().map(|problem| problem.message),

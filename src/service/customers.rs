@@ -22,7 +22,7 @@ use crate::store::{
 /// Licenses read for the page.
 const LICENSES: usize = 100;
 /// Codes, and orders.
-const LISTED: usize = 50;
+pub const LISTED: usize = 50;
 /// Customers that a search looks at.
 const MOST: usize = 100_000;
 const SUGGESTED: usize = 200;
@@ -45,6 +45,7 @@ pub struct CustomerUse {
     pub count: Count,
     /// Newest first; at most 50, and orders likewise.
     pub codes: Vec<ListedCode>,
+    pub code_count: i64,
     /// Each with who placed it.
     pub orders: Vec<(Purchase, String)>,
 }
@@ -167,9 +168,11 @@ impl Service {
             };
             let (licenses, count) = search::page(db, &filter, &page)?;
             let orders = orders::of_customer(db, &customer.name, LISTED as i64)?;
+            let (_, code_count) = customers::numbers(db, &customer.name)?;
             Ok(Some(CustomerUse {
                 licenses,
                 count,
+                code_count,
                 codes: activation_codes::matching(db, None, None, Some(&customer.name), LISTED)?,
                 orders: with_sellers(db, orders)?,
                 customer,

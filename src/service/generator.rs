@@ -25,11 +25,14 @@ impl Service {
     }
 
     pub(super) fn generated(&self, shop: &Shop, sent: &Delivery) -> Result<Vec<String>, Error> {
-        let answer = call(shop, sent).and_then(|call| {
+        let call = call(shop, sent);
+        let order_ref = call.as_ref().map(Call::order_ref).unwrap_or_default();
+        let answer = call.and_then(|call| {
             self.store.write(|db| {
                 let (codes, words) = self.codes_of_call(db, shop, &call, &sent.address)?;
                 let outcome = Outcome::new(EventState::Done, words);
-                self.record(db, shop, sent, outcome, call.order_ref())?;
+                shop_events::settle(db, shop.id, &order_ref, &outcome)?;
+                self.record(db, shop, sent, outcome, &order_ref)?;
                 Ok(codes)
             })
         });
@@ -38,7 +41,7 @@ impl Service {
         {
             let outcome = Outcome::new(EventState::Failed, error.to_string());
             self.store
-                .write(|db| self.record(db, shop, sent, outcome, String::new()))?;
+                .write(|db| self.record(db, shop, sent, outcome, &order_ref))?;
         }
         answer
     }
@@ -50,10 +53,10 @@ impl Service {
         shop: &Shop,
         sent: &Delivery,
         outcome: Outcome,
-        order_ref: String,
+        order_ref: &str,
     ) -> Result<(), Error> {
         let now = self.clock.now();
-        let order = orders::find(db, &shop.source(), &order_ref)?;
+        let order = orders::find(db, &shop.source(), order_ref)?;
         let (headers, body) = match order.is_some_and(|order| order.is_erased) {
             true => Default::default(),
             false => (
@@ -70,7 +73,7 @@ impl Service {
             headers,
             body,
             outcome,
-            reference: order_ref,
+            reference: order_ref.to_owned(),
         };
         shop_events::add(db, shop.id, &event)?;
         Ok(())
@@ -105,9 +108,8 @@ impl Service {
         }
         let actor = actor(&shop, address);
         let placed = self.place_order_in(db, &actor, &source, &order)?;
-        let codes: Vec<String> = placed.codes.iter().map(|(_, code)| code.shown()).collect();
-        let words = format!("Order {} placed, {} created.", order.order_ref, codes.len());
-        Ok((codes, words))
+        let codes = placed.codes.iter().map(|(_, code)| code.shown());
+        Ok((codes.collect(), placed.in_words()))
     }
 }
 

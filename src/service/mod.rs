@@ -91,7 +91,7 @@ pub use claim::Claimed;
 pub use code_list::{CodeEdited, CodeUse, MAX_CODES_SENT};
 pub use code_pool::Imported;
 pub use codes::{CodeQuery, MAX_CREATED};
-pub use customers::{CustomerLine, CustomerUse};
+pub use customers::{CustomerLine, CustomerUse, LISTED};
 pub use diagnose::{
     Diagnosis, FormerLicense, LicenseWarnings, MAX_NEAR_MISSES, NearMiss, ToolMatch,
 };

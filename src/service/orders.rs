@@ -18,6 +18,25 @@ pub struct OrderCodes {
     pub is_new: bool,
 }
 
+impl OrderCodes {
+    /// `Order 17 placed, 2 codes created.`
+    pub(super) fn in_words(&self) -> String {
+        format!(
+            "{} {} placed, {} created.",
+            if self.order.is_test {
+                "Test order"
+            } else {
+                "Order"
+            },
+            self.order.order_ref,
+            match self.codes.len() {
+                1 => "1 code".to_owned(),
+                number => format!("{number} codes"),
+            }
+        )
+    }
+}
+
 /// Whether an item is carried out or taken back.
 #[derive(Clone, Copy)]
 enum Direction {

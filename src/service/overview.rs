@@ -54,6 +54,7 @@ impl Service {
             ..Filter::default()
         };
         let counts = self.license_counts()?;
+        let failed_calls = self.failed_calls()?;
         self.store.read_tx(|db| {
             let waiting = MachineFilter::default();
             let unlicensed = unlicensed_machines::page(db, &waiting, None, ROWS)?;
@@ -72,6 +73,7 @@ impl Service {
                 shared: search::count(db, &shared)?,
                 expired_in_use: search::count(db, &expired_in_use)?,
                 refused: search::most_refused(db, today, ROWS as i64)?,
+                failed_calls,
                 unlicensed_number: unlicensed.found,
                 unlicensed: unlicensed.machines,
             })

@@ -94,12 +94,18 @@ impl Service {
                 address: actor.address.clone(),
             };
             drop(self.generated(&shop, &sent));
+            // Recorded as a call of its own.
+            let latest = self.store.read(|db| shop_events::latest(db, id, 1))?;
+            if let Some(StoredEvent {
+                outcome, reference, ..
+            }) = latest.first()
+            {
+                self.store
+                    .write(|db| Ok(shop_events::set_outcome(db, event_id, outcome, reference)?))?;
+            }
         }
-        let latest = self.store.read(|db| match shop.kind.has_events() {
-            true => shop_events::get(db, id, event_id),
-            false => Ok(shop_events::latest(db, id, 1)?.pop()),
-        })?;
-        Ok(latest.ok_or(NO_SUCH_CALL)?.outcome)
+        let stored = self.store.read(|db| shop_events::get(db, id, event_id))?;
+        Ok(stored.ok_or(NO_SUCH_CALL)?.outcome)
     }
 
     /// The effect and its record belong to one transaction; an event that cannot have its effect is recorded alone.
@@ -240,19 +246,13 @@ impl Service {
         let order = NewOrder::parse(&sale.order_ref, customer, items, is_test)?;
         let placed = self.place_order_in(db, actor, &shop.source(), &order)?;
         self.name_order(db, shop, actor, &order.order_ref, &sale.references)?;
-        let mut words = format!(
-            "{} {} placed, {} created.",
-            if is_test { "Test order" } else { "Order" },
-            order.order_ref,
-            match placed.codes.len() {
-                1 => "1 code".to_owned(),
-                number => format!("{number} codes"),
-            }
-        );
+        let mut words = placed.in_words();
         if !unknown.is_empty() {
             words += &format!(" Left out: {}.", unknown.join("; "));
         }
-        Ok(Outcome::new(EventState::Done, words))
+        let outcome = Outcome::new(EventState::Done, words);
+        shop_events::settle(db, shop.id, &order.order_ref, &outcome)?;
+        Ok(outcome)
     }
 
     /// A renewal is an order of its own, so that it can be taken back alone. Its term is the one that was sold: a

@@ -1,12 +1,15 @@
 //! Shops: creating and changing them, and what they sell.
 
+use time::Duration;
+
 use super::{Service, secrets};
 use crate::error::Error;
 use crate::model::activation_code::ActivationCode;
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::order::NewOrder;
 use crate::model::shops::{
-    Fields, Product, ProductDraft, Shop, ShopKind, StoredEvent, shop_name, signing_secret,
+    FailedCalls, Fields, Product, ProductDraft, Shop, ShopKind, StoredEvent, shop_name,
+    signing_secret,
 };
 use crate::store::{Db, WriteTx, audit, orders, shop_events, shops};
 
@@ -14,6 +17,9 @@ pub(super) const NO_SUCH_SHOP: Error = Error::NotFound("Shop not found.");
 
 /// Calls on a shop's page.
 const CALLS: i64 = 10;
+
+/// How long a failed call is pointed out.
+const POINTED_OUT: Duration = Duration::days(7);
 
 pub struct ShopUse {
     pub shop: Shop,
@@ -36,6 +42,12 @@ impl Service {
     /// Newest first.
     pub fn shops(&self) -> Result<Vec<Shop>, Error> {
         self.store.read(shops::all)
+    }
+
+    /// Calls of the last days, which somebody should look at.
+    pub fn failed_calls(&self) -> Result<Vec<FailedCalls>, Error> {
+        let since = self.clock.now() - POINTED_OUT;
+        self.store.read(|db| shop_events::failed_since(db, since))
     }
 
     pub fn shop(&self, id: i64) -> Result<ShopUse, Error> {

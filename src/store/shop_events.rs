@@ -1,10 +1,10 @@
 //! The tables of what shops told us, of the orders that it was about, and of these orders' money.
 
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 use super::{WriteTx, moment, unreadable};
-use crate::model::shops::{EventState, Outcome, Payment, StoredEvent};
+use crate::model::shops::{EventState, FailedCalls, Outcome, Payment, StoredEvent};
 
 const COLUMNS: &str =
     "id, received_at, happened_at, event_ref, kind, headers, body, state, outcome, reference";
@@ -90,6 +90,39 @@ pub fn bodies(db: &Connection, mut each: impl FnMut(i64, &str)) -> Result<()> {
     while let Some(row) = rows.next()? {
         each(row.get(0)?, row.get_ref(1)?.as_str()?);
     }
+    Ok(())
+}
+
+/// Calls of each shop that failed since then; shops without any are not there.
+pub fn failed_since(db: &Connection, since: OffsetDateTime) -> Result<Vec<FailedCalls>> {
+    db.prepare_cached(
+        "select shops.id, shops.name, count(*)
+         from shops join shop_events on shop_events.shop_id = shops.id
+         where shop_events.state = 'failed' and shop_events.received_at >= ?1
+         group by shops.id, shops.name order by shops.id desc",
+    )?
+    .query_map([since.unix_timestamp()], |row| {
+        Ok(FailedCalls {
+            shop_id: row.get(0)?,
+            shop: row.get(1)?,
+            number: row.get(2)?,
+        })
+    })?
+    .collect()
+}
+
+/// What failed before and was about that order has its effect now.
+pub fn settle(db: &WriteTx<'_>, shop_id: i64, reference: &str, outcome: &Outcome) -> Result<()> {
+    db.prepare_cached(
+        "update shop_events set state = ?3, outcome = ?4
+         where shop_id = ?1 and reference = ?2 and state = 'failed'",
+    )?
+    .execute(params![
+        shop_id,
+        reference,
+        outcome.state.as_str(),
+        outcome.words
+    ])?;
     Ok(())
 }
 

@@ -155,3 +155,27 @@ fn the_same_call_has_the_same_codes_after_a_restart() {
     assert_eq!(shop.generate(FORM, call).body, codes);
     assert_eq!(shop.codes("17/price_a").len(), 3);
 }
+
+#[test]
+fn a_call_that_failed_is_settled_by_the_next_one() {
+    let server = Server::start();
+    let shop = Shop::new(&server, ShopKind::Generator);
+    let failed = || server.service.failed_calls().unwrap().pop();
+    for call in ["order=1&product=b", "order=2&product=b", "product=b"] {
+        assert_eq!(shop.generate(FORM, call).status, 422);
+    }
+    assert_eq!(failed().map(|calls| calls.number), Some(3));
+    shop.sells("b", "30");
+    assert_eq!(shop.generate(FORM, "order=1&product=b").status, 200);
+    assert_eq!(failed().map(|calls| calls.number), Some(2));
+    let calls = shop.calls();
+    let second = calls.iter().find(|call| call.body.contains("order=2"));
+    let actor = crate::shops::actor();
+    server
+        .service
+        .run_event(&actor, shop.id, second.unwrap().id)
+        .unwrap();
+    assert_eq!(failed().map(|calls| calls.number), Some(1));
+    server.clock.turn(8 * 24 * 3600);
+    assert_eq!(failed(), None);
+}

@@ -204,6 +204,8 @@ fn an_event_about_an_unknown_product_can_be_run_again() {
     assert_eq!(shop.tell(&event), EventState::Failed);
     let mut admin = server.admin();
     let path = format!("/shops/{}", shop.id);
+    let is_pointed_out = |admin: &mut Client| Page::open(admin, "/").has_link(&path);
+    assert!(is_pointed_out(&mut admin));
     let page = Page::open(&mut admin, &path);
     assert!(page.text().contains("plink_1"), "{}", page.text());
     let form = page.form("/products");
@@ -212,6 +214,7 @@ fn an_event_about_an_unknown_product_can_be_run_again() {
     let page = page.form("/run").submit(&mut admin);
     assert_eq!(page.texts("td .mark"), ["done"]);
     assert_eq!(shop.codes("pi_1")[0]["seats"], 1);
+    assert!(!is_pointed_out(&mut admin));
 }
 
 #[test]

@@ -98,7 +98,12 @@ impl ShopKind {
         })?;
         let receiver = self.receiver();
         let event = receiver.and_then(|receiver| (receiver.read)(&value));
-        let event = event.filter(|event| !event.id.is_empty() && event.id.len() <= 255);
+        let event = event.filter(|event| {
+            let texts = [&event.id, &event.kind].into_iter();
+            texts
+                .map(String::len)
+                .all(|length| (1..=255).contains(&length))
+        });
         event.ok_or_else(|| Error::Malformed {
             message: "The event has no ID, no type or no time.".into(),
             field: None,
@@ -407,6 +412,14 @@ pub struct StoredEvent {
     pub body: String,
     pub outcome: Outcome,
     pub reference: String,
+}
+
+/// Calls of a shop whose buyers may be without a code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedCalls {
+    pub shop_id: i64,
+    pub shop: String,
+    pub number: i64,
 }
 
 /// The text at a path of names and array positions; empty for none.

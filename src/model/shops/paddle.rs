@@ -24,7 +24,7 @@ fn read(event: &Value) -> Option<ShopEvent> {
     let at = OffsetDateTime::parse(&text_at(event, "/occurred_at"), &Rfc3339).ok()?;
     let kind = text_at(event, "/event_type");
     let data = event.pointer("/data")?;
-    (!kind.is_empty()).then(|| ShopEvent {
+    Some(ShopEvent {
         // Not `notification_id`, which differs for each destination.
         id: text_at(event, "/event_id"),
         at,

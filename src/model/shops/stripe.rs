@@ -24,7 +24,7 @@ fn read(event: &Value) -> Option<ShopEvent> {
     let kind = text_at(event, "/type");
     let object = event.pointer("/data/object")?;
     let is_test = event.pointer("/livemode").and_then(Value::as_bool) == Some(false);
-    (!kind.is_empty()).then(|| ShopEvent {
+    Some(ShopEvent {
         id: text_at(event, "/id"),
         at: OffsetDateTime::from_unix_timestamp(at).unwrap_or(OffsetDateTime::UNIX_EPOCH),
         action: action(&kind, object, is_test),
