@@ -371,7 +371,7 @@ impl FormPage {
     fn has_entitlements(&self) -> bool {
         let is_used =
             |name: &&str| !self.draft.get(name).is_empty() || self.objection.to(name).is_some();
-        NAMES.iter().any(|name| is_used(name))
+        NAMES.iter().any(is_used)
     }
 
     fn carried(&self) -> Vec<(String, &str)> {

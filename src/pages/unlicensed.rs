@@ -589,7 +589,7 @@ impl AddPage {
     /// Those that belong to no field of the form.
     fn other_problems(&self) -> impl Iterator<Item = &Problem> {
         let is_shown = |field| match field {
-            "user_id" | "email" | "status" | "expiration_date" => true,
+            "user_id" | "email" | "whose" | "status" | "expiration_date" => true,
             "code" => !self.codes.is_empty(),
             _ => false,
         };

@@ -230,6 +230,7 @@ const OFFLINE_FILE_DAYS: u16 = 365;
 const PROXY_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\n\
      <body><h1>Sign in to this network</h1></body></html>\n";
 
+#[expect(clippy::large_enum_variant, reason = "one at a time, and sent at once")]
 #[derive(Responder)]
 enum Played {
     Plain(Answer),
@@ -354,7 +355,7 @@ impl Stage {
         let now = Clock::System.now();
         let offset = self.config.utc_offset;
         // A refusal's date would contradict the success of an activation.
-        let is_of_part = !verdict.is_refusal() == self.part.is_good();
+        let is_of_part = verdict.is_refusal() != self.part.is_good();
         let over = self
             .part
             .days_over()

@@ -76,6 +76,10 @@ impl Plan {
     }
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, and written at once"
+)]
 /// What happens to one license.
 pub(super) enum Step {
     Add {
