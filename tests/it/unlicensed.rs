@@ -489,6 +489,7 @@ fn a_year_is_a_calendar_year_and_what_is_wrong_keeps_the_form() {
     let form = Page::open(&mut admin, UNLICENSED)
         .press(&mut admin, "approve=")
         .form("/unlicensed/add")
+        .fill("whose", "known")
         .fill("term", "1y");
     let both = form
         .clone()
