@@ -259,7 +259,7 @@ fn the_mock_listens_only_on_loopback_and_refuses_invalid_options() {
     for (arguments, word) in [
         (&["--verdict", "MAYBE"][..], "NOT_FOUND"),
         (&[], "--verdict"),
-        (&["--verdict", "VALID", "--offline-days", "x"], "3650"),
+        (&["--verdict", "VALID", "--offline-days", "x"], "3,650"),
     ] {
         let (code, said) = refused(folder.path(), arguments);
         assert!(code != Some(0) && said.contains(word), "{said}");
