@@ -151,7 +151,7 @@ fn checks_are_drawn_by_day_and_listed_in_a_table() {
     }
     assert_eq!(
         page.rows()[28],
-        ["2026-06-15", "3", "0", "0", "0", "0", "0"]
+        ["2026-06-15", "3", "0", "0", "0", "0", "0", "0"]
     );
     let legend = page.texts("[aria-labelledby=checks] .legend a");
     let legend: Vec<_> = legend.iter().filter_map(|words| number(words)).collect();
