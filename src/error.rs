@@ -172,7 +172,7 @@ impl fmt::Display for Error {
                 write!(f, "The Content-Type of the request must be {required}")?;
                 match sent {
                     Some(sent) => write!(f, ", but it is {sent}."),
-                    None => f.write_str(", but there is none."),
+                    None => f.write_str(", but it is missing."),
                 }
             }
             Error::BodyTimeout => f.write_str("The request body did not arrive in time."),

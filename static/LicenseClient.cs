@@ -427,7 +427,7 @@ namespace Licensing
             return info;
         }
 
-        /// <summary>What is told about the customer; empty if that is nothing.</summary>
+        /// <summary>What the vendor is told about the customer; empty for nothing.</summary>
         internal Dictionary<string, object> Customer()
         {
             var customer = new Dictionary<string, object>();

@@ -1109,7 +1109,7 @@ function textOf(value) {
   return typeof value === "string" ? wellFormed(value) : "";
 }
 
-/** What is told to the vendor about the customer, undefined if that is nothing. */
+/** What the vendor is told about the customer; undefined for nothing. */
 function customerOf(given) {
   const known = ["name", "email"].filter((name) => typeof given?.[name] === "string" && given[name]);
   const cut = (name) => [name, wellFormed(given[name].slice(0, 100))];

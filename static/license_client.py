@@ -760,7 +760,7 @@ def _is_older(version: object, than: object) -> bool:
 
 
 def _version(text: object) -> Any:
-    """What a version is compared by, or None if it is none."""
+    """What a version is compared by, or None for any other text."""
     found = re.fullmatch(r"[vV]?([0-9]+(?:\.[0-9]+)*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]*)?", text.strip(" \t\r\n")
                          ) if isinstance(text, str) else None
     if not found:

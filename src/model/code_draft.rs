@@ -6,7 +6,7 @@ use super::activation_code::{CodeTerm, CodeValues, MOVES_PER_YEAR};
 use super::customer::{NamedCustomer, parse_email};
 use super::entitlements::{self, Entitlements};
 use super::order::ORDER_REF;
-use super::text;
+use super::text::{self, keep};
 use super::typed_date::Reading;
 use crate::error::{Error, Problem};
 
@@ -147,17 +147,18 @@ impl CodeDraft {
             field: "updates_until",
             message,
         });
-        let day = keep(problems, day);
-        let texts = [
-            keep(problems, entitlements::parse_edition(self.get("edition"))),
-            keep(problems, entitlements::parse_features(self.get("features"))),
-            keep(problems, entitlements::parse_data(self.get("data"))),
-        ];
-        let [edition, features, data] = texts.each_ref().map(String::as_str);
+        let mut text = |parsed| {
+            let text: String = keep(problems, parsed);
+            (!text.is_empty()).then_some(text)
+        };
+        let edition = text(entitlements::parse_edition(self.get("edition")));
+        let data = text(entitlements::parse_data(self.get("data")));
+        let features = keep(problems, entitlements::parse_features(self.get("features")));
         Entitlements {
-            updates_until: day,
-            // The texts were just parsed.
-            ..Entitlements::from_texts([edition, features, data, ""]).unwrap_or_default()
+            edition,
+            features: entitlements::names(&features).map(str::to_owned).collect(),
+            data,
+            updates_until: keep(problems, day),
         }
     }
 
@@ -217,14 +218,6 @@ impl CodeDraft {
         }
         conflicts
     }
-}
-
-/// The value, or a placeholder while there is a problem.
-fn keep<T: Default>(problems: &mut Vec<Problem>, value: Result<T, Problem>) -> T {
-    value.unwrap_or_else(|problem| {
-        problems.push(problem);
-        T::default()
-    })
 }
 
 #[cfg(test)]

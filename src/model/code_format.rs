@@ -57,8 +57,8 @@ pub fn read(typed: &str) -> Typed {
     }
 }
 
-/// Why that text, which has about as many letters and digits as a code of ours, is none that we know; none for any
-/// other text. Both a code and a mistyped one are secrets.
+/// Why a text that is about as long as one of our codes matches none; `None` for any other text. Codes and mistyped
+/// codes are secrets, so both are masked.
 pub fn nearly(typed: &str) -> Option<String> {
     match read(typed) {
         Typed::Ours(code) => Some(format!("There is no activation code {}.", masked(&code))),

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::fold::{folded, holds};
-use super::text;
+use super::text::{self, keep};
 use crate::error::{Error, Problem};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,10 +39,6 @@ pub struct CustomerDraft {
 }
 
 impl CustomerDraft {
-    pub fn texts(&self) -> [&str; 4] {
-        [&self.name, &self.email, &self.language, &self.note]
-    }
-
     /// With the names of the fields.
     pub fn fields(&mut self) -> [(&'static str, &mut String); 4] {
         [
@@ -56,12 +52,7 @@ impl CustomerDraft {
     /// The customer with these values.
     pub fn parse(&self, before: &Customer) -> Result<Customer, Error> {
         let mut problems = Vec::new();
-        let mut take = |parsed: Result<String, Problem>| {
-            parsed.unwrap_or_else(|problem| {
-                problems.push(problem);
-                String::new()
-            })
-        };
+        let mut take = |parsed| keep(&mut problems, parsed);
         let customer = Customer {
             id: before.id,
             created_at: before.created_at,

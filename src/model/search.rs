@@ -42,7 +42,7 @@ pub struct Filter {
     pub activity: Option<Activity>,
     /// Of the tool, as its client last reported; byte for byte.
     pub version: Option<String>,
-    /// Only trials, or only what is none.
+    /// Only trials, or only licenses that are not.
     pub is_trial: Option<bool>,
 }
 

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
-use time::{Date, Duration, OffsetDateTime, UtcOffset};
+use time::{Date, OffsetDateTime, UtcOffset};
 use utoipa::ToSchema;
 
 use super::date;
 use super::entitlements::Entitlements;
-use super::license::Verdict;
+use super::license::{Verdict, last_day};
 use super::question::Question;
 use super::tool::Tool;
 use crate::error::{Error, Problem};
@@ -162,20 +162,10 @@ impl<'a> ClaimsInput<'a> {
         let online = iat + (days * 86_400).max(NO_LEASE);
         let file = self.values.offline_until.and_then(|day| self.end_of(day));
         let lease = file.map_or(online, |file| online.max(file));
-        let end = self.license_end();
+        let is_trial = self.verdict == Verdict::Trial;
+        let last = last_day(self.expiration_date, self.tool.grace_days, is_trial);
+        let end = last.and_then(|day| self.end_of(day));
         end.map_or(lease, |end| lease.min(end))
-    }
-
-    /// When the license ends, with its grace period, which a trial does not have.
-    fn license_end(&self) -> Option<i64> {
-        let grace_days = match self.verdict {
-            Verdict::Trial => 0,
-            _ => self.tool.grace_days,
-        };
-        let last = self
-            .expiration_date?
-            .checked_add(Duration::days(grace_days.into()))?;
-        self.end_of(last)
     }
 
     /// The first second after that day.

@@ -21,6 +21,14 @@ pub(super) fn required(
     Ok(text.to_owned())
 }
 
+/// The value, or a placeholder for it; its problem joins the others, so that a form can show all at once.
+pub(crate) fn keep<T: Default>(problems: &mut Vec<Problem>, value: Result<T, Problem>) -> T {
+    value.unwrap_or_else(|problem| {
+        problems.push(problem);
+        T::default()
+    })
+}
+
 /// Without surrounding white space and invisible characters: what a person who compares two texts sees.
 pub(super) fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c))

@@ -6,7 +6,7 @@ use super::customer::parse_email;
 use super::entitlements::{self, Entitlements};
 use super::license::Verdict;
 use super::license::fields::{FIELDS, TOOL_NAME};
-use super::text;
+use super::text::{self, keep};
 use crate::error::{Error, Problem};
 
 const MESSAGE_LENGTH: usize = 300;
@@ -96,39 +96,6 @@ pub struct ToolDraft {
 }
 
 impl ToolDraft {
-    pub fn texts(&self) -> [&str; 13] {
-        let ToolDraft {
-            offline_days,
-            grace_days,
-            message,
-            link,
-            vendor,
-            support_email,
-            trial_days,
-            trials_per_day,
-            latest_version,
-            latest_url,
-            minimum_version,
-            offline_file_days,
-            editions,
-        } = self;
-        [
-            offline_days,
-            grace_days,
-            message,
-            link,
-            vendor,
-            support_email,
-            trial_days,
-            trials_per_day,
-            latest_version,
-            latest_url,
-            minimum_version,
-            offline_file_days,
-            editions,
-        ]
-    }
-
     /// With the names of the fields.
     pub fn fields(&mut self) -> [(&'static str, &mut String); 13] {
         [
@@ -319,14 +286,6 @@ impl From<&Tool> for ToolDraft {
 pub fn parse_name(typed: &str) -> Result<String, Problem> {
     let field = &FIELDS[TOOL_NAME];
     text::required(field.name, field.label, typed, field.limit)
-}
-
-/// The value, or a placeholder while there is a problem.
-fn keep<T: Default>(problems: &mut Vec<Problem>, value: Result<T, Problem>) -> T {
-    value.unwrap_or_else(|problem| {
-        problems.push(problem);
-        T::default()
-    })
 }
 
 fn number<T: TryFrom<u32>>(

@@ -97,7 +97,7 @@ struct FormPage {
 
 impl FormPage {
     fn was(&self) -> String {
-        carried(CustomerDraft::from(&self.line.customer).texts())
+        carried(CustomerDraft::from(&self.line.customer).fields())
     }
 
     fn problem(&self, field: &str) -> Option<&str> {
@@ -150,8 +150,8 @@ async fn change(
     let was = form.was;
     let (saved, line, draft) = app
         .run(move |service| {
-            let current = CustomerDraft::from(&service.customer_line(id)?.customer);
-            let conflicts = rebase(&was, draft.fields(), current.texts());
+            let mut current = CustomerDraft::from(&service.customer_line(id)?.customer);
+            let conflicts = rebase(&was, draft.fields(), current.fields());
             let saved = match conflicts.is_empty() {
                 false => Err((409, conflicts)),
                 true => match service.change_customer(&actor, id, &draft) {

@@ -43,7 +43,7 @@ pub(super) struct LicenseQuery {
     /// Of the tool, compared byte for byte.
     #[field(default = "")]
     pub(super) version: String,
-    /// `yes` for trials, `no` for what is none.
+    /// `yes` for trials, `no` for all others.
     #[field(default = "")]
     pub(super) trial: String,
     #[field(default = "")]
@@ -200,7 +200,7 @@ impl LicenseQuery {
             format!("last seen with version {version}")
         });
         add(&self.trial, &|word| match word {
-            "no" => "that are no trials".to_owned(),
+            "no" => "that are not trials".to_owned(),
             _ => "that are trials".to_owned(),
         });
         words.join(", ")

@@ -250,8 +250,8 @@ async fn change(
     let was = form.was;
     let (saved, draft) = app
         .run(move |service| {
-            let current = ToolDraft::from(&*service.tool(&name));
-            let conflicts = rebase(&was, draft.fields(), current.texts());
+            let mut current = ToolDraft::from(&*service.tool(&name));
+            let conflicts = rebase(&was, draft.fields(), current.fields());
             let refused = match conflicts.is_empty() {
                 false => Some((409, conflicts)),
                 true => match service.set_tool(&actor, &name, &draft) {
@@ -308,6 +308,6 @@ impl ToolPage {
     }
 
     fn was(&self) -> String {
-        carried(ToolDraft::from(&*self.usage.tool).texts())
+        carried(ToolDraft::from(&*self.usage.tool).fields())
     }
 }

@@ -6,7 +6,7 @@ use super::Service;
 use crate::error::Error;
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::date;
-use crate::model::license::License;
+use crate::model::license::{License, last_day};
 use crate::model::offline_request::OfflineRequest;
 use crate::model::question::Question;
 use crate::model::signed::{ClaimsInput, SigningRequest};
@@ -55,14 +55,7 @@ impl Service {
                 return Err(Error::invalid("request", message));
             }
             let most = today.saturating_add(Duration::days(tool.offline_file_days.into()));
-            let grace = Duration::days(if license.is_trial {
-                0
-            } else {
-                tool.grace_days.into()
-            });
-            let end = license
-                .expiration_date
-                .map(|last| last.saturating_add(grace));
+            let end = last_day(license.expiration_date, tool.grace_days, license.is_trial);
             let last_day = end.map_or(most, |end| end.min(most));
             let last_day = license
                 .offline_until

@@ -54,7 +54,7 @@ impl Service {
                 kind: event.kind.clone(),
                 headers: sent.header.clone(),
                 body: String::from_utf8_lossy(&sent.body).into_owned(),
-                outcome: Outcome::new(EventState::Failed, "Not looked at yet."),
+                outcome: Outcome::new(EventState::Failed, "Not processed yet."),
                 reference: String::new(),
             };
             if is_erased(db, &shop, &event)? {

@@ -10,9 +10,11 @@ use super::bulk::record;
 use super::throttle::{network, subscriber};
 use crate::error::{Error, Refused};
 use crate::model::audit::Actor;
+use crate::model::date;
+use crate::model::license::fields::YES;
 use crate::model::license::{Draft, Values};
 use crate::model::question::Question;
-use crate::store::{licenses, trials, unlicensed_machines};
+use crate::store::{Db, Read, licenses, trials, unlicensed_machines};
 
 /// New trials a day of one address, and of one IPv6 network.
 const PER_ADDRESS: u32 = 20;
@@ -91,41 +93,37 @@ impl Service {
         let previous = previous.and_then(|key| Question::parse(&request.tool_name, key).ok());
         let tool = self.tool(question.tool_name);
         let (now, today) = (self.clock.now(), self.today());
-        let keys = || std::iter::once(&question).chain(&previous);
-        let had = self.store.read_tx(|db| {
-            for asked in keys() {
+        let had = |db: &Db| -> Read<bool> {
+            for asked in std::iter::once(&question).chain(&previous) {
                 if trials::is_used(db, asked.tool_name, &asked.license_key)? {
                     return Ok(true);
                 }
             }
             unlicensed_machines::is_blocked(db, question.tool_name, &question.license_key)
-        })?;
-        if had {
+        };
+        // A machine that asks again and again need not wait for other writes.
+        if self.store.read_tx(had)? {
             return Ok(());
         }
         if !self.trials_today.lock().take(request.address, today) {
-            return Err(self.try_later(format!(
-                "{PER_ADDRESS} machines behind this address began a trial today"
-            )));
+            let message = "Too many machines at this address began a trial today.";
+            return Err(self.try_later(message.to_owned()));
         }
         let began = self.store.write(|db| {
-            for asked in keys() {
-                if trials::is_used(db, asked.tool_name, &asked.license_key)? {
-                    return Ok(false);
-                }
+            if had(db)? {
+                return Ok(false);
             }
             let most = i64::from(tool.trials_per_day);
             if most > 0 && trials::begun_on(db, question.tool_name, today)? >= most {
-                return Err(
-                    self.try_later(format!("{} has no more trials today", question.tool_name))
-                );
+                let message = format!("{} has no more trials for today.", question.tool_name);
+                return Err(self.try_later(message));
             }
             let last = today.saturating_add(Duration::days(tool.trial_days.into()));
             let draft = Draft::new()
                 .with("tool_name", question.tool_name)
                 .with("license_key", &*question.license_key)
-                .with("expiration_date", crate::model::date::format(last))
-                .with("trial", "yes");
+                .with("expiration_date", date::format(last))
+                .with("trial", YES);
             let values = Values::parse(&draft)?;
             let id = licenses::add(db, &values, now)?;
             trials::add(db, question.tool_name, &question.license_key, today)?;
@@ -139,11 +137,11 @@ impl Service {
         if !matches!(began, Ok(true)) {
             self.trials_today.lock().give_back(request.address);
         }
-        began.map(|_| ())
+        began.map(drop)
     }
 
-    /// Until tomorrow.
-    fn try_later(&self, why: String) -> Error {
+    /// Refused until tomorrow.
+    fn try_later(&self, message: String) -> Error {
         let now = self.clock.now().to_offset(self.utc_offset);
         let tomorrow = now.date().next_day().unwrap_or(now.date()).midnight();
         let wait = tomorrow.assume_offset(self.utc_offset) - now;
@@ -151,7 +149,7 @@ impl Service {
             http: 429,
             reason: "TRY_LATER",
             field: "license_key",
-            message: format!("{why}. Try again tomorrow."),
+            message: format!("{message} Try again tomorrow."),
             value: String::new(),
             seats: None,
             retry_after: Some(wait.whole_seconds().max(1).unsigned_abs()),

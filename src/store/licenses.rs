@@ -473,7 +473,7 @@ fn seat(row: &Row<'_>) -> Result<Option<Seat>> {
     }))
 }
 
-/// Machines that are looked at between two questions whether there is still time.
+/// Licenses examined between two looks at the clock.
 const CODES_AT_ONCE: usize = 1_000;
 
 /// The IDs of the licenses whose machine has this code, and whether there was time for all. No column keeps the

@@ -12,7 +12,6 @@ use crate::csharp_client;
 use crate::lines;
 use crate::python_client::always;
 use crate::server::Server;
-use crate::tools;
 
 const TOOL: &str = "Tool_A";
 
@@ -175,12 +174,7 @@ fn the_python_client_takes_and_frees_seats() {
 
 #[test]
 fn the_javascript_client_takes_and_frees_seats() {
-    let node = tools::find("node").map(|node| {
-        let mut command = Command::new(node);
-        command.args(["--input-type=module", "--eval", JAVASCRIPT]);
-        command
-    });
-    walk_with(node);
+    walk_with(lines::javascript(JAVASCRIPT));
 }
 
 #[test]

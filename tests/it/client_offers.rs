@@ -9,7 +9,6 @@ use crate::csharp_client;
 use crate::lines;
 use crate::mock::{self, mock};
 use crate::server::Client;
-use crate::tools;
 
 const OFFER: [&str; 12] = [
     "--edition",
@@ -180,12 +179,7 @@ fn the_python_client_knows_what_was_sold_and_imports_an_offline_file() {
 
 #[test]
 fn the_javascript_client_knows_what_was_sold_and_imports_an_offline_file() {
-    let node = tools::find("node").map(|node| {
-        let mut command = Command::new(node);
-        command.args(["--input-type=module", "--eval", JAVASCRIPT]);
-        command
-    });
-    walk_with(node);
+    walk_with(lines::javascript(JAVASCRIPT));
 }
 
 #[test]

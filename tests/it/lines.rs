@@ -52,6 +52,12 @@ pub fn answers(program: &mut Command, questions: &[Value]) -> Vec<Value> {
 }
 
 /// Python with the client, and with the adapter of the vectors, to be imported.
+pub fn javascript(code: &str) -> Option<Command> {
+    let mut command = Command::new(tools::find("node")?);
+    command.args(["--input-type=module", "--eval", code]);
+    Some(command)
+}
+
 pub fn python(program: &str) -> Option<Command> {
     let python = tools::pythons().into_iter().next()?;
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -7,13 +7,15 @@ use time::{Date, OffsetDateTime};
 
 use crate::error::Problem;
 
+mod draft;
 pub mod fields;
 mod seat;
 mod verdict;
 
-pub use fields::{Draft, Values};
+pub use draft::Draft;
+pub use fields::Values;
 pub use seat::{CodeTerms, Seat, by_code};
-pub use verdict::Verdict;
+pub use verdict::{Verdict, last_day};
 
 /// What the admin has decided about a license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

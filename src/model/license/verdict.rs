@@ -1,6 +1,6 @@
 //! The result of a check.
 
-use time::{Date, OffsetDateTime, UtcOffset};
+use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
 use super::{License, Status};
 
@@ -120,6 +120,12 @@ impl Verdict {
             Verdict::Expired => "License has expired.",
         }
     }
+}
+
+/// The last day on which a license is good, its grace period included; none for ever.
+pub fn last_day(expiration_date: Option<Date>, grace_days: u16, is_trial: bool) -> Option<Date> {
+    let grace_days = if is_trial { 0 } else { grace_days };
+    Some(expiration_date?.saturating_add(Duration::days(grace_days.into())))
 }
 
 impl License {

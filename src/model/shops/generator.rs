@@ -53,10 +53,7 @@ impl Fields {
                 true => text::required(field, &format!("The field of the {label}"), &typed, FIELD),
                 false => Ok(String::new()),
             };
-            parsed.unwrap_or_else(|problem| {
-                problems.push(problem);
-                String::new()
-            })
+            text::keep(&mut problems, parsed)
         };
         let fields = Fields {
             order: field("order_field", "order number", self.order, true),

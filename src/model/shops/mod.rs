@@ -249,7 +249,7 @@ pub enum ShopAction {
     /// The bank took the money back.
     ChargedBack(String),
     ChargebackReversed(String),
-    /// Who the shop's number stands for.
+    /// Whose number in the shop it is.
     Customer {
         of: String,
         named: NamedCustomer,

@@ -1,0 +1,219 @@
+//! What an entry of the audit log can be about.
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    SignedIn,
+    SignInFailed,
+    /// Too many attempts; one entry a minute for all of them.
+    SignInThrottled,
+    /// API tokens that do not exist or lack the scope; one entry a minute for all of them.
+    TokenRefused,
+    /// By its own sign-out.
+    SignedOut,
+    /// From the account page.
+    SessionEnded,
+    /// This also ends the user's other sessions.
+    PasswordChanged,
+    TokenCreated,
+    TokenRevoked,
+    LicenseAdded,
+    LicenseChanged,
+    LicenseDeleted,
+    /// A bulk change; each license also has its own entry.
+    ManyChanged,
+    LicenseMoved,
+    /// Its machine can run without a network until that day.
+    OfflineFileMade,
+    /// Each license also has its own entry.
+    Imported,
+    /// By itself, before its first license.
+    ToolAdded,
+    /// Many licenses were read at once.
+    Exported,
+    ToolChanged,
+    /// Each license also has its own entry.
+    ToolRenamed,
+    /// By hand; under a new name, each license and code also has its own entry.
+    CustomerChanged,
+    /// Each license and code of the customer that is gone also has its own entry.
+    CustomersMerged,
+    /// Everything about a person was read at once.
+    CustomerExported,
+    CustomerErased,
+    /// Its codes also have entries.
+    OrderPlaced,
+    CodesCreated,
+    /// From an older system.
+    CodesImported,
+    /// Its licenses follow without entries of their own.
+    CodeChanged,
+    ShopCreated,
+    ShopChanged,
+    ShopDeleted,
+    /// An unlicensed machine was hidden until it checks again after 30 days.
+    MachineDismissed,
+    /// An unlicensed machine was hidden for good.
+    MachineBlocked,
+    /// A hidden machine is listed again.
+    MachineRestored,
+    SigningKeyCreated,
+    SigningKeyDefault,
+    SigningKeyRetired,
+    /// A retired key signs again.
+    SigningKeyRestored,
+    /// The private key was written to a file.
+    SigningKeyExported,
+    /// The database was restored from a backup.
+    Restored,
+    /// Machines without a license are refused again.
+    RestoreEnded,
+    /// Generated demo licenses were added.
+    DemoSeeded,
+}
+
+impl Kind {
+    /// In the order in which they are listed on pages.
+    pub const ALL: [Kind; 42] = [
+        Kind::LicenseAdded,
+        Kind::LicenseChanged,
+        Kind::LicenseDeleted,
+        Kind::LicenseMoved,
+        Kind::OfflineFileMade,
+        Kind::ManyChanged,
+        Kind::Imported,
+        Kind::ToolAdded,
+        Kind::Exported,
+        Kind::ToolChanged,
+        Kind::ToolRenamed,
+        Kind::CustomerChanged,
+        Kind::CustomersMerged,
+        Kind::CustomerExported,
+        Kind::CustomerErased,
+        Kind::OrderPlaced,
+        Kind::CodesCreated,
+        Kind::CodesImported,
+        Kind::CodeChanged,
+        Kind::ShopCreated,
+        Kind::ShopChanged,
+        Kind::ShopDeleted,
+        Kind::MachineDismissed,
+        Kind::MachineBlocked,
+        Kind::MachineRestored,
+        Kind::SigningKeyCreated,
+        Kind::SigningKeyDefault,
+        Kind::SigningKeyRetired,
+        Kind::SigningKeyRestored,
+        Kind::SigningKeyExported,
+        Kind::SignedIn,
+        Kind::SignInFailed,
+        Kind::SignInThrottled,
+        Kind::TokenRefused,
+        Kind::SignedOut,
+        Kind::SessionEnded,
+        Kind::PasswordChanged,
+        Kind::TokenCreated,
+        Kind::TokenRevoked,
+        Kind::Restored,
+        Kind::RestoreEnded,
+        Kind::DemoSeeded,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::SignedIn => "signed in",
+            Kind::SignInFailed => "sign-in failed",
+            Kind::SignInThrottled => "sign-in throttled",
+            Kind::TokenRefused => "token refused",
+            Kind::SignedOut => "signed out",
+            Kind::SessionEnded => "session ended",
+            Kind::PasswordChanged => "password changed",
+            Kind::TokenCreated => "token created",
+            Kind::TokenRevoked => "token revoked",
+            Kind::LicenseAdded => "license added",
+            Kind::LicenseChanged => "license changed",
+            Kind::LicenseDeleted => "license deleted",
+            Kind::LicenseMoved => "license moved",
+            Kind::OfflineFileMade => "offline file made",
+            Kind::ManyChanged => "many licenses changed",
+            Kind::Imported => "licenses imported",
+            Kind::ToolAdded => "tool added",
+            Kind::Exported => "licenses exported",
+            Kind::ToolChanged => "tool changed",
+            Kind::ToolRenamed => "tool renamed",
+            Kind::CustomerChanged => "customer changed",
+            Kind::CustomersMerged => "customers merged",
+            Kind::CustomerExported => "customer exported",
+            Kind::CustomerErased => "customer erased",
+            Kind::OrderPlaced => "order placed",
+            Kind::CodesCreated => "activation codes created",
+            Kind::CodesImported => "activation codes imported",
+            Kind::CodeChanged => "activation code changed",
+            Kind::ShopCreated => "shop created",
+            Kind::ShopChanged => "shop changed",
+            Kind::ShopDeleted => "shop deleted",
+            Kind::MachineDismissed => "machine dismissed",
+            Kind::MachineBlocked => "machine blocked",
+            Kind::MachineRestored => "machine restored",
+            Kind::SigningKeyCreated => "signing key created",
+            Kind::SigningKeyDefault => "signing key made default",
+            Kind::SigningKeyRetired => "signing key retired",
+            Kind::SigningKeyRestored => "signing key restored",
+            Kind::SigningKeyExported => "signing key exported",
+            Kind::Restored => "restored from backup",
+            Kind::RestoreEnded => "restored state ended",
+            Kind::DemoSeeded => "demo seeded",
+        }
+    }
+
+    /// Whether its details may be removed from the log after a time: it changed nothing.
+    pub fn is_sign_in(self) -> bool {
+        match self {
+            Kind::SignedIn
+            | Kind::SignInFailed
+            | Kind::SignInThrottled
+            | Kind::TokenRefused
+            | Kind::SignedOut
+            | Kind::SessionEnded => true,
+            Kind::PasswordChanged
+            | Kind::TokenCreated
+            | Kind::TokenRevoked
+            | Kind::LicenseAdded
+            | Kind::LicenseChanged
+            | Kind::LicenseDeleted
+            | Kind::LicenseMoved
+            | Kind::OfflineFileMade
+            | Kind::ManyChanged
+            | Kind::Imported
+            | Kind::ToolAdded
+            | Kind::Exported
+            | Kind::ToolChanged
+            | Kind::ToolRenamed
+            | Kind::CustomerChanged
+            | Kind::CustomersMerged
+            | Kind::CustomerExported
+            | Kind::CustomerErased
+            | Kind::OrderPlaced
+            | Kind::CodesCreated
+            | Kind::CodesImported
+            | Kind::CodeChanged
+            | Kind::ShopCreated
+            | Kind::ShopChanged
+            | Kind::ShopDeleted
+            | Kind::MachineDismissed
+            | Kind::MachineBlocked
+            | Kind::MachineRestored
+            | Kind::SigningKeyCreated
+            | Kind::SigningKeyDefault
+            | Kind::SigningKeyRetired
+            | Kind::SigningKeyRestored
+            | Kind::SigningKeyExported
+            | Kind::Restored
+            | Kind::RestoreEnded
+            | Kind::DemoSeeded => false,
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
