@@ -16,7 +16,7 @@ use crate::model::date;
 use crate::model::license::Seat;
 use crate::model::license::fields::{self, FIELDS};
 use crate::model::license::{License, Status, Values};
-use crate::model::machine_code::machine_code;
+use crate::model::machine_code::has_machine_code;
 use crate::model::question::Question;
 use crate::model::signed::SignedValues;
 
@@ -489,7 +489,7 @@ pub fn of_machine_code(
     let mut rows = statement.query([])?;
     let (mut found, mut seen) = (vec![], 0);
     while let Some(row) = rows.next()? {
-        if machine_code(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?) == code {
+        if has_machine_code(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?, code) {
             found.push(row.get(0)?);
         }
         seen += 1;

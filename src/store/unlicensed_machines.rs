@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::moment;
 use crate::model::check::{ClientInfo, UnlicensedCheck};
 use crate::model::customer::NamedCustomer;
-use crate::model::machine_code::machine_code;
+use crate::model::machine_code::has_machine_code;
 use crate::model::question::Question;
 use crate::model::unlicensed::{
     Decision, MachineCursor, MachineFilter, MachinePage, PreviousLicense, UnlicensedMachine,
@@ -143,7 +143,7 @@ pub fn page(
             text(13)?,
             text(14)?,
         ];
-        let is_named = |code: &String| *code == machine_code(tool_name, license_key);
+        let is_named = |code: &String| has_machine_code(tool_name, license_key, code);
         let is_of_tool = |wanted: &String| wanted == tool_name;
         if !filter.tool_name.as_ref().is_none_or(is_of_tool)
             || !filter.machine_code.as_ref().is_some_and(is_named)
