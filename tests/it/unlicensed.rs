@@ -431,7 +431,7 @@ fn whose_machine_it_is_decides_the_admin_and_not_the_program() {
     let page = Page::open(&mut admin, UNLICENSED).press(&mut admin, "approve=");
     assert!(page.has_link(&format!("/customers/{}", anna.customer.id)));
     let form = page.form("/unlicensed/add");
-    let undecided = form.clone().submit(&mut admin);
+    let undecided = form.submit(&mut admin);
     assert_eq!((undecided.status, server.check("T", "m1").0), (422, 404));
     let same = form.clone().fill("whose", "new").submit(&mut admin);
     assert_eq!((same.status, same.invalid_fields()), (422, vec!["email"]));
