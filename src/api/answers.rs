@@ -32,6 +32,7 @@ pub(super) struct NoOrder;
 /// A write without a body, which a browser might send as a form.
 pub(super) struct WrongType;
 pub(super) struct OtherOrder;
+pub(super) struct NotTakenBack;
 
 impl IntoResponses for Faults {
     fn responses() -> Responses {
@@ -137,6 +138,17 @@ impl IntoResponses for OtherOrder {
     fn responses() -> Responses {
         let error = Error::Conflict("The order 2026-17 was sent before with other items.".into());
         answers([("It was sent before with another content", error)])
+    }
+}
+
+impl IntoResponses for NotTakenBack {
+    fn responses() -> Responses {
+        let error = Error::Conflict(
+            "The order set the expiration date of …AAAA, and nothing tells which one it had before. Change that \
+             code by hand."
+                .into(),
+        );
+        answers([("It renewed another order to a date or for ever", error)])
     }
 }
 

@@ -6,7 +6,9 @@ use rocket::{FromForm, Route, get, post, routes};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answers::{BadBody, BadValue, Faults, NoAccess, NoOrder, OtherOrder, WrongType};
+use super::answers::{
+    BadBody, BadValue, Faults, NoAccess, NoOrder, NotTakenBack, OtherOrder, WrongType,
+};
 use super::body::required;
 use super::licenses::once;
 use super::{Answer, AnswerBody, Body, Json, schemas};
@@ -205,7 +207,8 @@ pub(super) async fn get(
 /// Suspend, resume, revoke or restore an order
 ///
 /// All its codes follow, and their machines. Repeated, it changes nothing. `resume` ends `suspend`, and `restore`
-/// ends `revoke`, as after a chargeback that was won.
+/// ends `revoke`, as after a chargeback that was won. `revoke` also takes back what the order did to another one,
+/// which it renewed or added seats to.
 #[utoipa::path(
     tag = "Orders",
     operation_id = "changeOrder",
@@ -216,7 +219,7 @@ pub(super) async fn get(
     responses(
         (status = 200, description = "Done", body = AnswerBody,
             example = json!({"status": "success", "message": "Order suspended"})),
-        NoAccess, NoOrder, WrongType, Faults,
+        NotTakenBack, BadValue, NoAccess, NoOrder, WrongType, Faults,
     ),
     security(("token" = ["orders:write"]), ("session" = [])),
 )]

@@ -111,15 +111,23 @@ impl Customer {
         holds(&self.name, text) || holds(&self.email, text)
     }
 
-    /// Whether a text such as `anna-berg_2026.xlsx` has the name or the address; only letters and digits count.
+    /// Whether a text such as `anna-berg_2026.xlsx` has the name or the address; only letters and digits count. A
+    /// short name must be a word of its own.
     pub fn is_in(&self, text: &str) -> bool {
-        let bare = |text: &str| -> String {
-            let folded = folded(text);
-            folded.chars().filter(|c| c.is_alphanumeric()).collect()
+        let words = |text: &str| -> Vec<String> {
+            let text = folded(text);
+            let words = text.split(|c: char| !c.is_alphanumeric());
+            words.map(str::to_owned).collect()
         };
-        let text = bare(text);
-        let own = [&self.name, &self.email].map(|own| bare(own));
-        own.iter().any(|own| !own.is_empty() && text.contains(own))
+        let of_text = words(text);
+        [&self.name, &self.email].into_iter().any(|own| {
+            let own = words(own).concat();
+            match own.chars().count() {
+                0 => false,
+                1..SHORT_NAME => of_text.contains(&own),
+                _ => of_text.concat().contains(&own),
+            }
+        })
     }
 }
 
@@ -151,6 +159,8 @@ fn parse_language(typed: &str) -> Result<String, Problem> {
     })
 }
 
+/// Characters from which a name is found inside of other words.
+const SHORT_NAME: usize = 5;
 const NAME_LENGTH: usize = 255;
 const NOTE_LENGTH: usize = 2_000;
 /// RFC 5321, 4.5.3.1.3.
@@ -206,4 +216,38 @@ pub fn parse_email(typed: &str) -> Result<String, Problem> {
         field: "email",
         message: format!("`{email}` is not an e-mail address; use one such as anna@example.com."),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_customer_is_in_the_name_of_a_file() {
+        let is_in = |name: &str, text: &str| {
+            let customer = Customer {
+                id: 1,
+                created_at: OffsetDateTime::UNIX_EPOCH,
+                name: name.into(),
+                email: "post@example.com".into(),
+                language: String::new(),
+                note: String::new(),
+            };
+            customer.is_in(text)
+        };
+        for (name, text) in [
+            ("Jürgen Weiß", "juergen.csv"),
+            ("Li", "list.csv"),
+            ("Li", "licenses-2026.xlsx"),
+        ] {
+            assert!(!is_in(name, text), "{name} {text}");
+        }
+        for (name, text) in [
+            ("Jürgen Weiß", "JURGEN_WEISS-2026.xlsx"),
+            ("Li", "Import li.csv: 3 new"),
+            ("Li", "from post@example.com.csv"),
+        ] {
+            assert!(is_in(name, text), "{name} {text}");
+        }
+    }
 }

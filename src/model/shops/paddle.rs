@@ -10,14 +10,16 @@ use crate::model::customer::NamedCustomer;
 
 pub(super) const RECEIVER: Receiver = Receiver {
     header: "Paddle-Signature",
-    format: Format {
-        between: ';',
-        time: "ts",
-        signature: "h1",
-        joint: ":",
-    },
+    verify: |secret, header, body, now| FORMAT.verify(secret, header, body, now),
     secret: "pdl_ntfset_",
     read,
+};
+
+const FORMAT: Format = Format {
+    between: ';',
+    time: "ts",
+    signature: "h1",
+    joint: ":",
 };
 
 fn read(event: &Value) -> Option<ShopEvent> {

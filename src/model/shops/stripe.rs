@@ -9,14 +9,16 @@ use crate::model::customer::NamedCustomer;
 
 pub(super) const RECEIVER: Receiver = Receiver {
     header: "Stripe-Signature",
-    format: Format {
-        between: ',',
-        time: "t",
-        signature: "v1",
-        joint: ".",
-    },
+    verify: |secret, header, body, now| FORMAT.verify(secret, header, body, now),
     secret: "whsec_",
     read,
+};
+
+const FORMAT: Format = Format {
+    between: ',',
+    time: "t",
+    signature: "v1",
+    joint: ".",
 };
 
 fn read(event: &Value) -> Option<ShopEvent> {
