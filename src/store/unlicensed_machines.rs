@@ -97,7 +97,7 @@ pub fn of_machine_code(db: &Connection, code: &str) -> Result<Vec<UnlicensedMach
     let mut rows = statement.query([])?;
     let mut found = vec![];
     while let Some(row) = rows.next()? {
-        if machine_code(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?) == code {
+        if has_machine_code(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?, code) {
             found.push(machine(row)?);
         }
     }
