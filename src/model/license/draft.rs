@@ -6,8 +6,9 @@ use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Vi
 
 use super::fields::{COUNT, FIELDS, Field, Kind, LICENSE_KEY, YES};
 use super::{Status, Values};
-use crate::error::Problem;
+use crate::error::{Error, Problem};
 use crate::model::pasted_key::cleaned;
+use crate::model::text::keep;
 use crate::model::typed_date::Reading;
 use crate::model::{date, entitlements};
 
@@ -160,5 +161,107 @@ impl<'de> Visitor<'de> for DraftVisitor {
             }
         }
         Ok(draft)
+    }
+}
+
+impl Values {
+    /// Reports all problems at once, so that a form can show each next to its field.
+    pub fn parse(draft: &Draft) -> Result<Values, Error> {
+        let mut problems = Vec::new();
+        let mut clean = |index: usize| {
+            let typed = draft.0[index].as_deref().unwrap_or_default();
+            keep(&mut problems, FIELDS[index].clean(typed))
+        };
+        let texts: [String; COUNT] = std::array::from_fn(&mut clean);
+        if !problems.is_empty() {
+            return Err(Error::Invalid(problems));
+        }
+        Values::from_texts(texts.each_ref().map(String::as_str)).map_err(|index| {
+            let (name, text) = (FIELDS[index].name, &texts[index]);
+            Error::Internal(format!("`{text}` was accepted as {name}"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft() -> Draft {
+        Draft::new()
+            .with("tool_name", " Tool_A ")
+            .with("license_key", "0A-1B-2C-3D-4E-5F")
+            .with("user_id", "  ")
+            .with("expiration_date", "2024-02-29")
+    }
+
+    fn invalid_fields(draft: &Draft) -> Vec<&'static str> {
+        match Values::parse(draft) {
+            Err(Error::Invalid(problems)) => problems.iter().map(|p| p.field).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn values_are_trimmed_and_the_key_is_canonical() {
+        let values = Values::parse(&draft()).unwrap();
+        assert_eq!(
+            (&*values.tool_name, &*values.license_key, values.user_id),
+            ("Tool_A", "0a:1b:2c:3d:4e:5f", None)
+        );
+    }
+
+    #[test]
+    fn every_invalid_field_is_named_at_once() {
+        let mut bad = draft()
+            .with("tool_name", "")
+            .with("license_key", "a\u{7}b")
+            .with("status", "active")
+            .with("expiration_date", "2024-02-30");
+        for field in FIELDS
+            .iter()
+            .filter(|field| field.limit > 0 && field.kind != Kind::Required)
+        {
+            bad.set(field.name, "x".repeat(field.limit + 1));
+        }
+        bad.set("updates_until", "soon");
+        bad.set("trial", "perhaps");
+        assert_eq!(invalid_fields(&bad), FIELDS.map(|field| field.name));
+    }
+
+    #[test]
+    fn only_calendar_days_are_dates() {
+        for typed in [
+            "2023-02-29",
+            "2024-13-01",
+            "24-01-01",
+            "2024-1-1",
+            "2024/01/01",
+            "+2024-01-01",
+            "-024-01-01",
+            "0000-01-01",
+            "today",
+        ] {
+            let bad = draft().with("expiration_date", typed);
+            assert_eq!(invalid_fields(&bad), ["expiration_date"], "{typed}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_counted_in_characters() {
+        let with_name = |length| draft().with("tool_name", "ä".repeat(length));
+        assert!(Values::parse(&with_name(100)).is_ok());
+        assert_eq!(invalid_fields(&with_name(101)), ["tool_name"]);
+    }
+
+    #[test]
+    fn texts_and_values_say_the_same() {
+        let values = Values::parse(&draft().with("note", "two\nlines")).unwrap();
+        let texts = values.texts();
+        assert_eq!(
+            Values::from_texts(texts.each_ref().map(|t| &**t)),
+            Ok(values.clone())
+        );
+        assert_eq!(Values::parse(&Draft::from(&values)), Ok(values));
     }
 }
