@@ -115,11 +115,15 @@ pub enum Kind {
     RestoreEnded,
     /// Generated demo licenses were added.
     DemoSeeded,
+    /// By hand, also again.
+    MailQueued,
+    MailDropped,
+    MailTextChanged,
 }
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 40] = [
+    pub const ALL: [Kind; 43] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -140,6 +144,9 @@ impl Kind {
         Kind::CodeChanged,
         Kind::ShopCreated,
         Kind::ShopChanged,
+        Kind::MailQueued,
+        Kind::MailDropped,
+        Kind::MailTextChanged,
         Kind::MachineDismissed,
         Kind::MachineBlocked,
         Kind::MachineRestored,
@@ -204,6 +211,9 @@ impl Kind {
             Kind::Restored => "restored from backup",
             Kind::RestoreEnded => "restored state ended",
             Kind::DemoSeeded => "demo seeded",
+            Kind::MailQueued => "mail queued",
+            Kind::MailDropped => "mail dropped",
+            Kind::MailTextChanged => "mail text changed",
         }
     }
 
@@ -249,7 +259,10 @@ impl Kind {
             | Kind::SigningKeyExported
             | Kind::Restored
             | Kind::RestoreEnded
-            | Kind::DemoSeeded => false,
+            | Kind::DemoSeeded
+            | Kind::MailQueued
+            | Kind::MailDropped
+            | Kind::MailTextChanged => false,
         }
     }
 

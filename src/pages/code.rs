@@ -5,10 +5,10 @@ use rocket::{Either, FromForm, Route, State, get, post, routes};
 use time::UtcOffset;
 
 use super::Page;
-use super::code_mail::mailto;
 use super::flash::{Flashed, redirect_with_code_undo, redirect_with_flash, redirect_with_undo};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
+use super::mailto::mailto;
 use super::shown::{self, CodeRow, LicenseRow};
 use crate::auth::Session;
 use crate::config::Config;
@@ -18,12 +18,13 @@ use crate::model::audit::Entry;
 use crate::model::bulk::Term;
 use crate::model::doubt;
 use crate::model::license::Status;
+use crate::model::mail::Mail;
 use crate::model::pasted_key::cleaned;
 use crate::request::{App, Failure};
 use crate::service::CodeUse;
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![show, change, undo, add_machine, free]
+    routes![show, change, undo, add_machine, free, send]
 }
 
 #[derive(Template)]
@@ -34,10 +35,13 @@ struct CodePage {
     machines: Vec<LicenseRow>,
     /// Of the customer; empty for none.
     email: String,
+    /// Whether the server sends mails itself.
+    is_mailed: bool,
     mailto: Option<String>,
     moves: i64,
     moves_left: i64,
     history: Vec<Entry>,
+    mails: Vec<Mail>,
     offset: UtcOffset,
     /// A machine ID that could not be added, and why.
     license_key: String,
@@ -63,7 +67,7 @@ impl CodePage {
     }
 }
 
-fn page(app: &App, config: &Config, frame: Frame, found: CodeUse) -> CodePage {
+fn page(app: &App, frame: Frame, found: CodeUse) -> CodePage {
     let (now, offset) = (app.now(), app.utc_offset());
     let email = found.customer.map(|customer| customer.email);
     let email = email.unwrap_or_default();
@@ -71,7 +75,10 @@ fn page(app: &App, config: &Config, frame: Frame, found: CodeUse) -> CodePage {
     let machines = found.machines.into_iter();
     CodePage {
         frame,
-        mailto: mailto(config, &email, code),
+        is_mailed: app.sends_mail(),
+        mailto: found
+            .mail
+            .and_then(|mail| mailto(&mail.recipient, &mail.text.subject, &mail.text.body)),
         moves: found.moves,
         moves_left: code.moves_left(found.moves),
         email,
@@ -79,6 +86,7 @@ fn page(app: &App, config: &Config, frame: Frame, found: CodeUse) -> CodePage {
             .map(|listed| LicenseRow::new(listed, app, now))
             .collect(),
         history: found.history,
+        mails: found.mails,
         offset,
         row: CodeRow::new(found.listed, now, offset),
         license_key: String::new(),
@@ -88,15 +96,9 @@ fn page(app: &App, config: &Config, frame: Frame, found: CodeUse) -> CodePage {
 }
 
 #[get("/codes/<id>")]
-async fn show(
-    app: &App,
-    config: &State<Config>,
-    _session: Session,
-    frame: Frame,
-    id: i64,
-) -> Result<Page, Failure> {
+async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
     let found = app.run(move |service| service.code_use(id)).await?;
-    Ok(Page::new(&page(app, config, frame, found))?)
+    Ok(Page::new(&page(app, frame, found))?)
 }
 
 /// Each button sends one of them.
@@ -226,7 +228,7 @@ async fn add_machine(
                 license_key: form.license_key,
                 problem: Some(error.to_string()),
                 doubted,
-                ..page(app, config, frame, found)
+                ..page(app, frame, found)
             };
             Either::Right(Page::with_status(error.status(), &page)?)
         }
@@ -254,4 +256,18 @@ async fn free(
         &message,
         bulk,
     ))
+}
+
+#[post("/codes/<id>/mail", data = "<form>")]
+async fn send(
+    app: &App,
+    config: &State<Config>,
+    id: i64,
+    form: SignedInForm<CsrfOnly>,
+) -> Result<Flashed, Failure> {
+    app.run(move |service| service.send_code(&form.actor, id))
+        .await?;
+    let path = format!("/codes/{id}");
+    let message = "The code is on its way to the customer.";
+    Ok(redirect_with_flash(config, &path, message))
 }

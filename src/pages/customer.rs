@@ -12,6 +12,7 @@ use crate::model::activation_code::{ActivationCode, CodeTerm};
 use crate::model::audit::Entry;
 use crate::model::customer::Customer;
 use crate::model::date;
+use crate::model::mail::Mail;
 use crate::model::order::Order;
 use crate::model::search::Count;
 use crate::request::{App, Failure};
@@ -36,6 +37,7 @@ struct CustomerPage {
     codes: Vec<ActivationCode>,
     orders: Vec<Order>,
     history: Vec<Entry>,
+    mails: Vec<Mail>,
     offset: UtcOffset,
 }
 
@@ -54,6 +56,7 @@ async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         codes: found.codes,
         orders: found.orders,
         history: found.history,
+        mails: found.mails,
         offset: app.utc_offset(),
     })?)
 }

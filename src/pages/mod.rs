@@ -10,11 +10,11 @@ mod claim_words;
 mod code;
 mod code_form;
 mod code_import;
-mod code_mail;
 mod codes;
 mod customer;
 mod customers;
 mod diagnose;
+mod digest;
 mod doubts;
 mod download;
 mod export;
@@ -30,6 +30,9 @@ mod license_query;
 mod licenses;
 mod login;
 mod machine;
+mod mail;
+mod mail_texts;
+mod mailto;
 mod overview;
 mod reference;
 mod restored;
@@ -73,6 +76,7 @@ pub fn routes() -> Vec<Route> {
         customer::routes(),
         customers::routes(),
         diagnose::routes(),
+        digest::routes(),
         export::routes(),
         import::routes(),
         integration::routes(),
@@ -82,6 +86,8 @@ pub fn routes() -> Vec<Route> {
         licenses::routes(),
         login::routes(),
         machine::routes(),
+        mail::routes(),
+        mail_texts::routes(),
         overview::routes(),
         restored::routes(),
         reference::routes(),

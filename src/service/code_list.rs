@@ -3,6 +3,7 @@
 use super::Service;
 use super::codes::{NO_SUCH_CODE, number_of_codes};
 use super::customers::ensure_named;
+use super::mails::DraftMail;
 use crate::error::{Error, Problem};
 use crate::model::activation_code::{ActivationCode, CodeValues, ListedCode, moves_since};
 use crate::model::audit::{Actor, AuditFilter, Entry};
@@ -13,11 +14,12 @@ use crate::model::code_format::{self, Typed};
 use crate::model::code_search::{CodeFilter, CodePlace};
 use crate::model::customer::{Customer, NamedCustomer};
 use crate::model::license::License;
+use crate::model::mail::Mail;
 use crate::model::pasted_key::cleaned;
 use crate::model::question::Question;
 use crate::model::search::Count;
 use crate::model::text::grouped;
-use crate::store::{activation_codes, audit, code_search, customers, licenses, seats};
+use crate::store::{activation_codes, audit, code_search, customers, licenses, outbox, seats};
 
 /// Codes in a file that a page sends.
 pub const MAX_CODES_SENT: usize = 25_000;
@@ -38,6 +40,10 @@ pub struct CodeUse {
     pub moves: i64,
     /// Changes of the code and its licenses, newest first.
     pub history: Vec<Entry>,
+    /// To its customer; none if it is not valid, or they have no address.
+    pub mail: Option<DraftMail>,
+    /// With this code, newest first.
+    pub mails: Vec<Mail>,
 }
 
 /// The result of [`Service::edit_code`].
@@ -91,10 +97,16 @@ impl Service {
                     .collect::<Result<_, _>>()?,
                 moves: activation_codes::moves_since(db, id, since)?,
                 history: audit::list(db, &about, i64::MAX, HISTORY)?,
+                mail: None,
+                mails: outbox::of_code(db, id)?,
                 listed,
             }))
         })?;
-        found.ok_or(NO_SUCH_CODE)
+        let found = found.ok_or(NO_SUCH_CODE)?;
+        Ok(CodeUse {
+            mail: self.code_mail(id)?,
+            ..found
+        })
     }
 
     /// The code that a license is of.

@@ -11,11 +11,12 @@ use crate::model::check::ListedLicense;
 use crate::model::customer::{Customer, CustomerDraft, NamedCustomer};
 use crate::model::fold::folded;
 use crate::model::license::License;
+use crate::model::mail::Mail;
 use crate::model::order::Order as Purchase;
 use crate::model::search::{Count, Filter, Order, Page};
 use crate::model::text::grouped;
 use crate::store::{
-    Db, Read, WriteTx, activation_codes, audit, customers, licenses, orders, people, search,
+    Db, Read, WriteTx, activation_codes, audit, customers, licenses, orders, outbox, people, search,
 };
 
 /// Licenses read for the page.
@@ -49,6 +50,8 @@ pub struct CustomerUse {
     pub orders: Vec<Purchase>,
     /// Changes of these licenses, newest first.
     pub history: Vec<Entry>,
+    /// Newest first; at most 20.
+    pub mails: Vec<Mail>,
 }
 
 /// The name of the customer whom a shop names: the one with that address, otherwise the one with that name and no
@@ -168,6 +171,7 @@ impl Service {
                 codes: activation_codes::matching(db, None, None, Some(&customer.name), LISTED)?,
                 orders: orders::of_customer(db, &customer.name, LISTED as i64)?,
                 history: audit::list(db, &changes, i64::MAX, HISTORY)?,
+                mails: outbox::of_customer(db, &customer.name, HISTORY)?,
                 customer,
             }))
         })?;

@@ -15,12 +15,17 @@ mod customers;
 mod demo;
 mod devices;
 mod diagnose;
+mod digest;
 mod doctor;
 mod import;
 mod keys;
 mod last_uses;
 mod licenses;
 mod machine_codes;
+mod mail_facts;
+mod mail_texts;
+mod mailer;
+mod mails;
 mod metrics;
 mod orders;
 mod overview;
@@ -35,6 +40,7 @@ mod sessions;
 mod shop_events;
 mod shops;
 mod signer;
+mod smtp;
 mod throttle;
 mod timeline;
 mod tokens;
@@ -70,6 +76,7 @@ use check_log::CheckLog;
 use clock_watch::ClockWatch;
 use import::RunningImport;
 use last_uses::LastUses;
+use mailer::Mailer;
 use passwords::Passwords;
 use readiness::Readiness;
 use refusals::Refusals;
@@ -94,6 +101,8 @@ pub use doctor::Pass;
 pub use import::{ImportPreview, ImportState, InvalidGroup, Undecideds};
 pub use keys::{KeyFormat, KeyRing};
 pub use licenses::Edited;
+pub use mailer::MailLink;
+pub use mails::DraftMail;
 pub use metrics::Metrics;
 pub use orders::OrderCodes;
 pub use proof::Contents;
@@ -161,6 +170,7 @@ pub struct Service {
     schedule: Schedule,
     /// Set when the server stops.
     backup_halt: Halt,
+    mailer: Mailer,
     restored: RestoredUntil,
     keys: ArcSwap<KeyRing>,
     /// Only of tools that have rules.
@@ -241,6 +251,7 @@ impl Service {
             clock_watch: Mutex::default(),
             schedule: Schedule::new(config),
             backup_halt: Halt::default(),
+            mailer: Mailer::new(config),
             restored: RestoredUntil::default(),
             clock,
         };

@@ -16,7 +16,7 @@ use crate::model::audit::{Actor, Event, Kind};
 use crate::model::backup::Restored;
 use crate::store::copy::{Halt, log_beside, unusable};
 use crate::store::swap::UnusedFolder;
-use crate::store::{audit, backups, restores};
+use crate::store::{audit, backups, outbox, restores};
 
 /// When the state "restored" ends, in Unix seconds, for checks; 0 if there is none.
 #[derive(Default)]
@@ -70,6 +70,7 @@ pub fn restore(
         };
         restores::set(db, &restored)?;
         backups::forget(db)?;
+        outbox::end_restored(db, now)?;
         let event = Event::new(Kind::Restored, &Actor::command_line())
             .with("newest", newest.unix_timestamp());
         audit::append(db, event, now)?;

@@ -225,6 +225,7 @@ impl Service {
         let is_test = sale.is_test || shop.is_test;
         let order = NewOrder::parse(&sale.order_ref, sale.customer(), items, is_test)?;
         let placed = self.place_order_in(db, actor, &shop.source(), &order)?;
+        self.queue_order(db, &placed)?;
         self.name_order(db, shop, actor, &order.order_ref, &sale.references)?;
         let mut words = format!(
             "{} {} placed, {} created.",

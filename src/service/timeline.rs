@@ -4,7 +4,7 @@ use super::Service;
 use crate::error::Error;
 use crate::model::audit::Kind;
 use crate::model::timeline::{Cursor, Happened, Page, page};
-use crate::store::{audit, checks, licenses};
+use crate::store::{audit, checks, licenses, outbox};
 
 /// Events on a page.
 const LIMIT: usize = 20;
@@ -33,6 +33,8 @@ impl Service {
             }
             let checks = checks::history(db, license_id)?;
             events.extend(checks.into_iter().map(Happened::Check));
+            let mails = outbox::of_license(db, license_id)?;
+            events.extend(mails.into_iter().map(Happened::Mail));
             Ok(events)
         })?;
         Ok(page(events, Happened::at, after, LIMIT))

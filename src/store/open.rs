@@ -23,13 +23,14 @@ const EMPTY: &str = "it is empty; use `license-server restore --replace BACKUP`,
                      anew";
 
 /// The steps that lead to the current schema: the first creates version 1 from nothing.
-pub(super) const STEPS: [&str; 6] = [
+pub(super) const STEPS: [&str; 7] = [
     include_str!("schema/001.sql"),
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
     include_str!("schema/004.sql"),
     include_str!("schema/005.sql"),
     include_str!("schema/006.sql"),
+    include_str!("schema/007.sql"),
 ];
 
 /// Our `pragma application_id`: "LSRV".

@@ -43,7 +43,7 @@ const fn copy(table: &'static str, whose: &'static str, erased: Erased) -> Place
 
 /// In the order in which they are erased: what is found by the person's licenses comes before these. Licenses and
 /// the customer come last, and are not erased from here, because the search follows them.
-const PLACES: [Place; 13] = [
+const PLACES: [Place; 14] = [
     place(
         "unlicensed_machines",
         "license_key in (
@@ -102,6 +102,13 @@ const PLACES: [Place; 13] = [
                  where orders.customer = (select name from person) and orders.customer <> '')",
         Cleared(&["headers", "body", "outcome"]),
     ),
+    // That a reminder was sent stays there, so that it is not sent again.
+    place(
+        "mails",
+        "customer = (select name from person) and customer <> ''
+             or recipient <> '' and lower(recipient) = (select email from person)",
+        Cleared(&["recipient", "customer", "subject", "body", "error"]),
+    ),
     // The reference of the order stays there, so that it is known when it is sent again.
     place("orders", OF_CUSTOMER, Cleared(&["customer"])),
     place(
@@ -122,7 +129,7 @@ const OF_LICENSE: &str =
 const OF_CUSTOMER: &str = "customer = (select name from person) and customer <> ''";
 
 /// Columns with the name of a customer, besides those of licenses and codes, which have entries in the audit log.
-const NAMES: [(&str, &str); 1] = [("orders", "customer")];
+const NAMES: [(&str, &str); 2] = [("mails", "customer"), ("orders", "customer")];
 
 const PERSON: &str = "with person (id, name, email, quoted) as (select ?1, ?2, ?3, ?4)";
 
@@ -151,6 +158,11 @@ pub fn erase(db: &WriteTx<'_>, person: &Customer) -> Result<()> {
     let about = params![person.id, person.name, person.email, quoted(&person.name)];
     db.prepare_cached("update orders set is_erased = 1 where customer = ?1 and customer <> ''")?
         .execute([&person.name])?;
+    db.prepare_cached(
+        "update mails set state = 'dropped' where state <> 'sent'
+         and (customer = ?1 and customer <> '' or recipient <> '' and lower(recipient) = ?2)",
+    )?
+    .execute([&person.name, &person.email])?;
     for Place {
         table,
         whose,
@@ -191,7 +203,7 @@ mod tests {
     use super::*;
 
     /// Columns of text that say nothing about a customer who is erased, by table.
-    const OTHERS: [(&str, &[&str]); 27] = [
+    const OTHERS: [(&str, &[&str]); 30] = [
         // What was sold, and when; keys of machines are pseudonyms, which licenses need.
         (
             "tools",
@@ -227,6 +239,15 @@ mod tests {
         ("shop_references", &["reference", "order_ref"]),
         ("shop_payments", &["order_ref"]),
         ("shop_events", &["event_ref", "kind", "state", "reference"]),
+        (
+            "mails",
+            &["event", "event_key", "message_id", "language", "state"],
+        ),
+        ("mail_topics", &["expiration_date"]),
+        (
+            "mail_texts",
+            &["tool_name", "event", "language", "subject", "body"],
+        ),
         ("former_pairs", &["license_key", "tool_name"]),
         ("last_checks", &["verdict", "version"]),
         ("check_days", &["tool_name", "day", "verdict"]),

@@ -46,6 +46,8 @@ mod keys;
 mod licenses_api;
 mod lines;
 mod looks;
+mod mail;
+mod mail_tls;
 mod mock;
 mod moves;
 mod openapi;

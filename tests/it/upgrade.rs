@@ -13,13 +13,14 @@ use crate::server::Server;
 
 /// SHA-256 of each step in `src/store/schema`. A step that was released never changes: what is wrong with it is
 /// fixed by the next one. A new step gets its line here.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     "931f0741d8953ba58789e511e8324c3c31eec6f2752aa86baadc2ea10063f333",
     "de2e7dd71be91dd1c78faa07f2e53fad962f29a558cf9506660b4b4d6f891a51",
     "8e36765f21dbddb53f3828a2ceb7717b8ed2ef2c51e6dd23b3ec242b7fe253c7",
     "ddb09494cd411de345d1de3ee4efb77a8fec60701d2041d20e14358171f4db43",
     "67d71920cfd5c5eda299700e29b62a432cdd9ecde4a1f6752be91de440cadd0e",
     "29ad528df31f0567519a211cdb2342b94ba416827c00c7b3f3ce90ee394854c8",
+    "7e6f6d3089603115f788da4b7eb4b0f1f63fa708509e677456835768b007e86d",
 ];
 
 const APPLICATION_ID: i64 = 0x4c53_5256;
