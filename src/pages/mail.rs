@@ -44,6 +44,13 @@ impl MailPage {
         query(&[("state", state.as_str())])
     }
 
+    /// States that some mail has, and the current one.
+    fn tabs(&self) -> Vec<(MailState, i64)> {
+        let is_shown =
+            |(state, number): &(MailState, i64)| *number > 0 || self.state == Some(*state);
+        self.counts.into_iter().filter(is_shown).collect()
+    }
+
     fn is_empty(&self) -> bool {
         self.counts.iter().all(|(_, number)| *number == 0)
     }

@@ -74,6 +74,73 @@ impl TextPage {
         let found = self.problems.iter().find(|problem| problem.field == field);
         found.map(|problem| problem.message.as_str())
     }
+
+    /// What this text can name.
+    fn names(&self) -> Vec<(&'static str, &'static str)> {
+        let Some(event) = MailEvent::from_word(&self.choice.event) else {
+            return vec![];
+        };
+        let shared = match event {
+            MailEvent::Codes | MailEvent::Reminder | MailEvent::Moved => &OF_CUSTOMER[..],
+            MailEvent::Digest | MailEvent::Test => &[],
+        };
+        names(event).iter().chain(shared).copied().collect()
+    }
+}
+
+const OF_CUSTOMER: [(&str, &str); 6] = [
+    (
+        "customer",
+        "the customer’s name; empty if that is an address",
+    ),
+    ("tool_name", "the tool, or the first of several"),
+    (
+        "vendor",
+        "from the tool’s page; may be empty, as the next two",
+    ),
+    ("support_email", "from the tool’s page"),
+    ("link", "from the tool’s page"),
+    ("server_url", "the address of this server"),
+];
+
+/// Those that only this mail has.
+fn names(event: MailEvent) -> &'static [(&'static str, &'static str)] {
+    match event {
+        MailEvent::Codes => &[
+            (
+                "codes",
+                "a list; each has tool_name, activation_code, seats, expiration_date and days",
+            ),
+            ("more", "codes that are not listed"),
+            ("order_ref", "may be empty"),
+            ("claim_url", "the page where a code is entered"),
+        ],
+        MailEvent::Reminder => &[
+            (
+                "licenses",
+                "a list; each has tool_name, license_key, hostname, expiration_date and days",
+            ),
+            ("more", "licenses that are not listed"),
+            ("days", "until the first one expires"),
+        ],
+        MailEvent::Moved => &[
+            ("old_key", "the machine ID before"),
+            ("new_key", "the machine ID now"),
+        ],
+        MailEvent::Digest => &[
+            (
+                "digest",
+                "has today, expiring, expired_in_use, unlicensed, new_unlicensed, shared, last_backup and \
+                 failed_mails, such as digest.today",
+            ),
+            (
+                "licenses",
+                "the next to expire; each has tool_name, license_key, hostname, customer, expiration_date and days",
+            ),
+            ("server_url", "the address of this server"),
+        ],
+        MailEvent::Test => &[("server_url", "the address of this server")],
+    }
 }
 
 #[get("/mail/texts")]
