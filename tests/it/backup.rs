@@ -40,14 +40,14 @@ fn succeed(folder: &Path, arguments: &[&str]) -> String {
 }
 
 /// A good backup of the server with this name in its folder.
-fn backed_up(server: &Server, name: &str) -> PathBuf {
+pub fn backed_up(server: &Server, name: &str) -> PathBuf {
     let file = server.folder.path().join(name);
     server.service.back_up(&file, false).unwrap();
     file
 }
 
 /// A server on the restored backup, in another folder.
-fn restored(backup: &Path, clock: &Clock) -> Server {
+pub fn restored(backup: &Path, clock: &Clock) -> Server {
     let clock = clock.clone();
     let server = Server::at_clock(clock.clone(), |config| {
         let backup = fs::File::open(backup).unwrap();

@@ -9,6 +9,7 @@ use license_server::model::mail::{Mail, MailState};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::backup::{backed_up, restored};
 use crate::database::Database;
 use crate::deploy::free_port;
 use crate::page::Page;
@@ -424,6 +425,14 @@ fn what_has_changed_meanwhile_is_not_mailed() {
     later(&server, 60);
     assert_eq!(states(&server)[1], MailState::Dropped);
     assert!(mail.taken().is_empty());
+}
+
+#[test]
+fn a_mail_that_waits_in_a_backup_may_have_been_sent_later() {
+    let server = mailing(free_port(), |_| {});
+    sell(&server, "1", "anne@example.com");
+    let restored = restored(&backed_up(&server, "backup.db"), &server.clock);
+    assert_eq!(states(&restored), [MailState::Uncertain]);
 }
 
 #[test]
