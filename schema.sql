@@ -500,6 +500,54 @@ create table restores (
     is_ended  bigint  not null
 );
 
+-- Mails: the outbox, and what became of each.
+create table mails (
+    id         integer primary key autoincrement,
+    created_at bigint  not null,
+    queued_at  bigint  not null,             -- later, if it was sent again by hand
+    next_at    bigint  not null,             -- of a waiting mail: not before
+    ended_at   bigint,                       -- when its state was decided
+    event      text    not null,             -- why it is sent
+    event_key  text    not null,             -- an event has one mail; empty for a mail by hand
+    message_id text    not null unique,
+    recipient  text    not null,
+    customer   text    not null,             -- empty for none
+    language   text    not null,
+    subject    text    not null,
+    body       text    not null,
+    state      text    not null check (state in ('waiting', 'sending', 'sent', 'uncertain', 'failed', 'dropped')),
+    attempts   bigint  not null,
+    error      text    not null              -- the last one, in the words of the mail server
+);
+
+create unique index mails_by_event on mails (event_key) where event_key <> '';
+create index mails_by_customer on mails (customer) where customer <> '';
+create index mails_by_state on mails (state, next_at);
+
+-- What a mail is about, in the order in which it was added; looked at again before it is sent.
+create table mail_topics (
+    id              integer primary key autoincrement,
+    mail_id         integer not null references mails (id) on delete cascade,
+    license_id      bigint,                  -- also of a license that is gone
+    code_id         bigint,
+    expiration_date text    not null,        -- of a reminder: what it says; otherwise empty
+    step            bigint  not null         -- of a reminder: of the setting reminder_days; otherwise 0
+);
+
+create index mail_topics_by_mail on mail_topics (mail_id);
+create index mail_topics_by_license on mail_topics (license_id) where license_id is not null;
+create index mail_topics_by_code on mail_topics (code_id) where code_id is not null;
+
+-- Texts that replace the built-in ones.
+create table mail_texts (
+    tool_name text not null,                 -- empty for all tools
+    event     text not null,
+    language  text not null,
+    subject   text not null,
+    body      text not null,
+    primary key (tool_name, event, language)
+) without rowid;
+
 -- SQLite's own from here on; elsewhere a trigram index on the same texts does the same.
 
 -- Folded texts of each license (`Values::search_text`), by trigrams; which license it is, no more.

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use lettre::Address;
+use lettre::message::Mailbox;
 use rocket::http::uri::Absolute;
 use time::UtcOffset;
 use time::macros::format_description;
@@ -52,6 +54,25 @@ pub struct Config {
     /// Hours between two backups; the overview warns if they are late. `0` for no backups and no warning. Default
     /// `24`.
     pub backup_every: u16,
+    /// The mail server. Default: none, and no mails are sent.
+    pub smtp_host: Option<String>,
+    /// Default `465` for `tls`, `587` for `starttls`, `25` for `none`.
+    pub smtp_port: Option<u16>,
+    /// Without fallback: a server that does not offer it gets no mail. Default `tls`.
+    pub smtp_security: SmtpSecurity,
+    /// Default: no sign-in.
+    pub smtp_user: Option<String>,
+    pub smtp_password: Option<String>,
+    /// The sender of all mails, such as `Acme Tools <licenses@example.com>`.
+    pub mail_from: Option<Mailbox>,
+    /// The language of mails to customers who have none of their own. Default `en`.
+    pub mail_language: String,
+    /// Whether customers get the activation codes of their orders by mail. Default `true`.
+    pub mail_codes: bool,
+    /// How many days before the expiration date customers are reminded; empty for never. Default `30, 7, 1`.
+    pub reminder_days: Vec<u16>,
+    /// Who gets the weekly digest. Default: nobody.
+    pub digest_to: Option<String>,
     /// Environment variables that Kubernetes sets for a service named `license-server`; not a setting.
     pub ignored: Vec<String>,
     /// How systemd names the stream that leads to its journal, if there is one; not a setting.
@@ -78,6 +99,16 @@ impl Default for Config {
             admin_password: None,
             backup_dir: None,
             backup_every: 24,
+            smtp_host: None,
+            smtp_port: None,
+            smtp_security: SmtpSecurity::Tls,
+            smtp_user: None,
+            smtp_password: None,
+            mail_from: None,
+            mail_language: "en".to_owned(),
+            mail_codes: true,
+            reminder_days: vec![30, 7, 1],
+            digest_to: None,
             ignored: vec![],
             journal: None,
         }
@@ -150,6 +181,22 @@ impl Config {
                     set(&mut config.backup_dir, Some(folder))
                 }
                 "backup_every" => set(&mut config.backup_every, text.parse().ok()),
+                "smtp_host" => set(&mut config.smtp_host, parse_host(text).map(Some)),
+                "smtp_port" => set(&mut config.smtp_port, positive(text).map(Some)),
+                "smtp_security" => set(&mut config.smtp_security, SmtpSecurity::parse(text)),
+                "smtp_user" => set(
+                    &mut config.smtp_user,
+                    Some(non_empty(text).map(str::to_owned)),
+                ),
+                "smtp_password" => set(&mut config.smtp_password, Some(Some(written.text.clone()))),
+                "smtp_password_file" => {
+                    set(&mut config.smtp_password, Some(Some(secret_in(text)?)))
+                }
+                "mail_from" => set(&mut config.mail_from, parse_mailbox(text).map(Some)),
+                "mail_language" => set(&mut config.mail_language, parse_language(text)),
+                "mail_codes" => set(&mut config.mail_codes, text.parse().ok()),
+                "reminder_days" => set(&mut config.reminder_days, parse_days(text)),
+                "digest_to" => set(&mut config.digest_to, parse_address(text).map(Some)),
                 unknown => return Err(unknown_setting(unknown, &written.place)),
             };
             if !read {
@@ -160,7 +207,40 @@ impl Config {
                 )));
             }
         }
+        config.check_mail(values)?;
         Ok(config)
+    }
+
+    /// Settings of mail that do not fit together.
+    fn check_mail(&self, values: &Values) -> Result<(), Refusal> {
+        let refuse = |words: &str| Err(Refusal(words.to_owned()));
+        if values.contains_key("smtp_password") && values.contains_key("smtp_password_file") {
+            return refuse(
+                "Both `smtp_password` and `smtp_password_file` are set; remove one of them.",
+            );
+        }
+        let Some(host) = &self.smtp_host else {
+            return Ok(());
+        };
+        if self.mail_from.is_none() {
+            return refuse(
+                "The setting `smtp_host` is set, but `mail_from` is not; set it to the sender of the mails, \
+                 for example `Acme Tools <licenses@example.com>`.",
+            );
+        }
+        if self.smtp_user.is_some() != self.smtp_password.is_some() {
+            return refuse(
+                "To sign in to the mail server, set `smtp_user` and `smtp_password` or `smtp_password_file`; \
+                 only one of them is set.",
+            );
+        }
+        if self.smtp_security == SmtpSecurity::None && !is_loopback_name(host) {
+            return Err(Refusal(format!(
+                "The setting `smtp_security` is `none`, and mails would travel to {host} unencrypted; use `tls` \
+                 or `starttls`. `none` is only for a mail server on this machine."
+            )));
+        }
+        Ok(())
     }
 
     /// Empty, or a path without a trailing slash, such as `/licenseserver`.
@@ -197,9 +277,7 @@ impl Config {
 
     /// Whether only browsers on this machine reach the server.
     pub fn is_loopback(&self) -> bool {
-        let host = self.host();
-        let is_loopback = |address: IpAddr| address.is_loopback();
-        host == "localhost" || host.parse().is_ok_and(is_loopback)
+        is_loopback_name(&self.host())
     }
 
     /// Whether browsers use TLS; decided by `public_url`, never by a header.
@@ -224,6 +302,44 @@ impl LogFormat {
             "plain" => Some(LogFormat::Plain),
             "json" => Some(LogFormat::Json),
             _ => None,
+        }
+    }
+}
+
+/// How the connection to the mail server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SmtpSecurity {
+    /// From the first byte.
+    Tls,
+    /// After the command of that name.
+    StartTls,
+    /// Only on this machine.
+    None,
+}
+
+impl SmtpSecurity {
+    fn parse(text: &str) -> Option<SmtpSecurity> {
+        match text {
+            "tls" => Some(SmtpSecurity::Tls),
+            "starttls" => Some(SmtpSecurity::StartTls),
+            "none" => Some(SmtpSecurity::None),
+            _ => None,
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SmtpSecurity::Tls => "tls",
+            SmtpSecurity::StartTls => "starttls",
+            SmtpSecurity::None => "none",
+        }
+    }
+
+    pub fn default_port(self) -> u16 {
+        match self {
+            SmtpSecurity::Tls => 465,
+            SmtpSecurity::StartTls => 587,
+            SmtpSecurity::None => 25,
         }
     }
 }
@@ -276,7 +392,7 @@ struct Setting {
     wanted: &'static str,
 }
 
-const SETTINGS: [Setting; 14] = [
+const SETTINGS: [Setting; 25] = [
     Setting {
         name: "address",
         about: "the address to listen on [127.0.0.1]",
@@ -341,6 +457,61 @@ const SETTINGS: [Setting; 14] = [
         name: "backup_every",
         about: "hours between two backups [24]",
         wanted: "a number of hours, or 0 for never",
+    },
+    Setting {
+        name: "smtp_host",
+        about: "the mail server; without it no mails are sent [none]",
+        wanted: "the name or address of a mail server, without a port",
+    },
+    Setting {
+        name: "smtp_port",
+        about: "its port [465, 587 or 25, as smtp_security says]",
+        wanted: "a port number from 1 to 65535",
+    },
+    Setting {
+        name: "smtp_security",
+        about: "tls, starttls, or none on this machine only [tls]",
+        wanted: "`tls`, `starttls` or `none`",
+    },
+    Setting {
+        name: "smtp_user",
+        about: "who signs in to the mail server [nobody]",
+        wanted: "a user name",
+    },
+    Setting {
+        name: "smtp_password",
+        about: "the password of smtp_user",
+        wanted: "a text",
+    },
+    Setting {
+        name: "smtp_password_file",
+        about: "a file with that password",
+        wanted: "the path of a file",
+    },
+    Setting {
+        name: "mail_from",
+        about: "the sender of all mails",
+        wanted: "an address such as `Acme Tools <licenses@example.com>`",
+    },
+    Setting {
+        name: "mail_language",
+        about: "the language of mails unless a customer has another [en]",
+        wanted: "a language of two letters such as `en` or `de`",
+    },
+    Setting {
+        name: "mail_codes",
+        about: "whether activation codes are mailed after an order [true]",
+        wanted: "`true` or `false`",
+    },
+    Setting {
+        name: "reminder_days",
+        about: "days before expiration when customers are reminded [30, 7, 1]",
+        wanted: "a list of numbers of days from 1 to 365, or an empty text for no reminders",
+    },
+    Setting {
+        name: "digest_to",
+        about: "who gets a digest every Monday [nobody]",
+        wanted: "an e-mail address",
     },
     Setting {
         name: "admin_password",
@@ -453,6 +624,62 @@ fn parse_offset(text: &str) -> Option<UtcOffset> {
     (-12 * 60..=14 * 60)
         .contains(&offset.whole_minutes())
         .then_some(offset)
+}
+
+/// `localhost`, or a loopback address.
+fn is_loopback_name(host: &str) -> bool {
+    let is_loopback = |address: IpAddr| address.is_loopback();
+    host == "localhost" || host.parse().is_ok_and(is_loopback)
+}
+
+fn parse_host(text: &str) -> Option<String> {
+    let in_a_host = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let is_host = !text.is_empty() && text.chars().all(in_a_host);
+    (is_host || text.parse::<IpAddr>().is_ok()).then(|| text.to_owned())
+}
+
+/// An address that the envelope of a mail can have.
+fn parse_address(text: &str) -> Option<String> {
+    let address: Address = text.parse().ok().filter(|_| text.is_ascii())?;
+    Some(address.to_string())
+}
+
+/// `Name <address>`, or an address.
+fn parse_mailbox(text: &str) -> Option<Mailbox> {
+    if text.contains(char::is_control) {
+        return None;
+    }
+    let (name, address) = match text.strip_suffix('>') {
+        Some(text) => text.rsplit_once('<')?,
+        None => ("", text),
+    };
+    let address = parse_address(address.trim())?.parse().ok()?;
+    let name = name.trim().trim_matches('"');
+    Some(Mailbox::new(non_empty(name).map(str::to_owned), address))
+}
+
+fn parse_language(text: &str) -> Option<String> {
+    let is_code = text.len() == 2 && text.bytes().all(|b| b.is_ascii_lowercase());
+    is_code.then(|| text.to_owned())
+}
+
+/// The longest first.
+fn parse_days(text: &str) -> Option<Vec<u16>> {
+    let parts = text.split(',').map(str::trim).filter(|day| !day.is_empty());
+    let days = parts.map(|day| positive(day).filter(|day| *day <= 365));
+    let mut days = days.collect::<Option<Vec<u16>>>()?;
+    days.sort_unstable_by(|one, other| other.cmp(one));
+    days.dedup();
+    Some(days)
+}
+
+fn secret_in(file: &str) -> Result<String, Refusal> {
+    let text = std::fs::read_to_string(file).map_err(|e| {
+        Refusal(format!(
+            "The file {file} of the setting `smtp_password_file` cannot be read: {e}."
+        ))
+    })?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 fn parse_networks(text: &str) -> Option<Vec<IpNet>> {

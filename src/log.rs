@@ -18,7 +18,7 @@ use crate::config::LogFormat;
 use crate::error::Error;
 
 /// Where faults may occur; counted from 0, so that monitoring sees the first one.
-const PLACES: [&str; 18] = [
+const PLACES: [&str; 19] = [
     "compare_clock",
     "export_licenses",
     "import",
@@ -32,6 +32,7 @@ const PLACES: [&str; 18] = [
     "readiness",
     "reload_if_others_wrote",
     "request",
+    "send_mails",
     "settle",
     "take_back_interrupted",
     "warm_up",
@@ -146,6 +147,7 @@ fn level(event: &str) -> &'static str {
         | "clock_behind"
         | "condition_not_met"
         | "environment_ignored"
+        | "mail_text_failed"
         | "nofile_limit_unchanged" => "warning",
         _ => "info",
     }

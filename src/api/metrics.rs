@@ -261,6 +261,12 @@ impl Scrape {
             "Licenses by status, counted every ten minutes.",
             licenses.map(|(status, number)| (vec![("status", status.as_str())], number)),
         )?;
+        let mails = metrics.mails.into_iter().flatten();
+        all.gauge(
+            "mails",
+            "Mails in the outbox by state.",
+            mails.map(|(state, number)| (vec![("state", state.as_str())], number)),
+        )?;
         all.gauge(
             "signing_keys",
             "Signing keys in use and retired ones.",

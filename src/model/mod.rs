@@ -22,6 +22,8 @@ pub mod license;
 pub mod mac;
 pub mod machine_code;
 pub mod machine_id;
+pub mod mail;
+pub mod mail_text;
 pub mod near_miss;
 pub mod offline_request;
 pub mod order;

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use super::audit::Entry;
 use super::check::CheckChange;
+use super::mail::Mail;
 
 /// Whose history it is.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +28,7 @@ pub enum Happened {
         entry: Entry,
     },
     Check(CheckChange),
+    Mail(Mail),
 }
 
 impl Happened {
@@ -34,6 +36,7 @@ impl Happened {
         match self {
             Happened::Change(entry) | Happened::MovedFrom { entry, .. } => &entry.at,
             Happened::Check(check) => &check.first_at,
+            Happened::Mail(mail) => mail.ended_at.as_ref().unwrap_or(&mail.created_at),
         }
     }
 }

@@ -5,11 +5,11 @@ use rocket::{Either, FromForm, Route, State, get, post, routes};
 use time::UtcOffset;
 
 use super::Page;
-use super::code_mail::mailto;
 use super::flash::{Flashed, redirect_with_code_undo, redirect_with_flash, redirect_with_undo};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
 use super::history::History;
+use super::mailto::mailto;
 use super::shown::{self, CodeRow, LicenseRow};
 use crate::auth::Session;
 use crate::config::Config;
@@ -18,13 +18,14 @@ use crate::model::activation_code::{CodeTerm, CodeValues, MAX_DAYS};
 use crate::model::bulk::Term;
 use crate::model::doubt;
 use crate::model::license::Status;
+use crate::model::mail::Mail;
 use crate::model::pasted_key::cleaned;
 use crate::model::timeline::{self, About, Cursor, Happened};
 use crate::request::{App, Failure};
 use crate::service::{CodeUse, Service};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![show, change, undo, add_machine, free]
+    routes![show, change, undo, add_machine, free, send]
 }
 
 #[derive(Template)]
@@ -35,6 +36,8 @@ struct CodePage {
     machines: Vec<LicenseRow>,
     /// Of the customer; empty for none.
     email: String,
+    /// Whether the server sends mails itself.
+    is_mailed: bool,
     mailto: Option<String>,
     moves: i64,
     moves_left: i64,
@@ -66,7 +69,6 @@ impl CodePage {
 
 fn page(
     app: &App,
-    config: &Config,
     frame: Frame,
     before: Option<Cursor>,
     (found, history): (CodeUse, timeline::Page<Happened>),
@@ -80,7 +82,10 @@ fn page(
     let machines = found.machines.into_iter();
     CodePage {
         frame,
-        mailto: mailto(config, &email, code),
+        is_mailed: app.sends_mail(),
+        mailto: found
+            .mail
+            .and_then(|mail| mailto(&mail.recipient, &mail.text.subject, &mail.text.body)),
         moves: found.moves,
         moves_left: code.moves_left(found.moves),
         email,
@@ -100,7 +105,6 @@ fn page(
 #[get("/codes/<id>?<before>")]
 async fn show(
     app: &App,
-    config: &State<Config>,
     _session: Session,
     frame: Frame,
     id: i64,
@@ -108,7 +112,7 @@ async fn show(
 ) -> Result<Page, Failure> {
     let before = before.and_then(Cursor::parse);
     let found = app.run(move |service| found(service, id, before)).await?;
-    Ok(Page::new(&page(app, config, frame, before, found))?)
+    Ok(Page::new(&page(app, frame, before, found))?)
 }
 
 fn found(
@@ -251,7 +255,7 @@ async fn add_machine(
                 license_key: form.license_key,
                 problem: Some(error.to_string()),
                 doubted,
-                ..page(app, config, frame, None, found)
+                ..page(app, frame, None, found)
             };
             Either::Right(Page::with_status(error.status(), &page)?)
         }
@@ -279,4 +283,18 @@ async fn free(
         &message,
         bulk,
     ))
+}
+
+#[post("/codes/<id>/mail", data = "<form>")]
+async fn send(
+    app: &App,
+    config: &State<Config>,
+    id: i64,
+    form: SignedInForm<CsrfOnly>,
+) -> Result<Flashed, Failure> {
+    app.run(move |service| service.send_code(&form.actor, id))
+        .await?;
+    let path = format!("/codes/{id}");
+    let message = "The code is on its way to the customer.";
+    Ok(redirect_with_flash(config, &path, message))
 }

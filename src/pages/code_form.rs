@@ -7,12 +7,12 @@ use time::Date;
 
 use super::Page;
 use super::code::changed;
-use super::code_mail::mailto;
 use super::codes::CodeQuery;
 use super::doubts::{Answers, Objection};
 use super::flash::{Flashed, redirect_with_flash};
 use super::form::SignedInForm;
 use super::frame::Frame;
+use super::mailto::mailto;
 use super::shown;
 use crate::auth::Session;
 use crate::config::Config;
@@ -244,13 +244,12 @@ fn failed(service: &Service, error: &Error) -> Objection {
 #[get("/codes/made?<query..>")]
 async fn made(
     app: &App,
-    config: &State<Config>,
     _session: Session,
     frame: Frame,
     query: CodeQuery,
 ) -> Result<Page, Failure> {
     let filter = query.filter(app.today()).map_err(Error::from)?;
-    let (codes, email) = app
+    let (codes, email, mails) = app
         .run_search(move |service| {
             let mut codes = service.codes_to_send(&filter)?;
             codes.reverse();
@@ -258,18 +257,18 @@ async fn made(
             let codes: Vec<_> = codes.into_iter().map(|listed| listed.code).collect();
             let customer = codes.first().map(|code| code.values.customer.clone());
             let email = service.email_of(&customer.unwrap_or_default())?;
-            Ok((codes, email))
+            let mails = codes.iter().map(|code| service.code_mail(code.id));
+            let mails = mails.collect::<Result<Vec<_>, Error>>()?;
+            Ok((codes, email, mails))
         })
         .await?;
     if codes.is_empty() {
         return Err(Error::NotFound("There are no such activation codes.").into());
     }
-    // Another customer's code is for nobody else.
-    let customer = codes.first().map(|code| code.values.customer.clone());
-    let is_theirs = |code: &&ActivationCode| Some(&code.values.customer) == customer.as_ref();
-    let mails = codes
-        .iter()
-        .map(|code| mailto(config, &email, Some(code).filter(is_theirs)?));
+    let mails = mails.into_iter().map(|mail| {
+        let mail = mail?;
+        mailto(&mail.recipient, &mail.text.subject, &mail.text.body)
+    });
     Ok(Page::new(&MadePage {
         frame,
         mails: mails.collect(),

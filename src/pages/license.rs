@@ -10,6 +10,7 @@ use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
 use super::history::History;
 use super::license_form::LicenseForm;
+use super::mailto::mailto;
 use super::shown::{self, LicenseRow};
 use super::{Page, query};
 use crate::auth::Session;
@@ -21,11 +22,12 @@ use crate::model::check::Places;
 use crate::model::doubt;
 use crate::model::license::{License, Status, Verdict};
 use crate::model::machine_code::machine_code;
+use crate::model::mail::MailEvent;
 use crate::model::pasted_key::cleaned;
 use crate::model::timeline::{About, Cursor};
 use crate::model::{date, entitlements::Entitlements};
 use crate::request::{App, Failure};
-use crate::service::LicenseWarnings;
+use crate::service::{DraftMail, LicenseWarnings};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
@@ -53,6 +55,8 @@ struct LicensePage {
     successor: Option<License>,
     moved_from: Vec<License>,
     warnings: LicenseWarnings,
+    /// Mails to write by hand: labels and links.
+    letters: Vec<(&'static str, String)>,
     offset: UtcOffset,
 }
 
@@ -96,7 +100,7 @@ async fn show(
     before: Option<&str>,
 ) -> Result<Page, Failure> {
     let before = before.and_then(Cursor::parse);
-    let (listed, (code, entitlements), history, places, (successor, moved_from), warnings) = app
+    let (listed, (code, entitlements), history, places, (successor, moved_from), warnings, mails) = app
         .run(move |service| {
             let listed = service.listed(id)?;
             let relatives = service.relatives(&listed.license)?;
@@ -107,6 +111,7 @@ async fn show(
                 entitlements = entitlements.or(code.values.entitlements.clone());
             }
             let history = service.timeline(&About::License(id), before)?;
+            let mails = service.license_mails(&listed.license, relatives.1.last())?;
             Ok((
                 listed,
                 (code, entitlements),
@@ -114,6 +119,7 @@ async fn show(
                 service.places(id)?,
                 relatives,
                 warnings,
+                mails,
             ))
         })
         .await?;
@@ -129,8 +135,18 @@ async fn show(
         successor,
         moved_from,
         warnings,
+        letters: mails.iter().filter_map(letter).collect(),
         offset: app.utc_offset(),
     })?)
+}
+
+fn letter(mail: &DraftMail) -> Option<(&'static str, String)> {
+    let label = match mail.event {
+        MailEvent::Moved => "Write about the move",
+        _ => "Write a reminder",
+    };
+    let link = mailto(&mail.recipient, &mail.text.subject, &mail.text.body)?;
+    Some((label, link))
 }
 
 #[post("/licenses/<id>/status", data = "<form>")]

@@ -10,11 +10,11 @@ mod claim_words;
 mod code;
 mod code_form;
 mod code_import;
-mod code_mail;
 mod codes;
 mod customer;
 mod customers;
 mod diagnose;
+mod digest;
 mod doubts;
 mod download;
 mod export;
@@ -31,6 +31,9 @@ mod license_query;
 mod licenses;
 mod login;
 mod machine;
+mod mail;
+mod mail_texts;
+mod mailto;
 mod offline;
 mod opened;
 mod overview;
@@ -79,6 +82,7 @@ pub fn routes() -> Vec<Route> {
         customer::routes(),
         customers::routes(),
         diagnose::routes(),
+        digest::routes(),
         export::routes(),
         import::routes(),
         integration::routes(),
@@ -88,6 +92,8 @@ pub fn routes() -> Vec<Route> {
         licenses::routes(),
         login::routes(),
         machine::routes(),
+        mail::routes(),
+        mail_texts::routes(),
         offline::routes(),
         overview::routes(),
         restored::routes(),

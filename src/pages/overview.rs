@@ -13,6 +13,7 @@ use crate::model::backup::{BackupState, BackupWarning, Restored};
 use crate::model::check::ListedLicense;
 use crate::model::date;
 use crate::model::license::{Status, Verdict};
+use crate::model::mail::MailState;
 use crate::model::overview::Overview;
 use crate::model::search::Count;
 use crate::model::server_clock::{Drift, WrongClock};
@@ -38,12 +39,24 @@ struct OverviewPage {
     now: OffsetDateTime,
     backup: BackupState,
     restored: Option<(Restored, Vec<Token>)>,
+    /// Mails that were not sent, or perhaps were not.
+    unsent: i64,
 }
 
 #[get("/")]
 async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failure> {
-    let state = |service: &Service| Ok((service.backup_state()?, service.restored()?));
-    let (backup, restored) = app.run(state).await?;
+    let state = |service: &Service| {
+        let unsent = service
+            .mail_counts()?
+            .into_iter()
+            .filter(|(state, _)| matches!(state, MailState::Failed | MailState::Uncertain));
+        Ok((
+            service.backup_state()?,
+            service.restored()?,
+            unsent.map(|(_, number)| number).sum(),
+        ))
+    };
+    let (backup, restored, unsent) = app.run(state).await?;
     let mut overview = app.run(Service::overview).await?;
     let (now, offset) = (app.now(), app.utc_offset());
     let rows = |listed: &mut Vec<ListedLicense>| -> Vec<LicenseRow> {
@@ -66,6 +79,7 @@ async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
         now,
         backup,
         restored,
+        unsent,
     })?)
 }
 

@@ -1,5 +1,5 @@
-//! The background threads: one warms up the cache, and writes recorded checks once a second; the other makes
-//! backups, so that no check has to wait for one.
+//! The background threads: one warms up the cache, and writes recorded checks once a second; another makes
+//! backups, so that no check has to wait for one; and one talks to the mail server.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -17,19 +17,32 @@ const SETTLE_EVERY: Duration = Duration::from_secs(10);
 /// How often to look whether a backup is due.
 const BACKUP_EVERY: Duration = Duration::from_secs(5);
 
+/// How often to look whether mails are due.
+const MAILS_EVERY: Duration = Duration::from_secs(5);
+/// A mail server may take minutes to answer. Mails left alone then are uncertain, as they are after a power cut.
+const MAILS_STOP_WITHIN: Duration = Duration::from_secs(5);
+
 pub(super) struct Background {
-    stop: [Sender<()>; 2],
+    stop: [Sender<()>; 3],
     threads: [JoinHandle<()>; 2],
+    mails: Receiver<()>,
 }
 
 impl Background {
     pub(super) fn start(service: Arc<Service>) -> Result<Background, Refusal> {
         let backed_up = Arc::clone(&service);
-        let (stop, thread) = spawn("background", move |stopped| run(&service, &stopped))?;
+        let checked = Arc::clone(&service);
+        let (stop, thread) = spawn("background", move |stopped| run(&checked, &stopped))?;
         let (no_backup, backups) = spawn("backups", move |stopped| back_up(&backed_up, &stopped))?;
+        let (ended, mails) = mpsc::channel();
+        let (no_mails, _) = spawn("mails", move |stopped| {
+            send_mails(&service, &stopped);
+            drop(ended);
+        })?;
         Ok(Background {
-            stop: [stop, no_backup],
+            stop: [stop, no_backup, no_mails],
             threads: [thread, backups],
+            mails,
         })
     }
 
@@ -39,6 +52,7 @@ impl Background {
         for thread in self.threads {
             drop(thread.join());
         }
+        let _ended = self.mails.recv_timeout(MAILS_STOP_WITHIN);
     }
 }
 
@@ -60,6 +74,14 @@ fn back_up(service: &Service, stopped: &Receiver<()>) {
             service
                 .log()
                 .event("backup_failed", &[("reason", &refusal)]);
+        }
+    }
+}
+
+fn send_mails(service: &Service, stopped: &Receiver<()>) {
+    while stopped.recv_timeout(MAILS_EVERY) == Err(RecvTimeoutError::Timeout) {
+        if let Err(error) = service.run_mails() {
+            service.log().fault("send_mails", &error);
         }
     }
 }

@@ -76,6 +76,7 @@ pub fn serve(config: Config) -> Result<(), Refusal> {
         // First, because the thread may be waiting for an import to release the database.
         service.stop_import();
         service.stop_backup();
+        service.stop_mails();
         background.stop();
         service.close()?;
         log.event("stopped", &[]);

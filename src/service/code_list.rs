@@ -3,6 +3,7 @@
 use super::Service;
 use super::codes::{NO_SUCH_CODE, number_of_codes};
 use super::customers::ensure_named;
+use super::mails::DraftMail;
 use crate::error::{Error, Problem};
 use crate::model::activation_code::{ActivationCode, CodeValues, ListedCode, moves_since};
 use crate::model::audit::Actor;
@@ -32,6 +33,8 @@ pub struct CodeUse {
     pub machines: Vec<ListedLicense>,
     /// Seats that its customer freed within a year.
     pub moves: i64,
+    /// To its customer; none if it is not valid, or they have no address.
+    pub mail: Option<DraftMail>,
 }
 
 /// The result of [`Service::edit_code`].
@@ -80,10 +83,15 @@ impl Service {
                     .filter_map(Result::transpose)
                     .collect::<Result<_, _>>()?,
                 moves: activation_codes::moves_since(db, id, since)?,
+                mail: None,
                 listed,
             }))
         })?;
-        found.ok_or(NO_SUCH_CODE)
+        let found = found.ok_or(NO_SUCH_CODE)?;
+        Ok(CodeUse {
+            mail: self.code_mail(id)?,
+            ..found
+        })
     }
 
     /// The code that a license is of.

@@ -192,6 +192,8 @@ impl Service {
             bulk::keep(db, bulk_id, new_id, audit_id, (&kept_new, ""))?;
             bulk::add_to_number(db, bulk_id, 2)?;
             bulk::set_done(db, bulk_id, &what, now)?;
+            let from = licenses::get(db, old.id)?.ok_or(NO_SUCH_LICENSE)?;
+            self.queue_moved(db, &from, &moved)?;
             Ok((moved, bulk_id))
         })
     }

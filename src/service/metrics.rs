@@ -9,6 +9,7 @@ use super::traffic::CLASSES;
 use crate::error::Error;
 use crate::model::histogram::Durations;
 use crate::model::license::{Status, Verdict};
+use crate::model::mail::MailState;
 use crate::model::readiness::DiskSpace;
 use crate::store::{FileSizes, sessions};
 
@@ -34,6 +35,8 @@ pub struct Metrics {
     pub last_backup: Option<OffsetDateTime>,
     pub sessions: Option<i64>,
     pub licenses: Option<[(Status, i64); Status::ALL.len()]>,
+    /// None unless mails are sent.
+    pub mails: Option<[(MailState, i64); MailState::ALL.len()]>,
     /// In use, and retired.
     pub signing_keys: [(&'static str, usize); 2],
     pub faults: BTreeMap<&'static str, u64>,
@@ -68,6 +71,10 @@ impl Service {
                 .and_then(|state| state.last_good.map(|backup| backup.at)),
             sessions: self.readable(self.store.read(count)),
             licenses: self.readable(self.licenses_by_status()),
+            mails: self
+                .sends_mail()
+                .then(|| self.readable(self.mail_counts()))
+                .flatten(),
             signing_keys: self.keys.load().numbers(),
             faults: self.log.faults(),
             is_clock_plausible: self.wrong_clock().is_none(),

@@ -15,6 +15,7 @@ mod customers;
 mod demo;
 mod devices;
 mod diagnose;
+mod digest;
 mod doctor;
 mod generator;
 mod import;
@@ -22,6 +23,10 @@ mod keys;
 mod last_uses;
 mod licenses;
 mod machine_codes;
+mod mail_facts;
+mod mail_texts;
+mod mailer;
+mod mails;
 mod metrics;
 mod offline;
 mod orders;
@@ -37,6 +42,7 @@ mod sessions;
 mod shop_events;
 mod shops;
 mod signer;
+mod smtp;
 mod sought;
 mod throttle;
 mod timeline;
@@ -74,6 +80,7 @@ use check_log::CheckLog;
 use clock_watch::ClockWatch;
 use import::RunningImport;
 use last_uses::LastUses;
+use mailer::Mailer;
 use passwords::Passwords;
 use readiness::Readiness;
 use refusals::Refusals;
@@ -100,6 +107,8 @@ pub use import::{ImportPreview, ImportState, InvalidGroup, Undecideds};
 pub use keys::{KeyFormat, KeyRing};
 pub use licenses::Edited;
 pub use machine_codes::CodedMachines;
+pub use mailer::MailLink;
+pub use mails::DraftMail;
 pub use metrics::Metrics;
 pub use offline::OfflineFile;
 pub use orders::OrderCodes;
@@ -174,6 +183,7 @@ pub struct Service {
     schedule: Schedule,
     /// Set when the server stops.
     backup_halt: Halt,
+    mailer: Mailer,
     restored: RestoredUntil,
     keys: ArcSwap<KeyRing>,
     /// Only of tools that have rules.
@@ -256,6 +266,7 @@ impl Service {
             clock_watch: Mutex::default(),
             schedule: Schedule::new(config),
             backup_halt: Halt::default(),
+            mailer: Mailer::new(config),
             restored: RestoredUntil::default(),
             clock,
         };

@@ -52,8 +52,11 @@ impl Service {
         source: &str,
         new: &NewOrder,
     ) -> Result<OrderCodes, Error> {
-        self.store
-            .write(|db| self.place_order_in(db, actor, source, new))
+        self.store.write(|db| {
+            let placed = self.place_order_in(db, actor, source, new)?;
+            self.queue_order(db, &placed)?;
+            Ok(placed)
+        })
     }
 
     /// [`Service::place_order`] within a transaction.

@@ -245,6 +245,7 @@ impl Service {
         let customer = buyer(db, shop, sale)?;
         let order = NewOrder::parse(&sale.order_ref, customer, items, is_test)?;
         let placed = self.place_order_in(db, actor, &shop.source(), &order)?;
+        self.queue_order(db, &placed)?;
         self.name_order(db, shop, actor, &order.order_ref, &sale.references)?;
         let mut words = placed.in_words();
         if !unknown.is_empty() {

@@ -1,10 +1,10 @@
-//! What happened to a license, a code or a customer: checks, changes and moves on one line.
+//! What happened to a license, a code or a customer: checks, changes, moves and mails on one line.
 
 use super::Service;
 use crate::error::Error;
 use crate::model::audit::Kind;
 use crate::model::timeline::{About, Cursor, Happened, Page, page};
-use crate::store::{Db, Read, audit, checks, licenses};
+use crate::store::{Db, Read, audit, checks, licenses, outbox};
 
 /// Events on a page.
 const LIMIT: usize = 20;
@@ -18,14 +18,16 @@ impl Service {
     ) -> Result<Page<Happened>, Error> {
         let until = after.map_or(i64::MAX, |after| after.at);
         let shown = after.map_or(0, |after| usize::from(after.shown));
-        let changes = (shown + LIMIT + 1) as i64;
+        let limit = (shown + LIMIT + 1) as i64;
         let events = self.store.read_tx(|db| {
-            let changes = audit::about(db, about, until, changes)?;
+            let changes = audit::about(db, about, until, limit)?;
             let mut events: Vec<Happened> = changes.into_iter().map(Happened::Change).collect();
             match about {
                 About::License(id) => add_moves_and_checks(db, *id, &mut events)?,
                 About::Code(_) | About::Customer(_) => {}
             }
+            let mails = outbox::about(db, about, until, limit)?;
+            events.extend(mails.into_iter().map(Happened::Mail));
             Ok(events)
         })?;
         Ok(page(events, Happened::at, after, LIMIT))

@@ -14,7 +14,7 @@ use crate::model::overview::{ToolCount, by_tool};
 use crate::model::text::grouped;
 use crate::model::tool::{self, Edition, Tool, ToolDraft};
 use crate::store::trials::{self, TrialUse};
-use crate::store::{audit, check_days, counts, licenses, tools};
+use crate::store::{audit, check_days, counts, licenses, mail_texts, tools};
 
 /// Versions on a tool's page.
 const VERSIONS: i64 = 20;
@@ -142,6 +142,7 @@ impl Service {
                 return Err(NO_SUCH_TOOL);
             }
             let licenses = licenses::rename_tool(db, name, &new)?;
+            mail_texts::rename_tool(db, name, &new)?;
             for before in &licenses {
                 let mut after = before.clone();
                 after.values.tool_name.clone_from(&new);

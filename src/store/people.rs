@@ -45,7 +45,7 @@ const fn copy(table: &'static str, whose: &'static str, erased: Erased) -> Place
 
 /// In the order in which they are erased: what is found by the person's licenses comes before these. Licenses and
 /// the customer come last, and are not erased from here, because the search follows them.
-const PLACES: [Place; 13] = [
+const PLACES: [Place; 14] = [
     place(
         "unlicensed_machines",
         "license_key in (
@@ -107,6 +107,13 @@ const PLACES: [Place; 13] = [
                          and shop_references.reference = shop_events.reference)))",
         Cleared(&["headers", "body", "outcome"]),
     ),
+    // That a reminder was sent stays there, so that it is not sent again.
+    place(
+        "mails",
+        "customer = (select name from person) and customer <> ''
+             or recipient <> '' and lower(recipient) = (select email from person)",
+        Cleared(&["recipient", "customer", "subject", "body", "error"]),
+    ),
     // The reference of the order stays there, so that it is known when it is sent again.
     place("orders", OF_CUSTOMER, Cleared(&["customer"])),
     place(
@@ -127,7 +134,7 @@ const OF_LICENSE: &str =
 const OF_CUSTOMER: &str = "customer = (select name from person) and customer <> ''";
 
 /// Columns with the name of a customer, besides those of licenses and codes, which have entries in the audit log.
-const NAMES: [(&str, &str); 1] = [("orders", "customer")];
+const NAMES: [(&str, &str); 2] = [("mails", "customer"), ("orders", "customer")];
 
 fn quoted(name: &str) -> String {
     Value::from(name).to_string()
@@ -206,8 +213,14 @@ pub fn erase(db: &WriteTx<'_>, about: &Customer) -> Result<()> {
             _ if ["licenses", "customers"].contains(table) => continue,
             Cleared(columns) => {
                 let mut values: Vec<String> = columns.iter().map(|c| format!("{c} = ''")).collect();
-                // Sent again, an order must not bring the person back.
-                values.extend((*table == "orders").then(|| "is_erased = 1".to_owned()));
+                values.extend(match *table {
+                    // Sent again, an order must not bring the person back.
+                    "orders" => Some("is_erased = 1".to_owned()),
+                    "mails" => Some(
+                        "state = case state when 'sent' then state else 'dropped' end".to_owned(),
+                    ),
+                    _ => None,
+                });
                 format!("update {table} set {} where {whose}", values.join(", "))
             }
             Deleted => format!("delete from {table} where {whose}"),
@@ -234,7 +247,7 @@ mod tests {
     use super::*;
 
     /// Columns of text that say nothing about a customer who is erased, by table.
-    const OTHERS: [(&str, &[&str]); 29] = [
+    const OTHERS: [(&str, &[&str]); 32] = [
         // What was sold, and when; keys of machines are pseudonyms, which licenses need.
         (
             "tools",
@@ -294,6 +307,15 @@ mod tests {
         ("shop_references", &["reference", "order_ref"]),
         ("shop_payments", &["order_ref"]),
         ("shop_events", &["event_ref", "kind", "state", "reference"]),
+        (
+            "mails",
+            &["event", "event_key", "message_id", "language", "state"],
+        ),
+        ("mail_topics", &["expiration_date"]),
+        (
+            "mail_texts",
+            &["tool_name", "event", "language", "subject", "body"],
+        ),
         ("former_pairs", &["license_key", "tool_name"]),
         ("last_checks", &["verdict", "version"]),
         ("check_days", &["tool_name", "day", "verdict"]),

@@ -74,6 +74,14 @@ pub fn add(
     Ok(())
 }
 
+/// Those that wait for a decision and came after that moment.
+pub fn new_since(db: &Connection, moment: OffsetDateTime) -> Result<i64> {
+    db.prepare_cached(
+        "select count(*) from unlicensed_machines where first_at >= ?1 and decision = ''",
+    )?
+    .query_row([moment.unix_timestamp()], |row| row.get(0))
+}
+
 /// The columns that [`Raw`] reads.
 const COLUMNS: &str = "last_at, tool_name, license_key, hostname, user_name, version, decision, \
      decided_at, first_at, check_count, address, previous_license_key, \

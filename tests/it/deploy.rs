@@ -590,7 +590,15 @@ fn the_example_lists_every_setting_with_its_default() {
         let is_it = |l: &str| l.trim_start_matches('#').starts_with(&format!("{name} = "));
         assert_eq!(SETTINGS.lines().filter(|l| is_it(l)).count(), 1, "{name}");
     }
+    let secrets = tempfile::tempdir().unwrap();
+    let secret = secrets.path().join("password");
+    fs::write(&secret, "secret").unwrap();
     let uncommented = |line: &str| match line.strip_prefix('#') {
+        Some(setting) if setting.starts_with("smtp_password_file = ") => {
+            format!("smtp_password_file = '{}'", secret.display())
+        }
+        // The other way to say it.
+        Some(setting) if setting.starts_with("smtp_password = ") => String::new(),
         Some(setting) if !setting.starts_with(' ') => setting.to_owned(),
         _ => line.to_owned(),
     };
@@ -613,6 +621,12 @@ fn the_example_lists_every_setting_with_its_default() {
             trusted_proxies: defaults.trusted_proxies.clone(),
             admin_password: None,
             backup_dir: None,
+            smtp_host: None,
+            smtp_port: None,
+            smtp_user: None,
+            smtp_password: None,
+            mail_from: None,
+            digest_to: None,
             ..read
         };
         assert_eq!(format!("{others:?}"), format!("{defaults:?}"));

@@ -113,7 +113,7 @@ impl Site {
 }
 
 /// A new `ca.pem`, and a certificate that it signed.
-fn sign_certificate(openssl: &Path, folder: &Path, (host, days): (&str, i32)) {
+pub fn sign_certificate(openssl: &Path, folder: &Path, (host, days): (&str, i32)) {
     let call = |arguments: &[&str]| {
         let made = Command::new(openssl)
             .args(arguments)

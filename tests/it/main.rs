@@ -53,6 +53,8 @@ mod licenses_api;
 mod lines;
 mod long_imports;
 mod looks;
+mod mail;
+mod mail_tls;
 mod mock;
 mod moves;
 mod offline;

@@ -95,7 +95,8 @@ impl Server {
     pub fn tick(&self) -> Result<(), Error> {
         self.service.reload_if_others_wrote()?;
         self.service.write_notes(false)?;
-        self.service.write_checks()
+        self.service.write_checks()?;
+        self.service.run_mails()
     }
 
     /// A client without a cookie.

@@ -69,11 +69,15 @@ pub enum Kind {
     RestoreEnded,
     /// Generated demo licenses were added.
     DemoSeeded,
+    /// By hand, also again.
+    MailQueued,
+    MailDropped,
+    MailTextChanged,
 }
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 42] = [
+    pub const ALL: [Kind; 45] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -96,6 +100,9 @@ impl Kind {
         Kind::ShopCreated,
         Kind::ShopChanged,
         Kind::ShopDeleted,
+        Kind::MailQueued,
+        Kind::MailDropped,
+        Kind::MailTextChanged,
         Kind::MachineDismissed,
         Kind::MachineBlocked,
         Kind::MachineRestored,
@@ -162,6 +169,9 @@ impl Kind {
             Kind::Restored => "restored from backup",
             Kind::RestoreEnded => "restored state ended",
             Kind::DemoSeeded => "demo seeded",
+            Kind::MailQueued => "mail queued",
+            Kind::MailDropped => "mail dropped",
+            Kind::MailTextChanged => "mail text changed",
         }
     }
 
@@ -209,7 +219,10 @@ impl Kind {
             | Kind::SigningKeyExported
             | Kind::Restored
             | Kind::RestoreEnded
-            | Kind::DemoSeeded => false,
+            | Kind::DemoSeeded
+            | Kind::MailQueued
+            | Kind::MailDropped
+            | Kind::MailTextChanged => false,
         }
     }
 

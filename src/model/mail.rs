@@ -1,0 +1,268 @@
+//! A mail: why it is sent, and what became of it.
+
+use time::{Date, Duration, OffsetDateTime};
+
+/// Attempts go on for so long.
+pub const GIVE_UP: Duration = Duration::days(3);
+
+/// Why a mail is uncertain that was being handed over when the program ended.
+pub const INTERRUPTED: &str = "The server stopped while it sent this mail, which may have arrived.";
+
+/// Why a mail is uncertain that was waiting in a backup.
+pub const RESTORED: &str =
+    "The database was restored from a backup, and this mail may have been sent after that backup.";
+
+/// Why a mail is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailEvent {
+    /// The activation codes of an order, or one code by hand.
+    Codes,
+    /// Licenses expire soon.
+    Reminder,
+    /// A license was moved to another machine.
+    Moved,
+    /// The week, for the vendor.
+    Digest,
+    Test,
+}
+
+impl MailEvent {
+    /// In the order in which they are listed on pages.
+    pub const ALL: [MailEvent; 5] = [
+        MailEvent::Codes,
+        MailEvent::Reminder,
+        MailEvent::Moved,
+        MailEvent::Digest,
+        MailEvent::Test,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            MailEvent::Codes => "codes",
+            MailEvent::Reminder => "reminder",
+            MailEvent::Moved => "moved",
+            MailEvent::Digest => "digest",
+            MailEvent::Test => "test",
+        }
+    }
+
+    pub fn label(self) -> &'static str {
+        match self {
+            MailEvent::Codes => "Activation codes",
+            MailEvent::Reminder => "Reminder",
+            MailEvent::Moved => "License moved",
+            MailEvent::Digest => "Weekly digest",
+            MailEvent::Test => "Test mail",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<MailEvent> {
+        MailEvent::ALL
+            .into_iter()
+            .find(|event| event.as_str() == word)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailState {
+    Waiting,
+    /// Its text is on its way.
+    Sending,
+    /// The mail server took it.
+    Sent,
+    /// Nobody knows whether the mail server took it.
+    Uncertain,
+    Failed,
+    /// Not sent, because of what has changed meanwhile, or by hand.
+    Dropped,
+}
+
+impl MailState {
+    /// In the order in which they are listed on pages.
+    pub const ALL: [MailState; 6] = [
+        MailState::Failed,
+        MailState::Uncertain,
+        MailState::Waiting,
+        MailState::Sending,
+        MailState::Sent,
+        MailState::Dropped,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            MailState::Waiting => "waiting",
+            MailState::Sending => "sending",
+            MailState::Sent => "sent",
+            MailState::Uncertain => "uncertain",
+            MailState::Failed => "failed",
+            MailState::Dropped => "dropped",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<MailState> {
+        MailState::ALL
+            .into_iter()
+            .find(|state| state.as_str() == word)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    pub id: i64,
+    pub created_at: OffsetDateTime,
+    /// Since when it is being tried.
+    pub queued_at: OffsetDateTime,
+    pub next_at: OffsetDateTime,
+    pub ended_at: Option<OffsetDateTime>,
+    pub event: MailEvent,
+    /// The same for each attempt, with angle brackets.
+    pub message_id: String,
+    /// Empty once its person was erased; this, the customer and the text.
+    pub recipient: String,
+    pub customer: String,
+    pub language: String,
+    pub subject: String,
+    pub body: String,
+    pub state: MailState,
+    pub attempts: i64,
+    /// The last one; empty for none.
+    pub error: String,
+}
+
+/// A mail that is not in the outbox yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMail {
+    pub event: MailEvent,
+    /// There is only one mail with it; empty for a mail by hand.
+    pub key: String,
+    pub message_id: String,
+    pub recipient: String,
+    pub customer: String,
+    pub language: String,
+    pub subject: String,
+    pub body: String,
+}
+
+/// What a mail is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Topic {
+    pub license_id: Option<i64>,
+    pub code_id: Option<i64>,
+    /// Of a license in a reminder, and which of the reminders.
+    pub expiration_date: Option<Date>,
+    pub step: u16,
+}
+
+impl Topic {
+    pub fn license(id: i64) -> Topic {
+        Topic {
+            license_id: Some(id),
+            ..Topic::default()
+        }
+    }
+
+    pub fn code(id: i64) -> Topic {
+        Topic {
+            code_id: Some(id),
+            ..Topic::default()
+        }
+    }
+}
+
+/// How an attempt ended, in the words of the mail server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    Taken,
+    /// Certainly not taken, perhaps later.
+    NotNow(String),
+    Refused(String),
+    Uncertain(String),
+}
+
+impl Delivery {
+    /// The mail after this attempt.
+    pub fn on(self, mail: &Mail, now: OffsetDateTime) -> Mail {
+        let attempts = mail.attempts + 1;
+        let (state, error) = match self {
+            Delivery::Taken => (MailState::Sent, String::new()),
+            Delivery::NotNow(words) if now - mail.queued_at >= GIVE_UP => (
+                MailState::Failed,
+                format!("Not accepted for three days. Last: {words}"),
+            ),
+            Delivery::NotNow(words) => (MailState::Waiting, words),
+            Delivery::Refused(words) => (MailState::Failed, words),
+            Delivery::Uncertain(words) => (MailState::Uncertain, words),
+        };
+        Mail {
+            state,
+            error,
+            attempts,
+            next_at: now + pause_after(attempts),
+            ended_at: (state != MailState::Waiting).then_some(now),
+            ..mail.clone()
+        }
+    }
+}
+
+/// From a minute, which ends most greylisting, to some hours.
+fn pause_after(attempts: i64) -> Duration {
+    Duration::minutes(match attempts {
+        ..=1 => 1,
+        2 => 5,
+        3 => 15,
+        4 => 30,
+        5 => 60,
+        6..=8 => 120,
+        _ => 240,
+    })
+}
+
+/// The reminder that a license gets today: the shortest of the setting that is due, also some days late, because
+/// the server may have been off.
+pub fn reminder_step(days_left: i64, steps: &[u16]) -> Option<u16> {
+    let mut due = steps.iter().copied().filter(|step| {
+        let late = i64::from(*step) - days_left;
+        (0..=LATE).contains(&late)
+    });
+    let first = due.next()?;
+    Some(due.fold(first, u16::min))
+}
+
+/// Days.
+pub const LATE: i64 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reminder_is_due_on_its_day_or_shortly_after() {
+        let step = |left| reminder_step(left, &[30, 7, 1]);
+        let due: Vec<_> = (0..=31).rev().map(|left| (left, step(left))).collect();
+        let due: Vec<_> = due
+            .into_iter()
+            .filter_map(|(left, step)| Some((left, step?)))
+            .collect();
+        assert_eq!(
+            due,
+            [
+                (30, 30),
+                (29, 30),
+                (28, 30),
+                (7, 7),
+                (6, 7),
+                (5, 7),
+                (1, 1),
+                (0, 1)
+            ]
+        );
+        assert_eq!(reminder_step(1, &[2, 1]), Some(1));
+    }
+
+    #[test]
+    fn pauses_grow_and_end_within_the_three_days() {
+        let pauses: Vec<Duration> = (1..40).map(pause_after).collect();
+        assert!(pauses.is_sorted() && pauses[0] == Duration::MINUTE);
+        assert!(pauses[39 - 1] < Duration::hours(6));
+    }
+}

@@ -1,0 +1,18 @@
+//! A mail as a link that opens the admin's own mail program.
+
+use rocket::http::RawStr;
+
+/// A `mailto:` URL; none without an address.
+pub(super) fn mailto(email: &str, subject: &str, body: &str) -> Option<String> {
+    if email.is_empty() {
+        return None;
+    }
+    let encode = |text: &str| RawStr::new(text).percent_encode().to_string();
+    // The one character of an address that mail programs want as it is.
+    let address = encode(email).replace("%40", "@");
+    let body = encode(&body.replace('\n', "\r\n"));
+    Some(format!(
+        "mailto:{address}?subject={}&body={body}",
+        encode(subject)
+    ))
+}

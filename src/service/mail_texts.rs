@@ -1,0 +1,138 @@
+//! Which text a mail has, and the vendor's own ones.
+
+use rocket::http::RawStr;
+
+use super::Service;
+use crate::error::Error;
+use crate::model::audit::{Actor, Event, Kind};
+use crate::model::mail::MailEvent;
+use crate::model::mail_text::{Facts, LANGUAGES, MailText, built_in, sample};
+use crate::store::mail_texts::{self, TextKey};
+use crate::store::{Db, audit};
+
+impl Service {
+    /// The text in the customer's language or ours, of the tool or of all, rendered; with the language it is in.
+    /// A text of the vendor that fails gives way to the built-in one, so that no mail is lost.
+    pub(super) fn text_of(
+        &self,
+        db: &Db,
+        event: MailEvent,
+        tool_name: &str,
+        language: &str,
+        facts: &Facts,
+    ) -> Result<(String, MailText), Error> {
+        let own = &*self.mailer.language;
+        for language in [language, own, "en"] {
+            for tool in [tool_name, ""] {
+                let Some(text) = mail_texts::get(db, tool, event, language)? else {
+                    continue;
+                };
+                match text.render(facts) {
+                    Ok(text) => return Ok((language.to_owned(), text)),
+                    Err(_) => self.log.event(
+                        "mail_text_failed",
+                        &[
+                            ("kind", &event.as_str()),
+                            ("language", &language),
+                            ("tool", &tool),
+                        ],
+                    ),
+                }
+            }
+            if LANGUAGES.iter().any(|(built_in, _)| *built_in == language) {
+                let text = built_in(event, language).render(facts)?;
+                return Ok((language.to_owned(), text));
+            }
+        }
+        Err(Error::Internal(format!("no text for {}", event.as_str())))
+    }
+
+    /// The page where a code of that tool is entered.
+    pub(super) fn claim_url(&self, tool_name: &str) -> String {
+        let base = &self.mailer.server_url;
+        match tool_name {
+            "" => format!("{base}/claim"),
+            tool => format!("{base}/claim?tool={}", RawStr::new(tool).percent_encode()),
+        }
+    }
+
+    /// The vendor's own texts.
+    pub fn mail_texts(&self) -> Result<Vec<TextKey>, Error> {
+        self.store.read(mail_texts::all)
+    }
+
+    /// The text that the vendor has set, or the built-in one; whether it is the vendor's.
+    pub fn mail_text(
+        &self,
+        tool_name: &str,
+        event: MailEvent,
+        language: &str,
+    ) -> Result<(MailText, bool), Error> {
+        let own = self
+            .store
+            .read(|db| mail_texts::get(db, tool_name, event, language))?;
+        Ok(match own {
+            Some(text) => (text, true),
+            None => (built_in(event, language), false),
+        })
+    }
+
+    /// What a text becomes with values that are made up.
+    pub fn preview_mail(&self, tool_name: &str, text: &MailText) -> Result<MailText, Error> {
+        text.render(&sample(tool_name, &self.mailer.server_url))
+    }
+
+    /// Refuses a text that cannot be rendered.
+    pub fn set_mail_text(
+        &self,
+        actor: &Actor,
+        tool_name: &str,
+        event: MailEvent,
+        language: &str,
+        text: &MailText,
+    ) -> Result<(), Error> {
+        self.preview_mail(tool_name, text)?;
+        let is_tool = tool_name.is_empty() || self.tool_names()?.iter().any(|t| t == tool_name);
+        if !is_tool {
+            return Err(Error::NotFound("Tool not found."));
+        }
+        if language.len() != 2 || !language.bytes().all(|b| b.is_ascii_lowercase()) {
+            let message =
+                format!("`{language}` is not a language code; use two letters, such as en or de.");
+            return Err(Error::invalid("language", message));
+        }
+        self.store.write(|db| {
+            mail_texts::set(db, tool_name, event, language, text)?;
+            audit::append(db, changed(actor, tool_name, event, language), self.now())?;
+            Ok(())
+        })
+    }
+
+    /// The built-in text counts again.
+    pub fn delete_mail_text(
+        &self,
+        actor: &Actor,
+        tool_name: &str,
+        event: MailEvent,
+        language: &str,
+    ) -> Result<(), Error> {
+        self.store.write(|db| {
+            if mail_texts::delete(db, tool_name, event, language)? {
+                audit::append(db, changed(actor, tool_name, event, language), self.now())?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn changed(actor: &Actor, tool_name: &str, event: MailEvent, language: &str) -> Event {
+    let tool = if tool_name.is_empty() {
+        "all tools"
+    } else {
+        tool_name
+    };
+    Event::new(Kind::MailTextChanged, actor)
+        .with("event", event.as_str())
+        .with("language", language)
+        .with("tool_name", tool)
+}
