@@ -3,10 +3,9 @@
 use time::{Date, Duration, Month, OffsetDateTime};
 
 use super::date;
-use super::license::fields::{FIELDS, USER_ID};
-use super::license::{CodeTerms, License, Status, Values};
+use super::license::fields::{FIELDS, Field, Kind};
+use super::license::{CodeTerms, Draft, License, Status, Values};
 use super::search::{Filter, Order};
-use super::text;
 use super::typed_date::read_day;
 use crate::error::Problem;
 
@@ -28,8 +27,10 @@ pub enum Action {
     /// Moves the expiration date; a perpetual license gets one only if a date is given.
     Extend(Term, Start),
     SetStatus(Status),
-    /// None removes the customer.
-    SetCustomer(Option<String>),
+    /// A text as it is stored; empty for none.
+    Set(&'static Field, String),
+    /// A trial becomes a license that expires after the term from today, or never; others stay as they are.
+    Convert(Option<Term>),
     Delete,
 }
 
@@ -181,13 +182,25 @@ impl Start {
 }
 
 impl Action {
-    /// A customer as typed; empty for none.
-    pub fn set_customer(typed: &str) -> Result<Action, Problem> {
-        let field = &FIELDS[USER_ID];
-        let customer = text::optional("customer", field.label, typed, field.limit)?;
-        Ok(Action::SetCustomer(
-            (!customer.is_empty()).then_some(customer),
-        ))
+    /// The fields that [`Action::set`] takes.
+    pub fn settable() -> impl Iterator<Item = &'static Field> {
+        let has_own_action =
+            |kind| matches!(kind, Kind::Required | Kind::Status | Kind::Date | Kind::Flag);
+        FIELDS.iter().filter(move |field| !has_own_action(field.kind))
+    }
+
+    /// The value of a field as typed by a person; empty for none.
+    pub fn set(field: &str, typed: &str) -> Result<Action, Problem> {
+        let field = Action::settable().find(|known| known.name == field);
+        let field = field.ok_or_else(|| Problem {
+            field: "field",
+            message: "No field was chosen.".to_owned(),
+        })?;
+        let (draft, problems) = Draft::default().with(field.name, typed).typed();
+        match problems.into_iter().next() {
+            Some(problem) => Err(problem),
+            None => Ok(Action::Set(field, field.clean(draft.get(field.name))?)),
+        }
     }
 
     /// The effect on a license on that day; none if nothing changes. Of a license with a seat, its code decides, too.
@@ -202,7 +215,12 @@ impl Action {
                 });
             }
             Action::SetStatus(status) => after.status = *status,
-            Action::SetCustomer(customer) => after.user_id.clone_from(customer),
+            Action::Set(field, text) => after = after.with(field, text).ok()?,
+            Action::Convert(_) if !license.is_trial => {}
+            Action::Convert(term) => {
+                after.is_trial = false;
+                after.expiration_date = term.map(|term| term.after(today));
+            }
             Action::Extend(Term::To(day), _) => after.expiration_date = Some(*day),
             Action::Extend(term, start) => {
                 after.expiration_date = end.map(|end| {
@@ -233,8 +251,17 @@ impl Action {
             Action::SetStatus(Status::Activated) => "Activate".to_owned(),
             Action::SetStatus(Status::Suspended) => "Suspend".to_owned(),
             Action::SetStatus(Status::Revoked) => "Revoke".to_owned(),
-            Action::SetCustomer(None) => "Remove the customer".to_owned(),
-            Action::SetCustomer(Some(customer)) => format!("Change the customer to {customer}"),
+            Action::Set(field, text) => {
+                let label = field.label.replacen("The", "the", 1);
+                match text.is_empty() {
+                    true => format!("Clear {label}"),
+                    false => format!("Change {label} to {text}"),
+                }
+            }
+            Action::Convert(None) => "Convert to perpetual licenses".to_owned(),
+            Action::Convert(Some(term)) => {
+                format!("Convert to licenses for {}", term.in_words())
+            }
             Action::Extend(Term::To(day), _) => format!("Set expiration to {}", date::format(*day)),
             Action::Extend(term, start) => {
                 let start = match start {
@@ -356,8 +383,53 @@ mod tests {
         let suspend = Action::SetStatus(Status::Suspended);
         assert_eq!(suspend.on(&expiring(None), None, TODAY), None);
         assert_eq!(
-            Action::SetCustomer(None).on(&expiring(None), None, TODAY),
+            Action::set("user_id", " ")
+                .unwrap()
+                .on(&expiring(None), None, TODAY),
             None
         );
+        assert_eq!(
+            Action::Convert(None).on(&expiring(None), None, TODAY),
+            None
+        );
+    }
+
+    #[test]
+    fn any_field_without_an_action_of_its_own_is_set_and_cleared() {
+        let license = expiring(None);
+        for field in Action::settable() {
+            let typed = match field.is_date() {
+                true => "31-Dec-2027",
+                false => " a, b ",
+            };
+            let set = Action::set(field.name, typed).unwrap();
+            let after = set.on(&license, None, TODAY).unwrap().after.unwrap();
+            let stored = if field.is_date() { "2027-12-31" } else { "a, b" };
+            assert_eq!(Draft::from(&after).get(field.name), stored);
+            let with_it = License {
+                values: after,
+                ..license.clone()
+            };
+            let cleared = Action::set(field.name, "").unwrap();
+            let after = cleared.on(&with_it, None, TODAY).unwrap().after;
+            assert_eq!(after.as_ref(), Some(&license.values), "{}", field.name);
+        }
+        for name in ["", "tool_name", "license_key", "status", "expiration_date", "trial"] {
+            assert!(Action::set(name, "").is_err(), "{name}");
+        }
+        assert_eq!(Action::set("updates_until", "soon").unwrap_err().field, "updates_until");
+    }
+
+    #[test]
+    fn a_converted_trial_expires_after_a_term_from_today_or_never() {
+        let mut trial = expiring(Some(date!(2026 - 06 - 01)));
+        trial.values.is_trial = true;
+        for (term, end) in [(None, None), (Some("1y"), Some(date!(2027 - 06 - 15)))] {
+            let term = term.map(|term| Term::parse(term).unwrap());
+            let effect = Action::Convert(term).on(&trial, None, TODAY).unwrap();
+            let after = effect.after.unwrap();
+            assert_eq!((after.is_trial, after.expiration_date), (false, end));
+            assert!(!effect.is_earlier);
+        }
     }
 }

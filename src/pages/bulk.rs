@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::model::bulk::{Action, BulkChange, Selection, Start, State as Progress, Term, UNDO_FOR};
 use crate::model::date;
-use crate::model::license::{License, Status, Values};
+use crate::model::license::{Draft, License, Status, Values};
 use crate::model::search::Count;
 use crate::model::typed_date::read_day;
 use crate::request::{App, Failure};
@@ -44,7 +44,8 @@ struct BulkQuery {
     /// The URL query of the license table.
     #[field(default = "")]
     filter: String,
-    /// `extend` by `term`, `expiration` on `day`, `customer`, `delete`, a status, or a period.
+    /// `extend` by `term`, `expiration` on `day`, `set` the `field` to `value`, `convert` trials for `trial_term`,
+    /// `delete`, a status, or a period.
     #[field(default = "", name = "do")]
     action: String,
     #[field(default = "")]
@@ -52,7 +53,11 @@ struct BulkQuery {
     #[field(default = "")]
     day: String,
     #[field(default = "")]
-    customer: String,
+    field: String,
+    #[field(default = "")]
+    value: String,
+    #[field(default = "")]
+    trial_term: String,
     #[field(default = 0)]
     page: usize,
 }
@@ -252,7 +257,14 @@ impl BulkQuery {
         let term = match &*self.action {
             "" => return Ok(vec![]),
             "delete" => return one(Action::Delete),
-            "customer" => return one(Action::set_customer(&self.customer)?),
+            "set" => return one(Action::set(&self.field, &self.value)?),
+            "convert" => {
+                let term = match &*self.trial_term {
+                    "" => None,
+                    term => Some(Term::parse(term)?),
+                };
+                return one(Action::Convert(term));
+            }
             "expiration" => match read_day(day) {
                 Some(day) => return one(Action::Extend(Term::To(day), Start::Expiration)),
                 None => {
@@ -291,7 +303,9 @@ impl BulkQuery {
             ("do", &self.action),
             ("term", &self.term),
             ("day", &self.day),
-            ("customer", &self.customer),
+            ("field", &self.field),
+            ("value", &self.value),
+            ("trial_term", &self.trial_term),
             ("page", &page),
         ]);
         query(&given)
@@ -382,10 +396,10 @@ impl BulkPage {
         address.trim_start_matches('?').to_owned()
     }
 
-    /// A date is not broken; a customer's name may be.
+    /// A date is not broken; another text may be.
     fn value_class(&self) -> &'static str {
         match self.previews.first().map(|preview| &preview.action) {
-            Some(Action::SetCustomer(_)) => "value",
+            Some(Action::Set(field, _)) if !field.is_date() => "value",
             _ => "date",
         }
     }
@@ -436,7 +450,11 @@ impl Preview {
             Action::SetStatus(Status::Activated) => format!("Activate {number}"),
             Action::SetStatus(Status::Suspended) => format!("Suspend {number}"),
             Action::SetStatus(Status::Revoked) => format!("Revoke {number}"),
-            Action::SetCustomer(_) => format!("Change the customer of {number}"),
+            Action::Set(field, _) => {
+                let label = field.label.replacen("The", "the", 1);
+                format!("Change {label} of {number}")
+            }
+            Action::Convert(_) => format!("Convert {number}"),
             Action::Extend(Term::To(day), _) => {
                 format!("Set expiration of {number} to {}", date::format(*day))
             }
@@ -451,11 +469,15 @@ impl Preview {
 impl PreviewRow {
     fn new(license: &License, previews: &[Preview], plan: &Plan) -> PreviewRow {
         let shown = |values: &Values| match previews.first().map(|preview| &preview.action) {
-            Some(Action::Extend(..)) => match values.expiration_date {
+            Some(Action::Extend(..) | Action::Convert(_)) => match values.expiration_date {
+                Some(day) if values.is_trial => format!("trial until {}", date::format(day)),
                 Some(day) => date::format(day),
                 None => "perpetual".to_owned(),
             },
-            Some(Action::SetCustomer(_)) => values.user_id.clone().unwrap_or("none".to_owned()),
+            Some(Action::Set(field, _)) => match Draft::from(values).get(field.name) {
+                "" => "none".to_owned(),
+                text => text.to_owned(),
+            },
             Some(Action::SetStatus(_) | Action::Delete) | None => values.status.to_string(),
         };
         let change = |preview: &Preview| {

@@ -300,7 +300,7 @@ async fn discard(
 impl ReportPage {
     /// What a column can be, and its words.
     fn meanings() -> Vec<(&'static str, String)> {
-        let fields = FIELDS.iter().map(|field| (field.name, short_label(field)));
+        let fields = FIELDS.iter().map(|field| (field.name, field.short_label()));
         let others = [
             ("created_at", "Creation time"),
             ("id", "License ID, as exported"),
@@ -364,21 +364,13 @@ impl ReportPage {
             .iter()
             .zip(texts)
             .filter(|(_, (before, after))| before != after)
-            .map(|(field, (before, after))| (short_label(field), before.into(), after.into()))
+            .map(|(field, (before, after))| (field.short_label(), before.into(), after.into()))
             .collect()
     }
 
     fn end(new: &Values) -> String {
         new.expiration_date.map(date::format).unwrap_or_default()
     }
-}
-
-/// `Customer` for `The customer`.
-fn short_label(field: &Field) -> String {
-    let label = field.label.strip_prefix("The ").unwrap_or(field.label);
-    let mut letters = label.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(letters.as_str().chars()).collect()
 }
 
 impl RunningPage {

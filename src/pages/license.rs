@@ -17,7 +17,8 @@ use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::model::activation_code::ActivationCode;
-use crate::model::bulk::{Action, UNDO_FOR};
+use crate::model::bulk::{Action, Term, UNDO_FOR};
+use crate::model::audit::Actor;
 use crate::model::check::Places;
 use crate::model::doubt;
 use crate::model::license::{License, Status, Verdict};
@@ -33,6 +34,7 @@ pub(super) fn routes() -> Vec<Route> {
     routes![
         show,
         set_status,
+        convert,
         confirm_delete,
         delete,
         move_form,
@@ -156,34 +158,58 @@ async fn set_status(
     id: i64,
     form: SignedInForm<StatusForm>,
 ) -> Result<Flashed, Failure> {
-    let SignedInForm {
-        form: StatusForm { status },
-        actor,
-        ..
-    } = form;
-    let status = Status::parse(&status).map_err(|problem| Error::Invalid(vec![problem]))?;
-    let path = format!("/licenses/{id}");
-    let acted = app
-        .run(move |service| service.act_on(&actor, id, &Action::SetStatus(status)))
-        .await;
-    let (license, bulk) = match acted {
-        Ok(acted) => acted,
-        Err(error @ Error::Invalid(_)) => {
-            let message = error.to_string();
-            return Ok(redirect_with_flash(config, &path, &message));
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let status = Status::parse(&form.form.status).map_err(Error::from)?;
     let done = match status {
         Status::Activated => "activated",
         Status::Suspended => "suspended",
         Status::Revoked => "revoked",
     };
-    let message = format!(
-        "{} license for {} {done}.",
-        license.tool_name, license.license_key
-    );
-    Ok(redirect_with_undo(config, &path, &message, bulk))
+    act(app, config, form.actor, id, Action::SetStatus(status), done).await
+}
+
+#[derive(FromForm)]
+struct ConvertForm {
+    /// From today; empty for a perpetual license.
+    #[field(default = "")]
+    term: String,
+}
+
+#[post("/licenses/<id>/convert", data = "<form>")]
+async fn convert(
+    app: &App,
+    config: &State<Config>,
+    id: i64,
+    form: SignedInForm<ConvertForm>,
+) -> Result<Flashed, Failure> {
+    let term = match &*form.form.term {
+        "" => None,
+        term => Some(Term::parse(term).map_err(Error::from)?),
+    };
+    let done = "is no longer a trial";
+    act(app, config, form.actor, id, Action::Convert(term), done).await
+}
+
+/// `done` ends the sentence about the license.
+async fn act(
+    app: &App,
+    config: &Config,
+    actor: Actor,
+    id: i64,
+    action: Action,
+    done: &str,
+) -> Result<Flashed, Failure> {
+    let path = format!("/licenses/{id}");
+    let acted = app
+        .run(move |service| service.act_on(&actor, id, &action))
+        .await;
+    Ok(match acted {
+        Ok((license, bulk)) => {
+            let message = format!("{} license for {} {done}.", license.tool_name, license.license_key);
+            redirect_with_undo(config, &path, &message, bulk)
+        }
+        Err(error @ Error::Invalid(_)) => redirect_with_flash(config, &path, &error.to_string()),
+        Err(error) => return Err(error.into()),
+    })
 }
 
 #[get("/licenses/<id>/delete")]

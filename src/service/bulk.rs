@@ -69,6 +69,10 @@ impl Plan {
         }
     }
 
+    pub fn has_trials(&self) -> bool {
+        self.licenses.iter().any(|license| license.is_trial)
+    }
+
     /// What the action does to one of the licenses; none if nothing.
     pub fn effect(&self, action: &Action, license: &License) -> Option<Effect> {
         let code = license.seat.and_then(|seat| self.codes.get(&seat.code_id));

@@ -31,7 +31,7 @@ fn set_status(status: &str) -> String {
 }
 
 pub fn set_customer(name: &str) -> String {
-    format!("do=customer&customer={name}")
+    format!("do=set&field=user_id&value={name}")
 }
 
 /// Licenses of one tool with these expiration dates; an empty one is perpetual.
@@ -162,6 +162,20 @@ fn undo_restores_every_value_after_every_action() {
             "user_id",
             2,
             vec![json!("Anna"), json!("Anna")],
+        ),
+        (
+            "do=set&field=features&value=ocr%3B export".to_owned(),
+            CONFIRM,
+            "features",
+            2,
+            vec![json!(["ocr", "export"]), json!(["ocr", "export"])],
+        ),
+        (
+            "do=set&field=updates_until&value=31-Dec-2027".to_owned(),
+            CONFIRM,
+            "updates_until",
+            2,
+            vec![json!("2027-12-31"), json!("2027-12-31")],
         ),
         (
             expire_on("2028-02-29"),

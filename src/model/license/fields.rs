@@ -12,7 +12,7 @@ use crate::model::fold::folded;
 use crate::model::mac::canonical_key;
 use crate::model::{date, text};
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Field {
     /// In the API, files, forms and the database.
     pub name: &'static str,
@@ -528,6 +528,17 @@ impl Values {
         })
     }
 
+    /// With this text of the field, as it is stored; the error is its index.
+    pub fn with(&self, field: &Field, text: &str) -> Result<Values, usize> {
+        let mut texts = self.texts();
+        for (known, value) in FIELDS.iter().zip(&mut texts) {
+            if known.name == field.name {
+                *value = text.into();
+            }
+        }
+        Values::from_texts(texts.each_ref().map(|text| &**text))
+    }
+
     /// All searchable text, folded. Two marks after each text make every part of it begin a
     /// trigram, even a part of one or two characters.
     pub fn search_text(&self) -> String {
@@ -555,8 +566,16 @@ impl Field {
         FIELDS.iter().position(|field| field.name == name)
     }
 
+    /// `Customer` for `The customer`.
+    pub fn short_label(&self) -> String {
+        let label = self.label.strip_prefix("The ").unwrap_or(self.label);
+        let mut letters = label.chars();
+        let first = letters.next().into_iter().flat_map(char::to_uppercase);
+        first.chain(letters.as_str().chars()).collect()
+    }
+
     /// Normalizes typed text for storage.
-    pub(super) fn clean(&self, typed: &str) -> Result<String, Problem> {
+    pub fn clean(&self, typed: &str) -> Result<String, Problem> {
         let Field {
             name, label, limit, ..
         } = *self;
