@@ -16,7 +16,9 @@ use crate::config::Config;
 use crate::error::Refusal;
 use crate::log::{plain, say};
 use crate::model::audit::Actor;
-use crate::service::{Contents, Restoration, RestoreOptions, Service, open_backup, verify_backup};
+use crate::service::{
+    Contents, Restoration, RestoreOptions, Service, give_way, open_backup, verify_backup,
+};
 
 /// How long an interrupted backup may take to remove what it has written.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -51,6 +53,7 @@ pub struct RestoreArgs {
 
 pub fn backup(config: &Config, args: &BackupArgs) -> Result<(), Refusal> {
     let file = args.file.display();
+    give_way();
     if args.verify {
         let contents = verify_backup(&args.file)?;
         tell(say, &format!("{file} is a good backup."), &contents);

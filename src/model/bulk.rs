@@ -184,9 +184,15 @@ impl Start {
 impl Action {
     /// The fields that [`Action::set`] takes.
     pub fn settable() -> impl Iterator<Item = &'static Field> {
-        let has_own_action =
-            |kind| matches!(kind, Kind::Required | Kind::Status | Kind::Date | Kind::Flag);
-        FIELDS.iter().filter(move |field| !has_own_action(field.kind))
+        let has_own_action = |kind| {
+            matches!(
+                kind,
+                Kind::Required | Kind::Status | Kind::Date | Kind::Flag
+            )
+        };
+        FIELDS
+            .iter()
+            .filter(move |field| !has_own_action(field.kind))
     }
 
     /// The value of a field as typed by a person; empty for none.
@@ -388,10 +394,7 @@ mod tests {
                 .on(&expiring(None), None, TODAY),
             None
         );
-        assert_eq!(
-            Action::Convert(None).on(&expiring(None), None, TODAY),
-            None
-        );
+        assert_eq!(Action::Convert(None).on(&expiring(None), None, TODAY), None);
     }
 
     #[test]
@@ -404,7 +407,11 @@ mod tests {
             };
             let set = Action::set(field.name, typed).unwrap();
             let after = set.on(&license, None, TODAY).unwrap().after.unwrap();
-            let stored = if field.is_date() { "2027-12-31" } else { "a, b" };
+            let stored = if field.is_date() {
+                "2027-12-31"
+            } else {
+                "a, b"
+            };
             assert_eq!(Draft::from(&after).get(field.name), stored);
             let with_it = License {
                 values: after,
@@ -414,10 +421,20 @@ mod tests {
             let after = cleared.on(&with_it, None, TODAY).unwrap().after;
             assert_eq!(after.as_ref(), Some(&license.values), "{}", field.name);
         }
-        for name in ["", "tool_name", "license_key", "status", "expiration_date", "trial"] {
+        for name in [
+            "",
+            "tool_name",
+            "license_key",
+            "status",
+            "expiration_date",
+            "trial",
+        ] {
             assert!(Action::set(name, "").is_err(), "{name}");
         }
-        assert_eq!(Action::set("updates_until", "soon").unwrap_err().field, "updates_until");
+        assert_eq!(
+            Action::set("updates_until", "soon").unwrap_err().field,
+            "updates_until"
+        );
     }
 
     #[test]

@@ -18,7 +18,6 @@ use crate::model::activation_code::{CodeTerm, CodeValues, MAX_DAYS};
 use crate::model::bulk::Term;
 use crate::model::doubt;
 use crate::model::license::Status;
-use crate::model::mail::Mail;
 use crate::model::pasted_key::cleaned;
 use crate::model::timeline::{self, About, Cursor, Happened};
 use crate::request::{App, Failure};

@@ -22,7 +22,7 @@ use crate::error::{Error, Problem};
 use crate::model::bulk::{BulkChange, UNDO_FOR};
 use crate::model::date;
 use crate::model::import::{BOM, Choice, ImportOptions, Layout, LayoutColumn, Upload};
-use crate::model::license::fields::{FIELDS, Field};
+use crate::model::license::fields::FIELDS;
 use crate::model::license::{License, Status, Values};
 use crate::model::search::Count;
 use crate::request::{App, Failure};

@@ -17,8 +17,8 @@ use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::model::activation_code::ActivationCode;
-use crate::model::bulk::{Action, Term, UNDO_FOR};
 use crate::model::audit::Actor;
+use crate::model::bulk::{Action, Term, UNDO_FOR};
 use crate::model::check::Places;
 use crate::model::doubt;
 use crate::model::license::{License, Status, Verdict};
@@ -102,8 +102,8 @@ async fn show(
     before: Option<&str>,
 ) -> Result<Page, Failure> {
     let before = before.and_then(Cursor::parse);
-    let (listed, (code, entitlements), history, places, (successor, moved_from), warnings, mails) = app
-        .run(move |service| {
+    let (listed, (code, entitlements), history, places, (successor, moved_from), warnings, mails) =
+        app.run(move |service| {
             let listed = service.listed(id)?;
             let relatives = service.relatives(&listed.license)?;
             let warnings = service.warnings(&listed.license)?;
@@ -204,7 +204,10 @@ async fn act(
         .await;
     Ok(match acted {
         Ok((license, bulk)) => {
-            let message = format!("{} license for {} {done}.", license.tool_name, license.license_key);
+            let message = format!(
+                "{} license for {} {done}.",
+                license.tool_name, license.license_key
+            );
             redirect_with_undo(config, &path, &message, bulk)
         }
         Err(error @ Error::Invalid(_)) => redirect_with_flash(config, &path, &error.to_string()),

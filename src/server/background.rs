@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::clock::Stopwatch;
 use crate::error::Refusal;
-use crate::service::{Service, WarmUp};
+use crate::service::{Service, WarmUp, give_way};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Moving the log into the file costs some syncs.
@@ -69,6 +69,7 @@ fn spawn(
 }
 
 fn back_up(service: &Service, stopped: &Receiver<()>) {
+    give_way();
     while stopped.recv_timeout(BACKUP_EVERY) == Err(RecvTimeoutError::Timeout) {
         if let Err(refusal) = service.back_up_if_due() {
             service

@@ -11,7 +11,6 @@ use crate::model::check::ListedLicense;
 use crate::model::customer::{Customer, CustomerDraft, NamedCustomer};
 use crate::model::fold::folded;
 use crate::model::license::License;
-use crate::model::mail::Mail;
 use crate::model::order::Order as Purchase;
 use crate::model::search::{Count, Filter, Order, Page};
 use crate::model::text::grouped;

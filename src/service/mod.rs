@@ -91,7 +91,7 @@ use traffic::Traffic;
 use trials::TrialsToday;
 
 pub use audit::Proof;
-pub use backup::verify_backup;
+pub use backup::{give_way, verify_backup};
 pub use bulk::{MAX_SELECTED, Plan};
 pub use check::{CheckSource, Signed};
 pub use claim::Claimed;

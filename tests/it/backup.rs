@@ -45,17 +45,6 @@ pub fn backed_up(server: &Server, name: &str) -> PathBuf {
     file
 }
 
-/// A server on the restored backup, in another folder.
-pub fn restored(backup: &Path, clock: &Clock) -> Server {
-    let clock = clock.clone();
-    let server = Server::at_clock(clock.clone(), |config| {
-        let backup = fs::File::open(backup).unwrap();
-        restore(&config.data_dir, &clock, backup, "the backup", false).unwrap();
-    });
-    assert!(server.service.restored().unwrap().is_some());
-    server
-}
-
 pub fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     let mut names: Vec<String> = entries

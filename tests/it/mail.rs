@@ -9,10 +9,11 @@ use license_server::model::mail::{Mail, MailState};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::backup::{backed_up, restored};
+use crate::backup::backed_up;
 use crate::database::Database;
 use crate::deploy::free_port;
 use crate::page::Page;
+use crate::restore::restored;
 use crate::server::Server;
 use crate::tools;
 

@@ -16,7 +16,7 @@ use crate::program::{Program, assert_names, command, refusal};
 use crate::server::{PASSWORD, START, Server};
 
 /// A server on the restored backup, in another folder.
-fn restored(backup: &Path, clock: &Clock) -> Server {
+pub fn restored(backup: &Path, clock: &Clock) -> Server {
     let clock = clock.clone();
     let server = Server::at_clock(clock.clone(), |config| {
         let backup = fs::File::open(backup).unwrap();

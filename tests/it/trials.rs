@@ -93,18 +93,32 @@ fn a_trial_is_converted_with_one_click_or_many_at_once() {
     assert!(!page.has_form("/licenses/1/convert"));
     let ends = |admin: &mut Client| {
         let rows = admin.get("/api/licenses").json();
-        [0, 1, 2].map(|at| (rows[at]["trial"] == true, rows[at]["expiration_date"].clone()))
+        [0, 1, 2].map(|at| {
+            (
+                rows[at]["trial"] == true,
+                rows[at]["expiration_date"].clone(),
+            )
+        })
     };
     let trial = (true, json!("2026-06-29"));
     let bought = (false, json!("2027-06-15"));
-    assert_eq!(ends(&mut admin), [bought.clone(), trial.clone(), trial.clone()]);
+    assert_eq!(
+        ends(&mut admin),
+        [bought.clone(), trial.clone(), trial.clone()]
+    );
     page.form("/undo").submit(&mut admin);
     assert_eq!(ends(&mut admin), [trial.clone(), trial.clone(), trial]);
     Page::open(&mut admin, "/licenses/1").press(&mut admin, "term=1y");
     let rest = Page::open(&mut admin, "/bulk?of=all&filter=%3Ftrial%3Dyes");
     let convert = rest.form("/bulk?").fill("trial_term", "");
-    let page = convert.press(&mut admin, "do=convert").press(&mut admin, "start=one");
-    assert!(page.text().contains("Convert to perpetual licenses"), "{}", page.text());
+    let page = convert
+        .press(&mut admin, "do=convert")
+        .press(&mut admin, "start=one");
+    assert!(
+        page.text().contains("Convert to perpetual licenses"),
+        "{}",
+        page.text()
+    );
     let perpetual = (false, Value::Null);
     assert_eq!(ends(&mut admin), [bought, perpetual.clone(), perpetual]);
 }
