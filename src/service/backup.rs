@@ -50,7 +50,7 @@ pub fn verify_backup(path: &Path) -> Result<Contents, Refusal> {
 /// From now on, this thread works when no other one wants to: no check waits for a backup.
 pub fn give_way() {
     // Refused by nobody; otherwise it would be as before.
-    let _ = rustix::process::setpriority_process(None, 19);
+    rustix::process::setpriority_process(None, 19).unwrap_or_default();
 }
 
 impl Service {

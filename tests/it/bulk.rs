@@ -164,7 +164,7 @@ fn undo_restores_every_value_after_every_action() {
             vec![json!("Anna"), json!("Anna")],
         ),
         (
-            "do=set&field=features&value=ocr%3B export".to_owned(),
+            "do=set&field=features&value=ocr%3B+export".to_owned(),
             CONFIRM,
             "features",
             2,

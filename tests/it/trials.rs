@@ -110,7 +110,7 @@ fn a_trial_is_converted_with_one_click_or_many_at_once() {
     assert_eq!(ends(&mut admin), [trial.clone(), trial.clone(), trial]);
     Page::open(&mut admin, "/licenses/1").press(&mut admin, "term=1y");
     let rest = Page::open(&mut admin, "/bulk?of=all&filter=%3Ftrial%3Dyes");
-    let convert = rest.form("/bulk?").fill("trial_term", "");
+    let convert = rest.form_with("do=convert").fill("trial_term", "");
     let page = convert
         .press(&mut admin, "do=convert")
         .press(&mut admin, "start=one");
