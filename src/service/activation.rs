@@ -90,7 +90,7 @@ impl Service {
         }
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let (user_id, order_ref) = (some(&code.values.customer), some(&code.values.order_ref));
-        let (id, seat) = match (take, &license) {
+        let after = match (take, &license) {
             (Take::Nothing, _) => return Ok(license),
             (Take::New, _) | (Take::Over, None) => {
                 let values = Values {
@@ -104,7 +104,15 @@ impl Service {
                     entitlements: Entitlements::default(),
                     is_trial: false,
                 };
-                (licenses::add(db, &values, now)?, Seat::new(code.id))
+                let seat = Some(Seat::new(code.id));
+                Some(License {
+                    id: licenses::add_seated(db, &values, seat, now)?,
+                    created_at: now,
+                    moved_to: None,
+                    seat,
+                    offline_until: None,
+                    values,
+                })
             }
             (Take::Over, Some(license)) => {
                 let mut values = license.values.clone();
@@ -120,12 +128,11 @@ impl Service {
                     None if license.is_trial => Seat::new(code.id),
                     None => Seat::of(code.id, license),
                 };
-                (license.id, seat)
+                licenses::settle(db, license.id, Some(seat))?;
+                licenses::get(db, license.id)?
             }
         };
-        licenses::settle(db, id, Some(seat))?;
         activation_codes::return_move(db, code.id, &question.license_key)?;
-        let after = licenses::get(db, id)?;
         let mut event = Event::license(actor, license.as_ref(), after.as_ref());
         if let Some(NamedCustomer { name, email }) = customer {
             event = event

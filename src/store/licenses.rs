@@ -55,9 +55,10 @@ static CHECKED: LazyLock<String> = LazyLock::new(|| {
 });
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
-    let places: Vec<String> = (2..2 + fields::COUNT).map(|n| format!("?{n}")).collect();
+    let places: Vec<String> = (5..5 + fields::COUNT).map(|n| format!("?{n}")).collect();
     format!(
-        "insert into licenses (created_at, {}) values (?1, {})
+        "insert into licenses (created_at, code_id, own_status, own_expiration_date, {})
+         values (?1, ?2, ?3, ?4, {})
          on conflict (tool_name, license_key) do nothing returning id",
         FIELDS.map(|field| field.name).join(", "),
         places.join(", ")
@@ -242,6 +243,16 @@ pub(super) fn listed_in(row: &Row<'_>) -> Result<ListedLicense> {
 
 /// Adds a row and returns its ID; a pair that already exists is [`Error::Duplicate`].
 pub fn add(db: &WriteTx<'_>, new: &Values, created_at: OffsetDateTime) -> Result<i64, Error> {
+    add_seated(db, new, None, created_at)
+}
+
+/// [`add`] with a seat whose code decides just what the values say.
+pub fn add_seated(
+    db: &WriteTx<'_>,
+    new: &Values,
+    seat: Option<Seat>,
+    created_at: OffsetDateTime,
+) -> Result<i64, Error> {
     db.invalidate(&new.tool_name, &new.license_key);
     tools::ensure(db, &new.tool_name, created_at)?;
     ensure_customer(db, new, created_at)?;
@@ -250,7 +261,10 @@ pub fn add(db: &WriteTx<'_>, new: &Values, created_at: OffsetDateTime) -> Result
         .prepare_cached(&INSERT)?
         .query_row(
             params_from_iter(
-                std::iter::once(Cell::Number(created_at.unix_timestamp())).chain(cells(new)),
+                [Cell::Number(Some(created_at.unix_timestamp()))]
+                    .into_iter()
+                    .chain(seat_cells(seat))
+                    .chain(cells(new)),
             ),
             |row| row.get(0),
         )
@@ -297,7 +311,7 @@ pub fn update(
 }
 
 fn write(db: &WriteTx<'_>, id: i64, values: &Values) -> Result<()> {
-    let id = std::iter::once(Cell::Number(id));
+    let id = std::iter::once(Cell::Number(Some(id)));
     db.prepare_cached(&UPDATE)?
         .execute(params_from_iter(id.chain(cells(values))))?;
     Ok(())
@@ -322,7 +336,7 @@ pub fn settle(db: &WriteTx<'_>, id: i64, seat: Option<Seat>) -> Result<(), Error
         return Ok(());
     }
     db.invalidate(&license.tool_name, &license.license_key);
-    let day = |date: Option<Date>| date.map_or(NEVER.to_owned(), date::format);
+    let [code_id, own_status, own_expiration_date] = seat_cells(seat);
     db.prepare_cached(
         "update licenses set code_id = ?2, own_status = ?3, own_expiration_date = ?4, status = ?5,
              expiration_date = ?6
@@ -330,19 +344,32 @@ pub fn settle(db: &WriteTx<'_>, id: i64, seat: Option<Seat>) -> Result<(), Error
     )?
     .execute(params![
         id,
-        seat.map(|seat| seat.code_id),
-        seat.map_or("", |seat| seat.own_status.as_str()),
-        seat.and_then(|seat| seat.own_expiration)
-            .map_or(String::new(), day),
+        code_id,
+        own_status,
+        own_expiration_date,
         status.as_str(),
-        day(expiration_date),
+        or_never(expiration_date),
     ])?;
     Ok(())
 }
 
+fn or_never(date: Option<Date>) -> String {
+    date.map_or(NEVER.to_owned(), date::format)
+}
+
+/// `code_id`, `own_status` and `own_expiration_date`.
+fn seat_cells(seat: Option<Seat>) -> [Cell<'static>; 3] {
+    let own = seat.and_then(|seat| seat.own_expiration);
+    [
+        Cell::Number(seat.map(|seat| seat.code_id)),
+        Cell::Text(seat.map_or("", |seat| seat.own_status.as_str()).into()),
+        Cell::Text(own.map_or(String::new(), or_never).into()),
+    ]
+}
+
 /// A bound value.
 enum Cell<'a> {
-    Number(i64),
+    Number(Option<i64>),
     Text(std::borrow::Cow<'a, str>),
 }
 
