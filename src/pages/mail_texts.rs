@@ -1,12 +1,13 @@
 //! The texts of mails, which the vendor can replace.
 
 use askama::Template;
+use rocket::response::Redirect;
 use rocket::{Either, FromForm, Route, State, get, post, routes};
 
 use super::flash::{Flashed, redirect_with_flash};
 use super::form::SignedInForm;
 use super::frame::Frame;
-use super::{Page, query, shown};
+use super::{Page, query, shown, to};
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
@@ -163,10 +164,14 @@ async fn list(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
 #[get("/mail/texts/edit?<choice..>")]
 async fn edit(
     app: &App,
+    config: &State<Config>,
     _session: Session,
     frame: Frame,
     choice: TextChoice,
-) -> Result<Page, Failure> {
+) -> Result<Either<Redirect, Page>, Failure> {
+    if choice.event.is_empty() {
+        return Ok(Either::Left(to(config, "/mail/texts")));
+    }
     let event = choice.event()?;
     let wanted = choice.clone();
     let (text, is_own, preview) = app
@@ -176,14 +181,14 @@ async fn edit(
             Ok((text, is_own, preview))
         })
         .await?;
-    Ok(Page::new(&TextPage {
+    Ok(Either::Right(Page::new(&TextPage {
         frame,
         choice,
         text,
         is_own,
         preview,
         problems: vec![],
-    })?)
+    })?))
 }
 
 #[derive(FromForm)]
