@@ -37,6 +37,8 @@ struct ShopPage {
     frame: Frame,
     found: ShopUse,
     tools: Vec<String>,
+    /// Of any tool.
+    editions: Vec<String>,
     /// Scheme, host and base path of this server.
     server_url: String,
     /// Of a generator's address that was just made; it is never shown again.
@@ -258,6 +260,12 @@ struct ProductForm {
     days: String,
     #[field(default = "")]
     expiration_date: String,
+    #[field(default = "")]
+    edition: String,
+    #[field(default = "")]
+    features: String,
+    #[field(default = "")]
+    updates_days: String,
 }
 
 #[post("/shops/<id>/products", data = "<form>")]
@@ -275,6 +283,9 @@ async fn add_product(
         seats: form.seats,
         days: form.days,
         expiration_date: form.expiration_date,
+        edition: form.edition,
+        features: form.features,
+        updates_days: form.updates_days,
     };
     let typed = draft.clone();
     let saved = app
@@ -381,10 +392,17 @@ async fn page(app: &App, config: &Config, frame: Frame, id: i64) -> Result<ShopP
     let (found, tools) = app
         .run(move |service| Ok((service.shop(id)?, service.tool_names()?)))
         .await?;
+    let mut editions: Vec<String> = tools
+        .iter()
+        .flat_map(|tool| app.edition_names(tool))
+        .collect();
+    editions.sort();
+    editions.dedup();
     Ok(ShopPage {
         frame,
         found,
         tools,
+        editions,
         server_url: format!("{}{}", config.origin(config.port), config.base_path()),
         secret: None,
         tried: vec![],

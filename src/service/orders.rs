@@ -79,7 +79,12 @@ impl Service {
                     let message = "A test order does not change another order.";
                     return Err(Error::invalid(field_of(item), message));
                 }
-                self.change_others(db, actor, source, item, Direction::On)?;
+                if item.adds_to.is_some() {
+                    for code in codes_of_other(db, source, item)? {
+                        item.fits(&code.values)?;
+                    }
+                }
+                self.change_others(db, actor, (source, id), item, Direction::On)?;
                 continue;
             }
             let values = item.values(&customer, new, self.today());
@@ -110,7 +115,7 @@ impl Service {
         order: Order,
         new: &NewOrder,
     ) -> Result<OrderCodes, Error> {
-        if (&order.items, order.is_test) != (&new.items, new.is_test) {
+        if !order.is_same(new) {
             return Err(Error::Conflict(format!(
                 "The order {} was sent before with other items.",
                 new.order_ref
@@ -138,25 +143,33 @@ impl Service {
         Ok(codes.iter().map(|(_, code)| code.shown()).collect())
     }
 
-    /// What an item does to the codes of another order, or the same taken back.
+    /// What an item of an order does to the codes of another one, or the same taken back.
     fn change_others(
         &self,
         db: &WriteTx<'_>,
         actor: &Actor,
-        source: &str,
+        (source, id): (&str, i64),
         item: &Item,
         direction: Direction,
     ) -> Result<(), Error> {
         for code in codes_of_other(db, source, item)? {
             let values = match direction {
-                Direction::On => item.on(&code.values, self.today()),
-                Direction::Off => item.off(&code.values).ok_or_else(|| {
-                    Error::Conflict(format!(
-                        "The order set the expiration date of {}, and nothing tells which one it had before. \
-                         Change that code by hand.",
-                        code.masked()
-                    ))
-                })?,
+                Direction::On => {
+                    if item.renews.is_some() && item.has_entitlements() {
+                        orders::add_replaced(db, id, code.id, &code.values.entitlements)?;
+                    }
+                    item.on(&code.values, self.today())
+                }
+                Direction::Off => {
+                    let before = orders::replaced(db, id, code.id)?;
+                    item.off(&code.values, &before).ok_or_else(|| {
+                        Error::Conflict(format!(
+                            "The order set the expiration date of {}, and nothing tells which one it had before. \
+                             Change that code by hand.",
+                            code.masked()
+                        ))
+                    })?
+                }
             };
             self.change_code_in(db, actor, &code, &values)?;
         }
@@ -213,9 +226,12 @@ impl Service {
             | (OrderAction::Restore, false) => return Ok(()),
         };
         for item in order.items.iter().filter(|item| item.other().is_some()) {
-            self.change_others(db, actor, source, item, direction)?;
+            self.change_others(db, actor, (source, order.id), item, direction)?;
         }
         let is_taken_back = action == OrderAction::Revoke;
+        if is_taken_back {
+            orders::clear_replaced(db, order.id)?;
+        }
         Ok(orders::set_taken_back(db, order.id, is_taken_back)?)
     }
 

@@ -176,7 +176,10 @@ impl Service {
                 .with("shop", shop.name)
                 .with("product", product.as_str())
                 .with("tool_name", item.tool_name.as_str())
-                .with("seats", item.seats);
+                .with("seats", item.seats)
+                .with("edition", item.edition.as_deref().unwrap_or_default())
+                .with("features", item.features.join(", "))
+                .with("updates_days", item.updates_days.unwrap_or_default());
             audit::append(db, event, now)?;
             Ok(())
         })

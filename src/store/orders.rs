@@ -4,10 +4,11 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
 use super::{WriteTx, moment, unreadable};
+use crate::model::entitlements::Entitlements;
 use crate::model::order::{Item, NewOrder, Order};
 
-const COLUMNS: &str =
-    "id, created_at, source, order_ref, customer, is_test, is_erased, items, is_taken_back";
+const COLUMNS: &str = "id, created_at, source, order_ref, customer, is_test, is_erased, items, \
+     is_taken_back, has_entitlements";
 
 /// Adds an order and returns its ID.
 pub fn add(
@@ -18,8 +19,8 @@ pub fn add(
     now: OffsetDateTime,
 ) -> Result<i64> {
     db.prepare_cached(
-        "insert into orders (created_at, source, order_ref, customer, is_test, items)
-         values (?1, ?2, ?3, ?4, ?5, ?6) returning id",
+        "insert into orders (created_at, source, order_ref, customer, is_test, items, has_entitlements)
+         values (?1, ?2, ?3, ?4, ?5, ?6, 1) returning id",
     )?
     .query_row(
         params![
@@ -101,6 +102,40 @@ pub fn set_taken_back(db: &WriteTx<'_>, id: i64, is_taken_back: bool) -> Result<
     Ok(())
 }
 
+/// What the order replaces in a code; what was there before it is kept.
+pub fn add_replaced(db: &WriteTx<'_>, id: i64, code_id: i64, before: &Entitlements) -> Result<()> {
+    let [edition, features, _, updates_until] = before.texts();
+    db.prepare_cached(
+        "insert into order_replaced (order_id, code_id, edition, features, updates_until)
+         values (?1, ?2, ?3, ?4, ?5) on conflict do nothing",
+    )?
+    .execute(params![id, code_id, edition, features, updates_until])?;
+    Ok(())
+}
+
+/// Without data, which no order replaces; empty if the order replaced nothing.
+pub fn replaced(db: &Connection, id: i64, code_id: i64) -> Result<Entitlements> {
+    let found = db
+        .prepare_cached(
+            "select edition, features, updates_until from order_replaced
+             where order_id = ?1 and code_id = ?2",
+        )?
+        .query_row([id, code_id], |row| {
+            let [edition, features, updates_until]: [String; 3] =
+                [row.get(0)?, row.get(1)?, row.get(2)?];
+            Entitlements::from_texts([&edition, &features, "", &updates_until])
+                .map_err(|_| unreadable(2, &updates_until))
+        })
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+pub fn clear_replaced(db: &WriteTx<'_>, id: i64) -> Result<()> {
+    db.prepare_cached("delete from order_replaced where order_id = ?1")?
+        .execute([id])?;
+    Ok(())
+}
+
 /// What was asked under that reference before.
 pub fn event(db: &Connection, id: i64, event_ref: &str) -> Result<Option<String>> {
     db.prepare_cached("select content from order_events where order_id = ?1 and event_ref = ?2")?
@@ -134,5 +169,6 @@ fn order(row: &Row<'_>) -> Result<Order> {
         is_erased: row.get(6)?,
         items: Item::from_json(&items).ok_or_else(|| unreadable(7, &items))?,
         is_taken_back: row.get(8)?,
+        has_entitlements: row.get(9)?,
     })
 }
