@@ -82,16 +82,6 @@ impl ShopPage {
         self.found.shop.secret.is_empty()
     }
 
-    /// The style of its mark.
-    fn mark(&self, state: &EventState) -> &'static str {
-        match state {
-            EventState::Done => "activated",
-            EventState::Ignored => "expired",
-            EventState::Waiting => "suspended",
-            EventState::Failed => "revoked",
-        }
-    }
-
     /// Name, label and value of each field that a generator is called with.
     fn fields(&self) -> [(&'static str, &'static str, &str); 7] {
         let fields = &self.found.shop.fields;
@@ -104,6 +94,16 @@ impl ShopPage {
             ("email_field", "Customer’s e-mail address", &fields.email),
             ("test_field", "Test order", &fields.test),
         ]
+    }
+}
+
+/// The style of the mark of a call.
+pub(super) fn mark(state: &EventState) -> &'static str {
+    match state {
+        EventState::Done => "activated",
+        EventState::Ignored => "expired",
+        EventState::Waiting => "suspended",
+        EventState::Failed => "revoked",
     }
 }
 

@@ -197,10 +197,11 @@ impl Service {
         action: OrderAction,
     ) -> Result<(), Error> {
         self.store
-            .write(|db| self.act_on_order_in(db, actor, source, order_ref, action))
+            .write(|db| self.act_on_order_in(db, actor, source, order_ref, action))?;
+        Ok(())
     }
 
-    /// [`Service::act_on_order`] within a transaction.
+    /// [`Service::act_on_order`] within a transaction. Returns the IDs of the changes of its own codes.
     pub(super) fn act_on_order_in(
         &self,
         db: &WriteTx<'_>,
@@ -208,14 +209,15 @@ impl Service {
         source: &str,
         order_ref: &str,
         action: OrderAction,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<i64>, Error> {
         let order = orders::find(db, source, order_ref)?.ok_or(NO_SUCH_ORDER)?;
+        let mut changes = vec![];
         for (_, code) in codes_of(db, &order)? {
             let values = CodeValues {
                 status: action.on(code.values.status),
                 ..code.values.clone()
             };
-            self.change_code_in(db, actor, &code, &values)?;
+            changes.extend(self.change_code_in(db, actor, &code, &values)?);
         }
         let direction = match (action, order.is_taken_back) {
             (OrderAction::Revoke, false) => Direction::Off,
@@ -223,7 +225,7 @@ impl Service {
             // A payment in doubt takes nothing back from other orders.
             (OrderAction::Suspend | OrderAction::Resume, _)
             | (OrderAction::Revoke, true)
-            | (OrderAction::Restore, false) => return Ok(()),
+            | (OrderAction::Restore, false) => return Ok(changes),
         };
         for item in order.items.iter().filter(|item| item.other().is_some()) {
             self.change_others(db, actor, (source, order.id), item, direction)?;
@@ -232,7 +234,8 @@ impl Service {
         if is_taken_back {
             orders::clear_replaced(db, order.id)?;
         }
-        Ok(orders::set_taken_back(db, order.id, is_taken_back)?)
+        orders::set_taken_back(db, order.id, is_taken_back)?;
+        Ok(changes)
     }
 
     /// Extends the codes of an order, once for each `event_ref`.
@@ -245,10 +248,11 @@ impl Service {
         event_ref: &str,
     ) -> Result<(), Error> {
         self.store
-            .write(|db| self.extend_order_in(db, actor, source, order_ref, extension, event_ref))
+            .write(|db| self.extend_order_in(db, actor, source, order_ref, extension, event_ref))?;
+        Ok(())
     }
 
-    /// [`Service::extend_order`] within a transaction.
+    /// [`Service::extend_order`] within a transaction. Returns the IDs of the changes of its codes.
     pub(super) fn extend_order_in(
         &self,
         db: &WriteTx<'_>,
@@ -257,11 +261,11 @@ impl Service {
         order_ref: &str,
         extension: Extension,
         event_ref: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<i64>, Error> {
         let order = orders::find(db, source, order_ref)?.ok_or(NO_SUCH_ORDER)?;
         let words = extension.in_words();
         match orders::event(db, order.id, event_ref)? {
-            Some(before) if before == words => return Ok(()),
+            Some(before) if before == words => return Ok(vec![]),
             Some(_) => {
                 return Err(Error::Conflict(format!(
                     "The event {event_ref} was sent before with another extension."
@@ -269,14 +273,15 @@ impl Service {
             }
             None => orders::add_event(db, order.id, event_ref, &words, self.clock.now())?,
         }
+        let mut changes = vec![];
         for (_, code) in codes_of(db, &order)? {
             let values = CodeValues {
                 term: extension.on(code.values.term, self.today()),
                 ..code.values.clone()
             };
-            self.change_code_in(db, actor, &code, &values)?;
+            changes.extend(self.change_code_in(db, actor, &code, &values)?);
         }
-        Ok(())
+        Ok(changes)
     }
 }
 

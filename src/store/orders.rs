@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use super::{WriteTx, moment, unreadable};
 use crate::model::entitlements::Entitlements;
 use crate::model::order::{Item, NewOrder, Order};
+use crate::model::shops::generator_number;
 
 const COLUMNS: &str = "id, created_at, source, order_ref, customer, is_test, is_erased, items, \
      is_taken_back, has_entitlements";
@@ -47,6 +48,49 @@ pub fn find(db: &Connection, source: &str, order_ref: &str) -> Result<Option<Ord
     ))?
     .query_row([source, order_ref], order)
     .optional()
+}
+
+pub fn get(db: &Connection, id: i64) -> Result<Option<Order>> {
+    db.prepare_cached(&format!("select {COLUMNS} from orders where id = ?1"))?
+        .query_row([id], order)
+        .optional()
+}
+
+/// Newest first.
+pub fn latest(db: &Connection, limit: i64) -> Result<Vec<Order>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from orders order by id desc limit ?1"
+    ))?
+    .query_map([limit], order)?
+    .collect()
+}
+
+/// Those with that reference, those that a shop calls so, and those of a generator with that order number; newest
+/// first.
+pub fn called(db: &Connection, reference: &str, limit: i64) -> Result<Vec<Order>> {
+    let number = generator_number(reference);
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from orders where id in (
+             select id from orders where order_ref = ?1
+             union
+             select orders.id from shops
+             join shop_references on shop_references.shop_id = shops.id
+                 and shop_references.reference = ?1
+             join orders on orders.source = 'shop ' || shops.id
+                 and orders.order_ref = shop_references.order_ref
+             union
+             select id from orders where order_ref > ?2 || '/' and order_ref < ?2 || '0'
+                 and source in (select 'shop ' || id from shops where kind = 'generator'))
+         order by id desc limit ?3"
+    ))?
+    .query_map(params![reference, number, limit], order)?
+    .collect()
+}
+
+/// The order that a code was made for.
+pub fn of_code(db: &Connection, code_id: i64) -> Result<Option<i64>> {
+    db.prepare_cached("select max(order_id) from order_codes where code_id = ?1")?
+        .query_row([code_id], |row| row.get(0))
 }
 
 /// Of any source, newest first.

@@ -180,9 +180,10 @@ impl Item {
         }
     }
 
-    /// Whether a renewal is about the term. One that only names edition, features or updates leaves the term.
-    fn extends_term(&self) -> bool {
-        self.days.is_some() || self.expiration_date.is_some() || !self.has_entitlements()
+    /// Whether it gives codes their term. A renewal that only names edition, features or updates leaves it.
+    pub fn extends_term(&self) -> bool {
+        let is_named = self.days.is_some() || self.expiration_date.is_some();
+        self.adds_to.is_none() && (is_named || !self.has_entitlements())
     }
 
     /// Why its seats cannot be added to that code, which is one for all its machines.

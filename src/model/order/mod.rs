@@ -85,6 +85,11 @@ pub struct Order {
 }
 
 impl Order {
+    /// The shop that placed it; none for a token or a user.
+    pub fn shop_id(&self) -> Option<i64> {
+        self.source.strip_prefix("shop ")?.parse().ok()
+    }
+
     /// Whether the same reference was sent with the same content.
     pub fn is_same(&self, new: &NewOrder) -> bool {
         let items = match self.has_entitlements {
@@ -92,6 +97,43 @@ impl Order {
             false => new.items.iter().map(Item::without_entitlements).collect(),
         };
         (&self.items, self.is_test) == (&items, new.is_test)
+    }
+}
+
+/// Changes of codes in one transaction: their IDs follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changes {
+    first: i64,
+    last: i64,
+}
+
+impl Changes {
+    /// None if there are none.
+    pub fn of(ids: &[i64]) -> Option<Changes> {
+        Some(Changes {
+            first: *ids.first()?,
+            last: *ids.last()?,
+        })
+    }
+
+    pub fn ids(self) -> impl Iterator<Item = i64> {
+        self.first..=self.last
+    }
+
+    /// `12-14`.
+    pub fn in_address(self) -> String {
+        format!("{}-{}", self.first, self.last)
+    }
+
+    /// Parses [`Changes::in_address`]; none for more than an order has codes.
+    pub fn parse(text: &str) -> Option<Changes> {
+        let (first, last) = text.split_once('-')?;
+        let changes = Changes {
+            first: first.parse().ok()?,
+            last: last.parse().ok()?,
+        };
+        let number = changes.last.checked_sub(changes.first)?;
+        (0..MAX_CODES).contains(&number).then_some(changes)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::error::{Error, Problem};
 
 pub use mention::names as is_about;
 
-pub use generator::{Call, Fields, MAX_CODES_A_DAY, form_fields, json_fields};
+pub use generator::{Call, Fields, MAX_CODES_A_DAY, form_fields, generator_number, json_fields};
 
 const NAME: usize = 100;
 const PRODUCT: usize = 100;
