@@ -106,6 +106,10 @@ impl OrderPage {
         codes.any(|(_, listed)| listed.code.values.term != CodeTerm::Perpetual)
     }
 
+    fn changed_others(&self) -> bool {
+        self.found.order.changes_others()
+    }
+
     fn has_more(&self) -> bool {
         self.found.codes.len() > self.codes.len()
     }
@@ -235,8 +239,7 @@ impl RevokePage {
     }
 
     fn changed_others(&self) -> bool {
-        let mut items = self.found.order.items.iter();
-        items.any(|item| item.other().is_some())
+        self.found.order.changes_others()
     }
 }
 

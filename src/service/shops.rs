@@ -186,14 +186,20 @@ impl Service {
             let shop = existing(db, id)?;
             let now = self.clock.now();
             shops::set_product(db, id, &product, &item, now)?;
-            let event = Event::new(Kind::ShopChanged, actor)
+            let mut event = Event::new(Kind::ShopChanged, actor)
                 .with("shop", shop.name)
                 .with("product", product.as_str())
                 .with("tool_name", item.tool_name.as_str())
-                .with("seats", item.seats)
-                .with("edition", item.edition.as_deref().unwrap_or_default())
-                .with("features", item.features.join(", "))
-                .with("updates_days", item.updates_days.unwrap_or_default());
+                .with("seats", item.seats);
+            if let Some(edition) = &item.edition {
+                event = event.with("edition", edition.as_str());
+            }
+            if !item.features.is_empty() {
+                event = event.with("features", item.features.join(", "));
+            }
+            if let Some(days) = item.updates_days {
+                event = event.with("updates_days", days);
+            }
             audit::append(db, event, now)?;
             Ok(())
         })

@@ -183,7 +183,10 @@ impl Item {
     /// Whether it gives codes their term. A renewal that only names edition, features or updates leaves it.
     pub fn extends_term(&self) -> bool {
         let is_named = self.days.is_some() || self.expiration_date.is_some();
-        self.adds_to.is_none() && (is_named || !self.has_entitlements())
+        match &self.renews {
+            Some(_) => is_named || !self.has_entitlements(),
+            None => self.adds_to.is_none(),
+        }
     }
 
     /// Why its seats cannot be added to that code, which is one for all its machines.
@@ -398,6 +401,7 @@ mod tests {
         let earlier = renewal(|sent| sent.updates_until = Some("2026-07-01".into()));
         let later = code(Some(date!(2026 - 12 - 31)));
         assert_eq!(earlier.on(&later, TODAY), later);
+        assert!(item(|sent| sent.edition = Some("Pro".into())).extends_term());
         // Without anything else it is for ever.
         let forever = renewal(|_| {}).on(&later, TODAY);
         assert_eq!(forever.term, CodeTerm::Perpetual);

@@ -90,6 +90,11 @@ impl Order {
         self.source.strip_prefix("shop ")?.parse().ok()
     }
 
+    /// Whether it renews other orders or adds seats to them.
+    pub fn changes_others(&self) -> bool {
+        self.items.iter().any(|item| item.other().is_some())
+    }
+
     /// Whether the same reference was sent with the same content.
     pub fn is_same(&self, new: &NewOrder) -> bool {
         let items = match self.has_entitlements {
