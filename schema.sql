@@ -154,6 +154,7 @@ create table orders (
     is_erased  bigint  not null default 0,   -- 1: sent again, it does not bring the person back
     items      text    not null,             -- JSON, after defaults
     is_taken_back bigint not null default 0, -- 1: revoked, and what it did to other orders is undone
+    has_entitlements bigint not null default 0, -- 0: its edition, features and updates were ignored
     unique (source, order_ref)
 );
 
@@ -169,6 +170,18 @@ create table order_codes (
 ) without rowid;
 
 create index order_codes_by_code on order_codes (code_id);
+
+-- What a renewal replaced in a code, to be taken back.
+create table order_replaced (
+    order_id      integer not null references orders (id) on delete cascade,
+    code_id       integer not null references activation_codes (id) on delete cascade,
+    edition       text    not null,
+    features      text    not null,
+    updates_until text    not null,
+    primary key (order_id, code_id)
+) without rowid;
+
+create index order_replaced_by_code on order_replaced (code_id);
 
 -- What happened to an order and must happen only once.
 create table order_events (
@@ -205,6 +218,9 @@ create table shop_products (
     seats           bigint  not null,
     expiration_date text    not null,        -- this or `days`, or neither for perpetual
     days            bigint  not null,
+    edition         text    not null default '',
+    features        text    not null default '',
+    updates_days    bigint  not null default 0, -- counted from the sale; 0 for no limit
     unique (shop_id, product)
 );
 
@@ -217,6 +233,8 @@ create table shop_references (
     order_ref text    not null,
     primary key (shop_id, reference)
 ) without rowid;
+
+create index shop_references_by_order on shop_references (shop_id, order_ref);
 
 -- What happened to the money of a shop's orders.
 create table shop_payments (
@@ -246,6 +264,7 @@ create table shop_events (
 create unique index shop_events_by_reference on shop_events (shop_id, event_ref) where event_ref <> '';
 create index shop_events_by_shop on shop_events (shop_id, id);
 create index shop_events_waiting on shop_events (shop_id, reference) where state = 'waiting';
+create index shop_events_of_order on shop_events (shop_id, reference) where reference <> '';
 create index shop_events_failed on shop_events (shop_id, received_at) where state = 'failed';
 
 -- Which license had a pair of tool and key once, and the entry of the audit log that ended it.

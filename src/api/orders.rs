@@ -72,7 +72,8 @@ struct MadeCode {
     request_body(content = SentOrder, example = json!({
         "order_ref": "2026-17",
         "customer": {"name": "Anna Berg", "email": "anna@example.com"},
-        "items": [{"tool_name": "YourTool", "quantity": 1, "seats": 3, "days": 365}],
+        "items": [{"tool_name": "YourTool", "quantity": 1, "seats": 3, "days": 365, "edition": "Pro",
+            "features": ["export"], "updates_until": "2027-12-31"}],
     })),
     responses(
         (status = 201, description = "The order was placed", body = Placed, example = json!({
@@ -141,6 +142,11 @@ pub(super) struct CodeRow {
     expiration_date: Option<String>,
     /// Counted from the first activation, which has not happened yet.
     days: Option<i64>,
+    edition: Option<String>,
+    /// Besides those of the edition
+    features: Vec<String>,
+    /// The last build date of the tool that is covered
+    updates_until: Option<String>,
     customer: Option<String>,
     order_ref: Option<String>,
 }
@@ -157,6 +163,9 @@ impl CodeRow {
             seats_used,
             expiration_date: code.values.term.expiration_date().map(date::format),
             days: code.values.term.days(),
+            edition: code.values.entitlements.edition.clone(),
+            features: code.values.entitlements.features.clone(),
+            updates_until: code.values.entitlements.updates_until.map(date::format),
             customer: some(&code.values.customer),
             order_ref: some(&code.values.order_ref),
         }

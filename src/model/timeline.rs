@@ -12,6 +12,8 @@ pub enum About<'a> {
     License(i64),
     /// The licenses of an activation code, too.
     Code(i64),
+    /// The codes that were made for an order, with their licenses.
+    Order(i64),
     /// Licenses and codes of the customer with that name.
     Customer(&'a str),
 }

@@ -35,6 +35,8 @@ struct CodePage {
     machines: Vec<LicenseRow>,
     /// Of the customer; empty for none.
     email: String,
+    /// The order that it was made for.
+    order_id: Option<i64>,
     /// Whether the server sends mails itself.
     is_mailed: bool,
     mailto: Option<String>,
@@ -85,6 +87,7 @@ fn page(
         mailto: found
             .mail
             .and_then(|mail| mailto(&mail.recipient, &mail.text.subject, &mail.text.body)),
+        order_id: found.order_id,
         moves: found.moves,
         moves_left: code.moves_left(found.moves),
         email,

@@ -8,6 +8,7 @@ use rocket::response::{self, Redirect, Responder};
 use super::{shown, to};
 use crate::auth::{cookie_value, private_cookie, signed_in_now};
 use crate::config::Config;
+use crate::model::order::Changes;
 
 const COOKIE: &str = "license_flash";
 
@@ -54,6 +55,18 @@ pub(super) fn redirect_with_code_undo(
 ) -> Flashed {
     let undo = format!("{message}{SEPARATOR}/codes/changes/{change}/undo");
     redirect_with_flash(config, path, &undo)
+}
+
+/// Back to the page of an order, with an Undo button for these changes of its codes.
+pub(super) fn redirect_with_order_undo(
+    config: &Config,
+    id: i64,
+    message: &str,
+    changes: Changes,
+) -> Flashed {
+    let path = format!("/orders/{id}");
+    let undo = format!("{message}{SEPARATOR}{path}/{}/undo", changes.in_address());
+    redirect_with_flash(config, &path, &undo)
 }
 
 impl<'r> Responder<'r, 'static> for Flashed {

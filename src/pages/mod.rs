@@ -36,6 +36,7 @@ mod mail_texts;
 mod mailto;
 mod offline;
 mod opened;
+mod order;
 mod overview;
 mod reference;
 mod restored;
@@ -95,6 +96,7 @@ pub fn routes() -> Vec<Route> {
         mail::routes(),
         mail_texts::routes(),
         offline::routes(),
+        order::routes(),
         overview::routes(),
         restored::routes(),
         reference::routes(),

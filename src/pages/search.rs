@@ -73,7 +73,16 @@ async fn search(
 ) -> Result<Either<Redirect, Flashed>, Failure> {
     let q = fields.iter().find(|(name, _)| name == "q");
     let q = q.map(|(_, typed)| typed.clone()).unwrap_or_default();
-    let sought = app.run_search(move |service| service.sought(&q)).await?;
+    // Who filters a table wants its rows.
+    let is_alone = |(name, typed): &(String, String)| name == "q" || typed.is_empty();
+    let is_for_all = table == "/licenses" && fields.iter().all(is_alone);
+    let reference = q.clone();
+    let sought = app
+        .run_search(move |service| match service.order_sought(&q)? {
+            Some(order) if is_for_all => Ok(order),
+            _ => service.sought(&q),
+        })
+        .await?;
     if let Sought::NoCode(_) = sought {
         fields.retain(|(name, _)| name != "q");
     }
@@ -84,6 +93,11 @@ async fn search(
     let filtered = format!("{table}{}", query(&given));
     Ok(match sought {
         Sought::Code(id) => Either::Left(to(config, &format!("/codes/{id}"))),
+        Sought::Order(id) => Either::Left(to(config, &format!("/orders/{id}"))),
+        Sought::Orders => {
+            let several = query(&[("reference", reference.trim())]);
+            Either::Left(to(config, &format!("/orders{several}")))
+        }
         Sought::Machine(code) => Either::Left(to(config, &format!("/machine?code={code}"))),
         Sought::Words => Either::Left(to(config, &filtered)),
         Sought::NoCode(why) => Either::Right(redirect_with_flash(config, &filtered, &why)),

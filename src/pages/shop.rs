@@ -37,6 +37,8 @@ struct ShopPage {
     frame: Frame,
     found: ShopUse,
     tools: Vec<String>,
+    /// Of any tool.
+    editions: Vec<String>,
     /// Scheme, host and base path of this server.
     server_url: String,
     /// Of a generator's address that was just made; it is never shown again.
@@ -80,16 +82,6 @@ impl ShopPage {
         self.found.shop.secret.is_empty()
     }
 
-    /// The style of its mark.
-    fn mark(&self, state: &EventState) -> &'static str {
-        match state {
-            EventState::Done => "activated",
-            EventState::Ignored => "expired",
-            EventState::Waiting => "suspended",
-            EventState::Failed => "revoked",
-        }
-    }
-
     /// Name, label and value of each field that a generator is called with.
     fn fields(&self) -> [(&'static str, &'static str, &str); 7] {
         let fields = &self.found.shop.fields;
@@ -102,6 +94,16 @@ impl ShopPage {
             ("email_field", "Customer’s e-mail address", &fields.email),
             ("test_field", "Test order", &fields.test),
         ]
+    }
+}
+
+/// The style of the mark of a call.
+pub(super) fn mark(state: &EventState) -> &'static str {
+    match state {
+        EventState::Done => "activated",
+        EventState::Ignored => "expired",
+        EventState::Waiting => "suspended",
+        EventState::Failed => "revoked",
     }
 }
 
@@ -258,6 +260,12 @@ struct ProductForm {
     days: String,
     #[field(default = "")]
     expiration_date: String,
+    #[field(default = "")]
+    edition: String,
+    #[field(default = "")]
+    features: String,
+    #[field(default = "")]
+    updates_days: String,
 }
 
 #[post("/shops/<id>/products", data = "<form>")]
@@ -275,6 +283,9 @@ async fn add_product(
         seats: form.seats,
         days: form.days,
         expiration_date: form.expiration_date,
+        edition: form.edition,
+        features: form.features,
+        updates_days: form.updates_days,
     };
     let typed = draft.clone();
     let saved = app
@@ -381,10 +392,17 @@ async fn page(app: &App, config: &Config, frame: Frame, id: i64) -> Result<ShopP
     let (found, tools) = app
         .run(move |service| Ok((service.shop(id)?, service.tool_names()?)))
         .await?;
+    let mut editions: Vec<String> = tools
+        .iter()
+        .flat_map(|tool| app.edition_names(tool))
+        .collect();
+    editions.sort();
+    editions.dedup();
     Ok(ShopPage {
         frame,
         found,
         tools,
+        editions,
         server_url: format!("{}{}", config.origin(config.port), config.base_path()),
         secret: None,
         tried: vec![],

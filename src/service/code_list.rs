@@ -16,7 +16,7 @@ use crate::model::customer::{Customer, NamedCustomer};
 use crate::model::license::License;
 use crate::model::search::Count;
 use crate::model::text::grouped;
-use crate::store::{activation_codes, code_search, customers, licenses, seats};
+use crate::store::{activation_codes, code_search, customers, licenses, orders, seats};
 
 /// Codes in a file that a page sends.
 pub const MAX_CODES_SENT: usize = 25_000;
@@ -29,6 +29,8 @@ pub struct CodeUse {
     pub listed: ListedCode,
     /// Of the code; none if it has no customer.
     pub customer: Option<Customer>,
+    /// The order that it was made for.
+    pub order_id: Option<i64>,
     /// At most 200, the first one first.
     pub machines: Vec<ListedLicense>,
     /// Seats that its customer freed within a year.
@@ -83,6 +85,7 @@ impl Service {
                     .filter_map(Result::transpose)
                     .collect::<Result<_, _>>()?,
                 moves: activation_codes::moves_since(db, id, since)?,
+                order_id: orders::of_code(db, id)?,
                 mail: None,
                 listed,
             }))

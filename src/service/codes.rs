@@ -160,18 +160,27 @@ impl Service {
 
     /// Takes a change back, unless the code was changed since.
     pub fn undo_code_change(&self, actor: &Actor, change_id: i64) -> Result<ActivationCode, Error> {
-        self.store.write(|db| {
-            let change = code_changes::get(db, change_id)?.ok_or(NO_SUCH_CODE)?;
-            let code = activation_codes::get(db, change.code_id)?.ok_or(NO_SUCH_CODE)?;
-            if change.is_undone || code.values != change.after {
-                return Err(Error::Conflict(
-                    "The activation code was changed since. Nothing was undone.".into(),
-                ));
-            }
-            self.change_code_in(db, actor, &code, &change.before)?;
-            code_changes::set_undone(db, change_id)?;
-            activation_codes::get(db, code.id)?.ok_or(NO_SUCH_CODE)
-        })
+        self.store
+            .write(|db| self.undo_code_change_in(db, actor, change_id))
+    }
+
+    /// [`Service::undo_code_change`] within a transaction.
+    pub(super) fn undo_code_change_in(
+        &self,
+        db: &WriteTx<'_>,
+        actor: &Actor,
+        change_id: i64,
+    ) -> Result<ActivationCode, Error> {
+        let change = code_changes::get(db, change_id)?.ok_or(NO_SUCH_CODE)?;
+        let code = activation_codes::get(db, change.code_id)?.ok_or(NO_SUCH_CODE)?;
+        if change.is_undone || code.values != change.after {
+            return Err(Error::Conflict(
+                "The activation code was changed since. Nothing was undone.".into(),
+            ));
+        }
+        self.change_code_in(db, actor, &code, &change.before)?;
+        code_changes::set_undone(db, change_id)?;
+        activation_codes::get(db, code.id)?.ok_or(NO_SUCH_CODE)
     }
 
     /// The code for that tool, as typed by anybody. Wrong ones count against the address; a right one that we

@@ -300,22 +300,25 @@ pub(super) fn line(db: &Db, customer: Customer) -> Read<CustomerLine> {
     })
 }
 
-/// A shop or a token by its name; one that is gone as the order has it.
-fn with_sellers(db: &Db, orders: Vec<Purchase>) -> Read<Vec<(Purchase, String)>> {
-    let seller = |source: &str| -> Read<Option<String>> {
-        match source.split_once(' ') {
-            Some(("user", name)) => Ok(Some(name.to_owned())),
-            Some((kind, id)) => match (kind, id.parse()) {
-                ("shop", Ok(id)) => Ok(shops::get(db, id)?.map(|shop| shop.name)),
-                ("token", Ok(id)) => tokens::name(db, id),
-                _ => Ok(None),
-            },
-            None => Ok(None),
-        }
-    };
+/// Each with who placed it.
+pub(super) fn with_sellers(db: &Db, orders: Vec<Purchase>) -> Read<Vec<(Purchase, String)>> {
     let named = orders.into_iter().map(|order| {
-        let name = seller(&order.source)?.unwrap_or_else(|| order.source.clone());
+        let name = seller(db, &order.source)?;
         Ok((order, name))
     });
     named.collect()
+}
+
+/// The name of the shop, token or user that places orders; one that is gone as its orders have it.
+pub(super) fn seller(db: &Db, source: &str) -> Read<String> {
+    let name = match source.split_once(' ') {
+        Some(("user", name)) => Some(name.to_owned()),
+        Some((kind, id)) => match (kind, id.parse()) {
+            ("shop", Ok(id)) => shops::get(db, id)?.map(|shop| shop.name),
+            ("token", Ok(id)) => tokens::name(db, id)?,
+            _ => None,
+        },
+        None => None,
+    };
+    Ok(name.unwrap_or_else(|| source.to_owned()))
 }

@@ -79,7 +79,12 @@ impl Service {
                     let message = "A test order does not change another order.";
                     return Err(Error::invalid(field_of(item), message));
                 }
-                self.change_others(db, actor, source, item, Direction::On)?;
+                if item.adds_to.is_some() {
+                    for code in codes_of_other(db, source, item)? {
+                        item.fits(&code.values)?;
+                    }
+                }
+                self.change_others(db, actor, (source, id), item, Direction::On)?;
                 continue;
             }
             let values = item.values(&customer, new, self.today());
@@ -110,7 +115,7 @@ impl Service {
         order: Order,
         new: &NewOrder,
     ) -> Result<OrderCodes, Error> {
-        if (&order.items, order.is_test) != (&new.items, new.is_test) {
+        if !order.is_same(new) {
             return Err(Error::Conflict(format!(
                 "The order {} was sent before with other items.",
                 new.order_ref
@@ -138,25 +143,33 @@ impl Service {
         Ok(codes.iter().map(|(_, code)| code.shown()).collect())
     }
 
-    /// What an item does to the codes of another order, or the same taken back.
+    /// What an item of an order does to the codes of another one, or the same taken back.
     fn change_others(
         &self,
         db: &WriteTx<'_>,
         actor: &Actor,
-        source: &str,
+        (source, id): (&str, i64),
         item: &Item,
         direction: Direction,
     ) -> Result<(), Error> {
         for code in codes_of_other(db, source, item)? {
             let values = match direction {
-                Direction::On => item.on(&code.values, self.today()),
-                Direction::Off => item.off(&code.values).ok_or_else(|| {
-                    Error::Conflict(format!(
-                        "The order set the expiration date of {}, and nothing tells which one it had before. \
-                         Change that code by hand.",
-                        code.masked()
-                    ))
-                })?,
+                Direction::On => {
+                    if item.renews.is_some() && item.has_entitlements() {
+                        orders::add_replaced(db, id, code.id, &code.values.entitlements)?;
+                    }
+                    item.on(&code.values, self.today())
+                }
+                Direction::Off => {
+                    let before = orders::replaced(db, id, code.id)?;
+                    item.off(&code.values, &before).ok_or_else(|| {
+                        Error::Conflict(format!(
+                            "The order set the expiration date of {}, and nothing tells which one it had before. \
+                             Change that code by hand.",
+                            code.masked()
+                        ))
+                    })?
+                }
             };
             self.change_code_in(db, actor, &code, &values)?;
         }
@@ -184,10 +197,11 @@ impl Service {
         action: OrderAction,
     ) -> Result<(), Error> {
         self.store
-            .write(|db| self.act_on_order_in(db, actor, source, order_ref, action))
+            .write(|db| self.act_on_order_in(db, actor, source, order_ref, action))?;
+        Ok(())
     }
 
-    /// [`Service::act_on_order`] within a transaction.
+    /// [`Service::act_on_order`] within a transaction. Returns the IDs of the changes of its own codes.
     pub(super) fn act_on_order_in(
         &self,
         db: &WriteTx<'_>,
@@ -195,14 +209,15 @@ impl Service {
         source: &str,
         order_ref: &str,
         action: OrderAction,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<i64>, Error> {
         let order = orders::find(db, source, order_ref)?.ok_or(NO_SUCH_ORDER)?;
+        let mut changes = vec![];
         for (_, code) in codes_of(db, &order)? {
             let values = CodeValues {
                 status: action.on(code.values.status),
                 ..code.values.clone()
             };
-            self.change_code_in(db, actor, &code, &values)?;
+            changes.extend(self.change_code_in(db, actor, &code, &values)?);
         }
         let direction = match (action, order.is_taken_back) {
             (OrderAction::Revoke, false) => Direction::Off,
@@ -210,13 +225,17 @@ impl Service {
             // A payment in doubt takes nothing back from other orders.
             (OrderAction::Suspend | OrderAction::Resume, _)
             | (OrderAction::Revoke, true)
-            | (OrderAction::Restore, false) => return Ok(()),
+            | (OrderAction::Restore, false) => return Ok(changes),
         };
         for item in order.items.iter().filter(|item| item.other().is_some()) {
-            self.change_others(db, actor, source, item, direction)?;
+            self.change_others(db, actor, (source, order.id), item, direction)?;
         }
         let is_taken_back = action == OrderAction::Revoke;
-        Ok(orders::set_taken_back(db, order.id, is_taken_back)?)
+        if is_taken_back {
+            orders::clear_replaced(db, order.id)?;
+        }
+        orders::set_taken_back(db, order.id, is_taken_back)?;
+        Ok(changes)
     }
 
     /// Extends the codes of an order, once for each `event_ref`.
@@ -229,10 +248,11 @@ impl Service {
         event_ref: &str,
     ) -> Result<(), Error> {
         self.store
-            .write(|db| self.extend_order_in(db, actor, source, order_ref, extension, event_ref))
+            .write(|db| self.extend_order_in(db, actor, source, order_ref, extension, event_ref))?;
+        Ok(())
     }
 
-    /// [`Service::extend_order`] within a transaction.
+    /// [`Service::extend_order`] within a transaction. Returns the IDs of the changes of its codes.
     pub(super) fn extend_order_in(
         &self,
         db: &WriteTx<'_>,
@@ -241,11 +261,11 @@ impl Service {
         order_ref: &str,
         extension: Extension,
         event_ref: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<i64>, Error> {
         let order = orders::find(db, source, order_ref)?.ok_or(NO_SUCH_ORDER)?;
         let words = extension.in_words();
         match orders::event(db, order.id, event_ref)? {
-            Some(before) if before == words => return Ok(()),
+            Some(before) if before == words => return Ok(vec![]),
             Some(_) => {
                 return Err(Error::Conflict(format!(
                     "The event {event_ref} was sent before with another extension."
@@ -253,14 +273,15 @@ impl Service {
             }
             None => orders::add_event(db, order.id, event_ref, &words, self.clock.now())?,
         }
+        let mut changes = vec![];
         for (_, code) in codes_of(db, &order)? {
             let values = CodeValues {
                 term: extension.on(code.values.term, self.today()),
                 ..code.values.clone()
             };
-            self.change_code_in(db, actor, &code, &values)?;
+            changes.extend(self.change_code_in(db, actor, &code, &values)?);
         }
-        Ok(())
+        Ok(changes)
     }
 }
 

@@ -256,8 +256,8 @@ impl Service {
         Ok(outcome)
     }
 
-    /// A renewal is an order of its own, so that it can be taken back alone. Its term is the one that was sold: a
-    /// shop's prices may change, and the order stays what it was.
+    /// A renewal is an order of its own, so that it can be taken back alone. Its term and its days of updates are
+    /// those that were sold: a shop's prices may change, and the order stays what it was.
     fn renew_order(
         &self,
         db: &WriteTx<'_>,
@@ -277,20 +277,28 @@ impl Service {
             let mut terms = BTreeMap::new();
             for (at, code) in codes_of(db, &order)? {
                 let item = usize::try_from(at).ok().and_then(|at| order.items.get(at));
-                if let Some(days) = item.and_then(|item| item.days) {
-                    let longest = terms.entry(code.tool_name).or_insert(days);
-                    *longest = days.max(*longest);
+                let (days, updates_days) =
+                    item.map_or((None, None), |item| (item.days, item.updates_days));
+                if days.or(updates_days).is_some() {
+                    let longest: &mut (Option<i64>, Option<i64>) =
+                        terms.entry(code.tool_name).or_default();
+                    *longest = (longest.0.max(days), longest.1.max(updates_days));
                 }
             }
             if terms.is_empty() {
-                return done(format!("Order {order_ref} has no term in days to extend."));
+                return done(format!(
+                    "Order {order_ref} has no days of term or updates to extend."
+                ));
             }
-            let items = terms.into_iter().map(|(tool_name, days)| SentItem {
-                tool_name: Some(tool_name),
-                days: Some(days),
-                renews: Some(order_ref.to_owned()),
-                ..SentItem::default()
-            });
+            let items = terms
+                .into_iter()
+                .map(|(tool_name, (days, updates_days))| SentItem {
+                    tool_name: Some(tool_name),
+                    days,
+                    updates_days,
+                    renews: Some(order_ref.to_owned()),
+                    ..SentItem::default()
+                });
             let customer = NamedCustomer {
                 name: order.customer,
                 ..NamedCustomer::default()

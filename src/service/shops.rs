@@ -1,5 +1,7 @@
 //! Shops: creating and changing them, and what they sell.
 
+use std::collections::BTreeMap;
+
 use time::Duration;
 
 use super::{Service, secrets};
@@ -26,6 +28,8 @@ pub struct ShopUse {
     pub products: Vec<Product>,
     /// The latest first.
     pub calls: Vec<StoredEvent>,
+    /// The orders that they are about, by the call's ID.
+    pub orders: BTreeMap<i64, i64>,
 }
 
 /// What the admin decides about a shop.
@@ -55,9 +59,19 @@ impl Service {
             .read_tx(|db| {
                 let shop = shops::get(db, id)?;
                 let found = shop.map(|shop| {
+                    let calls = shop_events::latest(db, id, CALLS)?;
+                    let mut about = BTreeMap::new();
+                    for call in &calls {
+                        let order_ref = shop_events::order_of(db, id, &call.reference)?;
+                        let order_ref = order_ref.as_ref().unwrap_or(&call.reference);
+                        if let Some(order) = orders::find(db, &shop.source(), order_ref)? {
+                            about.insert(call.id, order.id);
+                        }
+                    }
                     Ok(ShopUse {
                         products: shops::products(db, id)?,
-                        calls: shop_events::latest(db, id, CALLS)?,
+                        calls,
+                        orders: about,
                         shop,
                     })
                 });
@@ -172,11 +186,20 @@ impl Service {
             let shop = existing(db, id)?;
             let now = self.clock.now();
             shops::set_product(db, id, &product, &item, now)?;
-            let event = Event::new(Kind::ShopChanged, actor)
+            let mut event = Event::new(Kind::ShopChanged, actor)
                 .with("shop", shop.name)
                 .with("product", product.as_str())
                 .with("tool_name", item.tool_name.as_str())
                 .with("seats", item.seats);
+            if let Some(edition) = &item.edition {
+                event = event.with("edition", edition.as_str());
+            }
+            if !item.features.is_empty() {
+                event = event.with("features", item.features.join(", "));
+            }
+            if let Some(days) = item.updates_days {
+                event = event.with("updates_days", days);
+            }
             audit::append(db, event, now)?;
             Ok(())
         })

@@ -1,4 +1,4 @@
-//! What somebody looks for who types into one field: an activation code, a machine, or words.
+//! What somebody looks for who types into one field: an activation code, an order, a machine, or words.
 
 use super::Service;
 use crate::error::Error;
@@ -14,6 +14,10 @@ pub enum Sought {
     Code(i64),
     /// Nearly an activation code, and nothing matches it; for the person who typed it.
     NoCode(String),
+    /// The ID of an order.
+    Order(i64),
+    /// Several orders with one reference.
+    Orders,
     /// A machine code that some machine has.
     Machine(String),
     Words,
@@ -51,6 +55,19 @@ impl Service {
             return Ok(Sought::Machine(code));
         }
         Ok(Sought::Words)
+    }
+
+    /// The order that a customer quotes; none if it may be an activation code or a license key.
+    pub fn order_sought(&self, typed: &str) -> Result<Option<Sought>, Error> {
+        let typed = typed.trim();
+        if typed.is_empty() || self.code_typed(typed)?.is_some() || self.is_license_key(typed)? {
+            return Ok(None);
+        }
+        Ok(match &self.orders_called(typed)?[..] {
+            [] => None,
+            [(order, _)] => Some(Sought::Order(order.id)),
+            _ => Some(Sought::Orders),
+        })
     }
 
     /// A license key may look like the code of an older system.

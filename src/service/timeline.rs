@@ -24,7 +24,7 @@ impl Service {
             let mut events: Vec<Happened> = changes.into_iter().map(Happened::Change).collect();
             match about {
                 About::License(id) => add_moves_and_checks(db, *id, &mut events)?,
-                About::Code(_) | About::Customer(_) => {}
+                About::Code(_) | About::Order(_) | About::Customer(_) => {}
             }
             let mails = outbox::about(db, about, until, limit)?;
             events.extend(mails.into_iter().map(Happened::Mail));

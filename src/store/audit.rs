@@ -86,6 +86,10 @@ pub fn about(db: &Connection, about: &About<'_>, until: i64, limit: i64) -> Resu
     let (condition, value) = match *about {
         About::License(id) => ("license_id = ?1", Value::from(id)),
         About::Code(id) => ("code_id = ?1", Value::from(id)),
+        About::Order(id) => (
+            "code_id in (select code_id from order_codes where order_id = ?1)",
+            Value::from(id),
+        ),
         About::Customer(name) => (
             "(license_id in (select id from licenses where user_id = ?1 and user_id <> '')
                  or code_id in (select id from activation_codes where customer = ?1 and customer <> ''))",

@@ -4,10 +4,12 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
 use super::{WriteTx, moment, unreadable};
+use crate::model::entitlements::Entitlements;
 use crate::model::order::{Item, NewOrder, Order};
+use crate::model::shops::generator_number;
 
-const COLUMNS: &str =
-    "id, created_at, source, order_ref, customer, is_test, is_erased, items, is_taken_back";
+const COLUMNS: &str = "id, created_at, source, order_ref, customer, is_test, is_erased, items, \
+     is_taken_back, has_entitlements";
 
 /// Adds an order and returns its ID.
 pub fn add(
@@ -18,8 +20,8 @@ pub fn add(
     now: OffsetDateTime,
 ) -> Result<i64> {
     db.prepare_cached(
-        "insert into orders (created_at, source, order_ref, customer, is_test, items)
-         values (?1, ?2, ?3, ?4, ?5, ?6) returning id",
+        "insert into orders (created_at, source, order_ref, customer, is_test, items, has_entitlements)
+         values (?1, ?2, ?3, ?4, ?5, ?6, 1) returning id",
     )?
     .query_row(
         params![
@@ -46,6 +48,49 @@ pub fn find(db: &Connection, source: &str, order_ref: &str) -> Result<Option<Ord
     ))?
     .query_row([source, order_ref], order)
     .optional()
+}
+
+pub fn get(db: &Connection, id: i64) -> Result<Option<Order>> {
+    db.prepare_cached(&format!("select {COLUMNS} from orders where id = ?1"))?
+        .query_row([id], order)
+        .optional()
+}
+
+/// Newest first.
+pub fn latest(db: &Connection, limit: i64) -> Result<Vec<Order>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from orders order by id desc limit ?1"
+    ))?
+    .query_map([limit], order)?
+    .collect()
+}
+
+/// Those with that reference, those that a shop calls so, and those of a generator with that order number; newest
+/// first.
+pub fn called(db: &Connection, reference: &str, limit: i64) -> Result<Vec<Order>> {
+    let number = generator_number(reference);
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from orders where id in (
+             select id from orders where order_ref = ?1
+             union
+             select orders.id from shops
+             join shop_references on shop_references.shop_id = shops.id
+                 and shop_references.reference = ?1
+             join orders on orders.source = 'shop ' || shops.id
+                 and orders.order_ref = shop_references.order_ref
+             union
+             select id from orders where order_ref > ?2 || '/' and order_ref < ?2 || '0'
+                 and source in (select 'shop ' || id from shops where kind = 'generator'))
+         order by id desc limit ?3"
+    ))?
+    .query_map(params![reference, number, limit], order)?
+    .collect()
+}
+
+/// The order that a code was made for.
+pub fn of_code(db: &Connection, code_id: i64) -> Result<Option<i64>> {
+    db.prepare_cached("select max(order_id) from order_codes where code_id = ?1")?
+        .query_row([code_id], |row| row.get(0))
 }
 
 /// Of any source, newest first.
@@ -101,6 +146,40 @@ pub fn set_taken_back(db: &WriteTx<'_>, id: i64, is_taken_back: bool) -> Result<
     Ok(())
 }
 
+/// What the order replaces in a code; what was there before it is kept.
+pub fn add_replaced(db: &WriteTx<'_>, id: i64, code_id: i64, before: &Entitlements) -> Result<()> {
+    let [edition, features, _, updates_until] = before.texts();
+    db.prepare_cached(
+        "insert into order_replaced (order_id, code_id, edition, features, updates_until)
+         values (?1, ?2, ?3, ?4, ?5) on conflict do nothing",
+    )?
+    .execute(params![id, code_id, edition, features, updates_until])?;
+    Ok(())
+}
+
+/// Without data, which no order replaces; empty if the order replaced nothing.
+pub fn replaced(db: &Connection, id: i64, code_id: i64) -> Result<Entitlements> {
+    let found = db
+        .prepare_cached(
+            "select edition, features, updates_until from order_replaced
+             where order_id = ?1 and code_id = ?2",
+        )?
+        .query_row([id, code_id], |row| {
+            let [edition, features, updates_until]: [String; 3] =
+                [row.get(0)?, row.get(1)?, row.get(2)?];
+            Entitlements::from_texts([&edition, &features, "", &updates_until])
+                .map_err(|_| unreadable(2, &updates_until))
+        })
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+pub fn clear_replaced(db: &WriteTx<'_>, id: i64) -> Result<()> {
+    db.prepare_cached("delete from order_replaced where order_id = ?1")?
+        .execute([id])?;
+    Ok(())
+}
+
 /// What was asked under that reference before.
 pub fn event(db: &Connection, id: i64, event_ref: &str) -> Result<Option<String>> {
     db.prepare_cached("select content from order_events where order_id = ?1 and event_ref = ?2")?
@@ -134,5 +213,6 @@ fn order(row: &Row<'_>) -> Result<Order> {
         is_erased: row.get(6)?,
         items: Item::from_json(&items).ok_or_else(|| unreadable(7, &items))?,
         is_taken_back: row.get(8)?,
+        has_entitlements: row.get(9)?,
     })
 }

@@ -135,6 +135,11 @@ pub fn about(db: &Connection, about: &About<'_>, until: i64, limit: i64) -> Resu
             "id in (select mail_id from mail_topics where code_id = ?1)",
             Value::from(id),
         ),
+        About::Order(id) => (
+            "id in (select mail_topics.mail_id from mail_topics join order_codes
+                 on order_codes.code_id = mail_topics.code_id where order_codes.order_id = ?1)",
+            Value::from(id),
+        ),
         About::Customer(name) => (
             "customer = ?1 and customer <> ''",
             Value::from(name.to_owned()),

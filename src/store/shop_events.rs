@@ -57,6 +57,34 @@ pub fn latest(db: &Connection, shop_id: i64, limit: i64) -> Result<Vec<StoredEve
     .collect()
 }
 
+/// About an order by whatever reference, newest first.
+pub fn of_order(
+    db: &Connection,
+    shop_id: i64,
+    order_ref: &str,
+    limit: i64,
+) -> Result<Vec<StoredEvent>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from shop_events
+         where shop_id = ?1 and reference <> '' and (reference = ?2 or reference in (
+             select shop_references.reference from shop_references
+             where shop_references.shop_id = ?1 and shop_references.order_ref = ?2))
+         order by id desc limit ?3"
+    ))?
+    .query_map(params![shop_id, order_ref, limit], event)?
+    .collect()
+}
+
+/// What the shop calls an order besides its own reference.
+pub fn references_of(db: &Connection, shop_id: i64, order_ref: &str) -> Result<Vec<String>> {
+    db.prepare_cached(
+        "select reference from shop_references
+         where shop_id = ?1 and order_ref = ?2 and reference <> ?2 order by reference",
+    )?
+    .query_map(params![shop_id, order_ref], |row| row.get(0))?
+    .collect()
+}
+
 pub fn get(db: &Connection, shop_id: i64, id: i64) -> Result<Option<StoredEvent>> {
     db.prepare_cached(&format!(
         "select {COLUMNS} from shop_events where shop_id = ?1 and id = ?2"

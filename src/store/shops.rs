@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
 use super::{NEVER, WriteTx, moment, tools, unreadable};
+use crate::model::entitlements::names;
 use crate::model::order::Item;
 use crate::model::shops::{Fields, Product, Shop, ShopKind};
 
@@ -89,11 +90,12 @@ pub fn set_refusal(db: &WriteTx<'_>, id: i64, why: &str, now: OffsetDateTime) ->
 /// By the shop's names.
 pub fn products(db: &Connection, id: i64) -> Result<Vec<Product>> {
     db.prepare_cached(
-        "select id, product, tool_name, seats, expiration_date, days from shop_products
-         where shop_id = ?1 order by product",
+        "select id, product, tool_name, seats, expiration_date, days, edition, features, updates_days
+         from shop_products where shop_id = ?1 order by product",
     )?
     .query_map([id], |row| {
-        let (day, days): (String, i64) = (row.get(4)?, row.get(5)?);
+        let (day, days, updates_days): (String, i64, i64) = (row.get(4)?, row.get(5)?, row.get(8)?);
+        let (edition, features): (String, String) = (row.get(6)?, row.get(7)?);
         Ok(Product {
             id: row.get(0)?,
             product: row.get(1)?,
@@ -103,6 +105,10 @@ pub fn products(db: &Connection, id: i64) -> Result<Vec<Product>> {
                 seats: row.get(3)?,
                 expiration_date: (day != NEVER).then_some(day),
                 days: (days > 0).then_some(days),
+                edition: (!edition.is_empty()).then_some(edition),
+                features: names(&features).map(str::to_owned).collect(),
+                updates_until: None,
+                updates_days: (updates_days > 0).then_some(updates_days),
                 renews: None,
                 adds_to: None,
             },
@@ -121,11 +127,14 @@ pub fn set_product(
 ) -> Result<()> {
     tools::ensure(db, &item.tool_name, now)?;
     db.prepare_cached(
-        "insert into shop_products (shop_id, product, tool_name, seats, expiration_date, days)
-         values (?1, ?2, ?3, ?4, ?5, ?6)
+        "insert into shop_products (shop_id, product, tool_name, seats, expiration_date, days, edition,
+             features, updates_days)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          on conflict (shop_id, product) do update
          set tool_name = excluded.tool_name, seats = excluded.seats,
-             expiration_date = excluded.expiration_date, days = excluded.days",
+             expiration_date = excluded.expiration_date, days = excluded.days,
+             edition = excluded.edition, features = excluded.features,
+             updates_days = excluded.updates_days",
     )?
     .execute(params![
         id,
@@ -134,6 +143,9 @@ pub fn set_product(
         item.seats,
         item.expiration_date.as_deref().unwrap_or(NEVER),
         item.days.unwrap_or(0),
+        item.edition.as_deref().unwrap_or_default(),
+        item.features.join(", "),
+        item.updates_days.unwrap_or(0),
     ])?;
     Ok(())
 }

@@ -93,6 +93,7 @@ impl Door {
             .replace("<shop>", "stripe")
             .replace("<product>", "1")
             .replace("<call>", "1")
+            .replace("<changes>", "1-1")
     }
 
     fn is_public(&self) -> bool {

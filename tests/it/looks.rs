@@ -2,6 +2,8 @@
 
 use license_server::model::activation_code::{CodeTerm, CodeValues};
 use license_server::model::audit::Actor;
+use license_server::model::customer::NamedCustomer;
+use license_server::model::order::{NewOrder, SentItem};
 use license_server::model::shops::{ProductDraft, ShopKind};
 use serde_json::{Value, json};
 
@@ -85,6 +87,25 @@ pub fn furnished() -> (Server, Vec<String>) {
         .service
         .create_shop(&actor, ShopKind::Stripe, "Stripe");
     let stripe = stripe.unwrap().0;
+    let sold = SentItem {
+        tool_name: Some(tool.clone()),
+        edition: Some(long("E", 50)),
+        features: Some(vec![long("F", 50), long("G", 50)]),
+        updates_days: Some(36_500),
+        ..SentItem::default()
+    };
+    let renewed = SentItem {
+        tool_name: Some(tool.clone()),
+        renews: Some(long("R", 100)),
+        ..SentItem::default()
+    };
+    for (reference, item) in [("R", sold), ("S", renewed)] {
+        let customer = NamedCustomer::lenient(&long("Ü", 255), "");
+        let order = NewOrder::parse(&long(reference, 100), customer, vec![item], false);
+        let source = format!("shop {shop}");
+        let placed = server.service.place_order(&actor, &source, &order.unwrap());
+        placed.unwrap();
+    }
     let paths = [
         "/".to_owned(),
         "/licenses".to_owned(),
@@ -133,6 +154,11 @@ pub fn furnished() -> (Server, Vec<String>) {
         format!("/shops/{shop}"),
         format!("/shops/{stripe}"),
         format!("/shops/{stripe}/delete"),
+        "/orders".to_owned(),
+        format!("/orders?reference={}", long("Q", 255)),
+        "/orders/1".to_owned(),
+        "/orders/2".to_owned(),
+        "/orders/1/revoke".to_owned(),
         "/audit".to_owned(),
         "/nowhere".to_owned(),
         format!("/claim?tool={tool}&machine={key}"),

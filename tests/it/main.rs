@@ -59,6 +59,7 @@ mod mock;
 mod moves;
 mod offline;
 mod openapi;
+mod order_pages;
 mod orders;
 mod overview;
 mod page;

@@ -4,6 +4,7 @@ use std::sync::Barrier;
 
 use serde_json::{Value, json};
 
+use crate::database::Database;
 use crate::guards::token;
 use crate::server::{Answer, Client, Server};
 
@@ -227,6 +228,23 @@ fn an_order_that_cannot_be_is_refused_as_a_whole() {
             json!([{"tool_name": "A", "expiration_date": "31.12.2026"}]),
             "expiration_date",
         ),
+        (
+            json!([{"tool_name": "A", "edition": "x".repeat(51)}]),
+            "edition",
+        ),
+        (json!([{"tool_name": "A", "features": ["a,b"]}]), "features"),
+        (
+            json!([{"tool_name": "A", "updates_until": "2026-02-30"}]),
+            "updates_until",
+        ),
+        (
+            json!([{"tool_name": "A", "updates_until": "2026-12-31", "updates_days": 365}]),
+            "updates_days",
+        ),
+        (
+            json!([{"tool_name": "A", "updates_days": 36_501}]),
+            "updates_days",
+        ),
     ] {
         let refused = shop.post("/api/orders", &order("17", items));
         assert_eq!(
@@ -321,4 +339,98 @@ fn a_name_without_its_address_is_no_proof() {
         .unwrap()
         .unwrap();
     assert_eq!(known.customer.email, "");
+}
+
+#[test]
+fn an_order_sells_an_edition_with_features_and_updates() {
+    let server = Server::start();
+    let mut shop = shop(&server, "shop");
+    let item = json!({"tool_name": "Tool_A", "edition": "Pro", "features": ["export", "ocr", "export"],
+        "updates_until": "2027-12-31"});
+    let placed = shop.post("/api/orders", &order("17", json!([item])));
+    assert_eq!(placed.status, 201, "{}", placed.body);
+    let shown = shop.get("/api/orders/17").json();
+    for of in [&shown["codes"][0], &shown["items"][0]] {
+        assert_eq!(
+            (&of["edition"], &of["features"], &of["updates_until"]),
+            (
+                &json!("Pro"),
+                &json!(["export", "ocr"]),
+                &json!("2027-12-31")
+            )
+        );
+    }
+    let again = shop.post("/api/orders", &order("17", json!([item])));
+    assert_eq!((again.status, &again.body), (200, &placed.body));
+    for (field, value) in [
+        ("edition", json!("Basic")),
+        ("features", json!(["export"])),
+        ("updates_until", json!("2028-12-31")),
+        ("updates_until", Value::Null),
+    ] {
+        let mut other = item.clone();
+        other[field] = value;
+        let conflict = shop.post("/api/orders", &order("17", json!([other])));
+        assert_eq!(conflict.status, 409, "{field}");
+    }
+    let in_days = json!([{"tool_name": "Tool_A", "updates_days": 365}]);
+    assert_eq!(shop.post("/api/orders", &order("18", in_days)).status, 201);
+    let code = shop.get("/api/orders/18").json()["codes"][0].clone();
+    assert_eq!(code["updates_until"], "2027-06-15");
+}
+
+#[test]
+fn an_order_of_an_earlier_version_is_known_with_an_edition_that_was_ignored() {
+    let (server, database) = Database::start();
+    let mut shop = shop(&server, "shop");
+    let plain = json!([{"tool_name": "Tool_A", "seats": 2}]);
+    let placed = shop.post("/api/orders", &order("17", plain));
+    database.tamper("update orders set has_entitlements = 0");
+    let with = json!([{"tool_name": "Tool_A", "seats": 2, "edition": "Pro", "updates_until": "2027-12-31"}]);
+    let again = shop.post("/api/orders", &order("17", with));
+    assert_eq!((again.status, &again.body), (200, &placed.body));
+    let other = json!([{"tool_name": "Tool_A", "seats": 3, "edition": "Pro"}]);
+    assert_eq!(shop.post("/api/orders", &order("17", other)).status, 409);
+}
+
+#[test]
+fn a_renewal_may_change_the_edition_and_gives_it_back() {
+    let server = Server::start();
+    let mut shop = shop(&server, "shop");
+    let first =
+        json!([{"tool_name": "Tool_A", "days": 365, "edition": "Basic", "updates_days": 30}]);
+    shop.post("/api/orders", &order("17", first));
+    let is = |shop: &mut Client| {
+        let code = shop.get("/api/orders/17").json()["codes"][0].clone();
+        ["days", "edition", "updates_until", "seats"].map(|name| code[name].clone())
+    };
+    let before = is(&mut shop);
+    let renewal =
+        json!([{"tool_name": "Tool_A", "renews": "17", "edition": "Pro", "updates_days": 365}]);
+    let placed = shop.post("/api/orders", &order("18", renewal));
+    assert_eq!(placed.status, 201, "{}", placed.body);
+    let after = is(&mut shop);
+    assert_eq!(
+        after,
+        [json!(365), json!("Pro"), json!("2027-07-15"), json!(1)]
+    );
+    for (action, expected) in [
+        ("revoke", &before),
+        ("restore", &after),
+        ("revoke", &before),
+    ] {
+        let path = format!("/api/orders/18/{action}");
+        assert_eq!(shop.post(&path, "{}").status, 200);
+        assert_eq!(is(&mut shop), *expected, "{action}");
+    }
+    let seats =
+        |edition: &str| json!([{"tool_name": "Tool_A", "adds_to": "17", "edition": edition}]);
+    let refused = shop.post("/api/orders", &order("19", seats("Pro")));
+    assert_eq!(
+        (refused.status, &refused.json()["field"]),
+        (422, &json!("edition"))
+    );
+    let added = shop.post("/api/orders", &order("19", seats("Basic")));
+    assert_eq!(added.status, 201, "{}", added.body);
+    assert_eq!(is(&mut shop)[3], 2);
 }

@@ -71,7 +71,7 @@ impl<'a> Shop<'a> {
             tool_name: "Tool_A".into(),
             seats: "2".into(),
             days: days.into(),
-            expiration_date: String::new(),
+            ..ProductDraft::default()
         };
         self.server
             .service
@@ -313,4 +313,71 @@ fn the_secret_of_a_generator_is_shown_once_and_kept_nowhere() {
     let renewed = page.texts(".secret code").remove(0);
     assert_eq!(call(secret), 404);
     assert_eq!(call(renewed.rsplit_once('/').unwrap().1), 200);
+}
+
+#[test]
+fn a_product_has_an_edition_and_a_renewal_extends_its_updates() {
+    let server = Server::start();
+    let shop = Shop::new(&server, ShopKind::Paddle);
+    let mut admin = server.admin();
+    let path = format!("/shops/{}", shop.id);
+    let form = Page::open(&mut admin, &path).form("/products");
+    let form = form.fill("product", "price_a").fill("tool_name", "Tool_A");
+    let form = form.fill("edition", "Pro").fill("features", "ocr; export");
+    let page = form.fill("updates_days", "a year").submit(&mut admin);
+    assert_eq!(page.invalid_fields(), ["updates_days"]);
+    let form = page.form("/products");
+    assert_eq!(
+        (form.value("edition"), form.value("features")),
+        ("Pro", "ocr; export")
+    );
+    let page = form.fill("updates_days", "365").submit(&mut admin);
+    assert_eq!(page.status, 200);
+    let sold = |id, kind, at, data| shop.tell(&paddle(id, kind, at, data));
+    let completed = "transaction.completed";
+    let is = |shop: &Shop| {
+        let code = shop.codes("txn_1").remove(0);
+        [
+            "edition",
+            "features",
+            "expiration_date",
+            "days",
+            "updates_until",
+        ]
+        .map(|name| code[name].clone())
+    };
+    let with = |updates: &str| {
+        [
+            json!("Pro"),
+            json!(["ocr", "export"]),
+            Value::Null,
+            Value::Null,
+            json!(updates),
+        ]
+    };
+    let bought = transaction("txn_1", "web", json!("sub_1"));
+    assert_eq!(sold("evt_1", completed, 1, bought), EventState::Done);
+    assert_eq!(is(&shop), with("2027-06-15"));
+    let renewed = transaction("txn_2", "subscription_recurring", json!("sub_1"));
+    assert_eq!(sold("evt_2", completed, 2, renewed), EventState::Done);
+    assert_eq!(is(&shop), with("2028-06-14"));
+    let refund = adjustment("txn_2", "refund", "full", "approved");
+    assert_eq!(
+        sold("evt_3", "adjustment.updated", 3, refund),
+        EventState::Done
+    );
+    assert_eq!(is(&shop), with("2027-06-15"));
+    let generator = Shop::new(&server, ShopKind::Generator);
+    let draft = ProductDraft {
+        product: "p-1".into(),
+        tool_name: "Tool_A".into(),
+        edition: "Basic".into(),
+        ..ProductDraft::default()
+    };
+    server
+        .service
+        .set_product(&actor(), generator.id, &draft)
+        .unwrap();
+    assert_eq!(generator.generate(FORM, "order=1&product=p-1").status, 200);
+    assert_eq!(generator.codes("1/p-1")[0]["edition"], "Basic");
 }

@@ -130,8 +130,7 @@ impl Call {
 
     /// Differs for every order number, product and line.
     pub fn order_ref(&self) -> String {
-        let escaped = |text: &String| text.replace('%', "%25").replace('/', "%2F");
-        let parts = [&self.order, &self.product, &self.line].map(escaped);
+        let parts = [&self.order, &self.product, &self.line].map(|part| generator_number(part));
         let parts = if self.line.is_empty() {
             &parts[..2]
         } else {
@@ -150,6 +149,11 @@ impl Call {
         let begin: String = whole.chars().take(ORDER_REF - hash.len() - 1).collect();
         format!("{begin}~{hash}")
     }
+}
+
+/// An order number, product or line as it is in order references, where a slash separates them.
+pub fn generator_number(text: &str) -> String {
+    text.replace('%', "%25").replace('/', "%2F")
 }
 
 /// The fields of a JSON object; numbers and truth values as text.

@@ -10,13 +10,14 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::customer::NamedCustomer;
+use super::entitlements::names;
 use super::order::{Item, ORDER_REF, SentItem};
 use super::text;
 use crate::error::{Error, Problem};
 
-pub use mention::names;
+pub use mention::names as is_about;
 
-pub use generator::{Call, Fields, MAX_CODES_A_DAY, form_fields, json_fields};
+pub use generator::{Call, Fields, MAX_CODES_A_DAY, form_fields, generator_number, json_fields};
 
 const NAME: usize = 100;
 const PRODUCT: usize = 100;
@@ -184,6 +185,11 @@ pub struct ProductDraft {
     /// Both empty for perpetual.
     pub days: String,
     pub expiration_date: String,
+    pub edition: String,
+    /// Names separated by commas.
+    pub features: String,
+    /// Counted from the sale; empty for no limit.
+    pub updates_days: String,
 }
 
 impl ProductDraft {
@@ -196,25 +202,18 @@ impl ProductDraft {
                 message: format!("{label} is `{digits}`, which is not a number."),
             }),
         };
+        let updates = "The number of days of updates";
         let item = Item::parse(SentItem {
             tool_name: Some(self.tool_name.clone()),
             seats: number("seats", "The number of seats", &self.seats)?,
             days: number("days", "The number of days", &self.days)?,
             expiration_date: Some(self.expiration_date.trim().to_owned()),
+            edition: Some(self.edition.clone()),
+            features: Some(names(&self.features).map(str::to_owned).collect()),
+            updates_days: number("updates_days", updates, &self.updates_days)?,
             ..SentItem::default()
         })?;
         Ok((product, item))
-    }
-}
-
-impl Product {
-    pub fn term(&self) -> String {
-        match (&self.item.expiration_date, self.item.days) {
-            (Some(last), _) => format!("until {last}"),
-            (None, Some(1)) => "1 day".to_owned(),
-            (None, Some(days)) => format!("{days} days"),
-            (None, None) => "perpetual".to_owned(),
-        }
     }
 }
 
@@ -319,6 +318,9 @@ impl Product {
             seats: Some(self.item.seats),
             expiration_date: self.item.expiration_date.clone(),
             days: self.item.days,
+            edition: self.item.edition.clone(),
+            features: Some(self.item.features.clone()),
+            updates_days: self.item.updates_days,
             ..SentItem::default()
         }
     }
