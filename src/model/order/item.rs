@@ -420,7 +420,7 @@ mod tests {
         assert_eq!(after.entitlements.edition.as_deref(), Some("Pro"));
         let back = better.off(&after, &before.entitlements);
         assert_eq!(back.as_ref(), Some(&before));
-        let mut changed = after.clone();
+        let mut changed = after;
         changed.entitlements.edition = Some("Max".into());
         let back = better.off(&changed, &before.entitlements).unwrap();
         assert_eq!(back.entitlements.edition.as_deref(), Some("Max"));
