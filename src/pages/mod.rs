@@ -49,6 +49,8 @@ mod snippets;
 mod tool;
 mod unlicensed;
 mod upload;
+mod webhook;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -104,6 +106,8 @@ pub fn routes() -> Vec<Route> {
         shops::routes(),
         tool::routes(),
         unlicensed::routes(),
+        webhook::routes(),
+        webhooks::routes(),
     ]
     .concat()
 }

@@ -3,6 +3,7 @@
 use license_server::model::activation_code::{CodeTerm, CodeValues};
 use license_server::model::audit::Actor;
 use license_server::model::shops::{ProductDraft, ShopKind};
+use license_server::model::webhook::WebhookDraft;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -85,6 +86,13 @@ pub fn furnished() -> (Server, Vec<String>) {
         .service
         .create_shop(&actor, ShopKind::Stripe, "Stripe");
     let stripe = stripe.unwrap().0;
+    let webhook = WebhookDraft {
+        url: format!("https://{}.invalid/{}", long("h", 60), long("u", 400)),
+        description: long("D", 200),
+        events: vec![],
+    };
+    server.service.create_webhook(&actor, &webhook).unwrap();
+    server.service.send_test_event(1).unwrap();
     let paths = [
         "/".to_owned(),
         "/licenses".to_owned(),
@@ -133,6 +141,12 @@ pub fn furnished() -> (Server, Vec<String>) {
         format!("/shops/{shop}"),
         format!("/shops/{stripe}"),
         format!("/shops/{stripe}/delete"),
+        "/webhooks".to_owned(),
+        "/webhooks/new".to_owned(),
+        "/webhooks/1".to_owned(),
+        "/webhooks/1/edit".to_owned(),
+        "/webhooks/1/delete".to_owned(),
+        "/webhooks/1/events/1".to_owned(),
         "/audit".to_owned(),
         "/nowhere".to_owned(),
         format!("/claim?tool={tool}&machine={key}"),

@@ -94,6 +94,7 @@ mod unlicensed;
 mod upgrade;
 mod vectors;
 mod watch;
+mod webhooks;
 mod windows;
 mod workbooks;
 mod writers;
