@@ -567,6 +567,41 @@ create table mail_texts (
     primary key (tool_name, event, language)
 ) without rowid;
 
+-- Webhooks: who is told of changes.
+create table webhooks (
+    id           integer primary key autoincrement,
+    created_at   bigint  not null,
+    url          text    not null,
+    description  text    not null,
+    events       text    not null,           -- separated by blanks; empty for all
+    secret       text    not null,           -- readable, because it signs
+    old_secret   text    not null,           -- signs, too, until old_until; empty for none
+    old_until    bigint  not null,
+    state        text    not null check (state in ('enabled', 'disabled', 'failed', 'gone')),
+    taken_at     bigint,                     -- when something was last delivered
+    paused_until bigint  not null            -- it does not answer: nothing is sent before
+);
+
+-- Events on their way to receivers; each has one row for each of them.
+create table webhook_deliveries (
+    id         integer primary key autoincrement,
+    webhook_id integer not null references webhooks (id) on delete cascade,
+    created_at bigint  not null,
+    queued_at  bigint  not null,             -- later, if it was delivered again by hand
+    next_at    bigint  not null,             -- of a waiting one: not before
+    ended_at   bigint,                       -- when its state was decided
+    event      text    not null,
+    message_id text    not null,             -- the same for each attempt
+    body       text    not null,             -- names nobody
+    state      text    not null check (state in ('waiting', 'delivered', 'failed', 'dropped')),
+    attempts   bigint  not null,
+    status     bigint,                       -- of the last answer
+    answer     text    not null              -- its beginning, or why there was none
+);
+
+create index webhook_deliveries_by_webhook on webhook_deliveries (webhook_id, state, next_at);
+create index webhook_deliveries_by_age on webhook_deliveries (created_at);
+
 -- SQLite's own from here on; elsewhere a trigram index on the same texts does the same.
 
 -- Folded texts of each license (`Values::search_text`), by trigrams; which license it is, no more.

@@ -73,6 +73,10 @@ pub struct Config {
     pub reminder_days: Vec<u16>,
     /// Who gets the weekly digest. Default: nobody.
     pub digest_to: Option<String>,
+    /// Networks that are not on the internet and may get webhooks, also without TLS. Default: none.
+    pub webhook_networks: Vec<IpNet>,
+    /// Seconds in which a receiver of webhooks must answer. Default `15`.
+    pub webhook_timeout: u16,
     /// Environment variables that Kubernetes sets for a service named `license-server`; not a setting.
     pub ignored: Vec<String>,
     /// How systemd names the stream that leads to its journal, if there is one; not a setting.
@@ -109,6 +113,8 @@ impl Default for Config {
             mail_codes: true,
             reminder_days: vec![30, 7, 1],
             digest_to: None,
+            webhook_networks: vec![],
+            webhook_timeout: 15,
             ignored: vec![],
             journal: None,
         }
@@ -197,6 +203,8 @@ impl Config {
                 "mail_codes" => set(&mut config.mail_codes, text.parse().ok()),
                 "reminder_days" => set(&mut config.reminder_days, parse_days(text)),
                 "digest_to" => set(&mut config.digest_to, parse_address(text).map(Some)),
+                "webhook_networks" => set(&mut config.webhook_networks, parse_networks(text)),
+                "webhook_timeout" => set(&mut config.webhook_timeout, parse_timeout(text)),
                 unknown => return Err(unknown_setting(unknown, &written.place)),
             };
             if !read {
@@ -392,7 +400,7 @@ struct Setting {
     wanted: &'static str,
 }
 
-const SETTINGS: [Setting; 25] = [
+const SETTINGS: [Setting; 27] = [
     Setting {
         name: "address",
         about: "the address to listen on [127.0.0.1]",
@@ -514,6 +522,16 @@ const SETTINGS: [Setting; 25] = [
         wanted: "an e-mail address",
     },
     Setting {
+        name: "webhook_networks",
+        about: "networks that may get webhooks besides the internet [none]",
+        wanted: "a list of addresses or networks such as `10.1.2.3, fd00::/8`",
+    },
+    Setting {
+        name: "webhook_timeout",
+        about: "seconds in which a receiver of webhooks must answer [15]",
+        wanted: "a number of seconds from 1 to 60",
+    },
+    Setting {
         name: "admin_password",
         about: "the password of `admin`, at the first start only [random]",
         wanted: "a text",
@@ -611,6 +629,10 @@ fn set<T>(place: &mut T, value: Option<T>) -> bool {
 
 fn non_empty(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
+}
+
+fn parse_timeout(text: &str) -> Option<u16> {
+    positive(text).filter(|seconds| *seconds <= 60)
 }
 
 fn positive(text: &str) -> Option<u16> {

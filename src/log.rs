@@ -18,7 +18,7 @@ use crate::config::LogFormat;
 use crate::error::Error;
 
 /// Where faults may occur; counted from 0, so that monitoring sees the first one.
-const PLACES: [&str; 19] = [
+const PLACES: [&str; 20] = [
     "compare_clock",
     "export_licenses",
     "import",
@@ -33,6 +33,7 @@ const PLACES: [&str; 19] = [
     "reload_if_others_wrote",
     "request",
     "send_mails",
+    "send_webhooks",
     "settle",
     "take_back_interrupted",
     "warm_up",
@@ -148,7 +149,8 @@ fn level(event: &str) -> &'static str {
         | "condition_not_met"
         | "environment_ignored"
         | "mail_text_failed"
-        | "nofile_limit_unchanged" => "warning",
+        | "nofile_limit_unchanged"
+        | "webhook_disabled" => "warning",
         _ => "info",
     }
 }

@@ -267,6 +267,18 @@ impl Scrape {
             "Mails in the outbox by state.",
             mails.map(|(state, number)| (vec![("state", state.as_str())], number)),
         )?;
+        let webhooks = metrics.webhooks.into_iter().flatten();
+        all.gauge(
+            "webhooks",
+            "Webhooks by state.",
+            webhooks.map(|(state, number)| (vec![("state", state.as_str())], number)),
+        )?;
+        let deliveries = metrics.webhook_deliveries.into_iter().flatten();
+        all.gauge(
+            "webhook_deliveries",
+            "Events for webhooks by state, of the last 30 days.",
+            deliveries.map(|(state, number)| (vec![("state", state.as_str())], number)),
+        )?;
         all.gauge(
             "signing_keys",
             "Signing keys in use and retired ones.",

@@ -1,9 +1,8 @@
 //! A mail: why it is sent, and what became of it.
 
-use time::{Date, Duration, OffsetDateTime};
+use time::{Date, OffsetDateTime};
 
-/// Attempts go on for so long.
-pub const GIVE_UP: Duration = Duration::days(3);
+use super::retry::{GIVE_UP, pause_after};
 
 /// Why a mail is uncertain that was being handed over when the program ended.
 pub const INTERRUPTED: &str = "The server stopped while it sent this mail, which may have arrived.";
@@ -204,19 +203,6 @@ impl Delivery {
     }
 }
 
-/// From a minute, which ends most greylisting, to some hours.
-fn pause_after(attempts: i64) -> Duration {
-    Duration::minutes(match attempts {
-        ..=1 => 1,
-        2 => 5,
-        3 => 15,
-        4 => 30,
-        5 => 60,
-        6..=8 => 120,
-        _ => 240,
-    })
-}
-
 /// The reminder that a license gets today: the shortest of the setting that is due, also some days late, because
 /// the server may have been off.
 pub fn reminder_step(days_left: i64, steps: &[u16]) -> Option<u16> {
@@ -257,12 +243,5 @@ mod tests {
             ]
         );
         assert_eq!(reminder_step(1, &[2, 1]), Some(1));
-    }
-
-    #[test]
-    fn pauses_grow_and_end_within_the_three_days() {
-        let pauses: Vec<Duration> = (1..40).map(pause_after).collect();
-        assert!(pauses.is_sorted() && pauses[0] == Duration::MINUTE);
-        assert!(pauses[39 - 1] < Duration::hours(6));
     }
 }

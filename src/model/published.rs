@@ -1,6 +1,7 @@
 //! A license in its published form: as JSON and as a CSV line; and an activation code as one.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -8,7 +9,8 @@ use super::activation_code::ListedCode;
 use super::check::ListedLicense;
 use super::code_format::shown;
 use super::import::csv_line;
-use super::license::fields::{FIELDS, Kind, PUBLISHED, YES};
+use super::license::License;
+use super::license::fields::{FIELDS, Field, Kind, PUBLISHED, YES};
 use crate::error::Error;
 
 /// In JSON the published fields come first, then the data about checks, then the other fields.
@@ -54,6 +56,32 @@ impl Row {
     }
 }
 
+/// The JSON value of a field.
+fn value(field: &Field, text: &str, license: &License) -> Value {
+    match field.kind {
+        Kind::Features => license.entitlements.features.clone().into(),
+        Kind::Flag => (text == YES).into(),
+        _ => or_null(text).into(),
+    }
+}
+
+/// A license without what is about a person.
+pub fn impersonal(license: &License) -> Map<String, Value> {
+    let texts = license.texts();
+    let fields = FIELDS.iter().zip(&texts);
+    let mut all: Map<String, Value> = fields
+        .filter(|(field, _)| !field.is_personal)
+        .map(|(field, text)| (field.name.to_owned(), value(field, text, license)))
+        .collect();
+    let created_at = format_moment(license.created_at);
+    let code_id = license.seat.map(|seat| seat.code_id);
+    all.insert("id".to_owned(), license.id.into());
+    all.insert("created_at".to_owned(), created_at.into());
+    all.insert("code_id".to_owned(), code_id.into());
+    all.insert("moved_to".to_owned(), license.moved_to.into());
+    all
+}
+
 /// The columns of an exported table.
 pub fn column_names() -> impl Iterator<Item = &'static str> {
     let fields = FIELDS.iter().map(|field| field.name);
@@ -80,13 +108,7 @@ impl Serialize for Row {
         row.serialize_entry("last_seen_at", &or_null(&self.last_seen_at()))?;
         row.serialize_entry("check_count", &self.check_count())?;
         for (field, text) in fields {
-            match field.kind {
-                Kind::Features => {
-                    row.serialize_entry(field.name, &license.entitlements.features)?
-                }
-                Kind::Flag => row.serialize_entry(field.name, &(text == YES))?,
-                _ => row.serialize_entry(field.name, &or_null(text))?,
-            }
+            row.serialize_entry(field.name, &value(field, text, license))?;
         }
         row.end()
     }

@@ -50,6 +50,8 @@ mod snippets;
 mod tool;
 mod unlicensed;
 mod upload;
+mod webhook;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -106,6 +108,8 @@ pub fn routes() -> Vec<Route> {
         shops::routes(),
         tool::routes(),
         unlicensed::routes(),
+        webhook::routes(),
+        webhooks::routes(),
     ]
     .concat()
 }

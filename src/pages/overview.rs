@@ -17,8 +17,9 @@ use crate::model::mail::MailState;
 use crate::model::overview::Overview;
 use crate::model::search::Count;
 use crate::model::server_clock::{Drift, WrongClock};
+use crate::model::webhook::WebhookState;
 use crate::request::{App, Failure};
-use crate::service::Service;
+use crate::service::{Service, WebhookUse};
 use crate::store::tokens::Token;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -41,6 +42,8 @@ struct OverviewPage {
     restored: Option<(Restored, Vec<Token>)>,
     /// Mails that were not sent, or perhaps were not.
     unsent: i64,
+    /// That were disabled, or did not take an event.
+    webhooks: Vec<WebhookUse>,
 }
 
 #[get("/")]
@@ -54,9 +57,10 @@ async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
             service.backup_state()?,
             service.restored()?,
             unsent.map(|(_, number)| number).sum(),
+            service.webhooks()?,
         ))
     };
-    let (backup, restored, unsent) = app.run(state).await?;
+    let (backup, restored, unsent, webhooks) = app.run(state).await?;
     let mut overview = app.run(Service::overview).await?;
     let (now, offset) = (app.now(), app.utc_offset());
     let rows = |listed: &mut Vec<ListedLicense>| -> Vec<LicenseRow> {
@@ -80,6 +84,10 @@ async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
         backup,
         restored,
         unsent,
+        webhooks: webhooks
+            .into_iter()
+            .filter(WebhookUse::is_troubled)
+            .collect(),
     })?)
 }
 

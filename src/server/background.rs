@@ -1,5 +1,5 @@
 //! The background threads: one warms up the cache, and writes recorded checks once a second; another makes
-//! backups, so that no check has to wait for one; and one talks to the mail server.
+//! backups, so that no check has to wait for one; one talks to the mail server, and one to receivers of webhooks.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -19,13 +19,17 @@ const BACKUP_EVERY: Duration = Duration::from_secs(5);
 
 /// How often to look whether mails are due.
 const MAILS_EVERY: Duration = Duration::from_secs(5);
-/// A mail server may take minutes to answer. Mails left alone then are uncertain, as they are after a power cut.
-const MAILS_STOP_WITHIN: Duration = Duration::from_secs(5);
+/// How often to look whether there is something for a webhook.
+const WEBHOOKS_EVERY: Duration = Duration::from_secs(2);
+/// Others may take minutes to answer. Mails left alone then are uncertain, as they are after a power cut; events
+/// are sent again.
+const SENDING_STOPS_WITHIN: Duration = Duration::from_secs(5);
 
 pub(super) struct Background {
-    stop: [Sender<()>; 3],
+    stop: [Sender<()>; 4],
     threads: [JoinHandle<()>; 2],
-    mails: Receiver<()>,
+    /// Of the threads that send: disconnected once both have ended.
+    sending: Receiver<()>,
 }
 
 impl Background {
@@ -34,15 +38,20 @@ impl Background {
         let checked = Arc::clone(&service);
         let (stop, thread) = spawn("background", move |stopped| run(&checked, &stopped))?;
         let (no_backup, backups) = spawn("backups", move |stopped| back_up(&backed_up, &stopped))?;
-        let (ended, mails) = mpsc::channel();
+        let (ended, sending) = mpsc::channel();
+        let (mailed, both_ended) = (Arc::clone(&service), ended.clone());
         let (no_mails, _) = spawn("mails", move |stopped| {
-            send_mails(&service, &stopped);
+            send_mails(&mailed, &stopped);
+            drop(both_ended);
+        })?;
+        let (no_webhooks, _) = spawn("webhooks", move |stopped| {
+            send_webhooks(&service, &stopped);
             drop(ended);
         })?;
         Ok(Background {
-            stop: [stop, no_backup, no_mails],
+            stop: [stop, no_backup, no_mails, no_webhooks],
             threads: [thread, backups],
-            mails,
+            sending,
         })
     }
 
@@ -52,7 +61,7 @@ impl Background {
         for thread in self.threads {
             drop(thread.join());
         }
-        let _ended = self.mails.recv_timeout(MAILS_STOP_WITHIN);
+        let _ended = self.sending.recv_timeout(SENDING_STOPS_WITHIN);
     }
 }
 
@@ -83,6 +92,14 @@ fn send_mails(service: &Service, stopped: &Receiver<()>) {
     while stopped.recv_timeout(MAILS_EVERY) == Err(RecvTimeoutError::Timeout) {
         if let Err(error) = service.run_mails() {
             service.log().fault("send_mails", &error);
+        }
+    }
+}
+
+fn send_webhooks(service: &Service, stopped: &Receiver<()>) {
+    while stopped.recv_timeout(WEBHOOKS_EVERY) == Err(RecvTimeoutError::Timeout) {
+        if let Err(error) = service.run_webhooks() {
+            service.log().fault("send_webhooks", &error);
         }
     }
 }

@@ -77,6 +77,7 @@ pub fn serve(config: Config) -> Result<(), Refusal> {
         service.stop_import();
         service.stop_backup();
         service.stop_mails();
+        service.stop_webhooks();
         background.stop();
         service.close()?;
         log.event("stopped", &[]);

@@ -16,6 +16,7 @@ use crate::model::entitlements::Entitlements;
 use crate::model::license::Seat;
 use crate::model::license::{License, Status, Values};
 use crate::model::question::Question;
+use crate::model::webhook_event::WebhookEvent;
 use crate::store::{Db, Read, WriteTx, activation_codes, audit, licenses, seats};
 
 /// What an activation found.
@@ -133,7 +134,10 @@ impl Service {
             }
         };
         activation_codes::return_move(db, code.id, &question.license_key)?;
-        let mut event = Event::license(actor, license.as_ref(), after.as_ref());
+        let mut event = Event {
+            told: Some(WebhookEvent::CodeActivated),
+            ..Event::license(actor, license.as_ref(), after.as_ref())
+        };
         if let Some(NamedCustomer { name, email }) = customer {
             event = event
                 .with("reported_name", Detail::personal(name))

@@ -246,7 +246,7 @@ impl Service {
                 let id = begin(db)?;
                 let now = self.clock.now();
                 for step in &mut *job.steps {
-                    apply(db, actor, id, step, now)?;
+                    apply(db, actor, id, step, job.summary.is_some(), now)?;
                 }
                 bulk::add_to_number(db, id, job.number as i64)?;
                 finish(db, id, &mut job, now)?;
@@ -279,7 +279,7 @@ impl Service {
                     && watch.elapsed() < CHUNK
                     && let Some(step) = job.steps.next()
                 {
-                    apply(db, job.actor, id, step, now)?;
+                    apply(db, job.actor, id, step, job.summary.is_some(), now)?;
                     number += 1;
                 }
                 bulk::add_to_number(db, id, number)?;
@@ -313,7 +313,10 @@ impl Service {
             return self.store.write(|db| {
                 let now = self.clock.now();
                 let what = can_be_undone(db, id, now)?.what;
-                let mut back = TakenBack::default();
+                let mut back = TakenBack {
+                    is_told_at_once: change.number > 1,
+                    ..TakenBack::default()
+                };
                 back.take(db, id, actor, now, &Stopwatch::start())?;
                 back.finish(db, id, &what, actor, now)
             });
@@ -343,7 +346,10 @@ impl Service {
     }
 
     fn take_back_chunks(&self, actor: &Actor, id: i64) -> Result<TakenBack, Error> {
-        let mut back = TakenBack::default();
+        let mut back = TakenBack {
+            is_told_at_once: true,
+            ..TakenBack::default()
+        };
         let mut take = || {
             self.store
                 .write(|db| back.take(db, id, actor, self.clock.now(), &Stopwatch::start()))
@@ -400,6 +406,7 @@ fn apply(
     actor: &Actor,
     bulk_id: i64,
     step: Step,
+    is_part: bool,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     let is_deleted = matches!(step, Step::Delete { .. });
@@ -449,6 +456,7 @@ fn apply(
         Some(after) if after.seat.is_some() => licenses::get(db, after.id)?,
         other => other,
     };
+    let record = if is_part { record_part } else { record };
     let audit_id = record(db, actor, before.as_ref(), after.as_ref(), now)?;
     if let Some(license) = after.as_ref().or(before.as_ref()) {
         bulk::keep(db, bulk_id, license.id, audit_id, (&kept.0, &kept.1))?;
@@ -464,7 +472,30 @@ pub(super) fn record(
     after: Option<&License>,
     now: OffsetDateTime,
 ) -> Result<i64, Error> {
-    let audit_id = audit::append(db, Event::license(actor, before, after), now)?;
+    let event = Event::license(actor, before, after);
+    record_as(db, event, before, after, now)
+}
+
+/// [`record`] for a part of a change that another event tells of.
+pub(super) fn record_part(
+    db: &WriteTx<'_>,
+    actor: &Actor,
+    before: Option<&License>,
+    after: Option<&License>,
+    now: OffsetDateTime,
+) -> Result<i64, Error> {
+    let event = Event::license(actor, before, after).untold();
+    record_as(db, event, before, after, now)
+}
+
+fn record_as(
+    db: &WriteTx<'_>,
+    event: Event,
+    before: Option<&License>,
+    after: Option<&License>,
+    now: OffsetDateTime,
+) -> Result<i64, Error> {
+    let audit_id = audit::append(db, event, now)?;
     let pair = |license: &'_ License| (license.tool_name.clone(), license.license_key.clone());
     if let Some(before) = before
         && after.map(pair) != Some(pair(before))
@@ -479,6 +510,7 @@ fn take_back(
     db: &WriteTx<'_>,
     row: &JournalRow,
     actor: &Actor,
+    is_part: bool,
     now: OffsetDateTime,
 ) -> Result<Option<String>, Error> {
     let current = licenses::get(db, row.license_id)?;
@@ -546,6 +578,7 @@ fn take_back(
             }
         },
     };
+    let record = if is_part { record_part } else { record };
     record(db, actor, current.as_ref(), restored.as_ref(), now)?;
     Ok(None)
 }
@@ -579,6 +612,8 @@ struct TakenBack {
     others: Vec<String>,
     /// The last license processed.
     after: i64,
+    /// Receivers of webhooks are told of the whole, not of each license.
+    is_told_at_once: bool,
 }
 
 impl TakenBack {
@@ -596,7 +631,7 @@ impl TakenBack {
             if watch.elapsed() > CHUNK && rows.len() > ONE_TRANSACTION {
                 break;
             }
-            match take_back(db, row, actor, now)? {
+            match take_back(db, row, actor, self.is_told_at_once, now)? {
                 None => {
                     bulk::drop_row(db, id, row.license_id)?;
                     self.number += 1;
@@ -621,7 +656,7 @@ impl TakenBack {
             return Err(Error::Conflict(self.in_words()));
         }
         bulk::set_undone(db, id, &self.in_words())?;
-        if self.number > 1 {
+        if self.number > 1 || self.is_told_at_once && self.number > 0 {
             let summary = Event::new(Kind::ManyChanged, actor)
                 .with("what", Detail::personal(&format!("Undo: {what}")))
                 .with("licenses", self.number);

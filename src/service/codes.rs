@@ -143,6 +143,18 @@ impl Service {
         code: &ActivationCode,
         values: &CodeValues,
     ) -> Result<Option<i64>, Error> {
+        self.change_code_as(db, actor, code, values, |event| event)
+    }
+
+    /// [`Service::change_code_in`] with another event.
+    pub(super) fn change_code_as(
+        &self,
+        db: &WriteTx<'_>,
+        actor: &Actor,
+        code: &ActivationCode,
+        values: &CodeValues,
+        event: impl FnOnce(Event) -> Event,
+    ) -> Result<Option<i64>, Error> {
         values.check()?;
         let mut values = values.clone();
         if let Some(first) = code.first_used_at {
@@ -153,7 +165,8 @@ impl Service {
         }
         let (values, now) = (&values, self.clock.now());
         seats::update_code(db, code, values, now)?;
-        audit::append(db, Event::code_changed(actor, code, values), now)?;
+        let changed = Event::code_changed(actor, code, values);
+        audit::append(db, event(changed), now)?;
         let change = code_changes::add(db, code, values, &actor.who, now)?;
         Ok(Some(change))
     }

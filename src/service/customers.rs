@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::Service;
-use super::bulk::record;
+use super::bulk::record_part;
 use crate::error::Error;
 use crate::model::activation_code::{CodeValues, ListedCode};
 use crate::model::audit::{Actor, Event, Kind};
@@ -262,7 +262,7 @@ impl Service {
             let mut after = before.clone();
             after.values.user_id = Some(to.to_owned());
             licenses::update(db, &before, &after.values, now)?;
-            record(db, actor, Some(&before), Some(&after), now)?;
+            record_part(db, actor, Some(&before), Some(&after), now)?;
         }
         for ListedCode { code, .. } in
             activation_codes::matching(db, None, None, Some(from), MAX_LICENSES)?
@@ -271,7 +271,7 @@ impl Service {
                 customer: to.to_owned(),
                 ..code.values.clone()
             };
-            self.change_code_in(db, actor, &code, &values)?;
+            self.change_code_as(db, actor, &code, &values, Event::untold)?;
         }
         Ok(people::rename(db, from, to)?)
     }

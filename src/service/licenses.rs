@@ -1,7 +1,7 @@
 //! Finding, adding, changing and deleting licenses.
 
 use super::Service;
-use super::bulk::record;
+use super::bulk::{record, record_part};
 use crate::error::{Error, Problem};
 use crate::model::audit::{Actor, Event};
 use crate::model::check::ListedLicense;
@@ -188,7 +188,7 @@ impl Service {
             let moved = licenses::get(db, new_id)?.ok_or(NO_SUCH_LICENSE)?;
             let audit_id = audit::append(db, Event::moved(actor, &old, &moved), now)?;
             bulk::keep(db, bulk_id, old.id, audit_id, (&kept_old, ""))?;
-            let audit_id = record(db, actor, existing.as_ref(), Some(&moved), now)?;
+            let audit_id = record_part(db, actor, existing.as_ref(), Some(&moved), now)?;
             bulk::keep(db, bulk_id, new_id, audit_id, (&kept_new, ""))?;
             bulk::add_to_number(db, bulk_id, 2)?;
             bulk::set_done(db, bulk_id, &what, now)?;

@@ -11,6 +11,7 @@ use crate::model::histogram::Durations;
 use crate::model::license::{Status, Verdict};
 use crate::model::mail::MailState;
 use crate::model::readiness::DiskSpace;
+use crate::model::webhook::{DeliveryState, WebhookState};
 use crate::store::{FileSizes, sessions};
 
 /// Counting a large table takes 500 ms.
@@ -37,6 +38,9 @@ pub struct Metrics {
     pub licenses: Option<[(Status, i64); Status::ALL.len()]>,
     /// None unless mails are sent.
     pub mails: Option<[(MailState, i64); MailState::ALL.len()]>,
+    /// None unless there is a webhook.
+    pub webhooks: Option<[(WebhookState, i64); WebhookState::ALL.len()]>,
+    pub webhook_deliveries: Option<[(DeliveryState, i64); DeliveryState::ALL.len()]>,
     /// In use, and retired.
     pub signing_keys: [(&'static str, usize); 2],
     pub faults: BTreeMap<&'static str, u64>,
@@ -47,6 +51,7 @@ impl Service {
     pub fn metrics(&self) -> Metrics {
         let now = self.now();
         let (checks, records_waiting, checks_not_recorded) = self.check_log.totals();
+        let (webhooks, webhook_deliveries) = self.readable(self.webhook_counts()).flatten().unzip();
         let count = |db: &_| sessions::count(db, now - self.idle, now - self.longest);
         Metrics {
             started_at: self.started_at,
@@ -75,6 +80,8 @@ impl Service {
                 .sends_mail()
                 .then(|| self.readable(self.mail_counts()))
                 .flatten(),
+            webhooks,
+            webhook_deliveries,
             signing_keys: self.keys.load().numbers(),
             faults: self.log.faults(),
             is_clock_plausible: self.wrong_clock().is_none(),

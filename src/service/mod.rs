@@ -54,6 +54,9 @@ mod trials;
 mod unlicensed;
 mod users;
 mod walk;
+mod webhook_caller;
+mod webhook_sender;
+mod webhooks;
 mod workbook;
 
 use std::collections::BTreeSet;
@@ -90,6 +93,7 @@ use throttle::Throttle;
 use tools::Rules;
 use traffic::Traffic;
 use trials::TrialsToday;
+use webhook_sender::WebhookSender;
 
 pub use audit::Proof;
 pub use backup::{give_way, verify_backup};
@@ -126,6 +130,7 @@ pub use trials::TrialRequest;
 pub use unlicensed::{MachinePair, Request};
 pub use users::{FIRST_USER, FirstPassword, NewPassword};
 pub use walk::Walk;
+pub use webhooks::WebhookUse;
 pub use workbook::{MAX_ROWS, MAX_SENT, workbook_of_codes};
 
 /// Searches that may run at once.
@@ -186,6 +191,7 @@ pub struct Service {
     /// Set when the server stops.
     backup_halt: Halt,
     mailer: Mailer,
+    webhook_sender: WebhookSender,
     restored: RestoredUntil,
     keys: ArcSwap<KeyRing>,
     /// Only of tools that have rules.
@@ -269,6 +275,7 @@ impl Service {
             schedule: Schedule::new(config),
             backup_halt: Halt::default(),
             mailer: Mailer::new(config),
+            webhook_sender: WebhookSender::new(config),
             restored: RestoredUntil::default(),
             clock,
         };

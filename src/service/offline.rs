@@ -65,7 +65,7 @@ impl Service {
                 .with("offline_until", date::format(last_day));
             let event = Event {
                 kind: Kind::OfflineFileMade,
-                ..event
+                ..event.untold()
             };
             audit::append(db, event, now)?;
             let values = licenses::signed_values(db, license.id)?.unwrap_or_default();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use time::{Date, Duration};
 
 use super::Service;
-use super::bulk::record;
+use super::bulk::record_part;
 use crate::error::{Error, Problem};
 use crate::model::audit::{Actor, Detail, Details, Event, Kind};
 use crate::model::license::{License, Verdict};
@@ -146,7 +146,7 @@ impl Service {
             for before in &licenses {
                 let mut after = before.clone();
                 after.values.tool_name.clone_from(&new);
-                record(db, actor, Some(before), Some(&after), now)?;
+                record_part(db, actor, Some(before), Some(&after), now)?;
             }
             let mut event = Event::new(Kind::ToolRenamed, actor)
                 .with("tool_name", &*new)

@@ -6,7 +6,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_iter};
 use time::OffsetDateTime;
 
-use super::{WriteTx, moment, personal, unreadable};
+use super::{WriteTx, moment, personal, unreadable, webhook_deliveries};
 use crate::error::Error;
 use crate::model::audit::{
     AuditFilter, BEGINNING, CUSTOMER_ID, Detail, Details, Entry, Event, Kind, Personal, link,
@@ -16,7 +16,7 @@ use crate::model::timeline::About;
 const COLUMNS: &str =
     "id, at, kind, who, address, license_id, before, after, hash, content, code_id";
 
-/// Adds an event in the transaction that it records, and returns its ID.
+/// Adds an event in the transaction that it records, tells receivers of webhooks, and returns its ID.
 pub fn append(db: &WriteTx<'_>, mut event: Event, now: OffsetDateTime) -> Result<i64, Error> {
     let (last_id, previous) = head(db)?;
     let id = last_id + 1;
@@ -38,6 +38,7 @@ pub fn append(db: &WriteTx<'_>, mut event: Event, now: OffsetDateTime) -> Result
         link(&previous, id, now, &event),
         event.code_id,
     ])?;
+    webhook_deliveries::tell(db, &event, id, now)?;
     Ok(id)
 }
 
@@ -293,6 +294,7 @@ fn entry(db: &Connection, row: &Row<'_>) -> Result<Entry> {
             code_id: row.get(10)?,
             before: details(6)?,
             after: details(7)?,
+            told: None,
         },
         removed,
         hash: row.get(8)?,

@@ -43,6 +43,8 @@ pub mod trials;
 mod trigrams;
 pub mod unlicensed_machines;
 pub mod users;
+pub mod webhook_deliveries;
+pub mod webhooks;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -64,6 +66,7 @@ use crate::model::date;
 use crate::model::histogram::{Durations, Histogram};
 use crate::model::license::{Status, Values};
 use crate::model::question::Question;
+use crate::model::webhook::Webhook;
 use cache::{LicenseCache, Pair};
 pub use files::{FileSizes, disk_space};
 use licenses::CheckedLicense;
@@ -171,6 +174,8 @@ pub struct WriteTx<'a> {
     tools: RefCell<HashSet<String>>,
     /// Customers, likewise.
     customers: RefCell<HashSet<String>>,
+    /// Enabled webhooks, once they were looked for.
+    webhooks: RefCell<Option<Vec<Webhook>>>,
 }
 
 impl<'a> WriteTx<'a> {
@@ -187,6 +192,7 @@ impl<'a> WriteTx<'a> {
                         kept: RefCell::default(),
                         tools: RefCell::default(),
                         customers: RefCell::default(),
+                        webhooks: RefCell::default(),
                     });
                 }
                 Err(error) if !open::is_busy(&error) || watch.elapsed() > wait => {

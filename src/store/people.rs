@@ -45,7 +45,7 @@ const fn copy(table: &'static str, whose: &'static str, erased: Erased) -> Place
 
 /// In the order in which they are erased: what is found by the person's licenses comes before these. Licenses and
 /// the customer come last, and are not erased from here, because the search follows them.
-const PLACES: [Place; 14] = [
+const PLACES: [Place; 15] = [
     place(
         "unlicensed_machines",
         "license_key in (
@@ -113,6 +113,16 @@ const PLACES: [Place; 14] = [
         "customer = (select name from person) and customer <> ''
              or recipient <> '' and lower(recipient) = (select email from person)",
         Cleared(&["recipient", "customer", "subject", "body", "error"]),
+    ),
+    // Names nobody, unless a key, the reference of an order or the answer does.
+    copy(
+        "webhook_deliveries",
+        "replace(body, (select substr(quoted, 2, length(quoted) - 2) from person), '') <> body
+             or replace(answer, (select name from person), '') <> answer
+             or (select email from person) <> ''
+             and (replace(lower(body), (select email from person), '') <> lower(body)
+             or replace(lower(answer), (select email from person), '') <> lower(answer))",
+        Cleared(&["body", "answer"]),
     ),
     // The reference of the order stays there, so that it is known when it is sent again.
     place("orders", OF_CUSTOMER, Cleared(&["customer"])),
@@ -216,6 +226,10 @@ pub fn erase(db: &WriteTx<'_>, about: &Customer) -> Result<()> {
                 values.extend(match *table {
                     // Sent again, an order must not bring the person back.
                     "orders" => Some("is_erased = 1".to_owned()),
+                    "webhook_deliveries" => Some(
+                        "state = case state when 'waiting' then 'dropped' else state end"
+                            .to_owned(),
+                    ),
                     "mails" => Some(
                         "state = case state when 'sent' then state else 'dropped' end".to_owned(),
                     ),
@@ -247,7 +261,7 @@ mod tests {
     use super::*;
 
     /// Columns of text that say nothing about a customer who is erased, by table.
-    const OTHERS: [(&str, &[&str]); 33] = [
+    const OTHERS: [(&str, &[&str]); 35] = [
         // What was sold, and when; keys of machines are pseudonyms, which licenses need.
         (
             "tools",
@@ -322,6 +336,18 @@ mod tests {
         (
             "mail_texts",
             &["tool_name", "event", "language", "subject", "body"],
+        ),
+        ("webhook_deliveries", &["event", "message_id", "state"]),
+        (
+            "webhooks",
+            &[
+                "url",
+                "description",
+                "events",
+                "secret",
+                "old_secret",
+                "state",
+            ],
         ),
         ("former_pairs", &["license_key", "tool_name"]),
         ("last_checks", &["verdict", "version"]),

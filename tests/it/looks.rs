@@ -5,6 +5,7 @@ use license_server::model::audit::Actor;
 use license_server::model::customer::NamedCustomer;
 use license_server::model::order::{NewOrder, SentItem};
 use license_server::model::shops::{ProductDraft, ShopKind};
+use license_server::model::webhook::WebhookDraft;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -106,6 +107,13 @@ pub fn furnished() -> (Server, Vec<String>) {
         let placed = server.service.place_order(&actor, &source, &order.unwrap());
         placed.unwrap();
     }
+    let webhook = WebhookDraft {
+        url: format!("https://{}.invalid/{}", long("h", 60), long("u", 400)),
+        description: long("D", 200),
+        events: vec![],
+    };
+    server.service.create_webhook(&actor, &webhook).unwrap();
+    server.service.send_test_event(1).unwrap();
     let paths = [
         "/".to_owned(),
         "/licenses".to_owned(),
@@ -159,6 +167,12 @@ pub fn furnished() -> (Server, Vec<String>) {
         "/orders/1".to_owned(),
         "/orders/2".to_owned(),
         "/orders/1/revoke".to_owned(),
+        "/webhooks".to_owned(),
+        "/webhooks/new".to_owned(),
+        "/webhooks/1".to_owned(),
+        "/webhooks/1/edit".to_owned(),
+        "/webhooks/1/delete".to_owned(),
+        "/webhooks/1/events/1".to_owned(),
         "/audit".to_owned(),
         "/nowhere".to_owned(),
         format!("/claim?tool={tool}&machine={key}"),

@@ -95,6 +95,7 @@ mod unlicensed;
 mod upgrade;
 mod vectors;
 mod watch;
+mod webhooks;
 mod windows;
 mod workbooks;
 mod writers;

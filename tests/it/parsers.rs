@@ -173,6 +173,7 @@ fn event() -> impl Strategy<Value = Event> {
             code_id: None,
             before,
             after,
+            told: None,
         })
 }
 

@@ -96,7 +96,8 @@ impl Server {
         self.service.reload_if_others_wrote()?;
         self.service.write_notes(false)?;
         self.service.write_checks()?;
-        self.service.run_mails()
+        self.service.run_mails()?;
+        self.service.run_webhooks()
     }
 
     /// A client without a cookie.

@@ -1,5 +1,7 @@
 //! What an entry of the audit log can be about.
 
+use crate::model::webhook_event::WebhookEvent;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     SignedIn,
@@ -73,11 +75,15 @@ pub enum Kind {
     MailQueued,
     MailDropped,
     MailTextChanged,
+    WebhookCreated,
+    /// Also by the server itself, which disables one that does not answer.
+    WebhookChanged,
+    WebhookDeleted,
 }
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 45] = [
+    pub const ALL: [Kind; 48] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -103,6 +109,9 @@ impl Kind {
         Kind::MailQueued,
         Kind::MailDropped,
         Kind::MailTextChanged,
+        Kind::WebhookCreated,
+        Kind::WebhookChanged,
+        Kind::WebhookDeleted,
         Kind::MachineDismissed,
         Kind::MachineBlocked,
         Kind::MachineRestored,
@@ -172,6 +181,9 @@ impl Kind {
             Kind::MailQueued => "mail queued",
             Kind::MailDropped => "mail dropped",
             Kind::MailTextChanged => "mail text changed",
+            Kind::WebhookCreated => "webhook created",
+            Kind::WebhookChanged => "webhook changed",
+            Kind::WebhookDeleted => "webhook deleted",
         }
     }
 
@@ -222,8 +234,30 @@ impl Kind {
             | Kind::DemoSeeded
             | Kind::MailQueued
             | Kind::MailDropped
-            | Kind::MailTextChanged => false,
+            | Kind::MailTextChanged
+            | Kind::WebhookCreated
+            | Kind::WebhookChanged
+            | Kind::WebhookDeleted => false,
         }
+    }
+
+    /// What receivers of webhooks are told of it.
+    pub(super) fn told(self) -> Option<WebhookEvent> {
+        Some(match self {
+            Kind::LicenseAdded => WebhookEvent::LicenseCreated,
+            Kind::LicenseChanged => WebhookEvent::LicenseUpdated,
+            Kind::LicenseDeleted => WebhookEvent::LicenseDeleted,
+            Kind::LicenseMoved => WebhookEvent::LicenseMoved,
+            Kind::ManyChanged => WebhookEvent::LicensesUpdated,
+            Kind::Imported => WebhookEvent::LicensesImported,
+            Kind::OrderPlaced => WebhookEvent::OrderCreated,
+            Kind::CodesCreated | Kind::CodesImported => WebhookEvent::CodesCreated,
+            Kind::CodeChanged => WebhookEvent::CodeUpdated,
+            Kind::CustomerChanged | Kind::CustomersMerged => WebhookEvent::CustomerUpdated,
+            Kind::CustomerErased => WebhookEvent::CustomerErased,
+            Kind::ToolRenamed => WebhookEvent::ToolRenamed,
+            _ => return None,
+        })
     }
 
     pub fn from_word(word: &str) -> Option<Kind> {

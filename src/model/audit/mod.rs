@@ -14,6 +14,7 @@ use super::activation_code::{ActivationCode, CodeValues};
 use super::customer::Customer;
 use super::license::fields::FIELDS;
 use super::license::{Draft, License, Status};
+use super::webhook_event::WebhookEvent;
 
 mod kind;
 
@@ -40,6 +41,14 @@ impl Actor {
     pub fn recovery() -> Actor {
         Actor {
             who: "recovery".to_owned(),
+            address: String::new(),
+        }
+    }
+
+    /// The server itself, disabling a webhook.
+    pub fn webhooks() -> Actor {
+        Actor {
+            who: "webhooks".to_owned(),
             address: String::new(),
         }
     }
@@ -235,6 +244,8 @@ pub struct Event {
     pub before: Details,
     /// The values after, or other details.
     pub after: Details,
+    /// What receivers of webhooks are told; not stored.
+    pub told: Option<WebhookEvent>,
 }
 
 impl Event {
@@ -248,7 +259,13 @@ impl Event {
             code_id: None,
             before: Details::default(),
             after: Details::default(),
+            told: kind.told(),
         }
+    }
+
+    /// Of a change that another event tells of, or that is nobody's business.
+    pub fn untold(self) -> Event {
+        Event { told: None, ..self }
     }
 
     pub fn with(mut self, name: &str, detail: impl Into<Detail>) -> Event {
@@ -263,7 +280,14 @@ impl Event {
             (Some(_), Some(after)) => (Kind::LicenseChanged, Some(after)),
             (before, None) => (Kind::LicenseDeleted, before),
         };
+        let told = match kind {
+            Kind::LicenseAdded if license.is_some_and(|license| license.is_trial) => {
+                Some(WebhookEvent::TrialStarted)
+            }
+            _ => kind.told(),
+        };
         Event {
+            told,
             license_id: license.map(|license| license.id),
             code_id: license.and_then(|license| Some(license.seat?.code_id)),
             before: before
@@ -282,6 +306,7 @@ impl Event {
         revoked.values.status = Status::Revoked;
         let event = Event {
             kind: Kind::LicenseMoved,
+            told: Kind::LicenseMoved.told(),
             ..Event::license(actor, Some(old), Some(&revoked))
         };
         event.with("moved_to", &*new.license_key)

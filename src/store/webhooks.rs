@@ -1,0 +1,109 @@
+//! The table of webhooks.
+
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use time::OffsetDateTime;
+
+use super::{WriteTx, moment, unreadable};
+use crate::model::webhook::{Webhook, WebhookState};
+use crate::model::webhook_event::WebhookEvent;
+
+const COLUMNS: &str = "id, created_at, url, description, events, secret, old_secret, old_until, state, taken_at, \
+     paused_until";
+
+/// Adds an enabled webhook and returns its ID.
+pub fn add(
+    db: &WriteTx<'_>,
+    url: &str,
+    description: &str,
+    events: &[WebhookEvent],
+    secret: &str,
+    now: OffsetDateTime,
+) -> Result<i64> {
+    db.prepare_cached(
+        "insert into webhooks (created_at, url, description, events, secret, old_secret, old_until, state,
+             paused_until)
+         values (?1, ?2, ?3, ?4, ?5, '', 0, 'enabled', 0) returning id",
+    )?
+    .query_row(
+        params![
+            now.unix_timestamp(),
+            url,
+            description,
+            words(events),
+            secret
+        ],
+        |row| row.get(0),
+    )
+}
+
+/// The first one first.
+pub fn all(db: &Connection) -> Result<Vec<Webhook>> {
+    db.prepare_cached(&format!("select {COLUMNS} from webhooks order by id"))?
+        .query_map([], webhook)?
+        .collect()
+}
+
+pub fn get(db: &Connection, id: i64) -> Result<Option<Webhook>> {
+    db.prepare_cached(&format!("select {COLUMNS} from webhooks where id = ?1"))?
+        .query_row([id], webhook)
+        .optional()
+}
+
+pub fn set(db: &WriteTx<'_>, webhook: &Webhook) -> Result<()> {
+    let (old_secret, old_until) = match &webhook.old_secret {
+        Some((secret, until)) => (secret.as_str(), until.unix_timestamp()),
+        None => ("", 0),
+    };
+    db.prepare_cached(
+        "update webhooks set url = ?2, description = ?3, events = ?4, secret = ?5, old_secret = ?6, old_until = ?7,
+             state = ?8, taken_at = ?9, paused_until = ?10
+         where id = ?1",
+    )?
+    .execute(params![
+        webhook.id,
+        webhook.url,
+        webhook.description,
+        words(&webhook.events),
+        webhook.secret,
+        old_secret,
+        old_until,
+        webhook.state.as_str(),
+        webhook.taken_at.map(OffsetDateTime::unix_timestamp),
+        webhook.paused_until.unix_timestamp(),
+    ])?;
+    Ok(())
+}
+
+/// With its deliveries.
+pub fn delete(db: &WriteTx<'_>, id: i64) -> Result<()> {
+    db.prepare_cached("delete from webhooks where id = ?1")?
+        .execute([id])?;
+    Ok(())
+}
+
+fn words(events: &[WebhookEvent]) -> String {
+    let words: Vec<&str> = events.iter().map(|event| event.as_str()).collect();
+    words.join(" ")
+}
+
+fn webhook(row: &Row<'_>) -> Result<Webhook> {
+    let (events, state): (String, String) = (row.get(4)?, row.get(8)?);
+    let read = |word| WebhookEvent::from_word(word).ok_or_else(|| unreadable(4, word));
+    let old_secret: String = row.get(6)?;
+    let taken_at: Option<i64> = row.get(9)?;
+    Ok(Webhook {
+        id: row.get(0)?,
+        created_at: moment(row, 1)?,
+        url: row.get(2)?,
+        description: row.get(3)?,
+        events: events.split_whitespace().map(read).collect::<Result<_>>()?,
+        secret: row.get(5)?,
+        old_secret: match old_secret.is_empty() {
+            true => None,
+            false => Some((old_secret, moment(row, 7)?)),
+        },
+        state: WebhookState::from_word(&state).ok_or_else(|| unreadable(8, &state))?,
+        taken_at: taken_at.map(|_| moment(row, 9)).transpose()?,
+        paused_until: moment(row, 10)?,
+    })
+}
