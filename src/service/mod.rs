@@ -28,6 +28,7 @@ mod mail_texts;
 mod mailer;
 mod mails;
 mod metrics;
+mod my_page;
 mod offline;
 mod orders;
 mod overview;
@@ -81,6 +82,7 @@ use clock_watch::ClockWatch;
 use import::RunningImport;
 use last_uses::LastUses;
 use mailer::Mailer;
+use my_page::LinkRequest;
 use passwords::Passwords;
 use readiness::Readiness;
 use refusals::Refusals;
@@ -110,6 +112,7 @@ pub use machine_codes::CodedMachines;
 pub use mailer::MailLink;
 pub use mails::DraftMail;
 pub use metrics::Metrics;
+pub use my_page::{CustomerLink, MyPage, Visitor};
 pub use offline::OfflineFile;
 pub use orders::OrderCodes;
 pub use proof::Contents;
@@ -184,6 +187,11 @@ pub struct Service {
     /// Set when the server stops.
     backup_halt: Halt,
     mailer: Mailer,
+    /// Requests for links to the customer's own page, by address.
+    link_requests: Throttle,
+    /// Mails that customers asked for, by e-mail address and by code.
+    customer_mails: Throttle,
+    links_wanted: Mutex<Vec<LinkRequest>>,
     restored: RestoredUntil,
     keys: ArcSwap<KeyRing>,
     /// Only of tools that have rules.
@@ -267,6 +275,9 @@ impl Service {
             schedule: Schedule::new(config),
             backup_halt: Halt::default(),
             mailer: Mailer::new(config),
+            link_requests: Throttle::new(10, 60),
+            customer_mails: Throttle::new(3, 600),
+            links_wanted: Mutex::default(),
             restored: RestoredUntil::default(),
             clock,
         };

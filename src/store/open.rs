@@ -23,7 +23,7 @@ const EMPTY: &str = "it is empty; use `license-server restore --replace BACKUP`,
                      anew";
 
 /// The steps that lead to the current schema: the first creates version 1 from nothing.
-pub(super) const STEPS: [&str; 10] = [
+pub(super) const STEPS: [&str; 11] = [
     include_str!("schema/001.sql"),
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
@@ -34,6 +34,7 @@ pub(super) const STEPS: [&str; 10] = [
     include_str!("schema/008.sql"),
     include_str!("schema/009.sql"),
     include_str!("schema/010.sql"),
+    include_str!("schema/013.sql"),
 ];
 
 /// Our `pragma application_id`: "LSRV".

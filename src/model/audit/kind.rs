@@ -73,11 +73,15 @@ pub enum Kind {
     MailQueued,
     MailDropped,
     MailTextChanged,
+    /// To a customer's own page: by hand, or because somebody typed the customer's address there.
+    LinkCreated,
+    /// The link was used, and began a session.
+    LinkOpened,
 }
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 45] = [
+    pub const ALL: [Kind; 47] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -103,6 +107,8 @@ impl Kind {
         Kind::MailQueued,
         Kind::MailDropped,
         Kind::MailTextChanged,
+        Kind::LinkCreated,
+        Kind::LinkOpened,
         Kind::MachineDismissed,
         Kind::MachineBlocked,
         Kind::MachineRestored,
@@ -172,6 +178,8 @@ impl Kind {
             Kind::MailQueued => "mail queued",
             Kind::MailDropped => "mail dropped",
             Kind::MailTextChanged => "mail text changed",
+            Kind::LinkCreated => "customer link created",
+            Kind::LinkOpened => "customer link opened",
         }
     }
 
@@ -183,7 +191,9 @@ impl Kind {
             | Kind::SignInThrottled
             | Kind::TokenRefused
             | Kind::SignedOut
-            | Kind::SessionEnded => true,
+            | Kind::SessionEnded
+            | Kind::LinkCreated
+            | Kind::LinkOpened => true,
             Kind::PasswordChanged
             | Kind::TokenCreated
             | Kind::TokenRevoked
