@@ -33,12 +33,7 @@ impl Service {
     }
 
     /// With at most `limit` machines.
-    pub(super) fn claimed_in(
-        &self,
-        db: &Db,
-        code: ActivationCode,
-        limit: i64,
-    ) -> Read<Claimed> {
+    pub(super) fn claimed_in(&self, db: &Db, code: ActivationCode, limit: i64) -> Read<Claimed> {
         let since = moves_since(self.clock.now());
         let moves = activation_codes::moves_since(db, code.id, since)?;
         Ok(Claimed {

@@ -15,8 +15,8 @@ use crate::model::order::Order as Purchase;
 use crate::model::search::{Count, Filter, Order, Page};
 use crate::model::text::grouped;
 use crate::store::{
-    Db, Read, WriteTx, activation_codes, audit, customer_links, customers, licenses, orders, people, search, shops,
-    tokens,
+    Db, Read, WriteTx, activation_codes, audit, customer_links, customers, licenses, orders,
+    people, search, shops, tokens,
 };
 
 /// Licenses read for the page.

@@ -111,7 +111,13 @@ impl Service {
             let Some(customer) = addressee(db, customer)? else {
                 return Ok(None);
             };
-            Ok(Some(self.written(db, event, &customer, topics, String::new())))
+            Ok(Some(self.written(
+                db,
+                event,
+                &customer,
+                topics,
+                String::new(),
+            )))
         })?;
         let Some(written) = written.transpose()?.flatten() else {
             return Ok(None);

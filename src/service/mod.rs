@@ -166,7 +166,7 @@ pub struct Service {
     /// Wrong activation codes, by address.
     wrong_codes: Throttle,
     trials_today: Mutex<TrialsToday>,
-    /// Removals of one machine from its code: coming back returns the move, so that nothing else would bound what a
+    /// Removals of one machine from its code, and its offline files: coming back returns the move, so that nothing else would bound what a
     /// program in a loop writes.
     removals: Throttle,
     check_log: CheckLog,

@@ -67,12 +67,7 @@ pub struct MyPage {
 impl Service {
     /// Sends a link if a customer has that address. What is done here is the same if none has: the rest is done by
     /// [`Service::queue_links`].
-    pub fn ask_for_link(
-        &self,
-        typed: &str,
-        language: &str,
-        address: IpAddr,
-    ) -> Result<(), Error> {
+    pub fn ask_for_link(&self, typed: &str, language: &str, address: IpAddr) -> Result<(), Error> {
         if !self.sends_mail() {
             return Err(Error::Conflict("No mail server is set.".into()));
         }

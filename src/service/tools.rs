@@ -56,7 +56,10 @@ impl Service {
     pub fn common_rules(&self) -> Tool {
         let rules = self.rules.load();
         let common = |of: fn(&Tool) -> &String| {
-            let mut all = rules.values().map(|tool| of(tool)).filter(|text| !text.is_empty());
+            let mut all = rules
+                .values()
+                .map(|tool| of(tool))
+                .filter(|text| !text.is_empty());
             let first = all.next()?;
             all.all(|other| other == first).then(|| first.clone())
         };

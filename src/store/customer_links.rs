@@ -12,12 +12,7 @@ pub struct Visit {
     pub opened_at: OffsetDateTime,
 }
 
-pub fn add(
-    db: &WriteTx<'_>,
-    customer_id: i64,
-    link_hash: &str,
-    now: OffsetDateTime,
-) -> Result<()> {
+pub fn add(db: &WriteTx<'_>, customer_id: i64, link_hash: &str, now: OffsetDateTime) -> Result<()> {
     db.prepare_cached(
         "insert into customer_links (customer_id, created_at, link_hash, session_hash)
          values (?1, ?2, ?3, '')",
@@ -62,10 +57,8 @@ pub fn visit(db: &Connection, session_hash: &str) -> Result<Option<Visit>> {
 
 /// Ends the session with that hash of its cookie.
 pub fn delete(db: &WriteTx<'_>, session_hash: &str) -> Result<()> {
-    db.prepare_cached(
-        "delete from customer_links where session_hash = ?1 and session_hash <> ''",
-    )?
-    .execute([session_hash])?;
+    db.prepare_cached("delete from customer_links where session_hash = ?1 and session_hash <> ''")?
+        .execute([session_hash])?;
     Ok(())
 }
 
