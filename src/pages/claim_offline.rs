@@ -47,7 +47,7 @@ struct OfflineForm {
 enum View {
     Start,
     Confirm(OfflineRequest),
-    Done(OfflineRequest, OfflineFile),
+    Done(OfflineRequest, Box<OfflineFile>),
 }
 
 #[derive(Template)]
@@ -139,7 +139,7 @@ impl OfflineForm {
         let request = OfflineRequest::parse(&self.request)?;
         if self.step == "make" || self.step == "save" {
             let file = service.claim_offline_file(&request, &self.code, address)?;
-            return Ok(View::Done(request, file));
+            return Ok(View::Done(request, Box::new(file)));
         }
         let question = Question::parse(&request.tool_name, &request.license_key)?;
         service.may_activate(&question, &self.code, address)?;
