@@ -93,6 +93,19 @@ create table customers (
 
 create index customers_by_email on customers (email) where email <> '';
 
+-- Links to the customer's own page. A link is used once, and its row becomes the session.
+create table customer_links (
+    id           integer primary key autoincrement,
+    customer_id  integer not null references customers (id) on delete cascade,
+    created_at   bigint  not null,
+    link_hash    text    not null unique,    -- SHA-256 of the secret in the link
+    opened_at    bigint,                     -- when it was used
+    session_hash text    not null            -- SHA-256 of the cookie's value; empty until then
+);
+
+create index customer_links_by_customer on customer_links (customer_id);
+create unique index customer_links_by_session on customer_links (session_hash) where session_hash <> '';
+
 -- What was sold: a code for a number of machines.
 create table activation_codes (
     id              integer primary key autoincrement,

@@ -20,6 +20,8 @@ pub enum MailEvent {
     Reminder,
     /// A license was moved to another machine.
     Moved,
+    /// A link to the customer's own page, which the customer asked for.
+    MyPage,
     /// The week, for the vendor.
     Digest,
     Test,
@@ -27,10 +29,11 @@ pub enum MailEvent {
 
 impl MailEvent {
     /// In the order in which they are listed on pages.
-    pub const ALL: [MailEvent; 5] = [
+    pub const ALL: [MailEvent; 6] = [
         MailEvent::Codes,
         MailEvent::Reminder,
         MailEvent::Moved,
+        MailEvent::MyPage,
         MailEvent::Digest,
         MailEvent::Test,
     ];
@@ -40,6 +43,7 @@ impl MailEvent {
             MailEvent::Codes => "codes",
             MailEvent::Reminder => "reminder",
             MailEvent::Moved => "moved",
+            MailEvent::MyPage => "my_page",
             MailEvent::Digest => "digest",
             MailEvent::Test => "test",
         }
@@ -50,6 +54,7 @@ impl MailEvent {
             MailEvent::Codes => "Activation codes",
             MailEvent::Reminder => "Reminder",
             MailEvent::Moved => "License moved",
+            MailEvent::MyPage => "Link to the customer page",
             MailEvent::Digest => "Weekly digest",
             MailEvent::Test => "Test mail",
         }

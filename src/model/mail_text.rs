@@ -46,6 +46,8 @@ pub struct Facts {
     pub old_key: String,
     pub new_key: String,
     pub claim_url: String,
+    /// With a secret that works once.
+    pub my_url: String,
     pub server_url: String,
     pub digest: DigestFacts,
 }
@@ -95,6 +97,8 @@ pub fn built_in(event: MailEvent, language: &str) -> MailText {
         (MailEvent::Reminder, _) => include_str!("../../templates/mails/reminder.en.txt"),
         (MailEvent::Moved, "de") => include_str!("../../templates/mails/moved.de.txt"),
         (MailEvent::Moved, _) => include_str!("../../templates/mails/moved.en.txt"),
+        (MailEvent::MyPage, "de") => include_str!("../../templates/mails/my_page.de.txt"),
+        (MailEvent::MyPage, _) => include_str!("../../templates/mails/my_page.en.txt"),
         (MailEvent::Digest, "de") => include_str!("../../templates/mails/digest.de.txt"),
         (MailEvent::Digest, _) => include_str!("../../templates/mails/digest.en.txt"),
         (MailEvent::Test, "de") => include_str!("../../templates/mails/test.de.txt"),
@@ -141,6 +145,7 @@ pub fn sample(tool_name: &str, server_url: &str) -> Facts {
         old_key: "3c:52:82:aa:bb:01".to_owned(),
         new_key: "3c:52:82:aa:bb:02".to_owned(),
         claim_url: format!("{server_url}/claim"),
+        my_url: format!("{server_url}/my/link/…"),
         server_url: server_url.to_owned(),
         digest: DigestFacts {
             today: "2027-01-24".to_owned(),

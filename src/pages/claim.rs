@@ -1,19 +1,18 @@
 //! The claim page: a customer pastes an activation code and a machine ID, and an old program that knows nothing of
 //! codes runs. Public, without a session; the code is only ever in bodies, never in an address.
 
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use askama::Template;
 use rocket::http::Status;
-use rocket::request::{FromRequest, Outcome};
 use rocket::response::{self, Responder};
-use rocket::{Catcher, FromForm, Request, Route, catch, catchers, get, post, routes};
+use rocket::{Catcher, Either, FromForm, Request, Route, catch, catchers, get, post, routes};
 
+use super::claim_offline;
 use super::claim_words::{Language, Words, fill};
 use super::form::PublicForm;
-use super::frame::Frame;
+use super::frame::{Frame, Visitor};
 use super::{Page, query, shown};
 use crate::auth::Address;
 use crate::error::Error;
@@ -32,18 +31,6 @@ pub(super) fn routes() -> Vec<Route> {
 /// For every error at this page: its readers are customers.
 pub fn catchers() -> Vec<Catcher> {
     catchers![failed]
-}
-
-/// The page's frame for whoever it is.
-struct Visitor(Frame);
-
-#[rocket::async_trait]
-impl<'r> FromRequest<'r> for Visitor {
-    type Error = Infallible;
-
-    async fn from_request(request: &'r Request<'_>) -> Outcome<Visitor, Infallible> {
-        Outcome::Success(Visitor(Frame::of_customer(request)))
-    }
 }
 
 /// Everything that the steps carry on.
@@ -120,15 +107,22 @@ impl<'r> Responder<'r, 'static> for Answer {
     }
 }
 
-#[get("/claim?<tool>&<machine>&<lang>")]
+/// With a `request`, also an empty one, for a machine without a network.
+#[get("/claim?<tool>&<machine>&<request>&<lang>")]
 async fn show(
     app: &App,
     visitor: Visitor,
     language: Language,
     tool: Option<String>,
     machine: Option<String>,
+    request: Option<String>,
     lang: Option<String>,
-) -> Result<Answer, Failure> {
+) -> Result<Either<Answer, claim_offline::Answer>, Failure> {
+    if let Some(request) = request {
+        let lang = lang.unwrap_or_default();
+        let page = claim_offline::first(app, visitor, language, request, lang);
+        return Ok(Either::Right(page));
+    }
     let form = ClaimForm {
         tool: tool.unwrap_or_default(),
         machine: cleaned(&machine.unwrap_or_default()),
@@ -147,13 +141,13 @@ async fn show(
         has_removed: false,
     };
     let page = ClaimPage::new(app, visitor, language, form, is_unknown, start);
-    Ok(Answer {
+    Ok(Either::Left(Answer {
         page: ClaimPage {
             is_first: true,
             ..page
         },
         error: None,
-    })
+    }))
 }
 
 #[post("/claim", data = "<form>")]
@@ -391,7 +385,7 @@ impl ClaimPage {
 }
 
 /// Four characters, or half of a short ID: enough to recognize a machine that one knows.
-fn last_part(key: &str) -> String {
+pub(super) fn last_part(key: &str) -> String {
     let shown = (key.chars().filter(|c| c.is_alphanumeric()).count() / 2).min(4);
     let mut left = shown;
     let kept = key.chars().rev().take_while(|c| {

@@ -22,6 +22,18 @@ pub(super) struct Frame {
     pub(super) flash: Option<Flash>,
 }
 
+/// Of a page for customers, whoever it is.
+pub(super) struct Visitor(pub(super) Frame);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Visitor {
+    type Error = Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Visitor, Infallible> {
+        Outcome::Success(Visitor(Frame::of_customer(request)))
+    }
+}
+
 impl Frame {
     /// Of a page for customers: also a signed-in user is nobody there.
     pub(super) fn of_customer(request: &Request<'_>) -> Frame {

@@ -82,7 +82,9 @@ impl TextPage {
             return vec![];
         };
         let shared = match event {
-            MailEvent::Codes | MailEvent::Reminder | MailEvent::Moved => &OF_CUSTOMER[..],
+            MailEvent::Codes | MailEvent::Reminder | MailEvent::Moved | MailEvent::MyPage => {
+                &OF_CUSTOMER[..]
+            }
             MailEvent::Digest | MailEvent::Test => &[],
         };
         names(event).iter().chain(shared).copied().collect()
@@ -128,6 +130,7 @@ fn names(event: MailEvent) -> &'static [(&'static str, &'static str)] {
             ("old_key", "the machine ID before"),
             ("new_key", "the machine ID now"),
         ],
+        MailEvent::MyPage => &[("my_url", "the link, which works once, for 30 minutes")],
         MailEvent::Digest => &[
             (
                 "digest",

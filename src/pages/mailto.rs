@@ -1,6 +1,12 @@
-//! A mail as a link that opens the admin's own mail program.
+//! A mail as a link that opens one's own mail program.
 
 use rocket::http::RawStr;
+
+/// A `mailto:` URL whose recipient is left open.
+pub(super) fn mail_of_ones_own(subject: &str, body: &str) -> String {
+    let encode = |text: &str| RawStr::new(text).percent_encode().to_string();
+    format!("mailto:?subject={}&body={}", encode(subject), encode(body))
+}
 
 /// A `mailto:` URL; none without an address.
 pub(super) fn mailto(email: &str, subject: &str, body: &str) -> Option<String> {

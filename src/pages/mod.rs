@@ -6,12 +6,14 @@ mod audit;
 mod bulk;
 mod chart;
 mod claim;
+mod claim_offline;
 mod claim_words;
 mod code;
 mod code_form;
 mod code_import;
 mod codes;
 mod customer;
+mod customer_link;
 mod customers;
 mod diagnose;
 mod digest;
@@ -34,7 +36,10 @@ mod machine;
 mod mail;
 mod mail_texts;
 mod mailto;
+mod my;
+mod my_words;
 mod offline;
+mod offline_words;
 mod opened;
 mod order;
 mod overview;
@@ -69,6 +74,7 @@ use saved_form::SavedForm;
 
 pub use assets::Assets;
 pub use claim::catchers as claim_catchers;
+pub use my::catchers as my_catchers;
 
 /// Relative to the base path.
 pub fn routes() -> Vec<Route> {
@@ -82,7 +88,9 @@ pub fn routes() -> Vec<Route> {
         code_import::routes(),
         codes::routes(),
         claim::routes(),
+        claim_offline::routes(),
         customer::routes(),
+        customer_link::routes(),
         customers::routes(),
         diagnose::routes(),
         digest::routes(),
@@ -97,6 +105,7 @@ pub fn routes() -> Vec<Route> {
         machine::routes(),
         mail::routes(),
         mail_texts::routes(),
+        my::routes(),
         offline::routes(),
         order::routes(),
         overview::routes(),

@@ -95,6 +95,7 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
     );
     let silent = headers::on(api::generator_catchers(), &config);
     let claim_catchers = headers::on(pages::claim_catchers(), &config);
+    let my_catchers = headers::on(pages::my_catchers(), &config);
     let running = Running::default();
     let (document, reference) = api::described(&config);
     let mut rocket = rocket::custom(settings(&config))
@@ -122,6 +123,7 @@ pub fn rocket(config: Config, service: Arc<Service>) -> Rocket<Build> {
             .mount(format!("{prefix}/"), routes.clone())
             .register(format!("{prefix}/"), page_catchers.clone())
             .register(format!("{prefix}/claim"), claim_catchers.clone())
+            .register(format!("{prefix}/my"), my_catchers.clone())
             .register(format!("{prefix}/api"), api_catchers.clone())
             .register(format!("{prefix}/api/orders/generate"), silent.clone())
             .register(format!("{prefix}/hooks"), api_catchers.clone())

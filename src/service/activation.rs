@@ -39,7 +39,7 @@ impl Service {
         if take == Take::Nothing {
             return Ok(());
         }
-        let actor = actor(&code, source.address);
+        let actor = holder(&code, source.address);
         let customer = source.customer.as_ref();
         self.store
             .write(|db| self.take_seat(db, &actor, code.id, question, customer))?;
@@ -176,7 +176,7 @@ impl Service {
         address: IpAddr,
     ) -> Result<(), Error> {
         let code = self.code_for(question.tool_name, typed, address)?;
-        self.free_seat(&code, address, |db| {
+        self.free_seat(&code, &holder(&code, address), |db| {
             licenses::of_pair(db, question.tool_name, &question.license_key)
         })
     }
@@ -185,7 +185,7 @@ impl Service {
     pub(super) fn free_seat(
         &self,
         code: &ActivationCode,
-        address: IpAddr,
+        actor: &Actor,
         find: impl Fn(&Db) -> Read<Option<License>>,
     ) -> Result<(), Error> {
         let find = |db: &Db| {
@@ -221,14 +221,14 @@ impl Service {
                 .map_err(Reason::TryLater)?;
             licenses::delete(db, &license)?;
             activation_codes::add_move(db, code.id, &license.license_key, now)?;
-            record(db, &actor(&code, address), Some(&license), None, now)?;
+            record(db, actor, Some(&license), None, now)?;
             Ok(())
         })
     }
 }
 
 /// Who activates or removes machines: whoever has the code.
-fn actor(code: &ActivationCode, address: IpAddr) -> Actor {
+pub(super) fn holder(code: &ActivationCode, address: IpAddr) -> Actor {
     Actor {
         who: format!("activation code {}", code.masked()),
         address: address.to_string(),

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use super::Service;
+use super::activation::holder;
 use crate::error::Error;
 use crate::model::activation_code::{ActivationCode, moves_since};
 use crate::store::seats::{self, SeatedMachine};
-use crate::store::{activation_codes, licenses, tools};
+use crate::store::{Db, Read, activation_codes, licenses, tools};
 
 /// Machines that are listed; a code can have 10,000.
 const MAX_LISTED: i64 = 100;
@@ -27,15 +28,19 @@ impl Service {
 
     pub fn claimed(&self, tool_name: &str, typed: &str, address: IpAddr) -> Result<Claimed, Error> {
         let code = self.code_for(tool_name, typed, address)?;
+        self.store
+            .read_tx(|db| self.claimed_in(db, code, MAX_LISTED))
+    }
+
+    /// With at most `limit` machines.
+    pub(super) fn claimed_in(&self, db: &Db, code: ActivationCode, limit: i64) -> Read<Claimed> {
         let since = moves_since(self.clock.now());
-        self.store.read_tx(|db| {
-            let moves = activation_codes::moves_since(db, code.id, since)?;
-            Ok(Claimed {
-                machines: seats::machines(db, code.id, MAX_LISTED)?,
-                used: seats::used(db, code.id)?,
-                moves_left: code.moves_left(moves),
-                code,
-            })
+        let moves = activation_codes::moves_since(db, code.id, since)?;
+        Ok(Claimed {
+            machines: seats::machines(db, code.id, limit)?,
+            used: seats::used(db, code.id)?,
+            moves_left: code.moves_left(moves),
+            code,
         })
     }
 
@@ -48,6 +53,8 @@ impl Service {
         address: IpAddr,
     ) -> Result<(), Error> {
         let code = self.code_for(tool_name, typed, address)?;
-        self.free_seat(&code, address, |db| licenses::get(db, license_id))
+        self.free_seat(&code, &holder(&code, address), |db| {
+            licenses::get(db, license_id)
+        })
     }
 }

@@ -15,8 +15,8 @@ use crate::model::order::Order as Purchase;
 use crate::model::search::{Count, Filter, Order, Page};
 use crate::model::text::grouped;
 use crate::store::{
-    Db, Read, WriteTx, activation_codes, audit, customers, licenses, orders, people, search, shops,
-    tokens,
+    Db, Read, WriteTx, activation_codes, audit, customer_links, customers, licenses, orders,
+    people, search, shops, tokens,
 };
 
 /// Licenses read for the page.
@@ -211,6 +211,9 @@ impl Service {
                 return Err(Error::invalid("email", message));
             }
             customers::set(db, &after)?;
+            if after.email != before.email {
+                customer_links::delete_of(db, id)?;
+            }
             if after.name != before.name {
                 self.rename_in(db, actor, &before.name, &after.name)?;
             }

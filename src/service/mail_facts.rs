@@ -8,7 +8,7 @@ use crate::model::date;
 use crate::model::license::{License, Status};
 use crate::model::mail::{MailEvent, Topic};
 use crate::model::mail_text::{CodeFacts, Facts, LicenseFacts};
-use crate::store::{Db, Read, activation_codes, licenses};
+use crate::store::{Db, Read, activation_codes, customers, licenses};
 
 /// Codes or licenses that a mail lists.
 const LISTED: usize = 50;
@@ -25,6 +25,7 @@ pub(super) fn facts(
         MailEvent::Codes => of_codes(db, customer, topics, today)?,
         MailEvent::Reminder => of_licenses(db, customer, topics, today)?,
         MailEvent::Moved => of_move(db, customer, topics)?,
+        MailEvent::MyPage => Some(of_page(db, customer)?),
         MailEvent::Digest | MailEvent::Test => None,
     };
     Ok(facts.map(|facts| Facts {
@@ -120,6 +121,19 @@ fn of_licenses(db: &Db, customer: &Customer, topics: &[Topic], today: Date) -> R
         licenses: all,
         ..Facts::default()
     }))
+}
+
+/// The tool, if the customer has only one.
+fn of_page(db: &Db, customer: &Customer) -> Read<Facts> {
+    let mut tools = customers::tools(db, &customer.name, 2)?;
+    let tool_name = match tools.len() {
+        1 => tools.remove(0),
+        _ => String::new(),
+    };
+    Ok(Facts {
+        tool_name,
+        ..Facts::default()
+    })
 }
 
 /// The old license and the new one.

@@ -19,7 +19,7 @@ use crate::model::mail::{Mail, MailEvent, MailState, NewMail, Topic, reminder_st
 use crate::model::mail_text::{Facts, MailText};
 use crate::store::{Db, Read, WriteTx, activation_codes, audit, customers, outbox};
 
-const NO_SUCH_MAIL: Error = Error::NotFound("Mail not found.");
+pub(super) const NO_SUCH_MAIL: Error = Error::NotFound("Mail not found.");
 
 /// Reminders queued in one transaction.
 const CHUNK: usize = 200;
@@ -111,7 +111,13 @@ impl Service {
             let Some(customer) = addressee(db, customer)? else {
                 return Ok(None);
             };
-            Ok(Some(self.written(db, event, &customer, topics)))
+            Ok(Some(self.written(
+                db,
+                event,
+                &customer,
+                topics,
+                String::new(),
+            )))
         })?;
         let Some(written) = written.transpose()?.flatten() else {
             return Ok(None);
@@ -327,32 +333,37 @@ impl Service {
         let Some(customer) = addressee(db, customer)? else {
             return Ok(None);
         };
-        let Some(written) = self.written(db, event, &customer, topics)? else {
+        let Some(written) = self.written(db, event, &customer, topics, String::new())? else {
             return Ok(None);
         };
         let mail = NewMail { key, ..written };
         Ok(outbox::add(db, &mail, topics, self.now())?)
     }
 
-    /// What the mail says now; none if nothing of it holds any longer.
-    fn written(
+    /// What the mail says now; none if nothing of it holds any longer. `my_url` is only for [`MailEvent::MyPage`].
+    pub(super) fn written(
         &self,
         db: &Db,
         event: MailEvent,
         customer: &Customer,
         topics: &[Topic],
+        my_url: String,
     ) -> Result<Option<NewMail>, Error> {
         let today = self.today();
         let Some(mut facts) = facts(db, event, customer, topics, today)? else {
             return Ok(None);
         };
         let tool = lead(&facts).to_owned();
-        let rules = self.tool(&facts.tool_name);
+        let rules = match &*facts.tool_name {
+            "" => self.common_rules().into(),
+            tool => self.tool(tool),
+        };
         facts.vendor.clone_from(&rules.vendor);
         facts.support_email.clone_from(&rules.support_email);
         facts.link.clone_from(&rules.link);
         facts.server_url.clone_from(&self.mailer.server_url);
         facts.claim_url = self.claim_url(&tool);
+        facts.my_url = my_url;
         let (language, text) = self.text_of(db, event, &tool, &customer.language, &facts)?;
         let mail = self.new_mail(event, String::new(), &customer.email, language, text)?;
         Ok(Some(NewMail {
@@ -401,10 +412,13 @@ impl Service {
             if matches!(mail.event, MailEvent::Digest | MailEvent::Test) {
                 return Ok(Some(mail));
             }
+            let has_secret = mail.event == MailEvent::MyPage;
             let written = match addressee(db, &mail.customer)? {
                 None => None,
+                Some(customer) if has_secret => self.mail_with_link(db, &mail, customer)?,
                 Some(customer) => {
-                    self.written(db, mail.event, &customer, &outbox::topics(db, id)?)?
+                    let topics = outbox::topics(db, id)?;
+                    self.written(db, mail.event, &customer, &topics, String::new())?
                 }
             };
             let Some(written) = written else {
@@ -423,8 +437,9 @@ impl Service {
                 body,
                 ..
             } = written;
-            if (&recipient, &subject, &body) != (&mail.recipient, &mail.subject, &mail.body) {
-                outbox::set_text(db, id, &recipient, &subject, &body)?;
+            let stored = if has_secret { &mail.body } else { &body };
+            if (&recipient, &subject, stored) != (&mail.recipient, &mail.subject, &mail.body) {
+                outbox::set_text(db, id, &recipient, &subject, stored)?;
             }
             Ok(Some(Mail {
                 recipient,

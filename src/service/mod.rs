@@ -28,6 +28,7 @@ mod mail_texts;
 mod mailer;
 mod mails;
 mod metrics;
+mod my_page;
 mod offline;
 mod order_use;
 mod orders;
@@ -85,6 +86,7 @@ use clock_watch::ClockWatch;
 use import::RunningImport;
 use last_uses::LastUses;
 use mailer::Mailer;
+use my_page::LinkRequest;
 use passwords::Passwords;
 use readiness::Readiness;
 use refusals::Refusals;
@@ -115,6 +117,7 @@ pub use machine_codes::CodedMachines;
 pub use mailer::MailLink;
 pub use mails::DraftMail;
 pub use metrics::Metrics;
+pub use my_page::{CustomerLink, MyPage, Visitor};
 pub use offline::OfflineFile;
 pub use order_use::OrderUse;
 pub use orders::OrderCodes;
@@ -170,7 +173,7 @@ pub struct Service {
     /// Wrong activation codes, by address.
     wrong_codes: Throttle,
     trials_today: Mutex<TrialsToday>,
-    /// Removals of one machine from its code: coming back returns the move, so that nothing else would bound what a
+    /// Removals of one machine from its code, and its offline files: coming back returns the move, so that nothing else would bound what a
     /// program in a loop writes.
     removals: Throttle,
     check_log: CheckLog,
@@ -192,6 +195,11 @@ pub struct Service {
     backup_halt: Halt,
     mailer: Mailer,
     webhook_sender: WebhookSender,
+    /// Requests for links to the customer's own page, by address.
+    link_requests: Throttle,
+    /// Mails that customers asked for, by e-mail address and by code.
+    customer_mails: Throttle,
+    links_wanted: Mutex<Vec<LinkRequest>>,
     restored: RestoredUntil,
     keys: ArcSwap<KeyRing>,
     /// Only of tools that have rules.
@@ -276,6 +284,9 @@ impl Service {
             backup_halt: Halt::default(),
             mailer: Mailer::new(config),
             webhook_sender: WebhookSender::new(config),
+            link_requests: Throttle::new(10, 60),
+            customer_mails: Throttle::new(3, 600),
+            links_wanted: Mutex::default(),
             restored: RestoredUntil::default(),
             clock,
         };

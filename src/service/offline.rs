@@ -1,9 +1,13 @@
 //! Offline files: long leases for machines without a network.
 
+use std::net::IpAddr;
+
 use time::{Date, Duration};
 
 use super::Service;
+use super::activation::holder;
 use crate::error::Error;
+use crate::model::activation_code::Reason;
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::date;
 use crate::model::license::{License, last_day};
@@ -35,6 +39,31 @@ impl Service {
         actor: &Actor,
         request: &OfflineRequest,
     ) -> Result<OfflineFile, Error> {
+        self.offline_file(actor, request, None)
+    }
+
+    /// [`Service::make_offline_file`] for whoever has the code: a machine without a seat gets one, as with
+    /// [`Service::activate`].
+    pub fn claim_offline_file(
+        &self,
+        request: &OfflineRequest,
+        typed: &str,
+        address: IpAddr,
+    ) -> Result<OfflineFile, Error> {
+        let question = Question::parse(&request.tool_name, &request.license_key)?;
+        let code = self.code_for(question.tool_name, typed, address)?;
+        self.removals
+            .take(("offline", code.id, &*question.license_key), self.now())
+            .map_err(Reason::TryLater)?;
+        self.offline_file(&holder(&code, address), request, Some(code.id))
+    }
+
+    fn offline_file(
+        &self,
+        actor: &Actor,
+        request: &OfflineRequest,
+        code_id: Option<i64>,
+    ) -> Result<OfflineFile, Error> {
         let question = Question::parse(&request.tool_name, &request.license_key)?;
         let signing = SigningRequest::parse(&request.nonce, &request.kids)?;
         let tool = self.tool(question.tool_name);
@@ -43,6 +72,9 @@ impl Service {
         let ring = self.keys.load();
         let key = ring.choose(signing.kids)?;
         let (license, last_day, values) = self.store.write(|db| {
+            if let Some(id) = code_id {
+                self.take_seat(db, actor, id, &question, None)?;
+            }
             let license = licenses::of_pair(db, question.tool_name, &question.license_key)?
                 .ok_or(Error::NotFound("License not found."))?;
             let verdict = license.verdict(tool.grace_days, now, self.utc_offset);

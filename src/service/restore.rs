@@ -18,7 +18,7 @@ use crate::model::backup::Restored;
 use crate::store::copy::{Halt, log_beside, unusable};
 use crate::store::swap::UnusedFolder;
 use crate::store::tokens::{self, Token};
-use crate::store::{audit, backups, outbox, restores, sessions};
+use crate::store::{audit, backups, customer_links, outbox, restores, sessions};
 
 /// When the state "restored" ends, in Unix seconds, for checks; 0 if there is none.
 #[derive(Default)]
@@ -88,6 +88,7 @@ pub fn restore(
         outbox::end_restored(db, now)?;
         // Some of them had ended since: at a sign-out, or with a new password.
         let ended = sessions::delete_all(db)?;
+        customer_links::delete_all(db)?;
         let actor = Actor::command_line();
         let event = Event::new(Kind::Restored, &actor)
             .with("newest", newest.unix_timestamp())

@@ -52,6 +52,25 @@ impl Service {
             .collect()
     }
 
+    /// What all tools with a vendor, support address or link have in common of these.
+    pub fn common_rules(&self) -> Tool {
+        let rules = self.rules.load();
+        let common = |of: fn(&Tool) -> &String| {
+            let mut all = rules
+                .values()
+                .map(|tool| of(tool))
+                .filter(|text| !text.is_empty());
+            let first = all.next()?;
+            all.all(|other| other == first).then(|| first.clone())
+        };
+        Tool {
+            vendor: common(|tool| &tool.vendor).unwrap_or_default(),
+            support_email: common(|tool| &tool.support_email).unwrap_or_default(),
+            link: common(|tool| &tool.link).unwrap_or_default(),
+            ..Tool::default()
+        }
+    }
+
     pub fn verdict_on(&self, license: &License, now: time::OffsetDateTime) -> Verdict {
         let grace_days = self.tool(&license.tool_name).grace_days;
         license.verdict(grace_days, now, self.utc_offset)

@@ -117,6 +117,17 @@ pub fn numbers(db: &Connection, name: &str) -> Result<(i64, i64)> {
     .query_row([name], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
+/// The first tools of codes and licenses with that name.
+pub fn tools(db: &Connection, name: &str, limit: usize) -> Result<Vec<String>> {
+    db.prepare_cached(
+        "select tool_name from activation_codes where customer = ?1 and customer <> ''
+         union select tool_name from licenses where user_id = ?1 and user_id <> ''
+         order by tool_name limit ?2",
+    )?
+    .query_map(params![name, limit as i64], |row| row.get(0))?
+    .collect()
+}
+
 pub fn count(db: &Connection) -> Result<i64> {
     db.query_row("select count(*) from customers", [], |row| row.get(0))
 }

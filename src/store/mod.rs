@@ -15,6 +15,7 @@ pub mod code_search;
 pub mod copied;
 pub mod copy;
 pub mod counts;
+pub mod customer_links;
 pub mod customers;
 mod files;
 pub mod former_pairs;

@@ -23,7 +23,7 @@ const EMPTY: &str = "it is empty; use `license-server restore --replace BACKUP`,
                      anew";
 
 /// The steps that lead to the current schema: the first creates version 1 from nothing.
-pub(super) const STEPS: [&str; 12] = [
+pub(super) const STEPS: [&str; 13] = [
     include_str!("schema/001.sql"),
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
@@ -36,6 +36,7 @@ pub(super) const STEPS: [&str; 12] = [
     include_str!("schema/010.sql"),
     include_str!("schema/011.sql"),
     include_str!("schema/012.sql"),
+    include_str!("schema/013.sql"),
 ];
 
 /// Our `pragma application_id`: "LSRV".

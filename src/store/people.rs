@@ -45,7 +45,7 @@ const fn copy(table: &'static str, whose: &'static str, erased: Erased) -> Place
 
 /// In the order in which they are erased: what is found by the person's licenses comes before these. Licenses and
 /// the customer come last, and are not erased from here, because the search follows them.
-const PLACES: [Place; 15] = [
+const PLACES: [Place; 16] = [
     place(
         "unlicensed_machines",
         "license_key in (
@@ -135,6 +135,11 @@ const PLACES: [Place; 15] = [
         "licenses",
         "user_id = (select name from person)",
         Cleared(&["user_id", "order_ref", "note", "data"]),
+    ),
+    copy(
+        "customer_links",
+        "customer_id = (select id from person)",
+        Deleted,
     ),
     place("customers", "id = (select id from person)", Deleted),
 ];

@@ -1,11 +1,12 @@
 //! The licenses of an activation code.
 
-use rusqlite::{Connection, Result, params};
-use time::OffsetDateTime;
+use rusqlite::{Connection, Result, Row, params};
+use time::{Date, OffsetDateTime};
 
-use super::{WriteTx, activation_codes, licenses};
+use super::{NEVER, WriteTx, activation_codes, day, licenses, status};
 use crate::error::Error;
 use crate::model::activation_code::{ActivationCode, CodeValues};
+use crate::model::license::Status;
 
 /// Licenses of the code, whatever their status.
 pub fn used(db: &Connection, id: i64) -> Result<i64> {
@@ -38,15 +39,54 @@ pub fn machines(db: &Connection, id: i64, limit: i64) -> Result<Vec<SeatedMachin
          where licenses.code_id = ?1
          order by licenses.last_seen_on, licenses.id limit ?2",
     )?
-    .query_map(params![id, limit], |row| {
-        Ok(SeatedMachine {
-            license_id: row.get(0)?,
-            license_key: row.get(1)?,
-            hostname: row.get(2)?,
-            last_seen_on: row.get(3)?,
+    .query_map(params![id, limit], seated)?
+    .collect()
+}
+
+/// A license of a customer that is of no activation code.
+#[derive(Debug, Clone)]
+pub struct LooseMachine {
+    pub machine: SeatedMachine,
+    pub tool_name: String,
+    pub status: Status,
+    /// None for a perpetual one.
+    pub expiration_date: Option<Date>,
+    /// Empty for none.
+    pub edition: String,
+}
+
+/// At most `limit` licenses of that customer without a code, the newest first.
+pub fn loose_machines(db: &Connection, customer: &str, limit: i64) -> Result<Vec<LooseMachine>> {
+    db.prepare_cached(
+        "select licenses.id, licenses.license_key, coalesce(last_checks.hostname, ''), licenses.last_seen_on,
+             licenses.tool_name, licenses.status, licenses.expiration_date, licenses.edition
+         from licenses left join last_checks on last_checks.license_id = licenses.id
+         where licenses.user_id = ?1 and licenses.user_id <> '' and licenses.code_id is null
+             and licenses.moved_to is null
+         order by licenses.id desc limit ?2",
+    )?
+    .query_map(params![customer, limit], |row| {
+        Ok(LooseMachine {
+            machine: seated(row)?,
+            tool_name: row.get(4)?,
+            status: status(row, 5)?,
+            expiration_date: match row.get_ref(6)?.as_str()? {
+                NEVER => None,
+                _ => Some(day(row, 6)?),
+            },
+            edition: row.get(7)?,
         })
     })?
     .collect()
+}
+
+fn seated(row: &Row<'_>) -> Result<SeatedMachine> {
+    Ok(SeatedMachine {
+        license_id: row.get(0)?,
+        license_key: row.get(1)?,
+        hostname: row.get(2)?,
+        last_seen_on: row.get(3)?,
+    })
 }
 
 /// Replaces what people decide about a code, and brings its licenses in line.

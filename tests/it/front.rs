@@ -350,6 +350,10 @@ fn every_proxy_keeps_the_promises_of_its_file() {
         assert_eq!(answer.body, "", "{front:?}");
         let log = fs::read_to_string(site.folder.path().join("error.log")).unwrap();
         assert!(answer.status >= 500 && !log.contains(secret), "{front:?}");
+        let link = "secret-of-a-link";
+        let answer = visitor().get(&format!("/my/link/{link}"));
+        let log = fs::read_to_string(site.folder.path().join("error.log")).unwrap();
+        assert!(answer.status >= 500 && !log.contains(link), "{front:?}");
     }
 }
 

@@ -179,6 +179,9 @@ pub fn furnished() -> (Server, Vec<String>) {
         "/claim?lang=de".to_owned(),
         "/machine?code=ABCDEF".to_owned(),
         "/offline".to_owned(),
+        "/claim?request=&lang=de".to_owned(),
+        "/my".to_owned(),
+        format!("/my/link/{}?lang=de", "a".repeat(43)),
     ];
     (server, paths.to_vec())
 }

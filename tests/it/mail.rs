@@ -75,7 +75,7 @@ impl Drop for MailServer {
     }
 }
 
-fn mailing(port: u16, change: impl FnOnce(&mut Config)) -> Server {
+pub fn mailing(port: u16, change: impl FnOnce(&mut Config)) -> Server {
     Server::with(|config| {
         config.smtp_host = Some("127.0.0.1".to_owned());
         config.smtp_port = Some(port);

@@ -18,6 +18,7 @@ mod check;
 mod checks;
 
 mod claim;
+mod claim_offline;
 mod client_codes;
 mod client_offers;
 mod codes;
@@ -57,6 +58,7 @@ mod mail;
 mod mail_tls;
 mod mock;
 mod moves;
+mod my;
 mod offline;
 mod openapi;
 mod order_pages;

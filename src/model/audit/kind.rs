@@ -79,11 +79,15 @@ pub enum Kind {
     /// Also by the server itself, which disables one that does not answer.
     WebhookChanged,
     WebhookDeleted,
+    /// To a customer's own page: by hand, or because somebody typed the customer's address there.
+    LinkCreated,
+    /// The link was used, and began a session.
+    LinkOpened,
 }
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 48] = [
+    pub const ALL: [Kind; 50] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -112,6 +116,8 @@ impl Kind {
         Kind::WebhookCreated,
         Kind::WebhookChanged,
         Kind::WebhookDeleted,
+        Kind::LinkCreated,
+        Kind::LinkOpened,
         Kind::MachineDismissed,
         Kind::MachineBlocked,
         Kind::MachineRestored,
@@ -184,6 +190,8 @@ impl Kind {
             Kind::WebhookCreated => "webhook created",
             Kind::WebhookChanged => "webhook changed",
             Kind::WebhookDeleted => "webhook deleted",
+            Kind::LinkCreated => "customer link created",
+            Kind::LinkOpened => "customer link opened",
         }
     }
 
@@ -195,7 +203,9 @@ impl Kind {
             | Kind::SignInThrottled
             | Kind::TokenRefused
             | Kind::SignedOut
-            | Kind::SessionEnded => true,
+            | Kind::SessionEnded
+            | Kind::LinkCreated
+            | Kind::LinkOpened => true,
             Kind::PasswordChanged
             | Kind::TokenCreated
             | Kind::TokenRevoked
