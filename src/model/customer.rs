@@ -207,7 +207,8 @@ impl NamedCustomer {
 pub fn parse_email(typed: &str) -> Result<String, Problem> {
     let email = text::optional("email", "The e-mail address", typed, EMAIL_LENGTH)?;
     let parts = email.rsplit_once('@');
-    let is_address = parts.is_some_and(|(local, host)| !local.is_empty() && !host.is_empty())
+    let is_address = parts
+        .is_some_and(|(local, host)| !local.is_empty() && !local.contains('@') && !host.is_empty())
         && !email.contains(|c: char| c.is_whitespace() || "<>()[],;:\\\"".contains(c));
     if email.is_empty() || is_address {
         return Ok(email.to_lowercase());
@@ -221,6 +222,14 @@ pub fn parse_email(typed: &str) -> Result<String, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_could_never_be_an_address_is_refused() {
+        for typed in ["anna@@x", "a@b@c", "@x", "a@", "a b@c"] {
+            assert!(parse_email(typed).is_err(), "{typed}");
+        }
+        assert_eq!(parse_email("Anna@Example.com").unwrap(), "anna@example.com");
+    }
 
     #[test]
     fn a_customer_is_in_the_name_of_a_file() {

@@ -3,7 +3,7 @@
 use time::Date;
 
 use super::license::Draft;
-use super::license::fields::{EXPIRATION_DATE, FIELDS, LICENSE_KEY, TOOL_NAME};
+use super::license::fields::{EXPIRATION_DATE, FIELDS, Field, LICENSE_KEY, TOOL_NAME};
 use super::near_miss::name_mismatch;
 use super::text::trimmed;
 use super::typed_date::is_implausible;
@@ -37,7 +37,10 @@ pub fn doubts(new: &Draft, before: &Draft, tools: &[String], today: Date) -> Vec
         text(LICENSE_KEY).and_then(key),
         day.and_then(|day| expiration(day, today)),
     ];
-    found.into_iter().flatten().collect()
+    let others = FIELDS.iter().enumerate();
+    let others = others.filter(|(index, field)| *index != EXPIRATION_DATE && field.is_date());
+    let others = others.filter_map(|(index, field)| implausible(field, date::read(text(index)?)?));
+    found.into_iter().flatten().chain(others).collect()
 }
 
 /// A new tool whose name is nearly that of another.
@@ -71,6 +74,47 @@ pub fn key(key: &str) -> Option<Doubt> {
         typed: key.to_owned(),
         message: format!("{} No program is likely to send “{key}”.", doubt.message()),
         suggestions: doubt.suggestions().to_vec(),
+    })
+}
+
+/// A key that is written like `code`, which these machines have, each with its tool.
+pub fn machine_code(key: &str, code: &str, machines: &[(&String, &String)]) -> Option<Doubt> {
+    let message = match machines {
+        [] if key != code || !has_letters_and_digits(code) => return None,
+        [] => {
+            format!("“{key}” looks like a machine code, but no machine that is known here has it.")
+        }
+        [(tool, machine), ..] => {
+            format!("“{key}” is the machine code of {machine}, which uses {tool}.")
+        }
+    };
+    let mut suggestions: Vec<String> = Vec::new();
+    for (_, machine) in machines {
+        if !suggestions.contains(machine) {
+            suggestions.push((*machine).clone());
+        }
+    }
+    Some(Doubt {
+        field: FIELDS[LICENSE_KEY].name,
+        typed: key.to_owned(),
+        message,
+        suggestions,
+    })
+}
+
+fn has_letters_and_digits(code: &str) -> bool {
+    let is_digit = |c: char| c.is_ascii_digit();
+    code.contains(is_digit) && code.contains(|c: char| c.is_ascii_alphabetic())
+}
+
+/// A day of another kind, in a year that nobody means.
+pub fn implausible(field: &Field, day: Date) -> Option<Doubt> {
+    let typed = date::format(day);
+    is_implausible(day).then(|| Doubt {
+        field: field.name,
+        message: format!("{} is {typed}: an implausible year.", field.label),
+        typed,
+        suggestions: vec![],
     })
 }
 

@@ -2,8 +2,11 @@
 //!
 //! For pages and files only. The API takes a key byte for byte, as a client sends it.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::code_format::{ALPHABET, LENGTH, Typed, read};
 use super::mac::{canonical_key, is_mac};
-use super::text::{is_invisible, trimmed};
+use super::text::{in_ascii, is_invisible, trimmed};
 use super::typed_date::{is_date, is_day_of_month};
 
 /// Quotation marks that come in pairs.
@@ -38,7 +41,25 @@ const LABELS: [&str; 15] = [
 
 /// Digits of an address, and of texts that are one with something missing or too much.
 const DIGITS: usize = 12;
-const NEARLY: std::ops::RangeInclusive<usize> = 8..=14;
+const NEARLY: std::ops::RangeInclusive<usize> = 6..=14;
+
+/// The same without separators: serial numbers of drives have eight.
+const NEARLY_BARE: std::ops::RangeInclusive<usize> = 9..=13;
+
+/// Digits that spreadsheet programs keep of a number; the others become zeros.
+const KEPT_DIGITS: usize = 15;
+
+/// What they make of a cell that is true or false.
+const TRUTH: [&str; 8] = [
+    "true",
+    "false",
+    "wahr",
+    "falsch",
+    "vrai",
+    "faux",
+    "verdadero",
+    "falso",
+];
 
 /// The same for the ID of an operating system: a UUID, or its digits alone.
 const ID_DIGITS: usize = 32;
@@ -54,8 +75,13 @@ pub enum KeyDoubt {
     Misspelled(String),
     /// One of another length: the number of its digits, and of those that it must have.
     Length(usize, usize),
+    /// A MAC address but for this letter.
+    Letter(char),
     /// A number or a date as a program writes it: `4.71E15`, `1234.0`, `12. Jan`.
     Reformatted(Option<String>),
+    ActivationCode,
+    IpAddress,
+    EmailAddress,
 }
 
 impl KeyDoubt {
@@ -64,8 +90,12 @@ impl KeyDoubt {
         match self {
             KeyDoubt::Contains(keys) => keys,
             KeyDoubt::Misspelled(key) => std::slice::from_ref(key),
-            KeyDoubt::Length(..) => &[],
             KeyDoubt::Reformatted(number) => number.as_slice(),
+            KeyDoubt::Length(..)
+            | KeyDoubt::Letter(_)
+            | KeyDoubt::ActivationCode
+            | KeyDoubt::IpAddress
+            | KeyDoubt::EmailAddress => &[],
         }
     }
 
@@ -83,6 +113,16 @@ impl KeyDoubt {
             KeyDoubt::Reformatted(_) => {
                 "This looks like a number or a date that a program has reformatted.".to_owned()
             }
+            KeyDoubt::Letter(letter) => format!(
+                "This looks like a MAC address, but `{letter}` is none of its digits 0 to 9 and A to F."
+            ),
+            KeyDoubt::ActivationCode => {
+                "This looks like an activation code, not like a machine ID.".to_owned()
+            }
+            KeyDoubt::IpAddress => {
+                "This is an IP address, which can change and belong to several machines.".to_owned()
+            }
+            KeyDoubt::EmailAddress => "This is an e-mail address, not a machine ID.".to_owned(),
             KeyDoubt::Length(digits, DIGITS) => {
                 format!("This looks like a MAC address with {digits} of {DIGITS} digits.")
             }
@@ -113,7 +153,7 @@ pub fn cleaned(typed: &str) -> String {
         }
         key = bare;
     }
-    let plain = plain(key);
+    let plain = in_ascii(key);
     let address = without_label(&plain)
         .trim_end_matches(['.', ',', ';'])
         .trim_end();
@@ -126,7 +166,7 @@ pub fn cleaned(typed: &str) -> String {
 
 /// Whether a [`cleaned`] key is probably mistyped.
 pub fn doubt(key: &str) -> Option<KeyDoubt> {
-    let plain = plain(key);
+    let plain = in_ascii(key);
     if is_mac(&plain) || is_id(without_braces(&plain)) {
         return None;
     }
@@ -134,10 +174,41 @@ pub fn doubt(key: &str) -> Option<KeyDoubt> {
     if !found.is_empty() {
         return Some(KeyDoubt::Contains(found));
     }
-    misspelled(&plain)
+    of_another_kind(&plain)
+        .or_else(|| misspelled(&plain))
         .or_else(|| misspelled_id(&plain))
         .or_else(|| number(key))
         .or_else(|| converted_date(&plain))
+}
+
+/// What people have at hand beside the machine ID.
+fn of_another_kind(key: &str) -> Option<KeyDoubt> {
+    let is_ip =
+        key.parse::<Ipv4Addr>().is_ok() || key.contains("::") && key.parse::<Ipv6Addr>().is_ok();
+    let address = key.strip_prefix("mailto:").unwrap_or(key);
+    let is_email = address.split_once('@').is_some_and(|(user, host)| {
+        let is_plain =
+            |text: &str| !text.contains(|c: char| c.is_whitespace() || "@:/".contains(c));
+        !user.is_empty() && is_plain(user) && is_plain(host) && host.trim_matches('.').contains('.')
+    });
+    let kinds = [
+        (is_ip, KeyDoubt::IpAddress),
+        (is_email, KeyDoubt::EmailAddress),
+        (is_like_code(key), KeyDoubt::ActivationCode),
+    ];
+    kinds
+        .into_iter()
+        .find_map(|(is_one, kind)| is_one.then_some(kind))
+}
+
+/// One of our codes, perhaps mistyped. Machine IDs in groups of four are hexadecimal.
+fn is_like_code(key: &str) -> bool {
+    let groups = || key.split('-');
+    let code = groups().collect::<String>();
+    let is_in_alphabet = |c: u8| ALPHABET.contains(&c.to_ascii_uppercase());
+    let is_grouped = groups().all(|group| group.len() == 4) && code.len() == LENGTH;
+    !code.bytes().all(|c| c.is_ascii_hexdigit())
+        && (is_grouped && code.bytes().all(is_in_alphabet) || matches!(read(key), Typed::Ours(_)))
 }
 
 fn is_number(digits: &str) -> bool {
@@ -157,6 +228,13 @@ pub fn is_shortened(key: &str) -> bool {
 }
 
 fn number(key: &str) -> Option<KeyDoubt> {
+    let is_rounded = is_number(key)
+        && !key.starts_with('0')
+        && key.len() > KEPT_DIGITS
+        && key[KEPT_DIGITS..].bytes().all(|digit| digit == b'0');
+    if is_rounded || TRUTH.contains(&&*key.to_lowercase()) {
+        return Some(KeyDoubt::Reformatted(None));
+    }
     let (whole, rest) = key.split_once(['.', ','])?;
     let power = rest.split_once(['E', 'e']);
     let is_scientific = power.is_some_and(|(digits, power)| {
@@ -186,17 +264,6 @@ fn unwrapped(key: &str) -> &str {
         .unwrap_or(key)
 }
 
-/// In ASCII as far as full-width forms and dashes go.
-fn plain(key: &str) -> String {
-    let ascii = |c: char| match c {
-        '\u{ff01}'..='\u{ff5e}' => u8::try_from(u32::from(c) - 0xfee0).map_or(c, char::from),
-        '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
-        '\u{a0}' | '\u{2007}' | '\u{202f}' | '\u{3000}' => ' ',
-        c => c,
-    };
-    key.chars().map(ascii).collect()
-}
-
 fn without_label(key: &str) -> &str {
     let label = |label: &&str| {
         let start = key.get(..label.len())?;
@@ -216,16 +283,27 @@ fn address_of(text: &str) -> Option<String> {
     (is_hex && groups.iter().all(is_whole)).then(|| canonical_key(&digits).into_owned())
 }
 
-/// The MAC addresses and IDs that are words of their own, each once.
+/// The MAC addresses and IDs that are words of their own, or after a word and a colon, each once.
 fn found_in(text: &str) -> Vec<String> {
     let is_end = |c: char| c.is_whitespace() || "\"'()[]{}<>,;|/=".contains(c);
-    let words = text
+    let words: Vec<&str> = text
         .split(is_end)
-        .map(|word| word.trim_matches(['.', ':', '-', '!', '?']));
+        .map(|word| word.trim_matches(['.', ':', '-', '!', '?']))
+        .filter(|word| !word.is_empty())
+        .collect();
     let mut found: Vec<String> = Vec::new();
-    for word in words.filter(|word| word.len() >= DIGITS) {
-        let last = word.rsplit(':').find(|part| is_id(part));
-        let key = address_of(word).or_else(|| last.map(str::to_owned));
+    let mut at = 0;
+    while at < words.len() {
+        let spaced = words
+            .get(at..at + UUID.len())
+            .map(|groups| groups.join("-"));
+        let (taken, key) = match spaced.filter(|id| is_id(id)) {
+            Some(id) => (UUID.len(), Some(id)),
+            // The last group of a UUID has as many digits as an address.
+            None if at > 0 && words[at - 1].len() == UUID[3] && is_hex(words[at - 1]) => (1, None),
+            None => (1, key_in(words[at])),
+        };
+        at += taken;
         if let Some(key) = key
             && !found.contains(&key)
         {
@@ -235,6 +313,42 @@ fn found_in(text: &str) -> Vec<String> {
     found
 }
 
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|c| c.is_ascii_hexdigit())
+}
+
+/// `eth0:28:16:…`, `mailto:28:16:…` and `PC-28-16-…` have one, too.
+fn key_in(word: &str) -> Option<String> {
+    if word.len() < DIGITS {
+        return None;
+    }
+    let last = word.rsplit(':').find(|part| is_id(part));
+    let is_text =
+        |before: &str| before.contains(|c: char| c.is_alphabetic() && !c.is_ascii_hexdigit());
+    // Other keys have groups of four behind a word.
+    let in_pairs = |text: &str| address_of(text).filter(|_| text.len() == 17 || text.contains('.'));
+    let behind_text = || {
+        let ends = word.match_indices([':', '-', '.', '_', '@', '#']);
+        let mut parts = ends.map(|(at, end)| (&word[..at], end, &word[at + end.len()..]));
+        parts.find_map(|(before, end, rest)| {
+            let (rest, _) = rest.split_once('_').unwrap_or((rest, ""));
+            let address = match end {
+                ":" => address_of(rest),
+                _ => in_pairs(rest),
+            };
+            address.filter(|_| is_text(before))
+        })
+    };
+    let before_text = || {
+        let mut ends = word.match_indices(['_', '@', '#', '%', '-']);
+        ends.find_map(|(at, _)| in_pairs(&word[..at]).filter(|_| is_text(&word[at..])))
+    };
+    address_of(word)
+        .or_else(|| last.map(str::to_owned))
+        .or_else(behind_text)
+        .or_else(before_text)
+}
+
 fn without_braces(key: &str) -> &str {
     let inner = key.strip_prefix('{').and_then(|key| key.strip_suffix('}'));
     inner.unwrap_or(key)
@@ -242,7 +356,6 @@ fn without_braces(key: &str) -> &str {
 
 /// A UUID, or its digits alone if they cannot be a number or a word.
 fn is_id(key: &str) -> bool {
-    let is_hex = |group: &str| group.bytes().all(|c| c.is_ascii_hexdigit());
     let groups = key.split('-');
     match key.len() {
         ID_DIGITS => is_hex(key) && has_both(key),
@@ -259,6 +372,12 @@ fn has_both(digits: &str) -> bool {
 /// An ID with look-alike letters, or with a digit missing or too many.
 fn misspelled_id(key: &str) -> Option<KeyDoubt> {
     let folded = digits(without_braces(key).trim_end_matches(['.', ',', ';', ':']));
+    // With other separators.
+    let groups: Vec<&str> = folded.split([' ', '_', '.', ':', '-']).collect();
+    let folded = match groups.len() {
+        5 => groups.join("-"),
+        _ => folded,
+    };
     let all = folded.replace('-', "");
     let groups = folded.split('-').count();
     match all.len() {
@@ -280,33 +399,48 @@ fn converted_date(key: &str) -> Option<KeyDoubt> {
 /// Hexadecimal digits in groups, perhaps with look-alike letters, whatever is between the groups.
 fn misspelled(key: &str) -> Option<KeyDoubt> {
     let groups = key.split(|c: char| !c.is_alphanumeric() && !is_invisible(c));
-    let groups: Vec<String> = groups
-        .filter(|group| !group.is_empty())
-        .map(digits)
-        .collect();
+    let typed: Vec<&str> = groups.filter(|group| !group.is_empty()).collect();
+    let groups: Vec<String> = typed.iter().map(|group| digits(group)).collect();
     let all = groups.concat();
-    if !all.bytes().all(|c| c.is_ascii_hexdigit())
-        || all.bytes().all(|c| c.is_ascii_digit()) && groups.len() < 4
-    {
-        return None;
-    }
     let is_paired = groups.len() >= 4 && groups.iter().all(|group| (1..=3).contains(&group.len()));
     let is_whole = |group: &String| group.len() <= 2 && !group.is_empty();
+    if !is_hex(&all) {
+        let wrong = all.chars().find(|c| !c.is_ascii_hexdigit())?;
+        let right = groups.iter().filter(|group| is_hex(group)).count();
+        let is_address = groups.len() == 6 && groups.iter().all(|group| group.chars().count() == 2);
+        return (is_address && right >= 4).then_some(KeyDoubt::Letter(wrong));
+    }
+    if all.bytes().all(|c| c.is_ascii_digit()) && groups.len() < 4 && !is_half(key, &groups) {
+        return None;
+    }
     if is_paired && groups.len() == 6 && groups.iter().all(is_whole) {
         let padded: Vec<String> = groups.iter().map(|group| format!("{group:0>2}")).collect();
         return Some(KeyDoubt::Misspelled(
             canonical_key(&padded.concat()).into_owned(),
         ));
     }
-    let is_bare = groups.len() == 1 && (DIGITS - 1..=DIGITS + 1).contains(&all.len());
+    // Beyond F, a letter or two are misread digits; more are a word.
+    let beyond = typed.iter().flat_map(|group| group.chars());
+    let beyond = beyond.filter(|c| "SsZzGgQq".contains(*c)).count();
+    let is_bare = groups.len() == 1 && NEARLY_BARE.contains(&all.len()) && has_both(&all);
     match all.len() {
-        DIGITS if is_paired || is_bare && has_both(&all) => {
+        DIGITS if is_paired || is_bare && beyond <= 2 => {
             Some(KeyDoubt::Misspelled(canonical_key(&all).into_owned()))
         }
-        length if is_paired && NEARLY.contains(&length) => Some(KeyDoubt::Length(length, DIGITS)),
-        length if is_bare && has_both(&all) => Some(KeyDoubt::Length(length, DIGITS)),
+        length
+            if NEARLY.contains(&length) && (is_paired && length > 7 || is_half(key, &groups)) =>
+        {
+            Some(KeyDoubt::Length(length, DIGITS))
+        }
+        length if is_bare && beyond == 0 => Some(KeyDoubt::Length(length, DIGITS)),
         _ => None,
     }
+}
+
+/// `28:16:AD`, the beginning or the end of an address. Dates have hyphens and full stops.
+fn is_half(key: &str, groups: &[String]) -> bool {
+    let is_separated = key.contains(':') || key.contains('-') && has_both(&groups.concat());
+    groups.len() == 3 && groups.iter().all(|group| group.len() == 2) && is_separated
 }
 
 /// With hexadecimal digits in place of the letters, Latin, Greek or Cyrillic, that look like them.
@@ -314,6 +448,11 @@ fn digits(group: &str) -> String {
     let digit = |c| match c {
         'O' | 'o' | 'Ο' | 'ο' | 'О' | 'о' => '0',
         'I' | 'l' | 'i' | 'L' | 'І' | 'і' | 'Ι' => '1',
+        'S' | 's' => '5',
+        'Z' | 'z' => '2',
+        'G' => '6',
+        'g' | 'q' => '9',
+        'Q' => '0',
         'Α' | 'А' | 'а' | 'α' => 'a',
         'Β' | 'В' | 'в' => 'b',
         'С' | 'с' => 'c',
@@ -375,6 +514,18 @@ mod tests {
             let found = doubt(typed).unwrap();
             assert_eq!(found.suggestions(), ["8c:16:ad:00:00:0c"], "{typed}");
         }
+        for typed in [
+            "eth0:8C:16:AD:00:00:0C",
+            "mailto:8C:16:AD:00:00:0C",
+            "PC-8C-16-AD-00-00-0C",
+            "wlan0:8C16AD00000C",
+            "8C:16:AD:00:00:0C@home",
+            "8C-16-AD-00-00-0C-Laptop",
+            "PC_8C:16:AD:00:00:0C_2",
+        ] {
+            let found = doubt(typed).unwrap();
+            assert_eq!(found.suggestions(), ["8c:16:ad:00:00:0c"], "{typed}");
+        }
         let two = doubt("28:16:AD:07:00:0D, 28:16:AD:07:00:0E").unwrap();
         assert_eq!(
             two.suggestions(),
@@ -393,6 +544,11 @@ mod tests {
             ("28/16/AD/00/00/0E", "28:16:ad:00:00:0e"),
             ("28, 16, AD, 00, 00, 0E", "28:16:ad:00:00:0e"),
             ("28::16::AD::00::00::0E", "28:16:ad:00:00:0e"),
+            ("28-16-AD-OB-00-1G", "28:16:ad:0b:00:16"),
+            ("28:16:AD:0B:0Q:05", "28:16:ad:0b:00:05"),
+            ("3C:52:82:AA:BB:S5", "3c:52:82:aa:bb:55"),
+            ("3C:52:82:AA:8B:Z2", "3c:52:82:aa:8b:22"),
+            ("2816AD0BZ2S5", "28:16:ad:0b:22:55"),
             // Cyrillic and Greek letters.
             ("28:16:\u{430}D:00:00:0\u{415}", "28:16:ad:00:00:0e"),
             ("28:16:\u{391}D:00:00:0E", "28:16:ad:00:00:0e"),
@@ -413,6 +569,12 @@ mod tests {
             ("4d:52:82:11:22:33:44", 14),
             ("28:16:ad:000:0:9", 11),
             ("2816AD00000", 11),
+            ("2816AD0B0", 9),
+            ("2816ad0733", 10),
+            ("28:16:AD", 6),
+            ("28-16-AD", 6),
+            ("28:16:07", 6),
+            ("28:16:BD:01", 8),
         ] {
             assert_eq!(
                 doubt(typed),
@@ -449,6 +611,45 @@ mod tests {
     }
 
     #[test]
+    fn a_uuid_is_never_taken_for_an_address() {
+        let uuid = "12345678-1234-1234-1234-123456789abc";
+        let spaced = uuid.replace('-', " ");
+        for typed in [
+            &spaced,
+            &format!("{spaced} (PC 7)"),
+            &uuid.replace('-', "_"),
+        ] {
+            assert_eq!(doubt(typed).unwrap().suggestions(), [uuid], "{typed}");
+        }
+        for typed in [&spaced[1..], &uuid[1..]] {
+            assert_eq!(
+                doubt(typed),
+                Some(KeyDoubt::Length(31, ID_DIGITS)),
+                "{typed}"
+            );
+        }
+        assert_eq!(doubt("5678 1234 1234 123456789abc"), None);
+    }
+
+    #[test]
+    fn what_is_no_machine_id_at_all_is_doubted() {
+        for (typed, expected) in [
+            ("K7QM-2XWD-9FHT-VR4B", KeyDoubt::ActivationCode),
+            ("k7qm-2xwd-9fht-vr4c", KeyDoubt::ActivationCode),
+            ("127.0.0.1", KeyDoubt::IpAddress),
+            ("192.168.100.123", KeyDoubt::IpAddress),
+            ("fe80::1", KeyDoubt::IpAddress),
+            ("anna@example.com", KeyDoubt::EmailAddress),
+            ("mailto:anna@example.com", KeyDoubt::EmailAddress),
+            ("28:16:AD:0B:00:XY", KeyDoubt::Letter('X')),
+            ("WAHR", KeyDoubt::Reformatted(None)),
+            ("12345678901234500000", KeyDoubt::Reformatted(None)),
+        ] {
+            assert_eq!(doubt(typed), Some(expected), "{typed}");
+        }
+    }
+
+    #[test]
     fn a_date_is_hardly_a_key() {
         for typed in [
             "12. Jan",
@@ -472,8 +673,17 @@ mod tests {
             "12345678901",
             "WD-WCC4JEDAXESZ",
             "DESKTOP-7",
-            "K7QM-2XWD-9FHT-VR4B",
-            "1.2.3.4",
+            "1.2.3",
+            "9A7C-2E4D-9FBF-8B4B",
+            "K7QM-2XWD",
+            "1A2B3C4D",
+            "1A2B-3C4D",
+            "anna@office",
+            "PC-12-7",
+            "PC7-1234-5678-9012",
+            "28:16:AD:07:00:0D:11:22:33",
+            "5CG8250SZB",
+            "123456789012000",
             "BFEBFBFF000906EA",
             "disk 0000_0000_0100_0000",
             "20261231",

@@ -168,3 +168,14 @@ pub fn grouped(number: i64) -> String {
     }
     text
 }
+
+/// In ASCII as far as full-width forms, dashes and fixed spaces go.
+pub fn in_ascii(text: &str) -> String {
+    let ascii = |c: char| match c {
+        '\u{ff01}'..='\u{ff5e}' => u8::try_from(u32::from(c) - 0xfee0).map_or(c, char::from),
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
+        '\u{a0}' | '\u{2007}' | '\u{202f}' | '\u{3000}' => ' ',
+        c => c,
+    };
+    text.chars().map(ascii).collect()
+}

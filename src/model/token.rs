@@ -4,7 +4,7 @@ use time::{Date, Duration};
 
 use super::date;
 use super::text;
-use super::typed_date::read_day;
+use super::typed_date::required_day;
 use crate::error::{Error, Problem};
 
 const NAME_LENGTH: usize = 100;
@@ -73,14 +73,19 @@ impl NewToken {
         } else {
             Ok(scopes.to_vec())
         };
-        let day = read_day(expiration_date)
-            .filter(|day| (today..=NewToken::longest(today)).contains(day));
-        let day = day.ok_or_else(|| Problem {
+        let longest = NewToken::longest(today);
+        let day = required_day("The expiration date", expiration_date);
+        let day = day.and_then(|day| match (today..=longest).contains(&day) {
+            true => Ok(day),
+            false => Err(format!(
+                "The expiration date {} is not between today and {}.",
+                date::format(day),
+                date::format(longest)
+            )),
+        });
+        let day = day.map_err(|message| Problem {
             field: "expiration_date",
-            message: format!(
-                "Enter the expiration date as YYYY-MM-DD, from today to {}.",
-                date::format(NewToken::longest(today))
-            ),
+            message,
         });
         match (name, some, day) {
             (Ok(name), Ok(scopes), Ok(expiration_date)) => Ok(NewToken {

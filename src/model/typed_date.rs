@@ -9,7 +9,7 @@ use time::{Date, Duration, OffsetDateTime, PrimitiveDateTime, Time};
 
 use super::date;
 use super::fold::folded;
-use super::text::shorten;
+use super::text::{in_ascii, shorten};
 
 /// Words and values for a perpetual license.
 const NEVER: [&str; 16] = [
@@ -96,7 +96,8 @@ pub enum Reading {
 impl Reading {
     /// A time of day and its offset do not count: the license is good through the day as written.
     pub fn of(typed: &str) -> Reading {
-        let text = typed.trim();
+        let text = in_ascii(typed);
+        let text = text.trim();
         if NEVER.contains(&text.to_lowercase().as_str()) {
             return Reading::Never;
         }
@@ -170,7 +171,8 @@ impl Reading {
 
     /// Which order a date that has only one reading proves for those that have two.
     pub fn proves(typed: &str) -> Option<DateOrder> {
-        let (separator, [first, second, year]) = numbers(without_time(typed.trim()))?;
+        let text = in_ascii(typed);
+        let (separator, [first, second, year]) = numbers(without_time(text.trim()))?;
         if separator == '.' || !is_year(year) {
             return None;
         }
@@ -179,6 +181,21 @@ impl Reading {
             (None, Some(_)) => Some(DateOrder::DayFirst),
             _ => None,
         }
+    }
+}
+
+/// A day that must be there; the error is a message for people.
+pub fn required_day(label: &str, typed: &str) -> Result<Date, String> {
+    match Reading::of(typed) {
+        Reading::Day(day) => Ok(day),
+        Reading::Never => Err(format!(
+            "{label} is missing; use YYYY-MM-DD, for example 2026-12-31."
+        )),
+        Reading::Unreadable => Err(format!(
+            "{label} `{}` is not a date we can read; use YYYY-MM-DD, for example 2026-12-31.",
+            shorten(typed.trim())
+        )),
+        other => other.day(label, typed).and(Err(String::new())),
     }
 }
 
@@ -214,7 +231,8 @@ pub fn read_moment(typed: &str) -> Option<OffsetDateTime> {
 
 /// Whether it can only be meant as a date, which may be ambiguous. Versions such as `1.2.3` are none.
 pub fn is_date(typed: &str) -> bool {
-    let text = typed.trim();
+    let text = in_ascii(typed);
+    let text = text.trim();
     let is_slashed = || numbers(text).is_some_and(|(separator, _)| separator == '/');
     match Reading::of(text) {
         Reading::Day(_) | Reading::Either { .. } => true,
@@ -366,6 +384,10 @@ mod tests {
             "12/31/2026 12:00:00 AM",
             "31/12/2026",
             "31-12-2026",
+            "2026\u{2011}12\u{2011}31",
+            "2026\u{2013}12\u{2013}31",
+            "２０２６－１２－３１",
+            "31．12．2026",
             "31-Dec-2026",
             "31 dec 2026 10:00",
             "Dec 31, 2026",

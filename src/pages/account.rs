@@ -5,6 +5,7 @@ use rocket::{Either, FromForm, Route, State, get, post, routes};
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
 use super::Page;
+use super::confirm::ConfirmPage;
 use super::flash::{Flashed, redirect_with_flash};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
@@ -26,6 +27,7 @@ pub(super) fn routes() -> Vec<Route> {
         end_session,
         end_others,
         create_token,
+        confirm_revoke,
         revoke_token
     ]
 }
@@ -228,6 +230,40 @@ async fn create_token(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+#[get("/account/tokens/<id>/revoke")]
+async fn confirm_revoke(
+    app: &App,
+    session: auth::Session,
+    frame: Frame,
+    id: i64,
+) -> Result<Page, Failure> {
+    let user_id = session.0.session.user_id;
+    let tokens = app.run(move |service| service.tokens(user_id)).await?;
+    let token = tokens.into_iter().find(|token| token.id == id);
+    let token = token.ok_or(Error::NotFound("Token not found."))?;
+    let used = match &token.last_use {
+        Some(last) => format!(
+            "It was last used on {} from {}.",
+            shown::moment(&last.at, &app.utc_offset()),
+            last.address
+        ),
+        None => "It has never been used.".to_owned(),
+    };
+    Ok(Page::new(&ConfirmPage {
+        frame,
+        question: format!("Revoke the token {}?", token.name),
+        consequence: format!(
+            "Every program that sends it is refused at once. {used} This cannot be undone; a new token must be \
+             created and entered where this one is."
+        ),
+        lost: None,
+        action: format!("/account/tokens/{id}/revoke"),
+        fields: vec![],
+        button: "Revoke token",
+        back: "/account".to_owned(),
+    })?)
 }
 
 #[post("/account/tokens/<id>/revoke", data = "<form>")]

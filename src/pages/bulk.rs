@@ -5,7 +5,7 @@ use rocket::form::Form;
 use rocket::http::RawStr;
 use rocket::response::Redirect;
 use rocket::{Either, FromForm, Route, State, get, post, routes};
-use time::{OffsetDateTime, UtcOffset};
+use time::{Date, OffsetDateTime, UtcOffset};
 
 use super::flash::{Flashed, redirect_with_flash, redirect_with_undo};
 use super::form::{CsrfOnly, SignedInForm};
@@ -18,9 +18,10 @@ use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::model::bulk::{Action, BulkChange, Selection, Start, State as Progress, Term, UNDO_FOR};
 use crate::model::date;
+use crate::model::doubt::{self, Doubt};
 use crate::model::license::{Draft, License, Status, Values};
 use crate::model::search::Count;
-use crate::model::typed_date::read_day;
+use crate::model::typed_date::required_day;
 use crate::request::{App, Failure};
 use crate::service::Plan;
 
@@ -58,6 +59,9 @@ struct BulkQuery {
     value: String,
     #[field(default = "")]
     trial_term: String,
+    /// A date that is wanted in spite of a doubt.
+    #[field(default = "")]
+    keep: String,
     #[field(default = 0)]
     page: usize,
 }
@@ -72,6 +76,9 @@ struct Preview {
     /// Number of licenses that would expire earlier than they do now.
     shortened: usize,
 }
+
+/// With its word in the form, and the heading of its column.
+type NamedAction = (Action, &'static str, &'static str);
 
 struct PreviewRow {
     license: License,
@@ -92,6 +99,8 @@ struct BulkPage {
     query: BulkQuery,
     plan: Plan,
     problem: Option<String>,
+    /// Asked before anything can be confirmed.
+    doubt: Option<Doubt>,
     /// The licenses have changed since the preview.
     is_stale: bool,
     title: String,
@@ -147,7 +156,13 @@ async fn change(
     } = form.form;
     let actor = form.actor;
     let bulk: BulkQuery = Form::parse_encoded(RawStr::new(&query)).unwrap_or_default();
-    let actions = bulk.actions().map_err(Error::from)?.into_iter();
+    let actions = bulk.actions().map_err(Error::from)?;
+    if bulk.doubt(&actions, app.today()).is_some() {
+        return Ok(Either::Right(
+            BulkPage::load(app, frame, bulk, false).await?,
+        ));
+    }
+    let actions = actions.into_iter();
     let action = actions
         .filter(|(_, word, _)| *word == start)
         .map(|(action, ..)| action)
@@ -235,7 +250,7 @@ async fn renew(
 }
 
 impl BulkQuery {
-    fn selection(&self, today: time::Date) -> Result<Selection, Problem> {
+    fn selection(&self, today: Date) -> Result<Selection, Problem> {
         if self.of == "all" {
             let table = LicenseQuery::parse(&self.filter)?;
             let sorting = table.sorting();
@@ -251,7 +266,7 @@ impl BulkQuery {
 
     /// The actions, each with its button label and column heading: one, or two for a period that can start on
     /// two days; empty until one is chosen.
-    fn actions(&self) -> Result<Vec<(Action, &'static str, &'static str)>, Problem> {
+    fn actions(&self) -> Result<Vec<NamedAction>, Problem> {
         let one = |action| Ok(vec![(action, "one", "After")]);
         let day = self.day.trim();
         let term = match &*self.action {
@@ -265,14 +280,12 @@ impl BulkQuery {
                 };
                 return one(Action::Convert(term));
             }
-            "expiration" => match read_day(day) {
-                Some(day) => return one(Action::Extend(Term::To(day), Start::Expiration)),
-                None => {
+            "expiration" => match required_day("The expiration date", day) {
+                Ok(day) => return one(Action::Extend(Term::To(day), Start::Expiration)),
+                Err(message) => {
                     return Err(Problem {
                         field: "day",
-                        message: format!(
-                            "`{day}` is not a date; use YYYY-MM-DD, for example 2026-12-31."
-                        ),
+                        message,
                     });
                 }
             },
@@ -293,6 +306,19 @@ impl BulkQuery {
         ])
     }
 
+    /// About a date that is about to be set.
+    fn doubt(&self, actions: &[NamedAction], today: Date) -> Option<Doubt> {
+        let (action, ..) = actions.first()?;
+        let doubt = match action {
+            Action::Extend(Term::To(day), _) => doubt::expiration(*day, today),
+            Action::Set(field, text) if field.is_date() => {
+                doubt::implausible(field, date::read(text)?)
+            }
+            _ => None,
+        };
+        doubt.filter(|doubt| doubt.typed != self.keep)
+    }
+
     fn address(&self, page: usize) -> String {
         let ids: Vec<String> = self.id.iter().map(i64::to_string).collect();
         let mut given: Vec<(&str, &str)> = ids.iter().map(|id| ("id", id.as_str())).collect();
@@ -306,6 +332,7 @@ impl BulkQuery {
             ("field", &self.field),
             ("value", &self.value),
             ("trial_term", &self.trial_term),
+            ("keep", &self.keep),
             ("page", &page),
         ]);
         query(&given)
@@ -316,7 +343,7 @@ impl BulkPage {
     async fn load(
         app: &App,
         frame: Frame,
-        query: BulkQuery,
+        mut query: BulkQuery,
         is_stale: bool,
     ) -> Result<Page, Error> {
         let selection = query.selection(app.today())?;
@@ -327,6 +354,11 @@ impl BulkPage {
             Ok(actions) => (actions, None),
             Err(problem) => (vec![], Some(problem.message)),
         };
+        let doubt = query.doubt(&actions, app.today());
+        if doubt.is_some() {
+            // It was about another date.
+            query.keep.clear();
+        }
         let title = match &actions[..] {
             [(Action::Extend(term, _), ..), _] => format!("Extend by {}", term.in_words()),
             [(action, ..), ..] => action.in_words(),
@@ -365,6 +397,7 @@ impl BulkPage {
             frame,
             query,
             problem,
+            doubt,
             is_stale,
             title,
             previews,
@@ -373,6 +406,7 @@ impl BulkPage {
         let status = match (is_stale, &page.problem) {
             (true, _) => 409,
             (false, Some(_)) => 422,
+            (false, None) if page.doubt.is_some() => 422,
             (false, None) => 200,
         };
         Page::with_status(status, &page)
@@ -388,6 +422,15 @@ impl BulkPage {
             Ok(filter) if self.query.of == "all" => filter.in_words(),
             Ok(_) | Err(_) => String::new(),
         }
+    }
+
+    /// The page without its question.
+    fn kept_address(&self, typed: &str) -> String {
+        let address = self.query.address(self.query.page);
+        format!(
+            "{address}{}",
+            query(&[("keep", typed)]).replacen('?', "&", 1)
+        )
     }
 
     /// The state of the page, for the confirmation form.

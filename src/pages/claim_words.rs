@@ -137,6 +137,10 @@ pub(super) struct Words {
     /// The number of digits, and of those that it must have.
     pub(super) doubt_length: &'static str,
     pub(super) doubt_number: &'static str,
+    /// The letter.
+    pub(super) doubt_letter: &'static str,
+    pub(super) doubt_code: &'static str,
+    pub(super) doubt_address: &'static str,
     pub(super) take: &'static str,
     pub(super) keep: &'static str,
     pub(super) bad_code: &'static str,
@@ -226,6 +230,9 @@ impl Words {
                 fill(self.doubt_length, &[&digits.to_string(), &all.to_string()])
             }
             KeyDoubt::Reformatted(_) => self.doubt_number.to_owned(),
+            KeyDoubt::Letter(letter) => fill(self.doubt_letter, &[&letter.to_string()]),
+            KeyDoubt::ActivationCode => self.doubt_code.to_owned(),
+            KeyDoubt::IpAddress | KeyDoubt::EmailAddress => self.doubt_address.to_owned(),
         }
     }
 }
@@ -287,6 +294,9 @@ static ENGLISH: Words = Words {
     doubt_contains: "This text contains more than a machine ID. Which one is it?",
     doubt_misspelled: "This is nearly a machine ID. Is this the one?",
     doubt_length: "This looks like a machine ID of {1} digits, but it has {0}. Compare it with what the program shows.",
+    doubt_letter: "This looks like a machine ID, but {0} does not occur in it. Compare it with what the program shows.",
+    doubt_code: "This looks like an activation code. Enter the machine ID that the program shows.",
+    doubt_address: "This is an IP address or an e-mail address. Enter the machine ID that the program shows.",
     doubt_number: "This looks like a number or a date that a spreadsheet changed. Copy the machine ID from the \
         program.",
     take: "Use {0}",
@@ -369,6 +379,11 @@ static GERMAN: Words = Words {
     doubt_misspelled: "Das ist beinahe eine Geräte-ID. Ist es diese?",
     doubt_length: "Das sieht wie eine Geräte-ID mit {1} Stellen aus, hat aber {0}. Vergleichen Sie sie mit der \
         Anzeige des Programms.",
+    doubt_letter: "Das sieht wie eine Geräte-ID aus, aber {0} kommt darin nicht vor. Vergleichen Sie sie mit der Anzeige \
+        des Programms.",
+    doubt_code: "Das sieht wie ein Aktivierungscode aus. Geben Sie die Geräte-ID ein, die das Programm anzeigt.",
+    doubt_address: "Das ist eine IP-Adresse oder eine E-Mail-Adresse. Geben Sie die Geräte-ID ein, die das Programm \
+        anzeigt.",
     doubt_number: "Das sieht wie eine Zahl oder ein Datum aus, das eine Tabellenkalkulation verändert hat. Kopieren Sie die \
         Geräte-ID aus dem Programm.",
     take: "{0} verwenden",

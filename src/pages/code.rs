@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::model::activation_code::{CodeTerm, CodeValues, MAX_DAYS};
 use crate::model::bulk::Term;
-use crate::model::doubt;
+use crate::model::doubt::Doubt;
 use crate::model::license::Status;
 use crate::model::pasted_key::cleaned;
 use crate::model::timeline::{self, About, Cursor, Happened};
@@ -47,8 +47,8 @@ struct CodePage {
     /// A machine ID that could not be added, and why.
     license_key: String,
     problem: Option<String>,
-    /// The machine ID in question, to be added in spite of a doubt.
-    doubted: Option<String>,
+    /// About the machine ID.
+    doubted: Option<Doubt>,
 }
 
 impl CodePage {
@@ -208,9 +208,11 @@ async fn undo(
 struct MachineForm {
     #[field(default = "")]
     license_key: String,
-    /// A machine ID that is wanted in spite of a doubt.
+    /// A machine ID that is wanted in spite of a doubt, or what was meant instead.
     #[field(default = "")]
     keep: String,
+    #[field(name = "use", default = "")]
+    meant: String,
     #[field(default = 0)]
     license_id: i64,
 }
@@ -224,22 +226,24 @@ async fn add_machine(
     form: SignedInForm<MachineForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm { form, actor, .. } = form;
-    let key = cleaned(&form.license_key);
-    let doubt = doubt::key(&key).filter(|doubt| doubt.typed != form.keep);
-    let doubted = doubt.as_ref().map(|doubt| doubt.typed.clone());
+    let typed = match form.meant.is_empty() {
+        true => form.license_key,
+        false => form.meant,
+    };
+    let (key, keep) = (cleaned(&typed), form.keep);
     let added = app
         .run(move |service| {
-            let added = match doubt {
-                Some(doubt) => Err(Error::invalid("license_key", doubt.message)),
-                None => {
-                    let tool_name = service.activation_code(id)?.tool_name;
-                    service.add_machines(&actor, id, &[(tool_name, key)])
-                }
+            let tool_name = service.activation_code(id)?.tool_name;
+            let doubt = service.key_doubt(&tool_name, &key)?;
+            let doubted = doubt.filter(|doubt| doubt.typed != keep);
+            let added = match &doubted {
+                Some(doubt) => Err(Error::invalid("license_key", doubt.message.clone())),
+                None => service.add_machines(&actor, id, &[(tool_name, key)]),
             };
             match added {
                 Ok(added) => Ok(Ok(added)),
                 Err(error @ (Error::Refused(_) | Error::Invalid(_))) => {
-                    Ok(Err((error, found(service, id, None)?)))
+                    Ok(Err((error, doubted, found(service, id, None)?)))
                 }
                 Err(error) => Err(error),
             }
@@ -252,9 +256,9 @@ async fn add_machine(
             let path = format!("/codes/{id}");
             Either::Left(redirect_with_flash(config, &path, &message))
         }
-        Err((error, found)) => {
+        Err((error, doubted, found)) => {
             let page = CodePage {
-                license_key: form.license_key,
+                license_key: typed,
                 problem: Some(error.to_string()),
                 doubted,
                 ..page(app, frame, None, found)

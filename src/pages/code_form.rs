@@ -214,6 +214,7 @@ fn make(
     if let CodeTerm::Until(day) = values.term {
         doubts.extend(doubt::expiration(day, today));
     }
+    doubts.extend(updates(&form.draft));
     let open = form.answers.open(doubts);
     if !open.is_empty() {
         return Ok(Err((422, objection(vec![], open))));
@@ -343,7 +344,11 @@ fn store(
     let is_new = typed != form.was.get("expiration_date");
     let doubts = read_day(typed).filter(|_| is_new);
     let doubts = doubts.and_then(|day| doubt::expiration(day, today));
-    let open = form.answers.open(doubts.into_iter().collect());
+    let is_changed = form.draft.get(UPDATES) != form.was.get(UPDATES);
+    let updates = updates(&form.draft).filter(|_| is_changed);
+    let open = form
+        .answers
+        .open(doubts.into_iter().chain(updates).collect());
     if !open.is_empty() {
         return Ok(Err((422, objection(vec![], open))));
     }
@@ -358,6 +363,14 @@ fn store(
         Err(error @ Error::Unavailable(_)) => Ok(Err((503, failed(service, &error)))),
         Err(error) => Err(error),
     }
+}
+
+const UPDATES: &str = "updates_until";
+
+/// About the last day of updates.
+fn updates(draft: &CodeDraft) -> Option<Doubt> {
+    let field = FIELDS.iter().find(|field| field.name == UPDATES)?;
+    doubt::implausible(field, read_day(draft.get(UPDATES))?)
 }
 
 impl MadePage {

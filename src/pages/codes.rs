@@ -40,7 +40,7 @@ pub(super) struct CodeQuery {
     /// See [`CodeState::CHOICES`].
     #[field(default = "")]
     state: String,
-    /// Codes that were made together.
+    /// Codes that were created together.
     first: Option<i64>,
     last: Option<i64>,
 }
@@ -188,7 +188,7 @@ fn file_name(day: Date, kind: &str) -> String {
 }
 
 impl CodeQuery {
-    /// Of codes that were made together.
+    /// Of codes that were created together.
     pub(super) fn made(first: i64, last: i64) -> CodeQuery {
         CodeQuery {
             first: Some(first),
@@ -263,7 +263,7 @@ impl CodeQuery {
             words.push((*sentence).to_owned());
         }
         if self.is_made() {
-            words.push("that were made together".to_owned());
+            words.push("that were created together".to_owned());
         }
         words.join(", ")
     }

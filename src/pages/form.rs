@@ -84,7 +84,7 @@ async fn read_in_session(
     let signed_in = signed_in(request).await;
     let text = read(request, data, BODY).await;
     if let Ok(text) = &text {
-        SavedForm::save(request, Some(text));
+        SavedForm::save(request, text);
     }
     Ok((signed_in?, text?))
 }

@@ -20,7 +20,6 @@ use crate::model::activation_code::ActivationCode;
 use crate::model::audit::Actor;
 use crate::model::bulk::{Action, Term, UNDO_FOR};
 use crate::model::check::Places;
-use crate::model::doubt;
 use crate::model::license::{License, Status, Verdict};
 use crate::model::machine_code::machine_code;
 use crate::model::mail::MailEvent;
@@ -274,17 +273,17 @@ async fn move_license(
     let LicenseForm { draft, answers, .. } = form;
     let license_key = draft.get("license_key").to_owned();
     let key = cleaned(&license_key);
-    let doubts = answers.open(doubt::key(&key).into_iter().collect());
-    let moved = app
+    let (moved, answers) = app
         .run(move |service| {
             let license = service.license(id)?;
+            let doubt = service.key_doubt(&license.tool_name, &key)?;
             let mut objection = Objection {
-                doubts,
+                doubts: answers.open(doubt.into_iter().collect()),
                 ..Objection::default()
             };
             if objection.doubts.is_empty() {
                 match service.move_license(&actor, id, &key) {
-                    Ok(moved) => return Ok(Ok(moved)),
+                    Ok(moved) => return Ok((Ok(moved), answers)),
                     Err(error @ (Error::Invalid(_) | Error::Duplicate)) => {
                         if let Error::Duplicate = error {
                             objection.taken_by = service.license_of(&license.tool_name, &key)?;
@@ -297,7 +296,7 @@ async fn move_license(
                     Err(error) => return Err(error),
                 }
             }
-            Ok(Err((license, objection)))
+            Ok((Err((license, objection)), answers))
         })
         .await?;
     Ok(match moved {

@@ -12,7 +12,7 @@ use crate::model::search::{
     ACTIVITY, ACTIVITY_CHOICES, Activity, Days, EXPIRES, EXPIRES_CHOICES, Expires, Filter, Order,
     Word, check_length, label, sentence,
 };
-use crate::model::typed_date::read_day;
+use crate::model::typed_date::{read_day, required_day};
 
 /// A value in the URL and its label.
 pub(super) type Choice = (&'static str, String);
@@ -68,8 +68,8 @@ impl LicenseQuery {
         }
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let days = Days {
-            from: read("from", &self.from, DAY, read_day)?,
-            until: read("until", &self.until, DAY, read_day)?,
+            from: read_date("from", "The first expiration date", &self.from)?,
+            until: read_date("until", "The last expiration date", &self.until)?,
         };
         let expires = read("expires", &self.expires, CHOICE, |word| {
             Expires::read(word, today)
@@ -207,9 +207,17 @@ impl LicenseQuery {
     }
 }
 
-const DAY: &str = "use YYYY-MM-DD, for example 2026-12-31";
 const CHOICE: &str = "choose one from the list";
 const STATUS: &str = "use activated, suspended or revoked; to find expired licenses use “Expires”";
+
+/// None if it is empty.
+fn read_date(field: &'static str, label: &str, typed: &str) -> Result<Option<Date>, Problem> {
+    match required_day(label, typed) {
+        Ok(day) => Ok(Some(day)),
+        Err(_) if typed.trim().is_empty() => Ok(None),
+        Err(message) => Err(Problem { field, message }),
+    }
+}
 
 /// The meaning of a URL value; none if it is empty.
 fn read<T>(

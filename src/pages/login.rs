@@ -6,7 +6,7 @@ use rocket::{Either, FromForm, Request, Route, State, get, post, routes};
 
 use super::form::{CsrfOnly, PublicForm, SignedInForm};
 use super::frame::Frame;
-use super::saved_form::{SavedForm, local_path, resume};
+use super::saved_form::{SavedForm, keep_open, local_path, resume};
 use super::{Page, to};
 use crate::auth::SignInCookies;
 use crate::config::Config;
@@ -48,6 +48,9 @@ struct LoginForm {
 
 /// The login page in reply to a form that came after its session had ended; it is offered again after sign-in.
 pub(super) fn resume_after_login(frame: &Frame, form: &SavedForm) -> Result<Page, Error> {
+    if form.fields.is_some() && !form.is_small() {
+        return keep_open(frame, form);
+    }
     let page = LoginPage {
         frame,
         username: "",

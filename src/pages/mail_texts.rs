@@ -4,9 +4,11 @@ use askama::Template;
 use rocket::response::Redirect;
 use rocket::{Either, FromForm, Route, State, get, post, routes};
 
+use super::confirm::ConfirmPage;
 use super::flash::{Flashed, redirect_with_flash};
 use super::form::SignedInForm;
 use super::frame::Frame;
+use super::opened::{Typed, carried, rebase};
 use super::{Page, query, shown, to};
 use crate::auth::Session;
 use crate::config::Config;
@@ -16,7 +18,7 @@ use crate::model::mail_text::{LANGUAGES, MailText};
 use crate::request::{App, Failure};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![list, edit, save]
+    routes![list, edit, save, confirm_reset, reset]
 }
 
 #[derive(Template)]
@@ -66,8 +68,14 @@ struct TextPage {
     text: MailText,
     /// Whether the vendor has set it.
     is_own: bool,
+    /// See [`opened`](super::opened).
+    was: String,
     preview: Option<MailText>,
     problems: Vec<Problem>,
+}
+
+fn fields(text: &mut MailText) -> [Typed<'_>; 2] {
+    [("subject", &mut text.subject), ("body", &mut text.body)]
 }
 
 impl TextPage {
@@ -187,6 +195,7 @@ async fn edit(
     Ok(Either::Right(Page::new(&TextPage {
         frame,
         choice,
+        was: carried(fields(&mut text.clone())),
         text,
         is_own,
         preview,
@@ -206,9 +215,12 @@ struct TextForm {
     subject: String,
     #[field(default = "")]
     body: String,
-    /// Which button: `preview`, `save` or `reset`.
+    /// Which button: `preview` or `save`.
     #[field(name = "do", default = "")]
     action: String,
+    /// See [`opened`](super::opened).
+    #[field(default = "")]
+    was: String,
 }
 
 #[post("/mail/texts/edit", data = "<form>")]
@@ -225,46 +237,106 @@ async fn save(
         language: form.language,
     };
     let event = choice.event()?;
-    let text = MailText {
+    let mut text = MailText {
         subject: form.subject,
         body: form.body.replace("\r\n", "\n"),
     };
-    let (wanted, typed) = (choice.clone(), text.clone());
-    let action = form.action.clone();
-    let done = app.run(move |service| {
-        let TextChoice { tool, language, .. } = &wanted;
-        match &*action {
-            "save" => service.set_mail_text(&actor, tool, event, language, &typed)?,
-            "reset" => service.delete_mail_text(&actor, tool, event, language)?,
-            _ => return service.preview_mail(tool, &typed).map(Some),
-        }
-        Ok(None)
-    });
-    let (preview, problems) = match done.await {
-        Ok(None) => {
-            let path = format!("/mail/texts/edit{}", choice.query());
-            let message = match &*form.action {
-                "reset" => "The built-in text is used again.",
-                _ => "The text is saved.",
+    let (wanted, mut was, action) = (choice.clone(), form.was, form.action);
+    let (done, text, is_own, was) = app
+        .run(move |service| {
+            let TextChoice { tool, language, .. } = &wanted;
+            let (mut current, is_own) = service.mail_text(tool, event, language)?;
+            let done = if action == "save" {
+                let conflicts = rebase(&was, fields(&mut text), fields(&mut current));
+                match conflicts.is_empty() {
+                    true => service
+                        .set_mail_text(&actor, tool, event, language, &text)
+                        .map(|()| Done::Saved),
+                    false => {
+                        was = carried(fields(&mut current));
+                        Ok(Done::Clashed(conflicts))
+                    }
+                }
+            } else {
+                service.preview_mail(tool, &text).map(Done::Previewed)
             };
-            return Ok(Either::Left(redirect_with_flash(config, &path, message)));
+            Ok((done, text, is_own, was))
+        })
+        .await?;
+    let (status, preview, problems) = match done {
+        Ok(Done::Saved) => {
+            let path = format!("/mail/texts/edit{}", choice.query());
+            let flashed = redirect_with_flash(config, &path, "The text is saved.");
+            return Ok(Either::Left(flashed));
         }
-        Ok(preview) => (preview, vec![]),
-        Err(Error::Invalid(problems)) => (None, problems),
+        Ok(Done::Previewed(preview)) => (200, Some(preview), vec![]),
+        Ok(Done::Clashed(conflicts)) => (409, None, conflicts),
+        Err(Error::Invalid(problems)) => (422, None, problems),
         Err(error) => return Err(error.into()),
     };
-    let wanted = choice.clone();
-    let (_, is_own) = app
-        .run(move |service| service.mail_text(&wanted.tool, event, &wanted.language))
-        .await?;
-    let status = if problems.is_empty() { 200 } else { 422 };
     let page = TextPage {
         frame,
         choice,
         text,
         is_own,
+        was,
         preview,
         problems,
     };
     Ok(Either::Right(Page::with_status(status, &page)?))
+}
+
+enum Done {
+    Saved,
+    Previewed(MailText),
+    /// Somebody else changed the text meanwhile.
+    Clashed(Vec<Problem>),
+}
+
+#[get("/mail/texts/reset?<choice..>")]
+async fn confirm_reset(
+    app: &App,
+    _session: Session,
+    frame: Frame,
+    choice: TextChoice,
+) -> Result<Page, Failure> {
+    let event = choice.event()?;
+    let wanted = choice.clone();
+    let (text, is_own) = app
+        .run(move |service| service.mail_text(&wanted.tool, event, &wanted.language))
+        .await?;
+    if !is_own {
+        return Err(Error::NotFound("There is no text of your own for this mail.").into());
+    }
+    Ok(Page::new(&ConfirmPage {
+        frame,
+        question: format!("Delete your text of “{}”?", choice.label()),
+        consequence: "The mail gets the built-in text again, or your text for all tools. This cannot be undone; copy \
+                      your text from here if you may need it again."
+            .to_owned(),
+        lost: Some(format!("{}\n\n{}", text.subject, text.body)),
+        action: "/mail/texts/reset".to_owned(),
+        back: format!("/mail/texts/edit{}", choice.query()),
+        fields: vec![
+            ("tool", choice.tool),
+            ("event", choice.event),
+            ("language", choice.language),
+        ],
+        button: "Delete text",
+    })?)
+}
+
+#[post("/mail/texts/reset", data = "<form>")]
+async fn reset(
+    app: &App,
+    config: &State<Config>,
+    form: SignedInForm<TextChoice>,
+) -> Result<Flashed, Failure> {
+    let SignedInForm { form, actor, .. } = form;
+    let event = form.event()?;
+    let path = format!("/mail/texts/edit{}", form.query());
+    app.run(move |service| service.delete_mail_text(&actor, &form.tool, event, &form.language))
+        .await?;
+    let message = "Your text was deleted.";
+    Ok(redirect_with_flash(config, &path, message))
 }

@@ -12,6 +12,7 @@ mod code;
 mod code_form;
 mod code_import;
 mod codes;
+mod confirm;
 mod customer;
 mod customer_link;
 mod customers;
@@ -179,10 +180,20 @@ async fn any(status: Status, request: &Request<'_>) -> Result<Either<Redirect, P
         (Error::EarlierSession, Some(form)) => {
             saved_form::try_again(&frame, form, error.status(), error.to_string())
         }
-        _ => return Err(ErrorPage { frame, error }),
+        (_, form) => {
+            let typed = form.map(SavedForm::typed).unwrap_or_default();
+            return Err(ErrorPage {
+                frame,
+                error,
+                typed,
+            });
+        }
     };
-    page.map(Either::Right)
-        .map_err(|error| ErrorPage { frame, error })
+    page.map(Either::Right).map_err(|error| ErrorPage {
+        frame,
+        error,
+        typed: vec![],
+    })
 }
 
 /// The error, and what keeps the database busy.
@@ -223,6 +234,8 @@ impl<'r> Responder<'r, 'static> for Page {
 struct ErrorPage {
     frame: Frame,
     error: Error,
+    /// Labels and values of a form that could not be processed.
+    typed: Vec<(String, String)>,
 }
 
 impl ErrorPage {

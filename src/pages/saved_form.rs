@@ -10,23 +10,41 @@ use super::frame::Frame;
 use super::shown;
 use crate::config::Config;
 use crate::error::Error;
+use crate::model::license::fields::FIELDS;
 
 /// A form that could not be processed, kept so that nothing has to be typed again.
 #[derive(Debug, Clone)]
 pub(super) struct SavedForm {
     /// The action of the form, relative to the base path.
     pub(super) path: String,
-    /// Still urlencoded; none if it is not kept, because it has a password, a file or too much text.
+    /// Urlencoded and without passwords; none if it is not kept, because it has a file or nothing but passwords.
     pub(super) fields: Option<String>,
     /// The page that the form was on, relative to the base path.
     pub(super) page: String,
+    pub(super) is_upload: bool,
 }
 
-/// Bytes of a form that are kept; encoded again they fit in another form.
-const MAX_KEPT: usize = 16 * 1024;
+/// Bytes of a form, encoded once more, that fit into the form for signing in.
+const MAX_CARRIED: usize = 56 * 1024;
+
+/// Letters of what nobody minds to type again.
+const WORD: usize = 20;
+
+/// Fields that are emptied before a form is kept, and asked for again.
+const PASSWORDS: [&str; 2] = ["password", "secret"];
 
 impl SavedForm {
-    pub(super) fn save(request: &Request<'_>, fields: Option<&str>) {
+    pub(super) fn save(request: &Request<'_>, fields: &str) {
+        let pairs = SavedForm::pairs(fields);
+        SavedForm::save_pairs(request, Some(pairs), false);
+    }
+
+    /// Of an upload: none if it had a file, which is not kept.
+    pub(super) fn save_upload(request: &Request<'_>, pairs: Option<Vec<(String, String)>>) {
+        SavedForm::save_pairs(request, pairs, true);
+    }
+
+    fn save_pairs(request: &Request<'_>, pairs: Option<Vec<(String, String)>>, is_upload: bool) {
         let config: Option<&Config> = request.rocket().state();
         let inside = |path: &str| {
             config
@@ -42,14 +60,13 @@ impl SavedForm {
             .get_one("Referer")
             .and_then(|page| page.split_once("://"));
         let page = sent.and_then(|(_, rest)| Some(inside(&rest[rest.find('/')?..])));
-        // All forms of the account have passwords, and only these.
-        let is_kept = !path.starts_with("/account/");
-        let kept = fields.filter(|fields| is_kept && fields.len() <= MAX_KEPT);
+        let kept = pairs.filter(|_| path != "/account/password");
         request.local_cache(|| {
             Some(SavedForm {
-                fields: kept.map(str::to_owned),
+                fields: kept.map(encoded),
                 page: page.unwrap_or_else(|| path.clone()),
                 path,
+                is_upload,
             })
         });
     }
@@ -58,8 +75,14 @@ impl SavedForm {
         request.local_cache(|| None::<SavedForm>).as_ref()
     }
 
+    /// Whether it can be sent along with a user name and a password.
+    pub(super) fn is_small(&self) -> bool {
+        let fields = self.fields.as_deref().unwrap_or_default();
+        !self.is_upload && RawStr::new(fields).percent_encode().len() <= MAX_CARRIED
+    }
+
     /// Names and values, without the CSRF token.
-    fn pairs(fields: &str) -> Vec<(String, String)> {
+    pub(super) fn pairs(fields: &str) -> Vec<(String, String)> {
         let decode = |text: &str| {
             RawStr::new(&text.replace('+', " "))
                 .percent_decode_lossy()
@@ -69,11 +92,45 @@ impl SavedForm {
             .map(|field| (decode(field.name.source().as_str()), decode(field.value)));
         pairs.filter(|(name, _)| name != "csrf").collect()
     }
+
+    /// What was typed, with the labels of the fields, for somebody who has to copy it.
+    pub(super) fn typed(&self) -> Vec<(String, String)> {
+        let pairs = SavedForm::pairs(self.fields.as_deref().unwrap_or_default());
+        let is_typed = |(name, value): &(String, String)| {
+            let is_carried = ["was", "keep", "use", "do"]
+                .iter()
+                .any(|kind| name.split('_').next() == Some(*kind));
+            !is_carried && !value.trim().is_empty()
+        };
+        let mut typed: Vec<(String, String)> = pairs.into_iter().filter(is_typed).collect();
+        // A word is that of a button.
+        if typed.len() == 1 && typed.iter().all(|(_, value)| value.len() < WORD) {
+            typed.clear();
+        }
+        for (name, _) in &mut typed {
+            *name = label(name);
+        }
+        typed
+    }
 }
 
-/// Takes note of an upload by somebody who is not signed in: the file is not kept.
-pub(super) fn save_upload(request: &Request<'_>) {
-    SavedForm::save(request, None);
+fn label(name: &str) -> String {
+    let field = FIELDS.iter().find(|field| field.name == name);
+    let label = field.map_or(name, |field| field.label.trim_start_matches("The "));
+    let words = label.replace('_', " ");
+    let mut letters = words.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
+}
+
+fn encoded(pairs: Vec<(String, String)>) -> String {
+    let encode = |text: &str| RawStr::new(text).percent_encode().to_string();
+    let pairs = pairs.into_iter().map(|(name, value)| {
+        let is_password = PASSWORDS.contains(&&*name);
+        let value = if is_password { "" } else { &value };
+        format!("{}={}", encode(&name), encode(value))
+    });
+    pairs.collect::<Vec<String>>().join("&")
 }
 
 #[derive(Template)]
@@ -85,8 +142,17 @@ struct ResumePage<'a> {
     page: &'a str,
     /// None if they were not kept.
     fields: Option<Vec<(String, String)>>,
+    is_upload: bool,
+    /// Somebody has to sign in first, in another tab.
+    is_signed_out: bool,
     /// Why the form was not processed, if somebody was signed in, with the status.
     problem: Option<(u16, String)>,
+}
+
+impl ResumePage<'_> {
+    fn is_password(&self, name: &str) -> bool {
+        PASSWORDS.contains(&name)
+    }
 }
 
 /// A form that could not be processed, to be sent again.
@@ -101,9 +167,26 @@ pub(super) fn try_again(
         path: local_path(&form.path),
         page: local_path(&form.page),
         fields: form.fields.as_deref().map(SavedForm::pairs),
+        is_upload: form.is_upload,
+        is_signed_out: false,
         problem: Some((status, problem)),
     };
     Page::with_status(status, &page)
+}
+
+/// A form that came after its session had ended and does not fit into the form for signing in: the page keeps it
+/// while somebody signs in beside it.
+pub(super) fn keep_open(frame: &Frame, form: &SavedForm) -> Result<Page, Error> {
+    let page = ResumePage {
+        frame,
+        path: local_path(&form.path),
+        page: local_path(&form.page),
+        fields: form.fields.as_deref().map(SavedForm::pairs),
+        is_upload: form.is_upload,
+        is_signed_out: true,
+        problem: None,
+    };
+    Page::with_status(401, &page)
 }
 
 /// After sign-in: a form that came too late, to be sent now, or left for the page that it was on.
@@ -113,6 +196,8 @@ pub(super) fn resume(frame: &Frame, action: &str, page: &str, fields: &str) -> R
         path: local_path(action),
         page,
         fields: Some(SavedForm::pairs(fields)),
+        is_upload: false,
+        is_signed_out: false,
         problem: None,
     })
 }

@@ -5,9 +5,11 @@ use rocket::{Either, FromForm, Route, State, get, post, routes};
 use time::{OffsetDateTime, UtcOffset};
 
 use super::Page;
+use super::confirm::ConfirmPage;
 use super::flash::{Flashed, redirect_with_flash};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
+use super::opened::{Typed, carried, rebase};
 use super::shown;
 use crate::auth::Session;
 use crate::config::Config;
@@ -21,10 +23,12 @@ pub(super) fn routes() -> Vec<Route> {
         show,
         change,
         status,
+        confirm_secret,
         renew_secret,
         confirm_delete,
         delete,
         add_product,
+        confirm_delete_product,
         delete_product,
         try_product,
         run_event
@@ -45,6 +49,9 @@ struct ShopPage {
     secret: Option<String>,
     /// Codes of a call that was tried.
     tried: Vec<String>,
+    connection: Connection,
+    /// See [`opened`](super::opened).
+    was: String,
     draft: ProductDraft,
     problems: Vec<Problem>,
     offset: UtcOffset,
@@ -84,7 +91,7 @@ impl ShopPage {
 
     /// Name, label and value of each field that a generator is called with.
     fn fields(&self) -> [(&'static str, &'static str, &str); 7] {
-        let fields = &self.found.shop.fields;
+        let fields = &self.connection.fields;
         [
             ("order_field", "Order number", &fields.order),
             ("product_field", "Product", &fields.product),
@@ -104,6 +111,40 @@ pub(super) fn mark(state: &EventState) -> &'static str {
         EventState::Ignored => "expired",
         EventState::Waiting => "suspended",
         EventState::Failed => "revoked",
+    }
+}
+
+/// What is decided about a shop, as it is in the form; the signing secret is never shown.
+#[derive(Clone)]
+struct Connection {
+    name: String,
+    /// `true` or `false`.
+    is_test: String,
+    fields: Fields,
+}
+
+impl Connection {
+    fn of(shop: &Shop) -> Connection {
+        Connection {
+            name: shop.name.clone(),
+            is_test: shop.is_test.to_string(),
+            fields: shop.fields.clone(),
+        }
+    }
+
+    fn typed(&mut self) -> [Typed<'_>; 9] {
+        let fields = &mut self.fields;
+        [
+            ("name", &mut self.name),
+            ("is_test", &mut self.is_test),
+            ("order_field", &mut fields.order),
+            ("product_field", &mut fields.product),
+            ("quantity_field", &mut fields.quantity),
+            ("line_field", &mut fields.line),
+            ("name_field", &mut fields.name),
+            ("email_field", &mut fields.email),
+            ("test_field", &mut fields.test),
+        ]
     }
 }
 
@@ -140,6 +181,9 @@ struct ShopForm {
     email_field: String,
     #[field(default = "")]
     test_field: String,
+    /// See [`opened`](super::opened).
+    #[field(default = "")]
+    was: String,
 }
 
 #[post("/shops/<id>", data = "<form>")]
@@ -151,11 +195,9 @@ async fn change(
     form: SignedInForm<ShopForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm { form, actor, .. } = form;
-    let message = format!("{} saved.", form.name.trim());
-    let draft = ShopDraft {
+    let mut typed = Connection {
         name: form.name,
-        secret: form.secret,
-        is_test: form.is_test,
+        is_test: form.is_test.to_string(),
         fields: Fields {
             order: form.order_field,
             product: form.product_field,
@@ -166,8 +208,34 @@ async fn change(
             test: form.test_field,
         },
     };
-    let saved = app.run(move |service| service.set_shop(&actor, id, draft));
-    after(app, config, frame, id, saved.await, &message).await
+    let (was, secret) = (form.was, form.secret);
+    let (refused, typed) = app
+        .run(move |service| {
+            let mut current = Connection::of(&service.shop(id)?.shop);
+            let conflicts = rebase(&was, typed.typed(), current.typed());
+            if !conflicts.is_empty() {
+                return Ok((Some((409, conflicts)), typed));
+            }
+            let draft = ShopDraft {
+                name: typed.name.clone(),
+                secret,
+                is_test: typed.is_test == "true",
+                fields: typed.fields.clone(),
+            };
+            match service.set_shop(&actor, id, draft) {
+                Err(Error::Invalid(problems)) => Ok((Some((422, problems)), typed)),
+                other => other.map(|()| (None, typed)),
+            }
+        })
+        .await?;
+    let Some((status, problems)) = refused else {
+        let message = format!("{} saved.", typed.name.trim());
+        return after(app, config, frame, id, Ok(()), &message).await;
+    };
+    let mut page = page(app, config, frame, id).await?;
+    page.problems = problems;
+    page.connection = typed;
+    Ok(Either::Right(Page::with_status(status, &page)?))
 }
 
 #[derive(FromForm)]
@@ -192,6 +260,28 @@ async fn status(
         false => "The shop is disabled; its calls are refused.",
     };
     after(app, config, frame, id, saved.await, message).await
+}
+
+#[get("/shops/<id>/secret")]
+async fn confirm_secret(
+    app: &App,
+    _session: Session,
+    frame: Frame,
+    id: i64,
+) -> Result<Page, Failure> {
+    let shop = app.run(move |service| service.shop(id)).await?.shop;
+    Ok(Page::new(&ConfirmPage {
+        frame,
+        question: format!("Replace the address of {}?", shop.name),
+        consequence: "The current address stops working at once: orders get no codes until the shop has the new \
+                      one, which is shown only once. This cannot be undone."
+            .to_owned(),
+        lost: None,
+        action: format!("/shops/{id}/secret"),
+        fields: vec![],
+        button: "Replace address",
+        back: format!("/shops/{id}"),
+    })?)
 }
 
 #[post("/shops/<id>/secret", data = "<form>")]
@@ -302,6 +392,35 @@ async fn add_product(
     }
 }
 
+#[get("/shops/<id>/products/<product>/delete")]
+async fn confirm_delete_product(
+    app: &App,
+    _session: Session,
+    frame: Frame,
+    id: i64,
+    product: i64,
+) -> Result<Page, Failure> {
+    let found = app.run(move |service| service.shop(id)).await?;
+    let mut products = found.products.iter();
+    let product = products
+        .find(|of| of.id == product)
+        .ok_or(Error::NotFound("Product not found."))?;
+    Ok(Page::new(&ConfirmPage {
+        frame,
+        question: format!("Delete the product {}?", product.product),
+        consequence: format!(
+            "Orders of it in {} will create no codes for {}. Codes that were sold stay as they are. To sell it again, \
+             add the product again.",
+            found.shop.name, product.item.tool_name
+        ),
+        lost: None,
+        action: format!("/shops/{id}/products/{}/delete", product.id),
+        fields: vec![],
+        button: "Delete product",
+        back: format!("/shops/{id}"),
+    })?)
+}
+
 #[post("/shops/<id>/products/<product>/delete", data = "<form>")]
 async fn delete_product(
     app: &App,
@@ -400,6 +519,8 @@ async fn page(app: &App, config: &Config, frame: Frame, id: i64) -> Result<ShopP
     editions.dedup();
     Ok(ShopPage {
         frame,
+        connection: Connection::of(&found.shop),
+        was: carried(Connection::of(&found.shop).typed()),
         found,
         tools,
         editions,

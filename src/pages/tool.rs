@@ -14,6 +14,7 @@ use super::{Page, query};
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
+use crate::model::doubt::Doubt;
 use crate::model::overview::ToolCount;
 use crate::model::search::Count;
 use crate::model::tool::ToolDraft;
@@ -32,6 +33,7 @@ struct ToolsPage {
     /// The name typed for a new tool, and what is wrong with it.
     typed: String,
     problem: Option<String>,
+    doubt: Option<Doubt>,
 }
 
 #[derive(Template)]
@@ -52,6 +54,7 @@ async fn list(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
         tools,
         typed: String::new(),
         problem: None,
+        doubt: None,
     })?)
 }
 
@@ -59,6 +62,11 @@ async fn list(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
 struct NewToolForm {
     #[field(default = "")]
     tool_name: String,
+    /// A name that is wanted in spite of a doubt, or the tool that was meant.
+    #[field(default = "")]
+    keep_tool_name: String,
+    #[field(default = "")]
+    use_tool_name: String,
 }
 
 /// Leads to the code to build the new tool with.
@@ -70,11 +78,35 @@ async fn add(
     form: SignedInForm<NewToolForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm { form, actor, .. } = form;
-    let typed = form.tool_name.clone();
+    if !form.use_tool_name.is_empty() {
+        let address = format!("/tool{}", query(&[("name", &form.use_tool_name)]));
+        let message = format!(
+            "{} is there already. Nothing was added.",
+            form.use_tool_name
+        );
+        return Ok(Either::Left(redirect_with_flash(
+            config, &address, &message,
+        )));
+    }
+    let (typed, kept) = (form.tool_name.clone(), form.keep_tool_name);
     let added = app
-        .run(move |service| match service.add_tool(&actor, &typed) {
-            Err(Error::Invalid(problems)) => Ok(Err((problems, service.tools()?))),
-            other => other.map(Ok),
+        .run(move |service| {
+            let doubt = match service.tool_doubt(&typed, "") {
+                Err(Error::Invalid(_)) => None,
+                other => other?,
+            };
+            let is_same = |doubt: &Doubt| {
+                let mut known = doubt.suggestions.iter();
+                known.any(|known| known.to_lowercase() == doubt.typed.to_lowercase())
+            };
+            let asked = doubt.as_ref().filter(|doubt| doubt.typed != kept);
+            if asked.is_some_and(|doubt| !is_same(doubt)) {
+                return Ok(Err((vec![], doubt, service.tools()?)));
+            }
+            match service.add_tool(&actor, &typed) {
+                Err(Error::Invalid(problems)) => Ok(Err((problems, doubt, service.tools()?))),
+                other => other.map(Ok),
+            }
         })
         .await?;
     Ok(match added {
@@ -83,11 +115,12 @@ async fn add(
             let message = format!("{name} added. Build your program with one of these samples.");
             Either::Left(redirect_with_flash(config, &address, &message))
         }
-        Err((problems, tools)) => {
+        Err((problems, doubt, tools)) => {
             let page = ToolsPage {
                 frame,
                 tools,
                 typed: form.tool_name,
+                doubt,
                 problem: problems.into_iter().next().map(|problem| problem.message),
             };
             Either::Right(Page::with_status(422, &page)?)
@@ -108,6 +141,7 @@ struct RenamePage {
     name: String,
     typed: String,
     problem: Option<String>,
+    doubt: Option<Doubt>,
     licenses: i64,
     /// Whose machine checked in the last 30 days.
     seen: i64,
@@ -121,7 +155,7 @@ async fn rename_form(
     name: String,
 ) -> Result<Page, Failure> {
     let typed = name.clone();
-    Ok(RenamePage::load(app, frame, name, typed, None).await?)
+    Ok(RenamePage::load(app, frame, name, typed, None, None).await?)
 }
 
 #[derive(FromForm)]
@@ -130,6 +164,9 @@ struct RenameForm {
     name: String,
     #[field(default = "")]
     tool_name: String,
+    /// A name that is wanted in spite of a doubt.
+    #[field(default = "")]
+    keep_tool_name: String,
 }
 
 #[post("/tool/rename", data = "<form>")]
@@ -140,15 +177,33 @@ async fn rename(
     form: SignedInForm<RenameForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm { form, actor, .. } = form;
-    let RenameForm { name, tool_name } = form;
+    let RenameForm {
+        name,
+        tool_name,
+        keep_tool_name: kept,
+    } = form;
     let (old, typed) = (name.clone(), tool_name.clone());
     let renamed = app
-        .run(
-            move |service| match service.rename_tool(&actor, &old, &typed) {
-                Err(Error::Invalid(problems)) => Ok(Err(problems)),
+        .run(move |service| {
+            let renamed = match service.tool_doubt(&typed, &old) {
+                Ok(Some(doubt)) if doubt.typed != kept => {
+                    let suggestions = vec![];
+                    return Ok(Err((
+                        vec![],
+                        Some(Doubt {
+                            suggestions,
+                            ..doubt
+                        }),
+                    )));
+                }
+                Ok(_) => service.rename_tool(&actor, &old, &typed),
+                Err(error) => Err(error),
+            };
+            match renamed {
+                Err(Error::Invalid(problems)) => Ok(Err((problems, None))),
                 other => other.map(Ok),
-            },
-        )
+            }
+        })
         .await?;
     Ok(match renamed {
         Ok(new) => {
@@ -156,9 +211,9 @@ async fn rename(
             let message = format!("{name} is now {new}.");
             Either::Left(redirect_with_flash(config, &address, &message))
         }
-        Err(problems) => {
+        Err((problems, doubt)) => {
             let problem = problems.into_iter().next().map(|problem| problem.message);
-            Either::Right(RenamePage::load(app, frame, name, tool_name, problem).await?)
+            Either::Right(RenamePage::load(app, frame, name, tool_name, problem, doubt).await?)
         }
     })
 }
@@ -170,10 +225,14 @@ impl RenamePage {
         name: String,
         typed: String,
         problem: Option<String>,
+        doubt: Option<Doubt>,
     ) -> Result<Page, Error> {
         let tool = name.clone();
         let (licenses, seen) = app.run(move |service| service.reach_of_tool(&tool)).await?;
-        let status = if problem.is_some() { 422 } else { 200 };
+        let status = match (&problem, &doubt) {
+            (None, None) => 200,
+            _ => 422,
+        };
         Page::with_status(
             status,
             &RenamePage {
@@ -181,6 +240,7 @@ impl RenamePage {
                 name,
                 typed,
                 problem,
+                doubt,
                 licenses,
                 seen,
             },

@@ -16,11 +16,13 @@ use crate::model::audit::Actor;
 use crate::model::bulk::Term;
 use crate::model::customer::NamedCustomer;
 use crate::model::date;
+use crate::model::doubt::{self, Doubt};
 use crate::model::license::{Draft, License, Status};
 use crate::model::machine_code::{machine_code, read_machine_code};
 use crate::model::near_miss::Mismatch;
 use crate::model::search::Count;
 use crate::model::search::Word;
+use crate::model::typed_date::read_day;
 use crate::model::unlicensed::{Decision, MachineFilter, MachinePage, UnlicensedMachine};
 use crate::request::{App, Failure};
 use crate::service::{CustomerLine, MachinePair, NearMiss, Request, Service, ToolMatch};
@@ -94,6 +96,8 @@ struct AddPage {
     /// Codes of the customer with free seats, and what each says.
     codes: Vec<(i64, String)>,
     problems: Vec<Problem>,
+    /// About the expiration date.
+    doubt: Option<Doubt>,
 }
 
 #[get("/unlicensed?<query..>")]
@@ -210,6 +214,7 @@ async fn decide(
                 codes: choices(&request.codes, app.today()),
                 request,
                 problems: vec![],
+                doubt: None,
             };
             return Ok(Either::Right(Page::new(&page)?));
         }
@@ -249,6 +254,10 @@ struct AddForm {
     term: String,
     /// The activation code to add the machines to, in place of all others.
     code: Option<i64>,
+    /// An expiration date that is wanted in spite of a doubt, or what was meant.
+    #[field(default = "")]
+    keep_expiration_date: String,
+    use_expiration_date: Option<String>,
 }
 
 #[post("/unlicensed/add", data = "<form>")]
@@ -271,35 +280,44 @@ async fn add(
         draft: Draft::default()
             .with("user_id", form.user_id)
             .with("status", form.status)
-            .with("expiration_date", form.expiration_date),
+            .with(
+                "expiration_date",
+                form.use_expiration_date.unwrap_or(form.expiration_date),
+            ),
         email: form.email,
         term: form.term,
         code: form.code,
     };
     let today = app.today();
+    let kept = form.keep_expiration_date;
     let (added, request, adding) = app
         .run(move |service| {
             let request = service.requested(&adding.machines)?;
+            let doubt = adding.doubt(today).filter(|doubt| doubt.typed != kept);
+            if doubt.is_some() {
+                return Ok((Ok(Err(doubt)), request, adding));
+            }
             let added = match adding.add(service, &actor, &request, today) {
                 Err(error @ (Error::Invalid(_) | Error::Refused(_))) => Err(error),
-                other => Ok(other?),
+                other => Ok(Ok(other?)),
             };
             Ok((added, request, adding))
         })
         .await?;
-    let error = match added {
-        Ok((path, message)) => {
+    let (status, problems, doubt) = match added {
+        Ok(Ok((path, message))) => {
             let flashed = redirect_with_flash(config, &path, &message);
             return Ok(Either::Left(flashed));
         }
-        Err(error) => error,
-    };
-    let problems = match &error {
-        Error::Invalid(problems) => problems.clone(),
-        other => vec![Problem {
-            field: "code",
-            message: other.to_string(),
-        }],
+        Ok(Err(doubt)) => (422, vec![], doubt),
+        Err(Error::Invalid(problems)) => (422, problems, None),
+        Err(other) => {
+            let problem = Problem {
+                field: "code",
+                message: other.to_string(),
+            };
+            (other.status(), vec![problem], None)
+        }
     };
     let page = AddPage {
         frame,
@@ -307,8 +325,9 @@ async fn add(
         codes: choices(&request.codes, today),
         request,
         problems,
+        doubt,
     };
-    Ok(Either::Right(Page::with_status(error.status(), &page)?))
+    Ok(Either::Right(Page::with_status(status, &page)?))
 }
 
 /// What is to be added for machines.
@@ -325,6 +344,15 @@ struct Adding {
 }
 
 impl Adding {
+    /// About the expiration date, if it is the one that counts.
+    fn doubt(&self, today: Date) -> Option<Doubt> {
+        if self.code.is_some() || !self.term.is_empty() {
+            return None;
+        }
+        let day = read_day(self.draft.get("expiration_date"))?;
+        doubt::expiration(day, today)
+    }
+
     /// Where to go, and what was done.
     fn add(
         &self,

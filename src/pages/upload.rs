@@ -9,12 +9,11 @@ use rocket::data::{Data, FromData, Outcome};
 use rocket::futures::{future, stream};
 
 use super::form::{malformed, verify_csrf};
-use super::saved_form::save_upload;
+use super::saved_form::SavedForm;
 use crate::auth::{self, SameOrigin, signed_in};
 use crate::error::Error;
 use crate::model::audit::Actor;
 use crate::request::{IMPORT, drain, read_file_body, refuse, unsupported};
-use crate::service::SignedIn;
 
 /// A [`super::form::SignedInForm`] with a file, which is held in memory.
 pub(super) struct Uploaded {
@@ -44,64 +43,87 @@ impl<'r> FromData<'r> for Uploaded {
     }
 }
 
-/// Who sends the file, and the boundary of its form.
-async fn accept<'r>(request: &'r Request<'_>) -> Result<(SignedIn, &'r str), Error> {
-    let signed_in = signed_in(request).await;
+/// Bytes of an upload without a file, such as pasted codes, that are kept for another attempt.
+const KEPT: u64 = 1024 * 1024;
+
+/// The boundary of the form.
+fn accept<'r>(request: &'r Request<'_>) -> Result<&'r str, Error> {
     SameOrigin::check(request)?;
-    save_upload(request);
-    let signed_in = signed_in?;
     let kind = request.content_type().filter(|kind| kind.is_form_data());
     let kind = kind.ok_or_else(|| unsupported("multipart/form-data", request))?;
     let boundary = kind.param("boundary");
-    let boundary = boundary.ok_or_else(|| malformed("The multipart form has no boundary."))?;
-    Ok((signed_in, boundary))
+    boundary.ok_or_else(|| malformed("The multipart form has no boundary."))
 }
 
 async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Error> {
-    let (signed_in, boundary) = match accept(request).await {
-        Ok(accepted) => accepted,
+    let boundary = match accept(request) {
+        Ok(boundary) => boundary,
         Err(error) => {
-            // A browser shows the answer only after it has sent everything.
-            drain(data).await;
+            drain(data, 0).await;
             return Err(error);
         }
     };
-    let body = read_file_body(data).await?;
-    let body = stream::once(future::ready(Ok::<_, io::Error>(body)));
-    let unreadable = |e: multer::Error| malformed(&format!("The form could not be read: {e}."));
-    let mut fields = Multipart::new(body, boundary);
-    let mut is_verified = false;
-    let (mut file_name, mut content) = (String::new(), Vec::new());
-    let mut others = BTreeMap::new();
-    while let Some(field) = fields.next_field().await.map_err(unreadable)? {
-        match field.name() {
-            Some("csrf") => {
-                let csrf = field.bytes().await.map_err(unreadable)?;
-                verify_csrf(&String::from_utf8_lossy(&csrf), &signed_in)?;
-                is_verified = true;
-            }
-            Some("file") => {
-                file_name = field.file_name().unwrap_or_default().to_owned();
-                content = field.bytes().await.map_err(unreadable)?.into();
-            }
-            Some(name) => {
-                let name = name.to_owned();
-                let text = field.bytes().await.map_err(unreadable)?;
-                others.insert(name, String::from_utf8_lossy(&text).into_owned());
-            }
-            None => {}
+    let signed_in = match signed_in(request).await {
+        Ok(signed_in) => signed_in,
+        Err(error) => {
+            let body = drain(data, KEPT).await.unwrap_or_default();
+            let sent = Parts::read(body, boundary).await.ok();
+            SavedForm::save_upload(request, sent.and_then(|sent| sent.kept()));
+            return Err(error);
         }
-    }
-    if !is_verified {
-        verify_csrf("", &signed_in)?;
-    }
-    if content.len() as u64 > IMPORT {
+    };
+    let sent = Parts::read(read_file_body(data).await?, boundary).await?;
+    SavedForm::save_upload(request, sent.kept());
+    verify_csrf(&sent.csrf, &signed_in)?;
+    if sent.content.len() as u64 > IMPORT {
         return Err(Error::TooLarge(IMPORT));
     }
     Ok(Uploaded {
-        file_name,
-        content,
+        file_name: sent.file_name,
+        content: sent.content,
         actor: auth::actor(request, &signed_in.session.user_name),
-        fields: others,
+        fields: sent.others,
     })
+}
+
+#[derive(Default)]
+struct Parts {
+    csrf: String,
+    file_name: String,
+    content: Vec<u8>,
+    others: BTreeMap<String, String>,
+}
+
+impl Parts {
+    async fn read(body: Vec<u8>, boundary: &str) -> Result<Parts, Error> {
+        let body = stream::once(future::ready(Ok::<_, io::Error>(body)));
+        let unreadable = |e: multer::Error| malformed(&format!("The form could not be read: {e}."));
+        let mut fields = Multipart::new(body, boundary);
+        let mut parts = Parts::default();
+        while let Some(field) = fields.next_field().await.map_err(unreadable)? {
+            let Some(name) = field.name().map(str::to_owned) else {
+                continue;
+            };
+            let file_name = field.file_name().unwrap_or_default().to_owned();
+            let bytes = field.bytes().await.map_err(unreadable)?;
+            let text = || String::from_utf8_lossy(&bytes).into_owned();
+            match &*name {
+                "csrf" => parts.csrf = text(),
+                "file" => (parts.file_name, parts.content) = (file_name, bytes.into()),
+                _ => drop(parts.others.insert(name, text())),
+            }
+        }
+        Ok(parts)
+    }
+
+    /// The fields of a form without a file, if they are not as large as one.
+    fn kept(&self) -> Option<Vec<(String, String)>> {
+        let size: usize = self.others.values().map(String::len).sum();
+        if !self.content.is_empty() || size as u64 > KEPT {
+            return None;
+        }
+        let pairs = self.others.iter();
+        let pairs = pairs.map(|(name, value)| (name.clone(), value.clone()));
+        Some(pairs.collect())
+    }
 }

@@ -58,7 +58,14 @@ impl Service {
             Some(id) => Draft::from(&self.license(id)?.values),
             None => Draft::new(),
         };
-        let doubts = doubts(draft, &before, &self.tool_names()?, self.today());
+        let mut doubts = doubts(draft, &before, &self.tool_names()?, self.today());
+        let key = draft.get("license_key").trim();
+        if key != before.get("license_key")
+            && !doubts.iter().any(|doubt| doubt.field == "license_key")
+        {
+            let tool_name = draft.get("tool_name").trim();
+            doubts.extend(self.key_doubt(tool_name, key)?);
+        }
         match Values::parse(&draft.clone().over(before)) {
             Ok(_) => Ok((vec![], doubts)),
             Err(Error::Invalid(problems)) => Ok((problems, doubts)),

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::Service;
 use crate::clock::Stopwatch;
 use crate::error::Error;
+use crate::model::doubt::{self, Doubt};
 use crate::model::license::License;
+use crate::model::machine_code::read_machine_code;
 use crate::model::unlicensed::UnlicensedMachine;
 use crate::store::{licenses, unlicensed_machines};
 
@@ -21,6 +23,26 @@ pub struct CodedMachines {
 }
 
 impl Service {
+    /// What to ask before a license for this key is stored. A customer may have read out the machine code instead:
+    /// then it is the machine that is meant.
+    pub fn key_doubt(&self, tool_name: &str, key: &str) -> Result<Option<Doubt>, Error> {
+        if let Some(doubt) = doubt::key(key) {
+            return Ok(Some(doubt));
+        }
+        let Some(code) = read_machine_code(key) else {
+            return Ok(None);
+        };
+        let found = self.machines_of_code(&code)?;
+        let licenses = found.licenses.iter();
+        let licensed = licenses.map(|license| (&license.tool_name, &license.license_key));
+        let unlicensed = found.unlicensed.iter();
+        let unlicensed = unlicensed.map(|machine| (&machine.tool_name, &machine.license_key));
+        let mut machines: Vec<(&String, &String)> = licensed.chain(unlicensed).collect();
+        machines.retain(|(_, machine)| *machine != key);
+        machines.sort_by_key(|(tool, _)| *tool != tool_name);
+        Ok(doubt::machine_code(key, &code, &machines))
+    }
+
     pub fn machines_of_code(&self, code: &str) -> Result<CodedMachines, Error> {
         let watch = Stopwatch::start();
         self.store.read_tx(|db| {

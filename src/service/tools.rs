@@ -9,6 +9,7 @@ use super::Service;
 use super::bulk::record_part;
 use crate::error::{Error, Problem};
 use crate::model::audit::{Actor, Detail, Details, Event, Kind};
+use crate::model::doubt::{self, Doubt};
 use crate::model::license::{License, Verdict};
 use crate::model::overview::{ToolCount, by_tool};
 use crate::model::text::grouped;
@@ -104,6 +105,14 @@ impl Service {
             Ok(())
         })?;
         self.reload_rules()
+    }
+
+    /// What to ask before a tool gets this name, which it does not have yet, instead of `old`.
+    pub fn tool_doubt(&self, typed: &str, old: &str) -> Result<Option<Doubt>, Error> {
+        let name = tool::parse_name(typed)?;
+        let mut names = self.tool_names()?;
+        names.retain(|other| other != old);
+        Ok(doubt::tool(&name, &names))
     }
 
     /// Adds a tool that has no license yet, and returns its name.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, InterruptHandle};
 
-use super::{Store, disk_space, open};
+use super::{Store, disk_space, mark, open};
 use crate::error::{Error, Refusal};
 
 /// Ends a copy or its proof from another thread.
@@ -120,7 +120,7 @@ impl Store {
             )));
         }
         match db.execute("vacuum into ?1", [path]) {
-            Ok(_) => Ok(()),
+            Ok(_) => mark::renew(part.path()),
             Err(e) if e.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
                 Err(Error::Unavailable(format!(
                     "meanwhile the disk of {} has become full; make room there, or choose another disk",

@@ -1,7 +1,8 @@
 //! Which `licenses.db-wal` belongs to which database: a mark in the file, and the same mark beside it.
 //!
 //! Both change whenever the log is moved into the file, so that an older copy of the file has another mark
-//! than the log that a crash left. Only a copy that is younger than the last change cannot be told apart.
+//! than the log that a crash left. Our backups have one of their own. Only a copy that another program made since the
+//! last change of the mark cannot be told apart.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -81,6 +82,22 @@ pub(super) fn write_and_remove(db: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Gives a copy a mark of its own.
+pub(super) fn renew(copy: &Path) -> Result<(), Error> {
+    let db = Connection::open(copy)?;
+    db.pragma_update(None, "journal_mode", "memory")?;
+    set(&db, &salt()?)?;
+    Ok(())
+}
+
+fn set(db: &Connection, mark: &str) -> rusqlite::Result<usize> {
+    db.execute(
+        "insert into file_marks (id, mark) values (1, ?1)
+         on conflict (id) do update set mark = excluded.mark",
+        [mark],
+    )
+}
+
 fn current(db: &Connection) -> rusqlite::Result<Option<String>> {
     db.query_row("select mark from file_marks where id = 1", [], |row| {
         row.get(0)
@@ -99,12 +116,7 @@ pub(super) fn settle(db: &Connection, folder: &Path) -> Result<(), Error> {
         beside.iter().all(|known| *known == before) && beside.is_empty() == before.is_empty();
     if is_moved {
         write_beside(folder, format!("{before} {mark}").trim()).map_err(fault)?;
-        let written = db.execute(
-            "insert into file_marks (id, mark) values (1, ?1)
-             on conflict (id) do update set mark = excluded.mark",
-            [&mark],
-        );
-        match written {
+        match set(db, &mark) {
             // Another process is writing; the next time will do.
             Err(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => return Ok(()),
             written => written?,

@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{WRITE_WAIT, mark};
@@ -21,6 +22,9 @@ pub(super) const IN_USE: &str = "server.lock";
 /// A new installation has no file.
 const EMPTY: &str = "it is empty; use `license-server restore --replace BACKUP`, or remove it to begin \
                      anew";
+
+const FOREIGN_LOG: &str = "licenses.db-wal beside it belongs to the previous database; if this file is a backup that you \
+                           put there, remove licenses.db-wal and licenses.db-shm";
 
 /// The steps that lead to the current schema: the first creates version 1 from nothing.
 pub(super) const STEPS: [&str; 13] = [
@@ -119,21 +123,33 @@ pub(super) fn writer(
     }
     private_file(path).map_err(io)?;
     if mark::is_log_foreign(folder, path).map_err(io)? {
-        return Err(refuse(
-            "licenses.db-wal beside it belongs to the previous database; if this file is a backup that you \
-             put there, remove licenses.db-wal and licenses.db-shm"
-                .into(),
-        ));
+        return Err(refuse(FOREIGN_LOG.into()));
     }
+    let has_log = mark::log_state(path).is_some();
+    // A file that is good without its log was put beside the log of another one.
+    let damaged_with_log = |detail: String| {
+        let alone = || quick_check(&mark::without_log(path).map_err(|e| e.to_string())?);
+        match has_log && alone().is_ok() {
+            true => refuse(FOREIGN_LOG.into()),
+            false => refuse(detail),
+        }
+    };
     let mut db = Connection::open(path).map_err(|e| refuse(damaged(&e)))?;
-    let version = version(&db).map_err(refuse)?;
+    // Closing it must not move a foreign log into the file.
+    let keep_log = |db: &Connection, is_kept| {
+        let kept = db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_kept);
+        kept.map_err(|e| refuse(e.to_string()))
+    };
+    keep_log(&db, true)?;
+    let version = version(&db).map_err(damaged_with_log)?;
     if version == 0 {
         return Err(refuse(EMPTY.into()));
     }
-    configure(&db).map_err(|e| refuse(damaged(&e)))?;
+    configure(&db).map_err(|e| damaged_with_log(damaged(&e)))?;
     if !take_clean_mark(folder, path) {
-        quick_check(&db).map_err(refuse)?;
+        quick_check(&db).map_err(damaged_with_log)?;
     }
+    keep_log(&db, false)?;
     migrate(&mut db, version).map_err(|e| refuse(damaged(&e)))?;
     mark_initialized(&mut lock, folder).map_err(io)?;
     Ok((db, in_use))

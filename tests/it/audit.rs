@@ -64,7 +64,7 @@ fn each_action_leaves_one_entry() {
     let form = Page::open(&mut admin, "/licenses/1/delete").form("/licenses/1/delete");
     form.submit(&mut admin);
     is_noted("license deleted", "admin");
-    let form = Page::open(&mut admin, "/account").form("/account/tokens/1/revoke");
+    let form = Page::open(&mut admin, "/account/tokens/1/revoke").form("/account/tokens/1/revoke");
     form.submit(&mut admin);
     is_noted("token revoked", "admin");
 

@@ -506,6 +506,41 @@ fn after_a_kill_a_backup_beside_the_old_log_is_refused() {
 }
 
 #[test]
+fn a_copy_that_was_made_in_the_run_that_was_killed_is_refused_and_left_alone() {
+    for own in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Program::run(with_password(&mut command(folder.path()))));
+        let data = folder.path().join("data");
+        let server = Program::start(folder.path());
+        let mut admin = server.client();
+        assert_eq!(log_in(&mut admin, PASSWORD), 200);
+        assert_eq!(add(&mut admin, 0..30, &mut vec![]), 30);
+        let copy = folder.path().join("copy.db");
+        if own {
+            let mut backup = command(folder.path());
+            let done = backup.args(["backup", "copy.db"]).status().unwrap();
+            assert!(done.success());
+        } else {
+            let db = Connection::open(data.join("licenses.db")).unwrap();
+            db.execute("vacuum into ?1", [copy.to_str().unwrap()])
+                .unwrap();
+        }
+        assert_eq!(add(&mut admin, 30..90, &mut vec![]), 60);
+        drop(server);
+        let file = data.join("licenses.db");
+        let copy = fs::read(copy).unwrap();
+        fs::write(&file, &copy).unwrap();
+        assert_names(&refused(folder.path()), &["remove licenses.db-wal"]);
+        assert!(fs::read(&file).unwrap() == copy, "own: {own}");
+        fs::remove_file(data.join("licenses.db-wal")).unwrap();
+        let server = Program::start(folder.path());
+        let mut admin = server.client();
+        assert_eq!(log_in(&mut admin, PASSWORD), 200);
+        assert_eq!(licenses(&mut admin).len(), 30);
+    }
+}
+
+#[test]
 fn a_copy_of_the_file_alone_has_what_was_there_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let server = Program::run(with_password(&mut command(folder.path())));

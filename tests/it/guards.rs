@@ -289,7 +289,9 @@ fn without_valid_credentials_nothing_is_readable_or_changed() {
 
 /// Sends the form of this action from the account page.
 fn admin_form(client: &mut Client, action: &str) -> Page {
-    let form = Page::open(client, "/account").form(action);
+    let asked = action.ends_with("/revoke");
+    let page = if asked { action } else { "/account" };
+    let form = Page::open(client, page).form(action);
     let body = format!("csrf={}", form.value("csrf"));
     form.send(client, body.as_bytes())
 }

@@ -284,6 +284,10 @@ impl Form {
         exact.or_else(|| all.find(|control| named(control).starts_with(which)))
     }
 
+    pub fn has_button(&self, which: &str) -> bool {
+        self.button(which).is_some()
+    }
+
     /// The current value of a field.
     pub fn value(&self, name: &str) -> &str {
         &self.control(name).value

@@ -153,7 +153,7 @@ fn a_restore_ends_sessions_and_names_the_tokens_that_are_valid_again() {
     let reading = token(&mut admin, "nightly export", "read=true", "2026-12-31");
     token(&mut admin, "until today", "read=true", "2026-06-15");
     let backup = backed_up(&server, "backup.db");
-    Page::open(&mut admin, "/account")
+    Page::open(&mut admin, "/account/tokens/1/revoke")
         .form("/account/tokens/1/revoke")
         .submit(&mut admin);
     server.clock.turn(DAY);

@@ -307,9 +307,9 @@ fn the_secret_of_a_generator_is_shown_once_and_kept_nowhere() {
     form.submit(&mut admin);
     let kept = server.service.shop(1).unwrap().shop.fields;
     assert_eq!((&*kept.order, &*kept.name), ("order", "REG_NAME"));
-    let page = Page::open(&mut admin, path)
-        .form("/secret")
-        .submit(&mut admin);
+    let question = Page::open(&mut admin, path).follow(&mut admin, "/secret");
+    assert_eq!(call(secret), 200);
+    let page = question.form("/secret").submit(&mut admin);
     let renewed = page.texts(".secret code").remove(0);
     assert_eq!(call(secret), 404);
     assert_eq!(call(renewed.rsplit_once('/').unwrap().1), 200);

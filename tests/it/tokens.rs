@@ -106,7 +106,7 @@ fn a_revoked_token_stops_working_immediately() {
     let server = Server::start();
     let mut admin = server.admin();
     let [one, two] = ["one", "two"].map(|name| token(&mut admin, name, "read=true", "2026-12-31"));
-    let form = Page::open(&mut admin, "/account").form("/account/tokens/1/revoke");
+    let form = Page::open(&mut admin, "/account/tokens/1/revoke").form("/account/tokens/1/revoke");
     let page = form.submit(&mut admin);
     assert!(page.flash().unwrap().contains("one"));
     assert_eq!((reads(&server, &one), reads(&server, &two)), (401, 200));
