@@ -3,7 +3,7 @@
 //! For pages and files only. The API takes a key byte for byte, as a client sends it.
 
 use super::mac::{canonical_key, is_mac};
-use super::text::{is_invisible, trimmed};
+use super::text::{is_invisible, plain, trimmed};
 use super::typed_date::{is_date, is_day_of_month};
 
 /// Quotation marks that come in pairs.
@@ -184,17 +184,6 @@ fn unwrapped(key: &str) -> &str {
     bare.map(trimmed)
         .filter(|bare| !bare.is_empty())
         .unwrap_or(key)
-}
-
-/// In ASCII as far as full-width forms and dashes go.
-fn plain(key: &str) -> String {
-    let ascii = |c: char| match c {
-        '\u{ff01}'..='\u{ff5e}' => u8::try_from(u32::from(c) - 0xfee0).map_or(c, char::from),
-        '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
-        '\u{a0}' | '\u{2007}' | '\u{202f}' | '\u{3000}' => ' ',
-        c => c,
-    };
-    key.chars().map(ascii).collect()
 }
 
 fn without_label(key: &str) -> &str {

@@ -123,21 +123,30 @@ async fn upload(
 
 #[get("/import/<id>")]
 async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
+    page(app, frame, id, None).await
+}
+
+/// Whatever a file has come to; `refused` is why it is not imported just now.
+async fn page(app: &App, frame: Frame, id: i64, refused: Option<Error>) -> Result<Page, Failure> {
     let offset = app.utc_offset();
+    let status = if refused.is_some() { 409 } else { 200 };
     Ok(match app.run(move |service| service.import(id)).await {
         Ok(ImportState::Ready {
             upload,
             preview,
             failed,
-        }) => Page::new(&ReportPage {
-            frame,
-            kept_until: upload.at + time::Duration::DAY,
-            sent: upload,
-            report: *preview,
-            tool_names: app.run(Service::tool_names).await?,
-            failed: failed.map(|error| error.to_string()),
-            offset,
-        })?,
+        }) => Page::with_status(
+            status,
+            &ReportPage {
+                frame,
+                kept_until: upload.at + time::Duration::DAY,
+                sent: upload,
+                report: *preview,
+                tool_names: app.run(Service::tool_names).await?,
+                failed: refused.or(failed).map(|error| error.to_string()),
+                offset,
+            },
+        )?,
         Ok(ImportState::Running { upload, done, all }) => Page::new(&RunningPage {
             frame,
             sent: upload,
@@ -171,6 +180,8 @@ struct Choices {
     columns: Vec<(usize, String)>,
     /// What unknown words for a status mean, by their position.
     statuses: Vec<(usize, String)>,
+    /// Words in place of an expiration date, by their position, that mean none.
+    terms: Vec<usize>,
     others: Vec<(String, String)>,
 }
 
@@ -185,10 +196,12 @@ impl<'r> FromForm<'r> for Choices {
     fn push_value(choices: &mut Choices, input: ValueField<'r>) {
         let (name, value) = (input.name.source().as_str(), input.value.to_owned());
         let at = |kind: &str| name.strip_prefix(kind).and_then(|at| at.parse().ok());
-        match (at("column_"), at("status_")) {
-            (Some(at), _) => choices.columns.push((at, value)),
-            (_, Some(at)) => choices.statuses.push((at, value)),
-            (None, None) => choices.others.push((name.to_owned(), value)),
+        match (at("column_"), at("status_"), at("term_")) {
+            (Some(at), _, _) => choices.columns.push((at, value)),
+            (_, Some(at), _) => choices.statuses.push((at, value)),
+            (_, _, Some(_)) if value.is_empty() => {}
+            (_, _, Some(at)) => choices.terms.push(at),
+            (None, None, None) => choices.others.push((name.to_owned(), value)),
         }
     }
 
@@ -218,6 +231,11 @@ impl Choices {
                 options.statuses.insert(word.clone(), status);
             }
         }
+        let terms = self.terms.into_iter();
+        let terms = terms.filter_map(|at| layout.unknown_terms.get(at));
+        options
+            .perpetual
+            .extend(terms.map(|(word, _)| word.clone()));
         for (name, value) in self.others {
             match &*name {
                 "tool" => {
@@ -276,12 +294,20 @@ struct Confirmation {
 async fn confirm(
     app: &App,
     config: &State<Config>,
+    frame: Frame,
     id: i64,
     form: SignedInForm<Confirmation>,
-) -> Result<Redirect, Failure> {
-    app.confirm_import(form.actor, id, form.form.fingerprint)
-        .await?;
-    Ok(to(config, &format!("/import/{id}")))
+) -> Result<Either<Redirect, Page>, Failure> {
+    let confirmed = app
+        .confirm_import(form.actor, id, form.form.fingerprint)
+        .await;
+    match confirmed {
+        Ok(()) => Ok(Either::Left(to(config, &format!("/import/{id}")))),
+        Err(error @ Error::Conflict(_)) => {
+            Ok(Either::Right(page(app, frame, id, Some(error)).await?))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[post("/import/<id>/leave", data = "<form>")]
@@ -304,6 +330,8 @@ impl ReportPage {
         let others = [
             ("created_at", "Creation time"),
             ("id", "License ID, as exported"),
+            ("suspended", "Suspended, if yes"),
+            ("revoked", "Revoked, if yes"),
             ("", "Ignore"),
         ];
         let others = others.map(|(name, words)| (name, words.to_owned()));

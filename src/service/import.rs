@@ -147,16 +147,24 @@ impl RunningImport {
         running.map(|last| last.upload_id)
     }
 
+    /// `An import of big.csv is running, 61 %.`; none while none is.
+    fn in_words(&self) -> Option<String> {
+        let last = self.last.lock();
+        let running = last.as_ref().filter(|run| run.outcome.is_none())?;
+        Some(running.in_words())
+    }
+
     /// False if this file is already being imported.
     fn begin(&self, upload_id: i64, file_name: String) -> Result<bool, Error> {
         let mut last = self.last.lock();
         match &*last {
             Some(last) if last.outcome.is_some() => {}
             Some(last) if last.upload_id == upload_id => return Ok(false),
-            Some(_) => {
-                return Err(Error::Conflict(
-                    "Another file is being imported; try again when it is done.".into(),
-                ));
+            Some(other) => {
+                return Err(Error::Conflict(format!(
+                    "{} Import this file when it is done.",
+                    other.in_words()
+                )));
             }
             None => {}
         }
@@ -177,18 +185,26 @@ impl RunningImport {
     }
 }
 
+impl ImportRun {
+    fn in_words(&self) -> String {
+        let name = &self.file_name;
+        match self.all {
+            0 => format!("An import of {name} is running."),
+            all => format!(
+                "An import of {name} is running, {} %.",
+                self.done * 100 / all
+            ),
+        }
+    }
+}
+
 impl Service {
     /// The error, and what keeps the database busy if that is known.
     pub fn busy_words(&self, error: &Error) -> String {
-        let last = self.running_import.last.lock();
-        let running = last
-            .as_ref()
-            .filter(|run| run.outcome.is_none() && run.all > 0);
-        let running = running.map(|run| {
-            let percent = run.done * 100 / run.all;
-            format!(" An import of {} is running, {percent} %.", run.file_name)
-        });
-        format!("{error}{}", running.unwrap_or_default())
+        match self.running_import.in_words() {
+            Some(running) => format!("{error} {running}"),
+            None => error.to_string(),
+        }
     }
 
     /// Stores a file for its preview and returns its ID; an error if it cannot be read.
@@ -412,6 +428,7 @@ impl Service {
     ) -> Result<i64, Error> {
         let numbers = plan.numbers;
         let now = self.clock.now();
+        let tools = plan.tools;
         let step = |action: RowAction| match action {
             RowAction::Add { values, created_at } => Some(Step::Add {
                 values,
@@ -438,6 +455,9 @@ impl Service {
             summary: Some(summary),
             progress: &|done| {
                 self.running_import.update(|run| run.done = done);
+                if done == 0 {
+                    self.check_tools(&tools)?;
+                }
                 match self.running_import.is_stopping.load(Ordering::Relaxed) {
                     true => Err(Error::Conflict("The server was stopped.".into())),
                     false => Ok(()),
@@ -448,6 +468,17 @@ impl Service {
         match imported {
             Err(Error::Duplicate) => Err(Error::Conflict(STALE.into())),
             other => other,
+        }
+    }
+
+    /// Refuses to add again a tool that was renamed since the preview.
+    fn check_tools(&self, tools: &BTreeSet<String>) -> Result<(), Error> {
+        let known = self.tool_names()?;
+        match tools.iter().find(|tool| !known.contains(tool)) {
+            None => Ok(()),
+            Some(tool) => Err(Error::Conflict(format!(
+                "The tool {tool} was renamed or removed since the preview. {STALE}"
+            ))),
         }
     }
 

@@ -130,6 +130,8 @@ impl Service {
                 grouped(MAX_RENAMED)
             )));
         }
+        // An import that is running would add the old tool again.
+        let _lock = self.bulk_lock()?;
         let now = self.clock.now();
         self.store.write(|db| {
             if new == name {

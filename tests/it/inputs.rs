@@ -292,7 +292,12 @@ fn nothing_that_decides_over_a_license_is_ignored() {
         "tool,key,Frist\nT,a,never\nT,b,lifetime\nT,c,31.12.2027\n",
         "tool,key,Frist\nT,a,46022\nT,b,46387\n",
         "tool,key,Frist\nT,a,\"Friday, 31 December 2027\"\n",
-        "tool,key,Zustand\nT,a,aktiv\nT,b,gesperrt\n",
+        "tool,key,Phase\nT,a,aktiv\nT,b,gesperrt\nT,c,Sonderfall\n",
+        "tool,key,expires,Lizenz bis\nT,a,,2027-03-31\nT,b,,\n",
+        "tool,key,x\nT,a,bis 31.12.2027\n",
+        "tool,key,x\nT,a,12/2027\n",
+        "tool,key,x\nT,a,1830297600\n",
+        "tool,key,Laufzeit\nT,a,365\n",
         "tool,key,2027\nT,a,12/31/27\n",
     ] {
         let page = upload(&mut admin, "f.csv", file);
@@ -303,6 +308,8 @@ fn nothing_that_decides_over_a_license_is_ignored() {
     }
     for file in [
         "tool,key,Newsletter\nT,a,yes\nT,b,no\n",
+        "tool,key,State\nT,a,TX\nT,b,OK\n",
+        "tool,key,expires,State\nT,a,2027-12-31,Texas\n",
         "tool,key,PLZ\nT,a,10115\nT,b,48143\nT,c,80331\n",
         "tool,key,Frist\nT,a,never\n",
     ] {

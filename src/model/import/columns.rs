@@ -1,7 +1,9 @@
 //! What the headings of a table and the keys of an object mean.
 
 use super::options::ImportOptions;
+use super::statuses::refusal_of_heading;
 use crate::model::fold::folded;
+use crate::model::license::Status;
 use crate::model::license::fields::{FIELDS, Field};
 
 const CREATED_AT: &str = "created_at";
@@ -11,6 +13,8 @@ const ID: &str = "id";
 pub(super) enum Column {
     /// An index into [`FIELDS`].
     Field(usize),
+    /// Its yes means this status.
+    Refusal(Status),
     CreatedAt,
     /// Which license an exported row was.
     Id,
@@ -29,17 +33,18 @@ impl Column {
             Some("") => Column::Dropped,
             Some(CREATED_AT) => Column::CreatedAt,
             Some(ID) => Column::Id,
-            Some(name) => Field::index(name).map_or(Column::Unknown, Column::Field),
+            Some(name) => match (Field::index(name), refusal(name)) {
+                (Some(index), _) => Column::Field(index),
+                (None, Some(status)) => Column::Refusal(status),
+                (None, None) => Column::Unknown,
+            },
         }
     }
 
     /// Only letters and digits count, without case, accents and what is in brackets. A bare `name`
     /// could be the tool's or the customer's, so it is unknown.
     pub(super) fn from_heading(heading: &str) -> Column {
-        let end = heading.find(['(', '[']).filter(|end| *end > 0);
-        let mut name = folded(&heading[..end.unwrap_or(heading.len())]);
-        name.retain(char::is_alphanumeric);
-        match name.as_str() {
+        match normalized(heading).as_str() {
             "createdat" | "createdon" | "created" => Column::CreatedAt,
             "id" => Column::Id,
             "lastseenat" | "checkcount" | "activationcode" | "line" | "element" | "reason" => {
@@ -47,7 +52,7 @@ impl Column {
             }
             name => match FIELDS.iter().position(|field| is_named(field, name)) {
                 Some(index) => Column::Field(index),
-                None => Column::Unknown,
+                None => refusal_of_heading(name).map_or(Column::Unknown, Column::Refusal),
             },
         }
     }
@@ -56,6 +61,7 @@ impl Column {
     pub(super) fn name(self) -> Option<&'static str> {
         match self {
             Column::Field(index) => Some(FIELDS[index].name),
+            Column::Refusal(status) => Some(status.as_str()),
             Column::CreatedAt => Some(CREATED_AT),
             Column::Id => Some(ID),
             Column::ExportedOnly | Column::Dropped | Column::Unknown => None,
@@ -63,9 +69,22 @@ impl Column {
     }
 }
 
-/// Whether a column can be this: a field's name, one of two others, or empty for nothing.
+/// Whether a column can be this: a field's name, one of the others, or empty for nothing.
 pub fn is_importable(name: &str) -> bool {
-    matches!(name, "" | CREATED_AT | ID) || Field::index(name).is_some()
+    matches!(name, "" | CREATED_AT | ID) || Field::index(name).is_some() || refusal(name).is_some()
+}
+
+/// The status that a yes means.
+fn refusal(name: &str) -> Option<Status> {
+    Status::from_word(name).filter(|status| *status != Status::Activated)
+}
+
+/// As headings are compared: folded, letters and digits only, without what is in brackets.
+pub(super) fn normalized(heading: &str) -> String {
+    let end = heading.find(['(', '[']).filter(|end| *end > 0);
+    let mut name = folded(&heading[..end.unwrap_or(heading.len())]);
+    name.retain(char::is_alphanumeric);
+    name
 }
 
 fn is_named(field: &Field, name: &str) -> bool {
@@ -113,6 +132,20 @@ mod tests {
         ] {
             let column = Column::from_heading(name);
             assert_eq!(column, Column::Field(EXPIRATION_DATE), "{name}");
+        }
+        for name in [
+            "Blocked",
+            "Is revoked",
+            "gesperrt",
+            "Revoked at",
+            "Cancelled on",
+        ] {
+            let column = Column::from_heading(name);
+            assert_eq!(column, Column::Refusal(Status::Revoked), "{name}");
+        }
+        for name in ["Disabled", "License suspended", "Inaktiv", "deaktiviert am"] {
+            let column = Column::from_heading(name);
+            assert_eq!(column, Column::Refusal(Status::Suspended), "{name}");
         }
         assert_eq!(Column::from_heading("Last-Seen At"), Column::ExportedOnly);
         assert_eq!(Column::from_heading("name"), Column::Unknown);

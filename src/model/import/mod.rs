@@ -9,6 +9,7 @@ mod columns;
 mod decode;
 mod json;
 mod layout;
+mod lost;
 mod merged;
 mod options;
 mod plan;

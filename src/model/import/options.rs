@@ -1,6 +1,6 @@
 //! What a person decides about a file that cannot be read in only one way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,8 @@ pub struct ImportOptions {
     pub dates: Option<DateOrder>,
     /// What a word means that is not one of our statuses.
     pub statuses: BTreeMap<String, String>,
+    /// Words in place of an expiration date that mean none, in lower case.
+    pub perpetual: BTreeSet<String>,
     pub keys: Choice,
     pub tools: Choice,
 }
@@ -60,5 +62,10 @@ impl ImportOptions {
         let chosen = self.statuses.get(&word);
         let chosen = chosen.and_then(|name| Status::from_word(name));
         chosen.or_else(|| meaning(&word))
+    }
+
+    /// Whether the person chose that a typed word means no expiration date.
+    pub(super) fn is_perpetual(&self, typed: &str) -> bool {
+        self.perpetual.contains(&typed.trim().to_lowercase())
     }
 }

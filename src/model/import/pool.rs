@@ -147,7 +147,8 @@ fn meaning(heading: &str) -> Meaning {
             "user_id" => "customer",
             name => name,
         }),
-        Column::CreatedAt
+        Column::Refusal(_)
+        | Column::CreatedAt
         | Column::Id
         | Column::ExportedOnly
         | Column::Dropped

@@ -3,16 +3,18 @@
 use std::collections::HashMap;
 
 use super::cells::{is_failed_formula, restore, unwrapped};
-use super::columns::Column;
+use super::columns::{Column, normalized};
 use super::json::Elements;
 use super::layout::{Layout, Survey, shown};
 use super::options::ImportOptions;
 use super::raw::{Cell, CellKind, RawRow};
 use super::source::Source;
+use super::statuses::is_refused;
 use super::workbook::Lines;
 use super::{BOM, RowUnit, SheetRow, is_whole, refused, table};
 use crate::error::Error;
 use crate::model::date;
+use crate::model::license::Status;
 use crate::model::license::fields::{
     EXPIRATION_DATE, FIELDS, Kind, LICENSE_KEY, STATUS, TOOL_NAME,
 };
@@ -159,6 +161,7 @@ impl<'t> Sheet<'t> {
                 RowUnit::Element => "The file is an empty array.",
             }));
         }
+        settle_statuses(&mut columns, &headings, &surveys, options);
         let mut layout = Layout::default();
         let orders = surveys
             .iter()
@@ -225,6 +228,8 @@ impl<'t> Sheet<'t> {
             let problem = self.set(&mut row, at, *column, &layout.heading, cell);
             row.problem = row.problem.or(problem);
         }
+        let problem = self.refusal(&mut row, &cells);
+        row.problem = row.problem.or(problem);
         if let Some(tool) = &self.options.tool
             && row.draft.get(FIELDS[TOOL_NAME].name).trim().is_empty()
         {
@@ -232,6 +237,34 @@ impl<'t> Sheet<'t> {
         }
         row.cells = texts(cells);
         row
+    }
+
+    /// Applies the columns whose yes means that the license may not be used; a no makes it activated if nothing else
+    /// says what it is. The result is a problem for people.
+    fn refusal(&self, row: &mut SheetRow, cells: &[Cell]) -> Option<String> {
+        let name = FIELDS[STATUS].name;
+        for ((column, layout), cell) in self.columns.iter().zip(&self.layout.columns).zip(cells) {
+            let Column::Refusal(status) = column else {
+                continue;
+            };
+            let is_said = row.draft.get(name) == Status::Revoked.as_str();
+            match is_refused(&cell.text) {
+                _ if cell.text.trim().is_empty() => {}
+                Some(true) if !is_said => drop(row.draft.set(name, status.as_str())),
+                Some(false) if row.draft.get(name).is_empty() => {
+                    row.draft.set(name, Status::Activated.as_str());
+                }
+                Some(_) => {}
+                None => {
+                    return Some(format!(
+                        "`{}` is `{}`; it must be yes or no.",
+                        layout.shown(),
+                        shorten(&cell.text)
+                    ));
+                }
+            }
+        }
+        None
     }
 
     /// As where two tables were put together, or a title is two rows high.
@@ -275,6 +308,7 @@ impl<'t> Sheet<'t> {
             CellKind::Other if column == Column::Id => return None,
             CellKind::Other
                 if column == Column::Field(STATUS) && matches!(&*cell.text, "true" | "false") => {}
+            CellKind::Other if matches!(column, Column::Refusal(_)) => {}
             CellKind::Other => return Some(not_a_text(heading, &cell.text)),
             CellKind::Error => return Some(failed_formula(heading, &cell.text)),
             CellKind::Text | CellKind::Number | CellKind::Converted => {}
@@ -289,6 +323,7 @@ impl<'t> Sheet<'t> {
                 row.id = Some(cell.text.trim().to_owned());
                 return None;
             }
+            Column::Refusal(_) => return None,
             Column::ExportedOnly | Column::Dropped | Column::Unknown => return None,
         };
         let field = &FIELDS[index];
@@ -314,6 +349,11 @@ impl<'t> Sheet<'t> {
             _ if field.is_date() => {
                 let order = self.orders.get(at).copied().flatten();
                 match Reading::of(&cell.text).ordered(order) {
+                    Reading::Unreadable
+                        if index == EXPIRATION_DATE && self.options.is_perpetual(&cell.text) =>
+                    {
+                        String::new()
+                    }
                     Reading::Unreadable => cell.text.clone(),
                     Reading::Serial(day) => date::format(day),
                     reading => match reading.day(field.label, &cell.text) {
@@ -379,10 +419,15 @@ fn required(columns: &[Column], options: &ImportOptions) -> Option<usize> {
 
 /// Dates or statuses that would be ignored, while no column is the expiration date or the status.
 fn lost(columns: &[Column], headings: &[String], surveys: &[Survey]) -> Option<String> {
-    let find = |index: usize, is_lost: fn(&Survey) -> bool| {
-        let is_there = columns.contains(&Column::Field(index));
-        let all = surveys.iter().zip(headings);
-        let found = all.filter(|(survey, _)| !is_there && is_lost(survey));
+    let find = |is_read: fn(Column) -> bool, is_lost: fn(&Survey, &str, bool) -> bool| {
+        let mut read = surveys.iter().zip(columns).filter(|(_, c)| is_read(**c));
+        let is_there = read.clone().next().is_some();
+        let is_filled = read.any(|(survey, _)| survey.is_filled());
+        let all = surveys.iter().zip(headings).zip(columns);
+        let unknown = all.filter(|(_, column)| !is_filled && **column == Column::Unknown);
+        let found = unknown
+            .map(|(one, _)| one)
+            .filter(|(survey, heading)| is_lost(survey, heading, is_there));
         let found: Vec<String> = found
             .map(|(_, heading)| format!("`{}`", shown(heading)))
             .collect();
@@ -392,23 +437,53 @@ fn lost(columns: &[Column], headings: &[String], surveys: &[Survey]) -> Option<S
             all => Some(format!("The columns {} have", all.join(", "))),
         }
     };
-    if let Some(found) = find(EXPIRATION_DATE, Survey::is_lost_dates) {
+    let is_term = |column| column == Column::Field(EXPIRATION_DATE);
+    let has_dates =
+        |survey: &Survey, heading: &str, is_there| survey.ignored.has_dates(heading, is_there);
+    if let Some(found) = find(is_term, has_dates) {
         return Some(format!(
-            "{found} dates, but no column is the expiration date, so every license would be perpetual. Name the \
-             column with the expiration dates `expiration_date`, or say what each column is."
+            "{found} dates or periods, but no row has an expiration date, so every license would be perpetual. Name \
+             the column with the expiration dates `expiration_date`, or say what each column is."
         ));
     }
-    let found = find(STATUS, Survey::is_lost_statuses)?;
+    let is_status = |column| matches!(column, Column::Field(STATUS) | Column::Refusal(_));
+    let found = find(is_status, |survey, _, _| survey.ignored.has_refusals())?;
     Some(format!(
-        "{found} words for a status, but no column is the status, so every license would be activated. Name the \
-         column with the status `status`, or say what each column is."
+        "{found} words for a status, but no row has a status, so every license would be activated. Name the column \
+         with the status `status`, or say what each column is."
     ))
+}
+
+/// A column `State` of an address is none: it is the status if it has words for one, and no other column is.
+fn settle_statuses(
+    columns: &mut [Column],
+    headings: &[String],
+    surveys: &[Survey],
+    options: &ImportOptions,
+) {
+    let is_status = |column: &Column| *column == Column::Field(STATUS);
+    for at in 0..columns.len() {
+        let is_meant = || {
+            let is_only = columns.iter().filter(|column| is_status(column)).count() == 1;
+            is_only && surveys[at].is_status()
+        };
+        let heading = headings[at].trim();
+        if is_status(&columns[at])
+            && matches!(&*normalized(heading), "state" | "etat" | "estado" | "stato")
+            && !options.columns.contains_key(heading)
+            && !is_meant()
+        {
+            columns[at] = Column::Unknown;
+        }
+    }
 }
 
 /// Two columns that mean the same.
 fn clash(columns: &[Column], headings: &[String], unit: RowUnit) -> Option<String> {
     columns.iter().enumerate().find_map(|(at, column)| {
-        let name = column.name()?;
+        let name = column
+            .name()
+            .filter(|_| !matches!(column, Column::Refusal(_)))?;
         let other = columns[..at].iter().position(|other| other == column)?;
         let columns = match unit {
             RowUnit::Line => "columns",
