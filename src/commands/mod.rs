@@ -18,7 +18,8 @@ use crate::log::say;
 use crate::model::audit::Actor;
 use crate::model::bulk::UNDO_FOR;
 use crate::model::import::{
-    BOM, Choice, Decoded, ImportOptions, Layout, Undecided, decode, file_name, is_importable,
+    BOM, Choice, Decoded, ImportOptions, Layout, Subject, Undecided, decode, file_name,
+    is_importable,
 };
 use crate::model::license::Status;
 use crate::model::published::{Row, csv_header};
@@ -127,6 +128,7 @@ impl ImportArgs {
         }
         let statuses = statuses.into_iter();
         Ok(ImportOptions {
+            subject: Subject::Licenses,
             columns,
             tool: self.tool.clone(),
             header_line: self.header_line,

@@ -1,7 +1,5 @@
 //! Importing a file: upload, preview, confirm.
 
-use std::borrow::Borrow;
-
 use askama::Template;
 use rocket::form::{DataField, FromForm, Options, ValueField};
 use rocket::http::ContentType;
@@ -9,6 +7,7 @@ use rocket::response::Redirect;
 use rocket::{Either, Route, State, get, post, routes};
 use time::{OffsetDateTime, UtcOffset};
 
+use super::code_import;
 use super::download::Download;
 use super::flash::{Flashed, redirect_with_flash};
 use super::form::{CsrfOnly, SignedInForm};
@@ -21,7 +20,7 @@ use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::model::bulk::{BulkChange, UNDO_FOR};
 use crate::model::date;
-use crate::model::import::{BOM, Choice, ImportOptions, Layout, LayoutColumn, Upload};
+use crate::model::import::{BOM, Choice, ImportOptions, Layout, Subject, Upload};
 use crate::model::license::fields::FIELDS;
 use crate::model::license::{License, Status, Values};
 use crate::model::search::Count;
@@ -147,6 +146,10 @@ async fn page(app: &App, frame: Frame, id: i64, refused: Option<Error>) -> Resul
                 offset,
             },
         )?,
+        Ok(ImportState::Codes { upload, pool }) => {
+            let tools = app.run(Service::tool_names).await?;
+            code_import::preview(frame, upload, *pool, tools, refused, offset)?
+        }
         Ok(ImportState::Running { upload, done, all }) => Page::new(&RunningPage {
             frame,
             sent: upload,
@@ -245,7 +248,7 @@ impl Choices {
                 "dates" => options.dates = value.parse().ok(),
                 "keys" => options.keys = value.parse().unwrap_or_default(),
                 "tools" => options.tools = value.parse().unwrap_or_default(),
-                "reset" => *options = ImportOptions::default(),
+                "reset" => *options = options.undecided(),
                 _ => {}
             }
         }
@@ -288,6 +291,9 @@ async fn invalid_rows(app: &App, _session: Session, id: i64) -> Result<Download,
 struct Confirmation {
     #[field(default = "")]
     fingerprint: String,
+    /// Whether activation codes that can be guessed are imported too.
+    #[field(default = "")]
+    short: String,
 }
 
 #[post("/import/<id>", data = "<form>")]
@@ -297,12 +303,21 @@ async fn confirm(
     frame: Frame,
     id: i64,
     form: SignedInForm<Confirmation>,
-) -> Result<Either<Redirect, Page>, Failure> {
-    let confirmed = app
-        .confirm_import(form.actor, id, form.form.fingerprint)
-        .await;
+) -> Result<Either<Either<Redirect, Flashed>, Page>, Failure> {
+    let SignedInForm { form, actor, .. } = form;
+    let Confirmation { fingerprint, short } = form;
+    let confirmed = match app.run(move |service| service.import_subject(id)).await? {
+        Subject::Licenses => app
+            .confirm_import(actor, id, fingerprint)
+            .await
+            .map(|()| Either::Left(to(config, &format!("/import/{id}")))),
+        Subject::Codes => app
+            .run(move |service| service.import_codes(&actor, id, &fingerprint, !short.is_empty()))
+            .await
+            .map(|imported| Either::Right(code_import::done(config, &imported))),
+    };
     match confirmed {
-        Ok(()) => Ok(Either::Left(to(config, &format!("/import/{id}")))),
+        Ok(answer) => Ok(Either::Left(answer)),
         Err(error @ Error::Conflict(_)) => {
             Ok(Either::Right(page(app, frame, id, Some(error)).await?))
         }
@@ -318,41 +333,20 @@ async fn discard(
     form: SignedInForm<CsrfOnly>,
 ) -> Result<Flashed, Failure> {
     drop(form);
-    let name = app.run(move |service| service.discard_import(id)).await?;
+    let discarded = app.run(move |service| {
+        let subject = service.import_subject(id)?;
+        Ok((subject, service.discard_import(id)?))
+    });
+    let (subject, name) = discarded.await?;
     let message = format!("{name} was discarded; nothing was changed.");
-    Ok(redirect_with_flash(config, "/import", &message))
+    let path = match subject {
+        Subject::Licenses => "/import",
+        Subject::Codes => "/codes/import",
+    };
+    Ok(redirect_with_flash(config, path, &message))
 }
 
 impl ReportPage {
-    /// What a column can be, and its words.
-    fn meanings() -> Vec<(&'static str, String)> {
-        let fields = FIELDS.iter().map(|field| (field.name, field.short_label()));
-        let others = [
-            ("created_at", "Creation time"),
-            ("id", "License ID, as exported"),
-            ("suspended", "Suspended, if yes"),
-            ("revoked", "Revoked, if yes"),
-            ("", "Ignore"),
-        ];
-        let others = others.map(|(name, words)| (name, words.to_owned()));
-        fields.chain(others).collect()
-    }
-
-    /// Whether a column has this meaning now.
-    fn is_meant(column: &LayoutColumn, name: &str) -> bool {
-        column.name.unwrap_or_default() == name && !column.is_unknown
-    }
-
-    /// Whether the person should look at the columns.
-    fn asks_for_columns(&self) -> bool {
-        let layout = &self.report.layout;
-        layout.problem.is_some() || layout.columns.iter().any(|column| column.is_unknown)
-    }
-
-    fn has_options(&self) -> bool {
-        self.sent.options != ImportOptions::default()
-    }
-
     /// The label of a row: `line 17`.
     fn at(&self, line: &u64) -> String {
         format!(
@@ -362,19 +356,12 @@ impl ReportPage {
         )
     }
 
-    fn rows(number: impl Borrow<i64>) -> String {
-        match number.borrow() {
-            1 => "1 row".to_owned(),
-            number => format!("{} rows", shown::grouped(*number)),
-        }
-    }
-
     fn button(&self) -> String {
         let numbers = &self.report.numbers;
         let licenses = shown::licenses(Count::Exactly(numbers.written()));
         match numbers.invalid {
             0 => format!("Import {licenses}"),
-            invalid => format!("Import {licenses}, skip {}", ReportPage::rows(invalid)),
+            invalid => format!("Import {licenses}, skip {}", shown::rows(invalid)),
         }
     }
 

@@ -15,8 +15,8 @@ use crate::error::Error;
 use crate::model::audit::{Actor, Detail, Event, Kind};
 use crate::model::bulk::BulkChange;
 use crate::model::import::{
-    Decoded, Find, ImportCounts, ImportOptions, ImportPlan, InvalidRow, Layout, RowAction, RowUnit,
-    Sheet, Undecided, Upload, csv_line, decode, file_name,
+    Decoded, Find, ImportCounts, ImportOptions, ImportPlan, InvalidRow, Layout, Pool, RowAction,
+    RowUnit, Sheet, Subject, Undecided, Upload, csv_line, decode, file_name,
 };
 use crate::model::license::{License, Values};
 use crate::model::machine_id::warnings;
@@ -113,6 +113,8 @@ pub enum ImportState {
         preview: Box<ImportPreview>,
         failed: Option<Error>,
     },
+    /// Activation codes, which are imported at once.
+    Codes { upload: Upload, pool: Box<Pool> },
 }
 
 /// The current import, or the last one.
@@ -209,8 +211,20 @@ impl Service {
 
     /// Stores a file for its preview and returns its ID; an error if it cannot be read.
     pub fn upload_import(&self, actor: &Actor, name: &str, bytes: &[u8]) -> Result<i64, Error> {
-        let Decoded { text, notes } = decode(bytes)?;
-        check_row_count(Sheet::read(&text, &ImportOptions::default())?.length)?;
+        let decoded = decode(bytes)?;
+        let options = ImportOptions::default();
+        check_row_count(Sheet::read(&decoded.text, &options)?.length)?;
+        self.keep_upload(actor, name, &decoded, &options)
+    }
+
+    pub(super) fn keep_upload(
+        &self,
+        actor: &Actor,
+        name: &str,
+        decoded: &Decoded,
+        options: &ImportOptions,
+    ) -> Result<i64, Error> {
+        let Decoded { text, notes } = decoded;
         let now = self.clock.now();
         let running = self.running_import.running_id();
         self.store.write(|db| {
@@ -219,8 +233,9 @@ impl Service {
                 db,
                 &actor.who,
                 &file_name(name),
-                &text,
-                &notes,
+                text,
+                notes,
+                options,
                 now,
             )?)
         })
@@ -261,6 +276,10 @@ impl Service {
         };
         if let Some(bulk_id) = upload.bulk_id.or(bulk_id) {
             return Ok(ImportState::Done(upload, self.bulk_change(bulk_id)?));
+        }
+        if upload.options.subject == Subject::Codes {
+            let pool = Box::new(self.pool(&upload)?);
+            return Ok(ImportState::Codes { upload, pool });
         }
         let plan = self.plan_import(&self.content(id)?, &upload.options)?;
         let mut preview = self.preview(&plan)?;
@@ -354,19 +373,33 @@ impl Service {
     /// All invalid rows of a file as CSV, with their line and the reason: to be fixed and imported again.
     pub fn invalid_rows(&self, id: i64) -> Result<String, Error> {
         let upload = self.upload(id)?;
-        let plan = self.plan_import(&self.content(id)?, &upload.options)?;
-        let ours = [plan.unit.as_str(), REASON];
-        let columns = plan.layout.columns.iter().enumerate();
+        let (layout, unit, rows) = match upload.options.subject {
+            Subject::Licenses => {
+                let plan = self.plan_import(&self.content(id)?, &upload.options)?;
+                let rows = plan.invalid();
+                let rows = rows.map(|row| (row.line, row.reason.clone(), row.cells.clone()));
+                let rows: Vec<_> = rows.collect();
+                (plan.layout, plan.unit, rows)
+            }
+            Subject::Codes => {
+                let pool = self.pool(&upload)?;
+                let rows = pool.wrong.into_iter();
+                let rows = rows.map(|row| (row.line, row.reason, row.cells));
+                (pool.layout, pool.unit, rows.collect())
+            }
+        };
+        let ours = [unit.as_str(), REASON];
+        let columns = layout.columns.iter().enumerate();
         let kept = columns.filter(|(_, column)| !ours.contains(&column.heading.as_str()));
         let (places, headings): (Vec<usize>, Vec<&str>) = kept
             .map(|(at, column)| (at, column.heading.as_str()))
             .unzip();
         let mut csv = csv_line(&[&headings[..], &ours].concat())?;
-        for row in plan.invalid() {
-            let cell = |at: &usize| row.cells.get(*at).map_or("", String::as_str);
+        for (line, reason, texts) in rows {
+            let cell = |at: &usize| texts.get(*at).map_or("", String::as_str);
             let mut cells: Vec<&str> = places.iter().map(cell).collect();
-            let line = row.line.to_string();
-            cells.extend([&*line, &*row.reason]);
+            let line = line.to_string();
+            cells.extend([&*line, &*reason]);
             csv += &csv_line(&cells)?;
         }
         Ok(csv)
@@ -506,13 +539,18 @@ impl Service {
             .store(true, Ordering::Relaxed);
     }
 
-    fn upload(&self, id: i64) -> Result<Upload, Error> {
+    /// What the rows of an uploaded file become.
+    pub fn import_subject(&self, id: i64) -> Result<Subject, Error> {
+        Ok(self.upload(id)?.options.subject)
+    }
+
+    pub(super) fn upload(&self, id: i64) -> Result<Upload, Error> {
         let upload = self.store.read(|db| imports::get(db, id))?.ok_or(GONE)?;
         let is_old = upload.at + KEPT_FOR < self.now();
         if is_old { Err(GONE) } else { Ok(upload) }
     }
 
-    fn content(&self, id: i64) -> Result<String, Error> {
+    pub(super) fn content(&self, id: i64) -> Result<String, Error> {
         let content = self.store.read(|db| imports::content(db, id))?;
         content.filter(|text| !text.is_empty()).ok_or(GONE)
     }

@@ -326,3 +326,33 @@ fn errors_of_formulas_and_repeated_headings_are_no_licenses() {
     let page = upload(&mut admin, "f.csv", file);
     assert_eq!(numbers(&page), [1, 0, 0, 4]);
 }
+
+#[test]
+fn a_column_that_says_who_is_blocked_is_read() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let file = "tool,key,Blocked,Revoked at,Disabled\nT,a,yes,,0\nT,b,no,2026-05-01,0\nT,c,no,,1\nT,d,no,,0\n";
+    let page = upload(&mut admin, "f.csv", file);
+    confirm(&mut admin, &page);
+    let rows = admin.get("/api/licenses").json();
+    let rows = rows.as_array().unwrap().iter();
+    let mut read: Vec<_> = rows
+        .map(|row| format!("{} {}", row["license_key"], row["status"]).replace('"', ""))
+        .collect();
+    read.sort();
+    assert_eq!(
+        read,
+        ["a revoked", "b revoked", "c suspended", "d activated"]
+    );
+}
+
+#[test]
+fn a_word_for_no_expiration_date_can_be_chosen() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let file = "tool,key,expires\nT,a,dauerhaft\nT,b,bis Widerruf\nT,c,2027-12-31\n";
+    let page = upload(&mut admin, "f.csv", file);
+    assert_eq!(numbers(&page), [2, 0, 0, 1]);
+    let form = page.form_with("terms=read").fill("term_0", "perpetual");
+    assert_eq!(numbers(&form.press(&mut admin, "terms=read")), [3, 0, 0, 0]);
+}

@@ -49,6 +49,11 @@ pub struct LayoutColumn {
 }
 
 impl LayoutColumn {
+    /// Whether the column has this meaning now.
+    pub fn is_meant(&self, name: &str) -> bool {
+        self.name.unwrap_or_default() == name && !self.is_unknown
+    }
+
     /// The heading for a message.
     pub fn shown(&self) -> String {
         shown(&self.heading)
@@ -158,6 +163,11 @@ impl Layout {
     pub fn ignored(&self) -> Vec<String> {
         let unknown = self.columns.iter().filter(|column| column.is_unknown);
         unknown.map(LayoutColumn::shown).collect()
+    }
+
+    /// Whether a person should look at the columns.
+    pub fn asks_for_columns(&self) -> bool {
+        self.problem.is_some() || self.columns.iter().any(|column| column.is_unknown)
     }
 
     pub(super) fn explain(

@@ -9,10 +9,29 @@ use super::statuses::meaning;
 use crate::model::license::Status;
 use crate::model::typed_date::DateOrder;
 
+/// What the rows of a file become.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    #[default]
+    Licenses,
+    Codes,
+}
+
+impl Subject {
+    pub(super) fn noun(self) -> &'static str {
+        match self {
+            Subject::Licenses => "license",
+            Subject::Codes => "code",
+        }
+    }
+}
+
 /// Stored beside an uploaded file as JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ImportOptions {
+    pub subject: Subject,
     /// What a column is, by its heading: a field's name, or empty for a column to ignore.
     pub columns: BTreeMap<String, String>,
     /// For rows that name no tool.
@@ -56,6 +75,21 @@ impl FromStr for Choice {
 }
 
 impl ImportOptions {
+    /// Whether a person decided anything.
+    pub fn is_decided(&self) -> bool {
+        *self != self.undecided()
+    }
+
+    /// As they were before a person decided anything.
+    pub fn undecided(&self) -> ImportOptions {
+        let is_given = self.subject == Subject::Codes;
+        ImportOptions {
+            subject: self.subject,
+            tool: self.tool.clone().filter(|_| is_given),
+            ..ImportOptions::default()
+        }
+    }
+
     /// What a typed word means: as the person chose, or as it is commonly used.
     pub(super) fn status(&self, typed: &str) -> Option<Status> {
         let word = typed.trim().to_lowercase();

@@ -4,17 +4,15 @@ use std::collections::{BTreeSet, HashMap};
 
 use time::{Date, OffsetDateTime};
 
+use super::examples::{Examples, Expirations};
 use super::{Choice, ImportOptions, Layout, RowUnit, Sheet, SheetRow};
 use crate::error::Error;
 use crate::model::fingerprint::Fingerprint;
 use crate::model::license::{Draft, License, Values};
 use crate::model::mac::canonical_key;
 use crate::model::text::{grouped, shorten, trimmed};
-use crate::model::typed_date::{is_implausible, read_moment};
-use crate::model::{date, doubt, pasted_key};
-
-/// Of each kind of note, this number of examples.
-const EXAMPLES: usize = 3;
+use crate::model::typed_date::read_moment;
+use crate::model::{doubt, pasted_key};
 
 /// Numbers of a workbook that are whole have at most this number of digits.
 const EXACT_DIGITS: usize = 15;
@@ -147,8 +145,7 @@ impl ImportPlan {
             cleaned: Examples::default(),
             no_ids: Examples::default(),
             cleared: Examples::default(),
-            expired: Examples::default(),
-            implausible: Examples::default(),
+            expirations: Expirations::default(),
             fingerprint: Fingerprint::default(),
         };
         let (mut rows, mut numbers) = (Vec::new(), ImportCounts::default());
@@ -179,35 +176,6 @@ impl ImportPlan {
     }
 }
 
-/// The first few of many, in words.
-#[derive(Default)]
-struct Examples {
-    number: i64,
-    first: Vec<String>,
-}
-
-impl Examples {
-    fn add(&mut self, example: impl FnOnce() -> String) {
-        self.number += 1;
-        if self.first.len() < EXAMPLES {
-            self.first.push(example());
-        }
-    }
-
-    /// None if there are none; the words are for one and for many.
-    fn note(&self, one: &str, many: &str) -> Option<String> {
-        let examples = self.first.join("; ");
-        match self.number {
-            0 => None,
-            1 => Some(format!("1 {one}: {examples}.")),
-            number => Some(format!(
-                "{} {many}, for example {examples}.",
-                grouped(number)
-            )),
-        }
-    }
-}
-
 struct Planner<'a> {
     unit: RowUnit,
     options: &'a ImportOptions,
@@ -224,8 +192,7 @@ struct Planner<'a> {
     no_ids: Examples,
     /// Expiration dates that an empty cell takes away.
     cleared: Examples,
-    expired: Examples,
-    implausible: Examples,
+    expirations: Expirations,
     fingerprint: Fingerprint,
 }
 
@@ -420,7 +387,8 @@ impl Planner<'_> {
             self.existing.insert(values.tool_name.clone());
         }
         self.fingerprint.values(&values);
-        self.look_at_expiration(line, values.expiration_date);
+        self.expirations
+            .look_at(self.unit, line, values.expiration_date, self.today);
         RowAction::Add { values, created_at }
     }
 
@@ -437,22 +405,12 @@ impl Planner<'_> {
                 self.cleared
                     .add(|| format!("{} on {unit} {line}", after.license_key));
             }
-            self.look_at_expiration(line, after.expiration_date);
+            self.expirations
+                .look_at(self.unit, line, after.expiration_date, self.today);
         }
         RowAction::Change {
             before: Box::new(before),
             after,
-        }
-    }
-
-    fn look_at_expiration(&mut self, line: u64, day: Option<Date>) {
-        let Some(day) = day else { return };
-        let unit = self.unit.as_str();
-        let example = || format!("{} on {unit} {line}", date::format(day));
-        if is_implausible(day) {
-            self.implausible.add(example);
-        } else if day < self.today {
-            self.expired.add(example);
         }
     }
 
@@ -483,16 +441,9 @@ impl Planner<'_> {
                 "license would become perpetual",
                 "licenses would become perpetual",
             ),
-            self.expired.note(
-                "expiration date is in the past",
-                "expiration dates are in the past",
-            ),
-            self.implausible.note(
-                "expiration date has an implausible year",
-                "expiration dates have implausible years",
-            ),
         ];
-        notes.into_iter().flatten().collect()
+        let notes = notes.into_iter().chain(self.expirations.notes());
+        notes.flatten().collect()
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use super::cells::{is_failed_formula, restore, unwrapped};
+use super::code_columns::DAYS;
 use super::columns::{Column, normalized};
 use super::json::Elements;
 use super::layout::{Layout, Survey, shown};
-use super::options::ImportOptions;
+use super::options::{ImportOptions, Subject};
 use super::raw::{Cell, CellKind, RawRow};
 use super::source::Source;
 use super::statuses::is_refused;
@@ -20,6 +21,9 @@ use crate::model::license::fields::{
 };
 use crate::model::text::shorten;
 use crate::model::typed_date::{DateOrder, Reading};
+
+/// The heading of codes without one.
+const CODE: &str = "code";
 
 /// Columns of a table that are read.
 const MAX_COLUMNS: usize = 1_000;
@@ -35,6 +39,8 @@ pub struct Sheet<'t> {
     columns: Vec<Column>,
     orders: Vec<Option<DateOrder>>,
     options: ImportOptions,
+    /// Of activation codes alone.
+    is_headless: bool,
 }
 
 /// The parts of a file before its rows are read.
@@ -58,6 +64,13 @@ fn open<'t>(text: &'t str, options: &ImportOptions) -> Result<Opened<'t>, Error>
             unit: RowUnit::Element,
             source: Source::Elements(Elements::read(text)?),
             header: None,
+        });
+    }
+    if is_headless(text, options)? {
+        return Ok(Opened {
+            unit: RowUnit::Line,
+            source: rows(text)?,
+            header: Some((0, vec![CODE.to_owned()])),
         });
     }
     let mut source = rows(text)?;
@@ -88,6 +101,22 @@ fn open<'t>(text: &'t str, options: &ImportOptions) -> Result<Opened<'t>, Error>
         source,
         header: Some((first.line, headings)),
     })
+}
+
+/// Whether a file is just activation codes, one a line.
+fn is_headless(text: &str, options: &ImportOptions) -> Result<bool, Error> {
+    if options.subject != Subject::Codes || options.header_line.is_some() {
+        return Ok(false);
+    }
+    let first = rows(text)?.next().unwrap_or_default();
+    let cells = first
+        .cells
+        .iter()
+        .map(|cell| restore(&cell.text).trim().to_owned());
+    let cells: Vec<String> = cells.filter(|cell| !cell.is_empty()).collect();
+    let columns = cells.iter().map(|cell| Column::of(cell, options));
+    let known: Vec<Column> = columns.filter(|column| column.name().is_some()).collect();
+    Ok(!known.contains(&Column::Field(LICENSE_KEY)) && (known.is_empty() || cells.len() < 2))
 }
 
 /// A person decides about a column by its heading: one without a heading is named as a spreadsheet program names
@@ -136,6 +165,7 @@ impl<'t> Sheet<'t> {
         } = open(text, options)?;
         let mut columns: Vec<Column> = Vec::new();
         let mut surveys: Vec<Survey> = Vec::new();
+        let is_headless = matches!(header, Some((0, _)));
         let (line, mut headings) = header.unwrap_or_default();
         let mut length = 0;
         loop {
@@ -171,14 +201,17 @@ impl<'t> Sheet<'t> {
             layout.explain(heading, *column, survey, options);
         }
         let missing = required(&columns, options).filter(|_| unit == RowUnit::Line);
-        if missing.is_some() && options.header_line.is_none() {
+        let is_of_licenses = options.subject == Subject::Licenses;
+        if missing.is_some() && options.header_line.is_none() && is_of_licenses {
             layout.likely_header = rows(text).ok().and_then(table::likely_header);
         }
-        let missing =
-            missing.map(|index| table::missing(line, index, &headings, layout.likely_header));
+        let missing = missing.map(|index| match is_of_licenses {
+            true => table::missing(line, index, &headings, layout.likely_header),
+            false => table::without(line, CODE, "choose the column", &headings),
+        });
         layout.problem = clash(&columns, &headings, unit)
             .or(missing)
-            .or_else(|| lost(&columns, &headings, &surveys));
+            .or_else(|| lost(&columns, &headings, &surveys, options.subject));
         Ok(Sheet {
             unit,
             length,
@@ -187,6 +220,7 @@ impl<'t> Sheet<'t> {
             columns,
             orders,
             options: options.clone(),
+            is_headless,
         })
     }
 
@@ -280,6 +314,11 @@ impl<'t> Sheet<'t> {
     }
 
     fn beyond(&self, cell: &str) -> String {
+        if self.is_headless {
+            return "There is more than a code on this line. Name the columns in the first row, such as \
+                    code,seats,expiration date,customer."
+                .to_owned();
+        }
         let width = self.columns.len();
         let cell = shorten(cell);
         match &self.source {
@@ -321,6 +360,10 @@ impl<'t> Sheet<'t> {
             }
             Column::Id => {
                 row.id = Some(cell.text.trim().to_owned());
+                return None;
+            }
+            Column::Own(index) => {
+                row.own[index] = cell.text.clone();
                 return None;
             }
             Column::Refusal(_) => return None,
@@ -411,14 +454,21 @@ fn not_a_text(heading: &str, value: &str) -> String {
 
 /// A field that every row needs and no column is.
 fn required(columns: &[Column], options: &ImportOptions) -> Option<usize> {
-    let is_given = |index: usize| index == TOOL_NAME && options.tool.is_some();
+    let is_of_codes = options.subject == Subject::Codes;
+    let is_given = |index: usize| index == TOOL_NAME && (options.tool.is_some() || is_of_codes);
     [TOOL_NAME, LICENSE_KEY]
         .into_iter()
         .find(|index| !columns.contains(&Column::Field(*index)) && !is_given(*index))
 }
 
 /// Dates or statuses that would be ignored, while no column is the expiration date or the status.
-fn lost(columns: &[Column], headings: &[String], surveys: &[Survey]) -> Option<String> {
+fn lost(
+    columns: &[Column],
+    headings: &[String],
+    surveys: &[Survey],
+    subject: Subject,
+) -> Option<String> {
+    let noun = subject.noun();
     let find = |is_read: fn(Column) -> bool, is_lost: fn(&Survey, &str, bool) -> bool| {
         let mut read = surveys.iter().zip(columns).filter(|(_, c)| is_read(**c));
         let is_there = read.clone().next().is_some();
@@ -437,19 +487,19 @@ fn lost(columns: &[Column], headings: &[String], surveys: &[Survey]) -> Option<S
             all => Some(format!("The columns {} have", all.join(", "))),
         }
     };
-    let is_term = |column| column == Column::Field(EXPIRATION_DATE);
+    let is_term = |column| matches!(column, Column::Field(EXPIRATION_DATE) | Column::Own(DAYS));
     let has_dates =
         |survey: &Survey, heading: &str, is_there| survey.ignored.has_dates(heading, is_there);
     if let Some(found) = find(is_term, has_dates) {
         return Some(format!(
-            "{found} dates or periods, but no row has an expiration date, so every license would be perpetual. Name \
+            "{found} dates or periods, but no row has an expiration date, so every {noun} would be perpetual. Name \
              the column with the expiration dates `expiration_date`, or say what each column is."
         ));
     }
     let is_status = |column| matches!(column, Column::Field(STATUS) | Column::Refusal(_));
     let found = find(is_status, |survey, _, _| survey.ignored.has_refusals())?;
     Some(format!(
-        "{found} words for a status, but no row has a status, so every license would be activated. Name the column \
+        "{found} words for a status, but no row has a status, so every {noun} would be activated. Name the column \
          with the status `status`, or say what each column is."
     ))
 }
