@@ -18,7 +18,8 @@ use crate::log::say;
 use crate::model::audit::Actor;
 use crate::model::bulk::UNDO_FOR;
 use crate::model::import::{
-    BOM, Choice, Decoded, ImportOptions, Layout, Undecided, decode, file_name, is_importable,
+    BOM, Choice, Decoded, ImportOptions, Layout, Subject, Undecided, decode, file_name,
+    is_importable,
 };
 use crate::model::license::Status;
 use crate::model::published::{Row, csv_header};
@@ -90,6 +91,9 @@ pub struct ImportArgs {
     /// Say what a word for the status means, for example `expired=suspended`
     #[arg(long = "status", value_name = "WORD=STATUS")]
     statuses: Vec<String>,
+    /// A word in place of the expiration date that means none, for example `unbegrenzt`
+    #[arg(long, value_name = "WORD")]
+    perpetual: Vec<String>,
     /// License keys that are probably mistyped: use (the suggestions) or keep
     #[arg(long, value_name = "CHOICE")]
     keys: Option<Choice>,
@@ -124,12 +128,18 @@ impl ImportArgs {
         }
         let statuses = statuses.into_iter();
         Ok(ImportOptions {
+            subject: Subject::Licenses,
             columns,
             tool: self.tool.clone(),
             header_line: self.header_line,
             dates: self.dates,
             statuses: statuses
                 .map(|(word, status)| (word.to_lowercase(), status))
+                .collect(),
+            perpetual: self
+                .perpetual
+                .iter()
+                .map(|word| word.to_lowercase())
                 .collect(),
             keys: self.keys.unwrap_or_default(),
             tools: self
@@ -211,6 +221,11 @@ pub fn import(config: &Config, args: &ImportArgs) -> Result<(), Refusal> {
 fn say_what_decides(layout: &Layout) {
     if layout.has_ambiguous_dates {
         say("Decide about ambiguous dates with --dates day-first or --dates month-first.");
+    }
+    for (word, _) in &layout.unknown_terms {
+        say(&format!(
+            "If `{word}` means that a license is perpetual, say so with --perpetual `{word}`."
+        ));
     }
     let words = layout
         .unknown_statuses

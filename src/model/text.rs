@@ -1,5 +1,7 @@
 //! Validation of short texts in a row, and number formatting.
 
+use std::borrow::Cow;
+
 use crate::error::Problem;
 
 /// `typed` without what is invisible around it, 1 to `most` characters, no control or invisible
@@ -27,6 +29,20 @@ pub(crate) fn keep<T: Default>(problems: &mut Vec<Problem>, value: Result<T, Pro
         problems.push(problem);
         T::default()
     })
+}
+
+/// In ASCII as far as full-width forms, dashes and spaces go.
+pub(super) fn in_ascii(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let ascii = |c: char| match c {
+        '\u{ff01}'..='\u{ff5e}' => u8::try_from(u32::from(c) - 0xfee0).map_or(c, char::from),
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' => '-',
+        '\u{a0}' | '\u{2007}' | '\u{202f}' | '\u{3000}' => ' ',
+        c => c,
+    };
+    Cow::Owned(text.chars().map(ascii).collect())
 }
 
 /// Without surrounding white space and invisible characters: what a person who compares two texts sees.
@@ -167,15 +183,4 @@ pub fn grouped(number: i64) -> String {
         text.push(digit);
     }
     text
-}
-
-/// In ASCII as far as full-width forms, dashes and fixed spaces go.
-pub fn in_ascii(text: &str) -> String {
-    let ascii = |c: char| match c {
-        '\u{ff01}'..='\u{ff5e}' => u8::try_from(u32::from(c) - 0xfee0).map_or(c, char::from),
-        '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
-        '\u{a0}' | '\u{2007}' | '\u{202f}' | '\u{3000}' => ' ',
-        c => c,
-    };
-    text.chars().map(ascii).collect()
 }

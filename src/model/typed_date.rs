@@ -11,25 +11,19 @@ use super::date;
 use super::fold::folded;
 use super::text::{in_ascii, shorten};
 
-/// Words and values for a perpetual license.
-const NEVER: [&str; 16] = [
-    "",
-    "never",
-    "perpetual",
-    "permanent",
-    "lifetime",
-    "forever",
-    "unlimited",
-    "none",
-    "null",
-    "n/a",
-    "na",
-    "-",
-    "–",
-    "—",
-    "0000-00-00",
-    "0000-00-00 00:00:00",
-];
+/// Words for a perpetual license, folded, in the languages of [`MONTHS`].
+const NEVER: &str = "never|perpetual|permanent|lifetime|life|forever|unlimited|indefinite|endless|eternal|none|null|\
+                     n/a|na|-|∞|no expiry|no expiration|no end|does not expire|never expires|\
+                     unbegrenzt|unbefristet|unlimitiert|dauerhaft|lebenslang|ewig|nie|niemals|endlos|kein ablauf|ohne ablauf|\
+                     illimite|illimitee|perpetuel|perpetuelle|permanente|definitif|a vie|jamais|sans fin|\
+                     ilimitado|ilimitada|indefinido|indefinida|perpetuo|perpetua|vitalicio|vitalicia|de por vida|nunca|\
+                     siempre|illimitato|illimitata|a vita|per sempre|\
+                     onbeperkt|levenslang|eeuwigdurend|nooit|\
+                     bezterminowo|bezterminowa|bezterminowy|dozywotnia|dozywotnio|nigdy|\
+                     para sempre|sempre";
+
+/// Of these words, in bytes.
+const LONGEST_NEVER: usize = 24;
 
 /// In English, German, French, Spanish, Italian, Dutch, Polish and Portuguese, folded; the beginning of a
 /// name will do.
@@ -96,9 +90,9 @@ pub enum Reading {
 impl Reading {
     /// A time of day and its offset do not count: the license is good through the day as written.
     pub fn of(typed: &str) -> Reading {
-        let text = in_ascii(typed);
+        let text = in_ascii(typed.trim());
         let text = text.trim();
-        if NEVER.contains(&text.to_lowercase().as_str()) {
+        if is_never(text) {
             return Reading::Never;
         }
         let day = without_time(text);
@@ -171,8 +165,8 @@ impl Reading {
 
     /// Which order a date that has only one reading proves for those that have two.
     pub fn proves(typed: &str) -> Option<DateOrder> {
-        let text = in_ascii(typed);
-        let (separator, [first, second, year]) = numbers(without_time(text.trim()))?;
+        let text = in_ascii(typed.trim());
+        let (separator, [first, second, year]) = numbers(without_time(&text))?;
         if separator == '.' || !is_year(year) {
             return None;
         }
@@ -239,6 +233,43 @@ pub fn is_date(typed: &str) -> bool {
         Reading::TwoDigitYear => is_slashed(),
         Reading::Never | Reading::Serial(_) | Reading::Unreadable => false,
     }
+}
+
+/// A word for a perpetual license, nothing, or a date of zeros as some databases have it.
+fn is_never(text: &str) -> bool {
+    if text.starts_with('0') {
+        let is_zero = |c: char| "0-./: ".contains(c);
+        return text.matches('0').count() >= 6 && text.len() > 6 && text.chars().all(is_zero);
+    }
+    if text.len() > LONGEST_NEVER {
+        return false;
+    }
+    let word = folded(text);
+    word.is_empty() || NEVER.split('|').any(|known| known == word)
+}
+
+/// A month, a week or a quarter with its year, as `12/2027`, `2027-12`, `Dec 2027` and `2027-W13`.
+pub fn is_part_of_year(typed: &str) -> bool {
+    let text = in_ascii(typed.trim());
+    let parts: Vec<&str> = text
+        .split(['/', '-', ' '])
+        .filter(|part| !part.is_empty())
+        .collect();
+    let [first, second] = parts[..] else {
+        return false;
+    };
+    let (year, part) = match is_year(first) {
+        true => (first, second),
+        false => (second, first),
+    };
+    let is_recent = is_year(year) && year.starts_with("20");
+    let number = |digits: &str| digits.parse::<u8>().unwrap_or_default();
+    let is_numbered = match part.split_at_checked(1) {
+        Some(("W" | "w", week)) => (1..=53).contains(&number(week)),
+        Some(("Q" | "q", quarter)) => (1..=4).contains(&number(quarter)),
+        _ => part.len() <= 2 && (1..=12).contains(&number(part)),
+    };
+    is_recent && (is_numbered || month(part.trim_end_matches('.')).is_some())
 }
 
 /// A date without its year, as a spreadsheet program shows `1-12`: `12. Jan`, `Jan 12`.
@@ -371,6 +402,10 @@ mod tests {
             " 2026-12-31 ",
             "2026-12-31 00:00:00",
             "2026-12-31 23:59:59",
+            "2026\u{2011}12\u{2011}31",
+            "2026\u{2013}12\u{2013}31",
+            "２０２６-１２-３１",
+            "31\u{ff0e}12\u{ff0e}2026",
             "2026-12-31T00:00:00",
             "2026-12-31T00:00:00.000Z",
             "2026-12-31T00:00:00+00:00",
@@ -487,6 +522,25 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_a_year_is_no_version() {
+        for typed in [
+            "12/2027",
+            "2027-03",
+            "Dec 2027",
+            "März 2027",
+            "2027-W13",
+            "Q4 2027",
+        ] {
+            assert!(is_part_of_year(typed), "{typed}");
+        }
+        for typed in [
+            "13/2027", "2027", "2027-113", "10.2027", "12/1927", "W13", "4 2", "A-2027",
+        ] {
+            assert!(!is_part_of_year(typed), "{typed}");
+        }
+    }
+
+    #[test]
     fn a_year_of_two_digits_is_refused() {
         for typed in ["31.12.26", "12/31/26", "31-12-26", "26/12/31"] {
             assert_eq!(Reading::of(typed), Reading::TwoDigitYear, "{typed}");
@@ -496,6 +550,15 @@ mod tests {
     #[test]
     fn a_word_for_a_perpetual_license_is_no_date() {
         for typed in [
+            "unbegrenzt",
+            "Dauerhaft",
+            "lebenslang",
+            "Illimité",
+            "à vie",
+            "∞",
+            "00.00.0000",
+            "00/00/0000",
+            "0000-00-00 00:00:00",
             "",
             "  ",
             "Never",

@@ -1,32 +1,39 @@
-//! Importing the activation codes of an older system: paste or upload, preview, confirm.
+//! Importing the activation codes of an older system: paste or upload, preview, confirm. The preview is at the address
+//! of every uploaded file, see [`super::import`].
 
 use askama::Template;
+use rocket::response::Redirect;
 use rocket::{Either, Route, State, get, post, routes};
+use time::{OffsetDateTime, UtcOffset};
 
-use super::Page;
 use super::codes::CodeQuery;
 use super::flash::{Flashed, redirect_with_flash};
 use super::frame::Frame;
 use super::shown;
 use super::upload::Uploaded;
+use super::{Page, to};
 use crate::auth::Session;
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::activation_code::CodeTerm;
 use crate::model::code_draft::CodeDraft;
 use crate::model::date;
-use crate::model::doubt;
-use crate::model::import::{MAX_POOL, Pool, PoolCode};
+use crate::model::import::{MAX_POOL, Pool, PoolCode, Subject, Upload};
+use crate::model::license::Status;
 use crate::model::search::Count;
 use crate::model::text::grouped;
 use crate::request::{App, Failure};
-use crate::service::Service;
+use crate::service::{Imported, Service};
 
-/// Rows on the preview.
+/// Codes, and rows that cannot be imported, on the preview.
 const EXAMPLES: usize = 20;
+const MAX_WRONG: usize = 100;
+
+/// The name of codes that were not in a file.
+const PASTED: &str = "Pasted codes";
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![form, import]
+    routes![form, upload]
 }
 
 #[derive(Template)]
@@ -44,13 +51,14 @@ struct FormPage {
 #[template(path = "code_import_preview.html")]
 struct PreviewPage {
     frame: Frame,
-    tool_name: String,
-    /// What may be wrong with the tool.
-    warning: Option<String>,
-    pool: Pool,
-    /// The decoded file, sent again to confirm.
-    text: String,
+    sent: Upload,
+    report: Pool,
+    tool_names: Vec<String>,
+    /// Why the last confirmation failed.
+    failed: Option<String>,
     short: usize,
+    kept_until: OffsetDateTime,
+    offset: UtcOffset,
 }
 
 #[get("/codes/import?<tool>")]
@@ -70,96 +78,88 @@ async fn form(
     })?)
 }
 
-/// With the field `confirm` it imports, otherwise it shows what an import would do.
 #[post("/codes/import", data = "<uploaded>")]
-async fn import(
+async fn upload(
     app: &App,
     config: &State<Config>,
     frame: Frame,
     uploaded: Uploaded,
-) -> Result<Either<Flashed, Page>, Failure> {
+) -> Result<Either<Redirect, Page>, Failure> {
     let typed = uploaded.field("text").to_owned();
+    let typed_tool = uploaded.field("tool_name").to_owned();
     let mut draft = CodeDraft::new();
-    draft.set("tool_name", uploaded.field("tool_name"));
-    let has_field = |name| !uploaded.field(name).is_empty();
-    let (is_confirmed, with_short) = (has_field("confirm"), has_field("short"));
-    let Uploaded { content, actor, .. } = uploaded;
-    let file = match content.is_empty() {
-        true => typed.clone().into_bytes(),
-        false => content,
+    draft.set("tool_name", &typed_tool);
+    let Uploaded {
+        file_name,
+        content,
+        actor,
+        ..
+    } = uploaded;
+    let (name, file) = match content.is_empty() {
+        true => (PASTED.to_owned(), typed.clone().into_bytes()),
+        false => (file_name, content),
     };
-    let done = app
+    let sent = app
         .run(move |service| {
-            let tools = service.tool_names()?;
-            let tool_name = match draft.tool_name() {
-                Ok(name) => name,
-                Err(problem) => return Ok(Outcome::Refused(tools, problem.into())),
-            };
-            let read = match file.is_empty() {
-                true => Err(Error::invalid("text", "Paste the codes, or choose a file.")),
-                false => service.read_codes(&tool_name, &file),
-            };
-            match read {
-                Ok(_) if is_confirmed => {
-                    let imported = service.import_codes(&actor, &tool_name, &file, with_short)?;
-                    Ok(Outcome::Done(imported.number, imported.ids))
-                }
-                Ok((pool, text)) => {
-                    let doubt = doubt::tool(&tool_name, &tools).map(|doubt| doubt.message);
-                    let is_new = !tools.contains(&tool_name);
-                    let new = || format!("There is no tool “{tool_name}” yet; the import adds it.");
-                    let warning = doubt.or_else(|| is_new.then(new));
-                    Ok(Outcome::Preview(Box::new((tool_name, warning, pool, text))))
-                }
-                Err(error @ Error::Invalid(_)) => Ok(Outcome::Refused(tools, error)),
-                Err(error) => Err(error),
+            let tool_name = draft.tool_name()?;
+            if file.iter().all(u8::is_ascii_whitespace) {
+                return Err(Error::invalid("text", "Paste the codes, or choose a file."));
             }
+            service.upload_codes(&actor, &name, &file, tool_name)
         })
-        .await?;
-    match done {
-        Outcome::Done(number, (first, last)) => {
-            let query = CodeQuery::made(first, last).address(&[]);
-            let message = match number {
-                1 => "1 activation code imported.".to_owned(),
-                _ => format!("{} activation codes imported.", grouped(number as i64)),
-            };
-            let path = format!("/codes{query}");
-            Ok(Either::Left(redirect_with_flash(config, &path, &message)))
-        }
-        Outcome::Preview(read) => {
-            let (tool_name, warning, pool, text) = *read;
-            Ok(Either::Right(Page::new(&PreviewPage {
-                frame,
-                tool_name,
-                warning,
-                short: pool.codes.iter().filter(|code| code.is_short()).count(),
-                pool,
-                text,
-            })?))
-        }
-        Outcome::Refused(tools, error) => {
+        .await;
+    match sent {
+        Ok(id) => Ok(Either::Left(to(config, &format!("/import/{id}")))),
+        Err(error @ Error::Invalid(_)) => {
             let field = match error.field() {
                 Some("tool_name") => "tool_name",
                 _ => "text",
             };
             let page = FormPage {
                 frame,
-                tool_name: String::new(),
+                tool_name: typed_tool,
                 text: typed,
-                tools,
+                tools: app.run(Service::tool_names).await?,
                 problem: Some((field.to_owned(), error.to_string())),
             };
             Ok(Either::Right(Page::with_status(422, &page)?))
         }
+        Err(error) => Err(error.into()),
     }
 }
 
-enum Outcome {
-    /// How many codes were imported, and the IDs of the first and the last one.
-    Done(usize, (i64, i64)),
-    /// Tool, warning, codes and the decoded file.
-    Preview(Box<(String, Option<String>, Pool, String)>),
-    Refused(Vec<String>, Error),
+/// What an import of this file would do; `refused` is why it was not just done.
+pub(super) fn preview(
+    frame: Frame,
+    sent: Upload,
+    report: Pool,
+    tool_names: Vec<String>,
+    refused: Option<Error>,
+    offset: UtcOffset,
+) -> Result<Page, Error> {
+    let status = if refused.is_some() { 409 } else { 200 };
+    let page = PreviewPage {
+        frame,
+        kept_until: sent.at + time::Duration::DAY,
+        sent,
+        tool_names,
+        failed: refused.map(|error| error.to_string()),
+        short: report.codes.iter().filter(|code| code.is_short()).count(),
+        report,
+        offset,
+    };
+    Page::with_status(status, &page)
+}
+
+/// Leads to the codes that were imported.
+pub(super) fn done(config: &Config, imported: &Imported) -> Flashed {
+    let (first, last) = imported.ids;
+    let query = CodeQuery::made(first, last).address(&[]);
+    let message = match imported.number {
+        1 => "1 activation code imported.".to_owned(),
+        number => format!("{} activation codes imported.", grouped(number as i64)),
+    };
+    redirect_with_flash(config, &format!("/codes{query}"), &message)
 }
 
 impl FormPage {
@@ -171,11 +171,19 @@ impl FormPage {
 
 impl PreviewPage {
     fn examples(&self) -> impl Iterator<Item = &PoolCode> {
-        self.pool.codes.iter().take(EXAMPLES)
+        self.report.codes.iter().take(EXAMPLES)
     }
 
     fn count(&self) -> Count {
-        Count::Exactly(self.pool.codes.len() as i64)
+        Count::Exactly(self.report.codes.len() as i64)
+    }
+
+    fn is_new_tool(&self) -> bool {
+        self.report.similar.is_none() && !self.tool_names.contains(&self.report.tool_name)
+    }
+
+    fn can_be_imported(&self) -> bool {
+        self.report.similar.is_none() && !self.report.codes.is_empty()
     }
 
     fn term(&self, code: &PoolCode) -> String {

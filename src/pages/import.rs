@@ -1,7 +1,5 @@
 //! Importing a file: upload, preview, confirm.
 
-use std::borrow::Borrow;
-
 use askama::Template;
 use rocket::form::{DataField, FromForm, Options, ValueField};
 use rocket::http::ContentType;
@@ -9,6 +7,7 @@ use rocket::response::Redirect;
 use rocket::{Either, Route, State, get, post, routes};
 use time::{OffsetDateTime, UtcOffset};
 
+use super::code_import;
 use super::download::Download;
 use super::flash::{Flashed, redirect_with_flash};
 use super::form::{CsrfOnly, SignedInForm};
@@ -21,7 +20,7 @@ use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::model::bulk::{BulkChange, UNDO_FOR};
 use crate::model::date;
-use crate::model::import::{BOM, Choice, ImportOptions, Layout, LayoutColumn, Upload};
+use crate::model::import::{BOM, Choice, ImportOptions, Layout, Subject, Upload};
 use crate::model::license::fields::FIELDS;
 use crate::model::license::{License, Status, Values};
 use crate::model::search::Count;
@@ -123,21 +122,34 @@ async fn upload(
 
 #[get("/import/<id>")]
 async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
+    page(app, frame, id, None).await
+}
+
+/// Whatever a file has come to; `refused` is why it is not imported just now.
+async fn page(app: &App, frame: Frame, id: i64, refused: Option<Error>) -> Result<Page, Failure> {
     let offset = app.utc_offset();
+    let status = if refused.is_some() { 409 } else { 200 };
     Ok(match app.run(move |service| service.import(id)).await {
         Ok(ImportState::Ready {
             upload,
             preview,
             failed,
-        }) => Page::new(&ReportPage {
-            frame,
-            kept_until: upload.at + time::Duration::DAY,
-            sent: upload,
-            report: *preview,
-            tool_names: app.run(Service::tool_names).await?,
-            failed: failed.map(|error| error.to_string()),
-            offset,
-        })?,
+        }) => Page::with_status(
+            status,
+            &ReportPage {
+                frame,
+                kept_until: upload.at + time::Duration::DAY,
+                sent: upload,
+                report: *preview,
+                tool_names: app.run(Service::tool_names).await?,
+                failed: refused.or(failed).map(|error| error.to_string()),
+                offset,
+            },
+        )?,
+        Ok(ImportState::Codes { upload, pool }) => {
+            let tools = app.run(Service::tool_names).await?;
+            code_import::preview(frame, upload, *pool, tools, refused, offset)?
+        }
         Ok(ImportState::Running { upload, done, all }) => Page::new(&RunningPage {
             frame,
             sent: upload,
@@ -171,6 +183,8 @@ struct Choices {
     columns: Vec<(usize, String)>,
     /// What unknown words for a status mean, by their position.
     statuses: Vec<(usize, String)>,
+    /// Words in place of an expiration date, by their position, that mean none.
+    terms: Vec<usize>,
     others: Vec<(String, String)>,
 }
 
@@ -185,10 +199,12 @@ impl<'r> FromForm<'r> for Choices {
     fn push_value(choices: &mut Choices, input: ValueField<'r>) {
         let (name, value) = (input.name.source().as_str(), input.value.to_owned());
         let at = |kind: &str| name.strip_prefix(kind).and_then(|at| at.parse().ok());
-        match (at("column_"), at("status_")) {
-            (Some(at), _) => choices.columns.push((at, value)),
-            (_, Some(at)) => choices.statuses.push((at, value)),
-            (None, None) => choices.others.push((name.to_owned(), value)),
+        match (at("column_"), at("status_"), at("term_")) {
+            (Some(at), _, _) => choices.columns.push((at, value)),
+            (_, Some(at), _) => choices.statuses.push((at, value)),
+            (_, _, Some(_)) if value.is_empty() => {}
+            (_, _, Some(at)) => choices.terms.push(at),
+            (None, None, None) => choices.others.push((name.to_owned(), value)),
         }
     }
 
@@ -218,6 +234,11 @@ impl Choices {
                 options.statuses.insert(word.clone(), status);
             }
         }
+        let terms = self.terms.into_iter();
+        let terms = terms.filter_map(|at| layout.unknown_terms.get(at));
+        options
+            .perpetual
+            .extend(terms.map(|(word, _)| word.clone()));
         for (name, value) in self.others {
             match &*name {
                 "tool" => {
@@ -227,7 +248,7 @@ impl Choices {
                 "dates" => options.dates = value.parse().ok(),
                 "keys" => options.keys = value.parse().unwrap_or_default(),
                 "tools" => options.tools = value.parse().unwrap_or_default(),
-                "reset" => *options = ImportOptions::default(),
+                "reset" => *options = options.undecided(),
                 _ => {}
             }
         }
@@ -270,18 +291,38 @@ async fn invalid_rows(app: &App, _session: Session, id: i64) -> Result<Download,
 struct Confirmation {
     #[field(default = "")]
     fingerprint: String,
+    /// Whether activation codes that can be guessed are imported too.
+    #[field(default = "")]
+    short: String,
 }
 
 #[post("/import/<id>", data = "<form>")]
 async fn confirm(
     app: &App,
     config: &State<Config>,
+    frame: Frame,
     id: i64,
     form: SignedInForm<Confirmation>,
-) -> Result<Redirect, Failure> {
-    app.confirm_import(form.actor, id, form.form.fingerprint)
-        .await?;
-    Ok(to(config, &format!("/import/{id}")))
+) -> Result<Either<Either<Redirect, Flashed>, Page>, Failure> {
+    let SignedInForm { form, actor, .. } = form;
+    let Confirmation { fingerprint, short } = form;
+    let confirmed = match app.run(move |service| service.import_subject(id)).await? {
+        Subject::Licenses => app
+            .confirm_import(actor, id, fingerprint)
+            .await
+            .map(|()| Either::Left(to(config, &format!("/import/{id}")))),
+        Subject::Codes => app
+            .run(move |service| service.import_codes(&actor, id, &fingerprint, !short.is_empty()))
+            .await
+            .map(|imported| Either::Right(code_import::done(config, &imported))),
+    };
+    match confirmed {
+        Ok(answer) => Ok(Either::Left(answer)),
+        Err(error @ Error::Conflict(_)) => {
+            Ok(Either::Right(page(app, frame, id, Some(error)).await?))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[post("/import/<id>/leave", data = "<form>")]
@@ -292,39 +333,20 @@ async fn discard(
     form: SignedInForm<CsrfOnly>,
 ) -> Result<Flashed, Failure> {
     drop(form);
-    let name = app.run(move |service| service.discard_import(id)).await?;
+    let discarded = app.run(move |service| {
+        let subject = service.import_subject(id)?;
+        Ok((subject, service.discard_import(id)?))
+    });
+    let (subject, name) = discarded.await?;
     let message = format!("{name} was discarded; nothing was changed.");
-    Ok(redirect_with_flash(config, "/import", &message))
+    let path = match subject {
+        Subject::Licenses => "/import",
+        Subject::Codes => "/codes/import",
+    };
+    Ok(redirect_with_flash(config, path, &message))
 }
 
 impl ReportPage {
-    /// What a column can be, and its words.
-    fn meanings() -> Vec<(&'static str, String)> {
-        let fields = FIELDS.iter().map(|field| (field.name, field.short_label()));
-        let others = [
-            ("created_at", "Creation time"),
-            ("id", "License ID, as exported"),
-            ("", "Ignore"),
-        ];
-        let others = others.map(|(name, words)| (name, words.to_owned()));
-        fields.chain(others).collect()
-    }
-
-    /// Whether a column has this meaning now.
-    fn is_meant(column: &LayoutColumn, name: &str) -> bool {
-        column.name.unwrap_or_default() == name && !column.is_unknown
-    }
-
-    /// Whether the person should look at the columns.
-    fn asks_for_columns(&self) -> bool {
-        let layout = &self.report.layout;
-        layout.problem.is_some() || layout.columns.iter().any(|column| column.is_unknown)
-    }
-
-    fn has_options(&self) -> bool {
-        self.sent.options != ImportOptions::default()
-    }
-
     /// The label of a row: `line 17`.
     fn at(&self, line: &u64) -> String {
         format!(
@@ -334,19 +356,12 @@ impl ReportPage {
         )
     }
 
-    fn rows(number: impl Borrow<i64>) -> String {
-        match number.borrow() {
-            1 => "1 row".to_owned(),
-            number => format!("{} rows", shown::grouped(*number)),
-        }
-    }
-
     fn button(&self) -> String {
         let numbers = &self.report.numbers;
         let licenses = shown::licenses(Count::Exactly(numbers.written()));
         match numbers.invalid {
             0 => format!("Import {licenses}"),
-            invalid => format!("Import {licenses}, skip {}", ReportPage::rows(invalid)),
+            invalid => format!("Import {licenses}, skip {}", shown::rows(invalid)),
         }
     }
 

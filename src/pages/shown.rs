@@ -356,6 +356,14 @@ pub(super) fn visible(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// `1 row`, `2 rows`.
+pub(super) fn rows(number: impl Borrow<i64>) -> String {
+    match number.borrow() {
+        1 => "1 row".to_owned(),
+        number => format!("{} rows", grouped(*number)),
+    }
+}
+
 /// 1234567 as 1,234,567.
 pub(super) fn grouped(number: impl Borrow<i64>) -> String {
     text::grouped(*number.borrow())

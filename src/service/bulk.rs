@@ -244,6 +244,7 @@ impl Service {
         if job.number <= ONE_TRANSACTION {
             return self.store.write(|db| {
                 let id = begin(db)?;
+                (job.progress)(0)?;
                 let now = self.clock.now();
                 for step in &mut *job.steps {
                     apply(db, actor, id, step, job.summary.is_some(), now)?;

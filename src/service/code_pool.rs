@@ -6,9 +6,14 @@ use crate::error::Error;
 use crate::model::activation_code::CodeValues;
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::code_format::shown;
-use crate::model::import::{Pool, WrongCode, decode, read_pool};
+use crate::model::import::{
+    ImportOptions, Pool, Subject, Upload, WrongCode, check_pool, decode, read_pool,
+};
 use crate::store::activation_codes::{self, NewCode};
-use crate::store::audit;
+use crate::store::{audit, imports};
+
+const STALE: &str = "Codes in this file were added since the preview, or it is read differently now. This is the new \
+                     preview; check it and confirm.";
 
 /// What an import made.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,10 +24,29 @@ pub struct Imported {
 }
 
 impl Service {
-    /// What an import of this file would make; codes that are there already are wrong.
-    pub fn read_codes(&self, tool_name: &str, file: &[u8]) -> Result<(Pool, String), Error> {
-        let text = decode(file)?.text;
-        let mut pool = read_pool(&text, tool_name)?;
+    /// Stores a file for its preview and returns its ID; an error if it cannot be read.
+    pub fn upload_codes(
+        &self,
+        actor: &Actor,
+        name: &str,
+        bytes: &[u8],
+        tool_name: String,
+    ) -> Result<i64, Error> {
+        let decoded = decode(bytes)?;
+        let options = ImportOptions {
+            subject: Subject::Codes,
+            tool: Some(tool_name),
+            ..ImportOptions::default()
+        };
+        check_pool(&decoded.text, &options)?;
+        self.keep_upload(actor, name, &decoded, &options)
+    }
+
+    /// What an import of this file would do; codes that are there already are wrong.
+    pub(super) fn pool(&self, upload: &Upload) -> Result<Pool, Error> {
+        let text = self.content(upload.id)?;
+        let mut pool = read_pool(&text, &upload.options, &self.tool_names()?, self.today())?;
+        pool.notes.splice(0..0, upload.notes.iter().cloned());
         let codes = std::mem::take(&mut pool.codes);
         self.store.read_tx(|db| {
             for code in codes {
@@ -32,31 +56,41 @@ impl Service {
                         line: code.line,
                         typed: shown(&code.code),
                         reason: format!("This code exists already, for {}.", known.tool_name),
+                        cells: code.cells,
                     }),
                 }
             }
             Ok(())
         })?;
         pool.wrong.sort_by_key(|wrong| wrong.line);
-        Ok((pool, text))
+        Ok(pool)
     }
 
-    /// Imports the codes of a file that can be imported, those that may be guessed only if wanted.
+    /// Imports the previewed codes of a file, those that may be guessed only if wanted.
     pub fn import_codes(
         &self,
         actor: &Actor,
-        tool_name: &str,
-        file: &[u8],
+        id: i64,
+        fingerprint: &str,
         with_short: bool,
     ) -> Result<Imported, Error> {
-        let (pool, _) = self.read_codes(tool_name, file)?;
+        let pool = self.pool(&self.upload(id)?)?;
+        if pool.fingerprint() != fingerprint {
+            return Err(Error::Conflict(STALE.into()));
+        }
+        if let Some(similar) = &pool.similar {
+            return Err(Error::Conflict(format!(
+                "There is already a tool {similar}. Choose which one is meant."
+            )));
+        }
+        let tool_name = &*pool.tool_name;
         let codes = pool.codes.into_iter();
         let codes: Vec<_> = codes
             .filter(|code| with_short || !code.is_short())
             .collect();
         if codes.is_empty() {
             return Err(Error::Conflict(
-                "None of these codes can be imported. Nothing was changed.".into(),
+                "All of these codes are short. Say that they are imported too.".into(),
             ));
         }
         let now = self.clock.now();
@@ -81,6 +115,7 @@ impl Service {
                 .with("tool_name", tool_name)
                 .with("codes", ids.len() as i64);
             audit::append(db, event, now)?;
+            imports::delete(db, id)?;
             let first = ids.first().copied().unwrap_or_default();
             let last = ids.last().copied().unwrap_or_default();
             Ok(Imported {

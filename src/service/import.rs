@@ -15,8 +15,8 @@ use crate::error::Error;
 use crate::model::audit::{Actor, Detail, Event, Kind};
 use crate::model::bulk::BulkChange;
 use crate::model::import::{
-    Decoded, Find, ImportCounts, ImportOptions, ImportPlan, InvalidRow, Layout, RowAction, RowUnit,
-    Sheet, Undecided, Upload, csv_line, decode, file_name,
+    Decoded, Find, ImportCounts, ImportOptions, ImportPlan, InvalidRow, Layout, Pool, RowAction,
+    RowUnit, Sheet, Subject, Undecided, Upload, csv_line, decode, file_name,
 };
 use crate::model::license::{License, Values};
 use crate::model::machine_id::warnings;
@@ -113,6 +113,8 @@ pub enum ImportState {
         preview: Box<ImportPreview>,
         failed: Option<Error>,
     },
+    /// Activation codes, which are imported at once.
+    Codes { upload: Upload, pool: Box<Pool> },
 }
 
 /// The current import, or the last one.
@@ -147,16 +149,24 @@ impl RunningImport {
         running.map(|last| last.upload_id)
     }
 
+    /// `An import of big.csv is running, 61 %.`; none while none is.
+    fn in_words(&self) -> Option<String> {
+        let last = self.last.lock();
+        let running = last.as_ref().filter(|run| run.outcome.is_none())?;
+        Some(running.in_words())
+    }
+
     /// False if this file is already being imported.
     fn begin(&self, upload_id: i64, file_name: String) -> Result<bool, Error> {
         let mut last = self.last.lock();
         match &*last {
             Some(last) if last.outcome.is_some() => {}
             Some(last) if last.upload_id == upload_id => return Ok(false),
-            Some(_) => {
-                return Err(Error::Conflict(
-                    "Another file is being imported; try again when it is done.".into(),
-                ));
+            Some(other) => {
+                return Err(Error::Conflict(format!(
+                    "{} Import this file when it is done.",
+                    other.in_words()
+                )));
             }
             None => {}
         }
@@ -177,24 +187,44 @@ impl RunningImport {
     }
 }
 
+impl ImportRun {
+    fn in_words(&self) -> String {
+        let name = &self.file_name;
+        match self.all {
+            0 => format!("An import of {name} is running."),
+            all => format!(
+                "An import of {name} is running, {} %.",
+                self.done * 100 / all
+            ),
+        }
+    }
+}
+
 impl Service {
     /// The error, and what keeps the database busy if that is known.
     pub fn busy_words(&self, error: &Error) -> String {
-        let last = self.running_import.last.lock();
-        let running = last
-            .as_ref()
-            .filter(|run| run.outcome.is_none() && run.all > 0);
-        let running = running.map(|run| {
-            let percent = run.done * 100 / run.all;
-            format!(" An import of {} is running, {percent} %.", run.file_name)
-        });
-        format!("{error}{}", running.unwrap_or_default())
+        match self.running_import.in_words() {
+            Some(running) => format!("{error} {running}"),
+            None => error.to_string(),
+        }
     }
 
     /// Stores a file for its preview and returns its ID; an error if it cannot be read.
     pub fn upload_import(&self, actor: &Actor, name: &str, bytes: &[u8]) -> Result<i64, Error> {
-        let Decoded { text, notes } = decode(bytes)?;
-        check_row_count(Sheet::read(&text, &ImportOptions::default())?.length)?;
+        let decoded = decode(bytes)?;
+        let options = ImportOptions::default();
+        check_row_count(Sheet::read(&decoded.text, &options)?.length)?;
+        self.keep_upload(actor, name, &decoded, &options)
+    }
+
+    pub(super) fn keep_upload(
+        &self,
+        actor: &Actor,
+        name: &str,
+        decoded: &Decoded,
+        options: &ImportOptions,
+    ) -> Result<i64, Error> {
+        let Decoded { text, notes } = decoded;
         let now = self.clock.now();
         let running = self.running_import.running_id();
         self.store.write(|db| {
@@ -203,8 +233,9 @@ impl Service {
                 db,
                 &actor.who,
                 &file_name(name),
-                &text,
-                &notes,
+                text,
+                notes,
+                options,
                 now,
             )?)
         })
@@ -245,6 +276,10 @@ impl Service {
         };
         if let Some(bulk_id) = upload.bulk_id.or(bulk_id) {
             return Ok(ImportState::Done(upload, self.bulk_change(bulk_id)?));
+        }
+        if upload.options.subject == Subject::Codes {
+            let pool = Box::new(self.pool(&upload)?);
+            return Ok(ImportState::Codes { upload, pool });
         }
         let plan = self.plan_import(&self.content(id)?, &upload.options)?;
         let mut preview = self.preview(&plan)?;
@@ -338,19 +373,33 @@ impl Service {
     /// All invalid rows of a file as CSV, with their line and the reason: to be fixed and imported again.
     pub fn invalid_rows(&self, id: i64) -> Result<String, Error> {
         let upload = self.upload(id)?;
-        let plan = self.plan_import(&self.content(id)?, &upload.options)?;
-        let ours = [plan.unit.as_str(), REASON];
-        let columns = plan.layout.columns.iter().enumerate();
+        let (layout, unit, rows) = match upload.options.subject {
+            Subject::Licenses => {
+                let plan = self.plan_import(&self.content(id)?, &upload.options)?;
+                let rows = plan.invalid();
+                let rows = rows.map(|row| (row.line, row.reason.clone(), row.cells.clone()));
+                let rows: Vec<_> = rows.collect();
+                (plan.layout, plan.unit, rows)
+            }
+            Subject::Codes => {
+                let pool = self.pool(&upload)?;
+                let rows = pool.wrong.into_iter();
+                let rows = rows.map(|row| (row.line, row.reason, row.cells));
+                (pool.layout, pool.unit, rows.collect())
+            }
+        };
+        let ours = [unit.as_str(), REASON];
+        let columns = layout.columns.iter().enumerate();
         let kept = columns.filter(|(_, column)| !ours.contains(&column.heading.as_str()));
         let (places, headings): (Vec<usize>, Vec<&str>) = kept
             .map(|(at, column)| (at, column.heading.as_str()))
             .unzip();
         let mut csv = csv_line(&[&headings[..], &ours].concat())?;
-        for row in plan.invalid() {
-            let cell = |at: &usize| row.cells.get(*at).map_or("", String::as_str);
+        for (line, reason, texts) in rows {
+            let cell = |at: &usize| texts.get(*at).map_or("", String::as_str);
             let mut cells: Vec<&str> = places.iter().map(cell).collect();
-            let line = row.line.to_string();
-            cells.extend([&*line, &*row.reason]);
+            let line = line.to_string();
+            cells.extend([&*line, &*reason]);
             csv += &csv_line(&cells)?;
         }
         Ok(csv)
@@ -412,6 +461,7 @@ impl Service {
     ) -> Result<i64, Error> {
         let numbers = plan.numbers;
         let now = self.clock.now();
+        let tools = plan.tools;
         let step = |action: RowAction| match action {
             RowAction::Add { values, created_at } => Some(Step::Add {
                 values,
@@ -438,6 +488,9 @@ impl Service {
             summary: Some(summary),
             progress: &|done| {
                 self.running_import.update(|run| run.done = done);
+                if done == 0 {
+                    self.check_tools(&tools)?;
+                }
                 match self.running_import.is_stopping.load(Ordering::Relaxed) {
                     true => Err(Error::Conflict("The server was stopped.".into())),
                     false => Ok(()),
@@ -448,6 +501,17 @@ impl Service {
         match imported {
             Err(Error::Duplicate) => Err(Error::Conflict(STALE.into())),
             other => other,
+        }
+    }
+
+    /// Refuses to add again a tool that was renamed since the preview.
+    fn check_tools(&self, tools: &BTreeSet<String>) -> Result<(), Error> {
+        let known = self.tool_names()?;
+        match tools.iter().find(|tool| !known.contains(tool)) {
+            None => Ok(()),
+            Some(tool) => Err(Error::Conflict(format!(
+                "The tool {tool} was renamed or removed since the preview. {STALE}"
+            ))),
         }
     }
 
@@ -475,13 +539,18 @@ impl Service {
             .store(true, Ordering::Relaxed);
     }
 
-    fn upload(&self, id: i64) -> Result<Upload, Error> {
+    /// What the rows of an uploaded file become.
+    pub fn import_subject(&self, id: i64) -> Result<Subject, Error> {
+        Ok(self.upload(id)?.options.subject)
+    }
+
+    pub(super) fn upload(&self, id: i64) -> Result<Upload, Error> {
         let upload = self.store.read(|db| imports::get(db, id))?.ok_or(GONE)?;
         let is_old = upload.at + KEPT_FOR < self.now();
         if is_old { Err(GONE) } else { Ok(upload) }
     }
 
-    fn content(&self, id: i64) -> Result<String, Error> {
+    pub(super) fn content(&self, id: i64) -> Result<String, Error> {
         let content = self.store.read(|db| imports::content(db, id))?;
         content.filter(|text| !text.is_empty()).ok_or(GONE)
     }

@@ -158,6 +158,11 @@ impl Service {
                 grouped(MAX_RENAMED)
             )));
         }
+        // An import that is running would add the old tool again.
+        let _lock = self.bulk_lock().map_err(|error| match error {
+            Error::Conflict(message) => refuse(message),
+            other => other,
+        })?;
         let now = self.clock.now();
         self.store.write(|db| {
             if new == name {

@@ -13,11 +13,12 @@ pub fn add(
     file_name: &str,
     content: &str,
     notes: &[String],
+    options: &ImportOptions,
     now: OffsetDateTime,
 ) -> Result<i64> {
     db.prepare_cached(
         "insert into imports (at, who, file_name, content, notes, options)
-         values (?1, ?2, ?3, ?4, ?5, '{}') returning id",
+         values (?1, ?2, ?3, ?4, ?5, ?6) returning id",
     )?
     .query_row(
         params![
@@ -25,7 +26,8 @@ pub fn add(
             who,
             file_name,
             content,
-            notes.join("\n")
+            notes.join("\n"),
+            json(options)?
         ],
         |row| row.get(0),
     )
@@ -57,8 +59,12 @@ pub fn content(db: &Connection, id: i64) -> Result<Option<String>> {
         .optional()
 }
 
+fn json(options: &ImportOptions) -> Result<String> {
+    serde_json::to_string(options).map_err(|e| unreadable(0, &e.to_string()))
+}
+
 pub fn set_options(db: &Connection, id: i64, options: &ImportOptions) -> Result<()> {
-    let text = serde_json::to_string(options).map_err(|e| unreadable(0, &e.to_string()))?;
+    let text = json(options)?;
     db.prepare_cached("update imports set options = ?2 where id = ?1 and bulk_id is null")?
         .execute(params![id, text])?;
     Ok(())

@@ -421,11 +421,10 @@ fn guesses_from_everywhere_find_nothing_and_lock_nobody_out() {
 fn guesses_at_imported_codes_are_not_even_looked_up() {
     let server = Server::start();
     let native = code(&server, "Tool_A", 1, CodeTerm::Perpetual);
-    let actor = Actor::command_line();
-    let imported = server
-        .service
-        .import_codes(&actor, "Tool_A", b"OLD-SERIAL-2024-17", false);
-    imported.unwrap();
+    let mut admin = server.admin();
+    let fields = [("tool_name", "Tool_A"), ("text", "OLD-SERIAL-2024-17")];
+    let preview = crate::codes::import(&mut admin, &fields);
+    preview.form(&preview.path).submit(&mut admin);
     let activated = |code: &str, key: &str| ask(&server, "/api/activate", "Tool_A", code, key);
     for at in 0..10 {
         let guess = format!("OLD-SERIAL-2024-{}", at + 80);

@@ -36,7 +36,7 @@ fn listed(admin: &mut Client, query: &str) -> Vec<String> {
 }
 
 /// Sends the import form, with fields that only the browser's own form has.
-fn import(admin: &mut Client, fields: &[(&str, &str)]) -> Page {
+pub fn import(admin: &mut Client, fields: &[(&str, &str)]) -> Page {
     let form = Page::open(admin, "/codes/import").form("/codes/import");
     let mut body = String::new();
     for (name, value) in [&[("csrf", form.value("csrf"))], fields].concat() {
@@ -457,12 +457,15 @@ fn codes_of_an_older_system_are_imported_after_a_preview() {
     let preview = import(&mut admin, &fields);
     assert_eq!(preview.texts(".numbers strong"), ["2", "1", "2"]);
     assert_eq!(listed(&mut admin, ""), [""; 0]);
-    import(&mut admin, &[&fields[..], &[("confirm", "yes")]].concat());
+    let confirmation = preview.form(&preview.path);
+    confirmation.submit(&mut admin);
     assert_eq!(listed(&mut admin, ""), ["OLDX11112222"]);
-    import(
-        &mut admin,
-        &[&fields[..], &[("confirm", "yes"), ("short", "yes")]].concat(),
-    );
+    // The second of two clicks.
+    assert_eq!(confirmation.submit(&mut admin).status, 404);
+    let preview = import(&mut admin, &fields);
+    let confirmation = preview.form(&preview.path);
+    assert_eq!(confirmation.submit(&mut admin).status, 409);
+    confirmation.tick("short", "yes").submit(&mut admin);
     assert_eq!(listed(&mut admin, ""), ["SHORT1", "OLDX11112222"]);
     let row = Page::open(&mut admin, "/codes").rows().remove(1);
     assert_eq!(
@@ -474,12 +477,44 @@ fn codes_of_an_older_system_are_imported_after_a_preview() {
     let answer = server.stranger().post("/api/activate", &body.to_string());
     assert_eq!(answer.status, 200, "{}", answer.body);
     // What is there already is left alone.
-    let again = import(&mut admin, &[&fields[..], &[("confirm", "yes")]].concat());
-    assert_eq!(again.status, 409);
+    let again = import(&mut admin, &fields);
+    assert!(!again.has_form(&again.path), "{}", again.text());
     assert_eq!(
         import(&mut admin, &[("text", text)]).invalid_fields(),
         ["tool_name"]
     );
     let nothing = import(&mut admin, &[("tool_name", "Tool_A"), ("text", "")]);
     assert_eq!(nothing.invalid_fields(), ["text"]);
+}
+
+#[test]
+fn a_file_of_codes_is_read_as_the_person_says() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    admin.post(
+        "/api/licenses",
+        r#"{"tool_name":"YourTool","license_key":"k"}"#,
+    );
+    let text = "code;Plaetze;Frist;Phase\nOLDX-1111-2222;3;31.12.2027;aktiv\n\
+                OLDX-1111-3333;2;unbegrenzt;gesperrt\nOLDX_4;1;;\n";
+    let page = import(&mut admin, &[("tool_name", "YourTol"), ("text", text)]);
+    assert!(page.alert().contains("Frist"), "{}", page.alert());
+    let page = page
+        .form_with("columns=read")
+        .fill("column_1", "seats")
+        .fill("column_2", "expiration_date")
+        .fill("column_3", "status")
+        .press(&mut admin, "columns=read");
+    // The tool is asked about first.
+    assert!(!page.has_form(&page.path), "{}", page.text());
+    let page = page.press(&mut admin, "tools=use");
+    let rows = admin.get(&format!("{}/{}", page.path, crate::import::INVALID_FILE));
+    assert!(rows.body.contains("OLDX_4,1,,,4,"), "{}", rows.body);
+    page.form(&page.path).submit(&mut admin);
+    let rows = Page::open(&mut admin, "/codes").rows();
+    let cells = |row: &[String]| [4, 5, 6].map(|at| row[at].clone());
+    assert_eq!(cells(&rows[1]), ["0 of 3", "activated", "2027-12-31"]);
+    assert_eq!(cells(&rows[0])[..2], ["0 of 2", "revoked"]);
+    let tools = Page::open(&mut admin, "/tools").text();
+    assert!(!tools.contains("YourTol "), "{tools}");
 }

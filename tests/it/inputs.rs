@@ -292,7 +292,12 @@ fn nothing_that_decides_over_a_license_is_ignored() {
         "tool,key,Frist\nT,a,never\nT,b,lifetime\nT,c,31.12.2027\n",
         "tool,key,Frist\nT,a,46022\nT,b,46387\n",
         "tool,key,Frist\nT,a,\"Friday, 31 December 2027\"\n",
-        "tool,key,Zustand\nT,a,aktiv\nT,b,gesperrt\n",
+        "tool,key,Phase\nT,a,aktiv\nT,b,gesperrt\nT,c,Sonderfall\n",
+        "tool,key,expires,Lizenz bis\nT,a,,2027-03-31\nT,b,,\n",
+        "tool,key,x\nT,a,bis 31.12.2027\n",
+        "tool,key,x\nT,a,12/2027\n",
+        "tool,key,x\nT,a,1830297600\n",
+        "tool,key,Laufzeit\nT,a,365\n",
         "tool,key,2027\nT,a,12/31/27\n",
     ] {
         let page = upload(&mut admin, "f.csv", file);
@@ -303,6 +308,8 @@ fn nothing_that_decides_over_a_license_is_ignored() {
     }
     for file in [
         "tool,key,Newsletter\nT,a,yes\nT,b,no\n",
+        "tool,key,State\nT,a,TX\nT,b,OK\n",
+        "tool,key,expires,State\nT,a,2027-12-31,Texas\n",
         "tool,key,PLZ\nT,a,10115\nT,b,48143\nT,c,80331\n",
         "tool,key,Frist\nT,a,never\n",
     ] {
@@ -318,4 +325,34 @@ fn errors_of_formulas_and_repeated_headings_are_no_licenses() {
         "tool,key,expires\nT,k,#N/A\nT,#NAME?,\n#REF!,k2,\ntool,key,expires\nT,k3,2027-12-31\n";
     let page = upload(&mut admin, "f.csv", file);
     assert_eq!(numbers(&page), [1, 0, 0, 4]);
+}
+
+#[test]
+fn a_column_that_says_who_is_blocked_is_read() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let file = "tool,key,Blocked,Revoked at,Disabled\nT,a,yes,,0\nT,b,no,2026-05-01,0\nT,c,no,,1\nT,d,no,,0\n";
+    let page = upload(&mut admin, "f.csv", file);
+    confirm(&mut admin, &page);
+    let rows = admin.get("/api/licenses").json();
+    let rows = rows.as_array().unwrap().iter();
+    let mut read: Vec<_> = rows
+        .map(|row| format!("{} {}", row["license_key"], row["status"]).replace('"', ""))
+        .collect();
+    read.sort();
+    assert_eq!(
+        read,
+        ["a revoked", "b revoked", "c suspended", "d activated"]
+    );
+}
+
+#[test]
+fn a_word_for_no_expiration_date_can_be_chosen() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let file = "tool,key,expires\nT,a,dauerhaft\nT,b,bis Widerruf\nT,c,2027-12-31\n";
+    let page = upload(&mut admin, "f.csv", file);
+    assert_eq!(numbers(&page), [2, 0, 0, 1]);
+    let form = page.form_with("terms=read").fill("term_0", "perpetual");
+    assert_eq!(numbers(&form.press(&mut admin, "terms=read")), [3, 0, 0, 0]);
 }

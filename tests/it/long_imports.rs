@@ -191,6 +191,35 @@ fn other_writes_do_not_wait_for_a_running_import() {
 }
 
 #[test]
+fn neither_a_second_import_nor_a_new_name_gets_into_a_running_import() {
+    let (server, database) = Database::start();
+    let mut admin = server.admin();
+    server.license("Tool_0", "k");
+    let rename = Page::open(&mut admin, "/tool?name=Tool_0").follow(&mut admin, "/tool/rename");
+    let rename = rename.form("/tool/rename").fill("tool_name", "Tool_9");
+    let other = upload(&mut admin, "other.csv", "tool,key\nMine,k\n");
+    database.tamper(SLOW);
+    let page = upload(&mut admin, "many.csv", planted(3_000).0);
+    let running = page.form(&page.path).submit(&mut admin);
+    assert_eq!(running.all("progress").len(), 1);
+    let refused = rename.submit(&mut admin);
+    assert_eq!(refused.invalid_fields(), ["tool_name"]);
+    assert_eq!(refused.form("/tool/rename").value("tool_name"), "Tool_9");
+    let second = other.form(&other.path).submit(&mut admin);
+    assert_eq!(second.status, 409);
+    assert!(
+        second.alert().contains("many.csv is running"),
+        "{}",
+        second.alert()
+    );
+    assert_eq!(numbers(&second), [1, 0, 0, 0]);
+    database.tamper("drop trigger slow");
+    confirm(&mut admin, &page);
+    assert_eq!(imported(&confirm(&mut admin, &second)), [1, 0, 0, 0]);
+    assert_eq!(rename.submit(&mut admin).status, 200);
+}
+
+#[test]
 fn a_change_by_another_program_counts_within_a_second_during_an_import() {
     let (server, database) = Database::start();
     let mut admin = server.admin();

@@ -1,8 +1,11 @@
 //! What the headings of a table and the keys of an object mean.
 
-use super::options::ImportOptions;
+use super::code_columns::{OWN, is_code, own_of_heading};
+use super::options::{ImportOptions, Subject};
+use super::statuses::refusal_of_heading;
 use crate::model::fold::folded;
-use crate::model::license::fields::{FIELDS, Field};
+use crate::model::license::Status;
+use crate::model::license::fields::{FIELDS, Field, LICENSE_KEY, TRIAL};
 
 const CREATED_AT: &str = "created_at";
 const ID: &str = "id";
@@ -11,6 +14,10 @@ const ID: &str = "id";
 pub(super) enum Column {
     /// An index into [`FIELDS`].
     Field(usize),
+    /// An index into the columns that only activation codes have.
+    Own(usize),
+    /// Its yes means this status.
+    Refusal(Status),
     CreatedAt,
     /// Which license an exported row was.
     Id,
@@ -24,22 +31,30 @@ pub(super) enum Column {
 impl Column {
     /// As the person chose, otherwise as it is named.
     pub(super) fn of(heading: &str, options: &ImportOptions) -> Column {
+        let is_of_codes = options.subject == Subject::Codes;
+        let own = |name: &str| {
+            OWN.iter()
+                .position(|own| own.name == name && is_of_codes)
+                .map(Column::Own)
+        };
         match options.columns.get(heading.trim()).map(String::as_str) {
+            None if is_of_codes => Column::of_code_heading(heading),
             None => Column::from_heading(heading),
             Some("") => Column::Dropped,
             Some(CREATED_AT) => Column::CreatedAt,
             Some(ID) => Column::Id,
-            Some(name) => Field::index(name).map_or(Column::Unknown, Column::Field),
+            Some(name) => match (Field::index(name), refusal(name)) {
+                (Some(index), _) => Column::Field(index),
+                (None, Some(status)) => Column::Refusal(status),
+                (None, None) => own(name).unwrap_or(Column::Unknown),
+            },
         }
     }
 
     /// Only letters and digits count, without case, accents and what is in brackets. A bare `name`
     /// could be the tool's or the customer's, so it is unknown.
     pub(super) fn from_heading(heading: &str) -> Column {
-        let end = heading.find(['(', '[']).filter(|end| *end > 0);
-        let mut name = folded(&heading[..end.unwrap_or(heading.len())]);
-        name.retain(char::is_alphanumeric);
-        match name.as_str() {
+        match normalized(heading).as_str() {
             "createdat" | "createdon" | "created" => Column::CreatedAt,
             "id" => Column::Id,
             "lastseenat" | "checkcount" | "activationcode" | "line" | "element" | "reason" => {
@@ -47,7 +62,20 @@ impl Column {
             }
             name => match FIELDS.iter().position(|field| is_named(field, name)) {
                 Some(index) => Column::Field(index),
-                None => Column::Unknown,
+                None => refusal_of_heading(name).map_or(Column::Unknown, Column::Refusal),
+            },
+        }
+    }
+
+    /// In a table of activation codes, which has the code in place of the license key.
+    fn of_code_heading(heading: &str) -> Column {
+        let name = normalized(heading);
+        match (is_code(&name), own_of_heading(&name)) {
+            (true, _) => Column::Field(LICENSE_KEY),
+            (_, Some(index)) => Column::Own(index),
+            (false, None) => match Column::from_heading(heading) {
+                Column::Field(TRIAL) | Column::CreatedAt | Column::Id => Column::ExportedOnly,
+                other => other,
             },
         }
     }
@@ -56,6 +84,8 @@ impl Column {
     pub(super) fn name(self) -> Option<&'static str> {
         match self {
             Column::Field(index) => Some(FIELDS[index].name),
+            Column::Own(index) => Some(OWN[index].name),
+            Column::Refusal(status) => Some(status.as_str()),
             Column::CreatedAt => Some(CREATED_AT),
             Column::Id => Some(ID),
             Column::ExportedOnly | Column::Dropped | Column::Unknown => None,
@@ -63,9 +93,53 @@ impl Column {
     }
 }
 
-/// Whether a column can be this: a field's name, one of two others, or empty for nothing.
+/// Whether a column can be this: a field's name, one of the others, or empty for nothing.
 pub fn is_importable(name: &str) -> bool {
-    matches!(name, "" | CREATED_AT | ID) || Field::index(name).is_some()
+    matches!(name, "" | CREATED_AT | ID) || Field::index(name).is_some() || refusal(name).is_some()
+}
+
+impl Subject {
+    /// What a column can be, with its words; the empty name is for one to ignore.
+    pub fn meanings(self) -> Vec<(&'static str, String)> {
+        let is_of_codes = self == Subject::Codes;
+        let fields = FIELDS
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !is_of_codes || *index != TRIAL);
+        let fields = fields.map(|(index, field)| match index {
+            LICENSE_KEY if is_of_codes => (field.name, "Activation code".to_owned()),
+            _ => (field.name, field.short_label()),
+        });
+        let others: &[(&str, &str)] = match self {
+            Subject::Codes => &OWN.each_ref().map(|own| (own.name, own.label)),
+            Subject::Licenses => &[
+                (CREATED_AT, "Creation time"),
+                (ID, "License ID, as exported"),
+            ],
+        };
+        let all = [
+            (Status::Suspended.as_str(), "Suspended, if yes"),
+            (Status::Revoked.as_str(), "Revoked, if yes"),
+            ("", "Ignore"),
+        ];
+        let others = others.iter().chain(&all);
+        fields
+            .chain(others.map(|(name, words)| (*name, (*words).to_owned())))
+            .collect()
+    }
+}
+
+/// The status that a yes means.
+fn refusal(name: &str) -> Option<Status> {
+    Status::from_word(name).filter(|status| *status != Status::Activated)
+}
+
+/// As headings are compared: folded, letters and digits only, without what is in brackets.
+pub(super) fn normalized(heading: &str) -> String {
+    let end = heading.find(['(', '[']).filter(|end| *end > 0);
+    let mut name = folded(&heading[..end.unwrap_or(heading.len())]);
+    name.retain(char::is_alphanumeric);
+    name
 }
 
 fn is_named(field: &Field, name: &str) -> bool {
@@ -113,6 +187,20 @@ mod tests {
         ] {
             let column = Column::from_heading(name);
             assert_eq!(column, Column::Field(EXPIRATION_DATE), "{name}");
+        }
+        for name in [
+            "Blocked",
+            "Is revoked",
+            "gesperrt",
+            "Revoked at",
+            "Cancelled on",
+        ] {
+            let column = Column::from_heading(name);
+            assert_eq!(column, Column::Refusal(Status::Revoked), "{name}");
+        }
+        for name in ["Disabled", "License suspended", "Inaktiv", "deaktiviert am"] {
+            let column = Column::from_heading(name);
+            assert_eq!(column, Column::Refusal(Status::Suspended), "{name}");
         }
         assert_eq!(Column::from_heading("Last-Seen At"), Column::ExportedOnly);
         assert_eq!(Column::from_heading("name"), Column::Unknown);

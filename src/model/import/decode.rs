@@ -1,5 +1,7 @@
 //! Decoding an uploaded file to text.
 
+use std::borrow::Cow;
+
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::{Decoded, refused, workbook};
@@ -27,7 +29,10 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, Error> {
              and one row per license.",
         ));
     }
-    let notes = [note, misread(&text)].into_iter().flatten().collect();
+    let notes = [note, misread(&text), lost(&text)]
+        .into_iter()
+        .flatten()
+        .collect();
     Ok(Decoded { text, notes })
 }
 
@@ -41,15 +46,31 @@ fn misread(text: &str) -> Option<String> {
         )
     };
     let (at, _) = text.match_indices('Ã').find(|(at, _)| is_misread(*at))?;
+    Some(format!(
+        "Letters such as ä and é were changed before this file was saved: {}. Export the file again as UTF-8.",
+        place(text, at)
+    ))
+}
+
+/// Letters that some program could not read and has replaced with a sign: `M\u{fffd}ller`.
+fn lost(text: &str) -> Option<String> {
+    let at = text.find(char::REPLACEMENT_CHARACTER)?;
+    Some(format!(
+        "Letters were lost before this file was saved: {}. Export the file again as UTF-8.",
+        place(text, at)
+    ))
+}
+
+/// The cell and its line.
+fn place(text: &str, at: usize) -> String {
     let is_end = |c: char| ",;\t\"\r\n".contains(c);
     let start = text[..at].rfind(is_end).map_or(0, |end| end + 1);
     let word = text[start..].split(is_end).next().unwrap_or_default();
-    Some(format!(
-        "Letters such as ä and é were changed before this file was saved: `{}` on line {}. Export the file \
-         again as UTF-8.",
+    format!(
+        "`{}` on line {}",
         shorten(word.trim()),
         text[..at].matches('\n').count() + 1
-    ))
+    )
 }
 
 fn marked(encoding: &'static Encoding, bytes: &[u8]) -> Result<String, Error> {
@@ -92,8 +113,38 @@ fn utf16(bytes: &[u8]) -> Option<String> {
     Some(text.into_owned())
 }
 
+/// Bytes from 0x80 as old programs for Windows still save them where the console was meant.
+const CODE_PAGE_850: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐└┴┬├─┼ãÃ╚╔╩╦╠═╬¤\
+                             ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u{ad}±‗¾¶§÷¸°¨·¹³²■\u{a0}";
+
+/// Windows-1252 has no letters there, and code page 850 has ü, ì, Å, É and Ø.
+fn is_code_page_850(bytes: &[u8]) -> bool {
+    let lines = bytes.split(|byte| *byte == b'\n');
+    let mut others = lines.filter(|line| std::str::from_utf8(line).is_err());
+    others.any(|line| {
+        line.iter()
+            .any(|c| matches!(c, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d))
+    })
+}
+
+fn code_page_850(line: &[u8]) -> Cow<'_, str> {
+    let upper: Vec<char> = CODE_PAGE_850.chars().collect();
+    let char = |byte: &u8| match byte.checked_sub(0x80) {
+        None => char::from(*byte),
+        Some(at) => upper.get(usize::from(at)).copied().unwrap_or_default(),
+    };
+    line.iter().map(char).collect()
+}
+
 /// Each line for itself, so that one in another encoding does not change the others.
 fn by_lines(bytes: &[u8]) -> (String, Option<String>) {
+    let (read, encoding): (fn(&[u8]) -> Cow<'_, str>, _) = match is_code_page_850(bytes) {
+        true => (code_page_850, "code page 850, the one of DOS"),
+        false => (
+            |line| WINDOWS_1252.decode_without_bom_handling(line).0,
+            "Windows-1252",
+        ),
+    };
     let mut text = String::with_capacity(bytes.len());
     let mut other: Vec<(usize, String)> = Vec::new();
     let mut number = 0;
@@ -105,7 +156,7 @@ fn by_lines(bytes: &[u8]) -> (String, Option<String>) {
                 text += &line;
             }
             None => {
-                let line = WINDOWS_1252.decode_without_bom_handling(line).0;
+                let line = read(line);
                 number += 1;
                 if other.is_empty() {
                     other.push((at + 1, word(&line)));
@@ -116,13 +167,13 @@ fn by_lines(bytes: &[u8]) -> (String, Option<String>) {
     }
     let note = other.first().map(|(line, word)| match has_utf8 {
         false => format!(
-            "The file is not UTF-8 and was read as Windows-1252. The first such letters are on line {line}: \
+            "The file is not UTF-8 and was read as {encoding}. The first such letters are on line {line}: \
              `{word}`. If that is wrong, save the file as `CSV UTF-8`."
         ),
         true => {
             let number = grouped(number);
             format!(
-                "The file is UTF-8, but not on line {line}: `{word}` was read as Windows-1252, and so were \
+                "The file is UTF-8, but not on line {line}: `{word}` was read as {encoding}, and so were \
                  all lines like it ({number}). If that is wrong, save the file as `CSV UTF-8`."
             )
         }
@@ -189,6 +240,24 @@ mod tests {
         let decoded = decode(b"tool;who\nA;\xa3ukasz").unwrap();
         assert!(decoded.notes[0].contains("not UTF-8"), "{decoded:?}");
         assert!(decoded.notes[0].contains("`£ukasz`"), "{decoded:?}");
+    }
+
+    #[test]
+    fn a_file_from_a_dos_program_keeps_its_letters() {
+        assert_eq!(CODE_PAGE_850.chars().count(), 128);
+        let decoded = decode(b"tool;who\nA;M\x81ller\nA;J\x84ger, Stra\xe1e").unwrap();
+        assert_eq!(decoded.text, "tool;who\nA;Müller\nA;Jäger, Straße");
+        let note = &decoded.notes[0];
+        assert!(note.contains("850") && note.contains("`Müller`"), "{note}");
+    }
+
+    #[test]
+    fn letters_that_were_lost_before_are_named() {
+        let decoded = decode("k,x\nk,M\u{fffd}ller".as_bytes()).unwrap();
+        assert!(
+            decoded.notes[0].contains("`M\u{fffd}ller` on line 2"),
+            "{decoded:?}"
+        );
     }
 
     #[test]

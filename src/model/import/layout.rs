@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 
 use super::columns::Column;
+use super::lost::Ignored;
 use super::options::ImportOptions;
 use super::raw::{Cell, CellKind};
-use super::statuses::{is_refusal, meaning};
+use super::statuses::{is_refused, is_status};
 use crate::model::date;
-use crate::model::license::fields::{FIELDS, STATUS};
+use crate::model::license::fields::{EXPIRATION_DATE, FIELDS, STATUS};
 use crate::model::text::{grouped, shorten};
-use crate::model::typed_date::{DateOrder, Reading, is_date};
+use crate::model::typed_date::{DateOrder, Reading};
 
 /// Values of a column that are shown.
 const SAMPLES: usize = 3;
 
-/// Years in which licenses expire, as far as numbers without a heading go.
-const RECENT: std::ops::Range<i32> = 2015..2046;
-
-/// Words for a status that are kept apart.
+/// Words for a status, or in place of a date, that are kept apart.
 const MAX_WORDS: usize = 50;
 
 /// How a file is read, and what a person may decide about it.
@@ -34,6 +32,8 @@ pub struct Layout {
     pub has_ambiguous_dates: bool,
     /// Words that are not a status, with the number of their rows.
     pub unknown_statuses: Vec<(String, i64)>,
+    /// Words that are not an expiration date, with the number of their rows.
+    pub unknown_terms: Vec<(String, i64)>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,6 +49,11 @@ pub struct LayoutColumn {
 }
 
 impl LayoutColumn {
+    /// Whether the column has this meaning now.
+    pub fn is_meant(&self, name: &str) -> bool {
+        self.name.unwrap_or_default() == name && !self.is_unknown
+    }
+
     /// The heading for a message.
     pub fn shown(&self) -> String {
         shown(&self.heading)
@@ -59,13 +64,11 @@ impl LayoutColumn {
 #[derive(Default)]
 pub(super) struct Survey {
     samples: Vec<String>,
-    /// Cells that are neither empty nor say that there is no date.
+    pub(super) ignored: Ignored,
+    /// Cells of a column that is read, without those that say that there is no date.
     filled: i64,
-    dates: i64,
-    /// Numbers of Excel for days that licenses expire on.
-    recent_serials: i64,
-    statuses: i64,
-    is_any_refused: bool,
+    /// Cells that say yes in a [`Column::Refusal`].
+    refused: i64,
     /// The lines and texts that prove an order.
     day_first: Option<(u64, String)>,
     month_first: Option<(u64, String)>,
@@ -86,31 +89,47 @@ impl Survey {
             self.samples.push(shorten(text));
         }
         match column {
-            Column::Unknown => self.note_unknown(text),
+            Column::Unknown => self.ignored.note(text),
             Column::Field(STATUS) => {
-                let word = text.to_lowercase();
-                if self.words.contains_key(&word) || self.words.len() < MAX_WORDS {
-                    *self.words.entry(word).or_default() += 1;
-                }
+                self.filled += 1;
+                self.note_word(text);
+                self.ignored.note(text);
+            }
+            Column::Refusal(_) => {
+                self.filled += 1;
+                self.refused += i64::from(is_refused(text) == Some(true));
             }
             Column::Field(index) if FIELDS[index].is_date() => self.note_date(line, text),
-            _ => {}
+            _ => self.filled += 1,
         }
     }
 
-    fn note_unknown(&mut self, text: &str) {
-        match Reading::of(text) {
-            Reading::Never => return,
-            Reading::Serial(day) if RECENT.contains(&day.year()) => self.recent_serials += 1,
-            _ => self.dates += i64::from(is_date(text)),
+    fn note_word(&mut self, text: &str) {
+        let word = text.to_lowercase();
+        if self.words.contains_key(&word) || self.words.len() < MAX_WORDS {
+            *self.words.entry(word).or_default() += 1;
         }
-        self.filled += 1;
-        let status = meaning(&text.to_lowercase());
-        self.statuses += i64::from(status.is_some());
-        self.is_any_refused |= is_refusal(text);
+    }
+
+    /// Whether a row has a value that counts.
+    pub(super) fn is_filled(&self) -> bool {
+        self.filled > 0
+    }
+
+    /// Whether a column whose heading may mean a region as well is the status.
+    pub(super) fn is_status(&self) -> bool {
+        self.words.keys().any(|word| is_status(word))
     }
 
     fn note_date(&mut self, line: u64, text: &str) {
+        let reading = Reading::of(text);
+        if reading == Reading::Never {
+            return;
+        }
+        self.filled += 1;
+        if reading == Reading::Unreadable && !text.bytes().any(|c| c.is_ascii_digit()) {
+            self.note_word(text);
+        }
         match Reading::proves(text) {
             Some(DateOrder::DayFirst) => {
                 self.day_first.get_or_insert((line, shorten(text)));
@@ -118,7 +137,7 @@ impl Survey {
             Some(DateOrder::MonthFirst) => {
                 self.month_first.get_or_insert((line, shorten(text)));
             }
-            None => match Reading::of(text) {
+            None => match reading {
                 Reading::Either { .. } => self.ambiguous += 1,
                 Reading::Serial(day) => {
                     self.serials += 1;
@@ -137,16 +156,6 @@ impl Survey {
             _ => None,
         }
     }
-
-    /// Whether a person may have meant dates that nobody would read. Postal codes look like numbers of Excel.
-    pub(super) fn is_lost_dates(&self) -> bool {
-        self.dates * 4 > self.filled || (self.dates + self.recent_serials) * 2 > self.filled
-    }
-
-    /// Whether all values are statuses that nobody would read, and not just yes and no.
-    pub(super) fn is_lost_statuses(&self) -> bool {
-        self.is_any_refused && self.statuses == self.filled
-    }
 }
 
 impl Layout {
@@ -154,6 +163,11 @@ impl Layout {
     pub fn ignored(&self) -> Vec<String> {
         let unknown = self.columns.iter().filter(|column| column.is_unknown);
         unknown.map(LayoutColumn::shown).collect()
+    }
+
+    /// Whether a person should look at the columns.
+    pub fn asks_for_columns(&self) -> bool {
+        self.problem.is_some() || self.columns.iter().any(|column| column.is_unknown)
     }
 
     pub(super) fn explain(
@@ -173,6 +187,21 @@ impl Layout {
             Column::Field(STATUS) => self.explain_statuses(heading, survey, options),
             Column::Field(index) if FIELDS[index].is_date() => {
                 self.explain_dates(heading, survey, options);
+                if index == EXPIRATION_DATE {
+                    let words = survey.words.iter();
+                    let unknown = words.filter(|(word, _)| !options.perpetual.contains(*word));
+                    self.unknown_terms
+                        .extend(unknown.map(|(word, number)| (shorten(word), *number)));
+                }
+            }
+            Column::Refusal(status) if survey.refused > 0 => {
+                let rows = match survey.refused {
+                    1 => "1 row that says yes was".to_owned(),
+                    number => format!("{} rows that say yes were", grouped(number)),
+                };
+                let heading = shown(heading);
+                self.notes
+                    .push(format!("`{heading}`: {rows} read as {status}."));
             }
             _ => {}
         }
@@ -180,10 +209,15 @@ impl Layout {
 
     fn explain_dates(&mut self, heading: &str, survey: &Survey, options: &ImportOptions) {
         let heading = shown(heading);
-        let dates = |number| match number {
-            1 => "1 date".to_owned(),
-            number => format!("{} dates", grouped(number)),
+        let dates = |number, one: &str, many: &str| match number {
+            1 => format!("1 {one}"),
+            number => format!("{} {many}", grouped(number)),
         };
+        let ambiguous = dates(
+            survey.ambiguous,
+            "ambiguous date was",
+            "ambiguous dates were",
+        );
         let words = |order| match order {
             DateOrder::DayFirst => "day first",
             DateOrder::MonthFirst => "month first",
@@ -192,23 +226,33 @@ impl Layout {
         match (options.dates, survey.proven(), proof) {
             _ if survey.ambiguous == 0 => {}
             (Some(order), _, _) => self.notes.push(format!(
-                "`{heading}`: {} were ambiguous and were read as you chose, {}.",
-                dates(survey.ambiguous),
+                "`{heading}`: {ambiguous} read as you chose, {}.",
                 words(order)
             )),
             (None, Some(order), Some((line, text))) => self.notes.push(format!(
-                "`{heading}`: `{text}` on line {line} shows that dates are written {}. {} that were ambiguous \
-                 were read that way.",
+                "`{heading}`: `{text}` on line {line} shows that dates are written {}. {ambiguous} read that \
+                 way.",
                 words(order),
-                dates(survey.ambiguous)
             )),
             _ => self.has_ambiguous_dates = true,
         }
+        if let (Some((day_line, day)), Some((month_line, month))) =
+            (&survey.day_first, &survey.month_first)
+        {
+            self.notes.push(format!(
+                "`{heading}`: dates are written in both orders: `{day}` on line {day_line} has the day first, \
+                 `{month}` on line {month_line} the month. Check them."
+            ));
+        }
         if let Some((text, day)) = &survey.serial {
             self.notes.push(format!(
-                "`{heading}`: {} are Excel date numbers; `{text}` was read as {day}. To see dates in the \
+                "`{heading}`: {}; `{text}` was read as {day}. To see dates in the \
                  spreadsheet, format the column as Date.",
-                dates(survey.serials)
+                dates(
+                    survey.serials,
+                    "date is an Excel date number",
+                    "dates are Excel date numbers"
+                )
             ));
         }
     }

@@ -5,10 +5,13 @@
 //! [`Values::parse`](super::license::Values::parse), as in forms and the API.
 
 mod cells;
+mod code_columns;
 mod columns;
 mod decode;
+mod examples;
 mod json;
 mod layout;
+mod lost;
 mod merged;
 mod options;
 mod plan;
@@ -30,9 +33,9 @@ pub use cells::{BOM, csv_line};
 pub use columns::is_importable;
 pub use decode::decode;
 pub use layout::{Layout, LayoutColumn};
-pub use options::{Choice, ImportOptions};
+pub use options::{Choice, ImportOptions, Subject};
 pub use plan::{Find, ImportCounts, ImportPlan, InvalidRow, RowAction, Undecided};
-pub use pool::{MAX_POOL, Pool, PoolCode, WrongCode, read_pool};
+pub use pool::{MAX_POOL, Pool, PoolCode, WrongCode, check_pool, read_pool};
 pub use sheet::Sheet;
 
 /// The form field that contains the file.
@@ -72,6 +75,8 @@ pub struct SheetRow {
     pub line: u64,
     /// Empty if the row cannot be read. A blank status counts as absent, so it changes nothing.
     pub draft: Draft,
+    /// What only activation codes have, in the order of their columns.
+    own: [String; code_columns::OWN.len()],
     /// As in the file: which license an exported row was, and when it was added; none if there is no such column.
     pub id: Option<String>,
     pub created_at: Option<String>,

@@ -1,20 +1,18 @@
 //! What an import would do with each row of a file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use time::{Date, OffsetDateTime};
 
+use super::examples::{Examples, Expirations};
 use super::{Choice, ImportOptions, Layout, RowUnit, Sheet, SheetRow};
 use crate::error::Error;
 use crate::model::fingerprint::Fingerprint;
 use crate::model::license::{Draft, License, Values};
 use crate::model::mac::canonical_key;
 use crate::model::text::{grouped, shorten, trimmed};
-use crate::model::typed_date::{is_implausible, read_moment};
-use crate::model::{date, doubt, pasted_key};
-
-/// Of each kind of note, this number of examples.
-const EXAMPLES: usize = 3;
+use crate::model::typed_date::read_moment;
+use crate::model::{doubt, pasted_key};
 
 /// Numbers of a workbook that are whole have at most this number of digits.
 const EXACT_DIGITS: usize = 15;
@@ -112,6 +110,8 @@ pub struct ImportPlan {
     pub numbers: ImportCounts,
     /// What was cleaned, and what is unusual about the new values; messages for people.
     pub notes: Vec<String>,
+    /// Of the new licenses, those that exist.
+    pub tools: BTreeSet<String>,
     /// Covers every action and every license that already exists.
     pub fingerprint: String,
 }
@@ -140,11 +140,12 @@ impl ImportPlan {
             tools,
             today,
             lines: HashMap::new(),
+            existing: BTreeSet::new(),
             similar: HashMap::new(),
             cleaned: Examples::default(),
+            no_ids: Examples::default(),
             cleared: Examples::default(),
-            expired: Examples::default(),
-            implausible: Examples::default(),
+            expirations: Expirations::default(),
             fingerprint: Fingerprint::default(),
         };
         let (mut rows, mut numbers) = (Vec::new(), ImportCounts::default());
@@ -162,6 +163,7 @@ impl ImportPlan {
             rows,
             numbers,
             notes: planner.notes(),
+            tools: planner.existing,
             fingerprint: planner.fingerprint.finish(),
         })
     }
@@ -174,35 +176,6 @@ impl ImportPlan {
     }
 }
 
-/// The first few of many, in words.
-#[derive(Default)]
-struct Examples {
-    number: i64,
-    first: Vec<String>,
-}
-
-impl Examples {
-    fn add(&mut self, example: impl FnOnce() -> String) {
-        self.number += 1;
-        if self.first.len() < EXAMPLES {
-            self.first.push(example());
-        }
-    }
-
-    /// None if there are none; the words are for one and for many.
-    fn note(&self, one: &str, many: &str) -> Option<String> {
-        let examples = self.first.join("; ");
-        match self.number {
-            0 => None,
-            1 => Some(format!("1 {one}: {examples}.")),
-            number => Some(format!(
-                "{} {many}, for example {examples}.",
-                grouped(number)
-            )),
-        }
-    }
-}
-
 struct Planner<'a> {
     unit: RowUnit,
     options: &'a ImportOptions,
@@ -210,13 +183,16 @@ struct Planner<'a> {
     today: Date,
     /// The first line of each pair of tool and key.
     lines: HashMap<(String, String), u64>,
+    /// Tools of new licenses that are there.
+    existing: BTreeSet<String>,
     /// The existing tool that each new name is nearly that of.
     similar: HashMap<String, Option<String>>,
     cleaned: Examples,
+    /// Cells of the column `id` that are no number.
+    no_ids: Examples,
     /// Expiration dates that an empty cell takes away.
     cleared: Examples,
-    expired: Examples,
-    implausible: Examples,
+    expirations: Expirations,
     fingerprint: Fingerprint,
 }
 
@@ -350,7 +326,7 @@ impl Planner<'_> {
             Err(reason) => return Ok(self.invalid(row, reason.into())),
         };
         let before = find(Find::Pair(&new.tool_name, &new.license_key))?;
-        if let Some(id) = row.id.as_ref().and_then(|id| id.parse().ok())
+        if let Some(id) = self.id(row)
             && before.as_ref().is_none_or(|before| before.id != id)
             && let Some(named) = find(Find::Id(id))?
         {
@@ -374,6 +350,20 @@ impl Planner<'_> {
         })
     }
 
+    /// Which license the row says it is; programs that read numbers with gaps write `66.0`.
+    fn id(&mut self, row: &SheetRow) -> Option<i64> {
+        let typed = row.id.as_deref().filter(|id| !id.is_empty())?;
+        let whole = typed.split_once(['.', ',']);
+        let whole = whole.filter(|(_, rest)| rest.bytes().all(|c| c == b'0'));
+        let id = whole.map_or(typed, |(whole, _)| whole).parse().ok();
+        if id.is_none() {
+            let unit = self.unit.as_str();
+            self.no_ids
+                .add(|| format!("`{}` on {unit} {}", shorten(typed), row.line));
+        }
+        id
+    }
+
     /// The row as a new license whose pair is not in an earlier row; the error is a message for
     /// people.
     fn new_license(&mut self, row: &SheetRow) -> Result<Values, String> {
@@ -393,8 +383,12 @@ impl Planner<'_> {
 
     fn add(&mut self, line: u64, values: Values, created_at: Option<OffsetDateTime>) -> RowAction {
         self.fingerprint.text("add");
+        if !self.existing.contains(&values.tool_name) && self.tools.contains(&values.tool_name) {
+            self.existing.insert(values.tool_name.clone());
+        }
         self.fingerprint.values(&values);
-        self.look_at_expiration(line, values.expiration_date);
+        self.expirations
+            .look_at(self.unit, line, values.expiration_date, self.today);
         RowAction::Add { values, created_at }
     }
 
@@ -411,22 +405,12 @@ impl Planner<'_> {
                 self.cleared
                     .add(|| format!("{} on {unit} {line}", after.license_key));
             }
-            self.look_at_expiration(line, after.expiration_date);
+            self.expirations
+                .look_at(self.unit, line, after.expiration_date, self.today);
         }
         RowAction::Change {
             before: Box::new(before),
             after,
-        }
-    }
-
-    fn look_at_expiration(&mut self, line: u64, day: Option<Date>) {
-        let Some(day) = day else { return };
-        let unit = self.unit.as_str();
-        let example = || format!("{} on {unit} {line}", date::format(day));
-        if is_implausible(day) {
-            self.implausible.add(example);
-        } else if day < self.today {
-            self.expired.add(example);
         }
     }
 
@@ -449,20 +433,17 @@ impl Planner<'_> {
         let notes = [
             self.cleaned
                 .note("license key was cleaned", "license keys were cleaned"),
+            self.no_ids.note(
+                "`id` is not a number and was not compared with the licenses here",
+                "cells of the column `id` are not numbers and were not compared with the licenses here",
+            ),
             self.cleared.note(
                 "license would become perpetual",
                 "licenses would become perpetual",
             ),
-            self.expired.note(
-                "expiration date is in the past",
-                "expiration dates are in the past",
-            ),
-            self.implausible.note(
-                "expiration date has an implausible year",
-                "expiration dates have implausible years",
-            ),
         ];
-        notes.into_iter().flatten().collect()
+        let notes = notes.into_iter().chain(self.expirations.notes());
+        notes.flatten().collect()
     }
 }
 
@@ -872,6 +853,14 @@ mod tests {
         assert!(reason.contains("license 7"), "{reason}");
         let keys = ["`0a:1b:2c:3d:4e:5f`", "`PC-8`"];
         assert!(keys.iter().all(|key| reason.contains(key)), "{reason}");
+        assert!(self::reason("id,tool,key\n7.0,T,PC-8\n").contains("license 7"));
+        let other = plan("id,tool,key\nab-12,T,PC-8\n,T,PC-9\n");
+        assert_eq!(other.numbers.new, 2);
+        assert!(
+            other.notes.concat().contains("`ab-12` on line 2"),
+            "{:?}",
+            other.notes
+        );
         assert_eq!(only("id,tool,key\n7,T,0A1B2C3D4E5F"), RowAction::Unchanged);
         assert_eq!(plan("id,tool,key\n8,T,PC-7\n").numbers.new, 1);
     }

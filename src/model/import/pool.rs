@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 
-use super::cells::unwrapped;
-use super::columns::Column;
-use super::raw::{CellKind, RawRow};
-use super::{refused, sheet, statuses};
+use time::Date;
+
+use super::code_columns::OWN;
+use super::examples::Expirations;
+use super::{Choice, ImportOptions, Layout, RowUnit, Sheet, SheetRow, refused};
 use crate::error::{Error, Problem};
 use crate::model::activation_code::{CodeTerm, CodeValues};
 use crate::model::code_draft::CodeDraft;
 use crate::model::code_format::{IMPORTED, Typed, read};
 use crate::model::customer::NamedCustomer;
-use crate::model::fold::folded;
+use crate::model::doubt;
+use crate::model::fingerprint::Fingerprint;
 use crate::model::license::Status;
-use crate::model::license::fields::{FIELDS, LICENSE_KEY, STATUS, TOOL_NAME};
 use crate::model::text::{grouped, shorten};
 
 /// Codes imported at once: their one transaction takes about half a second.
@@ -21,21 +22,6 @@ pub const MAX_POOL: usize = 10_000;
 
 /// Letters and digits of a code that is hard to guess.
 const LONG: usize = 12;
-
-/// Folded headings without anything but letters and digits, and the field of a draft; the empty one is the code.
-const HEADINGS: [(&str, &str); 5] = [
-    (
-        "",
-        "code codes activationcode licensecode serial serialnumber productkey aktivierungscode seriennummer",
-    ),
-    (
-        "seats",
-        "seats machines devices activations maxactivations platze geraete gerate",
-    ),
-    ("days", "days tage"),
-    ("moves_per_year", "moves movesperyear"),
-    ("email", "email emailaddress mail"),
-];
 
 /// A code to import.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +32,8 @@ pub struct PoolCode {
     /// Without the customer.
     pub values: CodeValues,
     pub customer: NamedCustomer,
+    /// As in the file.
+    pub cells: Vec<String>,
 }
 
 impl PoolCode {
@@ -62,157 +50,175 @@ pub struct WrongCode {
     pub typed: String,
     /// For people.
     pub reason: String,
+    /// As in the file.
+    pub cells: Vec<String>,
 }
 
-#[derive(Debug, Default)]
+/// What an import of activation codes would do.
+#[derive(Debug)]
 pub struct Pool {
+    pub unit: RowUnit,
+    pub layout: Layout,
+    pub tool_name: String,
+    /// The tool that is probably meant, until a person decides.
+    pub similar: Option<String>,
+    /// What is unusual about the codes; messages for people.
+    pub notes: Vec<String>,
     pub codes: Vec<PoolCode>,
     pub wrong: Vec<WrongCode>,
-    /// Headings of columns that are not read.
-    pub ignored: Vec<String>,
 }
 
-/// What a column is for; none for one that is not read.
-type Meaning = Option<&'static str>;
-
-/// Takes decoded text.
-pub fn read_pool(text: &str, tool_name: &str) -> Result<Pool, Error> {
-    let mut source = sheet::rows(text)?;
-    let mut rows = std::iter::from_fn(|| source.next()).peekable();
-    let mut pool = Pool::default();
-    let header = rows.peek().map(meanings).unwrap_or_default();
-    let columns = match header.contains(&Some("")) {
-        true => {
-            let headings = rows.next().map(|row| row.cells).unwrap_or_default();
-            let unread = headings.iter().zip(&header);
-            let unread =
-                unread.filter(|(cell, meaning)| meaning.is_none() && !cell.text.is_empty());
-            pool.ignored = unread.map(|(cell, _)| shorten(cell.text.trim())).collect();
-            header
+impl Pool {
+    /// Covers everything that would be imported, and what would not.
+    pub fn fingerprint(&self) -> String {
+        let mut fingerprint = Fingerprint::default();
+        fingerprint.text(&self.tool_name);
+        for code in &self.codes {
+            let NamedCustomer { name, email } = &code.customer;
+            for text in [&code.code, &code.values.json(), name, email] {
+                fingerprint.text(text);
+            }
         }
-        false => vec![Some("")],
+        fingerprint.text("wrong");
+        for wrong in &self.wrong {
+            fingerprint.text(&wrong.reason);
+        }
+        fingerprint.finish()
+    }
+}
+
+/// Refuses a file with too many codes, or one that cannot be read.
+pub fn check_pool(text: &str, options: &ImportOptions) -> Result<(), Error> {
+    if Sheet::read(text, options)?.length <= MAX_POOL {
+        return Ok(());
+    }
+    Err(refused(format!(
+        "At most {} codes can be imported at once. Divide the file into several, each with the header row.",
+        grouped(MAX_POOL as i64)
+    )))
+}
+
+/// Takes decoded text; `tools` are those that exist.
+pub fn read_pool(
+    text: &str,
+    options: &ImportOptions,
+    tools: &[String],
+    today: Date,
+) -> Result<Pool, Error> {
+    let mut sheet = Sheet::read(text, options)?;
+    let mut given = CodeDraft::new();
+    given.set("tool_name", options.tool.as_deref().unwrap_or_default());
+    let typed = given.tool_name().unwrap_or_else(|problem| {
+        sheet.layout.problem.get_or_insert(problem.message);
+        String::new()
+    });
+    let similar = doubt::tool(&typed, tools);
+    let similar = similar.and_then(|doubt| doubt.suggestions.into_iter().next());
+    let (tool_name, similar) = match (options.tools, similar) {
+        (Choice::Use, Some(similar)) => (similar, None),
+        (Choice::Ask, similar) => (typed.clone(), similar),
+        (Choice::Use, None) | (Choice::Keep, _) => (typed.clone(), None),
     };
+    let unit = sheet.unit;
+    let (mut codes, mut wrong) = (Vec::new(), Vec::new());
     let mut lines: HashMap<String, u64> = HashMap::new();
+    let mut expirations = Expirations::default();
+    let rows = sheet.by_ref();
+    let rows: Vec<SheetRow> = match rows.layout.problem {
+        Some(_) => vec![],
+        None => rows.collect(),
+    };
     for row in rows {
-        if lines.len() + pool.wrong.len() == MAX_POOL {
-            return Err(refused(format!(
-                "At most {} codes can be imported at once. Divide the file into several, each with the header \
-                 row.",
-                grouped(MAX_POOL as i64)
-            )));
-        }
-        let (line, typed) = (row.line, shorten(&first_text(&row, &columns)));
-        match pool_code(row, &columns, tool_name) {
-            Ok(None) => {}
-            Ok(Some(code)) => match lines.get(&code.code) {
-                Some(first) => pool.wrong.push(WrongCode {
-                    line,
-                    typed,
-                    reason: format!("This is the same code as on line {first}."),
-                }),
-                None => {
-                    lines.insert(code.code.clone(), line);
-                    pool.codes.push(code);
-                }
-            },
-            Err(reason) => pool.wrong.push(WrongCode {
-                line,
-                typed,
-                reason,
-            }),
-        }
-    }
-    match pool.codes.is_empty() && pool.wrong.is_empty() {
-        true => Err(refused("There is no code in it. Write one code a line.")),
-        false => Ok(pool),
-    }
-}
-
-fn meanings(row: &RawRow) -> Vec<Meaning> {
-    row.cells.iter().map(|cell| meaning(&cell.text)).collect()
-}
-
-fn meaning(heading: &str) -> Meaning {
-    let mut name = folded(heading);
-    name.retain(char::is_alphanumeric);
-    let named = HEADINGS
-        .iter()
-        .find(|(_, names)| names.split(' ').any(|known| known == name));
-    if let Some((field, _)) = named {
-        return Some(field);
-    }
-    match Column::from_heading(heading) {
-        Column::Field(LICENSE_KEY) => Some(""),
-        Column::Field(index) => Some(match FIELDS[index].name {
-            "user_id" => "customer",
-            name => name,
-        }),
-        Column::CreatedAt
-        | Column::Id
-        | Column::ExportedOnly
-        | Column::Dropped
-        | Column::Unknown => None,
-    }
-}
-
-fn first_text(row: &RawRow, columns: &[Meaning]) -> String {
-    let at = columns.iter().position(|column| *column == Some(""));
-    let cell = at.and_then(|at| row.cells.get(at));
-    cell.map(|cell| unwrapped(&cell.text)).unwrap_or_default()
-}
-
-/// None for an empty row; the error is a reason for people.
-fn pool_code(
-    row: RawRow,
-    columns: &[Meaning],
-    tool_name: &str,
-) -> Result<Option<PoolCode>, String> {
-    if let Some(fault) = row.fault {
-        return Err(fault);
-    }
-    let texts = row.cells.iter().map(|cell| unwrapped(&cell.text));
-    let texts: Vec<String> = texts.map(|text| text.trim().to_owned()).collect();
-    if texts.iter().all(String::is_empty) {
-        return Ok(None);
-    }
-    if texts
-        .iter()
-        .skip(columns.len())
-        .any(|text| !text.is_empty())
-    {
-        return Err(match columns.len() {
-            1 => "There is more than a code on this line. Name the columns in the first row, such as \
-                  code,seats,expiration date,customer."
-                .to_owned(),
-            width => format!("The row has more cells than the {width} columns of the header."),
+        let (line, shown) = (row.line, typed_code(&row).to_owned());
+        let cells = row.cells.clone();
+        let code = pool_code(row, &[&typed, &tool_name]);
+        let first = code.as_ref().ok().and_then(|code| lines.get(&code.code));
+        let reason = match (code, first) {
+            (Ok(_), Some(first)) => {
+                format!("This is the same code as on {} {first}.", unit.as_str())
+            }
+            (Ok(code), None) => {
+                lines.insert(code.code.clone(), line);
+                expirations.look_at(unit, line, code.values.term.expiration_date(), today);
+                codes.push(code);
+                continue;
+            }
+            (Err(reason), _) => reason,
+        };
+        wrong.push(WrongCode {
+            line,
+            typed: shorten(&shown),
+            reason,
+            cells,
         });
     }
-    let mut draft = CodeDraft::new();
-    let (mut code, mut status) = (String::new(), Status::Activated);
-    for ((column, text), cell) in columns.iter().zip(&texts).zip(&row.cells) {
-        match column {
-            Some("") if cell.kind == CellKind::Number => {
-                return Err(
-                    "This code is stored as a number, so zeros may be missing. Format the column as text."
-                        .to_owned(),
-                );
-            }
-            Some("") => code = compared(text)?,
-            _ if text.is_empty() => {}
-            Some(name) if *name == FIELDS[TOOL_NAME].name && text == tool_name => {}
-            Some(name) if *name == FIELDS[TOOL_NAME].name => {
-                return Err(format!("This code is for {}.", shorten(text)));
-            }
-            Some(name) if *name == FIELDS[STATUS].name => {
-                status = statuses::meaning(&text.to_lowercase())
-                    .ok_or_else(|| format!("The status `{}` is unknown.", shorten(text)))?;
-            }
-            Some(name) => drop(draft.set(name, text)),
-            None => {}
-        }
+    let notes = expirations.notes().into_iter().flatten();
+    Ok(Pool {
+        unit,
+        notes: sheet.layout.notes.iter().cloned().chain(notes).collect(),
+        layout: sheet.layout,
+        tool_name,
+        similar,
+        codes,
+        wrong,
+    })
+}
+
+/// Some spreadsheet programs show the apostrophe that makes a cell a text.
+fn typed_code(row: &SheetRow) -> &str {
+    let typed = row.draft.get("license_key").trim();
+    let typed = typed.strip_prefix('\'').unwrap_or(typed);
+    match row.cells.first() {
+        Some(first) if typed.is_empty() && row.problem.is_some() => first.trim(),
+        _ => typed,
     }
+}
+
+/// The error is a reason for people; `tools` are the names that the code may be for.
+fn pool_code(row: SheetRow, tools: &[&String]) -> Result<PoolCode, String> {
+    if let Some(problem) = row.problem {
+        return Err(problem);
+    }
+    if row.is_number {
+        return Err(
+            "This code is stored as a number, so zeros may be missing. Format the column as text."
+                .to_owned(),
+        );
+    }
+    let code = compared(typed_code(&row))?;
     if code.is_empty() {
         return Err("There is no code in this row.".to_owned());
+    }
+    let text = |name| row.draft.get(name).trim();
+    let tool = text("tool_name");
+    if !tool.is_empty() && tools.iter().all(|known| *known != tool) {
+        return Err(format!("This code is for {}.", shorten(tool)));
+    }
+    let status = match text("status") {
+        "" => Status::Activated,
+        word => Status::from_word(word)
+            .ok_or_else(|| format!("The status `{}` is unknown.", shorten(word)))?,
+    };
+    let mut draft = CodeDraft::new();
+    for name in [
+        "expiration_date",
+        "order_ref",
+        "note",
+        "edition",
+        "features",
+        "data",
+        "updates_until",
+    ] {
+        draft.set(name, text(name));
+    }
+    draft.set("customer", text("user_id"));
+    for (own, typed) in OWN.iter().zip(&row.own) {
+        // Programs that read numbers with gaps write `3.0`.
+        let typed = typed.trim();
+        let typed = typed.strip_suffix(".0").unwrap_or(typed);
+        if !typed.is_empty() {
+            draft.set(own.name, typed);
+        }
     }
     let before = CodeValues {
         status,
@@ -227,12 +233,13 @@ fn pool_code(
         .values(&before)
         .map_err(|problems| reasons(&problems))?;
     values.customer = String::new();
-    Ok(Some(PoolCode {
+    Ok(PoolCode {
         line: row.line,
         code,
         values,
         customer,
-    }))
+        cells: row.cells,
+    })
 }
 
 /// The code as it is compared.
@@ -256,14 +263,32 @@ mod tests {
 
     use super::*;
 
+    use super::super::Subject;
+
+    fn options() -> ImportOptions {
+        ImportOptions {
+            subject: Subject::Codes,
+            tool: Some("T".to_owned()),
+            ..ImportOptions::default()
+        }
+    }
+
+    fn with(text: &str, options: &ImportOptions) -> Pool {
+        read_pool(text, options, &["T".to_owned()], date!(2026 - 06 - 15)).unwrap()
+    }
+
+    fn pool(text: &str) -> Pool {
+        with(text, &options())
+    }
+
     fn codes(text: &str) -> Vec<String> {
-        let pool = read_pool(text, "T").unwrap();
+        let pool = pool(text);
         assert_eq!(pool.wrong, []);
         pool.codes.into_iter().map(|code| code.code).collect()
     }
 
     fn reason(text: &str) -> String {
-        let mut pool = read_pool(text, "T").unwrap();
+        let mut pool = pool(text);
         assert_eq!(pool.wrong.len(), 1, "{:?}", pool.wrong);
         pool.wrong.remove(0).reason
     }
@@ -278,8 +303,8 @@ mod tests {
     fn a_table_has_its_columns_by_name() {
         let text = "Seats;Code;Expiration date;Customer;E-mail;Order reference;Note;Color\n\
                     3;ABCDEF-123456;31.12.2027;Anna;Anna@Example.com;A-17;paid;red\n";
-        let pool = read_pool(text, "T").unwrap();
-        assert_eq!(pool.ignored, ["Color"]);
+        let pool = pool(text);
+        assert_eq!(pool.layout.ignored(), ["Color"]);
         let code = &pool.codes[0];
         assert_eq!((code.code.as_str(), code.values.seats), ("ABCDEF123456", 3));
         assert_eq!(code.values.term, CodeTerm::Until(date!(2027 - 12 - 31)));
@@ -304,12 +329,86 @@ mod tests {
         assert!(reason("code,seats\nABCDEF1,many\n").contains("many"));
         assert!(reason("code,tool\nABCDEF1,Other\n").contains("Other"));
         assert!(reason("code,status\nABCDEF1,gone\n").contains("gone"));
-        assert!(read_pool("code\n", "T").is_err());
+        assert!(check_pool("code\n", &options()).is_err());
     }
 
     #[test]
     fn a_refused_code_stays_refused() {
-        let pool = read_pool("code,status\nABCDEF1,blocked\n", "T").unwrap();
-        assert_eq!(pool.codes[0].values.status, Status::Revoked);
+        for text in [
+            "code,status\nABCDEF1,gesperrt\n",
+            "code,blocked\nABCDEF1,yes\n",
+            "code;Zustand\nABCDEF1;gesperrt\n",
+            "code;Revoked at\nABCDEF1;2026-05-01\n",
+        ] {
+            assert_eq!(pool(text).codes[0].values.status, Status::Revoked, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_column_that_decides_over_codes_is_not_ignored() {
+        for text in [
+            "code;seats;Frist\nABCDEF1;3;31.12.2027\n",
+            "code;expires;Lizenz bis\nABCDEF1;;31.12.2027\n",
+            "code;Phase\nABCDEF1;gesperrt\nABCDEF2;x\n",
+        ] {
+            let pool = pool(text);
+            assert!(
+                pool.layout.problem.is_some() && pool.codes.is_empty(),
+                "{text}"
+            );
+        }
+        let mut chosen = options();
+        chosen
+            .columns
+            .insert("Frist".to_owned(), "expiration_date".to_owned());
+        let read = with("code;seats;Frist\nABCDEF1;3;31.12.2027\n", &chosen);
+        let until = CodeTerm::Until(date!(2027 - 12 - 31));
+        assert_eq!(read.codes[0].values.term, until);
+        assert_eq!(
+            pool("code;days;Frist\nABCDEF1;30;31.12.2027\n").codes.len(),
+            1
+        );
+    }
+
+    #[test]
+    fn dates_are_read_as_in_other_files() {
+        let read = pool("code,expires\nABCDEF1,1/31/2027\nABCDEF2,3/4/2027\nABCDEF3,46752\n");
+        let terms = read.codes.iter().map(|code| code.values.term);
+        let days = [
+            date!(2027 - 01 - 31),
+            date!(2027 - 03 - 04),
+            date!(2027 - 12 - 31),
+        ];
+        assert!(terms.eq(days.map(CodeTerm::Until)), "{read:?}");
+        assert_eq!(read.notes.len(), 2, "{:?}", read.notes);
+        let doubtful = pool("code,expires\nABCDEF1,2020-01-01\nABCDEF2,2127-01-01\n");
+        assert_eq!((doubtful.codes.len(), doubtful.notes.len()), (2, 2));
+    }
+
+    #[test]
+    fn a_tool_that_is_nearly_another_is_asked_about() {
+        let mut chosen = options();
+        chosen.tool = Some("t".to_owned());
+        let asked = with("code,tool\nABCDEF1,t\n", &chosen);
+        assert_eq!(asked.similar.as_deref(), Some("T"));
+        for (choice, name) in [(Choice::Use, "T"), (Choice::Keep, "t")] {
+            chosen.tools = choice;
+            let pool = with("code,tool\nABCDEF1,t\n", &chosen);
+            assert_eq!((&*pool.tool_name, &pool.similar), (name, &None));
+            assert_eq!(pool.codes.len(), 1);
+        }
+    }
+
+    #[test]
+    fn seats_have_many_headings_and_an_apostrophe_is_not_the_code() {
+        for heading in ["Anzahl", "Lizenzen", "Max. machines", "Quantité"] {
+            let pool = pool(&format!("code;{heading}\n'ABCDEF1;3.0\n"));
+            let code = &pool.codes[0];
+            assert_eq!(
+                (&*code.code, code.values.seats),
+                ("ABCDEF1", 3),
+                "{heading}"
+            );
+        }
     }
 }

@@ -3,21 +3,27 @@
 use std::collections::HashMap;
 
 use super::cells::{is_failed_formula, restore, unwrapped};
-use super::columns::Column;
+use super::code_columns::DAYS;
+use super::columns::{Column, normalized};
 use super::json::Elements;
 use super::layout::{Layout, Survey, shown};
-use super::options::ImportOptions;
+use super::options::{ImportOptions, Subject};
 use super::raw::{Cell, CellKind, RawRow};
 use super::source::Source;
+use super::statuses::is_refused;
 use super::workbook::Lines;
 use super::{BOM, RowUnit, SheetRow, is_whole, refused, table};
 use crate::error::Error;
 use crate::model::date;
+use crate::model::license::Status;
 use crate::model::license::fields::{
     EXPIRATION_DATE, FIELDS, Kind, LICENSE_KEY, STATUS, TOOL_NAME,
 };
 use crate::model::text::shorten;
 use crate::model::typed_date::{DateOrder, Reading};
+
+/// The heading of codes without one.
+const CODE: &str = "code";
 
 /// Columns of a table that are read.
 const MAX_COLUMNS: usize = 1_000;
@@ -33,6 +39,8 @@ pub struct Sheet<'t> {
     columns: Vec<Column>,
     orders: Vec<Option<DateOrder>>,
     options: ImportOptions,
+    /// Of activation codes alone.
+    is_headless: bool,
 }
 
 /// The parts of a file before its rows are read.
@@ -56,6 +64,13 @@ fn open<'t>(text: &'t str, options: &ImportOptions) -> Result<Opened<'t>, Error>
             unit: RowUnit::Element,
             source: Source::Elements(Elements::read(text)?),
             header: None,
+        });
+    }
+    if is_headless(text, options)? {
+        return Ok(Opened {
+            unit: RowUnit::Line,
+            source: rows(text)?,
+            header: Some((0, vec![CODE.to_owned()])),
         });
     }
     let mut source = rows(text)?;
@@ -86,6 +101,22 @@ fn open<'t>(text: &'t str, options: &ImportOptions) -> Result<Opened<'t>, Error>
         source,
         header: Some((first.line, headings)),
     })
+}
+
+/// Whether a file is just activation codes, one a line.
+fn is_headless(text: &str, options: &ImportOptions) -> Result<bool, Error> {
+    if options.subject != Subject::Codes || options.header_line.is_some() {
+        return Ok(false);
+    }
+    let first = rows(text)?.next().unwrap_or_default();
+    let cells = first
+        .cells
+        .iter()
+        .map(|cell| restore(&cell.text).trim().to_owned());
+    let cells: Vec<String> = cells.filter(|cell| !cell.is_empty()).collect();
+    let columns = cells.iter().map(|cell| Column::of(cell, options));
+    let known: Vec<Column> = columns.filter(|column| column.name().is_some()).collect();
+    Ok(!known.contains(&Column::Field(LICENSE_KEY)) && (known.is_empty() || cells.len() < 2))
 }
 
 /// A person decides about a column by its heading: one without a heading is named as a spreadsheet program names
@@ -134,6 +165,7 @@ impl<'t> Sheet<'t> {
         } = open(text, options)?;
         let mut columns: Vec<Column> = Vec::new();
         let mut surveys: Vec<Survey> = Vec::new();
+        let is_headless = matches!(header, Some((0, _)));
         let (line, mut headings) = header.unwrap_or_default();
         let mut length = 0;
         loop {
@@ -159,6 +191,7 @@ impl<'t> Sheet<'t> {
                 RowUnit::Element => "The file is an empty array.",
             }));
         }
+        settle_statuses(&mut columns, &headings, &surveys, options);
         let mut layout = Layout::default();
         let orders = surveys
             .iter()
@@ -168,14 +201,17 @@ impl<'t> Sheet<'t> {
             layout.explain(heading, *column, survey, options);
         }
         let missing = required(&columns, options).filter(|_| unit == RowUnit::Line);
-        if missing.is_some() && options.header_line.is_none() {
+        let is_of_licenses = options.subject == Subject::Licenses;
+        if missing.is_some() && options.header_line.is_none() && is_of_licenses {
             layout.likely_header = rows(text).ok().and_then(table::likely_header);
         }
-        let missing =
-            missing.map(|index| table::missing(line, index, &headings, layout.likely_header));
+        let missing = missing.map(|index| match is_of_licenses {
+            true => table::missing(line, index, &headings, layout.likely_header),
+            false => table::without(line, CODE, "choose the column", &headings),
+        });
         layout.problem = clash(&columns, &headings, unit)
             .or(missing)
-            .or_else(|| lost(&columns, &headings, &surveys));
+            .or_else(|| lost(&columns, &headings, &surveys, options.subject));
         Ok(Sheet {
             unit,
             length,
@@ -184,6 +220,7 @@ impl<'t> Sheet<'t> {
             columns,
             orders,
             options: options.clone(),
+            is_headless,
         })
     }
 
@@ -225,6 +262,8 @@ impl<'t> Sheet<'t> {
             let problem = self.set(&mut row, at, *column, &layout.heading, cell);
             row.problem = row.problem.or(problem);
         }
+        let problem = self.refusal(&mut row, &cells);
+        row.problem = row.problem.or(problem);
         if let Some(tool) = &self.options.tool
             && row.draft.get(FIELDS[TOOL_NAME].name).trim().is_empty()
         {
@@ -232,6 +271,34 @@ impl<'t> Sheet<'t> {
         }
         row.cells = texts(cells);
         row
+    }
+
+    /// Applies the columns whose yes means that the license may not be used; a no makes it activated if nothing else
+    /// says what it is. The result is a problem for people.
+    fn refusal(&self, row: &mut SheetRow, cells: &[Cell]) -> Option<String> {
+        let name = FIELDS[STATUS].name;
+        for ((column, layout), cell) in self.columns.iter().zip(&self.layout.columns).zip(cells) {
+            let Column::Refusal(status) = column else {
+                continue;
+            };
+            let is_said = row.draft.get(name) == Status::Revoked.as_str();
+            match is_refused(&cell.text) {
+                _ if cell.text.trim().is_empty() => {}
+                Some(true) if !is_said => drop(row.draft.set(name, status.as_str())),
+                Some(false) if row.draft.get(name).is_empty() => {
+                    row.draft.set(name, Status::Activated.as_str());
+                }
+                Some(_) => {}
+                None => {
+                    return Some(format!(
+                        "`{}` is `{}`; it must be yes or no.",
+                        layout.shown(),
+                        shorten(&cell.text)
+                    ));
+                }
+            }
+        }
+        None
     }
 
     /// As where two tables were put together, or a title is two rows high.
@@ -247,6 +314,11 @@ impl<'t> Sheet<'t> {
     }
 
     fn beyond(&self, cell: &str) -> String {
+        if self.is_headless {
+            return "There is more than a code on this line. Name the columns in the first row, such as \
+                    code,seats,expiration date,customer."
+                .to_owned();
+        }
         let width = self.columns.len();
         let cell = shorten(cell);
         match &self.source {
@@ -275,6 +347,7 @@ impl<'t> Sheet<'t> {
             CellKind::Other if column == Column::Id => return None,
             CellKind::Other
                 if column == Column::Field(STATUS) && matches!(&*cell.text, "true" | "false") => {}
+            CellKind::Other if matches!(column, Column::Refusal(_)) => {}
             CellKind::Other => return Some(not_a_text(heading, &cell.text)),
             CellKind::Error => return Some(failed_formula(heading, &cell.text)),
             CellKind::Text | CellKind::Number | CellKind::Converted => {}
@@ -289,6 +362,11 @@ impl<'t> Sheet<'t> {
                 row.id = Some(cell.text.trim().to_owned());
                 return None;
             }
+            Column::Own(index) => {
+                row.own[index] = cell.text.clone();
+                return None;
+            }
+            Column::Refusal(_) => return None,
             Column::ExportedOnly | Column::Dropped | Column::Unknown => return None,
         };
         let field = &FIELDS[index];
@@ -314,6 +392,11 @@ impl<'t> Sheet<'t> {
             _ if field.is_date() => {
                 let order = self.orders.get(at).copied().flatten();
                 match Reading::of(&cell.text).ordered(order) {
+                    Reading::Unreadable
+                        if index == EXPIRATION_DATE && self.options.is_perpetual(&cell.text) =>
+                    {
+                        String::new()
+                    }
                     Reading::Unreadable => cell.text.clone(),
                     Reading::Serial(day) => date::format(day),
                     reading => match reading.day(field.label, &cell.text) {
@@ -371,18 +454,30 @@ fn not_a_text(heading: &str, value: &str) -> String {
 
 /// A field that every row needs and no column is.
 fn required(columns: &[Column], options: &ImportOptions) -> Option<usize> {
-    let is_given = |index: usize| index == TOOL_NAME && options.tool.is_some();
+    let is_of_codes = options.subject == Subject::Codes;
+    let is_given = |index: usize| index == TOOL_NAME && (options.tool.is_some() || is_of_codes);
     [TOOL_NAME, LICENSE_KEY]
         .into_iter()
         .find(|index| !columns.contains(&Column::Field(*index)) && !is_given(*index))
 }
 
 /// Dates or statuses that would be ignored, while no column is the expiration date or the status.
-fn lost(columns: &[Column], headings: &[String], surveys: &[Survey]) -> Option<String> {
-    let find = |index: usize, is_lost: fn(&Survey) -> bool| {
-        let is_there = columns.contains(&Column::Field(index));
-        let all = surveys.iter().zip(headings);
-        let found = all.filter(|(survey, _)| !is_there && is_lost(survey));
+fn lost(
+    columns: &[Column],
+    headings: &[String],
+    surveys: &[Survey],
+    subject: Subject,
+) -> Option<String> {
+    let noun = subject.noun();
+    let find = |is_read: fn(Column) -> bool, is_lost: fn(&Survey, &str, bool) -> bool| {
+        let mut read = surveys.iter().zip(columns).filter(|(_, c)| is_read(**c));
+        let is_there = read.clone().next().is_some();
+        let is_filled = read.any(|(survey, _)| survey.is_filled());
+        let all = surveys.iter().zip(headings).zip(columns);
+        let unknown = all.filter(|(_, column)| !is_filled && **column == Column::Unknown);
+        let found = unknown
+            .map(|(one, _)| one)
+            .filter(|(survey, heading)| is_lost(survey, heading, is_there));
         let found: Vec<String> = found
             .map(|(_, heading)| format!("`{}`", shown(heading)))
             .collect();
@@ -392,23 +487,53 @@ fn lost(columns: &[Column], headings: &[String], surveys: &[Survey]) -> Option<S
             all => Some(format!("The columns {} have", all.join(", "))),
         }
     };
-    if let Some(found) = find(EXPIRATION_DATE, Survey::is_lost_dates) {
+    let is_term = |column| matches!(column, Column::Field(EXPIRATION_DATE) | Column::Own(DAYS));
+    let has_dates =
+        |survey: &Survey, heading: &str, is_there| survey.ignored.has_dates(heading, is_there);
+    if let Some(found) = find(is_term, has_dates) {
         return Some(format!(
-            "{found} dates, but no column is the expiration date, so every license would be perpetual. Name the \
-             column with the expiration dates `expiration_date`, or say what each column is."
+            "{found} dates or periods, but no row has an expiration date, so every {noun} would be perpetual. Name \
+             the column with the expiration dates `expiration_date`, or say what each column is."
         ));
     }
-    let found = find(STATUS, Survey::is_lost_statuses)?;
+    let is_status = |column| matches!(column, Column::Field(STATUS) | Column::Refusal(_));
+    let found = find(is_status, |survey, _, _| survey.ignored.has_refusals())?;
     Some(format!(
-        "{found} words for a status, but no column is the status, so every license would be activated. Name the \
-         column with the status `status`, or say what each column is."
+        "{found} words for a status, but no row has a status, so every {noun} would be activated. Name the column \
+         with the status `status`, or say what each column is."
     ))
+}
+
+/// A column `State` of an address is none: it is the status if it has words for one, and no other column is.
+fn settle_statuses(
+    columns: &mut [Column],
+    headings: &[String],
+    surveys: &[Survey],
+    options: &ImportOptions,
+) {
+    let is_status = |column: &Column| *column == Column::Field(STATUS);
+    for at in 0..columns.len() {
+        let is_meant = || {
+            let is_only = columns.iter().filter(|column| is_status(column)).count() == 1;
+            is_only && surveys[at].is_status()
+        };
+        let heading = headings[at].trim();
+        if is_status(&columns[at])
+            && matches!(&*normalized(heading), "state" | "etat" | "estado" | "stato")
+            && !options.columns.contains_key(heading)
+            && !is_meant()
+        {
+            columns[at] = Column::Unknown;
+        }
+    }
 }
 
 /// Two columns that mean the same.
 fn clash(columns: &[Column], headings: &[String], unit: RowUnit) -> Option<String> {
     columns.iter().enumerate().find_map(|(at, column)| {
-        let name = column.name()?;
+        let name = column
+            .name()
+            .filter(|_| !matches!(column, Column::Refusal(_)))?;
         let other = columns[..at].iter().position(|other| other == column)?;
         let columns = match unit {
             RowUnit::Line => "columns",

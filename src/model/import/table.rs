@@ -90,6 +90,11 @@ pub(super) fn missing(line: u64, index: usize, headings: &[String], likely: Opti
         TOOL_NAME => "choose the column, or one tool for all rows",
         _ => "choose the column",
     };
+    without(line, name, otherwise, headings)
+}
+
+/// [`missing`] in a table that has its header there.
+pub(super) fn without(line: u64, name: &str, otherwise: &str, headings: &[String]) -> String {
     let headings = shorten(&headings.join(", "));
     format!(
         "The header on line {line} has no column `{name}`; its columns are: {headings}. Name the right \
