@@ -627,6 +627,7 @@ fn the_example_lists_every_setting_with_its_default() {
             smtp_password: None,
             mail_from: None,
             digest_to: None,
+            webhook_networks: vec![],
             ..read
         };
         assert_eq!(format!("{others:?}"), format!("{defaults:?}"));
