@@ -241,7 +241,7 @@ fn is_never(text: &str) -> bool {
         let is_zero = |c: char| "0-./: ".contains(c);
         return text.matches('0').count() >= 6 && text.len() > 6 && text.chars().all(is_zero);
     }
-    if text.len() > LONGEST_NEVER {
+    if text.len() > LONGEST_NEVER || text.bytes().any(|c| c.is_ascii_digit()) {
         return false;
     }
     let word = folded(text);

@@ -324,15 +324,10 @@ fn the_search_field_leads_from_a_code_to_its_page() {
     assert_eq!(search(&mut admin, &typed), page_of(&code));
     assert!(search(&mut admin, "K7QM-2XWD-9FHT-VR4B").starts_with("/licenses"));
     // A license with that key comes first.
-    import(
-        &mut admin,
-        &[
-            ("tool_name", "Tool_A"),
-            ("text", "OLD-CODE-0001\nOLD-CODE-0002"),
-            ("confirm", "yes"),
-            ("short", "yes"),
-        ],
-    );
+    let text = "OLD-CODE-0001\nOLD-CODE-0002";
+    let preview = import(&mut admin, &[("tool_name", "Tool_A"), ("text", text)]);
+    let confirmation = preview.form(&preview.path).tick("short", "yes");
+    confirmation.submit(&mut admin);
     assert!(search(&mut admin, "OLD-CODE-0001").starts_with("/licenses"));
     assert!(search(&mut admin, "old-code-0002").starts_with("/codes/"));
 }

@@ -202,6 +202,7 @@ fn neither_a_second_import_nor_a_new_name_gets_into_a_running_import() {
     let page = upload(&mut admin, "many.csv", planted(3_000).0);
     let running = page.form(&page.path).submit(&mut admin);
     assert_eq!(running.all("progress").len(), 1);
+    wait_for_first_licenses(&database);
     let refused = rename.submit(&mut admin);
     assert_eq!(refused.invalid_fields(), ["tool_name"]);
     assert_eq!(refused.form("/tool/rename").value("tool_name"), "Tool_9");

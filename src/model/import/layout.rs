@@ -93,7 +93,6 @@ impl Survey {
             Column::Field(STATUS) => {
                 self.filled += 1;
                 self.note_word(text);
-                self.ignored.note(text);
             }
             Column::Refusal(_) => {
                 self.filled += 1;
@@ -104,10 +103,14 @@ impl Survey {
         }
     }
 
+    /// Notes it as one of an ignored column, too, if it is the first time.
     fn note_word(&mut self, text: &str) {
         let word = text.to_lowercase();
-        if self.words.contains_key(&word) || self.words.len() < MAX_WORDS {
-            *self.words.entry(word).or_default() += 1;
+        if let Some(number) = self.words.get_mut(&word) {
+            *number += 1;
+        } else if self.words.len() < MAX_WORDS {
+            self.words.insert(word, 1);
+            self.ignored.note(text);
         }
     }
 

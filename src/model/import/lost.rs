@@ -51,7 +51,7 @@ impl Ignored {
             return;
         }
         self.filled += 1;
-        self.is_any_refused |= is_refusal(text);
+        self.is_any_refused |= !has_digits && is_refusal(text);
         self.with_digits += i64::from(has_digits);
         let is_bare = text.bytes().all(|c| c.is_ascii_digit());
         match reading {
