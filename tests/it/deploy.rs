@@ -231,7 +231,7 @@ pub fn shipped(way: Way, folder: &Path, [server, tls, plain]: [u16; 3]) -> Strin
     match way {
         Way::Kept => file,
         Way::Stripped => {
-            assert_eq!(file.matches("#rewrite ").count(), 8);
+            assert_eq!(file.matches("#rewrite ").count(), 9);
             file.replace("#rewrite ", "rewrite ")
         }
     }
@@ -423,6 +423,11 @@ fn nginx_refuses_large_bodies() {
         if path.starts_with("/api") {
             assert_eq!(answer.json()["status"], "error", "{path}");
         }
+    }
+    for path in ["/import", "/codes/import"] {
+        let file = vec![b'x'; 1024 * 1024];
+        let answer = site.visitor().send("POST", path, &form, &file);
+        assert_ne!(answer.status, 413, "{path}");
     }
     let spaces = " ".repeat(8 * 1024 - QUESTION.len());
     let largest = site
