@@ -1,7 +1,5 @@
 //! Decoding an uploaded file to text.
 
-use std::borrow::Cow;
-
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::{Decoded, refused, workbook};
@@ -127,7 +125,7 @@ fn is_code_page_850(bytes: &[u8]) -> bool {
     })
 }
 
-fn code_page_850(line: &[u8]) -> Cow<'_, str> {
+fn code_page_850(line: &[u8]) -> String {
     let upper: Vec<char> = CODE_PAGE_850.chars().collect();
     let char = |byte: &u8| match byte.checked_sub(0x80) {
         None => char::from(*byte),
@@ -138,12 +136,17 @@ fn code_page_850(line: &[u8]) -> Cow<'_, str> {
 
 /// Each line for itself, so that one in another encoding does not change the others.
 fn by_lines(bytes: &[u8]) -> (String, Option<String>) {
-    let (read, encoding): (fn(&[u8]) -> Cow<'_, str>, _) = match is_code_page_850(bytes) {
-        true => (code_page_850, "code page 850, the one of DOS"),
-        false => (
-            |line| WINDOWS_1252.decode_without_bom_handling(line).0,
-            "Windows-1252",
-        ),
+    let is_of_dos = is_code_page_850(bytes);
+    let encoding = match is_of_dos {
+        true => "code page 850, the one of DOS",
+        false => "Windows-1252",
+    };
+    let read = |line: &[u8]| match is_of_dos {
+        true => code_page_850(line),
+        false => WINDOWS_1252
+            .decode_without_bom_handling(line)
+            .0
+            .into_owned(),
     };
     let mut text = String::with_capacity(bytes.len());
     let mut other: Vec<(usize, String)> = Vec::new();
