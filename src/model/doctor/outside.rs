@@ -556,8 +556,8 @@ pub fn bodies(place: &Place, bodies: &Bodies, form_size: u64) -> Vec<Finding> {
         ))),
     }
     match &bodies.import {
-        // Without a session.
-        Ok(answer) if [303, 401].contains(&answer.status) => {}
+        // Without a session; or another proxy line changes the type.
+        Ok(answer) if [303, 401, 415].contains(&answer.status) => {}
         // A proxy that closes the connection instead has no other reason.
         Ok(_) | Err(_) => found.push(Finding::error(format!(
             "{url}/import: {}",
