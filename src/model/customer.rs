@@ -197,9 +197,18 @@ impl NamedCustomer {
 
     /// Tells customers of one name apart.
     pub fn with_email(&self) -> String {
-        let room = NAME_LENGTH.saturating_sub(self.email.chars().count() + 3);
+        self.with(&self.email)
+    }
+
+    /// Tells customers of one name apart who have no address.
+    pub fn numbered(&self, number: u32) -> String {
+        self.with(&number.to_string())
+    }
+
+    fn with(&self, text: &str) -> String {
+        let room = NAME_LENGTH.saturating_sub(text.chars().count() + 3);
         let name: String = self.name.chars().take(room).collect();
-        format!("{name} ({})", self.email)
+        format!("{name} ({text})")
     }
 }
 

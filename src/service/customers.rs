@@ -74,6 +74,25 @@ pub(super) fn ensure_named(
     Ok(name)
 }
 
+/// [`ensure_named`] in the words of a shop, whose buyer without an address is no customer who has one.
+pub(super) fn ensure_buyer(
+    db: &WriteTx<'_>,
+    named: &NamedCustomer,
+    now: OffsetDateTime,
+) -> Result<String, Error> {
+    if !named.email.is_empty() || named.name.is_empty() {
+        return ensure_named(db, named, now);
+    }
+    let mut name = named.name.clone();
+    let mut number = 1;
+    while customers::named(db, &name)?.is_some_and(|other| !other.email.is_empty()) {
+        number += 1;
+        name = named.numbered(number);
+    }
+    customers::ensure(db, &name, now)?;
+    Ok(name)
+}
+
 /// [`ensure_named`] in the words of the admin, who knows that a customer without an address has this one.
 pub(super) fn ensure_known(
     db: &WriteTx<'_>,

@@ -138,12 +138,19 @@ impl Service {
             order,
             codes,
             is_new,
+            has_new_customer,
         } = placed;
-        if !(*is_new && self.sends_mail() && self.mailer.with_codes) || order.is_test {
+        let is_due = *is_new || *has_new_customer;
+        if !(is_due && self.sends_mail() && self.mailer.with_codes) || order.is_test {
             return Ok(());
         }
         let topics: Vec<Topic> = codes.iter().map(|(_, code)| Topic::code(code.id)).collect();
-        let key = format!("codes of order {}", order.id);
+        let key = match customers::named(db, &order.customer)? {
+            Some(customer) if *has_new_customer => {
+                format!("codes of order {} for customer {}", order.id, customer.id)
+            }
+            _ => format!("codes of order {}", order.id),
+        };
         self.queue(db, MailEvent::Codes, key, &order.customer, &topics)?;
         Ok(())
     }

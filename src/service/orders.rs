@@ -1,7 +1,7 @@
 //! Orders of shops: codes are made once for each, and follow what happens to it.
 
 use super::Service;
-use super::customers::ensure_named;
+use super::customers::ensure_buyer;
 use crate::error::Error;
 use crate::model::activation_code::{ActivationCode, CodeValues};
 use crate::model::audit::{Actor, Detail, Event, Kind};
@@ -16,6 +16,8 @@ pub struct OrderCodes {
     pub codes: Vec<(i64, ActivationCode)>,
     /// False if it had been sent before.
     pub is_new: bool,
+    /// Sent again for another customer.
+    pub has_new_customer: bool,
 }
 
 impl OrderCodes {
@@ -71,7 +73,7 @@ impl Service {
         if let Some(order) = orders::find(db, source, &new.order_ref)? {
             return self.repeat_order(db, actor, order, new);
         }
-        let customer = ensure_named(db, &new.customer, now)?;
+        let customer = ensure_buyer(db, &new.customer, now)?;
         let id = orders::add(db, source, new, &customer, now)?;
         for (at, item) in (0..).zip(&new.items) {
             if item.other().is_some() {
@@ -121,9 +123,11 @@ impl Service {
                 new.order_ref
             )));
         }
+        let mut has_new_customer = false;
         if !order.is_erased {
-            let customer = ensure_named(db, &new.customer, self.clock.now())?;
+            let customer = ensure_buyer(db, &new.customer, self.clock.now())?;
             if !customer.is_empty() && customer != order.customer {
+                has_new_customer = true;
                 orders::set_customer(db, order.id, &customer)?;
                 for (_, code) in codes_of(db, &order)? {
                     let values = CodeValues {
@@ -134,7 +138,11 @@ impl Service {
                 }
             }
         }
-        with_codes(db, &order.source, &order.order_ref)?.ok_or(NO_SUCH_ORDER)
+        let found = with_codes(db, &order.source, &order.order_ref)?.ok_or(NO_SUCH_ORDER)?;
+        Ok(OrderCodes {
+            has_new_customer,
+            ..found
+        })
     }
 
     /// The codes of an order, as customers type them.
@@ -162,7 +170,14 @@ impl Service {
                 }
                 Direction::Off => {
                     let before = orders::replaced(db, id, code.id)?;
-                    item.off(&code.values, &before).ok_or_else(|| {
+                    let mut later = vec![];
+                    for (other, items, replaced) in orders::later_replaced(db, id, code.id)? {
+                        let replaced = item.skipped(replaced, &before);
+                        orders::set_replaced(db, other, code.id, &replaced)?;
+                        let same = items.into_iter().filter(|of| of.renews == item.renews);
+                        later.extend(same);
+                    }
+                    item.off(&code.values, &before, &later).ok_or_else(|| {
                         Error::Conflict(format!(
                             "The order set the expiration date of {}, and nothing tells which one it had before. \
                              Change that code by hand.",
@@ -334,5 +349,6 @@ fn with_codes(db: &Db, source: &str, order_ref: &str) -> Read<Option<OrderCodes>
         codes: codes_of(db, &order)?,
         order,
         is_new: false,
+        has_new_customer: false,
     }))
 }

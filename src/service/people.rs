@@ -67,7 +67,7 @@ impl Service {
             entries.iter().for_each(|entry| traces.add(entry));
         }
         let now = self.clock.now();
-        self.store.write_erasing(|db| {
+        self.store.write(|db| {
             if customers::get(db, id)?.as_ref() != Some(&person) {
                 return Err(Error::Conflict(
                     "The customer was changed meanwhile. Nothing was erased; try again.".into(),
@@ -78,6 +78,9 @@ impl Service {
             entries.iter().for_each(|entry| traces.add(entry));
             let licenses = few_licenses(db, &person.name)?;
             people::erase(db, &person)?;
+            for former in traces.former(db)? {
+                people::erase(db, &former_self(&person, former))?;
+            }
             for license in &licenses {
                 let mut values = license.values.clone();
                 (values.user_id, values.order_ref, values.note) = (None, None, None);
@@ -104,6 +107,17 @@ impl Service {
             self.log.fault("purge", &error);
         }
         Ok(person)
+    }
+}
+
+fn former_self(person: &Customer, name_or_email: String) -> Customer {
+    Customer {
+        email: match name_or_email.contains('@') {
+            true => name_or_email.to_lowercase(),
+            false => person.email.clone(),
+        },
+        name: name_or_email,
+        ..person.clone()
     }
 }
 
@@ -186,6 +200,21 @@ impl Traces {
             };
             into.insert(*id);
         }
+    }
+
+    /// Names and addresses that the person had before and that nobody else has now.
+    fn former(&self, db: &Db) -> Read<Vec<String>> {
+        let mut former = vec![];
+        for id in &self.names {
+            if let Some(text) = personal::text(db, *id)?
+                && !text.is_empty()
+                && customers::named(db, &text)?.is_none()
+                && customers::of_email(db, &text)?.is_none()
+            {
+                former.push(text);
+            }
+        }
+        Ok(former)
     }
 
     fn erasable(&self) -> impl Iterator<Item = i64> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use time::{Duration, OffsetDateTime};
 
 use super::Service;
-use super::customers::{NO_SUCH_CUSTOMER, ensure_named};
+use super::customers::{NO_SUCH_CUSTOMER, ensure_buyer};
 use super::orders::{NO_SUCH_ORDER, codes_of};
 use super::shops::NO_SUCH_SHOP;
 use crate::error::Error;
@@ -299,10 +299,7 @@ impl Service {
                     renews: Some(order_ref.to_owned()),
                     ..SentItem::default()
                 });
-            let customer = NamedCustomer {
-                name: order.customer,
-                ..NamedCustomer::default()
-            };
+            let customer = buyer_of(db, order.customer)?;
             let new = NewOrder::parse(renewal, customer, items.collect(), false)?;
             self.place_order_in(db, actor, &source, &new)?;
         }
@@ -329,7 +326,7 @@ impl Service {
         let Some(gone) = gone else {
             return done("The customer was known before.");
         };
-        let name = ensure_named(db, named, self.clock.now())?;
+        let name = ensure_buyer(db, named, self.clock.now())?;
         let kept = customers::named(db, &name)?.ok_or(NO_SUCH_CUSTOMER)?;
         if kept.id != gone.id {
             self.merge_customers_in(db, actor, &kept, &gone)?;
@@ -374,15 +371,30 @@ fn is_erased(db: &Db, shop: &Shop, event: &ShopEvent) -> Read<bool> {
 
 /// Who bought; a customer whom the shop calls by a number is known from an earlier order.
 fn buyer(db: &Db, shop: &Shop, sale: &Sale) -> Read<NamedCustomer> {
-    let mut customer = sale.customer.clone();
     if !sale.customer_ref.is_empty()
         && let Some(earlier) = shop_events::order_of(db, shop.id, &sale.customer_ref)?
         && let Some(order) = orders::find(db, &shop.source(), &earlier)?
         && !order.customer.is_empty()
     {
-        customer.name = order.customer;
+        let known = buyer_of(db, order.customer)?;
+        return Ok(match known.email.is_empty() {
+            true => NamedCustomer {
+                email: sale.customer.email.clone(),
+                ..known
+            },
+            false => known,
+        });
     }
-    Ok(customer)
+    Ok(sale.customer.clone())
+}
+
+/// Whoever placed an earlier order.
+fn buyer_of(db: &Db, name: String) -> Read<NamedCustomer> {
+    let known = customers::named(db, &name)?;
+    Ok(NamedCustomer {
+        email: known.map(|known| known.email).unwrap_or_default(),
+        name,
+    })
 }
 
 pub(super) fn actor(shop: &Shop, address: &str) -> Actor {

@@ -13,6 +13,9 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use crate::model::public_address::Callable;
 use crate::model::webhook::{MAX_ANSWER, Outcome, not_called};
 
+/// Only the beginning is shown: who answers slowly holds up nobody else.
+const BODY_TIMEOUT: Duration = Duration::from_secs(1);
+
 pub(super) struct Caller {
     agent: ureq::Agent,
     timeout: Duration,
@@ -37,6 +40,7 @@ impl Caller {
             .max_redirects(0)
             .max_idle_connections(0)
             .timeout_global(Some(timeout))
+            .timeout_recv_body(Some(BODY_TIMEOUT))
             .user_agent(concat!("license-server/", env!("CARGO_PKG_VERSION")))
             .build();
         let agent = ureq::Agent::with_parts(

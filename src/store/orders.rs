@@ -174,6 +174,37 @@ pub fn replaced(db: &Connection, id: i64, code_id: i64) -> Result<Entitlements> 
     Ok(found.unwrap_or_default())
 }
 
+/// Later orders that replaced something in the code: ID, items, and what was there before each.
+pub fn later_replaced(
+    db: &Connection,
+    id: i64,
+    code_id: i64,
+) -> Result<Vec<(i64, Vec<Item>, Entitlements)>> {
+    let orders: Vec<(i64, String)> = db
+        .prepare_cached(
+            "select orders.id, orders.items from order_replaced
+             join orders on orders.id = order_replaced.order_id
+             where order_replaced.code_id = ?2 and order_replaced.order_id > ?1 order by orders.id",
+        )?
+        .query_map([id, code_id], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_>>()?;
+    let orders = orders.into_iter().map(|(later, items)| {
+        let items = Item::from_json(&items).ok_or_else(|| unreadable(1, &items))?;
+        Ok((later, items, replaced(db, later, code_id)?))
+    });
+    orders.collect()
+}
+
+pub fn set_replaced(db: &WriteTx<'_>, id: i64, code_id: i64, before: &Entitlements) -> Result<()> {
+    let [edition, features, _, updates_until] = before.texts();
+    db.prepare_cached(
+        "update order_replaced set edition = ?3, features = ?4, updates_until = ?5
+         where order_id = ?1 and code_id = ?2",
+    )?
+    .execute(params![id, code_id, edition, features, updates_until])?;
+    Ok(())
+}
+
 pub fn clear_replaced(db: &WriteTx<'_>, id: i64) -> Result<()> {
     db.prepare_cached("delete from order_replaced where order_id = ?1")?
         .execute([id])?;

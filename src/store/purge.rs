@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use super::{POLL, Store, WRITE_WAIT, WriteTx, trigrams};
+use super::{POLL, Store, WRITE_WAIT, trigrams};
 use crate::clock::Stopwatch;
 use crate::error::Error;
 
@@ -14,23 +14,14 @@ const BLOCK: usize = 1 << 20;
 const SHORTEST: usize = 5;
 
 impl Store {
-    /// [`Store::write`] in which texts of licenses leave nothing in the search index.
-    pub fn write_erasing<T>(
-        &self,
-        write: impl FnOnce(&WriteTx<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let written = self.write(|db| {
-            trigrams::set_secure(db, true)?;
-            write(db)
-        })?;
-        // Left on by a crash, it is only slow.
-        self.write(|db| Ok(trigrams::set_secure(db, false)?))?;
-        Ok(written)
-    }
-
-    /// Empties the write-ahead log. If the file still has one of these texts, perhaps where SQLite moved rows
+    /// Removes from the search index what is left of former texts, and empties the write-ahead log. If the file still has one of these texts, perhaps where SQLite moved rows
     /// about, it is written anew.
     pub fn purge(&self, texts: &[&str]) -> Result<(), Error> {
+        let mut is_first = true;
+        while self.write(|db| Ok(trigrams::merge(db, is_first)?))? {
+            is_first = false;
+            self.pause();
+        }
         let writer = self.writer.lock();
         self.check_file()?;
         let empty_log = || -> Result<(), Error> {

@@ -39,13 +39,23 @@ pub(super) fn remove(db: &Connection, id: i64, texts: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether texts that are removed leave nothing in the index: slower, and for erasing only.
-pub(super) fn set_secure(db: &Connection, is_secure: bool) -> Result<()> {
-    db.prepare_cached(
-        "insert into license_search (license_search, rank) values ('secure-delete', ?1)",
-    )?
-    .execute([i64::from(is_secure)])?;
-    Ok(())
+/// Pages written by one step of [`merge`].
+const MERGED_PAGES: i64 = 500;
+
+/// A step towards an index in one segment, where nothing is left of texts that were removed before the first one;
+/// false when it is done. The option `secure-delete` would damage an index without details.
+pub(super) fn merge(db: &Connection, is_first: bool) -> Result<bool> {
+    let before = db.total_changes();
+    // A negative number also takes in what no merge has taken yet.
+    let pages = if is_first {
+        -MERGED_PAGES
+    } else {
+        MERGED_PAGES
+    };
+    db.prepare_cached("insert into license_search (license_search, rank) values ('merge', ?1)")?
+        .execute([pages])?;
+    // One change is the statement itself.
+    Ok(db.total_changes() - before > 1)
 }
 
 /// The IDs of all licenses that may contain the word, with duplicates.

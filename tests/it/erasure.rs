@@ -4,6 +4,7 @@ use license_server::model::shops::ShopKind;
 use rusqlite::Connection;
 use serde_json::json;
 
+use crate::backup::backed_up;
 use crate::bulk::set_customer;
 use crate::customers::{edit, license_of, page_of};
 use crate::guards::token;
@@ -202,6 +203,32 @@ fn nothing_of_a_buyer_is_left_or_comes_back() {
         assert!(!page.has_form("/run"), "nothing is left to run");
     }
     server.service.verify_audit(None).unwrap();
+}
+
+#[test]
+fn the_search_index_forgets_former_texts_and_stays_whole() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    for (key, user) in [("gone", PERSON[1]), ("kept", PERSON[1]), ("bobs", "Bob")] {
+        server.add(json!({"tool_name": "A", "license_key": key, "user_id": user}));
+    }
+    let note = json!({"note": PERSON[4]}).to_string();
+    assert_eq!(admin.patch("/api/licenses/2", &note).status, 200);
+    assert_eq!(admin.delete("/api/licenses/1").status, 200);
+    let customer = page_of(&mut admin, PERSON[1]);
+    assert_eq!(erase(&mut admin, &customer, PERSON[1]).status, 200);
+    backed_up(&server, "after.db");
+    // Whatever was removed is only in segments that are not merged.
+    let db = Connection::open(server.folder.path().join("data/licenses.db")).unwrap();
+    let segments = "select count(distinct id >> 37) from license_search_data where id > 10";
+    let segments: i64 = db.query_row(segments, [], |row| row.get(0)).unwrap();
+    assert_eq!(segments, 1);
+    let terms = |like: &str| -> i64 {
+        let sql = "select count(*) from license_terms where term like ?1";
+        db.query_row(sql, [like], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((terms("que%"), terms("qua%")), (0, 0));
+    assert!(terms("bob%") > 0);
 }
 
 #[test]

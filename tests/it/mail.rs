@@ -173,6 +173,20 @@ fn sell_again(server: &Server) {
 }
 
 #[test]
+fn an_order_whose_address_is_corrected_is_mailed_there() {
+    let Some((mut mail, server)) = start() else {
+        return;
+    };
+    sell(&server, "2026/17", "ane@example.com");
+    // The first one is still waiting, and no longer true.
+    sell_again(&server);
+    sell_again(&server);
+    later(&server, 5);
+    assert_eq!(mail.next()["recipients"], json!(["anne@example.com"]));
+    assert_eq!(states(&server), [MailState::Dropped, MailState::Sent]);
+}
+
+#[test]
 fn test_orders_and_orders_that_somebody_else_mails_are_not_mailed() {
     let Some((mail, server)) = start() else {
         return;

@@ -339,6 +339,16 @@ fn a_name_without_its_address_is_no_proof() {
         .unwrap()
         .unwrap();
     assert_eq!(known.customer.email, "");
+    // Nor is it one of somebody whose address is known.
+    let name = "Anna Berg (anna@example.com)";
+    let nameless = json!({"order_ref": "18", "customer": {"name": name},
+        "items": [{"tool_name": "Tool_A"}]})
+    .to_string();
+    for status in [201, 200] {
+        assert_eq!(shop.post("/api/orders", &nameless).status, status);
+        let customer = shop.get("/api/orders/18").json()["customer"].clone();
+        assert_eq!(customer, format!("{name} (2)"));
+    }
 }
 
 #[test]
@@ -360,8 +370,12 @@ fn an_order_sells_an_edition_with_features_and_updates() {
             )
         );
     }
-    let again = shop.post("/api/orders", &order("17", json!([item])));
-    assert_eq!((again.status, &again.body), (200, &placed.body));
+    let mut turned = item.clone();
+    turned["features"] = json!(["ocr", "export"]);
+    for same in [&item, &turned] {
+        let again = shop.post("/api/orders", &order("17", json!([same])));
+        assert_eq!((again.status, &again.body), (200, &placed.body));
+    }
     for (field, value) in [
         ("edition", json!("Basic")),
         ("features", json!(["export"])),
@@ -422,6 +436,21 @@ fn a_renewal_may_change_the_edition_and_gives_it_back() {
         let path = format!("/api/orders/18/{action}");
         assert_eq!(shop.post(&path, "{}").status, 200);
         assert_eq!(is(&mut shop), *expected, "{action}");
+    }
+    for (revoked, left) in [
+        (["20", "21"], ["Pro", "Basic"]),
+        (["21", "20"], ["Pro", "Basic"]),
+    ] {
+        for reference in ["20", "21"] {
+            let renewal = json!([{"tool_name": "Tool_A", "renews": "17", "edition": "Pro"}]);
+            shop.post("/api/orders", &order(reference, renewal));
+            let restored = format!("/api/orders/{reference}/restore");
+            assert_eq!(shop.post(&restored, "{}").status, 200);
+        }
+        for (reference, left) in revoked.iter().zip(left) {
+            shop.post(&format!("/api/orders/{reference}/revoke"), "{}");
+            assert_eq!(is(&mut shop)[1], left, "{revoked:?}");
+        }
     }
     let seats =
         |edition: &str| json!([{"tool_name": "Tool_A", "adds_to": "17", "edition": edition}]);

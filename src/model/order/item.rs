@@ -248,8 +248,13 @@ impl Item {
     }
 
     /// The code once [`Item::on`] is taken back; none if nothing tells which term it had before. `before` is what
-    /// it had of edition, features and updates; what was changed since stays.
-    pub fn off(&self, values: &CodeValues, before: &Entitlements) -> Option<CodeValues> {
+    /// it had of edition, features and updates; what was changed since, or paid for again by `later` items, stays.
+    pub fn off(
+        &self,
+        values: &CodeValues,
+        before: &Entitlements,
+        later: &[Item],
+    ) -> Option<CodeValues> {
         let mut after = values.clone();
         if self.adds_to.is_some() {
             after.seats = (values.seats - self.seats * self.quantity).max(1);
@@ -269,10 +274,17 @@ impl Item {
             None => {}
         }
         let entitlements = &mut after.entitlements;
-        if self.edition.is_some() && self.edition == entitlements.edition {
+        let is_paid_again = |is_same: &dyn Fn(&Item) -> bool| later.iter().any(is_same);
+        if self.edition.is_some()
+            && self.edition == entitlements.edition
+            && !is_paid_again(&|item| item.edition == self.edition)
+        {
             entitlements.edition.clone_from(&before.edition);
         }
-        if !self.features.is_empty() && self.features == entitlements.features {
+        if !self.features.is_empty()
+            && self.features == entitlements.features
+            && !is_paid_again(&|item| item.features == self.features)
+        {
             entitlements.features.clone_from(&before.features);
         }
         if let Some(days) = self.updates_days {
@@ -280,10 +292,37 @@ impl Item {
             entitlements.updates_until = entitlements.updates_until.map(less);
         } else if self.updates_until.is_some()
             && self.updates_until == entitlements.updates_until.map(date::format)
+            && !is_paid_again(&|item| item.updates_until == self.updates_until)
         {
             entitlements.updates_until = before.updates_until;
         }
         Some(after)
+    }
+
+    /// What a later order replaced, as if this item had never been: what it gave becomes what was `before` it.
+    pub fn skipped(&self, replaced: Entitlements, before: &Entitlements) -> Entitlements {
+        let mut all = replaced;
+        if self.edition.is_some() && all.edition == self.edition {
+            all.edition.clone_from(&before.edition);
+        }
+        if !self.features.is_empty() && all.features == self.features {
+            all.features.clone_from(&before.features);
+        }
+        if self.updates_until.is_some() && all.updates_until.map(date::format) == self.updates_until
+        {
+            all.updates_until = before.updates_until;
+        }
+        all
+    }
+
+    /// For comparing: the order of features does not count.
+    pub(super) fn comparable(&self) -> Item {
+        let mut features = self.features.clone();
+        features.sort();
+        Item {
+            features,
+            ..self.clone()
+        }
     }
 
     /// `until 2027-12-31`, `365 days` or `perpetual`.
@@ -418,11 +457,11 @@ mod tests {
         let before = code(Some(date!(2026 - 12 - 31)));
         let after = better.on(&before, TODAY);
         assert_eq!(after.entitlements.edition.as_deref(), Some("Pro"));
-        let back = better.off(&after, &before.entitlements);
+        let back = better.off(&after, &before.entitlements, &[]);
         assert_eq!(back.as_ref(), Some(&before));
         let mut changed = after;
         changed.entitlements.edition = Some("Max".into());
-        let back = better.off(&changed, &before.entitlements).unwrap();
+        let back = better.off(&changed, &before.entitlements, &[]).unwrap();
         assert_eq!(back.entitlements.edition.as_deref(), Some("Max"));
         assert_eq!(back.term, before.term);
     }

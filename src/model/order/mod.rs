@@ -97,11 +97,12 @@ impl Order {
 
     /// Whether the same reference was sent with the same content.
     pub fn is_same(&self, new: &NewOrder) -> bool {
-        let items = match self.has_entitlements {
-            true => new.items.clone(),
-            false => new.items.iter().map(Item::without_entitlements).collect(),
+        let sent = |item: &Item| match self.has_entitlements {
+            true => item.comparable(),
+            false => item.without_entitlements(),
         };
-        (&self.items, self.is_test) == (&items, new.is_test)
+        let sent = new.items.iter().map(sent);
+        sent.eq(self.items.iter().map(Item::comparable)) && self.is_test == new.is_test
     }
 }
 
