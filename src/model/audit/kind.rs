@@ -203,10 +203,10 @@ impl Kind {
             | Kind::SignInThrottled
             | Kind::TokenRefused
             | Kind::SignedOut
-            | Kind::SessionEnded
-            | Kind::LinkCreated
-            | Kind::LinkOpened => true,
+            | Kind::SessionEnded => true,
             Kind::PasswordChanged
+            | Kind::LinkCreated
+            | Kind::LinkOpened
             | Kind::TokenCreated
             | Kind::TokenRevoked
             | Kind::LicenseAdded
