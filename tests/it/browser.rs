@@ -271,22 +271,30 @@ impl Drop for Browser {
     }
 }
 
-/// The driver on a free port, which it prints.
+/// The driver on a free port, which it prints. It takes a free port of IPv4, asks for the same of
+/// IPv6, and ends if another process has that one: then a new driver takes another port.
 fn start_driver(chromedriver: &Path, folder: &Path) -> (Child, u16) {
-    let mut driver = Command::new(chromedriver)
-        .arg("--port=0")
-        .env("HOME", folder)
-        .env("TMPDIR", folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-    let port = lines.map_while(Result::ok).find_map(|line| {
-        let (_, port) = line.split_once("started successfully on port ")?;
-        port.trim_end_matches('.').parse().ok()
-    });
-    (driver, port.expect("chromedriver names its port"))
+    (0..10)
+        .find_map(|_| {
+            let mut driver = Command::new(chromedriver)
+                .arg("--port=0")
+                .env("HOME", folder)
+                .env("TMPDIR", folder)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+            let port = lines.map_while(Result::ok).find_map(|line| {
+                let (_, port) = line.split_once("started successfully on port ")?;
+                port.trim_end_matches('.').parse().ok()
+            });
+            if port.is_none() {
+                driver.wait().unwrap();
+            }
+            Some((driver, port?))
+        })
+        .expect("chromedriver names its port")
 }
 
 #[test]
