@@ -19,7 +19,6 @@ use crate::model::audit::Actor;
 use crate::model::bulk::UNDO_FOR;
 use crate::model::import::{
     BOM, Choice, Decoded, ImportOptions, Layout, Subject, Undecided, decode, file_name,
-    is_importable,
 };
 use crate::model::license::Status;
 use crate::model::published::{Row, csv_header};
@@ -113,7 +112,8 @@ impl ImportArgs {
             pairs.collect::<Result<BTreeMap<String, String>, Refusal>>()
         };
         let columns = all("column", &self.columns)?;
-        let is_known = |name: &&String| is_importable(name);
+        let known = Subject::Licenses.meanings();
+        let is_known = |name: &&String| known.iter().any(|(one, _)| *one == name.as_str());
         if let Some(name) = columns.values().find(|name| !is_known(name)) {
             return Err(Refusal(format!("--column: there is no field `{name}`.")));
         }
@@ -222,9 +222,15 @@ fn say_what_decides(layout: &Layout) {
     if layout.has_ambiguous_dates {
         say("Decide about ambiguous dates with --dates day-first or --dates month-first.");
     }
-    for (word, _) in &layout.unknown_terms {
+    let terms: Vec<&str> = layout
+        .unknown_terms
+        .iter()
+        .map(|(word, _)| word.as_str())
+        .collect();
+    if !terms.is_empty() {
         say(&format!(
-            "If `{word}` means that a license is perpetual, say so with --perpetual `{word}`."
+            "Say which of these words mean that a license is perpetual, with --perpetual WORD: {}.",
+            terms.join(", ")
         ));
     }
     let words = layout

@@ -158,7 +158,7 @@ impl Reading {
             )),
             Reading::Unreadable => Err(format!(
                 "{label} `{text}` is not a date we can read; use YYYY-MM-DD, for example \
-                 2026-12-31, or leave it empty for a perpetual license."
+                 2026-12-31, or leave it empty."
             )),
         }
     }
@@ -181,15 +181,13 @@ impl Reading {
 /// A day that must be there; the error is a message for people.
 pub fn required_day(label: &str, typed: &str) -> Result<Date, String> {
     match Reading::of(typed) {
-        Reading::Day(day) => Ok(day),
-        Reading::Never => Err(format!(
-            "{label} is missing; use YYYY-MM-DD, for example 2026-12-31."
-        )),
         Reading::Unreadable => Err(format!(
             "{label} `{}` is not a date we can read; use YYYY-MM-DD, for example 2026-12-31.",
             shorten(typed.trim())
         )),
-        other => other.day(label, typed).and(Err(String::new())),
+        reading => reading
+            .day(label, typed)?
+            .ok_or_else(|| format!("{label} is missing; use YYYY-MM-DD, for example 2026-12-31.")),
     }
 }
 

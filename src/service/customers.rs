@@ -74,7 +74,7 @@ pub(super) fn ensure_named(
     Ok(name)
 }
 
-/// [`ensure_named`] in the words of a shop, whose buyer without an address is no customer who has one.
+/// [`ensure_named`] for a shop: a buyer without an address is never taken for a customer who has one.
 pub(super) fn ensure_buyer(
     db: &WriteTx<'_>,
     named: &NamedCustomer,
@@ -264,6 +264,8 @@ impl Service {
     ) -> Result<(), Error> {
         self.rename_in(db, actor, &gone.name, &kept.name)?;
         customers::delete(db, gone.id)?;
+        // Whoever opened the page of one of them must not see what the other had.
+        customer_links::delete_of(db, kept.id)?;
         let after = kept.merged(gone);
         customers::set(db, &after)?;
         let event = Event::customer(actor, Kind::CustomersMerged, gone, &after);

@@ -3,8 +3,10 @@
 use rocket::http::RawStr;
 
 use super::Service;
+use super::tools::NO_SUCH_TOOL;
 use crate::error::Error;
 use crate::model::audit::{Actor, Event, Kind};
+use crate::model::customer::{is_language_code, no_language};
 use crate::model::mail::MailEvent;
 use crate::model::mail_text::{Facts, LANGUAGES, MailText, built_in, sample};
 use crate::store::mail_texts::{self, TextKey};
@@ -61,20 +63,22 @@ impl Service {
         self.store.read(mail_texts::all)
     }
 
-    /// The text that the vendor has set, or the built-in one; whether it is the vendor's.
+    /// The text that the vendor has set for this tool, or for all tools, or the built-in one; whether it is this tool's.
     pub fn mail_text(
         &self,
         tool_name: &str,
         event: MailEvent,
         language: &str,
     ) -> Result<(MailText, bool), Error> {
-        let own = self
-            .store
-            .read(|db| mail_texts::get(db, tool_name, event, language))?;
-        Ok(match own {
-            Some(text) => (text, true),
-            None => (built_in(event, language), false),
-        })
+        let (own, of_all) = self.store.read_tx(|db| {
+            Ok((
+                mail_texts::get(db, tool_name, event, language)?,
+                mail_texts::get(db, "", event, language)?,
+            ))
+        })?;
+        let is_own = own.is_some();
+        let text = own.or(of_all);
+        Ok((text.unwrap_or_else(|| built_in(event, language)), is_own))
     }
 
     /// What a text becomes with values that are made up.
@@ -94,12 +98,10 @@ impl Service {
         self.preview_mail(tool_name, text)?;
         let is_tool = tool_name.is_empty() || self.tool_names()?.iter().any(|t| t == tool_name);
         if !is_tool {
-            return Err(Error::NotFound("Tool not found."));
+            return Err(NO_SUCH_TOOL);
         }
-        if language.len() != 2 || !language.bytes().all(|b| b.is_ascii_lowercase()) {
-            let message =
-                format!("`{language}` is not a language code; use two letters, such as en or de.");
-            return Err(Error::invalid("language", message));
+        if !is_language_code(language) {
+            return Err(Error::Invalid(vec![no_language(language)]));
         }
         self.store.write(|db| {
             mail_texts::set(db, tool_name, event, language, text)?;

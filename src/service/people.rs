@@ -67,7 +67,7 @@ impl Service {
             entries.iter().for_each(|entry| traces.add(entry));
         }
         let now = self.clock.now();
-        self.store.write(|db| {
+        let former = self.store.write(|db| {
             if customers::get(db, id)?.as_ref() != Some(&person) {
                 return Err(Error::Conflict(
                     "The customer was changed meanwhile. Nothing was erased; try again.".into(),
@@ -78,8 +78,9 @@ impl Service {
             entries.iter().for_each(|entry| traces.add(entry));
             let licenses = few_licenses(db, &person.name)?;
             people::erase(db, &person)?;
-            for former in traces.former(db)? {
-                people::erase(db, &former_self(&person, former))?;
+            let former = traces.former(db)?;
+            for text in &former {
+                people::erase(db, &former_self(&person, text.clone()))?;
             }
             for license in &licenses {
                 let mut values = license.values.clone();
@@ -100,10 +101,13 @@ impl Service {
             let event = Event::new(Kind::CustomerErased, actor)
                 .with(CUSTOMER_ID, id)
                 .with("licenses", licenses.len() as i64);
-            audit::append(db, event, now)
+            audit::append(db, event, now)?;
+            Ok(former)
         })?;
+        let mut texts: Vec<&str> = former.iter().map(String::as_str).collect();
+        texts.extend([&*person.name, &*person.email]);
         // The person is erased: what is left is what nobody can see on a page.
-        if let Err(error) = self.store.purge(&[&person.name, &person.email]) {
+        if let Err(error) = self.store.purge(&texts) {
             self.log.fault("purge", &error);
         }
         Ok(person)

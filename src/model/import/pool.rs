@@ -62,6 +62,8 @@ pub struct Pool {
     pub tool_name: String,
     /// The tool that is probably meant, until a person decides.
     pub similar: Option<String>,
+    /// Whether the import would create the tool.
+    pub is_new_tool: bool,
     /// What is unusual about the codes; messages for people.
     pub notes: Vec<String>,
     pub codes: Vec<PoolCode>,
@@ -73,6 +75,7 @@ impl Pool {
     pub fn fingerprint(&self) -> String {
         let mut fingerprint = Fingerprint::default();
         fingerprint.text(&self.tool_name);
+        fingerprint.number(self.is_new_tool.into());
         for code in &self.codes {
             let NamedCustomer { name, email } = &code.customer;
             for text in [&code.code, &code.values.json(), name, email] {
@@ -157,6 +160,7 @@ pub fn read_pool(
         unit,
         notes: sheet.layout.notes.iter().cloned().chain(notes).collect(),
         layout: sheet.layout,
+        is_new_tool: similar.is_none() && !tool_name.is_empty() && !tools.contains(&tool_name),
         tool_name,
         similar,
         codes,
