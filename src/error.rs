@@ -11,6 +11,23 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// Somebody else changed the field after the form was opened.
+    pub fn conflict(field: &'static str, current: &str) -> Problem {
+        let shown = if current.is_empty() {
+            "nothing"
+        } else {
+            current
+        };
+        Problem {
+            field,
+            message: format!(
+                "Somebody changed this to {shown} after you opened the page. Save again to replace it with your value."
+            ),
+        }
+    }
+}
+
 /// See [`Error::Refused`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {

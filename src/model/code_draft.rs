@@ -206,14 +206,7 @@ impl CodeDraft {
             if typed == was {
                 self.set(name, &now);
             } else if now != was && now != typed {
-                let shown = if now.is_empty() { "nothing" } else { &now };
-                conflicts.push(Problem {
-                    field: name,
-                    message: format!(
-                        "Somebody changed this to {shown} after you opened the page. Save again to replace it \
-                         with your value."
-                    ),
-                });
+                conflicts.push(Problem::conflict(name, &now));
             }
         }
         conflicts

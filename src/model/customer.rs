@@ -146,17 +146,22 @@ fn parse_name(typed: &str) -> Result<String, Problem> {
 /// ISO 639-1; empty for none.
 fn parse_language(typed: &str) -> Result<String, Problem> {
     let language = typed.trim().to_lowercase();
-    let is_code = language.len() == 2 && language.bytes().all(|b| b.is_ascii_lowercase());
-    if language.is_empty() || is_code {
-        return Ok(language);
+    match language.is_empty() || is_language_code(&language) {
+        true => Ok(language),
+        false => Err(no_language(typed.trim())),
     }
-    Err(Problem {
+}
+
+/// ISO 639-1.
+pub fn is_language_code(text: &str) -> bool {
+    text.len() == 2 && text.bytes().all(|b| b.is_ascii_lowercase())
+}
+
+pub fn no_language(typed: &str) -> Problem {
+    Problem {
         field: "language",
-        message: format!(
-            "`{}` is not a language code; use two letters, such as en or de.",
-            typed.trim()
-        ),
-    })
+        message: format!("`{typed}` is not a language code; use two letters, such as en or de."),
+    }
 }
 
 /// Characters from which a name is found inside of other words.

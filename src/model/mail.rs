@@ -5,7 +5,7 @@ use time::{Date, OffsetDateTime};
 use super::retry::{GIVE_UP, pause_after};
 
 /// Why a mail is uncertain that was being handed over when the program ended.
-pub const INTERRUPTED: &str = "The server stopped while it sent this mail, which may have arrived.";
+pub const INTERRUPTED: &str = "The server stopped while sending this mail; it may have arrived.";
 
 /// Why a mail is uncertain that was waiting in a backup.
 pub const RESTORED: &str =
@@ -101,6 +101,11 @@ impl MailState {
             MailState::Failed => "failed",
             MailState::Dropped => "dropped",
         }
+    }
+
+    /// Somebody must look at it.
+    pub fn is_unsent(self) -> bool {
+        matches!(self, MailState::Failed | MailState::Uncertain)
     }
 
     pub fn from_word(word: &str) -> Option<MailState> {
@@ -211,16 +216,12 @@ impl Delivery {
 /// The reminder that a license gets today: the shortest of the setting that is due, also some days late, because
 /// the server may have been off.
 pub fn reminder_step(days_left: i64, steps: &[u16]) -> Option<u16> {
-    let mut due = steps.iter().copied().filter(|step| {
-        let late = i64::from(*step) - days_left;
-        (0..=LATE).contains(&late)
-    });
-    let first = due.next()?;
-    Some(due.fold(first, u16::min))
+    let is_due = |step: &u16| (0..=LATE).contains(&(i64::from(*step) - days_left));
+    steps.iter().copied().filter(is_due).min()
 }
 
 /// Days.
-pub const LATE: i64 = 2;
+const LATE: i64 = 2;
 
 #[cfg(test)]
 mod tests {

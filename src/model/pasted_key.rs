@@ -279,8 +279,8 @@ fn address_of(text: &str) -> Option<String> {
     let groups: Vec<&str> = text.split([':', '-', '.', ' ']).collect();
     let is_whole = |group: &&str| matches!(group.len(), 2 | 4 | 6 | 12);
     let digits = groups.concat();
-    let is_hex = digits.len() == DIGITS && digits.bytes().all(|c| c.is_ascii_hexdigit());
-    (is_hex && groups.iter().all(is_whole)).then(|| canonical_key(&digits).into_owned())
+    let is_address = digits.len() == DIGITS && is_hex(&digits);
+    (is_address && groups.iter().all(is_whole)).then(|| canonical_key(&digits).into_owned())
 }
 
 /// The MAC addresses and IDs that are words of their own, or after a word and a colon, each once.

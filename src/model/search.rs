@@ -8,6 +8,7 @@ use super::fold::{folded, holds};
 use super::license::Status;
 use super::license::fields::{self, FIELDS};
 use super::mac::fragment_spellings;
+use super::text::grouped;
 use super::typed_date::read_day;
 use crate::error::Problem;
 
@@ -518,6 +519,16 @@ impl From<String> for SortValue {
 pub enum Count {
     Exactly(i64),
     MoreThan(i64),
+}
+
+impl Count {
+    /// `1,234` or `more than 10,000`.
+    pub fn shown(self) -> String {
+        match self {
+            Count::Exactly(number) => grouped(number),
+            Count::MoreThan(number) => format!("more than {}", grouped(number)),
+        }
+    }
 }
 
 /// A row's place in an order.

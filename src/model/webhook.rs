@@ -213,8 +213,8 @@ fn parse_url(typed: &str, callable: &Callable) -> Result<String, Problem> {
 /// Why nothing is sent to an address.
 pub fn not_called(address: IpAddr) -> String {
     format!(
-        "{address} is not called: it is not an address of the internet, or there is no TLS. The setting \
-         `webhook_networks` can allow it."
+        "The server does not connect to {address}: it is not a public internet address, or the URL has no TLS. To allow \
+         it, add it to the setting `webhook_networks`."
     )
 }
 

@@ -70,7 +70,7 @@ impl WebhookEvent {
             WebhookEvent::LicenseDeleted => "a license was deleted, also by its customer",
             WebhookEvent::LicensesUpdated => "many licenses were changed at once",
             WebhookEvent::LicensesImported => "licenses were imported",
-            WebhookEvent::TrialStarted => "a machine began its trial",
+            WebhookEvent::TrialStarted => "a machine started a trial",
             WebhookEvent::OrderCreated => "an order was placed",
             WebhookEvent::CodesCreated => "activation codes were created or imported",
             WebhookEvent::CodeUpdated => "an activation code was changed",

@@ -255,8 +255,8 @@ async fn confirm_revoke(
         frame,
         question: format!("Revoke the token {}?", token.name),
         consequence: format!(
-            "Every program that sends it is refused at once. {used} This cannot be undone; a new token must be \
-             created and entered where this one is."
+            "Every program that sends it is refused at once. {used} This cannot be undone. To replace the token, \
+             create a new one and enter it wherever this one is used."
         ),
         lost: None,
         action: format!("/account/tokens/{id}/revoke"),

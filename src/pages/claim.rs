@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use askama::Template;
 use rocket::http::Status;
-use rocket::response::{self, Responder};
 use rocket::{Catcher, Either, FromForm, Request, Route, catch, catchers, get, post, routes};
 
-use super::claim_offline;
+use super::answer::Answer;
+use super::claim_offline::{self, OfflineAnswer};
 use super::claim_words::{Language, Words, fill};
 use super::form::PublicForm;
 use super::frame::{Frame, Visitor};
-use super::{Page, query, shown};
+use super::{query, shown};
 use crate::auth::Address;
 use crate::error::Error;
 use crate::model::date;
@@ -21,7 +21,7 @@ use crate::model::machine_code::machine_code;
 use crate::model::pasted_key::{KeyDoubt, cleaned, doubt};
 use crate::model::question::Question;
 use crate::model::tool::Tool;
-use crate::request::{App, Failure, SMALL_BODY, describe, refused};
+use crate::request::{App, Failure, SMALL_BODY, refused};
 use crate::service::{CheckSource, Claimed, Service};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -90,22 +90,7 @@ struct ClaimPage {
     is_first: bool,
 }
 
-struct Answer {
-    page: ClaimPage,
-    error: Option<Error>,
-}
-
-impl<'r> Responder<'r, 'static> for Answer {
-    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let status = self.error.as_ref().map_or(200, Error::status);
-        let page = Page::with_status(status, &self.page);
-        let mut response = page.map_err(Failure).respond_to(request)?;
-        if let Some(error) = &self.error {
-            describe(error, request, &mut response);
-        }
-        Ok(response)
-    }
-}
+type ClaimAnswer = Answer<ClaimPage>;
 
 /// With a `request`, also an empty one, for a machine without a network.
 #[get("/claim?<tool>&<machine>&<request>&<lang>")]
@@ -117,7 +102,7 @@ async fn show(
     machine: Option<String>,
     request: Option<String>,
     lang: Option<String>,
-) -> Result<Either<Answer, claim_offline::Answer>, Failure> {
+) -> Result<Either<ClaimAnswer, OfflineAnswer>, Failure> {
     if let Some(request) = request {
         let lang = lang.unwrap_or_default();
         let page = claim_offline::first(app, visitor, language, request, lang);
@@ -141,13 +126,11 @@ async fn show(
         has_removed: false,
     };
     let page = ClaimPage::new(app, visitor, language, form, is_unknown, start);
-    Ok(Either::Left(Answer {
-        page: ClaimPage {
-            is_first: true,
-            ..page
-        },
-        error: None,
-    }))
+    let page = ClaimPage {
+        is_first: true,
+        ..page
+    };
+    Ok(Either::Left(Answer::new(page, None)))
 }
 
 #[post("/claim", data = "<form>")]
@@ -157,7 +140,7 @@ async fn go_on(
     language: Language,
     address: Address,
     form: PublicForm<ClaimForm, { SMALL_BODY }>,
-) -> Result<Answer, Failure> {
+) -> Result<ClaimAnswer, Failure> {
     let PublicForm(mut form) = form;
     if !form.used.is_empty() {
         form.machine = std::mem::take(&mut form.used);
@@ -173,11 +156,11 @@ async fn go_on(
         .await?;
     let error = outcomes.error.clone();
     let page = ClaimPage::new(app, visitor, language, form, is_unknown, outcomes);
-    Ok(Answer { page, error })
+    Ok(Answer::new(page, error))
 }
 
 #[catch(default)]
-async fn failed(status: Status, request: &Request<'_>) -> Result<Answer, Status> {
+async fn failed(status: Status, request: &Request<'_>) -> Result<ClaimAnswer, Status> {
     let service: Option<&Arc<Service>> = request.rocket().state();
     let service = service.ok_or(Status::InternalServerError)?;
     let asked = |name| request.query_value::<String>(name).and_then(Result::ok);
@@ -194,10 +177,7 @@ async fn failed(status: Status, request: &Request<'_>) -> Result<Answer, Status>
     };
     let (visitor, language) = (Visitor(Frame::of_customer(request)), Language::of(request));
     let page = ClaimPage::new(service, visitor, language, form, true, outcomes);
-    Ok(Answer {
-        page,
-        error: Some(error),
-    })
+    Ok(Answer::new(page, Some(error)))
 }
 
 impl ClaimForm {

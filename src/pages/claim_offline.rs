@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use askama::Template;
 use rocket::http::ContentType;
-use rocket::response::{self, Responder};
-use rocket::{Either, FromForm, Request, Route, post, routes};
+use rocket::{Either, FromForm, Route, post, routes};
 
+use super::answer::Answer;
 use super::claim_words::{Language, Words, fill};
 use super::download::Download;
 use super::form::PublicForm;
 use super::frame::{Frame, Visitor};
 use super::mailto::mail_of_ones_own;
 use super::offline_words::{self, OfflineWords};
-use super::{Page, query, shown};
+use super::{query, shown};
 use crate::auth::Address;
 use crate::error::Error;
 use crate::model::date;
@@ -23,7 +23,7 @@ use crate::model::machine_code::machine_code;
 use crate::model::offline_request::OfflineRequest;
 use crate::model::question::Question;
 use crate::model::tool::Tool;
-use crate::request::{App, Failure, SMALL_BODY, describe};
+use crate::request::{App, Failure, SMALL_BODY};
 use crate::service::{OfflineFile, Service};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -52,7 +52,7 @@ enum View {
 
 #[derive(Template)]
 #[template(path = "claim_offline.html")]
-struct OfflinePage {
+pub(super) struct OfflinePage {
     frame: Frame,
     words: &'static Words,
     offline: &'static OfflineWords,
@@ -68,22 +68,7 @@ struct OfflinePage {
     is_first: bool,
 }
 
-pub(super) struct Answer {
-    page: OfflinePage,
-    error: Option<Error>,
-}
-
-impl<'r> Responder<'r, 'static> for Answer {
-    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let status = self.error.as_ref().map_or(200, Error::status);
-        let page = Page::with_status(status, &self.page);
-        let mut response = page.map_err(Failure).respond_to(request)?;
-        if let Some(error) = &self.error {
-            describe(error, request, &mut response);
-        }
-        Ok(response)
-    }
-}
+pub(super) type OfflineAnswer = Answer<OfflinePage>;
 
 /// The form, with the request that a telephone read.
 pub(super) fn first(
@@ -92,20 +77,15 @@ pub(super) fn first(
     language: Language,
     request: String,
     lang: String,
-) -> Answer {
+) -> OfflineAnswer {
     let form = OfflineForm {
         request,
         lang,
         ..OfflineForm::default()
     };
-    let answer = Answer::new(service, visitor, language, form, Ok(View::Start));
-    Answer {
-        page: OfflinePage {
-            is_first: true,
-            ..answer.page
-        },
-        ..answer
-    }
+    let mut answer = answer(service, visitor, language, form, Ok(View::Start));
+    answer.page.is_first = true;
+    answer
 }
 
 #[post("/claim/offline", data = "<form>")]
@@ -115,7 +95,7 @@ async fn go_on(
     language: Language,
     address: Address,
     form: PublicForm<OfflineForm, { SMALL_BODY }>,
-) -> Result<Either<Download, Answer>, Failure> {
+) -> Result<Either<Download, OfflineAnswer>, Failure> {
     let PublicForm(form) = form;
     let (form, view) = app
         .run(move |service| {
@@ -127,7 +107,7 @@ async fn go_on(
         Ok(View::Done(_, file)) if form.step == "save" => {
             Either::Left(Download::new("license.lic", ContentType::Plain, file.token))
         }
-        view => Either::Right(Answer::new(app, visitor, language, form, view)),
+        view => Either::Right(answer(app, visitor, language, form, view)),
     })
 }
 
@@ -147,47 +127,45 @@ impl OfflineForm {
     }
 }
 
-impl Answer {
-    fn new(
-        service: &Service,
-        visitor: Visitor,
-        language: Language,
-        form: OfflineForm,
-        view: Result<View, Error>,
-    ) -> Answer {
-        let language = Language::from_code(&form.lang).unwrap_or(language);
-        let (words, offline) = (language.words(), offline_words::words(language));
-        let (view, error) = match view {
-            Ok(view) => (view, None),
-            Err(error) => (View::Start, Some(error)),
+fn answer(
+    service: &Service,
+    visitor: Visitor,
+    language: Language,
+    form: OfflineForm,
+    view: Result<View, Error>,
+) -> OfflineAnswer {
+    let language = Language::from_code(&form.lang).unwrap_or(language);
+    let (words, offline) = (language.words(), offline_words::words(language));
+    let (view, error) = match view {
+        Ok(view) => (view, None),
+        Err(error) => (View::Start, Some(error)),
+    };
+    let is_empty = form.request.trim().is_empty();
+    let problem = error.as_ref().map(|error| {
+        let field = match error {
+            Error::Invalid(_) => "request",
+            Error::Refused(refused) if refused.field != "license_key" => "code",
+            _ => "",
         };
-        let is_empty = form.request.trim().is_empty();
-        let problem = error.as_ref().map(|error| {
-            let field = match error {
-                Error::Invalid(_) => "request",
-                Error::Refused(refused) if refused.field != "license_key" => "code",
-                _ => "",
-            };
-            (field, offline.explain(error, is_empty, words))
-        });
-        let reason = |error: &Error| matches!(error, Error::Refused(refused) if refused.reason == "SEATS_IN_USE");
-        let request = OfflineRequest::parse(&form.request);
-        let tool_name = request.map_or_else(|_| String::new(), |request| request.tool_name);
-        let Visitor(frame) = visitor;
-        let page = OfflinePage {
-            frame,
-            words,
-            offline,
-            tool: service.tool(&tool_name),
-            tool_name,
-            form,
-            view,
-            problem,
-            needs_seat: error.as_ref().is_some_and(reason),
-            is_first: false,
-        };
-        Answer { page, error }
-    }
+        (field, offline.explain(error, is_empty, words))
+    });
+    let reason = |error: &Error| matches!(error, Error::Refused(refused) if refused.reason == "SEATS_IN_USE");
+    let request = OfflineRequest::parse(&form.request);
+    let tool_name = request.map_or_else(|_| String::new(), |request| request.tool_name);
+    let Visitor(frame) = visitor;
+    let page = OfflinePage {
+        frame,
+        words,
+        offline,
+        tool: service.tool(&tool_name),
+        tool_name,
+        form,
+        view,
+        problem,
+        needs_seat: error.as_ref().is_some_and(reason),
+        is_first: false,
+    };
+    Answer::new(page, error)
 }
 
 impl OfflinePage {

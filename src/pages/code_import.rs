@@ -178,10 +178,6 @@ impl PreviewPage {
         Count::Exactly(self.report.codes.len() as i64)
     }
 
-    fn is_new_tool(&self) -> bool {
-        self.report.similar.is_none() && !self.tool_names.contains(&self.report.tool_name)
-    }
-
     fn can_be_imported(&self) -> bool {
         self.report.similar.is_none() && !self.report.codes.is_empty()
     }

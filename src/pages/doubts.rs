@@ -44,13 +44,9 @@ impl Answers {
             if typed == was {
                 draft.set(field.name, now);
             } else if now != was && now != typed {
-                let shown = if now.is_empty() { "nothing" } else { &now };
                 conflicts.push(Doubt {
                     field: field.name,
-                    message: format!(
-                        "Somebody changed this to {shown} after you opened the page. Save again to \
-                         replace it with your value."
-                    ),
+                    message: Problem::conflict(field.name, &now).message,
                     suggestions: vec![now],
                     typed,
                 });

@@ -158,12 +158,8 @@ async fn set_status(
     form: SignedInForm<StatusForm>,
 ) -> Result<Flashed, Failure> {
     let status = Status::parse(&form.form.status).map_err(Error::from)?;
-    let done = match status {
-        Status::Activated => "activated",
-        Status::Suspended => "suspended",
-        Status::Revoked => "revoked",
-    };
-    act(app, config, form.actor, id, Action::SetStatus(status), done).await
+    let action = Action::SetStatus(status);
+    act(app, config, form.actor, id, action, status.as_str()).await
 }
 
 #[derive(FromForm)]

@@ -145,7 +145,7 @@ async fn test(
         Ok(()) => Ok(Either::Left(redirect_with_flash(
             config,
             "/mail",
-            "The test mail is on its way. Reload this page in some seconds.",
+            "The test mail is on its way. Reload this page in a few seconds.",
         ))),
         Err(Error::Invalid(problems)) => {
             let page = MailPage {
@@ -181,7 +181,7 @@ async fn send_again(
     app.run(move |service| service.send_again(&form.actor, id))
         .await?;
     let path = format!("/mail/{id}");
-    let message = "The mail is on its way. Reload this page in some seconds.";
+    let message = "The mail is on its way. Reload this page in a few seconds.";
     Ok(redirect_with_flash(config, &path, message))
 }
 

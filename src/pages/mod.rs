@@ -1,6 +1,7 @@
 //! The web pages: one file per page or flow, plain forms, no scripts.
 
 mod account;
+mod answer;
 mod assets;
 mod audit;
 mod bulk;

@@ -6,18 +6,19 @@ use std::sync::Arc;
 use askama::Template;
 use rocket::http::{CookieJar, Status};
 use rocket::request::{FromRequest, Outcome};
-use rocket::response::{self, Redirect, Responder};
+use rocket::response::Redirect;
 use rocket::{
     Catcher, Either, FromForm, Request, Route, State, catch, catchers, get, post, routes,
 };
 use subtle::ConstantTimeEq;
 
+use super::answer::Answer;
 use super::claim::last_part;
 use super::claim_words::{Language, Words, fill};
 use super::form::PublicForm;
 use super::frame::Frame;
 use super::my_words::{self, MyWords};
-use super::{Page, shown, to};
+use super::{shown, to};
 use crate::auth::{Address, cookie_value, private_cookie};
 use crate::config::Config;
 use crate::error::Error;
@@ -25,7 +26,7 @@ use crate::model::activation_code::{ActivationCode, CodeTerm};
 use crate::model::date;
 use crate::model::license::Status as LicenseStatus;
 use crate::model::tool::Tool;
-use crate::request::{App, Failure, SMALL_BODY, describe, refused};
+use crate::request::{App, Failure, SMALL_BODY, refused};
 use crate::service::{MyPage, Service, Visitor};
 use crate::store::seats::{LooseMachine, SeatedMachine};
 
@@ -95,50 +96,32 @@ struct CustomerPage {
     sends_mail: bool,
 }
 
-struct Answer {
-    page: CustomerPage,
-    status: u16,
-    error: Option<Error>,
-}
+type MyAnswer = Answer<CustomerPage>;
 
-impl<'r> Responder<'r, 'static> for Answer {
-    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let page = Page::with_status(self.status, &self.page);
-        let mut response = page.map_err(Failure).respond_to(request)?;
-        if let Some(error) = &self.error {
-            describe(error, request, &mut response);
-        }
-        Ok(response)
-    }
-}
-
-impl Answer {
-    fn new(service: &Service, caller: Caller, lang: &str, view: View) -> Answer {
+impl MyAnswer {
+    fn of(service: &Service, caller: Caller, lang: &str, view: View) -> MyAnswer {
         let language = Language::from_code(lang).unwrap_or(caller.language);
-        Answer {
-            page: CustomerPage {
-                frame: caller.frame,
-                words: language.words(),
-                my: my_words::words(language),
-                tool: service.common_rules(),
-                view,
-                done: None,
-                problem: None,
-                today: service.today(),
-                sends_mail: service.sends_mail(),
-            },
-            status: 200,
-            error: None,
-        }
+        let page = CustomerPage {
+            frame: caller.frame,
+            words: language.words(),
+            my: my_words::words(language),
+            tool: service.common_rules(),
+            view,
+            done: None,
+            problem: None,
+            today: service.today(),
+            sends_mail: service.sends_mail(),
+        };
+        Answer::new(page, None)
     }
 
     /// The form for a link.
-    fn asking(service: &Service, caller: Caller, lang: &str, typed: String) -> Answer {
+    fn asking(service: &Service, caller: Caller, lang: &str, typed: String) -> MyAnswer {
         let typed = service.sends_mail().then_some(typed);
-        Answer::new(service, caller, lang, View::Ask(typed))
+        MyAnswer::of(service, caller, lang, View::Ask(typed))
     }
 
-    fn with_error(mut self, error: Error) -> Answer {
+    fn with_error(mut self, error: Error) -> MyAnswer {
         let page = &mut self.page;
         page.problem = Some(page.my.explain(&error, page.words));
         Answer {
@@ -149,7 +132,7 @@ impl Answer {
     }
 
     /// Something that was there once.
-    fn gone(mut self, words: fn(&MyWords) -> &'static str) -> Answer {
+    fn gone(mut self, words: fn(&MyWords) -> &'static str) -> MyAnswer {
         self.page.problem = Some(words(self.page.my).to_owned());
         Answer {
             status: 410,
@@ -164,16 +147,16 @@ async fn show(
     caller: Caller,
     lang: Option<String>,
     out: Option<&str>,
-) -> Result<Answer, Failure> {
+) -> Result<MyAnswer, Failure> {
     let lang = lang.unwrap_or_default();
     let session = caller.session.clone();
     let found = app.run(move |service| found(service, session)).await?;
     Ok(match found {
         Some((visitor, page)) => {
-            Answer::new(app, caller, &lang, View::Page(Box::new(visitor), page))
+            MyAnswer::of(app, caller, &lang, View::Page(Box::new(visitor), page))
         }
         None => {
-            let mut answer = Answer::asking(app, caller, &lang, String::new());
+            let mut answer = MyAnswer::asking(app, caller, &lang, String::new());
             let page = &mut answer.page;
             page.done = out.map(|_| page.my.signed_out.to_owned());
             answer
@@ -207,23 +190,23 @@ async fn ask(
     caller: Caller,
     address: Address,
     form: PublicForm<AskForm, { SMALL_BODY }>,
-) -> Answer {
+) -> MyAnswer {
     let PublicForm(AskForm { email, lang }) = form;
     let language = Language::from_code(&lang).unwrap_or(caller.language);
     match app.ask_for_link(&email, language.words().code, address.0) {
-        Ok(()) => Answer::new(app, caller, &lang, View::Sent),
+        Ok(()) => MyAnswer::of(app, caller, &lang, View::Sent),
         Err(Error::Conflict(_)) => Answer {
             status: 409,
-            ..Answer::asking(app, caller, &lang, email)
+            ..MyAnswer::asking(app, caller, &lang, email)
         },
-        Err(error) => Answer::asking(app, caller, &lang, email).with_error(error),
+        Err(error) => MyAnswer::asking(app, caller, &lang, email).with_error(error),
     }
 }
 
 /// Uses nothing up, because mail scanners open links.
 #[get("/my/link/<token>?<lang>")]
-async fn link(app: &App, caller: Caller, token: String, lang: Option<&str>) -> Answer {
-    Answer::new(app, caller, lang.unwrap_or_default(), View::Link(token))
+async fn link(app: &App, caller: Caller, token: String, lang: Option<&str>) -> MyAnswer {
+    MyAnswer::of(app, caller, lang.unwrap_or_default(), View::Link(token))
 }
 
 #[derive(FromForm)]
@@ -242,13 +225,13 @@ async fn open(
     caller: Caller,
     address: Address,
     form: PublicForm<LinkForm, { SMALL_BODY }>,
-) -> Result<Either<Redirect, Answer>, Failure> {
+) -> Result<Either<Redirect, MyAnswer>, Failure> {
     let PublicForm(LinkForm { token, lang }) = form;
     let opened = app
         .run(move |service| service.open_link(&token, address.0))
         .await?;
     let Some(session) = opened else {
-        let answer = Answer::asking(app, caller, &lang, String::new());
+        let answer = MyAnswer::asking(app, caller, &lang, String::new());
         return Ok(Either::Right(answer.gone(|my| my.link_gone)));
     };
     let mut cookie = private_cookie(config, COOKIE, session);
@@ -288,12 +271,12 @@ async fn change(
     cookies: &CookieJar<'_>,
     caller: Caller,
     form: PublicForm<ChangeForm, { SMALL_BODY }>,
-) -> Result<Either<Redirect, Answer>, Failure> {
+) -> Result<Either<Redirect, MyAnswer>, Failure> {
     let PublicForm(form) = form;
     let (lang, leave) = (form.lang.clone(), form.leave);
     let session = caller.session.clone();
     let changed = app.run(move |service| form.change(service, session)).await;
-    let asking = |caller| Answer::asking(app, caller, &lang, String::new());
+    let asking = |caller| MyAnswer::asking(app, caller, &lang, String::new());
     Ok(Either::Right(match changed? {
         None => asking(caller).gone(|my| my.session_over),
         Some(_) if leave => {
@@ -303,7 +286,7 @@ async fn change(
             return Ok(Either::Left(to(config, &format!("{path}{mark}out=yes"))));
         }
         Some(Changed { view, done, error }) => {
-            let mut answer = Answer::new(app, caller, &lang, view);
+            let mut answer = MyAnswer::of(app, caller, &lang, view);
             answer.page.done = done.map(|done| done.words(answer.page.my, answer.page.words));
             match error {
                 Some(error) => answer.with_error(error),
@@ -388,13 +371,13 @@ impl ChangeForm {
 }
 
 #[catch(default)]
-async fn failed(status: Status, request: &Request<'_>) -> Result<Answer, Status> {
+async fn failed(status: Status, request: &Request<'_>) -> Result<MyAnswer, Status> {
     let service: Option<&Arc<Service>> = request.rocket().state();
     let service = service.ok_or(Status::InternalServerError)?;
     let lang = request.query_value::<String>("lang").and_then(Result::ok);
     let error = refused(status, request);
     let lang = lang.unwrap_or_default();
-    let answer = Answer::asking(service, Caller::of(request), &lang, String::new());
+    let answer = MyAnswer::asking(service, Caller::of(request), &lang, String::new());
     Ok(answer.with_error(error))
 }
 

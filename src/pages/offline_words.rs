@@ -45,25 +45,25 @@ impl OfflineWords {
 }
 
 static ENGLISH: OfflineWords = OfflineWords {
-    title: "Computer without Internet",
+    title: "Computer without an Internet connection",
     lead: "A program on a computer without an Internet connection shows a request. With your activation code you get an \
         offline file for it, which you import into the program.",
     request: "Request",
     request_hint: "The text that the program shows; spaces and line breaks do not matter.",
-    cannot_be_revoked: "The offline file cannot be taken back. Until it ends, after {0} days at most, this computer \
+    cannot_be_revoked: "The offline file cannot be revoked. Until it expires, after at most {0} days, this computer \
         cannot be removed from your activation code.",
     make: "Get offline file",
     done: "Your offline file",
-    good_until: "It is good until {0}, and only on this computer.",
+    good_until: "It is valid until {0}, on this computer only.",
     answer: "Answer",
-    answer_hint: "Import this text, or the file, into the program that showed the request. Bring it there on a USB \
-        stick, for example.",
+    answer_hint: "Import this text, or the file, into the program that showed the request. You can transfer it on a \
+        USB stick, for example.",
     save: "Save as a file",
     mail: "Send by mail",
     subject: "Offline file for {0}",
     another: "Enter another request",
     no_request: "Enter the request that the program shows.",
-    bad_request: "This request is not complete. Copy the whole text that the program shows.",
+    bad_request: "This request is incomplete. Copy the whole text that the program shows.",
 };
 
 static GERMAN: OfflineWords = OfflineWords {
@@ -72,7 +72,7 @@ static GERMAN: OfflineWords = OfflineWords {
         erhalten Sie dafür eine Offline-Datei, die Sie im Programm importieren.",
     request: "Anfrage",
     request_hint: "Der Text, den das Programm anzeigt; Leerzeichen und Zeilenumbrüche spielen keine Rolle.",
-    cannot_be_revoked: "Die Offline-Datei kann nicht zurückgenommen werden. Bis zu ihrem Ende, nach höchstens {0} Tagen, \
+    cannot_be_revoked: "Die Offline-Datei kann nicht zurückgenommen werden. Bis sie abläuft, nach höchstens {0} Tagen, \
         kann dieser Computer nicht von Ihrem Aktivierungscode entfernt werden.",
     make: "Offline-Datei holen",
     done: "Ihre Offline-Datei",

@@ -29,14 +29,7 @@ pub(super) fn rebase<const N: usize>(
         if is_same(typed, &was) {
             typed.clone_from(current);
         } else if *current != was && !is_same(typed, current) {
-            conflicts.push(Problem {
-                field,
-                message: format!(
-                    "Somebody changed this to {} after you opened the page. Save again to replace it with your \
-                     value.",
-                    if current.is_empty() { "nothing".into() } else { shown::visible(current) }
-                ),
-            });
+            conflicts.push(Problem::conflict(field, &shown::visible(current)));
         }
     }
     conflicts

@@ -28,7 +28,7 @@ const CODES: usize = 100;
 const YEAR: &str = "365";
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![list, show, change, confirm_revoke, revoke, extend, undo]
+    routes![list, show, change, confirm_revoke, extend, undo]
 }
 
 #[derive(Template)]
@@ -106,17 +106,8 @@ impl OrderPage {
         codes.any(|(_, listed)| listed.code.values.term != CodeTerm::Perpetual)
     }
 
-    fn changed_others(&self) -> bool {
-        self.found.order.changes_others()
-    }
-
     fn has_more(&self) -> bool {
         self.found.codes.len() > self.codes.len()
-    }
-
-    fn seats_used(&self) -> i64 {
-        let codes = self.found.codes.iter();
-        codes.map(|(_, listed)| listed.seats_used).sum()
     }
 
     /// The URL query of the table of licenses or codes with the reference, as far as it fits into a search.
@@ -219,9 +210,11 @@ async fn change(
             redirect_with_flash(config, &path, "Nothing was changed.")
         }
         // These end each other, with what they did to other orders.
-        (OrderAction::Revoke | OrderAction::Restore, _) => {
-            redirect_with_flash(config, &path, &message)
+        (OrderAction::Revoke, _) => {
+            let message = "Order revoked. Restore it if that was wrong.";
+            redirect_with_flash(config, &path, message)
         }
+        (OrderAction::Restore, _) => redirect_with_flash(config, &path, &message),
     })
 }
 
@@ -230,17 +223,6 @@ async fn change(
 struct RevokePage {
     frame: Frame,
     found: OrderUse,
-}
-
-impl RevokePage {
-    fn machines(&self) -> i64 {
-        let codes = self.found.codes.iter();
-        codes.map(|(_, listed)| listed.seats_used).sum()
-    }
-
-    fn changed_others(&self) -> bool {
-        self.found.order.changes_others()
-    }
 }
 
 #[get("/orders/<id>/revoke")]
@@ -252,24 +234,6 @@ async fn confirm_revoke(
 ) -> Result<Page, Failure> {
     let found = app.run(move |service| service.order_use(id)).await?;
     Ok(Page::new(&RevokePage { frame, found })?)
-}
-
-#[post("/orders/<id>/revoke", data = "<form>")]
-async fn revoke(
-    app: &App,
-    config: &State<Config>,
-    id: i64,
-    form: SignedInForm<CsrfOnly>,
-) -> Result<Flashed, Failure> {
-    let action = OrderAction::Revoke;
-    app.run(move |service| service.act_on_order_with_id(&form.actor, id, action))
-        .await?;
-    let path = format!("/orders/{id}");
-    Ok(redirect_with_flash(
-        config,
-        &path,
-        "Order revoked. Restore it if that was wrong.",
-    ))
 }
 
 #[derive(FromForm)]
@@ -295,7 +259,10 @@ async fn extend(
         .run(move |service| {
             let days = sent.parse().map_err(|_| Problem {
                 field: "days",
-                message: format!("The number of days is `{sent}`, which is not a number."),
+                message: match &*sent {
+                    "" => "Enter a number of days.".to_owned(),
+                    _ => format!("The number of days is `{sent}`, which is not a number."),
+                },
             })?;
             let extension = Extension::parse(Some(days), None)?;
             let event_ref = order_ref("event_ref", &form.event_ref)?;
@@ -305,7 +272,10 @@ async fn extend(
     let path = format!("/orders/{id}");
     Ok(match extended {
         Ok(Some(changes)) => {
-            let message = format!("Order extended by {typed} days.");
+            let message = match &*typed {
+                "1" => "Order extended by 1 day.".to_owned(),
+                days => format!("Order extended by {days} days."),
+            };
             Either::Left(redirect_with_order_undo(config, id, &message, changes))
         }
         Ok(None) => Either::Left(redirect_with_flash(config, &path, "Nothing was changed.")),

@@ -13,7 +13,6 @@ use crate::model::backup::{BackupState, BackupWarning, Restored};
 use crate::model::check::ListedLicense;
 use crate::model::date;
 use crate::model::license::{Status, Verdict};
-use crate::model::mail::MailState;
 use crate::model::overview::Overview;
 use crate::model::search::Count;
 use crate::model::server_clock::{Drift, WrongClock};
@@ -49,14 +48,10 @@ struct OverviewPage {
 #[get("/")]
 async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failure> {
     let state = |service: &Service| {
-        let unsent = service
-            .mail_counts()?
-            .into_iter()
-            .filter(|(state, _)| matches!(state, MailState::Failed | MailState::Uncertain));
         Ok((
             service.backup_state()?,
             service.restored()?,
-            unsent.map(|(_, number)| number).sum(),
+            service.unsent_mails()?,
             service.webhooks()?,
         ))
     };
@@ -247,12 +242,5 @@ impl OverviewPage {
             Some(time) => format!("today{time}"),
             None => words,
         }
-    }
-}
-
-fn count_words(count: &Count) -> String {
-    match count {
-        Count::Exactly(number) => grouped(*number),
-        Count::MoreThan(number) => format!("more than {}", grouped(*number)),
     }
 }

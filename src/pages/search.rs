@@ -78,9 +78,12 @@ async fn search(
     let is_for_all = table == "/licenses" && fields.iter().all(is_alone);
     let reference = q.clone();
     let sought = app
-        .run_search(move |service| match service.order_sought(&q)? {
-            Some(order) if is_for_all => Ok(order),
-            _ => service.sought(&q),
+        .run_search(move |service| {
+            let order = match is_for_all {
+                true => service.order_sought(&q)?,
+                false => None,
+            };
+            order.map_or_else(|| service.sought(&q), Ok)
         })
         .await?;
     if let Sought::NoCode(_) = sought {

@@ -4,6 +4,7 @@ use askama::Template;
 use rocket::{FromForm, Route, State, get, post, routes};
 use time::{OffsetDateTime, UtcOffset};
 
+use super::confirm::ConfirmPage;
 use super::flash::{Flashed, redirect_with_flash};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
@@ -92,13 +93,6 @@ impl DeliveryPage {
         let status = self.delivery.status;
         status.is_some_and(|status| (300..400).contains(&status))
     }
-}
-
-#[derive(Template)]
-#[template(path = "webhook_delete.html")]
-struct DeletePage {
-    frame: Frame,
-    found: WebhookUse,
 }
 
 /// The style of a webhook's mark.
@@ -227,7 +221,7 @@ async fn send_test(
     _form: SignedInForm<CsrfOnly>,
 ) -> Result<Flashed, Failure> {
     app.run(move |service| service.send_test_event(id)).await?;
-    let message = "The test event is on its way. Reload this page in some seconds.";
+    let message = "The test event is on its way. Reload this page in a few seconds.";
     Ok(back(config, id, message))
 }
 
@@ -239,7 +233,27 @@ async fn confirm_delete(
     id: i64,
 ) -> Result<Page, Failure> {
     let found = app.run(move |service| service.webhook(id)).await?;
-    Ok(Page::new(&DeletePage { frame, found })?)
+    let waiting = match found.waiting() {
+        0 => String::new(),
+        1 => " 1 waiting event will never be sent.".to_owned(),
+        number => format!(
+            " {} waiting events will never be sent.",
+            shown::grouped(number)
+        ),
+    };
+    Ok(Page::new(&ConfirmPage {
+        frame,
+        question: format!("Delete the webhook to {}?", found.webhook.origin()),
+        consequence: format!(
+            "Its receiver gets no more events; its secret and the list of its events are deleted.{waiting} This cannot be \
+             undone. To stop it for a time, disable it."
+        ),
+        lost: None,
+        action: format!("/webhooks/{id}/delete"),
+        fields: vec![],
+        button: "Delete webhook",
+        back: format!("/webhooks/{id}"),
+    })?)
 }
 
 #[post("/webhooks/<id>/delete", data = "<form>")]
@@ -286,7 +300,7 @@ async fn deliver_again(
     app.run(move |service| service.deliver_again(id, call))
         .await?;
     let path = format!("/webhooks/{id}/events/{call}");
-    let message = "The event is on its way. Reload this page in some seconds.";
+    let message = "The event is on its way. Reload this page in a few seconds.";
     Ok(redirect_with_flash(config, &path, message))
 }
 

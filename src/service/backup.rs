@@ -47,9 +47,9 @@ pub fn verify_backup(path: &Path) -> Result<Contents, Refusal> {
     prove(path, &path.display().to_string(), &Halt::default())
 }
 
-/// From now on, this thread works when no other one wants to: no check waits for a backup.
+/// Gives the calling thread the lowest priority, so that no check waits for a backup.
 pub fn give_way() {
-    // Refused by nobody; otherwise it would be as before.
+    // Lowering one's own priority is never refused.
     rustix::process::setpriority_process(None, 19).unwrap_or_default();
 }
 

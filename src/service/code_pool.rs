@@ -90,7 +90,7 @@ impl Service {
             .collect();
         if codes.is_empty() {
             return Err(Error::Conflict(
-                "All of these codes are short. Say that they are imported too.".into(),
+                "All of these codes are short. To import them, tick the box below.".into(),
             ));
         }
         let now = self.clock.now();

@@ -3,11 +3,11 @@
 use time::{Date, Duration};
 
 use super::Service;
+use super::mail_facts::license_facts;
 use crate::error::Error;
 use crate::model::date;
-use crate::model::mail::{MailEvent, MailState};
-use crate::model::mail_text::{DigestFacts, Facts, LicenseFacts, MailText};
-use crate::model::search::Count;
+use crate::model::mail::MailEvent;
+use crate::model::mail_text::{DigestFacts, Facts, MailText};
 use crate::model::text::grouped;
 use crate::store::{outbox, unlicensed_machines};
 
@@ -20,10 +20,6 @@ impl Service {
             .store
             .read(|db| Ok(self.text_of(db, MailEvent::Digest, "", language, &facts)))?;
         Ok(text?.1)
-    }
-
-    pub fn digest_to(&self) -> Option<&str> {
-        self.mailer.digest_to.as_deref()
     }
 
     /// Once a week: on Monday, or later if the server was off.
@@ -54,9 +50,6 @@ impl Service {
             .read(|db| unlicensed_machines::new_since(db, week))?;
         let backup = self.backup_state()?.last_good;
         let day = |at: time::OffsetDateTime| date::format(at.to_offset(self.utc_offset).date());
-        let unsent = self.mail_counts()?.into_iter();
-        let unsent =
-            unsent.filter(|(state, _)| matches!(state, MailState::Failed | MailState::Uncertain));
         let today = overview.today;
         let expiring: i64 = overview.expiring.iter().map(|(_, number)| number).sum();
         Ok(Facts {
@@ -64,38 +57,22 @@ impl Service {
             digest: DigestFacts {
                 today: date::format(today),
                 expiring: grouped(expiring),
-                expired_in_use: counted(overview.expired_in_use),
+                expired_in_use: overview.expired_in_use.shown(),
                 unlicensed: grouped(overview.unlicensed_number),
                 new_unlicensed: grouped(new),
-                shared: counted(overview.shared),
+                shared: overview.shared.shown(),
                 last_backup: backup.map(|backup| day(backup.at)).unwrap_or_default(),
-                failed_mails: unsent.map(|(_, number)| number).sum(),
+                failed_mails: self.unsent_mails()?,
             },
             licenses: overview
                 .next_to_expire
                 .into_iter()
                 .filter_map(|listed| {
                     let last = listed.license.expiration_date?;
-                    let client = listed.last_check.map(|check| check.client.hostname);
-                    let values = listed.license.values;
-                    Some(LicenseFacts {
-                        tool_name: values.tool_name,
-                        license_key: values.license_key,
-                        hostname: client.unwrap_or_default(),
-                        customer: values.user_id.unwrap_or_default(),
-                        expiration_date: date::format(last),
-                        days: (last - today).whole_days(),
-                    })
+                    Some(license_facts(listed, last, today))
                 })
                 .collect(),
             ..Facts::default()
         })
-    }
-}
-
-fn counted(count: Count) -> String {
-    match count {
-        Count::Exactly(number) => grouped(number),
-        Count::MoreThan(number) => format!("more than {}", grouped(number)),
     }
 }

@@ -3,6 +3,7 @@
 use time::Date;
 
 use crate::model::activation_code::ActivationCode;
+use crate::model::check::ListedLicense;
 use crate::model::customer::Customer;
 use crate::model::date;
 use crate::model::license::{License, Status};
@@ -96,15 +97,7 @@ fn of_licenses(db: &Db, customer: &Customer, topics: &[Topic], today: Date) -> R
             is_of(license, customer) && !license.is_trial && license.expiration_date == Some(last)
         });
         if let Some(listed) = found.filter(|_| last >= today) {
-            let client = listed.last_check.map(|check| check.client.hostname);
-            all.push(LicenseFacts {
-                tool_name: listed.license.values.tool_name,
-                license_key: listed.license.values.license_key,
-                hostname: client.unwrap_or_default(),
-                customer: customer.name.clone(),
-                expiration_date: date::format(last),
-                days: (last - today).whole_days(),
-            });
+            all.push(license_facts(listed, last, today));
         }
     }
     all.sort_by(|one, other| one.expiration_date.cmp(&other.expiration_date));
@@ -134,6 +127,19 @@ fn of_page(db: &Db, customer: &Customer) -> Read<Facts> {
         tool_name,
         ..Facts::default()
     })
+}
+
+pub(super) fn license_facts(listed: ListedLicense, last: Date, today: Date) -> LicenseFacts {
+    let client = listed.last_check.map(|check| check.client.hostname);
+    let values = listed.license.values;
+    LicenseFacts {
+        tool_name: values.tool_name,
+        license_key: values.license_key,
+        hostname: client.unwrap_or_default(),
+        customer: values.user_id.unwrap_or_default(),
+        expiration_date: date::format(last),
+        days: (last - today).whole_days(),
+    }
 }
 
 /// The old license and the new one.

@@ -36,6 +36,19 @@ pub struct DraftMail {
     pub text: MailText,
 }
 
+impl From<NewMail> for DraftMail {
+    fn from(mail: NewMail) -> DraftMail {
+        DraftMail {
+            event: mail.event,
+            recipient: mail.recipient,
+            text: MailText {
+                subject: mail.subject,
+                body: mail.body,
+            },
+        }
+    }
+}
+
 impl Service {
     pub fn mail(&self, id: i64) -> Result<(Mail, Vec<Topic>), Error> {
         let found = self.store.read_tx(|db| {
@@ -63,6 +76,13 @@ impl Service {
             let found = counts.iter().find(|(other, _)| *other == state);
             (state, found.map_or(0, |(_, number)| *number))
         }))
+    }
+
+    /// Mails that somebody must look at.
+    pub fn unsent_mails(&self) -> Result<i64, Error> {
+        let counts = self.mail_counts()?.into_iter();
+        let unsent = counts.filter(|(state, _)| state.is_unsent());
+        Ok(unsent.map(|(_, number)| number).sum())
     }
 
     /// The mail with one code, to be sent by hand; none without an address.
@@ -119,17 +139,7 @@ impl Service {
                 String::new(),
             )))
         })?;
-        let Some(written) = written.transpose()?.flatten() else {
-            return Ok(None);
-        };
-        Ok(Some(DraftMail {
-            event,
-            recipient: written.recipient,
-            text: MailText {
-                subject: written.subject,
-                body: written.body,
-            },
-        }))
+        Ok(written.transpose()?.flatten().map(DraftMail::from))
     }
 
     /// The codes of a new order, unless it is a test or the settings say that somebody else sends them.

@@ -13,7 +13,6 @@ use crate::model::activation_code::{ActivationCode, Reason};
 use crate::model::audit::{Actor, CUSTOMER_ID, Detail, Event, Kind};
 use crate::model::customer::{Customer, parse_email};
 use crate::model::mail::{Mail, MailEvent, NewMail};
-use crate::model::mail_text::MailText;
 use crate::store::seats::{LooseMachine, SeatedMachine};
 use crate::store::{
     Db, Read, WriteTx, activation_codes, audit, customer_links, customers, licenses, outbox, seats,
@@ -188,14 +187,7 @@ impl Service {
             Ok(CustomerLink {
                 customer,
                 url,
-                mail: mail.map(|mail| DraftMail {
-                    event: mail.event,
-                    recipient: mail.recipient,
-                    text: MailText {
-                        subject: mail.subject,
-                        body: mail.body,
-                    },
-                }),
+                mail: mail.map(DraftMail::from),
             })
         })
     }
@@ -293,10 +285,9 @@ impl Service {
 
     /// As with the code on the claim page; changes nothing if the machine is of no code of this customer.
     pub fn free_my_machine(&self, customer: &Customer, license_id: i64) -> Result<(), Error> {
-        let code = self.store.read_tx(|db| {
-            let code = own_code(db, customer, license_id)?;
-            code.map_or(Ok(None), |id| activation_codes::get(db, id))
-        })?;
+        let code = self
+            .store
+            .read_tx(|db| own_code(db, customer, license_id))?;
         let Some(code) = code else {
             return Ok(());
         };
@@ -345,12 +336,12 @@ fn in_language(customer: Customer, language: &str) -> Customer {
 }
 
 /// The code of that license, if it is one of this customer.
-fn own_code(db: &Db, customer: &Customer, license_id: i64) -> Read<Option<i64>> {
+fn own_code(db: &Db, customer: &Customer, license_id: i64) -> Read<Option<ActivationCode>> {
     let license = licenses::get(db, license_id)?;
     let Some(seat) = license.and_then(|license| license.seat) else {
         return Ok(None);
     };
     let code = activation_codes::get(db, seat.code_id)?;
     let is_own = |code: &ActivationCode| code.values.customer == customer.name;
-    Ok(code.filter(is_own).map(|code| code.id))
+    Ok(code.filter(is_own))
 }

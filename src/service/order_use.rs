@@ -35,6 +35,14 @@ pub struct OrderUse {
     pub event_ref: String,
 }
 
+impl OrderUse {
+    /// Of all its codes.
+    pub fn seats_used(&self) -> i64 {
+        let codes = self.codes.iter();
+        codes.map(|(_, listed)| listed.seats_used).sum()
+    }
+}
+
 impl Service {
     pub fn order_use(&self, id: i64) -> Result<OrderUse, Error> {
         let mark: String = secrets::token()?.chars().take(16).collect();

@@ -3,21 +3,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use rand::TryRng;
-use rand::rngs::SysRng;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::error::Error;
-
-/// From the operating system's generator.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
-    let mut bytes = [0; N];
-    SysRng
-        .try_fill_bytes(&mut bytes)
-        .map_err(|e| Error::Internal(format!("the system gives no random bytes: {e}")))?;
-    Ok(bytes)
-}
+pub(super) use crate::store::random;
 
 /// 32 random bytes as 43 characters that are safe in cookies, headers and URLs.
 pub(super) fn token() -> Result<String, Error> {

@@ -6,7 +6,7 @@ use crate::model::code_format;
 use crate::model::code_search::{CodeFilter, CodePlace};
 use crate::model::machine_code::read_machine_code;
 use crate::model::search::{Filter, Order, Page, Word};
-use crate::store::licenses;
+use crate::store::{licenses, orders};
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Sought {
@@ -63,9 +63,10 @@ impl Service {
         if typed.is_empty() || self.code_typed(typed)?.is_some() || self.is_license_key(typed)? {
             return Ok(None);
         }
-        Ok(match &self.orders_called(typed)?[..] {
+        let found = self.store.read(|db| orders::called(db, typed, 2))?;
+        Ok(match &found[..] {
             [] => None,
-            [(order, _)] => Some(Sought::Order(order.id)),
+            [order] => Some(Sought::Order(order.id)),
             _ => Some(Sought::Orders),
         })
     }

@@ -23,7 +23,7 @@ const VERSIONS: i64 = 20;
 /// Licenses of a tool that is renamed: written in one transaction, which must not hold others up for long.
 const MAX_RENAMED: i64 = 20_000;
 
-const NO_SUCH_TOOL: Error = Error::NotFound("Tool not found.");
+pub(super) const NO_SUCH_TOOL: Error = Error::NotFound("Tool not found.");
 
 pub(super) type Rules = BTreeMap<String, Arc<Tool>>;
 

@@ -56,6 +56,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
+use rand::TryRng;
+use rand::rngs::SysRng;
 use rusqlite::Connection;
 use thread_local::ThreadLocal;
 use time::{Date, OffsetDateTime};
@@ -519,6 +521,25 @@ fn moment(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<OffsetDate
     let seconds: i64 = row.get(column)?;
     OffsetDateTime::from_unix_timestamp(seconds)
         .map_err(|_| unreadable(column, &seconds.to_string()))
+}
+
+fn optional_moment(
+    row: &rusqlite::Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<OffsetDateTime>> {
+    match row.get_ref(column)? {
+        rusqlite::types::ValueRef::Null => Ok(None),
+        _ => moment(row, column).map(Some),
+    }
+}
+
+/// From the operating system's generator.
+pub fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|e| Error::Internal(format!("the system gives no random bytes: {e}")))?;
+    Ok(bytes)
 }
 
 /// The expiration date column of a perpetual license: sorts after all dates.

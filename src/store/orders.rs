@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
+use super::activation_codes::entitlements;
 use super::{WriteTx, moment, unreadable};
 use crate::model::entitlements::Entitlements;
 use crate::model::order::{Item, NewOrder, Order};
@@ -161,15 +162,10 @@ pub fn add_replaced(db: &WriteTx<'_>, id: i64, code_id: i64, before: &Entitlemen
 pub fn replaced(db: &Connection, id: i64, code_id: i64) -> Result<Entitlements> {
     let found = db
         .prepare_cached(
-            "select edition, features, updates_until from order_replaced
+            "select edition, features, '', updates_until from order_replaced
              where order_id = ?1 and code_id = ?2",
         )?
-        .query_row([id, code_id], |row| {
-            let [edition, features, updates_until]: [String; 3] =
-                [row.get(0)?, row.get(1)?, row.get(2)?];
-            Entitlements::from_texts([&edition, &features, "", &updates_until])
-                .map_err(|_| unreadable(2, &updates_until))
-        })
+        .query_row([id, code_id], |row| entitlements(row, 0))
         .optional()?;
     Ok(found.unwrap_or_default())
 }
@@ -180,19 +176,18 @@ pub fn later_replaced(
     id: i64,
     code_id: i64,
 ) -> Result<Vec<(i64, Vec<Item>, Entitlements)>> {
-    let orders: Vec<(i64, String)> = db
-        .prepare_cached(
-            "select orders.id, orders.items from order_replaced
-             join orders on orders.id = order_replaced.order_id
-             where order_replaced.code_id = ?2 and order_replaced.order_id > ?1 order by orders.id",
-        )?
-        .query_map([id, code_id], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_>>()?;
-    let orders = orders.into_iter().map(|(later, items)| {
+    db.prepare_cached(
+        "select orders.id, orders.items, order_replaced.edition, order_replaced.features, '',
+             order_replaced.updates_until
+         from order_replaced join orders on orders.id = order_replaced.order_id
+         where order_replaced.code_id = ?2 and order_replaced.order_id > ?1 order by orders.id",
+    )?
+    .query_map([id, code_id], |row| {
+        let items: String = row.get(1)?;
         let items = Item::from_json(&items).ok_or_else(|| unreadable(1, &items))?;
-        Ok((later, items, replaced(db, later, code_id)?))
-    });
-    orders.collect()
+        Ok((row.get(0)?, items, entitlements(row, 2)?))
+    })?
+    .collect()
 }
 
 pub fn set_replaced(db: &WriteTx<'_>, id: i64, code_id: i64, before: &Entitlements) -> Result<()> {

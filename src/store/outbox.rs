@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::{Date, OffsetDateTime};
 
-use super::{WriteTx, day, moment, unreadable};
+use super::{WriteTx, day, moment, optional_moment, unreadable};
 use crate::model::date;
 use crate::model::mail::{INTERRUPTED, Mail, MailEvent, MailState, NewMail, RESTORED, Topic};
 use crate::model::timeline::About;
@@ -271,13 +271,12 @@ fn state(row: &Row<'_>, column: usize) -> Result<MailState> {
 
 fn mail(row: &Row<'_>) -> Result<Mail> {
     let event: String = row.get(5)?;
-    let ended_at: Option<i64> = row.get(4)?;
     Ok(Mail {
         id: row.get(0)?,
         created_at: moment(row, 1)?,
         queued_at: moment(row, 2)?,
         next_at: moment(row, 3)?,
-        ended_at: ended_at.map(|_| moment(row, 4)).transpose()?,
+        ended_at: optional_moment(row, 4)?,
         event: MailEvent::from_word(&event).ok_or_else(|| unreadable(5, &event))?,
         message_id: row.get(6)?,
         recipient: row.get(7)?,

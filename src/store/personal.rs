@@ -4,11 +4,9 @@ use std::collections::HashSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rand::TryRng;
-use rand::rngs::SysRng;
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
-use super::WriteTx;
+use super::{WriteTx, random};
 use crate::error::Error;
 use crate::model::audit::{Personal, commitment};
 
@@ -113,9 +111,5 @@ pub(super) const SALT: usize = 16;
 
 /// 96 random bits, so that nobody can guess values from a hash.
 pub(super) fn salt() -> Result<String, Error> {
-    let mut bytes = [0; 12];
-    SysRng
-        .try_fill_bytes(&mut bytes)
-        .map_err(|e| Error::Internal(format!("no random bytes from the system: {e}")))?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
+    Ok(URL_SAFE_NO_PAD.encode(random::<12>()?))
 }

@@ -1,9 +1,9 @@
 //! The table of signing keys and of how often each was used.
 
-use rusqlite::{Connection, Result, Row, params};
+use rusqlite::{Connection, Result, params};
 use time::{Date, OffsetDateTime};
 
-use super::{moment, unreadable};
+use super::{moment, optional_moment, unreadable};
 use crate::model::audit::Kind;
 use crate::model::date;
 use crate::model::signing_key::{Secret, SigningKey};
@@ -30,13 +30,6 @@ pub fn all(db: &Connection) -> Result<Vec<(SigningKey, Secret)>> {
         Ok((key, Secret(row.get(7)?)))
     })?
     .collect()
-}
-
-fn optional_moment(row: &Row<'_>, column: usize) -> Result<Option<OffsetDateTime>> {
-    match row.get_ref(column)? {
-        rusqlite::types::ValueRef::Null => Ok(None),
-        _ => moment(row, column).map(Some),
-    }
 }
 
 /// Keys that were created or have signed but are not in the table.

@@ -2,12 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rand::TryRng;
-use rand::rngs::SysRng;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
-use super::{WriteTx, activation_codes, licenses, moment, unreadable, webhooks};
+use super::{
+    WriteTx, activation_codes, licenses, moment, optional_moment, random, unreadable, webhooks,
+};
 use crate::error::Error;
 use crate::model::audit::Event;
 use crate::model::webhook::{DeliveryState, WebhookDelivery};
@@ -80,29 +80,21 @@ pub fn add(
     event: WebhookEvent,
     body: &str,
     now: OffsetDateTime,
-) -> Result<i64, Error> {
-    let mut random = [0; 18];
-    SysRng
-        .try_fill_bytes(&mut random)
-        .map_err(|e| Error::Internal(format!("the system gives no random bytes: {e}")))?;
-    let message_id = format!("msg_{}", URL_SAFE_NO_PAD.encode(random));
-    let id = db
-        .prepare_cached(
-            "insert into webhook_deliveries (webhook_id, created_at, queued_at, next_at, event, message_id, body,
-                 state, attempts, answer)
-             values (?1, ?2, ?2, ?2, ?3, ?4, ?5, 'waiting', 0, '') returning id",
-        )?
-        .query_row(
-            params![
-                webhook_id,
-                now.unix_timestamp(),
-                event.as_str(),
-                message_id,
-                body
-            ],
-            |row| row.get(0),
-        )?;
-    Ok(id)
+) -> Result<(), Error> {
+    let message_id = format!("msg_{}", URL_SAFE_NO_PAD.encode(random::<18>()?));
+    db.prepare_cached(
+        "insert into webhook_deliveries (webhook_id, created_at, queued_at, next_at, event, message_id, body,
+             state, attempts, answer)
+         values (?1, ?2, ?2, ?2, ?3, ?4, ?5, 'waiting', 0, '')",
+    )?
+    .execute(params![
+        webhook_id,
+        now.unix_timestamp(),
+        event.as_str(),
+        message_id,
+        body
+    ])?;
+    Ok(())
 }
 
 pub fn get(db: &Connection, id: i64) -> Result<Option<WebhookDelivery>> {
@@ -227,14 +219,13 @@ fn state(row: &Row<'_>, column: usize) -> Result<DeliveryState> {
 
 fn delivery(row: &Row<'_>) -> Result<WebhookDelivery> {
     let event: String = row.get(6)?;
-    let ended_at: Option<i64> = row.get(5)?;
     Ok(WebhookDelivery {
         id: row.get(0)?,
         webhook_id: row.get(1)?,
         created_at: moment(row, 2)?,
         queued_at: moment(row, 3)?,
         next_at: moment(row, 4)?,
-        ended_at: ended_at.map(|_| moment(row, 5)).transpose()?,
+        ended_at: optional_moment(row, 5)?,
         event: WebhookEvent::from_word(&event).ok_or_else(|| unreadable(6, &event))?,
         message_id: row.get(7)?,
         body: row.get(8)?,

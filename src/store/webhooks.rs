@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
-use super::{WriteTx, moment, unreadable};
+use super::{WriteTx, moment, optional_moment, unreadable};
 use crate::model::webhook::{Webhook, WebhookState};
 use crate::model::webhook_event::WebhookEvent;
 
@@ -90,7 +90,6 @@ fn webhook(row: &Row<'_>) -> Result<Webhook> {
     let (events, state): (String, String) = (row.get(4)?, row.get(8)?);
     let read = |word| WebhookEvent::from_word(word).ok_or_else(|| unreadable(4, word));
     let old_secret: String = row.get(6)?;
-    let taken_at: Option<i64> = row.get(9)?;
     Ok(Webhook {
         id: row.get(0)?,
         created_at: moment(row, 1)?,
@@ -103,7 +102,7 @@ fn webhook(row: &Row<'_>) -> Result<Webhook> {
             false => Some((old_secret, moment(row, 7)?)),
         },
         state: WebhookState::from_word(&state).ok_or_else(|| unreadable(8, &state))?,
-        taken_at: taken_at.map(|_| moment(row, 9)).transpose()?,
+        taken_at: optional_moment(row, 9)?,
         paused_until: moment(row, 10)?,
     })
 }

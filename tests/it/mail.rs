@@ -1,4 +1,4 @@
-//! Mails, in front of a real mail server that refuses, delays and hangs up.
+//! Mails to a real mail server that refuses, delays and hangs up.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

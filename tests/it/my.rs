@@ -301,15 +301,17 @@ fn an_erased_customer_and_a_new_address_end_links_and_sessions() {
     sell(&server, EMAIL, 1);
     let mut admin = server.admin();
     let mut customer = server.stranger();
-    enter(&mut customer, &link_by_hand(&server));
+    assert!(enter(&mut customer, &link_by_hand(&server)).has_form("/my/change"));
     let link = link_by_hand(&server);
     let form = Page::open(&mut admin, "/customers/1/edit").form("/edit");
     form.fill("email", "new@example.com").submit(&mut admin);
     assert!(!Page::open(&mut customer, "/my").has_form("/my/change"));
     assert_eq!(enter(&mut server.stranger(), &link).status, 410);
+    assert!(enter(&mut customer, &link_by_hand(&server)).has_form("/my/change"));
     let link = link_by_hand(&server);
     let form = Page::open(&mut admin, "/customers/1/erase").form("/erase");
     form.fill("name", NAME).submit(&mut admin);
+    assert!(!Page::open(&mut customer, "/my").has_form("/my/change"));
     assert_eq!(enter(&mut server.stranger(), &link).status, 410);
     server.service.verify_audit(None).unwrap();
 }

@@ -97,7 +97,7 @@ fn an_order_is_revoked_after_a_question_and_restored() {
     let mut admin = server.admin();
     let page = Page::open(&mut admin, &path).follow(&mut admin, "/revoke");
     assert_eq!(statuses(&server, "17"), ["activated"]);
-    let page = page.form("/revoke").submit(&mut admin);
+    let page = page.form("/change").press(&mut admin, "action=revoke");
     assert_eq!(
         (&*page.path, statuses(&server, "17")),
         (&*path, vec!["revoked".to_owned()])

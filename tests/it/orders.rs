@@ -437,17 +437,14 @@ fn a_renewal_may_change_the_edition_and_gives_it_back() {
         assert_eq!(shop.post(&path, "{}").status, 200);
         assert_eq!(is(&mut shop), *expected, "{action}");
     }
-    for (revoked, left) in [
-        (["20", "21"], ["Pro", "Basic"]),
-        (["21", "20"], ["Pro", "Basic"]),
-    ] {
+    for revoked in [["20", "21"], ["21", "20"]] {
         for reference in ["20", "21"] {
             let renewal = json!([{"tool_name": "Tool_A", "renews": "17", "edition": "Pro"}]);
             shop.post("/api/orders", &order(reference, renewal));
             let restored = format!("/api/orders/{reference}/restore");
             assert_eq!(shop.post(&restored, "{}").status, 200);
         }
-        for (reference, left) in revoked.iter().zip(left) {
+        for (reference, left) in revoked.iter().zip(["Pro", "Basic"]) {
             shop.post(&format!("/api/orders/{reference}/revoke"), "{}");
             assert_eq!(is(&mut shop)[1], left, "{revoked:?}");
         }

@@ -127,7 +127,7 @@ fn an_implausible_date_for_many_licenses_is_asked_about() {
 }
 
 #[test]
-fn a_date_in_the_past_is_confirmed_for_a_machine_that_asked() {
+fn a_date_in_the_past_is_confirmed_for_an_unlicensed_machine() {
     let server = Server::start();
     server.check("T", "m1");
     server.tick().unwrap();

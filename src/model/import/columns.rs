@@ -93,11 +93,6 @@ impl Column {
     }
 }
 
-/// Whether a column can be this: a field's name, one of the others, or empty for nothing.
-pub fn is_importable(name: &str) -> bool {
-    matches!(name, "" | CREATED_AT | ID) || Field::index(name).is_some() || refusal(name).is_some()
-}
-
 impl Subject {
     /// What a column can be, with its words; the empty name is for one to ignore.
     pub fn meanings(self) -> Vec<(&'static str, String)> {

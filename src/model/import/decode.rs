@@ -125,8 +125,7 @@ fn is_code_page_850(bytes: &[u8]) -> bool {
     })
 }
 
-fn code_page_850(line: &[u8]) -> String {
-    let upper: Vec<char> = CODE_PAGE_850.chars().collect();
+fn code_page_850(line: &[u8], upper: &[char]) -> String {
     let char = |byte: &u8| match byte.checked_sub(0x80) {
         None => char::from(*byte),
         Some(at) => upper.get(usize::from(at)).copied().unwrap_or_default(),
@@ -141,8 +140,9 @@ fn by_lines(bytes: &[u8]) -> (String, Option<String>) {
         true => "code page 850, the one of DOS",
         false => "Windows-1252",
     };
+    let upper: Vec<char> = CODE_PAGE_850.chars().collect();
     let read = |line: &[u8]| match is_of_dos {
-        true => code_page_850(line),
+        true => code_page_850(line, &upper),
         false => WINDOWS_1252
             .decode_without_bom_handling(line)
             .0

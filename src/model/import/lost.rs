@@ -55,11 +55,13 @@ impl Ignored {
         self.with_digits += i64::from(has_digits);
         let is_bare = text.bytes().all(|c| c.is_ascii_digit());
         match reading {
+            _ if !has_digits => {}
             Reading::Day(_) | Reading::Either { .. } if !is_bare => self.certain += 1,
+            Reading::Day(_) | Reading::Either { .. } => self.dates += 1,
             Reading::Serial(day) if RECENT.contains(&day.year()) => self.likely += 1,
-            _ if is_date(text) => self.dates += 1,
+            Reading::TwoDigitYear if is_date(text) => self.dates += 1,
             _ if is_seconds(text) || is_part_of_year(text) => self.likely += 1,
-            _ if has_digits && ends_with_last_day(text) => self.certain += 1,
+            _ if ends_with_last_day(text) => self.certain += 1,
             _ => {}
         }
     }

@@ -30,7 +30,6 @@ use super::license::Draft;
 use crate::error::Error;
 
 pub use cells::{BOM, csv_line};
-pub use columns::is_importable;
 pub use decode::decode;
 pub use layout::{Layout, LayoutColumn};
 pub use options::{Choice, ImportOptions, Subject};

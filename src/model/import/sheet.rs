@@ -461,7 +461,7 @@ fn required(columns: &[Column], options: &ImportOptions) -> Option<usize> {
         .find(|index| !columns.contains(&Column::Field(*index)) && !is_given(*index))
 }
 
-/// Dates or statuses that would be ignored, while no column is the expiration date or the status.
+/// Dates or statuses that would be ignored, while no row has an expiration date or a status.
 fn lost(
     columns: &[Column],
     headings: &[String],
@@ -504,7 +504,7 @@ fn lost(
     ))
 }
 
-/// A column `State` of an address is none: it is the status if it has words for one, and no other column is.
+/// A column `State` may belong to an address: it is the status only if it has words for one and no other column is.
 fn settle_statuses(
     columns: &mut [Column],
     headings: &[String],

@@ -122,7 +122,7 @@ impl Verdict {
     }
 }
 
-/// The last day on which a license is good, its grace period included; none for ever.
+/// The last day on which a license is valid, including its grace period; none if it is perpetual.
 pub fn last_day(expiration_date: Option<Date>, grace_days: u16, is_trial: bool) -> Option<Date> {
     let grace_days = if is_trial { 0 } else { grace_days };
     Some(expiration_date?.saturating_add(Duration::days(grace_days.into())))

@@ -192,22 +192,27 @@ impl Item {
     /// Why its seats cannot be added to that code, which is one for all its machines.
     pub fn fits(&self, code: &CodeValues) -> Result<(), Problem> {
         let own = &code.entitlements;
-        let is_other = |sent: bool, is_same: bool| sent && !is_same;
-        let (field, what) = if is_other(self.edition.is_some(), self.edition == own.edition) {
-            ("edition", "edition")
-        } else if is_other(
-            !self.features.is_empty(),
-            same_names(&self.features, &own.features),
-        ) {
-            ("features", "features")
-        } else if is_other(
-            self.updates_until.is_some(),
-            self.updates_until == own.updates_until.map(date::format),
-        ) {
-            ("updates_until", "updates")
-        } else if self.updates_days.is_some() {
-            ("updates_days", "updates")
-        } else {
+        let until = own.updates_until.map(date::format);
+        let has_features = !self.features.is_empty();
+        let others = [
+            (
+                "edition",
+                "edition",
+                self.edition.is_some() && self.edition != own.edition,
+            ),
+            (
+                "features",
+                "features",
+                has_features && !same_names(&self.features, &own.features),
+            ),
+            (
+                "updates_until",
+                "updates",
+                self.updates_until.is_some() && self.updates_until != until,
+            ),
+            ("updates_days", "updates", self.updates_days.is_some()),
+        ];
+        let Some((field, what, _)) = others.into_iter().find(|(.., is_other)| *is_other) else {
             return Ok(());
         };
         Err(Problem {
@@ -273,28 +278,23 @@ impl Item {
             None if self.extends_term() => return None,
             None => {}
         }
-        let entitlements = &mut after.entitlements;
-        let is_paid_again = |is_same: &dyn Fn(&Item) -> bool| later.iter().any(is_same);
-        if self.edition.is_some()
-            && self.edition == entitlements.edition
-            && !is_paid_again(&|item| item.edition == self.edition)
-        {
-            entitlements.edition.clone_from(&before.edition);
+        let mut alone = self.clone();
+        for item in later {
+            if item.edition == alone.edition {
+                alone.edition = None;
+            }
+            if item.features == alone.features {
+                alone.features.clear();
+            }
+            if item.updates_until == alone.updates_until {
+                alone.updates_until = None;
+            }
         }
-        if !self.features.is_empty()
-            && self.features == entitlements.features
-            && !is_paid_again(&|item| item.features == self.features)
-        {
-            entitlements.features.clone_from(&before.features);
-        }
+        after.entitlements = alone.skipped(after.entitlements, before);
         if let Some(days) = self.updates_days {
             let less = |last: Date| last.saturating_sub(Duration::days(days));
-            entitlements.updates_until = entitlements.updates_until.map(less);
-        } else if self.updates_until.is_some()
-            && self.updates_until == entitlements.updates_until.map(date::format)
-            && !is_paid_again(&|item| item.updates_until == self.updates_until)
-        {
-            entitlements.updates_until = before.updates_until;
+            let until = &mut after.entitlements.updates_until;
+            *until = until.map(less);
         }
         Some(after)
     }
