@@ -272,6 +272,18 @@ fn conditions(filter: &Filter) -> Vec<Condition> {
     all
 }
 
+/// What a filter leaves out where its index has only the few rows that it leaves out.
+fn exceptions(filter: &Filter) -> impl Iterator<Item = &'static str> {
+    let is_activated = filter.status == Some(Status::Activated);
+    let is_no_trial = filter.is_trial == Some(false);
+    [
+        is_activated.then_some("select id from licenses where status <> 'activated'"),
+        is_no_trial.then_some("select id from licenses where trial <> ''"),
+    ]
+    .into_iter()
+    .flatten()
+}
+
 impl Condition {
     fn new(column: &'static str, bounds: Vec<(&'static str, String)>) -> Condition {
         let numbered = bounds.iter().enumerate();
@@ -339,7 +351,7 @@ fn gather(
     }
     // Without conditions the IDs are those of all licenses, including deleted ones.
     let is_exact = filter.words.is_empty() && !conditions.is_empty();
-    let is_alone = is_exact && conditions.len() == 1 && filter.status != Some(Status::Activated);
+    let is_alone = is_exact && conditions.len() == 1 && exceptions(filter).next().is_none();
     if is_alone && base.is_some_and(|(number, _)| number > max) {
         return Ok(Found::More(None));
     }
@@ -680,8 +692,7 @@ fn rows(db: &Connection, ids: impl Iterator<Item = i64>) -> Result<Vec<ListedLic
     rows.filter_map(Result::transpose).collect()
 }
 
-/// The IDs that all conditions have in common, without those that are not activated if the filter
-/// asks for that.
+/// The IDs that all conditions have in common, without the exceptions.
 fn common_ids(db: &Connection, filter: &Filter, conditions: &[Condition]) -> Result<IdSet> {
     let max: Option<i64> = db
         .prepare_cached("select max(id) from licenses")?
@@ -701,9 +712,9 @@ fn common_ids(db: &Connection, filter: &Filter, conditions: &[Condition]) -> Res
         let ids = read(&condition.ids)?;
         common.retain(|at| ids.0[at]);
     }
-    if filter.status == Some(Status::Activated) {
+    for sql in exceptions(filter) {
         let others = read(&IdQuery {
-            sql: "select id from licenses where status <> 'activated'".to_owned(),
+            sql: sql.to_owned(),
             values: vec![],
         })?;
         common.retain(|at| !others.0[at]);
