@@ -186,15 +186,19 @@ create index order_codes_by_code on order_codes (code_id);
 
 -- What a renewal replaced in a code, to be taken back.
 create table order_replaced (
-    order_id      integer not null references orders (id) on delete cascade,
-    code_id       integer not null references activation_codes (id) on delete cascade,
-    edition       text    not null,
-    features      text    not null,
-    updates_until text    not null,
-    primary key (order_id, code_id)
+    order_id        integer not null references orders (id) on delete cascade,
+    item            bigint  not null,        -- counted from 0
+    code_id         integer not null references activation_codes (id) on delete cascade,
+    place           bigint  not null,        -- among the renewals of the code
+    expiration_date text    not null,        -- as the code's, and its days; empty if it was not kept
+    days            bigint  not null,
+    edition         text    not null,
+    features        text    not null,
+    updates_until   text    not null,
+    primary key (order_id, item, code_id)
 ) without rowid;
 
-create index order_replaced_by_code on order_replaced (code_id);
+create unique index order_replaced_by_code on order_replaced (code_id, place, item);
 
 -- What happened to an order and must happen only once.
 create table order_events (
@@ -555,6 +559,7 @@ create table mails (
 create unique index mails_by_event on mails (event_key) where event_key <> '';
 create index mails_by_customer on mails (customer) where customer <> '';
 create index mails_by_state on mails (state, next_at);
+create index mails_by_end on mails (ended_at) where state = 'sent';
 
 -- What a mail is about, in the order in which it was added; looked at again before it is sent.
 create table mail_topics (

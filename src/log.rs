@@ -18,7 +18,7 @@ use crate::config::LogFormat;
 use crate::error::Error;
 
 /// Where faults may occur; counted from 0, so that monitoring sees the first one.
-const PLACES: [&str; 20] = [
+const PLACES: [&str; 21] = [
     "compare_clock",
     "export_licenses",
     "import",
@@ -29,6 +29,7 @@ const PLACES: [&str; 20] = [
     "panic",
     "prune_bulk_changes",
     "purge",
+    "queue_links",
     "readiness",
     "reload_if_others_wrote",
     "request",

@@ -6,10 +6,13 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use super::mail::MailEvent;
+use super::text::{invisible_name, is_direction_override};
 use crate::error::{Error, Problem};
 
-/// Bytes of a template and of what becomes of it.
+/// Bytes of what becomes of a template.
 const MAX_BODY: usize = 64 * 1024;
+/// Bytes of a template: as much as a form sends in any script.
+const MAX_BODY_TEMPLATE: usize = 16 * 1024;
 const MAX_SUBJECT_TEMPLATE: usize = 1_000;
 /// Characters; longer ones are folded, which some mail servers refuse.
 const MAX_SUBJECT: usize = 150;
@@ -163,9 +166,11 @@ pub fn sample(tool_name: &str, server_url: &str) -> Facts {
 impl MailText {
     /// With these values. The error names the field, the line and what is wrong.
     pub fn render(&self, facts: &Facts) -> Result<MailText, Error> {
-        let subject = rendered("subject", &self.subject, facts, MAX_SUBJECT_TEMPLATE);
+        let room = (MAX_SUBJECT_TEMPLATE, MAX_SUBJECT_TEMPLATE);
+        let subject = rendered("subject", &self.subject, facts, room);
         let subject = subject.and_then(|text| one_line(&text));
-        let body = rendered("body", &self.body, facts, MAX_BODY).and_then(|text| {
+        let room = (MAX_BODY_TEMPLATE, MAX_BODY);
+        let body = rendered("body", &self.body, facts, room).and_then(|text| {
             let text = tidy(&text);
             match text.is_empty() {
                 true => Err(problem("body", "The text is empty.".to_owned())),
@@ -195,8 +200,12 @@ fn one_line(text: &str) -> Result<String, Problem> {
     if text.contains(char::is_control) {
         return wrong("The subject has more than one line.".to_owned());
     }
-    // What a customer is called must not keep a mail back.
-    Ok(text.chars().take(MAX_SUBJECT).collect())
+    // What a customer is called must not keep a mail back, nor be decoded by mail programs (RFC 2047).
+    Ok(text
+        .replace("=?", "= ?")
+        .chars()
+        .take(MAX_SUBJECT)
+        .collect())
 }
 
 /// Without spaces at the ends of lines, and with one empty line at most between others.
@@ -223,13 +232,26 @@ fn rendered(
     field: &'static str,
     text: &str,
     facts: &Facts,
-    most: usize,
+    (most_template, most): (usize, usize),
 ) -> Result<String, Problem> {
-    if text.len() > most {
-        let message = format!("The {field} has more than {most} bytes.");
+    if text.len() > most_template {
+        let message = format!(
+            "The {field} has {} bytes; it may have at most {most_template}.",
+            text.len()
+        );
         return Err(problem(field, message));
     }
     let text = text.replace("\r\n", "\n");
+    let is_wrong =
+        |c: &char| c.is_control() && !matches!(c, '\n' | '\t') || is_direction_override(*c);
+    let mut lines = (1..).zip(text.split('\n'));
+    if let Some((line, c)) = lines.find_map(|(at, line)| Some((at, line.chars().find(is_wrong)?))) {
+        let message = format!(
+            "Line {line} of the {field} contains {}; remove it.",
+            invisible_name(c)
+        );
+        return Err(problem(field, message));
+    }
     if let Some((line, tag)) = foreign_tag(&text) {
         let message =
             format!("Line {line} of the {field}: only if and for can be used here, not `{tag}`.");
@@ -389,6 +411,18 @@ mod tests {
         assert!(words.contains("Line 2"), "{words}");
         assert_eq!(refusal("a\nb", "x").0, "subject");
         assert_eq!(refusal("x", " \n").0, "body");
+        for hidden in ["\u{1b}", "\u{202e}"] {
+            let (field, words) = refusal("x", &format!("one\ntwo {hidden}"));
+            let code = format!("U+{:04X}", u32::from(hidden.chars().next().unwrap()));
+            assert!(field == "body" && words.contains("Line 2") && words.contains(&code));
+        }
+        assert_eq!(refusal("x", &"Ж".repeat(20_000)).0, "body");
+    }
+
+    #[test]
+    fn no_name_becomes_another_subject() {
+        let encoded = render("=?utf-8?q?Free?= {{ tool_name }}", "x").unwrap();
+        assert!(!encoded.subject.contains("=?"));
     }
 
     #[test]

@@ -112,7 +112,7 @@ pub(super) fn is_invisible(c: char) -> bool {
 }
 
 /// They would show text in another order than it has.
-fn is_direction_override(c: char) -> bool {
+pub(super) fn is_direction_override(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
@@ -126,6 +126,7 @@ pub(super) fn invisible_name(c: char) -> String {
             "a text direction mark"
         }
         '\u{feff}' => "a byte order mark",
+        c if c.is_control() => "a control character",
         _ => "an invisible character",
     };
     format!("{name} (U+{:04X})", u32::from(c))

@@ -35,7 +35,7 @@ const COOKIE: &str = "license_customer";
 const COOKIE_AGE: rocket::time::Duration = rocket::time::Duration::minutes(30);
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![show, ask, link, open, change]
+    routes![show, ask, again, link, open, change]
 }
 
 /// For every error at this page: its readers are customers.
@@ -201,6 +201,12 @@ async fn ask(
         },
         Err(error) => MyAnswer::asking(app, caller, &lang, email).with_error(error),
     }
+}
+
+/// The address of a form, opened again.
+#[get("/my/<_form>", rank = 2)]
+fn again(config: &State<Config>, _form: &str) -> Redirect {
+    to(config, "/my")
 }
 
 /// Uses nothing up, because mail scanners open links.

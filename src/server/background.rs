@@ -110,6 +110,12 @@ pub(super) fn keep_audit(service: &Service) {
     }
 }
 
+fn queue_links(service: &Service) {
+    if let Err(error) = service.queue_links() {
+        service.log().fault("queue_links", &error);
+    }
+}
+
 fn run(service: &Service, stopped: &Receiver<()>) {
     let mut warm_up = Some(WarmUp::START);
     let mut since_tick = Stopwatch::start();
@@ -120,6 +126,7 @@ fn run(service: &Service, stopped: &Receiver<()>) {
             None => EVERY.saturating_sub(since_tick.elapsed()),
         };
         if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+            queue_links(service);
             return;
         }
         if let Some(from) = warm_up.take() {
@@ -150,6 +157,7 @@ fn run(service: &Service, stopped: &Receiver<()>) {
         if let Err(error) = service.write_notes(false) {
             service.log().fault("write_notes", &error);
         }
+        queue_links(service);
         keep_audit(service);
         if let Err(error) = service.compare_clock() {
             service.log().fault("compare_clock", &error);

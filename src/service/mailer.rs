@@ -84,7 +84,6 @@ impl Service {
         if !self.sends_mail() {
             return Ok(());
         }
-        self.queue_links()?;
         let today = self.today();
         if *self.mailer.queued_on.lock() != Some(today) {
             self.queue_reminders(today)?;

@@ -98,7 +98,7 @@ impl Service {
     }
 
     /// Queues the mails to those who asked for a link and are known.
-    pub(super) fn queue_links(&self) -> Result<(), Error> {
+    pub fn queue_links(&self) -> Result<(), Error> {
         let wanted = std::mem::take(&mut *self.links_wanted.lock());
         if wanted.is_empty() {
             return Ok(());

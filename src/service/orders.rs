@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::model::activation_code::{ActivationCode, CodeValues};
 use crate::model::audit::{Actor, Detail, Event, Kind};
 use crate::model::order::{Extension, Item, NewOrder, Order, OrderAction};
+use crate::store::order_replaced::{self, Renewal};
 use crate::store::{Db, Read, WriteTx, activation_codes, audit, orders};
 
 pub(super) const NO_SUCH_ORDER: Error = Error::NotFound("Order not found.");
@@ -86,7 +87,7 @@ impl Service {
                         item.fits(&code.values)?;
                     }
                 }
-                self.change_others(db, actor, (source, id), item, Direction::On)?;
+                self.change_others(db, actor, source, id, (at, item), Direction::On)?;
                 continue;
             }
             let values = item.values(&customer, new, self.today());
@@ -156,35 +157,25 @@ impl Service {
         &self,
         db: &WriteTx<'_>,
         actor: &Actor,
-        (source, id): (&str, i64),
-        item: &Item,
+        source: &str,
+        order_id: i64,
+        (at, item): (i64, &Item),
         direction: Direction,
     ) -> Result<(), Error> {
         for code in codes_of_other(db, source, item)? {
+            let renewal = Renewal {
+                order_id,
+                item: at,
+                code_id: code.id,
+            };
             let values = match direction {
                 Direction::On => {
-                    if item.renews.is_some() && item.has_entitlements() {
-                        orders::add_replaced(db, id, code.id, &code.values.entitlements)?;
+                    if item.renews.is_some() {
+                        order_replaced::add(db, renewal, &code.values.replaceable())?;
                     }
                     item.on(&code.values, self.today())
                 }
-                Direction::Off => {
-                    let before = orders::replaced(db, id, code.id)?;
-                    let mut later = vec![];
-                    for (other, items, replaced) in orders::later_replaced(db, id, code.id)? {
-                        let replaced = item.skipped(replaced, &before);
-                        orders::set_replaced(db, other, code.id, &replaced)?;
-                        let same = items.into_iter().filter(|of| of.renews == item.renews);
-                        later.extend(same);
-                    }
-                    item.off(&code.values, &before, &later).ok_or_else(|| {
-                        Error::Conflict(format!(
-                            "The order set the expiration date of {}, and nothing tells which one it had before. \
-                             Change that code by hand.",
-                            code.masked()
-                        ))
-                    })?
-                }
+                Direction::Off => take_back(db, renewal, item, &code)?,
             };
             self.change_code_in(db, actor, &code, &values)?;
         }
@@ -242,12 +233,14 @@ impl Service {
             | (OrderAction::Revoke, true)
             | (OrderAction::Restore, false) => return Ok(changes),
         };
-        for item in order.items.iter().filter(|item| item.other().is_some()) {
-            self.change_others(db, actor, (source, order.id), item, direction)?;
-        }
         let is_taken_back = action == OrderAction::Revoke;
+        let mut items: Vec<(i64, &Item)> = (0..).zip(&order.items).collect();
+        items.retain(|(_, item)| item.other().is_some());
         if is_taken_back {
-            orders::clear_replaced(db, order.id)?;
+            items.reverse();
+        }
+        for item in items {
+            self.change_others(db, actor, source, order.id, item, direction)?;
         }
         orders::set_taken_back(db, order.id, is_taken_back)?;
         Ok(changes)
@@ -298,6 +291,31 @@ impl Service {
         }
         Ok(changes)
     }
+}
+
+/// The values of a code without a renewal or more seats.
+fn take_back(
+    db: &WriteTx<'_>,
+    renewal: Renewal,
+    item: &Item,
+    code: &ActivationCode,
+) -> Result<CodeValues, Error> {
+    let later = order_replaced::later(db, renewal)?;
+    let mut before = order_replaced::take(db, renewal)?.unwrap_or_default();
+    if let Some(used) = code.first_used_at {
+        before.term = before.term.map(|term| term.started(used.date()));
+    }
+    for (other, _, replaced) in &later {
+        order_replaced::set(db, *other, &item.skipped(replaced.clone(), &before))?;
+    }
+    let later: Vec<Item> = later.into_iter().map(|(_, item, _)| item).collect();
+    item.off(&code.values, &before, &later).ok_or_else(|| {
+        Error::Conflict(format!(
+            "The order set the expiration date of {}, and nothing tells which one it had before. \
+             Change that code by hand.",
+            code.masked()
+        ))
+    })
 }
 
 fn field_of(item: &Item) -> &'static str {

@@ -188,7 +188,7 @@ pub(super) fn write(
     Ok(())
 }
 
-fn term_columns(term: CodeTerm) -> (String, i64) {
+pub(super) fn term_columns(term: CodeTerm) -> (String, i64) {
     match term {
         CodeTerm::Perpetual => (NEVER.to_owned(), 0),
         CodeTerm::Until(last) => (date::format(last), 0),
@@ -232,6 +232,16 @@ pub(super) fn entitlements(row: &Row<'_>, at: usize) -> Result<Entitlements> {
     Entitlements::from_texts(texts).map_err(|wrong| unreadable(at + wrong, texts[wrong]))
 }
 
+/// In two columns from that one on.
+pub(super) fn term(row: &Row<'_>, at: usize) -> Result<CodeTerm> {
+    let days: i64 = row.get(at + 1)?;
+    Ok(match (days, row.get_ref(at)?.as_str()?) {
+        (1.., _) => CodeTerm::Days(days),
+        (_, NEVER) => CodeTerm::Perpetual,
+        (_, day) => CodeTerm::Until(date::read(day).ok_or_else(|| unreadable(at, day))?),
+    })
+}
+
 fn listed_in(row: &Row<'_>) -> Result<ListedCode> {
     Ok(ListedCode {
         code: code(row)?,
@@ -241,13 +251,7 @@ fn listed_in(row: &Row<'_>) -> Result<ListedCode> {
 
 fn code(row: &Row<'_>) -> Result<ActivationCode> {
     let used: Option<i64> = row.get(6)?;
-    let days: i64 = row.get(10)?;
-    let day: String = row.get(9)?;
-    let term = match (days, &*day) {
-        (1.., _) => CodeTerm::Days(days),
-        (_, NEVER) => CodeTerm::Perpetual,
-        (_, day) => CodeTerm::Until(date::read(day).ok_or_else(|| unreadable(9, day))?),
-    };
+    let term = term(row, 9)?;
     Ok(ActivationCode {
         id: row.get(0)?,
         created_at: moment(row, 1)?,

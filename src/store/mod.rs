@@ -25,6 +25,7 @@ pub mod mail_texts;
 mod mark;
 pub mod newest;
 mod open;
+pub mod order_replaced;
 pub mod orders;
 pub mod outbox;
 pub mod people;

@@ -3,9 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
-use super::activation_codes::entitlements;
 use super::{WriteTx, moment, unreadable};
-use crate::model::entitlements::Entitlements;
 use crate::model::order::{Item, NewOrder, Order};
 use crate::model::shops::generator_number;
 
@@ -144,65 +142,6 @@ pub fn set_customer(db: &WriteTx<'_>, id: i64, customer: &str) -> Result<()> {
 pub fn set_taken_back(db: &WriteTx<'_>, id: i64, is_taken_back: bool) -> Result<()> {
     db.prepare_cached("update orders set is_taken_back = ?2 where id = ?1")?
         .execute(params![id, i64::from(is_taken_back)])?;
-    Ok(())
-}
-
-/// What the order replaces in a code; what was there before it is kept.
-pub fn add_replaced(db: &WriteTx<'_>, id: i64, code_id: i64, before: &Entitlements) -> Result<()> {
-    let [edition, features, _, updates_until] = before.texts();
-    db.prepare_cached(
-        "insert into order_replaced (order_id, code_id, edition, features, updates_until)
-         values (?1, ?2, ?3, ?4, ?5) on conflict do nothing",
-    )?
-    .execute(params![id, code_id, edition, features, updates_until])?;
-    Ok(())
-}
-
-/// Without data, which no order replaces; empty if the order replaced nothing.
-pub fn replaced(db: &Connection, id: i64, code_id: i64) -> Result<Entitlements> {
-    let found = db
-        .prepare_cached(
-            "select edition, features, '', updates_until from order_replaced
-             where order_id = ?1 and code_id = ?2",
-        )?
-        .query_row([id, code_id], |row| entitlements(row, 0))
-        .optional()?;
-    Ok(found.unwrap_or_default())
-}
-
-/// Later orders that replaced something in the code: ID, items, and what was there before each.
-pub fn later_replaced(
-    db: &Connection,
-    id: i64,
-    code_id: i64,
-) -> Result<Vec<(i64, Vec<Item>, Entitlements)>> {
-    db.prepare_cached(
-        "select orders.id, orders.items, order_replaced.edition, order_replaced.features, '',
-             order_replaced.updates_until
-         from order_replaced join orders on orders.id = order_replaced.order_id
-         where order_replaced.code_id = ?2 and order_replaced.order_id > ?1 order by orders.id",
-    )?
-    .query_map([id, code_id], |row| {
-        let items: String = row.get(1)?;
-        let items = Item::from_json(&items).ok_or_else(|| unreadable(1, &items))?;
-        Ok((row.get(0)?, items, entitlements(row, 2)?))
-    })?
-    .collect()
-}
-
-pub fn set_replaced(db: &WriteTx<'_>, id: i64, code_id: i64, before: &Entitlements) -> Result<()> {
-    let [edition, features, _, updates_until] = before.texts();
-    db.prepare_cached(
-        "update order_replaced set edition = ?3, features = ?4, updates_until = ?5
-         where order_id = ?1 and code_id = ?2",
-    )?
-    .execute(params![id, code_id, edition, features, updates_until])?;
-    Ok(())
-}
-
-pub fn clear_replaced(db: &WriteTx<'_>, id: i64) -> Result<()> {
-    db.prepare_cached("delete from order_replaced where order_id = ?1")?
-        .execute([id])?;
     Ok(())
 }
 

@@ -318,7 +318,10 @@ mod tests {
         ("seat_moves", &["license_key"]),
         ("orders", &["source", "order_ref", "items"]),
         ("order_events", &["event_ref", "content"]),
-        ("order_replaced", &["edition", "features", "updates_until"]),
+        (
+            "order_replaced",
+            &["expiration_date", "edition", "features", "updates_until"],
+        ),
         ("shops", &["kind", "name", "secret", "fields", "refusal"]),
         (
             "shop_products",

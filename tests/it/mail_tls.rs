@@ -16,7 +16,7 @@ use crate::server::PASSWORD;
 use crate::tools;
 
 /// A certificate of `localhost`, as `server.pem`, and `ca.pem`, which signed it.
-fn certificate() -> Option<TempDir> {
+pub fn certificate() -> Option<TempDir> {
     let openssl = tools::find("openssl")?;
     let folder = tempfile::tempdir().unwrap();
     sign_certificate(&openssl, folder.path(), ("localhost", 30));

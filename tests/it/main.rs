@@ -99,6 +99,7 @@ mod unlicensed;
 mod upgrade;
 mod vectors;
 mod watch;
+mod webhook_tls;
 mod webhooks;
 mod windows;
 mod workbooks;

@@ -268,7 +268,7 @@ fn an_order_that_cannot_be_is_refused_as_a_whole() {
 
 #[test]
 fn what_an_order_did_to_another_one_is_taken_back() {
-    let server = Server::start();
+    let (server, database) = Database::start();
     let mut shop = shop(&server, "shop");
     let first = order("17", json!([{"tool_name": "Tool_A", "days": 365}]));
     let code = codes(&shop.post("/api/orders", &first)).remove(0);
@@ -301,6 +301,13 @@ fn what_an_order_did_to_another_one_is_taken_back() {
         assert_eq!(server.check("Tool_A", "m1").0, 200);
     }
     assert_eq!(shop.post("/api/orders", &order("19", dated)).status, 201);
+    for (action, expected) in [("revoke", "2027-06-15"), ("restore", "2030-01-01")] {
+        let answer = shop.post(&format!("/api/orders/19/{action}"), "{}");
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(is(&mut shop).0, expected);
+    }
+    // As an earlier version left it.
+    database.tamper("update order_replaced set expiration_date = ''");
     assert_eq!(shop.post("/api/orders/19/revoke", "{}").status, 409);
     assert_eq!(is(&mut shop).0, "2030-01-01");
 }
@@ -448,6 +455,20 @@ fn a_renewal_may_change_the_edition_and_gives_it_back() {
             shop.post(&format!("/api/orders/{reference}/revoke"), "{}");
             assert_eq!(is(&mut shop)[1], left, "{revoked:?}");
         }
+    }
+    // A restored order is the latest.
+    for (reference, edition) in [("22", "Pro"), ("23", "Max")] {
+        let renewal = json!([{"tool_name": "Tool_A", "renews": "17", "edition": edition}]);
+        shop.post("/api/orders", &order(reference, renewal));
+    }
+    for (reference, action, left) in [
+        ("22", "revoke", "Max"),
+        ("22", "restore", "Pro"),
+        ("23", "revoke", "Pro"),
+        ("22", "revoke", "Basic"),
+    ] {
+        shop.post(&format!("/api/orders/{reference}/{action}"), "{}");
+        assert_eq!(is(&mut shop)[1], left, "{reference} {action}");
     }
     let seats =
         |edition: &str| json!([{"tool_name": "Tool_A", "adds_to": "17", "edition": edition}]);

@@ -96,6 +96,7 @@ impl Server {
         self.service.reload_if_others_wrote()?;
         self.service.write_notes(false)?;
         self.service.write_checks()?;
+        self.service.queue_links()?;
         self.service.run_mails()?;
         self.service.run_webhooks()
     }

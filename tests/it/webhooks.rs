@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::mpsc::{self, Receiver as Heard};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,13 +23,13 @@ use crate::server::{Client, PASSWORD, Server};
 const DAY: i64 = 24 * 60 * 60;
 
 /// A request that a receiver got.
-struct Call {
+pub struct Call {
     headers: BTreeMap<String, String>,
     body: String,
 }
 
 impl Call {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
@@ -112,7 +112,7 @@ impl Receiver {
     }
 }
 
-fn read(stream: &mut TcpStream) -> Option<Call> {
+pub fn read(stream: &mut impl Read) -> Option<Call> {
     let mut reader = BufReader::new(stream);
     let mut headers = BTreeMap::new();
     loop {
@@ -501,7 +501,7 @@ fn what_is_killed_between_the_change_and_its_event_sends_it_later() {
     assert_eq!(program.stop("TERM").0, Some(0));
 }
 
-fn signed_in(program: &Program) -> Client {
+pub fn signed_in(program: &Program) -> Client {
     let mut admin = program.client();
     assert_eq!(crate::program::log_in(&mut admin, PASSWORD), 200);
     admin

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::{Date, Duration};
 use utoipa::ToSchema;
 
-use super::{Extension, MAX_CODES, NewOrder, order_ref};
+use super::{MAX_CODES, NewOrder, order_ref};
 use crate::error::{Error, Problem};
 use crate::model::activation_code::{CodeTerm, CodeValues, MAX_DAYS, MAX_SEATS};
 use crate::model::entitlements::{self, Entitlements};
@@ -154,7 +154,7 @@ impl Item {
     }
 
     /// The last day of updates that begin on that day; none for no limit.
-    fn updates(&self, first: Date) -> Option<Date> {
+    pub(super) fn updates(&self, first: Date) -> Option<Date> {
         let days = self.updates_days.map(Duration::days);
         let fixed = self.updates_until.as_deref().and_then(date::read);
         days.map(|days| first.saturating_add(days)).or(fixed)
@@ -187,132 +187,6 @@ impl Item {
             Some(_) => is_named || !self.has_entitlements(),
             None => self.adds_to.is_none(),
         }
-    }
-
-    /// Why its seats cannot be added to that code, which is one for all its machines.
-    pub fn fits(&self, code: &CodeValues) -> Result<(), Problem> {
-        let own = &code.entitlements;
-        let until = own.updates_until.map(date::format);
-        let has_features = !self.features.is_empty();
-        let others = [
-            (
-                "edition",
-                "edition",
-                self.edition.is_some() && self.edition != own.edition,
-            ),
-            (
-                "features",
-                "features",
-                has_features && !same_names(&self.features, &own.features),
-            ),
-            (
-                "updates_until",
-                "updates",
-                self.updates_until.is_some() && self.updates_until != until,
-            ),
-            ("updates_days", "updates", self.updates_days.is_some()),
-        ];
-        let Some((field, what, _)) = others.into_iter().find(|(.., is_other)| *is_other) else {
-            return Ok(());
-        };
-        Err(Problem {
-            field,
-            message: format!(
-                "The code to which seats are added keeps its {what}, which all its machines share. Leave out `{field}`, \
-                 or sell a code of its own."
-            ),
-        })
-    }
-
-    /// A code of the other order after it. Neither the term nor the updates end earlier than before.
-    pub fn on(&self, values: &CodeValues, today: Date) -> CodeValues {
-        let mut after = values.clone();
-        if self.adds_to.is_some() {
-            after.seats += self.seats * self.quantity;
-            return after;
-        }
-        if self.extends_term() {
-            after.term = match self.term() {
-                CodeTerm::Perpetual => CodeTerm::Perpetual,
-                CodeTerm::Until(last) => Extension::Until(last).on(values.term, today),
-                CodeTerm::Days(days) => Extension::Days(days).on(values.term, today),
-            };
-        }
-        let entitlements = &mut after.entitlements;
-        if self.edition.is_some() {
-            entitlements.edition.clone_from(&self.edition);
-        }
-        if !self.features.is_empty() {
-            entitlements.features.clone_from(&self.features);
-        }
-        if let Some(last) = entitlements.updates_until {
-            let extended = self.updates(last.max(today)).map(|new| new.max(last));
-            entitlements.updates_until = extended.or(Some(last));
-        }
-        after
-    }
-
-    /// The code once [`Item::on`] is taken back; none if nothing tells which term it had before. `before` is what
-    /// it had of edition, features and updates; what was changed since, or paid for again by `later` items, stays.
-    pub fn off(
-        &self,
-        values: &CodeValues,
-        before: &Entitlements,
-        later: &[Item],
-    ) -> Option<CodeValues> {
-        let mut after = values.clone();
-        if self.adds_to.is_some() {
-            after.seats = (values.seats - self.seats * self.quantity).max(1);
-            return Some(after);
-        }
-        match self.days {
-            Some(more) => {
-                after.term = match values.term {
-                    CodeTerm::Perpetual => CodeTerm::Perpetual,
-                    CodeTerm::Days(days) => CodeTerm::Days((days - more).max(1)),
-                    CodeTerm::Until(last) => {
-                        CodeTerm::Until(last.saturating_sub(Duration::days(more)))
-                    }
-                }
-            }
-            None if self.extends_term() => return None,
-            None => {}
-        }
-        let mut alone = self.clone();
-        for item in later {
-            if item.edition == alone.edition {
-                alone.edition = None;
-            }
-            if item.features == alone.features {
-                alone.features.clear();
-            }
-            if item.updates_until == alone.updates_until {
-                alone.updates_until = None;
-            }
-        }
-        after.entitlements = alone.skipped(after.entitlements, before);
-        if let Some(days) = self.updates_days {
-            let less = |last: Date| last.saturating_sub(Duration::days(days));
-            let until = &mut after.entitlements.updates_until;
-            *until = until.map(less);
-        }
-        Some(after)
-    }
-
-    /// What a later order replaced, as if this item had never been: what it gave becomes what was `before` it.
-    pub fn skipped(&self, replaced: Entitlements, before: &Entitlements) -> Entitlements {
-        let mut all = replaced;
-        if self.edition.is_some() && all.edition == self.edition {
-            all.edition.clone_from(&before.edition);
-        }
-        if !self.features.is_empty() && all.features == self.features {
-            all.features.clone_from(&before.features);
-        }
-        if self.updates_until.is_some() && all.updates_until.map(date::format) == self.updates_until
-        {
-            all.updates_until = before.updates_until;
-        }
-        all
     }
 
     /// For comparing: the order of features does not count.
@@ -383,115 +257,4 @@ fn features(sent: &[String]) -> Result<Vec<String>, Problem> {
     }
     let stored = entitlements::parse_features(&sent.join(","))?;
     Ok(entitlements::names(&stored).map(str::to_owned).collect())
-}
-
-/// Whatever their order.
-fn same_names(one: &[String], other: &[String]) -> bool {
-    one.len() == other.len() && one.iter().all(|name| other.contains(name))
-}
-
-#[cfg(test)]
-mod tests {
-    use time::macros::date;
-
-    use super::*;
-
-    const TODAY: Date = date!(2026 - 06 - 15);
-
-    fn item(change: impl FnOnce(&mut SentItem)) -> Item {
-        let mut sent = SentItem {
-            tool_name: Some("Tool_A".into()),
-            ..SentItem::default()
-        };
-        change(&mut sent);
-        Item::parse(sent).unwrap()
-    }
-
-    fn renewal(change: impl FnOnce(&mut SentItem)) -> Item {
-        item(|sent| {
-            sent.renews = Some("17".into());
-            change(sent);
-        })
-    }
-
-    fn code(updates_until: Option<Date>) -> CodeValues {
-        CodeValues {
-            entitlements: Entitlements {
-                edition: Some("Basic".into()),
-                updates_until,
-                ..Entitlements::default()
-            },
-            ..CodeValues::new(1, CodeTerm::Until(date!(2027 - 06 - 15)))
-        }
-    }
-
-    #[test]
-    fn a_renewal_of_the_updates_leaves_the_term_and_what_has_no_limit() {
-        let year = renewal(|sent| sent.updates_days = Some(365));
-        for (before, after) in [
-            (Some(date!(2026 - 12 - 31)), Some(date!(2027 - 12 - 31))),
-            (Some(date!(2020 - 01 - 01)), Some(date!(2027 - 06 - 15))),
-            (None, None),
-        ] {
-            let renewed = year.on(&code(before), TODAY);
-            assert_eq!(renewed.entitlements.updates_until, after);
-            assert_eq!(renewed.term, code(before).term);
-        }
-        let earlier = renewal(|sent| sent.updates_until = Some("2026-07-01".into()));
-        let later = code(Some(date!(2026 - 12 - 31)));
-        assert_eq!(earlier.on(&later, TODAY), later);
-        assert!(item(|sent| sent.edition = Some("Pro".into())).extends_term());
-        // Without anything else it is for ever.
-        let forever = renewal(|_| {}).on(&later, TODAY);
-        assert_eq!(forever.term, CodeTerm::Perpetual);
-    }
-
-    #[test]
-    fn what_a_renewal_replaced_comes_back_unless_it_was_changed_since() {
-        let better = renewal(|sent| {
-            sent.days = Some(30);
-            sent.edition = Some("Pro".into());
-            sent.features = Some(vec!["ocr".into()]);
-            sent.updates_until = Some("2028-01-01".into());
-        });
-        let before = code(Some(date!(2026 - 12 - 31)));
-        let after = better.on(&before, TODAY);
-        assert_eq!(after.entitlements.edition.as_deref(), Some("Pro"));
-        let back = better.off(&after, &before.entitlements, &[]);
-        assert_eq!(back.as_ref(), Some(&before));
-        let mut changed = after;
-        changed.entitlements.edition = Some("Max".into());
-        let back = better.off(&changed, &before.entitlements, &[]).unwrap();
-        assert_eq!(back.entitlements.edition.as_deref(), Some("Max"));
-        assert_eq!(back.term, before.term);
-    }
-
-    #[test]
-    fn seats_are_added_to_a_code_as_it_is() {
-        let more = |change: fn(&mut SentItem)| {
-            let more = item(|sent| {
-                sent.adds_to = Some("17".into());
-                change(sent);
-            });
-            let fits = more.fits(&code(Some(date!(2026 - 12 - 31))));
-            fits.err().map(|problem| problem.field)
-        };
-        assert_eq!(more(|sent| sent.edition = Some("Basic".into())), None);
-        assert_eq!(
-            more(|sent| sent.updates_until = Some("2026-12-31".into())),
-            None
-        );
-        assert_eq!(
-            more(|sent| sent.edition = Some("Pro".into())),
-            Some("edition")
-        );
-        assert_eq!(
-            more(|sent| sent.features = Some(vec!["ocr".into()])),
-            Some("features")
-        );
-        assert_eq!(
-            more(|sent| sent.updates_days = Some(1)),
-            Some("updates_days")
-        );
-    }
 }

@@ -1,5 +1,6 @@
 //! An order: what a shop sold, and the activation codes that were made for it.
 
+mod effect;
 mod item;
 
 use time::{Date, Duration, OffsetDateTime};
@@ -11,6 +12,7 @@ use super::license::Status;
 use super::text;
 use crate::error::{Error, Problem};
 
+pub use effect::Replaced;
 pub use item::{Item, SentItem};
 
 const MAX_ITEMS: usize = 50;
