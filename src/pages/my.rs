@@ -35,7 +35,7 @@ const COOKIE: &str = "license_customer";
 const COOKIE_AGE: rocket::time::Duration = rocket::time::Duration::minutes(30);
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![show, ask, again, link, open, change]
+    routes![show, ask, change_again, link_again, link, open, change]
 }
 
 /// For every error at this page: its readers are customers.
@@ -204,8 +204,13 @@ async fn ask(
 }
 
 /// The address of a form, opened again.
-#[get("/my/<_form>", rank = 2)]
-fn again(config: &State<Config>, _form: &str) -> Redirect {
+#[get("/my/change")]
+fn change_again(config: &State<Config>) -> Redirect {
+    to(config, "/my")
+}
+
+#[get("/my/link")]
+fn link_again(config: &State<Config>) -> Redirect {
     to(config, "/my")
 }
 

@@ -16,7 +16,7 @@ use crate::server::{Answer, Client, PASSWORD, Server};
 /// The routes that need no credentials; there are no others.
 /// `/api/doctor` is not there for who has no pass, which only a reader of the database can make.
 /// The customer's own page has a session of its own.
-const PUBLIC: [&str; 24] = [
+const PUBLIC: [&str; 25] = [
     "GET /api/doctor",
     "GET /api/keys",
     "GET /api/openapi.json",
@@ -24,7 +24,8 @@ const PUBLIC: [&str; 24] = [
     "GET /health",
     "GET /login",
     "GET /my",
-    "GET /my/<_form>",
+    "GET /my/change",
+    "GET /my/link",
     "GET /my/link/<token>",
     "GET /ready",
     "GET /static/<name>",
