@@ -433,8 +433,31 @@ create table users (
     id            integer primary key autoincrement,
     name          text    not null unique,
     password_hash text    not null,          -- PHC string, argon2id
-    created_at    bigint  not null
+    created_at    bigint  not null,
+    email         text    not null default '', -- empty for none
+    role          text    not null default 'owner', -- viewer, staff or owner
+    is_disabled   bigint  not null default 0, -- 1 for a person who cannot sign in
+    totp_secret   text    not null default '', -- base32; empty without a second factor
+    totp_step     bigint  not null default 0 -- of the newest code that was used
 );
+
+-- Links with which people set their first password; a link is deleted once it is used.
+create table invitations (
+    id         integer primary key autoincrement,
+    token_hash text    not null unique,      -- SHA-256 of the secret in the link
+    name       text    not null,
+    email      text    not null,
+    role       text    not null,
+    invited_by text    not null,
+    created_at bigint  not null
+);
+
+-- Each signs in once instead of a code of the second factor.
+create table recovery_codes (
+    user_id   integer not null references users (id) on delete cascade,
+    code_hash text    not null,              -- SHA-256
+    primary key (user_id, code_hash)
+) without rowid;
 
 -- Who is signed in.
 create table sessions (
@@ -444,7 +467,9 @@ create table sessions (
     created_at   bigint  not null,
     last_used_at bigint  not null,           -- written at most once a minute
     address      text    not null,           -- at sign-in
-    user_agent   text    not null            -- at sign-in
+    user_agent   text    not null,           -- at sign-in
+    confirmed_at bigint  not null default 0, -- when the password was last asked for
+    has_second_factor bigint not null default 0 -- 1 if a second factor was asked for, too
 );
 
 create index sessions_by_user on sessions (user_id);

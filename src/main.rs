@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use license_server::commands::admin;
 use license_server::commands::backup::{self, BackupArgs, RestoreArgs};
 use license_server::commands::doctor::{self, DoctorArgs};
 use license_server::commands::keys::{self, KeyForm};
@@ -59,7 +60,7 @@ enum Command {
     Audit(Audit),
     /// Look for what is wrong with the installation, from the database to the proxy; changes nothing
     Doctor(DoctorArgs),
-    /// Manage users
+    /// Manage the people who sign in
     #[command(subcommand)]
     Admin(Admin),
 }
@@ -125,6 +126,29 @@ enum Keys {
 
 #[derive(Subcommand)]
 enum Admin {
+    /// Add a person, with a password that is asked for
+    Add {
+        /// User name
+        name: String,
+        /// owner, staff or viewer
+        #[arg(long, default_value = "owner")]
+        role: String,
+        /// E-mail address
+        #[arg(long, default_value = "")]
+        email: String,
+    },
+    /// List the people who sign in
+    List,
+    /// Sign a person out everywhere, and refuse sign-in and API tokens
+    Disable {
+        /// User name
+        name: String,
+    },
+    /// Let a disabled person sign in again
+    Enable {
+        /// User name
+        name: String,
+    },
     /// Set a user's password and end all sessions of that user; works while the server runs
     SetPassword {
         /// User name
@@ -163,10 +187,16 @@ fn main() -> ExitCode {
         Some(Command::SeedDemo { licenses }) => commands::seed_demo(&config, licenses),
         Some(Command::Import(args)) => commands::import(&config, &args),
         Some(Command::Export { format }) => commands::export(&config, format),
-        Some(Command::Admin(Admin::SetPassword {
-            name,
-            revoke_tokens,
-        })) => commands::set_password(&config, &name, revoke_tokens),
+        Some(Command::Admin(command)) => match command {
+            Admin::Add { name, role, email } => admin::add(&config, &name, &role, &email),
+            Admin::List => admin::list(&config),
+            Admin::Disable { name } => admin::set_disabled(&config, &name, true),
+            Admin::Enable { name } => admin::set_disabled(&config, &name, false),
+            Admin::SetPassword {
+                name,
+                revoke_tokens,
+            } => admin::set_password(&config, &name, revoke_tokens),
+        },
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

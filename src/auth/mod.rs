@@ -17,8 +17,10 @@ pub use address::{Address, client_address, forwarded, peer};
 pub use cookie::{SignInCookies, private_cookie, session_cookie, value as cookie_value};
 pub use origin::SameOrigin;
 
+use crate::config::Config;
 use crate::error::Error;
 use crate::model::audit::{Actor, Kind};
+use crate::model::role::{Role, Use};
 use crate::model::token::Scope;
 use crate::request::{App, refuse, require_json};
 use crate::service::{Service, SignedIn};
@@ -64,7 +66,7 @@ impl<'r> FromRequest<'r> for Session {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Session, ()> {
-        match signed_in(request).await {
+        match permitted(request, Use::Read) {
             Ok(signed_in) => Outcome::Success(Session(signed_in)),
             Err(error) => refuse(request, error),
         }
@@ -141,7 +143,8 @@ pub fn actor(request: &Request<'_>, who: &str) -> Actor {
 /// a token, too.
 async fn caller(request: &Request<'_>, scope: Scope) -> Result<(Actor, Option<i64>), Error> {
     let Some(header) = request.headers().get_one("Authorization") else {
-        let signed_in = signed_in(request).await?;
+        let signed_in = signed_in(request).clone()?;
+        refuse_unless(request, signed_in.session.role, scope.role())?;
         if request.method() != Method::Get && scope != Scope::Read {
             SameOrigin::check(request)?;
             json_or_nothing(request)?;
@@ -170,17 +173,34 @@ async fn caller(request: &Request<'_>, scope: Scope) -> Result<(Actor, Option<i6
             "This token does not have the scope {needed}."
         )));
     }
+    refuse_unless(request, user.role, scope.role())?;
     let actor = actor(request, &format!("token {}", user.name));
     Ok((actor, Some(user.id)))
 }
 
-/// The unexpired session of the request's cookie.
-pub async fn signed_in(request: &Request<'_>) -> Result<SignedIn, Error> {
-    signed_in_now(request).clone()
+/// The session of the request's cookie, if its person may do this at the request's address.
+pub fn permitted(request: &Request<'_>, wanted: Use) -> Result<SignedIn, Error> {
+    let signed_in = signed_in(request).clone()?;
+    let config: Option<&Config> = request.rocket().state();
+    let route = request.route().map_or("", |route| route.uri.path());
+    let route = config.map_or(route, |config| config.below_base_path(route));
+    refuse_unless(request, signed_in.session.role, Role::needed(route, wanted))?;
+    Ok(signed_in)
 }
 
-/// [`signed_in`] for responders, which cannot wait.
-pub fn signed_in_now<'r>(request: &'r Request<'_>) -> &'r Result<SignedIn, Error> {
+fn refuse_unless(request: &Request<'_>, own: Role, needed: Role) -> Result<(), Error> {
+    if own >= needed {
+        return Ok(());
+    }
+    let who = app(request)?.who_may(needed)?;
+    Err(Error::Forbidden(format!(
+        "This is not for the role {}. Ask {who}.",
+        own.as_str()
+    )))
+}
+
+/// The unexpired session of the request's cookie.
+pub fn signed_in<'r>(request: &'r Request<'_>) -> &'r Result<SignedIn, Error> {
     request.local_cache(|| {
         let found = match cookie::value(request, cookie::SESSION) {
             Some(token) => app(request)?.session(&token)?,

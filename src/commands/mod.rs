@@ -1,5 +1,6 @@
 //! The commands other than `serve`.
 
+pub mod admin;
 pub mod backup;
 pub mod doctor;
 pub mod keys;
@@ -357,36 +358,4 @@ fn put(out: &mut impl Write, bytes: &[u8]) -> Result<(), Refusal> {
 
 fn unwritten(error: &io::Error) -> Refusal {
     Refusal(format!("Cannot write the licenses: {error}."))
-}
-
-/// Prompts for the password.
-pub fn set_password(config: &Config, name: &str, is_revoking: bool) -> Result<(), Refusal> {
-    let service = Service::open_existing(config, Clock::System)?;
-    let password =
-        ask_password().map_err(|e| Refusal(format!("Cannot read the password: {e}.")))?;
-    let tokens = service.set_password(name, &password, is_revoking)?;
-    say(&format!(
-        "The password of {name} was changed; all sessions of {name} have ended."
-    ));
-    match (tokens, is_revoking) {
-        (0, _) => {}
-        (_, true) => say(&format!(
-            "API tokens of {name} that were revoked: {tokens}."
-        )),
-        (_, false) => say(&format!(
-            "API tokens of {name} that still work: {tokens}. Revoke them on the account page, or all of \
-             them with `license-server admin set-password --revoke-tokens`."
-        )),
-    }
-    Ok(())
-}
-
-/// Without echo on a terminal, otherwise one line of standard input.
-fn ask_password() -> io::Result<String> {
-    if io::stdin().is_terminal() {
-        return rpassword::prompt_password("New password (at least 12 characters): ");
-    }
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -3,6 +3,7 @@
 use time::{Date, Duration};
 
 use super::date;
+use super::role::Role;
 use super::text;
 use super::typed_date::required_day;
 use crate::error::{Error, Problem};
@@ -33,6 +34,14 @@ impl Scope {
             Scope::Write => "licenses:write",
             Scope::Orders => "orders:write",
             Scope::Metrics => "metrics:read",
+        }
+    }
+
+    /// What its person must be: a token may do nothing that its person may not.
+    pub fn role(self) -> Role {
+        match self {
+            Scope::Read | Scope::Metrics => Role::Viewer,
+            Scope::Write | Scope::Orders => Role::Staff,
         }
     }
 

@@ -6,7 +6,7 @@ use rocket::Request;
 use rocket::response::{self, Redirect, Responder};
 
 use super::{shown, to};
-use crate::auth::{cookie_value, private_cookie, signed_in_now};
+use crate::auth::{cookie_value, private_cookie, signed_in};
 use crate::config::Config;
 use crate::model::order::Changes;
 
@@ -73,7 +73,7 @@ impl<'r> Responder<'r, 'static> for Flashed {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let config: Option<&Config> = request.rocket().state();
         // Signed, because a neighbor on the same host can set cookies, too.
-        if let (Some(config), Ok(signed_in)) = (config, signed_in_now(request))
+        if let (Some(config), Ok(signed_in)) = (config, signed_in(request))
             && let Ok(mac) = signed_in.sign(&self.text)
         {
             let value = format!("{}.{mac}", URL_SAFE_NO_PAD.encode(&self.text));
@@ -92,7 +92,7 @@ pub(super) fn take(request: &Request<'_>) -> Option<Flash> {
         .remove(private_cookie(config, COOKIE, String::new()));
     let (text, mac) = sent.split_once('.')?;
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-    let signed_in = signed_in_now(request).as_ref().ok()?;
+    let signed_in = signed_in(request).as_ref().ok()?;
     if !signed_in.has_signed(&text, mac).ok()? {
         return None;
     }

@@ -7,9 +7,10 @@ use rocket::http::RawStr;
 use subtle::ConstantTimeEq;
 
 use super::saved_form::SavedForm;
-use crate::auth::{self, SameOrigin, signed_in};
+use crate::auth::{self, SameOrigin, permitted};
 use crate::error::Error;
 use crate::model::audit::Actor;
+use crate::model::role::Use;
 use crate::request::{BODY, read_body, refuse, unsupported};
 use crate::service::SignedIn;
 use crate::store::sessions::Session;
@@ -69,7 +70,7 @@ impl<'r, T: for<'a> FromForm<'a> + 'static> FromData<'r> for SearchForm<T> {
     type Error = ();
 
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
-        let sent = read_in_session(request, data).await;
+        let sent = read_in_session(request, data, Use::Read).await;
         match sent.and_then(|(_, text)| parse(&text)) {
             Ok(form) => Outcome::Success(SearchForm(form)),
             Err(error) => refuse(request, error),
@@ -80,8 +81,9 @@ impl<'r, T: for<'a> FromForm<'a> + 'static> FromData<'r> for SearchForm<T> {
 async fn read_in_session(
     request: &Request<'_>,
     data: Data<'_>,
+    wanted: Use,
 ) -> Result<(SignedIn, String), Error> {
-    let signed_in = signed_in(request).await;
+    let signed_in = permitted(request, wanted);
     let text = read(request, data, BODY).await;
     if let Ok(text) = &text {
         SavedForm::save(request, text);
@@ -93,7 +95,7 @@ async fn read_signed_in<T>(request: &Request<'_>, data: Data<'_>) -> Result<Sign
 where
     T: for<'a> FromForm<'a> + 'static,
 {
-    let (signed_in, text) = read_in_session(request, data).await?;
+    let (signed_in, text) = read_in_session(request, data, Use::Write).await?;
     let CsrfOnly { csrf } = parse(&text)?;
     verify_csrf(&csrf, &signed_in)?;
     Ok(SignedInForm {

@@ -9,6 +9,7 @@ use super::assets::Assets;
 use super::flash::{self, Flash};
 use crate::auth;
 use crate::config::Config;
+use crate::model::role::Role;
 
 pub(super) struct Frame {
     /// The base path, empty if the server has the host to itself.
@@ -18,6 +19,7 @@ pub(super) struct Frame {
     pub(super) favicon: String,
     /// The name of the signed-in user.
     pub(super) user: Option<String>,
+    pub(super) role: Option<Role>,
     pub(super) csrf: String,
     pub(super) flash: Option<Flash>,
 }
@@ -50,20 +52,34 @@ impl Frame {
             style: asset("style.css"),
             favicon: asset("favicon.svg"),
             user: None,
+            role: None,
             csrf: String::new(),
             flash: None,
         }
     }
 
     pub(super) async fn load(request: &Request<'_>) -> Frame {
-        let signed_in = auth::signed_in(request).await.ok();
+        let signed_in = auth::signed_in(request).clone().ok();
+        let role = signed_in.as_ref().map(|s| s.session.role);
         let (user, csrf) = signed_in.map(|s| (s.session.user_name, s.csrf)).unzip();
         Frame {
             user,
+            role,
             csrf: csrf.unwrap_or_default(),
             flash: flash::take(request),
             ..Frame::of_customer(request)
         }
+    }
+}
+
+impl Frame {
+    /// Whether the person works with licenses, codes, customers and requests.
+    pub(super) fn is_staff(&self) -> bool {
+        self.role >= Some(Role::Staff)
+    }
+
+    pub(super) fn is_owner(&self) -> bool {
+        self.role >= Some(Role::Owner)
     }
 }
 

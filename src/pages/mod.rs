@@ -28,6 +28,7 @@ mod frame;
 mod history;
 mod import;
 mod integration;
+mod invitation;
 mod keys;
 mod license;
 mod license_form;
@@ -45,6 +46,7 @@ mod offline_words;
 mod opened;
 mod order;
 mod overview;
+mod people;
 mod reference;
 mod restored;
 mod saved_form;
@@ -110,6 +112,8 @@ pub fn routes() -> Vec<Route> {
         my::routes(),
         offline::routes(),
         order::routes(),
+        people::routes(),
+        invitation::routes(),
         overview::routes(),
         restored::routes(),
         reference::routes(),

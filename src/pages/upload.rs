@@ -10,9 +10,10 @@ use rocket::futures::{future, stream};
 
 use super::form::{malformed, verify_csrf};
 use super::saved_form::SavedForm;
-use crate::auth::{self, SameOrigin, signed_in};
+use crate::auth::{self, SameOrigin, permitted};
 use crate::error::Error;
 use crate::model::audit::Actor;
+use crate::model::role::Use;
 use crate::request::{IMPORT, drain, read_file_body, refuse, unsupported};
 
 /// A [`super::form::SignedInForm`] with a file, which is held in memory.
@@ -63,7 +64,7 @@ async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Error> 
             return Err(error);
         }
     };
-    let signed_in = match signed_in(request).await {
+    let signed_in = match permitted(request, Use::Write) {
         Ok(signed_in) => signed_in,
         Err(error) => {
             let body = drain(data, KEPT).await.unwrap_or_default();

@@ -22,5 +22,5 @@ pub(super) fn id<'c>(cookie: &'c str, user: &User) -> Result<Option<&'c str>, Er
 }
 
 fn signed(user: &User, id: &str) -> String {
-    format!("device {id} of {}", user.name)
+    format!("device {id} of {}", user.id)
 }

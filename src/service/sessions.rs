@@ -78,6 +78,7 @@ impl Service {
             address: client.address.to_string(),
         };
         let user = self.store.read(|db| users::by_name(db, name))?;
+        let user = user.filter(|user| !user.is_disabled);
         let device = match (&client.device, &user) {
             (Some(cookie), Some(user)) => devices::id(cookie, user)?,
             _ => None,

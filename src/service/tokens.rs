@@ -9,6 +9,7 @@ use super::{Service, secrets};
 use crate::error::Error;
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::date;
+use crate::model::role::Role;
 use crate::model::token::{NewToken, Scope};
 use crate::store::sessions::Session;
 use crate::store::tokens::{self, Token, TokenUse};
@@ -23,6 +24,7 @@ const PREFIX: &str = "lsk_";
 pub struct TokenUser {
     pub id: i64,
     pub name: String,
+    pub role: Role,
     scopes: Vec<Scope>,
 }
 
@@ -52,6 +54,7 @@ impl Service {
         Ok(Some(TokenUser {
             id: token.id,
             name: token.name,
+            role: token.role,
             scopes: token.scopes,
         }))
     }

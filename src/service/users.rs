@@ -7,6 +7,7 @@ use super::{Service, devices, secrets};
 use crate::error::{Error, Problem, Refusal};
 use crate::model::audit::{Actor, AuditFilter, Event, Kind};
 use crate::model::password;
+use crate::model::user::UserValues;
 use crate::store::audit;
 use crate::store::sessions::{self, Session};
 use crate::store::users::{self, User};
@@ -47,7 +48,7 @@ impl Service {
         &self,
         configured: Option<&str>,
     ) -> Result<Option<FirstPassword>, Refusal> {
-        if !self.store.read(users::names)?.is_empty() {
+        if !self.store.read(users::all)?.is_empty() {
             let is_unused = !self.has_anybody_signed_in()?;
             return Ok(is_unused.then_some(FirstPassword::Unused));
         }
@@ -69,9 +70,9 @@ impl Service {
         };
         let hash = self.passwords.hash(&password)?;
         let added = self.store.write(|db| {
-            let is_first = users::names(db)?.is_empty();
+            let is_first = users::all(db)?.is_empty();
             if is_first {
-                users::add(db, FIRST_USER, &hash, self.clock.now())?;
+                users::add(db, &UserValues::first(FIRST_USER), &hash, self.clock.now())?;
             }
             Ok(is_first)
         })?;
@@ -94,20 +95,14 @@ impl Service {
         password: &str,
         is_revoking: bool,
     ) -> Result<usize, Refusal> {
-        let user = self.store.read(|db| users::by_name(db, name))?;
-        let Some(user) = user else {
-            let names = self.store.read(users::names)?.join(", ");
-            return Err(Refusal(format!(
-                "There is no user `{name}`; the users are: {names}."
-            )));
-        };
+        let id = self.id_of_user(name)?;
         self.check_password("password", password, name)
             .map_err(|problem| Refusal(problem.message))?;
         let keep = Keep {
             session: NONE,
             tokens: !is_revoking,
         };
-        let (_, tokens) = self.replace_password(&Actor::command_line(), user.id, password, keep)?;
+        let (_, tokens) = self.replace_password(&Actor::command_line(), id, password, keep)?;
         Ok(tokens)
     }
 
@@ -126,7 +121,7 @@ impl Service {
             tokens: !is_revoking,
         };
         self.run(move |service| {
-            service.check_password("new", &new, &user.name)?;
+            service.check_password("new", &new, &user.values.name)?;
             let (password_hash, tokens) = service.replace_password(&actor, user.id, &new, keep)?;
             let device = devices::cookie(&User {
                 password_hash,
@@ -161,7 +156,19 @@ impl Service {
         Ok(user)
     }
 
-    fn check_password(
+    pub fn id_of_user(&self, name: &str) -> Result<i64, Refusal> {
+        let all = self.store.read(users::all)?;
+        if let Some(user) = all.iter().find(|user| user.values.name == name) {
+            return Ok(user.id);
+        }
+        let names: Vec<String> = all.into_iter().map(|user| user.values.name).collect();
+        let names = names.join(", ");
+        Err(Refusal(format!(
+            "There is no user `{name}`; the users are: {names}."
+        )))
+    }
+
+    pub(super) fn check_password(
         &self,
         field: &'static str,
         password: &str,

@@ -20,6 +20,7 @@ pub mod customers;
 mod files;
 pub mod former_pairs;
 pub mod imports;
+pub mod invitations;
 pub mod licenses;
 pub mod mail_texts;
 mod mark;

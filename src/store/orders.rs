@@ -139,6 +139,13 @@ pub fn set_customer(db: &WriteTx<'_>, id: i64, customer: &str) -> Result<()> {
     Ok(())
 }
 
+/// Of all orders that one placed.
+pub fn rename_source(db: &WriteTx<'_>, from: &str, to: &str) -> Result<()> {
+    db.prepare_cached("update orders set source = ?2 where source = ?1")?
+        .execute([from, to])?;
+    Ok(())
+}
+
 pub fn set_taken_back(db: &WriteTx<'_>, id: i64, is_taken_back: bool) -> Result<()> {
     db.prepare_cached("update orders set is_taken_back = ?2 where id = ?1")?
         .execute(params![id, i64::from(is_taken_back)])?;

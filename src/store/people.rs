@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     /// Columns of text that say nothing about a customer who is erased, by table.
-    const OTHERS: [(&str, &[&str]); 35] = [
+    const OTHERS: [(&str, &[&str]); 37] = [
         // What was sold, and when; keys of machines are pseudonyms, which licenses need.
         (
             "tools",
@@ -378,7 +378,15 @@ mod tests {
         ("signing_keys", &["kid", "private_key"]),
         // About the people who sell.
         ("bulk_changes", &["who"]),
-        ("users", &["name", "password_hash"]),
+        (
+            "users",
+            &["name", "password_hash", "email", "role", "totp_secret"],
+        ),
+        (
+            "invitations",
+            &["token_hash", "name", "email", "role", "invited_by"],
+        ),
+        ("recovery_codes", &["code_hash"]),
         ("sessions", &["token_hash", "address", "user_agent"]),
         (
             "api_tokens",

@@ -4,12 +4,15 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
 use super::moment;
+use super::users::role;
+use crate::model::role::Role;
 
 #[derive(Debug, Clone)]
 pub struct Session {
     pub id: i64,
     pub user_id: i64,
     pub user_name: String,
+    pub role: Role,
     pub created_at: OffsetDateTime,
     /// To the minute.
     pub last_used_at: OffsetDateTime,
@@ -29,8 +32,8 @@ pub struct NewSession<'a> {
 }
 
 const COLUMNS: &str = "sessions.id, sessions.user_id, users.name, sessions.created_at, \
-     sessions.last_used_at, sessions.address, sessions.user_agent \
-     from sessions join users on users.id = sessions.user_id";
+     sessions.last_used_at, sessions.address, sessions.user_agent, users.role \
+     from sessions join users on users.id = sessions.user_id and users.is_disabled = 0";
 
 pub fn add(db: &Connection, new: &NewSession<'_>, now: OffsetDateTime) -> Result<()> {
     db.prepare_cached(
@@ -122,5 +125,6 @@ fn session(row: &Row<'_>) -> Result<Session> {
         last_used_at: moment(row, 4)?,
         address: row.get(5)?,
         user_agent: row.get(6)?,
+        role: role(row, 7)?,
     })
 }

@@ -3,7 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
+use super::users::role;
 use super::{moment, unreadable};
+use crate::model::role::Role;
 use crate::model::token::{NewToken, Scope};
 
 #[derive(Debug, Clone)]
@@ -17,6 +19,9 @@ pub struct Token {
     pub expires_at: OffsetDateTime,
     /// None before the first use.
     pub last_use: Option<TokenUse>,
+    /// Whose it is, and what that person may do.
+    pub owner: String,
+    pub role: Role,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +32,9 @@ pub struct TokenUse {
     pub address: String,
 }
 
-const COLUMNS: &str = "id, name, scopes, created_at, expires_at, last_used_at, last_used_address";
+const COLUMNS: &str = "api_tokens.id, api_tokens.name, scopes, api_tokens.created_at, expires_at, \
+     last_used_at, last_used_address, users.name, users.role \
+     from api_tokens join users on users.id = api_tokens.user_id";
 
 pub fn add(
     db: &Connection,
@@ -53,16 +60,15 @@ pub fn add(
     Ok(())
 }
 
-/// The token with that hash, expired or not.
+/// The token with that hash, expired or not, unless its person is disabled.
 pub fn by_token_hash(db: &Connection, token_hash: &str) -> Result<Option<Token>> {
     db.prepare_cached(&format!(
-        "select {COLUMNS} from api_tokens where token_hash = ?1"
+        "select {COLUMNS} and users.is_disabled = 0 where token_hash = ?1"
     ))?
     .query_row([token_hash], token)
     .optional()
 }
 
-/// Newest first.
 /// None if it was revoked.
 pub fn name(db: &Connection, id: i64) -> Result<Option<String>> {
     db.prepare_cached("select name from api_tokens where id = ?1")?
@@ -70,9 +76,10 @@ pub fn name(db: &Connection, id: i64) -> Result<Option<String>> {
         .optional()
 }
 
+/// Newest first.
 pub fn of_user(db: &Connection, user_id: i64) -> Result<Vec<Token>> {
     db.prepare_cached(&format!(
-        "select {COLUMNS} from api_tokens where user_id = ?1 order by id desc"
+        "select {COLUMNS} where user_id = ?1 order by api_tokens.id desc"
     ))?
     .query_map([user_id], token)?
     .collect()
@@ -80,7 +87,7 @@ pub fn of_user(db: &Connection, user_id: i64) -> Result<Vec<Token>> {
 
 /// Of all users, including expired ones.
 pub fn all(db: &Connection) -> Result<Vec<Token>> {
-    db.prepare_cached(&format!("select {COLUMNS} from api_tokens order by id"))?
+    db.prepare_cached(&format!("select {COLUMNS} order by api_tokens.id"))?
         .query_map([], token)?
         .collect()
 }
@@ -88,7 +95,7 @@ pub fn all(db: &Connection) -> Result<Vec<Token>> {
 /// Of all users, newest first, without those that have expired.
 pub fn valid(db: &Connection, now: OffsetDateTime) -> Result<Vec<Token>> {
     db.prepare_cached(&format!(
-        "select {COLUMNS} from api_tokens where expires_at > ?1 order by id desc"
+        "select {COLUMNS} where expires_at > ?1 order by api_tokens.id desc"
     ))?
     .query_map([now.unix_timestamp()], token)?
     .collect()
@@ -122,5 +129,7 @@ fn token(row: &Row<'_>) -> Result<Token> {
         created_at: moment(row, 3)?,
         expires_at: moment(row, 4)?,
         last_use: last_use.transpose()?,
+        owner: row.get(7)?,
+        role: role(row, 8)?,
     })
 }

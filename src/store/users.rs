@@ -1,40 +1,80 @@
 //! The table of users.
 
-use rusqlite::{Connection, OptionalExtension, Result, params};
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
+
+use super::{moment, unreadable};
+use crate::model::role::Role;
+use crate::model::user::UserValues;
 
 /// A person who may sign in.
 #[derive(Debug, Clone)]
 pub struct User {
     pub id: i64,
-    pub name: String,
+    pub values: UserValues,
     /// A PHC string.
     pub password_hash: String,
+    pub is_disabled: bool,
+    pub created_at: OffsetDateTime,
 }
+
+const COLUMNS: &str = "id, name, email, role, password_hash, is_disabled, created_at";
 
 /// Compared byte for byte.
 pub fn by_name(db: &Connection, name: &str) -> Result<Option<User>> {
-    db.prepare_cached("select id, name, password_hash from users where name = ?1")?
-        .query_row([name], |row| {
-            Ok(User {
-                id: row.get(0)?,
-                name: row.get(1)?,
-                password_hash: row.get(2)?,
-            })
-        })
+    db.prepare_cached(&format!("select {COLUMNS} from users where name = ?1"))?
+        .query_row([name], user)
         .optional()
 }
 
-/// In alphabetical order.
-pub fn names(db: &Connection) -> Result<Vec<String>> {
-    db.prepare_cached("select name from users order by name")?
-        .query_map([], |row| row.get(0))?
+pub fn get(db: &Connection, id: i64) -> Result<Option<User>> {
+    db.prepare_cached(&format!("select {COLUMNS} from users where id = ?1"))?
+        .query_row([id], user)
+        .optional()
+}
+
+/// By name.
+pub fn all(db: &Connection) -> Result<Vec<User>> {
+    db.prepare_cached(&format!("select {COLUMNS} from users order by name"))?
+        .query_map([], user)?
         .collect()
 }
 
-pub fn add(db: &Connection, name: &str, password_hash: &str, now: OffsetDateTime) -> Result<()> {
-    db.prepare_cached("insert into users (name, password_hash, created_at) values (?1, ?2, ?3)")?
-        .execute(params![name, password_hash, now.unix_timestamp()])?;
+pub fn add(
+    db: &Connection,
+    values: &UserValues,
+    password_hash: &str,
+    now: OffsetDateTime,
+) -> Result<()> {
+    db.prepare_cached(
+        "insert into users (name, email, role, password_hash, created_at) values (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        values.name,
+        values.email,
+        values.role.as_str(),
+        password_hash,
+        now.unix_timestamp()
+    ])?;
+    Ok(())
+}
+
+pub fn update(db: &Connection, id: i64, values: &UserValues) -> Result<()> {
+    db.prepare_cached("update users set name = ?2, email = ?3, role = ?4 where id = ?1")?
+        .execute(params![id, values.name, values.email, values.role.as_str()])?;
+    Ok(())
+}
+
+pub fn set_disabled(db: &Connection, id: i64, is_disabled: bool) -> Result<()> {
+    db.prepare_cached("update users set is_disabled = ?2 where id = ?1")?
+        .execute(params![id, i64::from(is_disabled)])?;
+    Ok(())
+}
+
+/// With sessions and API tokens.
+pub fn delete(db: &Connection, id: i64) -> Result<()> {
+    db.prepare_cached("delete from users where id = ?1")?
+        .execute([id])?;
     Ok(())
 }
 
@@ -42,4 +82,23 @@ pub fn set_password_hash(db: &Connection, id: i64, password_hash: &str) -> Resul
     db.prepare_cached("update users set password_hash = ?2 where id = ?1")?
         .execute(params![id, password_hash])?;
     Ok(())
+}
+
+pub(super) fn role(row: &Row<'_>, at: usize) -> Result<Role> {
+    let word = row.get_ref(at)?.as_str()?;
+    Role::from_word(word).ok_or_else(|| unreadable(at, word))
+}
+
+fn user(row: &Row<'_>) -> Result<User> {
+    Ok(User {
+        id: row.get(0)?,
+        values: UserValues {
+            name: row.get(1)?,
+            email: row.get(2)?,
+            role: role(row, 3)?,
+        },
+        password_hash: row.get(4)?,
+        is_disabled: row.get(5)?,
+        created_at: moment(row, 6)?,
+    })
 }

@@ -11,17 +11,19 @@ use license_server::service::Service;
 use crate::database::Database;
 use crate::import::multipart;
 use crate::page::{Page, urlencoded};
+use crate::people::{add_person, sign_in_as};
 use crate::server::{Answer, Client, PASSWORD, Server};
 
 /// The routes that need no credentials; there are no others.
 /// `/api/doctor` is not there for who has no pass, which only a reader of the database can make.
 /// The customer's own page has a session of its own.
-const PUBLIC: [&str; 25] = [
+const PUBLIC: [&str; 27] = [
     "GET /api/doctor",
     "GET /api/keys",
     "GET /api/openapi.json",
     "GET /claim",
     "GET /health",
+    "GET /invitation/<token>",
     "GET /login",
     "GET /my",
     "GET /my/change",
@@ -38,6 +40,7 @@ const PUBLIC: [&str; 25] = [
     "POST /claim",
     "POST /claim/offline",
     "POST /hooks/<shop>/<id>",
+    "POST /invitation/<token>",
     "POST /login",
     "POST /my",
     "POST /my/change",
@@ -286,6 +289,76 @@ fn without_valid_credentials_nothing_is_readable_or_changed() {
     for door in api {
         let answer = door.knock(&mut both, "", &[]);
         assert_eq!(answer.status, 401, "{} with a good cookie too", door.name());
+    }
+}
+
+/// What somebody who only reads may send: searches, and what is about herself.
+const SENT_BY_VIEWERS: [&str; 6] = [
+    "POST /account/password",
+    "POST /account/sessions/<id>/end",
+    "POST /account/sessions/end-others",
+    "POST /codes",
+    "POST /licenses",
+    "POST /logout",
+];
+
+/// Where staff may do nothing: with everything below.
+const FOR_OWNERS: [&str; 13] = [
+    "/account/tokens",
+    "/audit",
+    "/keys",
+    "/mail/texts",
+    "/people",
+    "/restored",
+    "/settings",
+    "/shops",
+    "/tool/rename",
+    "/webhooks",
+    "POST /tool",
+    "POST /tools",
+    "POST /mail/test",
+];
+
+#[test]
+fn each_role_does_what_it_may_and_nothing_else() {
+    let (server, database) = furnished();
+    let owner = server.admin();
+    for role in ["viewer", "staff"] {
+        add_person(&server, role, role);
+    }
+    drop(owner);
+    for door in doors(&server).iter().filter(|door| !door.is_public()) {
+        let is_for_owners = FOR_OWNERS.iter().any(|place| {
+            let name = door.name();
+            let (method, path) = place.split_once(' ').unwrap_or(("", place));
+            let below = door
+                .path
+                .strip_prefix(path)
+                .filter(|_| name.starts_with(method));
+            below.is_some_and(|below| {
+                below.is_empty() || below.starts_with('/') && method.is_empty()
+            })
+        });
+        for role in ["viewer", "staff"] {
+            let mut client = sign_in_as(&server, role);
+            let csrf = Page::open(&mut client, "/account")
+                .form("/logout")
+                .value("csrf")
+                .to_owned();
+            let before = database.rows();
+            let answer = door.knock(&mut client, &csrf, &[]);
+            let sends = door.writes() && !SENT_BY_VIEWERS.contains(&&*door.name());
+            let is_refused = answer.status == 403;
+            if is_for_owners || role == "viewer" && sends {
+                assert!(is_refused, "{role}: {} {}", door.name(), answer.status);
+            }
+            if role == "staff" && !is_for_owners {
+                assert!(!is_refused, "{role}: {}", door.name());
+            }
+            if is_refused {
+                assert!(database.rows() == before, "{role}: {}", door.name());
+            }
+        }
     }
 }
 

@@ -68,6 +68,7 @@ mod overview;
 mod page;
 mod pages;
 mod parsers;
+mod people;
 mod power;
 mod program;
 mod proxy;

@@ -13,7 +13,7 @@ use crate::server::Server;
 
 /// SHA-256 of each step in `src/store/schema`. A step that was released never changes: what is wrong with it is
 /// fixed by the next one. A new step gets its line here.
-const STEPS: [&str; 14] = [
+const STEPS: [&str; 15] = [
     "931f0741d8953ba58789e511e8324c3c31eec6f2752aa86baadc2ea10063f333",
     "de2e7dd71be91dd1c78faa07f2e53fad962f29a558cf9506660b4b4d6f891a51",
     "8e36765f21dbddb53f3828a2ceb7717b8ed2ef2c51e6dd23b3ec242b7fe253c7",
@@ -28,6 +28,7 @@ const STEPS: [&str; 14] = [
     "e67232dc1015effbe22acb666d00555edc8cd1479d7283d25b1781d565067704",
     "b38c4b4e8c5347d601be371e4493391fb0bf859e6c6f3298bf7dd78f6ce74251",
     "701c57154e7c0fea253677d28f1df7d1ed7000bbebeed8416b4972be2e24718f",
+    "0f1a9a88f5f7839ecc6624fe3f8ca6cabf0fac0d384f234ff5d62952c8f31c81",
 ];
 
 const APPLICATION_ID: i64 = 0x4c53_5256;

@@ -18,6 +18,13 @@ pub enum Kind {
     PasswordChanged,
     TokenCreated,
     TokenRevoked,
+    PersonInvited,
+    InvitationWithdrawn,
+    PersonAdded,
+    PersonChanged,
+    PersonDisabled,
+    PersonEnabled,
+    PersonRemoved,
     LicenseAdded,
     LicenseChanged,
     LicenseDeleted,
@@ -87,7 +94,7 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 50] = [
+    pub const ALL: [Kind; 57] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -135,6 +142,13 @@ impl Kind {
         Kind::PasswordChanged,
         Kind::TokenCreated,
         Kind::TokenRevoked,
+        Kind::PersonInvited,
+        Kind::InvitationWithdrawn,
+        Kind::PersonAdded,
+        Kind::PersonChanged,
+        Kind::PersonDisabled,
+        Kind::PersonEnabled,
+        Kind::PersonRemoved,
         Kind::Restored,
         Kind::RestoreEnded,
         Kind::DemoSeeded,
@@ -151,6 +165,13 @@ impl Kind {
             Kind::PasswordChanged => "password changed",
             Kind::TokenCreated => "token created",
             Kind::TokenRevoked => "token revoked",
+            Kind::PersonInvited => "person invited",
+            Kind::InvitationWithdrawn => "invitation withdrawn",
+            Kind::PersonAdded => "person added",
+            Kind::PersonChanged => "person changed",
+            Kind::PersonDisabled => "person disabled",
+            Kind::PersonEnabled => "person enabled",
+            Kind::PersonRemoved => "person removed",
             Kind::LicenseAdded => "license added",
             Kind::LicenseChanged => "license changed",
             Kind::LicenseDeleted => "license deleted",
@@ -209,6 +230,13 @@ impl Kind {
             | Kind::LinkOpened
             | Kind::TokenCreated
             | Kind::TokenRevoked
+            | Kind::PersonInvited
+            | Kind::InvitationWithdrawn
+            | Kind::PersonAdded
+            | Kind::PersonChanged
+            | Kind::PersonDisabled
+            | Kind::PersonEnabled
+            | Kind::PersonRemoved
             | Kind::LicenseAdded
             | Kind::LicenseChanged
             | Kind::LicenseDeleted

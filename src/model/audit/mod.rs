@@ -273,6 +273,15 @@ impl Event {
         self
     }
 
+    /// A value before and after, unless it stayed.
+    pub fn changed(mut self, name: &str, before: Detail, after: Detail) -> Event {
+        if before != after {
+            self.before.0.insert(name.to_owned(), before);
+            self.after.0.insert(name.to_owned(), after);
+        }
+        self
+    }
+
     /// A license that was added (no `before`), changed, or deleted (no `after`).
     pub fn license(actor: &Actor, before: Option<&License>, after: Option<&License>) -> Event {
         let (kind, license) = match (before, after) {

@@ -1,0 +1,113 @@
+//! What people may do: one table of role and place.
+
+/// From the smallest to the largest: each may do what those before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Reads licenses, codes, customers, requests and tools.
+    Viewer,
+    /// Works with licenses, codes, customers and requests.
+    Staff,
+    /// Everything.
+    Owner,
+}
+
+/// Whether a request shows a page or sends a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    Read,
+    Write,
+}
+
+/// The smallest role that reads, and that writes, at each address and below it; of several, the longest counts. What
+/// is not here is for owners.
+const PLACES: [(&str, Role, Role); 34] = {
+    use Role::{Owner, Staff, Viewer};
+    [
+        ("/", Viewer, Owner),
+        ("/account", Viewer, Viewer),
+        ("/account/tokens", Owner, Owner),
+        ("/bulk", Staff, Staff),
+        ("/codes", Viewer, Staff),
+        ("/codes/<id>/edit", Staff, Staff),
+        ("/codes/import", Staff, Staff),
+        ("/codes/made", Staff, Staff),
+        ("/codes/new", Staff, Staff),
+        ("/customer", Viewer, Owner),
+        ("/customers", Viewer, Staff),
+        ("/customers/<id>/edit", Staff, Staff),
+        ("/customers/<id>/erase", Staff, Staff),
+        ("/customers/<id>/merge", Staff, Staff),
+        ("/diagnose", Viewer, Owner),
+        ("/digest", Viewer, Owner),
+        ("/import", Staff, Staff),
+        ("/licenses", Viewer, Staff),
+        ("/licenses/<id>/delete", Staff, Staff),
+        ("/licenses/<id>/edit", Staff, Staff),
+        ("/licenses/<id>/move", Staff, Staff),
+        ("/licenses/new", Staff, Staff),
+        ("/logout", Viewer, Viewer),
+        ("/machine", Viewer, Owner),
+        ("/mail", Staff, Staff),
+        ("/mail/test", Owner, Owner),
+        ("/mail/texts", Owner, Owner),
+        ("/offline", Staff, Staff),
+        ("/orders", Viewer, Staff),
+        ("/renew", Staff, Staff),
+        ("/tool", Viewer, Owner),
+        ("/tool/rename", Owner, Owner),
+        ("/tools", Viewer, Owner),
+        ("/unlicensed", Viewer, Staff),
+    ]
+};
+
+impl Role {
+    pub const ALL: [Role; 3] = [Role::Viewer, Role::Staff, Role::Owner];
+
+    /// The word that is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewer",
+            Role::Staff => "staff",
+            Role::Owner => "owner",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+
+    /// The smallest role for the route with that path.
+    pub fn needed(route: &str, wanted: Use) -> Role {
+        let is_below = |place: &str| match route.strip_prefix(place) {
+            Some(rest) => rest.is_empty() || rest.starts_with(['/', '.']),
+            None => false,
+        };
+        let places = PLACES.iter().filter(|(place, ..)| is_below(place));
+        let place = places.max_by_key(|(place, ..)| place.len());
+        place.map_or(Role::Owner, |(_, read, write)| match wanted {
+            Use::Read => *read,
+            Use::Write => *write,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_place_decides_and_the_rest_is_for_owners() {
+        for (route, read, write) in [
+            ("/", Role::Viewer, Role::Owner),
+            ("/licenses.csv", Role::Viewer, Role::Staff),
+            ("/licenses/<id>", Role::Viewer, Role::Staff),
+            ("/licenses/<id>/edit", Role::Staff, Role::Staff),
+            ("/licensesome", Role::Owner, Role::Owner),
+            ("/account/tokens/<id>/revoke", Role::Owner, Role::Owner),
+            ("/keys", Role::Owner, Role::Owner),
+        ] {
+            assert_eq!(Role::needed(route, Use::Read), read, "{route}");
+            assert_eq!(Role::needed(route, Use::Write), write, "{route}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! People who sign in.
+
+use super::customer::parse_email;
+use super::fold::folded;
+use super::role::Role;
+use super::text;
+use crate::error::{Error, Problem};
+
+const NAME: usize = 50;
+
+/// What an owner decides about a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserValues {
+    /// With which the person signs in.
+    pub name: String,
+    /// Empty for none.
+    pub email: String,
+    pub role: Role,
+}
+
+impl UserValues {
+    /// An owner.
+    pub fn first(name: &str) -> UserValues {
+        UserValues {
+            name: name.to_owned(),
+            email: String::new(),
+            role: Role::Owner,
+        }
+    }
+
+    /// Reports all problems at once.
+    pub fn parse(name: &str, email: &str, role: &str) -> Result<UserValues, Error> {
+        let mut problems = vec![];
+        let name = text::keep(&mut problems, parse_name(name));
+        let email = text::keep(&mut problems, parse_email(email));
+        let role = Role::from_word(role).ok_or_else(|| Problem {
+            field: "role",
+            message: "Choose a role.".to_owned(),
+        });
+        match (problems.is_empty(), role) {
+            (true, Ok(role)) => Ok(UserValues { name, email, role }),
+            (_, role) => {
+                problems.extend(role.err());
+                Err(Error::Invalid(problems))
+            }
+        }
+    }
+}
+
+/// Without invisible characters, because two names that look the same must be the same.
+pub fn parse_name(typed: &str) -> Result<String, Problem> {
+    let name = text::required("name", "The name", typed, NAME)?;
+    text::check_visible("name", "The name", &name, NAME)?;
+    Ok(name)
+}
+
+/// Whether people would take one name for the other.
+pub fn is_same_name(one: &str, other: &str) -> bool {
+    folded(one) == folded(other)
+}

@@ -1,0 +1,314 @@
+//! The people who sign in: a list, an invitation, and a page for each.
+
+use askama::Template;
+use rocket::{Either, FromForm, Route, State, get, post, routes};
+use time::{OffsetDateTime, UtcOffset};
+
+use super::Page;
+use super::confirm::ConfirmPage;
+use super::flash::{Flashed, redirect_with_flash};
+use super::form::{CsrfOnly, SignedInForm};
+use super::frame::Frame;
+use super::mailto::mailto;
+use super::shown;
+use crate::auth;
+use crate::config::Config;
+use crate::error::{Error, Problem};
+use crate::model::role::Role;
+use crate::model::user::UserValues;
+use crate::request::{App, Failure};
+use crate::service::{Invited, Person};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![
+        list,
+        new,
+        invite,
+        withdraw,
+        show,
+        change,
+        set_state,
+        confirm_removal,
+        remove
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "people.html")]
+struct PeoplePage {
+    frame: Frame,
+    people: Vec<Person>,
+    invited: Vec<Invited>,
+    offset: UtcOffset,
+}
+
+#[derive(Template)]
+#[template(path = "person.html")]
+struct PersonPage {
+    frame: Frame,
+    /// None for a new person.
+    person: Option<Person>,
+    is_self: bool,
+    draft: PersonForm,
+    problems: Vec<Problem>,
+    offset: UtcOffset,
+}
+
+#[derive(Template)]
+#[template(path = "invited.html")]
+struct InvitedPage {
+    frame: Frame,
+    name: String,
+    url: String,
+    mailto: Option<String>,
+}
+
+impl PersonPage {
+    fn problem(&self, field: &str) -> Option<&str> {
+        let problem = self.problems.iter().find(|p| p.field == field);
+        problem.map(|problem| problem.message.as_str())
+    }
+}
+
+/// What a role may do, for those who choose one.
+fn about(role: Role) -> &'static str {
+    match role {
+        Role::Viewer => "sees licenses, codes, customers, requests and tools; changes nothing.",
+        Role::Staff => "also works with licenses, codes, customers and requests.",
+        Role::Owner => "does everything: people, keys, tokens, shops, tools and settings, too.",
+    }
+}
+
+#[derive(FromForm, Default)]
+struct PersonForm {
+    #[field(default = "")]
+    name: String,
+    #[field(default = "")]
+    email: String,
+    #[field(default = "")]
+    role: String,
+}
+
+impl PersonForm {
+    fn of(values: &UserValues) -> PersonForm {
+        PersonForm {
+            name: values.name.clone(),
+            email: values.email.clone(),
+            role: values.role.as_str().to_owned(),
+        }
+    }
+
+    fn parse(&self) -> Result<UserValues, Error> {
+        UserValues::parse(&self.name, &self.email, &self.role)
+    }
+}
+
+#[get("/people")]
+async fn list(app: &App, _session: auth::Session, frame: Frame) -> Result<Page, Failure> {
+    let (people, invited) = app.run(|service| service.people()).await?;
+    Ok(Page::new(&PeoplePage {
+        frame,
+        people,
+        invited,
+        offset: app.utc_offset(),
+    })?)
+}
+
+#[get("/people/new")]
+fn new(app: &App, _session: auth::Session, frame: Frame) -> Result<Page, Failure> {
+    let draft = PersonForm {
+        role: Role::Staff.as_str().to_owned(),
+        ..PersonForm::default()
+    };
+    Ok(page(app, frame, None, false, draft, vec![])?)
+}
+
+#[post("/people", data = "<form>")]
+async fn invite(app: &App, frame: Frame, form: SignedInForm<PersonForm>) -> Result<Page, Failure> {
+    let SignedInForm { form, actor, .. } = form;
+    let invited = match form.parse() {
+        Ok(values) => {
+            let made = app.run(move |service| {
+                let url = service.invite(&actor, &values)?;
+                Ok((values, url))
+            });
+            made.await
+        }
+        Err(error) => Err(error),
+    };
+    match invited {
+        Ok((values, url)) => {
+            let subject = "Your account at the license server";
+            let body = format!(
+                "Hello {},\n\nchoose your password within 72 hours:\n{url}\n\nThe link works once. Then sign in as {}.\n",
+                values.name, values.name
+            );
+            Ok(Page::new(&InvitedPage {
+                frame,
+                mailto: mailto(&values.email, subject, &body),
+                name: values.name,
+                url,
+            })?)
+        }
+        Err(Error::Invalid(problems)) => Ok(page(app, frame, None, false, form, problems)?),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[post("/people/invitations/<id>/withdraw", data = "<form>")]
+async fn withdraw(
+    app: &App,
+    config: &State<Config>,
+    id: i64,
+    form: SignedInForm<CsrfOnly>,
+) -> Result<Flashed, Failure> {
+    let withdrawn = app
+        .run(move |service| service.withdraw_invitation(&form.actor, id))
+        .await?;
+    let message = format!("Invitation of {} withdrawn.", withdrawn.values.name);
+    Ok(redirect_with_flash(config, "/people", &message))
+}
+
+#[get("/people/<id>")]
+async fn show(app: &App, session: auth::Session, frame: Frame, id: i64) -> Result<Page, Failure> {
+    let person = app.run(move |service| service.person(id)).await?;
+    let draft = PersonForm::of(&person.user.values);
+    let is_self = session.0.session.user_id == id;
+    Ok(page(app, frame, Some(person), is_self, draft, vec![])?)
+}
+
+#[post("/people/<id>", data = "<form>")]
+async fn change(
+    app: &App,
+    config: &State<Config>,
+    frame: Frame,
+    id: i64,
+    form: SignedInForm<PersonForm>,
+) -> Result<Either<Flashed, Page>, Failure> {
+    let SignedInForm {
+        form,
+        actor,
+        session,
+    } = form;
+    let changed = match form.parse() {
+        Ok(values) => {
+            let changed = app.run(move |service| {
+                service.change_person(&actor, id, &values)?;
+                Ok(values.name)
+            });
+            changed.await
+        }
+        Err(error) => Err(error),
+    };
+    match changed {
+        Ok(name) => {
+            let path = format!("/people/{id}");
+            let flashed = redirect_with_flash(config, &path, &format!("{name} saved."));
+            Ok(Either::Left(flashed))
+        }
+        Err(Error::Invalid(problems)) => {
+            let person = app.run(move |service| service.person(id)).await?;
+            let is_self = session.user_id == id;
+            let page = page(app, frame, Some(person), is_self, form, problems)?;
+            Ok(Either::Right(page))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[derive(FromForm)]
+struct StateForm {
+    #[field(default = false)]
+    disabled: bool,
+}
+
+#[post("/people/<id>/state", data = "<form>")]
+async fn set_state(
+    app: &App,
+    config: &State<Config>,
+    id: i64,
+    form: SignedInForm<StateForm>,
+) -> Result<Flashed, Failure> {
+    let SignedInForm { form, actor, .. } = form;
+    let is_disabled = form.disabled;
+    let user = app
+        .run(move |service| service.set_disabled(&actor, id, is_disabled))
+        .await?;
+    let name = user.values.name;
+    let message = match is_disabled {
+        true => format!("{name} disabled, and signed out everywhere."),
+        false => format!("{name} can sign in again."),
+    };
+    Ok(redirect_with_flash(
+        config,
+        &format!("/people/{id}"),
+        &message,
+    ))
+}
+
+#[get("/people/<id>/remove")]
+async fn confirm_removal(
+    app: &App,
+    _session: auth::Session,
+    frame: Frame,
+    id: i64,
+) -> Result<Page, Failure> {
+    let person = app.run(move |service| service.person(id)).await?;
+    let tokens = match person.tokens {
+        0 => "",
+        1 => " One API token stops working.",
+        _ => " All API tokens of this person stop working.",
+    };
+    Ok(Page::new(&ConfirmPage {
+        frame,
+        question: format!("Remove {}?", person.user.values.name),
+        consequence: format!(
+            "All sessions end at once.{tokens} The audit log keeps the name. This cannot be undone; to keep the \
+             account for later, disable it instead."
+        ),
+        lost: None,
+        action: format!("/people/{id}/remove"),
+        fields: vec![],
+        button: "Remove person",
+        back: format!("/people/{id}"),
+    })?)
+}
+
+#[post("/people/<id>/remove", data = "<form>")]
+async fn remove(
+    app: &App,
+    config: &State<Config>,
+    id: i64,
+    form: SignedInForm<CsrfOnly>,
+) -> Result<Flashed, Failure> {
+    let user = app
+        .run(move |service| service.remove_person(&form.actor, id))
+        .await?;
+    let message = format!("{} removed.", user.values.name);
+    Ok(redirect_with_flash(config, "/people", &message))
+}
+
+fn page(
+    app: &App,
+    frame: Frame,
+    person: Option<Person>,
+    is_self: bool,
+    draft: PersonForm,
+    problems: Vec<Problem>,
+) -> Result<Page, Error> {
+    let status = if problems.is_empty() { 200 } else { 422 };
+    let page = PersonPage {
+        frame,
+        person,
+        is_self,
+        draft,
+        problems,
+        offset: app.utc_offset(),
+    };
+    Page::with_status(status, &page)
+}
+
+/// When a session of the person was last used.
+fn last_used(person: &Person) -> Option<OffsetDateTime> {
+    person.sessions.first().map(|session| session.last_used_at)
+}

@@ -1,0 +1,284 @@
+//! The people who sign in: invited, changed, disabled, removed.
+
+use time::{Duration, OffsetDateTime};
+
+use super::{Service, secrets};
+use crate::error::{Error, Refusal};
+use crate::model::audit::{Actor, Detail, Event, Kind};
+use crate::model::role::Role;
+use crate::model::user::{UserValues, is_same_name};
+use crate::store::invitations::{self, Invitation};
+use crate::store::sessions;
+use crate::store::users::{self, User};
+use crate::store::{Db, Read, WriteTx, audit, orders, tokens};
+
+/// No session has this ID.
+const NONE: i64 = 0;
+const INVITED_FOR: Duration = Duration::hours(72);
+const NO_SUCH_PERSON: Error = Error::NotFound("Person not found.");
+const NO_SUCH_INVITATION: Error = Error::NotFound(
+    "This invitation was used or withdrawn, or it is older than 72 hours. Ask for a new one.",
+);
+
+/// Somebody who signs in, with what is open.
+#[derive(Debug)]
+pub struct Person {
+    pub user: User,
+    /// Last used first.
+    pub sessions: Vec<sessions::Session>,
+    /// That have not expired.
+    pub tokens: usize,
+}
+
+/// An invitation that waits.
+#[derive(Debug)]
+pub struct Invited {
+    pub invitation: Invitation,
+    pub expires_at: OffsetDateTime,
+    pub is_expired: bool,
+}
+
+impl Service {
+    /// `admin`, or `admin or anna`: who has at least that role.
+    pub fn who_may(&self, needed: Role) -> Result<String, Error> {
+        let all = self.store.read(users::all)?.into_iter();
+        let mut able: Vec<User> = all
+            .filter(|user| !user.is_disabled && user.values.role >= needed)
+            .collect();
+        able.sort_by_key(|user| std::cmp::Reverse(user.values.role));
+        let names: Vec<String> = able.into_iter().map(|user| user.values.name).collect();
+        Ok(match &names[..] {
+            [] => "an owner".to_owned(),
+            [one] => one.clone(),
+            [one, other, ..] => format!("{one} or {other}"),
+        })
+    }
+
+    /// By name.
+    pub fn people(&self) -> Result<(Vec<Person>, Vec<Invited>), Error> {
+        let users = self.store.read(users::all)?.into_iter();
+        let people = users.map(|user| self.with_open(user));
+        let now = self.clock.now();
+        let invited = self.store.read(invitations::all)?.into_iter();
+        let invited = invited.map(|invitation| {
+            let expires_at = invitation.created_at + INVITED_FOR;
+            Invited {
+                is_expired: expires_at <= now,
+                expires_at,
+                invitation,
+            }
+        });
+        Ok((people.collect::<Result<_, _>>()?, invited.collect()))
+    }
+
+    pub fn person(&self, id: i64) -> Result<Person, Error> {
+        let user = self.store.read(|db| users::get(db, id))?;
+        self.with_open(user.ok_or(NO_SUCH_PERSON)?)
+    }
+
+    fn with_open(&self, user: User) -> Result<Person, Error> {
+        let now = self.clock.now();
+        let tokens = self.tokens(user.id)?.into_iter();
+        Ok(Person {
+            sessions: self.sessions(user.id)?,
+            tokens: tokens.filter(|token| now < token.expires_at).count(),
+            user,
+        })
+    }
+
+    /// Returns the link, which works once within 72 hours and is never shown again.
+    pub fn invite(&self, actor: &Actor, values: &UserValues) -> Result<String, Error> {
+        let (now, token) = (self.clock.now(), secrets::token()?);
+        self.store.write(|db| {
+            name_is_free(db, &values.name, None)?;
+            for earlier in invitations::all(db)? {
+                if earlier.values.name == values.name {
+                    invitations::delete(db, earlier.id)?;
+                }
+            }
+            let hash = secrets::fingerprint(&token);
+            invitations::add(db, values, &hash, &actor.who, now)?;
+            let event = about(Kind::PersonInvited, actor, values);
+            audit::append(db, event, now)
+        })?;
+        Ok(format!("{}/invitation/{token}", self.mailer.server_url))
+    }
+
+    pub fn withdraw_invitation(&self, actor: &Actor, id: i64) -> Result<Invitation, Error> {
+        self.store.write(|db| {
+            let all = invitations::all(db)?;
+            let found = all.into_iter().find(|invitation| invitation.id == id);
+            let found = found.ok_or(NO_SUCH_INVITATION)?;
+            invitations::delete(db, id)?;
+            let event = about(Kind::InvitationWithdrawn, actor, &found.values);
+            audit::append(db, event, self.clock.now())?;
+            Ok(found)
+        })
+    }
+
+    /// The invitation with that secret.
+    pub fn invitation(&self, token: &str) -> Result<Invitation, Error> {
+        let found = self.store.read(|db| self.open_invitation(db, token))?;
+        found.ok_or(NO_SUCH_INVITATION)
+    }
+
+    fn open_invitation(&self, db: &Db, token: &str) -> Read<Option<Invitation>> {
+        let found = invitations::by_token_hash(db, &secrets::fingerprint(token))?;
+        let now = self.clock.now();
+        Ok(found.filter(|invitation| now < invitation.created_at + INVITED_FOR))
+    }
+
+    /// Makes the person who was invited, with the password that she chose. Returns her name.
+    pub fn accept_invitation(
+        &self,
+        token: &str,
+        password: &str,
+        address: &str,
+    ) -> Result<String, Error> {
+        let values = self.invitation(token)?.values;
+        self.check_password("new", password, &values.name)?;
+        let hash = self.passwords.hash(password)?;
+        let now = self.clock.now();
+        self.store.write(|db| {
+            let invitation = self.open_invitation(db, token)?.ok_or(NO_SUCH_INVITATION)?;
+            name_is_free(db, &values.name, None)?;
+            invitations::delete(db, invitation.id)?;
+            users::add(db, &values, &hash, now)?;
+            let actor = Actor {
+                who: values.name.clone(),
+                address: address.to_owned(),
+            };
+            audit::append(db, about(Kind::PersonAdded, &actor, &values), now)
+        })?;
+        Ok(values.name)
+    }
+
+    /// From the command line.
+    pub fn add_person(&self, values: &UserValues, password: &str) -> Result<(), Refusal> {
+        self.check_password("password", password, &values.name)
+            .map_err(|problem| Refusal(problem.message))?;
+        let hash = self.passwords.hash(password)?;
+        let now = self.clock.now();
+        self.store.write(|db| {
+            name_is_free(db, &values.name, None)?;
+            users::add(db, values, &hash, now)?;
+            let event = about(Kind::PersonAdded, &Actor::command_line(), values);
+            audit::append(db, event, now)
+        })?;
+        Ok(())
+    }
+
+    /// Name, e-mail address and role. A smaller role counts from the next request on.
+    pub fn change_person(&self, actor: &Actor, id: i64, values: &UserValues) -> Result<(), Error> {
+        self.store.write(|db| {
+            let user = users::get(db, id)?.ok_or(NO_SUCH_PERSON)?;
+            if user.values == *values {
+                return Ok(());
+            }
+            name_is_free(db, &values.name, Some(id))?;
+            if values.role < Role::Owner {
+                leave_an_owner(db, &user)?;
+            }
+            users::update(db, id, values)?;
+            if values.name != user.values.name {
+                orders::rename_source(
+                    db,
+                    &format!("user {}", user.values.name),
+                    &format!("user {}", values.name),
+                )?;
+            }
+            let event = Event::new(Kind::PersonChanged, actor)
+                .with("person", &*user.values.name)
+                .changed(
+                    "name",
+                    Detail::personal(&user.values.name),
+                    Detail::personal(&values.name),
+                )
+                .changed(
+                    "email",
+                    Detail::personal(&user.values.email),
+                    Detail::personal(&values.email),
+                )
+                .changed(
+                    "role",
+                    user.values.role.as_str().into(),
+                    values.role.as_str().into(),
+                );
+            audit::append(db, event, self.clock.now())?;
+            Ok(())
+        })
+    }
+
+    /// A disabled person is signed out, and her tokens are refused until she is enabled again.
+    pub fn set_disabled(&self, actor: &Actor, id: i64, is_disabled: bool) -> Result<User, Error> {
+        self.store.write(|db| {
+            let user = users::get(db, id)?.ok_or(NO_SUCH_PERSON)?;
+            if user.is_disabled == is_disabled {
+                return Ok(user);
+            }
+            let kind = match is_disabled {
+                true => {
+                    leave_an_owner(db, &user)?;
+                    sessions::delete_others(db, id, NONE)?;
+                    Kind::PersonDisabled
+                }
+                false => Kind::PersonEnabled,
+            };
+            users::set_disabled(db, id, is_disabled)?;
+            audit::append(db, about(kind, actor, &user.values), self.clock.now())?;
+            Ok(user)
+        })
+    }
+
+    /// With sessions and API tokens; the audit log keeps the name.
+    pub fn remove_person(&self, actor: &Actor, id: i64) -> Result<User, Error> {
+        let now = self.clock.now();
+        self.store.write(|db| {
+            let user = users::get(db, id)?.ok_or(NO_SUCH_PERSON)?;
+            leave_an_owner(db, &user)?;
+            for token in tokens::of_user(db, id)? {
+                super::tokens::revoke(db, actor, &token, now)?;
+            }
+            users::delete(db, id)?;
+            audit::append(db, about(Kind::PersonRemoved, actor, &user.values), now)?;
+            Ok(user)
+        })
+    }
+}
+
+fn about(kind: Kind, actor: &Actor, values: &UserValues) -> Event {
+    Event::new(kind, actor)
+        .with("name", &*values.name)
+        .with("role", values.role.as_str())
+}
+
+/// No other person has a name that people would take for it.
+fn name_is_free(db: &WriteTx<'_>, name: &str, own: Option<i64>) -> Result<(), Error> {
+    let mut others = users::all(db)?.into_iter();
+    let taken = others.find(|user| Some(user.id) != own && is_same_name(&user.values.name, name));
+    match taken {
+        Some(user) => Err(Error::invalid(
+            "name",
+            format!(
+                "There is a person `{}`; choose another name.",
+                user.values.name
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Refuses what would leave nobody who may do everything.
+fn leave_an_owner(db: &WriteTx<'_>, leaving: &User) -> Result<(), Error> {
+    let is_owner = |user: &User| user.values.role == Role::Owner && !user.is_disabled;
+    let has_other = users::all(db)?
+        .iter()
+        .any(|user| user.id != leaving.id && is_owner(user));
+    match is_owner(leaving) && !has_other {
+        true => Err(Error::Conflict(format!(
+            "{} is the only owner. Make somebody else an owner first.",
+            leaving.values.name
+        ))),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,76 @@
+//! The table of invitations, which people accept by choosing a password.
+
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use time::OffsetDateTime;
+
+use super::moment;
+use super::users::role;
+use crate::model::user::UserValues;
+
+#[derive(Debug, Clone)]
+pub struct Invitation {
+    pub id: i64,
+    pub values: UserValues,
+    pub invited_by: String,
+    pub created_at: OffsetDateTime,
+}
+
+const COLUMNS: &str = "id, name, email, role, invited_by, created_at";
+
+pub fn add(
+    db: &Connection,
+    values: &UserValues,
+    token_hash: &str,
+    invited_by: &str,
+    now: OffsetDateTime,
+) -> Result<()> {
+    db.prepare_cached(
+        "insert into invitations (token_hash, name, email, role, invited_by, created_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        token_hash,
+        values.name,
+        values.email,
+        values.role.as_str(),
+        invited_by,
+        now.unix_timestamp()
+    ])?;
+    Ok(())
+}
+
+pub fn by_token_hash(db: &Connection, token_hash: &str) -> Result<Option<Invitation>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from invitations where token_hash = ?1"
+    ))?
+    .query_row([token_hash], invitation)
+    .optional()
+}
+
+/// By name, including expired ones.
+pub fn all(db: &Connection) -> Result<Vec<Invitation>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from invitations order by name, id"
+    ))?
+    .query_map([], invitation)?
+    .collect()
+}
+
+pub fn delete(db: &Connection, id: i64) -> Result<()> {
+    db.prepare_cached("delete from invitations where id = ?1")?
+        .execute([id])?;
+    Ok(())
+}
+
+fn invitation(row: &Row<'_>) -> Result<Invitation> {
+    Ok(Invitation {
+        id: row.get(0)?,
+        values: UserValues {
+            name: row.get(1)?,
+            email: row.get(2)?,
+            role: role(row, 3)?,
+        },
+        invited_by: row.get(4)?,
+        created_at: moment(row, 5)?,
+    })
+}

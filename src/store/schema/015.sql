@@ -1,0 +1,26 @@
+-- People: roles, states, invitations, two factors.
+
+alter table users add column email text not null default '';
+alter table users add column role text not null default 'owner';
+alter table users add column is_disabled bigint not null default 0;
+alter table users add column totp_secret text not null default '';
+alter table users add column totp_step bigint not null default 0;
+
+create table invitations (
+    id         integer primary key autoincrement,
+    token_hash text    not null unique,
+    name       text    not null,
+    email      text    not null,
+    role       text    not null,
+    invited_by text    not null,
+    created_at bigint  not null
+);
+
+create table recovery_codes (
+    user_id   integer not null references users (id) on delete cascade,
+    code_hash text    not null,
+    primary key (user_id, code_hash)
+) without rowid;
+
+alter table sessions add column confirmed_at bigint not null default 0;
+alter table sessions add column has_second_factor bigint not null default 0;
