@@ -16,6 +16,8 @@ use crate::error::Refusal;
 /// Read if the command line names no file.
 pub const DEFAULT_FILE: &str = "license-server.toml";
 
+/// Characters of a secret in the setting `secret_file`.
+const MIN_SECRET: usize = 32;
 const ENV_PREFIX: &str = "LICENSE_SERVER_";
 
 /// Each field is a key in the TOML file and, in upper case with the prefix `LICENSE_SERVER_`, an environment
@@ -49,6 +51,8 @@ pub struct Config {
     /// The initial password of `admin`, used only when the database is created. Default: random and printed
     /// once.
     pub admin_password: Option<String>,
+    /// The secrets with which signing keys and second factors are sealed: the newest first; empty for none.
+    pub secrets: Vec<String>,
     /// The folder for backups, made by the server at regular intervals. Default: none are made.
     pub backup_dir: Option<PathBuf>,
     /// Hours between two backups; the overview warns if they are late. `0` for no backups and no warning. Default
@@ -101,6 +105,7 @@ impl Default for Config {
             log_checks: false,
             audit_sign_in_days: 400,
             admin_password: None,
+            secrets: vec![],
             backup_dir: None,
             backup_every: 24,
             smtp_host: None,
@@ -194,9 +199,10 @@ impl Config {
                     &mut config.smtp_user,
                     Some(non_empty(text).map(str::to_owned)),
                 ),
+                "secret_file" => set(&mut config.secrets, Some(secrets_in(text)?)),
                 "smtp_password" => set(&mut config.smtp_password, Some(Some(written.text.clone()))),
                 "smtp_password_file" => {
-                    set(&mut config.smtp_password, Some(Some(secret_in(text)?)))
+                    set(&mut config.smtp_password, Some(Some(password_in(text)?)))
                 }
                 "mail_from" => set(&mut config.mail_from, parse_mailbox(text).map(Some)),
                 "mail_language" => set(&mut config.mail_language, parse_language(text)),
@@ -400,7 +406,7 @@ struct Setting {
     wanted: &'static str,
 }
 
-const SETTINGS: [Setting; 27] = [
+const SETTINGS: [Setting; 28] = [
     Setting {
         name: "address",
         about: "the address to listen on [127.0.0.1]",
@@ -535,6 +541,11 @@ const SETTINGS: [Setting; 27] = [
         name: "admin_password",
         about: "the password of `admin`, at the first start only [random]",
         wanted: "a text",
+    },
+    Setting {
+        name: "secret_file",
+        about: "a file with the secret that seals signing keys and second factors [none]",
+        wanted: "the path of a file",
     },
 ];
 
@@ -695,13 +706,32 @@ fn parse_days(text: &str) -> Option<Vec<u16>> {
     Some(days)
 }
 
-fn secret_in(file: &str) -> Result<String, Refusal> {
-    let text = std::fs::read_to_string(file).map_err(|e| {
-        Refusal(format!(
-            "The file {file} of the setting `smtp_password_file` cannot be read: {e}."
-        ))
-    })?;
+fn password_in(file: &str) -> Result<String, Refusal> {
+    let text = text_of("smtp_password_file", file)?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn text_of(setting: &str, file: &str) -> Result<String, Refusal> {
+    std::fs::read_to_string(file).map_err(|e| {
+        Refusal(format!(
+            "The file {file} of the setting `{setting}` cannot be read: {e}."
+        ))
+    })
+}
+
+/// One on each line: the first seals, and the others open what they sealed before.
+fn secrets_in(file: &str) -> Result<Vec<String>, Refusal> {
+    let text = text_of("secret_file", file)?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let secrets: Vec<String> = lines.map(str::to_owned).collect();
+    let is_short = secrets.iter().any(|secret| secret.len() < MIN_SECRET);
+    match secrets.is_empty() || is_short {
+        true => Err(Refusal(format!(
+            "The file {file} of the setting `secret_file` must have a secret of at least {MIN_SECRET} characters on \
+             each line; make one with `openssl rand -base64 32`."
+        ))),
+        false => Ok(secrets),
+    }
 }
 
 fn parse_networks(text: &str) -> Option<Vec<IpNet>> {

@@ -55,7 +55,7 @@ pub fn backup(config: &Config, args: &BackupArgs) -> Result<(), Refusal> {
     let file = args.file.display();
     give_way();
     if args.verify {
-        let contents = verify_backup(&args.file)?;
+        let contents = verify_backup(config, &args.file)?;
         tell(say, &format!("{file} is a good backup."), &contents);
         return Ok(());
     }
@@ -118,7 +118,7 @@ pub fn restore(config: &Config, args: &RestoreArgs) -> Result<(), Refusal> {
         contents,
         tokens,
         before,
-    } = crate::service::restore(folder, &clock, input, &name, options)?;
+    } = crate::service::restore(config, &clock, input, &name, options)?;
     let database = folder.join("licenses.db");
     let restored = format!("Restored {} from {name}.", database.display());
     tell(say, &restored, &contents);

@@ -10,6 +10,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::Service;
 use super::proof::{self, Contents, prove};
+use super::sealed::Sealer;
 use crate::config::Config;
 use crate::error::{Error, Refusal};
 use crate::model::backup::{
@@ -43,8 +44,9 @@ impl Schedule {
 }
 
 /// Proves an existing backup without touching it.
-pub fn verify_backup(path: &Path) -> Result<Contents, Refusal> {
-    prove(path, &path.display().to_string(), &Halt::default())
+pub fn verify_backup(config: &Config, path: &Path) -> Result<Contents, Refusal> {
+    let sealer = Sealer::new(&config.secrets);
+    prove(path, &path.display().to_string(), &Halt::default(), &sealer)
 }
 
 /// Gives the calling thread the lowest priority, so that no check waits for a backup.
@@ -167,7 +169,7 @@ impl Service {
             let Refusal(reason) = proof::words(error);
             Refusal(format!("{name} cannot be written: {reason}"))
         })?;
-        prove(part.path(), name, &self.backup_halt)
+        prove(part.path(), name, &self.backup_halt, &self.sealer)
     }
 
     /// Makes the only backup at that time, and records how it ended.

@@ -27,7 +27,7 @@ impl Service {
     }
 
     pub fn contents_for_doctor(&self) -> Contents {
-        let ring = KeyRing::load_complete(&self.store);
+        let ring = KeyRing::load_complete(&self.store, &self.sealer);
         let mut key_faults = vec![];
         match ring {
             Ok(ring) => key_faults.extend(ring.silent_keys()),

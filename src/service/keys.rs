@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use super::Service;
+use super::sealed::Sealer;
 use super::signer::Signer;
 use crate::error::{Error, Refusal};
 use crate::model::audit::{Actor, Event, Kind};
@@ -50,8 +51,8 @@ pub enum KeyFormat {
 }
 
 impl Key {
-    fn from_stored(info: SigningKey, secret: &Secret) -> Result<Key, String> {
-        let bytes = STANDARD.decode(&secret.0).map_err(|e| e.to_string())?;
+    fn from_stored(info: SigningKey, secret: &str) -> Result<Key, String> {
+        let bytes = STANDARD.decode(secret).map_err(|e| e.to_string())?;
         let signer = Signer::from_pkcs8(&bytes)?;
         let kid = kid(&signer);
         if kid != info.kid {
@@ -139,6 +140,11 @@ impl Key {
     }
 }
 
+/// What a private key is sealed as.
+fn sealed_as(kid: &str) -> String {
+    format!("The signing key {kid}")
+}
+
 fn not_a_key(reason: String) -> Error {
     let words = format!("This is not a private key on P-256 (PKCS #8 in PEM): {reason}.");
     Error::invalid("file", words)
@@ -156,20 +162,21 @@ fn kid(signer: &Signer) -> String {
 
 impl KeyRing {
     /// All keys in the database; an error if one is broken.
-    pub(super) fn load(store: &Store) -> Result<KeyRing, Refusal> {
-        KeyRing::of(store.read(signing_keys::all)?)
+    pub(super) fn load(store: &Store, sealer: &Sealer) -> Result<KeyRing, Refusal> {
+        KeyRing::of(store.read(signing_keys::all)?, sealer)
     }
 
     /// [`KeyRing::load`] for a server: no key may be missing, and one must be the default.
-    pub(super) fn load_complete(store: &Store) -> Result<KeyRing, Refusal> {
+    pub(super) fn load_complete(store: &Store, sealer: &Sealer) -> Result<KeyRing, Refusal> {
         let missing = store.read(signing_keys::missing)?;
-        KeyRing::complete(store.read(signing_keys::all)?, &missing)
+        KeyRing::complete(store.read(signing_keys::all)?, &missing, sealer)
     }
 
-    fn of(stored: Vec<(SigningKey, Secret)>) -> Result<KeyRing, Refusal> {
+    fn of(stored: Vec<(SigningKey, Secret)>, sealer: &Sealer) -> Result<KeyRing, Refusal> {
         let mut keys = Vec::new();
         for (info, secret) in stored {
             let kid = info.kid.clone();
+            let secret = sealer.open(&sealed_as(&kid), &secret.0)?;
             keys.push(Key::from_stored(info, &secret).map_err(|e| {
                 Refusal(format!(
                     "The signing key {kid} in the database cannot be used: {e}. {RESTORE}"
@@ -182,8 +189,9 @@ impl KeyRing {
     pub(super) fn complete(
         stored: Vec<(SigningKey, Secret)>,
         missing: &[String],
+        sealer: &Sealer,
     ) -> Result<KeyRing, Refusal> {
-        let ring = KeyRing::of(stored)?;
+        let ring = KeyRing::of(stored, sealer)?;
         if let Some(kid) = missing.first() {
             return Err(Refusal(format!(
                 "The signing key {kid} is missing from the database. {RESTORE}"
@@ -296,7 +304,8 @@ impl Service {
 
     /// Reloads the keys after a change here or by another program.
     pub(super) fn reload_keys(&self) -> Result<(), Error> {
-        let ring = KeyRing::load(&self.store).map_err(|Refusal(words)| Error::Internal(words))?;
+        let ring = KeyRing::load(&self.store, &self.sealer)
+            .map_err(|Refusal(words)| Error::Internal(words))?;
         self.keys.store(Arc::new(ring));
         Ok(())
     }
@@ -306,6 +315,7 @@ impl Service {
         let now = self.clock.now();
         let (key, secret) = Key::generate(now)?;
         let kid = key.info.kid;
+        let secret = self.sealed(&kid, &secret)?;
         self.store.write(|db| {
             let is_first = signing_keys::all(db)?.is_empty();
             signing_keys::add(db, &kid, &secret, now)?;
@@ -324,7 +334,8 @@ impl Service {
     pub fn import_key(&self, actor: &Actor, pem: &str) -> Result<String, Error> {
         let now = self.clock.now();
         let (document, signer) = Signer::from_pem(pem).map_err(not_a_key)?;
-        let (kid, secret) = (kid(&signer), Secret(STANDARD.encode(document)));
+        let kid = kid(&signer);
+        let secret = self.sealed(&kid, &Secret(STANDARD.encode(document)))?;
         self.store.write(|db| {
             if !signing_keys::restore(db, &kid, &secret)? {
                 signing_keys::add(db, &kid, &secret, now)?;
@@ -337,6 +348,36 @@ impl Service {
             Ok(())
         })?;
         Ok(kid)
+    }
+
+    fn sealed(&self, kid: &str, secret: &Secret) -> Result<Secret, Error> {
+        self.sealer.seal(&sealed_as(kid), &secret.0).map(Secret)
+    }
+
+    /// Seals with the newest secret what was sealed with an earlier one, or not at all.
+    pub(super) fn seal_keys(&self) -> Result<(), Error> {
+        let stored = self.store.read(signing_keys::all)?.into_iter();
+        let others: Vec<(SigningKey, Secret)> = stored
+            .filter(|(_, secret)| !self.sealer.is_current(&secret.0))
+            .collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        self.store.write(|db| {
+            for (key, secret) in &others {
+                let words = |Refusal(words)| Error::Internal(words);
+                let about = sealed_as(&key.kid);
+                let plain = self.sealer.open(&about, &secret.0).map_err(words)?;
+                let sealed = Secret(self.sealer.seal(&about, &plain)?);
+                signing_keys::restore(db, &key.kid, &sealed)?;
+            }
+            let event = Event::new(Kind::SecretsSealed, &Actor::first_start());
+            let event = event.with("signing_keys", others.len() as i64);
+            audit::append(db, event, now)
+        })?;
+        let before: Vec<&str> = others.iter().map(|(_, secret)| &*secret.0).collect();
+        self.store.purge(&before)
     }
 
     /// Creates a key if there is none yet.

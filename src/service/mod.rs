@@ -39,6 +39,7 @@ mod proof;
 mod readiness;
 mod refusals;
 mod restore;
+mod sealed;
 mod secrets;
 mod sessions;
 mod shop_events;
@@ -124,6 +125,7 @@ pub use order_use::OrderUse;
 pub use orders::OrderCodes;
 pub use proof::Contents;
 pub use restore::{Restoration, RestoreOptions, open_backup, restore};
+pub use sealed::Sealer;
 pub use sessions::{Client, SignIn, SignedIn};
 pub use shop_events::Delivery;
 pub use shops::{ShopDraft, ShopUse};
@@ -203,6 +205,7 @@ pub struct Service {
     customer_mails: Throttle,
     links_wanted: Mutex<Vec<LinkRequest>>,
     restored: RestoredUntil,
+    sealer: Sealer,
     keys: ArcSwap<KeyRing>,
     /// Only of tools that have rules.
     rules: ArcSwap<Rules>,
@@ -215,10 +218,11 @@ impl Service {
         clock: Clock,
     ) -> Result<(Service, Option<FirstPassword>), Refusal> {
         let store = Store::open(&config.data_dir, Missing::Make)?;
-        let ring = KeyRing::load_complete(&store)?;
+        let ring = KeyRing::load_complete(&store, &Sealer::new(&config.secrets))?;
         let service = Service::with_store(config, clock, store, ring)?;
         service.take_back_interrupted()?;
         service.create_first_key()?;
+        service.seal_keys()?;
         let first = service.add_first_user(config.admin_password.as_deref())?;
         service.settle()?;
         // An unreadable entry is found by `audit verify`; it must not stop the server.
@@ -231,7 +235,7 @@ impl Service {
     /// Opens an existing database, for commands that must not create one.
     pub fn open_existing(config: &Config, clock: Clock) -> Result<Service, Refusal> {
         let store = Store::open(&config.data_dir, Missing::Refuse)?;
-        let ring = KeyRing::load(&store)?;
+        let ring = KeyRing::load(&store, &Sealer::new(&config.secrets))?;
         Service::with_store(config, clock, store, ring)
     }
 
@@ -250,6 +254,7 @@ impl Service {
         let service = Service {
             keys: ArcSwap::from_pointee(keys),
             rules: ArcSwap::default(),
+            sealer: Sealer::new(&config.secrets),
             store,
             log: Log::new(config.log_format, clock.clone()),
             utc_offset: config.utc_offset,

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 
 use super::audit::{self, CHUNK, Proof};
 use super::keys::KeyRing;
+use super::sealed::Sealer;
 use crate::error::{Error, Refusal};
 use crate::store::copied::CopiedDatabase;
 use crate::store::copy::Halt;
@@ -23,17 +24,23 @@ pub struct Contents {
 
 /// Proves that the file is a whole database, that no entry of its audit log was changed, and that each signing
 /// key is there and signs. The file is not touched. `name` is what the person calls it.
-pub(super) fn prove(path: &Path, name: &str, halt: &Halt) -> Result<Contents, Refusal> {
-    contents(path, halt).map_err(|reason| Refusal(format!("{name} is not a good backup: {reason}")))
+pub(super) fn prove(
+    path: &Path,
+    name: &str,
+    halt: &Halt,
+    sealer: &Sealer,
+) -> Result<Contents, Refusal> {
+    contents(path, halt, sealer)
+        .map_err(|reason| Refusal(format!("{name} is not a good backup: {reason}")))
 }
 
-fn contents(path: &Path, halt: &Halt) -> Result<Contents, Refusal> {
+fn contents(path: &Path, halt: &Halt, sealer: &Sealer) -> Result<Contents, Refusal> {
     let copy = CopiedDatabase::open(path, halt).map_err(|reason| Refusal(format!("{reason}.")))?;
     let audit = audit::verify(None, |first| {
         copy.read(|db| entries::walk(db, first, CHUNK))
     })?;
     let missing = copy.read(signing_keys::missing)?;
-    let ring = KeyRing::complete(copy.read(signing_keys::all)?, &missing)?;
+    let ring = KeyRing::complete(copy.read(signing_keys::all)?, &missing, sealer)?;
     let bytes = path.metadata().map_err(|e| Refusal(e.to_string()))?.len();
     Ok(Contents {
         licenses: copy.read(licenses::count)?,

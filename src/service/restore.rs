@@ -10,8 +10,10 @@ use time::macros::format_description;
 
 use super::Service;
 use super::proof::{Contents, prove};
+use super::sealed::Sealer;
 use super::tokens::revoke;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::error::{Error, Refusal};
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::backup::Restored;
@@ -49,16 +51,17 @@ pub struct Restoration {
     pub before: Option<PathBuf>,
 }
 
-/// Reads a backup, which `name` describes, proves it, and puts it in place of the database in `folder`.
+/// Reads a backup, which `name` describes, proves it, and puts it in place of the database.
 pub fn restore(
-    folder: &Path,
+    config: &Config,
     clock: &Clock,
     mut backup: impl Read,
     name: &str,
     options: RestoreOptions,
 ) -> Result<Restoration, Refusal> {
     let now = clock.now();
-    let folder = UnusedFolder::take(folder)?;
+    let sealer = &Sealer::new(&config.secrets);
+    let folder = UnusedFolder::take(&config.data_dir)?;
     if let Some(data) = folder.data()
         && !options.is_replacing
     {
@@ -75,7 +78,7 @@ pub fn restore(
         io::ErrorKind::StorageFull => unusable(part.path(), &e),
         _ => Refusal(format!("{name} cannot be read: {e}.")),
     })?;
-    let found = prove(part.path(), name, &halt)?.newest;
+    let found = prove(part.path(), name, &halt, sealer)?.newest;
     let newest = found.unwrap_or(now);
     let tokens = folder.write(&part, |db| {
         let restored = Restored {
@@ -103,7 +106,7 @@ pub fn restore(
     })?;
     let contents = Contents {
         newest: found,
-        ..prove(part.path(), name, &halt)?
+        ..prove(part.path(), name, &halt, sealer)?
     };
     let stamp = format_description!("[year]-[month]-[day]T[hour][minute][second]");
     let stamp = now.format(stamp).unwrap_or_default();

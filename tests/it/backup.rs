@@ -239,7 +239,7 @@ fn the_server_makes_backups_in_time_and_removes_old_ones() {
         ]
     );
     let newest = folder.join("license-server-2026-06-18T1200.db");
-    license_server::service::verify_backup(&newest).unwrap();
+    license_server::service::verify_backup(&Config::default(), &newest).unwrap();
     let state = server.service.backup_state().unwrap();
     assert_eq!(state.last_good.unwrap().path, newest.display().to_string());
 }

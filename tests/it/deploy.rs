@@ -598,9 +598,14 @@ fn the_example_lists_every_setting_with_its_default() {
     let secrets = tempfile::tempdir().unwrap();
     let secret = secrets.path().join("password");
     fs::write(&secret, "secret").unwrap();
+    let sealing = secrets.path().join("sealing");
+    fs::write(&sealing, "s".repeat(44)).unwrap();
     let uncommented = |line: &str| match line.strip_prefix('#') {
         Some(setting) if setting.starts_with("smtp_password_file = ") => {
             format!("smtp_password_file = '{}'", secret.display())
+        }
+        Some(setting) if setting.starts_with("secret_file = ") => {
+            format!("secret_file = '{}'", sealing.display())
         }
         // The other way to say it.
         Some(setting) if setting.starts_with("smtp_password = ") => String::new(),
@@ -625,6 +630,7 @@ fn the_example_lists_every_setting_with_its_default() {
             data_dir: defaults.data_dir.clone(),
             trusted_proxies: defaults.trusted_proxies.clone(),
             admin_password: None,
+            secrets: vec![],
             backup_dir: None,
             smtp_host: None,
             smtp_port: None,

@@ -81,6 +81,7 @@ mod restore;
 mod rotation;
 mod sale;
 mod schema;
+mod sealed;
 mod seats;
 mod server;
 mod sessions;

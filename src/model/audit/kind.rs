@@ -72,6 +72,8 @@ pub enum Kind {
     SigningKeyRestored,
     /// The private key was written to a file.
     SigningKeyExported,
+    /// What must be secret was encrypted with a new secret.
+    SecretsSealed,
     /// The database was restored from a backup.
     Restored,
     /// Machines without a license are refused again.
@@ -94,7 +96,7 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 57] = [
+    pub const ALL: [Kind; 58] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -133,6 +135,7 @@ impl Kind {
         Kind::SigningKeyRetired,
         Kind::SigningKeyRestored,
         Kind::SigningKeyExported,
+        Kind::SecretsSealed,
         Kind::SignedIn,
         Kind::SignInFailed,
         Kind::SignInThrottled,
@@ -202,6 +205,7 @@ impl Kind {
             Kind::SigningKeyRetired => "signing key retired",
             Kind::SigningKeyRestored => "signing key restored",
             Kind::SigningKeyExported => "signing key exported",
+            Kind::SecretsSealed => "secrets sealed",
             Kind::Restored => "restored from backup",
             Kind::RestoreEnded => "restored state ended",
             Kind::DemoSeeded => "demo seeded",
@@ -267,6 +271,7 @@ impl Kind {
             | Kind::SigningKeyRetired
             | Kind::SigningKeyRestored
             | Kind::SigningKeyExported
+            | Kind::SecretsSealed
             | Kind::Restored
             | Kind::RestoreEnded
             | Kind::DemoSeeded
