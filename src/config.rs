@@ -81,6 +81,8 @@ pub struct Config {
     pub webhook_networks: Vec<IpNet>,
     /// Seconds in which a receiver of webhooks must answer. Default `15`.
     pub webhook_timeout: u16,
+    /// Where people report a weakness of this server: a URL, as in RFC 9116.
+    pub security_contact: Option<String>,
     /// Environment variables that Kubernetes sets for a service named `license-server`; not a setting.
     pub ignored: Vec<String>,
     /// How systemd names the stream that leads to its journal, if there is one; not a setting.
@@ -120,6 +122,7 @@ impl Default for Config {
             digest_to: None,
             webhook_networks: vec![],
             webhook_timeout: 15,
+            security_contact: None,
             ignored: vec![],
             journal: None,
         }
@@ -211,6 +214,9 @@ impl Config {
                 "digest_to" => set(&mut config.digest_to, parse_address(text).map(Some)),
                 "webhook_networks" => set(&mut config.webhook_networks, parse_networks(text)),
                 "webhook_timeout" => set(&mut config.webhook_timeout, parse_timeout(text)),
+                "security_contact" => {
+                    set(&mut config.security_contact, parse_contact(text).map(Some))
+                }
                 unknown => return Err(unknown_setting(unknown, &written.place)),
             };
             if !read {
@@ -406,7 +412,7 @@ struct Setting {
     wanted: &'static str,
 }
 
-const SETTINGS: [Setting; 28] = [
+const SETTINGS: [Setting; 29] = [
     Setting {
         name: "address",
         about: "the address to listen on [127.0.0.1]",
@@ -536,6 +542,11 @@ const SETTINGS: [Setting; 28] = [
         name: "webhook_timeout",
         about: "seconds in which a receiver of webhooks must answer [15]",
         wanted: "a number of seconds from 1 to 60",
+    },
+    Setting {
+        name: "security_contact",
+        about: "where people report a weakness, for `/.well-known/security.txt` [none]",
+        wanted: "an e-mail address, or a URL that begins with `https://`",
     },
     Setting {
         name: "admin_password",
@@ -704,6 +715,15 @@ fn parse_days(text: &str) -> Option<Vec<u16>> {
     days.sort_unstable_by(|one, other| other.cmp(one));
     days.dedup();
     Some(days)
+}
+
+/// A URL, which an e-mail address becomes.
+fn parse_contact(text: &str) -> Option<String> {
+    let is_one_word = !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    match text.strip_prefix("https://") {
+        Some(rest) => (is_one_word && !rest.is_empty()).then(|| text.to_owned()),
+        None => parse_address(text).map(|address| format!("mailto:{address}")),
+    }
 }
 
 fn password_in(file: &str) -> Result<String, Refusal> {

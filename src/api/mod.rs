@@ -14,7 +14,9 @@ mod metrics;
 mod openapi;
 mod orders;
 mod reference;
+
 mod schemas;
+mod security;
 mod shops;
 
 use std::io::Cursor;
@@ -40,6 +42,7 @@ pub fn routes() -> Vec<Route> {
         check::routes(),
         doctor::routes(),
         health::routes(),
+        security::routes(),
         keys::routes(),
         licenses::routes(),
         login::routes(),

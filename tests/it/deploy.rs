@@ -639,6 +639,7 @@ fn the_example_lists_every_setting_with_its_default() {
             mail_from: None,
             digest_to: None,
             webhook_networks: vec![],
+            security_contact: None,
             ..read
         };
         assert_eq!(format!("{others:?}"), format!("{defaults:?}"));

@@ -17,7 +17,8 @@ use crate::server::{Answer, Client, PASSWORD, Server};
 /// The routes that need no credentials; there are no others.
 /// `/api/doctor` is not there for who has no pass, which only a reader of the database can make.
 /// The customer's own page has a session of its own.
-const PUBLIC: [&str; 27] = [
+const PUBLIC: [&str; 28] = [
+    "GET /.well-known/security.txt",
     "GET /api/doctor",
     "GET /api/keys",
     "GET /api/openapi.json",

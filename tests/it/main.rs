@@ -83,6 +83,7 @@ mod sale;
 mod schema;
 mod sealed;
 mod seats;
+mod security_txt;
 mod server;
 mod sessions;
 mod sharing;
