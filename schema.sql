@@ -179,26 +179,31 @@ create table order_codes (
     order_id integer not null references orders (id) on delete cascade,
     code_id  integer not null references activation_codes (id) on delete cascade,
     item     bigint  not null,               -- counted from 0
+    revoked_from text not null default '',   -- the code's status before the order revoked it; empty if it did not
+    is_suspended bigint not null default 0,  -- 1 once the order suspended it
     primary key (order_id, code_id)
 ) without rowid;
 
 create index order_codes_by_code on order_codes (code_id);
 
--- What a renewal replaced in a code, to be taken back.
-create table order_replaced (
-    order_id        integer not null references orders (id) on delete cascade,
-    item            bigint  not null,        -- counted from 0
+-- Renewals and extensions of codes, in the order in which they were sold.
+create table code_renewals (
+    id              integer primary key autoincrement,
     code_id         integer not null references activation_codes (id) on delete cascade,
-    place           bigint  not null,        -- among the renewals of the code
-    expiration_date text    not null,        -- as the code's, and its days; empty if it was not kept
+    order_id        integer not null references orders (id) on delete cascade,
+    item            bigint  not null,        -- of the order, counted from 0; -1 for an extension of the order itself
+    content         text    not null,        -- an item of an order, as JSON
+    day             text    not null,        -- on which it counts
+    is_active       bigint  not null,        -- 0 once it is taken back
+    expiration_date text    not null,        -- of the code before it, as the rest; empty if it was not kept
     days            bigint  not null,
     edition         text    not null,
     features        text    not null,
-    updates_until   text    not null,
-    primary key (order_id, item, code_id)
-) without rowid;
+    updates_until   text    not null
+);
 
-create unique index order_replaced_by_code on order_replaced (code_id, place, item);
+create index code_renewals_by_code on code_renewals (code_id);
+create index code_renewals_by_order on code_renewals (order_id);
 
 -- What happened to an order and must happen only once.
 create table order_events (

@@ -92,7 +92,7 @@ impl OrderPage {
     }
 
     fn can_be_restored(&self) -> bool {
-        self.found.order.is_taken_back || self.has(Status::Revoked)
+        self.found.order.is_taken_back
     }
 
     fn can_be_revoked(&self) -> bool {

@@ -19,6 +19,8 @@ pub struct OrderUse {
     pub order: Order,
     /// The name of the shop, token or user that placed it.
     pub seller: String,
+    /// It suspended one of its codes.
+    pub is_suspended: bool,
     /// None for a token or a user, and once the shop was deleted.
     pub shop: Option<Shop>,
     pub customer: Option<Customer>,
@@ -74,6 +76,7 @@ impl Service {
             };
             Ok(Some(OrderUse {
                 seller: seller(db, &order.source)?,
+                is_suspended: orders::is_suspended(db, id)?,
                 customer: customers::named(db, &order.customer)?,
                 codes,
                 others,

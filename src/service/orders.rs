@@ -1,13 +1,14 @@
 //! Orders of shops: codes are made once for each, and follow what happens to it.
 
+use time::Date;
+
 use super::Service;
 use super::customers::ensure_buyer;
 use crate::error::Error;
 use crate::model::activation_code::{ActivationCode, CodeValues};
 use crate::model::audit::{Actor, Detail, Event, Kind};
 use crate::model::order::{Extension, Item, NewOrder, Order, OrderAction};
-use crate::store::order_replaced::{self, Renewal};
-use crate::store::{Db, Read, WriteTx, activation_codes, audit, orders};
+use crate::store::{Db, Read, WriteTx, activation_codes, audit, code_renewals, orders};
 
 pub(super) const NO_SUCH_ORDER: Error = Error::NotFound("Order not found.");
 
@@ -40,11 +41,12 @@ impl OrderCodes {
     }
 }
 
-/// Whether an item is carried out or taken back.
+/// Whether an item is carried out, taken back, or restored.
 #[derive(Clone, Copy)]
 enum Direction {
-    On,
+    First,
     Off,
+    Again,
 }
 
 impl Service {
@@ -87,7 +89,7 @@ impl Service {
                         item.fits(&code.values)?;
                     }
                 }
-                self.change_others(db, actor, source, id, (at, item), Direction::On)?;
+                self.change_others(db, actor, source, id, (at, item), Direction::First)?;
                 continue;
             }
             let values = item.values(&customer, new, self.today());
@@ -162,20 +164,19 @@ impl Service {
         (at, item): (i64, &Item),
         direction: Direction,
     ) -> Result<(), Error> {
+        let today = self.today();
         for code in codes_of_other(db, source, item)? {
-            let renewal = Renewal {
-                order_id,
-                item: at,
-                code_id: code.id,
-            };
             let values = match direction {
-                Direction::On => {
-                    if item.renews.is_some() {
-                        order_replaced::add(db, renewal, &code.values.replaceable())?;
-                    }
-                    item.on(&code.values, self.today())
+                _ if item.adds_to.is_some() => match direction {
+                    Direction::First | Direction::Again => item.on(&code.values, today),
+                    Direction::Off => item.off(&code.values).unwrap_or(code.values.clone()),
+                },
+                Direction::First => {
+                    code_renewals::add(db, (order_id, at), code.id, item, today, &code.values)?;
+                    item.on(&code.values, today)
                 }
-                Direction::Off => take_back(db, renewal, item, &code)?,
+                Direction::Again => turned(db, (order_id, at), item, &code, today, true)?,
+                Direction::Off => turned(db, (order_id, at), item, &code, today, false)?,
             };
             self.change_code_in(db, actor, &code, &values)?;
         }
@@ -219,15 +220,17 @@ impl Service {
         let order = orders::find(db, source, order_ref)?.ok_or(NO_SUCH_ORDER)?;
         let mut changes = vec![];
         for (_, code) in codes_of(db, &order)? {
+            let mut held = orders::held(db, order.id, code.id)?;
             let values = CodeValues {
-                status: action.on(code.values.status),
+                status: action.on(code.values.status, &mut held),
                 ..code.values.clone()
             };
+            orders::set_held(db, order.id, code.id, held)?;
             changes.extend(self.change_code_in(db, actor, &code, &values)?);
         }
         let direction = match (action, order.is_taken_back) {
             (OrderAction::Revoke, false) => Direction::Off,
-            (OrderAction::Restore, true) => Direction::On,
+            (OrderAction::Restore, true) => Direction::Again,
             // A payment in doubt takes nothing back from other orders.
             (OrderAction::Suspend | OrderAction::Resume, _)
             | (OrderAction::Revoke, true)
@@ -281,10 +284,13 @@ impl Service {
             }
             None => orders::add_event(db, order.id, event_ref, &words, self.clock.now())?,
         }
-        let mut changes = vec![];
+        let (today, mut changes) = (self.today(), vec![]);
         for (_, code) in codes_of(db, &order)? {
+            let item = Item::extension(&code.tool_name, order_ref, extension);
+            let own = (order.id, code_renewals::EXTENSION);
+            code_renewals::add(db, own, code.id, &item, today, &code.values)?;
             let values = CodeValues {
-                term: extension.on(code.values.term, self.today()),
+                term: extension.on(code.values.term, today),
                 ..code.values.clone()
             };
             changes.extend(self.change_code_in(db, actor, &code, &values)?);
@@ -293,23 +299,26 @@ impl Service {
     }
 }
 
-/// The values of a code without a renewal or more seats.
-fn take_back(
+/// The values of a code once a renewal of it is taken back or restored.
+fn turned(
     db: &WriteTx<'_>,
-    renewal: Renewal,
+    own: (i64, i64),
     item: &Item,
     code: &ActivationCode,
+    today: Date,
+    is_active: bool,
 ) -> Result<CodeValues, Error> {
-    let later = order_replaced::later(db, renewal)?;
-    let mut before = order_replaced::take(db, renewal)?.unwrap_or_default();
+    let mut renewals = code_renewals::of_code(db, code.id, own)?;
     if let Some(used) = code.first_used_at {
-        before.term = before.term.map(|term| term.started(used.date()));
+        renewals.term = renewals.term.map(|term| term.started(used.date()));
     }
-    for (other, _, replaced) in &later {
-        order_replaced::set(db, *other, &item.skipped(replaced.clone(), &before))?;
-    }
-    let later: Vec<Item> = later.into_iter().map(|(_, item, _)| item).collect();
-    item.off(&code.values, &before, &later).ok_or_else(|| {
+    let values = match renewals.own {
+        Some(_) => renewals.turned(&code.values, is_active),
+        None if is_active => Some(item.on(&code.values, today)),
+        None => item.off(&code.values),
+    };
+    code_renewals::set_active(db, own, code.id, is_active)?;
+    values.ok_or_else(|| {
         Error::Conflict(format!(
             "The order set the expiration date of {}, and nothing tells which one it had before. \
              Change that code by hand.",

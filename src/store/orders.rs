@@ -4,7 +4,8 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
 use super::{WriteTx, moment, unreadable};
-use crate::model::order::{Item, NewOrder, Order};
+use crate::model::license::Status;
+use crate::model::order::{Held, Item, NewOrder, Order};
 use crate::model::shops::generator_number;
 
 const COLUMNS: &str = "id, created_at, source, order_ref, customer, is_test, is_erased, items, \
@@ -117,6 +118,39 @@ pub fn codes(db: &Connection, id: i64) -> Result<Vec<(i64, i64)>> {
     )?
     .query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?
     .collect()
+}
+
+/// What the order did to the status of that code.
+pub fn held(db: &Connection, id: i64, code_id: i64) -> Result<Held> {
+    db.prepare_cached(
+        "select revoked_from, is_suspended from order_codes where order_id = ?1 and code_id = ?2",
+    )?
+    .query_row([id, code_id], |row| {
+        let word = row.get_ref(0)?.as_str()?;
+        let status =
+            (!word.is_empty()).then(|| Status::from_word(word).ok_or_else(|| unreadable(0, word)));
+        Ok(Held {
+            revoked_from: status.transpose()?,
+            is_suspended: row.get(1)?,
+        })
+    })
+}
+
+pub fn set_held(db: &WriteTx<'_>, id: i64, code_id: i64, held: Held) -> Result<()> {
+    let revoked_from = held.revoked_from.map_or("", Status::as_str);
+    db.prepare_cached(
+        "update order_codes set revoked_from = ?3, is_suspended = ?4 where order_id = ?1 and code_id = ?2",
+    )?
+    .execute(params![id, code_id, revoked_from, i64::from(held.is_suspended)])?;
+    Ok(())
+}
+
+/// Whether the order suspended one of its codes.
+pub fn is_suspended(db: &Connection, id: i64) -> Result<bool> {
+    db.prepare_cached(
+        "select exists (select 1 from order_codes where order_id = ?1 and is_suspended = 1)",
+    )?
+    .query_row([id], |row| row.get(0))
 }
 
 pub fn count(db: &Connection, source: &str) -> Result<i64> {

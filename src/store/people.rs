@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     /// Columns of text that say nothing about a customer who is erased, by table.
-    const OTHERS: [(&str, &[&str]); 37] = [
+    const OTHERS: [(&str, &[&str]); 38] = [
         // What was sold, and when; keys of machines are pseudonyms, which licenses need.
         (
             "tools",
@@ -318,9 +318,17 @@ mod tests {
         ("seat_moves", &["license_key"]),
         ("orders", &["source", "order_ref", "items"]),
         ("order_events", &["event_ref", "content"]),
+        ("order_codes", &["revoked_from"]),
         (
-            "order_replaced",
-            &["expiration_date", "edition", "features", "updates_until"],
+            "code_renewals",
+            &[
+                "content",
+                "day",
+                "expiration_date",
+                "edition",
+                "features",
+                "updates_until",
+            ],
         ),
         ("shops", &["kind", "name", "secret", "fields", "refusal"]),
         (

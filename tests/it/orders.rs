@@ -156,6 +156,23 @@ fn what_happens_to_an_order_happens_to_its_codes() {
         }
         assert_eq!(server.check("Tool_A", "m1").0, expected, "{action}");
     }
+    // What the vendor revoked by hand, no chargeback restores.
+    let by_hand = server
+        .service
+        .change_code(&crate::shops::actor(), 1, |values| {
+            values.status = license_server::model::license::Status::Revoked;
+        });
+    assert!(by_hand.unwrap().is_some());
+    for action in ["suspend", "resume", "revoke", "restore"] {
+        shop.post(&format!("/api/orders/17/{action}"), "{}");
+        assert_eq!(server.check("Tool_A", "m1").0, 403, "{action}");
+    }
+    let lifted = server
+        .service
+        .change_code(&crate::shops::actor(), 1, |values| {
+            values.status = license_server::model::license::Status::Activated;
+        });
+    assert!(lifted.unwrap().is_some());
     let extend = r#"{"days":30,"event_ref":"invoice 2"}"#;
     for _ in 0..3 {
         assert_eq!(shop.post("/api/orders/17/extend", extend).status, 200);
@@ -307,7 +324,7 @@ fn what_an_order_did_to_another_one_is_taken_back() {
         assert_eq!(is(&mut shop).0, expected);
     }
     // As an earlier version left it.
-    database.tamper("update order_replaced set expiration_date = ''");
+    database.tamper("update code_renewals set expiration_date = ''");
     assert_eq!(shop.post("/api/orders/19/revoke", "{}").status, 409);
     assert_eq!(is(&mut shop).0, "2030-01-01");
 }
@@ -456,14 +473,14 @@ fn a_renewal_may_change_the_edition_and_gives_it_back() {
             assert_eq!(is(&mut shop)[1], left, "{revoked:?}");
         }
     }
-    // A restored order is the latest.
+    // A restored order counts where it was.
     for (reference, edition) in [("22", "Pro"), ("23", "Max")] {
         let renewal = json!([{"tool_name": "Tool_A", "renews": "17", "edition": edition}]);
         shop.post("/api/orders", &order(reference, renewal));
     }
     for (reference, action, left) in [
         ("22", "revoke", "Max"),
-        ("22", "restore", "Pro"),
+        ("22", "restore", "Max"),
         ("23", "revoke", "Pro"),
         ("22", "revoke", "Basic"),
     ] {

@@ -8,23 +8,97 @@ use crate::model::activation_code::{CodeTerm, CodeValues};
 use crate::model::date;
 use crate::model::entitlements::Entitlements;
 
-/// What a code had before a renewal.
+/// A renewal as it was sold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renewal {
+    pub item: Item,
+    /// On which it counts.
+    pub day: Date,
+    /// False once it is taken back.
+    pub is_active: bool,
+}
+
+/// The renewals of a code, oldest first, and what it had before them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Replaced {
-    /// None for a renewal of a time when it was not kept.
+pub struct Renewals {
+    /// None for a time when it was not kept.
     pub term: Option<CodeTerm>,
     /// Without data, which no order replaces.
     pub entitlements: Entitlements,
+    pub steps: Vec<Renewal>,
+    /// Which of the steps is taken back or restored.
+    pub own: Option<usize>,
 }
 
-impl CodeValues {
-    /// What a renewal may replace.
-    pub fn replaceable(&self) -> Replaced {
-        Replaced {
-            term: Some(self.term),
-            entitlements: self.entitlements.clone(),
+impl Renewals {
+    /// The values of a code once its own step is taken back or counts again: as if it never had, or always had, in its
+    /// place among the others. What people changed by hand stays changed by as much. None if nothing tells which term
+    /// the code had.
+    pub fn turned(&self, now: &CodeValues, is_active: bool) -> Option<CodeValues> {
+        let own = &self.steps[self.own?];
+        if own.is_active == is_active {
+            return Some(now.clone());
         }
+        let before = CodeValues {
+            term: self.term.unwrap_or(now.term),
+            entitlements: self.entitlements.clone(),
+            ..now.clone()
+        };
+        let all = |is_active: bool| {
+            let steps = self.steps.iter().enumerate();
+            let counted = steps.filter(|(at, step)| match Some(*at) == self.own {
+                true => is_active,
+                false => step.is_active,
+            });
+            counted.fold(before.clone(), |code, (_, step)| {
+                step.item.on(&code, step.day)
+            })
+        };
+        let mut turned = moved(now, &all(own.is_active), &all(is_active));
+        if self.term.is_none() {
+            turned.term = match is_active {
+                true => own.item.on(now, own.day).term,
+                false => own.item.term_off(now.term)?,
+            };
+        }
+        Some(turned)
     }
+}
+
+/// What led from one to the other, done to the present values.
+fn moved(now: &CodeValues, from: &CodeValues, to: &CodeValues) -> CodeValues {
+    let day = |now: Date, from: Date, to: Date| match now == from {
+        true => to,
+        false => now.saturating_add(to - from),
+    };
+    let mut moved = now.clone();
+    moved.term = match (now.term, from.term, to.term) {
+        (now, from, to) if now == from => to,
+        (CodeTerm::Until(now), CodeTerm::Until(from), CodeTerm::Until(to)) => {
+            CodeTerm::Until(day(now, from, to))
+        }
+        (CodeTerm::Days(now), CodeTerm::Days(from), CodeTerm::Days(to)) => {
+            CodeTerm::Days((now + to - from).max(1))
+        }
+        (now, ..) => now,
+    };
+    let (from, to, own) = (
+        &from.entitlements,
+        &to.entitlements,
+        &mut moved.entitlements,
+    );
+    if own.edition == from.edition {
+        own.edition.clone_from(&to.edition);
+    }
+    if own.features == from.features {
+        own.features.clone_from(&to.features);
+    }
+    own.updates_until = match (own.updates_until, from.updates_until, to.updates_until) {
+        (now, from, to) if now == from => to,
+        (Some(now), Some(from), Some(to)) => Some(day(now, from, to)),
+        (now, ..) => now,
+    };
+    moved
 }
 
 impl Item {
@@ -91,106 +165,26 @@ impl Item {
         after
     }
 
-    /// The code once [`Item::on`] is taken back; none if nothing tells which term it had before. What was changed
-    /// since, or paid for again by `later` renewals, stays.
-    pub fn off(
-        &self,
-        values: &CodeValues,
-        before: &Replaced,
-        later: &[Item],
-    ) -> Option<CodeValues> {
+    /// [`Item::on`] taken back from a code without a record of it; none if nothing tells which term it had.
+    pub fn off(&self, values: &CodeValues) -> Option<CodeValues> {
         let mut after = values.clone();
-        if self.adds_to.is_some() {
-            after.seats = (values.seats - self.seats * self.quantity).max(1);
-            return Some(after);
-        }
-        after.term = self.term_off(values.term, before.term, later)?;
-        let mut alone = self.clone();
-        for item in later {
-            if item.edition == alone.edition {
-                alone.edition = None;
-            }
-            if item.features == alone.features {
-                alone.features.clear();
-            }
-            if item.updates_until == alone.updates_until {
-                alone.updates_until = None;
-            }
-        }
-        after.entitlements = alone.entitlements_off(after.entitlements, &before.entitlements);
-        if let Some(days) = self.updates_days {
-            let less = |last: Date| last.saturating_sub(Duration::days(days));
-            let until = &mut after.entitlements.updates_until;
-            *until = until.map(less);
+        match self.adds_to.is_some() {
+            true => after.seats = (values.seats - self.seats * self.quantity).max(1),
+            false => after.term = self.term_off(values.term)?,
         }
         Some(after)
     }
 
-    /// What a later renewal replaced, as if this one had never been.
-    pub fn skipped(&self, replaced: Replaced, before: &Replaced) -> Replaced {
-        let term = replaced.term;
-        let earlier = term.and_then(|term| self.term_off(term, before.term, &[]));
-        Replaced {
-            term: earlier.or(term),
-            entitlements: self.entitlements_off(replaced.entitlements, &before.entitlements),
+    fn term_off(&self, term: CodeTerm) -> Option<CodeTerm> {
+        match self.days {
+            _ if !self.extends_term() => Some(term),
+            None => None,
+            Some(more) => Some(match term {
+                CodeTerm::Perpetual => CodeTerm::Perpetual,
+                CodeTerm::Days(days) => CodeTerm::Days((days - more).max(1)),
+                CodeTerm::Until(last) => CodeTerm::Until(last.saturating_sub(Duration::days(more))),
+            }),
         }
-    }
-
-    /// Its days are subtracted. A fixed end that it gave becomes what was before it, or as much earlier.
-    fn term_off(
-        &self,
-        term: CodeTerm,
-        before: Option<CodeTerm>,
-        later: &[Item],
-    ) -> Option<CodeTerm> {
-        if !self.extends_term() {
-            return Some(term);
-        }
-        let is_fixed = |item: &&Item| item.extends_term() && item.days.is_none();
-        let later: Vec<CodeTerm> = later.iter().filter(is_fixed).map(Item::term).collect();
-        let given = self.term();
-        let is_longer = |later: &CodeTerm| match (later, given) {
-            (CodeTerm::Until(later), CodeTerm::Until(given)) => *later > given,
-            (CodeTerm::Perpetual, _) => true,
-            (_, given) => given != CodeTerm::Perpetual,
-        };
-        if later.iter().any(is_longer) {
-            return Some(term);
-        }
-        let off = match (self.days, term) {
-            (Some(more), CodeTerm::Days(days)) => CodeTerm::Days((days - more).max(1)),
-            (Some(more), CodeTerm::Until(last)) => {
-                CodeTerm::Until(last.saturating_sub(Duration::days(more)))
-            }
-            (Some(_), CodeTerm::Perpetual) => term,
-            (None, term) => match (before?, given, term) {
-                (before, given, term) if term == given => before,
-                (CodeTerm::Until(before), CodeTerm::Until(given), CodeTerm::Until(last)) => {
-                    CodeTerm::Until(last.saturating_sub((given - before).max(Duration::ZERO)))
-                }
-                (.., term) => term,
-            },
-        };
-        let paid = later.into_iter().filter_map(CodeTerm::expiration_date);
-        Some(match off {
-            CodeTerm::Until(last) => CodeTerm::Until(paid.fold(last, Date::max)),
-            off => off,
-        })
-    }
-
-    fn entitlements_off(&self, now: Entitlements, before: &Entitlements) -> Entitlements {
-        let mut all = now;
-        if self.edition.is_some() && all.edition == self.edition {
-            all.edition.clone_from(&before.edition);
-        }
-        if !self.features.is_empty() && all.features == self.features {
-            all.features.clone_from(&before.features);
-        }
-        if self.updates_until.is_some() && all.updates_until.map(date::format) == self.updates_until
-        {
-            all.updates_until = before.updates_until;
-        }
-        all
     }
 }
 
@@ -201,6 +195,9 @@ fn same_names(one: &[String], other: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
     use time::macros::date;
 
     use super::*;
@@ -256,77 +253,126 @@ mod tests {
         assert_eq!(forever.term, CodeTerm::Perpetual);
     }
 
-    #[test]
-    fn what_a_renewal_replaced_comes_back_unless_it_was_changed_since() {
-        let better = renewal(|sent| {
-            sent.days = Some(30);
-            sent.edition = Some("Pro".into());
-            sent.features = Some(vec!["ocr".into()]);
-            sent.updates_until = Some("2028-01-01".into());
-        });
-        let before = code(Some(date!(2026 - 12 - 31)));
-        let after = better.on(&before, TODAY);
-        assert_eq!(after.entitlements.edition.as_deref(), Some("Pro"));
-        let replaced = Replaced {
-            term: None,
-            entitlements: before.entitlements.clone(),
-        };
-        let back = better.off(&after, &replaced, &[]);
-        assert_eq!(back.as_ref(), Some(&before));
-        let mut changed = after;
-        changed.entitlements.edition = Some("Max".into());
-        let back = better.off(&changed, &replaced, &[]).unwrap();
-        assert_eq!(back.entitlements.edition.as_deref(), Some("Max"));
-        assert_eq!(back.term, before.term);
+    /// A code and what was sold for it.
+    struct Sold {
+        code: CodeValues,
+        renewals: Renewals,
+    }
+
+    impl Sold {
+        fn new(code: CodeValues) -> Sold {
+            Sold {
+                renewals: Renewals {
+                    term: Some(code.term),
+                    entitlements: code.entitlements.clone(),
+                    ..Renewals::default()
+                },
+                code,
+            }
+        }
+
+        fn renew(&mut self, item: Item) {
+            self.code = item.on(&self.code, TODAY);
+            self.renewals.steps.push(Renewal {
+                item,
+                day: TODAY,
+                is_active: true,
+            });
+        }
+
+        fn turn(&mut self, at: usize, is_active: bool) {
+            self.renewals.own = Some(at);
+            self.code = self.renewals.turned(&self.code, is_active).unwrap();
+            self.renewals.steps[at].is_active = is_active;
+        }
+
+        /// What the renewals that count give.
+        fn expected(&self, first: &CodeValues) -> CodeValues {
+            let steps = self.renewals.steps.iter().filter(|step| step.is_active);
+            steps.fold(first.clone(), |code, step| step.item.on(&code, TODAY))
+        }
+    }
+
+    fn renewals() -> Vec<Item> {
+        let until = |day: &str| renewal(|sent| sent.expiration_date = Some(day.to_owned()));
+        let updates = |day: &str| renewal(|sent| sent.updates_until = Some(day.to_owned()));
+        let edition = |name: &str| renewal(|sent| sent.edition = Some(name.to_owned()));
+        vec![
+            renewal(|sent| sent.days = Some(365)),
+            renewal(|sent| sent.days = Some(30)),
+            until("2026-06-20"),
+            until("2028-06-15"),
+            until("2029-12-31"),
+            renewal(|_| {}),
+            edition("Pro"),
+            edition("Max"),
+            renewal(|sent| sent.features = Some(vec!["ocr".into()])),
+            renewal(|sent| sent.updates_days = Some(365)),
+            updates("2028-01-01"),
+            updates("2029-01-01"),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_counts_is_what_the_code_has_whatever_was_taken_back_and_restored(
+            sold in vec(select(renewals()), 1..6),
+            turns in vec((0usize..6, any::<bool>()), 0..12),
+            term in select(vec![
+                CodeTerm::Days(365),
+                CodeTerm::Perpetual,
+                CodeTerm::Until(date!(2026 - 06 - 01)),
+                CodeTerm::Until(date!(2027 - 06 - 15)),
+            ]),
+            updates_until in select(vec![None, Some(date!(2026 - 12 - 31))]),
+        ) {
+            let first = CodeValues { term, ..code(updates_until) };
+            let mut all = Sold::new(first.clone());
+            let number = sold.len();
+            sold.into_iter().for_each(|item| all.renew(item));
+            for (at, is_active) in turns {
+                all.turn(at % number, is_active);
+                prop_assert_eq!(&all.code, &all.expected(&first));
+            }
+        }
     }
 
     #[test]
-    fn a_fixed_end_is_taken_back_to_what_was_before() {
+    fn what_people_changed_by_hand_stays_changed() {
+        let mut all = Sold::new(code(None));
+        all.renew(renewal(|sent| {
+            sent.expiration_date = Some("2028-06-15".into());
+            sent.edition = Some("Pro".into());
+        }));
+        all.code.term = CodeTerm::Until(date!(2028 - 06 - 25));
+        all.code.entitlements.edition = Some("Max".into());
+        all.turn(0, false);
+        assert_eq!(all.code.term, CodeTerm::Until(date!(2027 - 06 - 25)));
+        assert_eq!(all.code.entitlements.edition.as_deref(), Some("Max"));
+        all.turn(0, true);
+        assert_eq!(all.code.term, CodeTerm::Until(date!(2028 - 06 - 25)));
+    }
+
+    #[test]
+    fn a_code_that_was_not_used_yet_never_ends_earlier() {
+        let unused = |item: Item| {
+            item.on(&CodeValues::new(1, CodeTerm::Days(730)), TODAY)
+                .term
+        };
         let until = |day: &str| renewal(|sent| sent.expiration_date = Some(day.to_owned()));
-        let year = renewal(|sent| sent.days = Some(365));
-        let forever = renewal(|_| {});
-        let first = code(None);
-        // The renewals, the one taken back, and the end after that.
-        for (renewals, taken, end) in [
-            (vec![until("2028-06-15")], 0, "2027-06-15"),
-            (vec![forever.clone()], 0, "2027-06-15"),
-            (vec![until("2020-01-01")], 0, "2027-06-15"),
-            (vec![until("2028-06-15"), year.clone()], 0, "2028-06-14"),
-            (
-                vec![until("2028-06-15"), until("2029-06-15")],
-                0,
-                "2029-06-15",
-            ),
-            (
-                vec![until("2030-06-15"), until("2029-06-15")],
-                0,
-                "2029-06-15",
-            ),
-            (vec![year.clone(), until("2029-06-15")], 0, "2029-06-15"),
-            (vec![year, until("2029-06-15")], 1, "2028-06-14"),
-        ] {
-            let (mut now, mut replaced) = (first.clone(), vec![]);
-            for renewal in &renewals {
-                replaced.push(now.replaceable());
-                now = renewal.on(&now, TODAY);
-            }
-            let later = &renewals[taken + 1..];
-            let back = renewals[taken].off(&now, &replaced[taken], later).unwrap();
-            let end = date::read(end).unwrap();
-            assert_eq!(back.term, CodeTerm::Until(end), "{renewals:?}");
-        }
-        // It was not kept.
-        let renewed = forever.on(&first, TODAY);
-        assert_eq!(forever.off(&renewed, &Replaced::default(), &[]), None);
-        // Both are refunded, in any order.
-        let [early, late] = ["2028-06-15", "2029-06-15"].map(until);
-        let middle = early.on(&first, TODAY);
-        let end = late.on(&middle, TODAY);
-        let replaced = early.skipped(middle.replaceable(), &first.replaceable());
-        let end = early
-            .off(&end, &first.replaceable(), std::slice::from_ref(&late))
-            .unwrap();
-        assert_eq!(late.off(&end, &replaced, &[]), Some(first));
+        assert_eq!(unused(until("2027-01-15")), CodeTerm::Days(730));
+        assert_eq!(
+            unused(until("2029-01-15")),
+            CodeTerm::Until(date!(2029 - 01 - 15))
+        );
+    }
+
+    #[test]
+    fn without_a_record_only_days_can_be_taken_back() {
+        let days = renewal(|sent| sent.days = Some(30));
+        let end = |item: &Item| item.off(&code(None)).map(|code| code.term);
+        assert_eq!(end(&days), Some(CodeTerm::Until(date!(2027 - 05 - 16))));
+        assert_eq!(end(&renewal(|_| {})), None);
     }
 
     #[test]

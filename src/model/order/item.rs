@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::{Date, Duration};
 use utoipa::ToSchema;
 
-use super::{MAX_CODES, NewOrder, order_ref};
+use super::{Extension, MAX_CODES, NewOrder, order_ref};
 use crate::error::{Error, Problem};
 use crate::model::activation_code::{CodeTerm, CodeValues, MAX_DAYS, MAX_SEATS};
 use crate::model::entitlements::{self, Entitlements};
@@ -213,6 +213,37 @@ impl Item {
         let fixed = self.updates_until.as_ref();
         let fixed = fixed.map(|last| format!("until {last}"));
         fixed.or(self.updates_days.map(days_in_words))
+    }
+
+    /// An extension of an order's own codes, as if another order renewed it.
+    pub fn extension(tool_name: &str, order_ref: &str, extension: Extension) -> Item {
+        let (days, until) = match extension {
+            Extension::Days(days) => (Some(days), None),
+            Extension::Until(last) => (None, Some(date::format(last))),
+        };
+        Item {
+            tool_name: tool_name.to_owned(),
+            quantity: 1,
+            seats: 1,
+            expiration_date: until,
+            days,
+            edition: None,
+            features: vec![],
+            updates_until: None,
+            updates_days: None,
+            renews: Some(order_ref.to_owned()),
+            adds_to: None,
+        }
+    }
+
+    pub fn to_json(&self) -> String {
+        // Texts and numbers always serialize.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The inverse of [`Item::to_json`].
+    pub fn of_json(json: &str) -> Option<Item> {
+        serde_json::from_str(json).ok()
     }
 
     pub fn json(items: &[Item]) -> String {

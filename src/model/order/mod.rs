@@ -12,7 +12,7 @@ use super::license::Status;
 use super::text;
 use crate::error::{Error, Problem};
 
-pub use effect::Replaced;
+pub use effect::{Renewal, Renewals};
 pub use item::{Item, SentItem};
 
 const MAX_ITEMS: usize = 50;
@@ -192,17 +192,39 @@ impl OrderAction {
         }
     }
 
-    /// A code's status after it. None of them lifts what another one did.
-    pub fn on(self, status: Status) -> Status {
+    /// A code's status after it. None of them lifts what another one did, or a person.
+    pub fn on(self, status: Status, held: &mut Held) -> Status {
         match (self, status) {
-            (OrderAction::Suspend, Status::Activated) => Status::Suspended,
-            (OrderAction::Resume, Status::Suspended) | (OrderAction::Restore, Status::Revoked) => {
-                Status::Activated
+            (OrderAction::Suspend, Status::Activated) => {
+                held.is_suspended = true;
+                Status::Suspended
             }
-            (OrderAction::Revoke, _) => Status::Revoked,
-            (OrderAction::Suspend | OrderAction::Resume | OrderAction::Restore, status) => status,
+            (OrderAction::Resume, status) => {
+                let is_lifted = std::mem::take(&mut held.is_suspended);
+                match status {
+                    Status::Suspended if is_lifted => Status::Activated,
+                    status => status,
+                }
+            }
+            (OrderAction::Revoke, Status::Activated | Status::Suspended) => {
+                held.revoked_from = Some(status);
+                Status::Revoked
+            }
+            (OrderAction::Restore, status) => match (held.revoked_from.take(), status) {
+                (Some(before), Status::Revoked) => before,
+                (_, status) => status,
+            },
+            (OrderAction::Suspend | OrderAction::Revoke, status) => status,
         }
     }
+}
+
+/// What an order did to the status of one of its codes, until it is taken back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The status before the order revoked it.
+    pub revoked_from: Option<Status>,
+    pub is_suspended: bool,
 }
 
 /// How long an order is extended.
@@ -242,7 +264,14 @@ impl Extension {
                 CodeTerm::Until(last.max(today).saturating_add(Duration::days(days)))
             }
             (Extension::Until(new), CodeTerm::Until(last)) => CodeTerm::Until(new.max(last)),
-            (Extension::Until(new), CodeTerm::Days(_)) => CodeTerm::Until(new),
+            (Extension::Until(new), CodeTerm::Days(days)) => {
+                // Used today, it would end then.
+                let earliest = today.saturating_add(Duration::days(days));
+                match new > earliest {
+                    true => CodeTerm::Until(new),
+                    false => term,
+                }
+            }
         }
     }
 
