@@ -213,7 +213,8 @@ impl Service {
     pub fn upload_import(&self, actor: &Actor, name: &str, bytes: &[u8]) -> Result<i64, Error> {
         let decoded = decode(bytes)?;
         let options = ImportOptions::default();
-        check_row_count(Sheet::read(&decoded.text, &options)?.length)?;
+        let sheet = Sheet::read(&decoded.text, &options).map_err(|error| decoded.explain(error))?;
+        check_row_count(sheet.length)?;
         self.keep_upload(actor, name, &decoded, &options)
     }
 
@@ -383,9 +384,10 @@ impl Service {
             }
             Subject::Codes => {
                 let pool = self.pool(&upload)?;
-                let rows = pool.wrong.into_iter();
+                let (layout, unit) = (pool.layout.clone(), pool.unit);
+                let rows = pool.skipped(false).into_iter();
                 let rows = rows.map(|row| (row.line, row.reason, row.cells));
-                (pool.layout, pool.unit, rows.collect())
+                (layout, unit, rows.collect())
             }
         };
         let ours = [unit.as_str(), REASON];
