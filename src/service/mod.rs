@@ -50,6 +50,7 @@ mod throttle;
 mod timeline;
 mod tokens;
 mod tools;
+mod traces;
 mod traffic;
 mod trials;
 mod unlicensed;
