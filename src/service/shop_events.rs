@@ -246,8 +246,9 @@ impl Service {
         let customer = buyer(db, shop, sale)?;
         let order = NewOrder::parse(&sale.order_ref, customer, items, is_test)?;
         let placed = self.place_order_in(db, actor, &shop.source(), &order)?;
-        self.queue_order(db, &placed)?;
+        // Who bought may be known only then.
         self.name_order(db, shop, actor, &order.order_ref, &sale.references)?;
+        self.queue_first(db, placed.order.id)?;
         let mut words = placed.in_words();
         if !unknown.is_empty() {
             words += &format!(" Left out: {}.", unknown.join("; "));
@@ -333,7 +334,11 @@ impl Service {
         let name = ensure_buyer(db, named, self.clock.now())?;
         let kept = customers::named(db, &name)?.ok_or(NO_SUCH_CUSTOMER)?;
         if kept.id != gone.id {
+            let unsent = orders::of_customer(db, &gone.name, i64::MAX)?;
             self.merge_customers_in(db, actor, &kept, &gone)?;
+            for order in unsent {
+                self.queue_first(db, order.id)?;
+            }
         }
         done("The customer is known now.")
     }
