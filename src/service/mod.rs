@@ -50,6 +50,7 @@ mod throttle;
 mod timeline;
 mod tokens;
 mod tools;
+mod tls_words;
 mod traces;
 mod traffic;
 mod trials;
