@@ -644,7 +644,9 @@ impl AddPage {
     /// Those that belong to no field of the form.
     fn other_problems(&self) -> impl Iterator<Item = &Problem> {
         let is_shown = |field| match field {
-            "user_id" | "email" | "whose" | "status" | "expiration_date" => true,
+            "activation_code" | "user_id" | "email" | "whose" | "status" | "expiration_date" => {
+                true
+            }
             "code" => !self.codes.is_empty(),
             _ => false,
         };
