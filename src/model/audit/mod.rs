@@ -318,7 +318,7 @@ impl Event {
         event.code_id = Some(code.id);
         let texts = code.values.texts().into_iter().zip(after.texts());
         for ((name, before), (_, after)) in texts.filter(|(before, after)| before != after) {
-            let is_personal = matches!(name, "customer" | "order_ref" | "note");
+            let is_personal = matches!(name, "customer" | "order_ref" | "note" | "data");
             let detail = |text: String| match is_personal {
                 true => Detail::personal(&text),
                 false => Detail::Text(text),

@@ -15,7 +15,7 @@ use super::order::{Item, ORDER_REF, SentItem};
 use super::text;
 use crate::error::{Error, Problem};
 
-pub use mention::names as is_about;
+pub use mention::{any_text, names as is_about};
 
 pub use generator::{Call, Fields, MAX_CODES_A_DAY, form_fields, generator_number, json_fields};
 
@@ -88,6 +88,24 @@ impl ShopKind {
             "" => Err("no signing secret is entered here"),
             secret => (receiver.verify)(secret, header, body, now),
         }
+    }
+
+    /// The body of an event without whatever does not change what it means here.
+    pub fn essence(self, body: &str) -> Option<String> {
+        let mut value: Value = serde_json::from_str(body).ok()?;
+        let receiver = self.receiver()?;
+        let meaning = (receiver.read)(&value);
+        for path in mention::leaves(&value) {
+            let Some(leaf) = value.pointer_mut(&path).map(Value::take) else {
+                continue;
+            };
+            if (receiver.read)(&value) != meaning
+                && let Some(place) = value.pointer_mut(&path)
+            {
+                *place = leaf;
+            }
+        }
+        Some(value.to_string())
     }
 
     /// An event whose signature is good.
