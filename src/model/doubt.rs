@@ -2,6 +2,7 @@
 
 use time::Date;
 
+use super::activation_code::CodeTerm;
 use super::license::Draft;
 use super::license::fields::{EXPIRATION_DATE, FIELDS, Field, LICENSE_KEY, TOOL_NAME};
 use super::near_miss::name_mismatch;
@@ -65,6 +66,15 @@ pub fn tool(name: &str, tools: &[String]) -> Option<Doubt> {
         ),
         suggestions,
     })
+}
+
+/// What to ask before codes of that tool are made, or a shop may sell them.
+pub fn codes(tool_name: &str, term: CodeTerm, tools: &[String], today: Date) -> Vec<Doubt> {
+    let day = match term {
+        CodeTerm::Until(day) => expiration(day, today),
+        CodeTerm::Days(_) | CodeTerm::Perpetual => None,
+    };
+    tool(tool_name, tools).into_iter().chain(day).collect()
 }
 
 pub fn key(key: &str) -> Option<Doubt> {

@@ -88,7 +88,8 @@ impl<'r> FromForm<'r> for LicenseForm {
     async fn push_data(_: &mut LicenseForm, _: DataField<'r, '_>) {}
 
     fn finalize(mut form: LicenseForm) -> rocket::form::Result<'r, LicenseForm> {
-        form.answers.apply(&mut form.draft);
+        let LicenseForm { draft, answers, .. } = &mut form;
+        answers.apply(|field, value| draft.set(field, value));
         Ok(form)
     }
 }

@@ -199,3 +199,38 @@ fn what_cannot_be_undone_is_asked_first() {
     asked.form("/delete").submit(&mut admin);
     assert_eq!(products(&server), 0);
 }
+
+#[test]
+fn a_product_of_a_shop_is_asked_about_like_the_codes_that_it_sells() {
+    let server = Server::start();
+    server.license("PdfBatchPro", "k");
+    let mut admin = server.admin();
+    let form = Page::open(&mut admin, "/shops").form("/shops");
+    let form = form.fill("name", "Mine").fill("kind", "generator");
+    form.submit(&mut admin);
+    let form = Page::open(&mut admin, "/shops/1").form("/products");
+    let form = form
+        .fill("product", "p-1")
+        .fill("tool_name", "PdfBatchProo")
+        .fill("expiration_date", "1.1.1970");
+    let products = || server.service.shop(1).unwrap().products;
+    let asked = form.submit(&mut admin);
+    assert_eq!((asked.status, products().len()), (422, 0));
+    // One answer does not answer the other question.
+    let asked = asked.press(&mut admin, "use_tool_name=PdfBatchPro");
+    assert_eq!((asked.status, products().len()), (422, 0));
+    let kept = asked.press(&mut admin, "keep_expiration_date=1970-01-01");
+    assert_eq!(kept.status, 200);
+    let sold = products().remove(0).item;
+    assert_eq!(
+        (&*sold.tool_name, sold.expiration_date.as_deref()),
+        ("PdfBatchPro", Some("1970-01-01"))
+    );
+    assert_eq!(kept.texts("td .mark"), ["expired"]);
+    for day in ["2020-01-01", "2127-01-01"] {
+        let form = kept.form("/products").fill("product", "p-2");
+        let form = form.fill("tool_name", "PdfBatchPro");
+        let asked = form.fill("expiration_date", day).submit(&mut admin);
+        assert_eq!((asked.status, products().len()), (422, 1), "{day}");
+    }
+}
