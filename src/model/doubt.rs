@@ -5,8 +5,9 @@ use time::Date;
 use super::activation_code::CodeTerm;
 use super::license::Draft;
 use super::license::fields::{EXPIRATION_DATE, FIELDS, Field, LICENSE_KEY, TOOL_NAME};
+use super::machine_code::read_machine_code;
 use super::near_miss::name_mismatch;
-use super::text::trimmed;
+use super::text::{in_ascii, trimmed};
 use super::typed_date::is_implausible;
 use super::{date, pasted_key};
 
@@ -87,15 +88,19 @@ pub fn key(key: &str) -> Option<Doubt> {
     })
 }
 
-/// A key that is written like `code`, which these machines have, each with its tool.
+/// A key that is or contains `code`, which these machines have, each with its tool.
 pub fn machine_code(key: &str, code: &str, machines: &[(&String, &String)]) -> Option<Doubt> {
     let message = match machines {
-        [] if key != code || !has_letters_and_digits(code) => return None,
+        [] if in_ascii(key) != code || !has_letters_and_digits(code) => return None,
         [] => {
             format!("“{key}” looks like a machine code, but no machine that is known here has it.")
         }
         [(tool, machine), ..] => {
-            format!("“{key}” is the machine code of {machine}, which uses {tool}.")
+            let names = match read_machine_code(key) {
+                Some(_) => "is",
+                None => "contains",
+            };
+            format!("“{key}” {names} the machine code of {machine}, which uses {tool}.")
         }
     };
     let mut suggestions: Vec<String> = Vec::new();

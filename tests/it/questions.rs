@@ -59,6 +59,12 @@ fn a_machine_code_leads_to_the_machine_that_it_names() {
     let code = machine_code("T", key);
     let path = format!("/licenses/{id}/move");
     let form = Page::open(&mut admin, &path).form("/move");
+    for typed in [format!("Code: {code}"), code.replace('-', "\u{2013}")] {
+        let form = form.clone().fill("license_key", &typed);
+        let asked = form.submit(&mut admin);
+        assert_eq!(asked.status, 422, "{typed}");
+        asked.form_with(&format!("use_license_key={key}"));
+    }
     let asked = form.fill("license_key", &code).submit(&mut admin);
     assert_eq!((asked.status, server.check("T", "old").0), (422, 200));
     let moved = asked.press(&mut admin, &format!("use_license_key={key}"));
@@ -74,6 +80,9 @@ fn a_machine_code_leads_to_the_machine_that_it_names() {
     assert_eq!(added.heading(), key);
     let typed = form.clone().fill("license_key", "K7QM-2XWD-9FHT-VR4B");
     assert_eq!(typed.submit(&mut admin).status, 422);
+    let typed = form.clone().fill("license_key", &format!("Code: {code}"));
+    let asked = typed.submit(&mut admin);
+    asked.form_with(&format!("use_license_key={key}"));
     // Only what looks like one.
     let form = form.fill("license_key", "PC-488");
     assert_eq!(form.submit(&mut admin).status, 200);
