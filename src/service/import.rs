@@ -190,13 +190,9 @@ impl RunningImport {
 impl ImportRun {
     fn in_words(&self) -> String {
         let name = &self.file_name;
-        match self.all {
-            0 => format!("An import of {name} is running."),
-            all => format!(
-                "An import of {name} is running, {} %.",
-                self.done * 100 / all
-            ),
-        }
+        // While it is still planned, none of it is done.
+        let percent = self.done * 100 / self.all.max(1);
+        format!("An import of {name} is running, {percent} %.")
     }
 }
 

@@ -12,7 +12,7 @@ use crate::model::license::{Draft, License, Values};
 use crate::model::mac::canonical_key;
 use crate::model::text::{grouped, shorten, trimmed};
 use crate::model::typed_date::read_moment;
-use crate::model::{doubt, pasted_key};
+use crate::model::{doubt, pasted_key, text};
 
 /// Numbers of a workbook that are whole have at most this number of digits.
 const EXACT_DIGITS: usize = 15;
@@ -343,7 +343,10 @@ impl Planner<'_> {
         }
         let Some(before) = before else {
             return Ok(match created_at(row) {
-                Ok(created_at) => self.add(row.line, new, created_at),
+                Ok(created_at) => {
+                    let user_id = new.user_id.as_deref().map(text::name);
+                    self.add(row.line, Values { user_id, ..new }, created_at)
+                }
                 Err(reason) => self.invalid(row, reason.into()),
             });
         };
@@ -352,7 +355,8 @@ impl Planner<'_> {
             // Not from our export: who adds a machine that is on trial has sold it a license.
             base.set("trial", "");
         }
-        let draft = row.draft.clone().over(base);
+        let customer = before.user_id.as_deref().unwrap_or_default();
+        let draft = row.draft.clone().keeping_customer(customer).over(base);
         Ok(match Values::parse(&draft) {
             Ok(after) => self.change(row.line, before, after),
             Err(error) => self.invalid(row, reasons(&error).into()),

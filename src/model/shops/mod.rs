@@ -12,7 +12,8 @@ use time::OffsetDateTime;
 use super::customer::NamedCustomer;
 use super::entitlements::names;
 use super::order::{Item, ORDER_REF, SentItem};
-use super::text;
+use super::typed_date::Reading;
+use super::{date, text};
 use crate::error::{Error, Problem};
 
 pub use mention::{any_text, names as is_about};
@@ -211,8 +212,31 @@ pub struct ProductDraft {
 }
 
 impl ProductDraft {
+    /// False for a name that is no field.
+    pub fn set(&mut self, name: &str, typed: &str) -> bool {
+        let field = match name {
+            "product" => &mut self.product,
+            "tool_name" => &mut self.tool_name,
+            "seats" => &mut self.seats,
+            "days" => &mut self.days,
+            "expiration_date" => &mut self.expiration_date,
+            "edition" => &mut self.edition,
+            "features" => &mut self.features,
+            "updates_days" => &mut self.updates_days,
+            _ => return false,
+        };
+        typed.clone_into(field);
+        true
+    }
+
     pub fn parse(&self) -> Result<(String, Item), Error> {
         let product = text::required("product", "The product", &self.product, PRODUCT)?;
+        let typed = &self.expiration_date;
+        let day = Reading::of(typed).day("The expiration date", typed);
+        let day = day.map_err(|message| Problem {
+            field: "expiration_date",
+            message,
+        })?;
         let number = |field, label: &str, typed: &str| match typed.trim() {
             "" => Ok(None),
             digits => digits.parse().map(Some).map_err(|_| Problem {
@@ -225,7 +249,7 @@ impl ProductDraft {
             tool_name: Some(self.tool_name.clone()),
             seats: number("seats", "The number of seats", &self.seats)?,
             days: number("days", "The number of days", &self.days)?,
-            expiration_date: Some(self.expiration_date.trim().to_owned()),
+            expiration_date: day.map(date::format),
             edition: Some(self.edition.clone()),
             features: Some(names(&self.features).map(str::to_owned).collect()),
             updates_days: number("updates_days", updates, &self.updates_days)?,
