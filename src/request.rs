@@ -75,21 +75,18 @@ pub async fn read_file_body(data: Data<'_>) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// Reads a file that is refused, and drops it: a browser shows the answer only after it has sent everything. The
-/// body is returned only if it is small and arrived whole.
+/// Reads a file that is refused, and drops it: a browser shows the answer only after it has sent everything. Its
+/// first bytes are returned if it arrived whole.
 pub async fn drain(data: Data<'_>, limit: u64) -> Option<Vec<u8>> {
     let mut sent = data.open((IMPORT + AROUND_FILE).bytes());
     let read = async {
         let mut body = Vec::new();
-        (&mut sent).take(limit + 1).read_to_end(&mut body).await?;
-        if body.len() as u64 <= limit {
-            return Ok(Some(body));
-        }
-        drop(body);
-        io::copy(&mut sent, &mut io::sink()).await.map(|_| None)
+        (&mut sent).take(limit).read_to_end(&mut body).await?;
+        io::copy(&mut sent, &mut io::sink()).await?;
+        Ok(body)
     };
     let read: Result<io::Result<_>, _> = timeout(FILE_TIME, read).await;
-    read.ok()?.ok()?
+    read.ok()?.ok()
 }
 
 fn broken_off() -> Error {

@@ -88,7 +88,12 @@ impl CodeDraft {
 
     pub fn customer(&self) -> Result<NamedCustomer, Problem> {
         Ok(NamedCustomer {
-            name: text::optional("customer", "The customer", self.get("customer"), CUSTOMER)?,
+            name: text::optional(
+                "customer",
+                "The customer",
+                &text::name(self.get("customer")),
+                CUSTOMER,
+            )?,
             email: parse_email(self.get("email"))?,
         })
     }
@@ -96,6 +101,7 @@ impl CodeDraft {
     /// With the status of `before`. Whether numbers are within their limits is for [`CodeValues::check`].
     pub fn values(&self, before: &CodeValues) -> Result<CodeValues, Vec<Problem>> {
         let mut problems = vec![];
+        let customer = text::renamed(self.get("customer"), &before.customer);
         let values = CodeValues {
             status: before.status,
             seats: keep(&mut problems, self.integer("seats", "The number of seats")),
@@ -112,7 +118,7 @@ impl CodeDraft {
             ),
             customer: keep(
                 &mut problems,
-                text::optional("customer", "The customer", self.get("customer"), CUSTOMER),
+                text::optional("customer", "The customer", &customer, CUSTOMER),
             ),
             order_ref: keep(
                 &mut problems,

@@ -20,6 +20,49 @@ pub struct Customer {
     pub note: String,
 }
 
+/// What a change made of one field.
+pub struct CustomerChange {
+    pub field: String,
+    /// None once it was erased; this and the next.
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+impl CustomerDraft {
+    /// The customer without these changes; none if it no longer is as they left it.
+    pub fn without(customer: &Customer, changes: &[CustomerChange]) -> Option<CustomerDraft> {
+        let mut draft = CustomerDraft::from(customer);
+        for (name, text) in draft.fields() {
+            let mut of_field = changes.iter().filter(|change| change.field == name);
+            if let Some(change) = of_field.next() {
+                if change.after.as_ref() != Some(text) {
+                    return None;
+                }
+                text.clone_from(change.before.as_ref()?);
+            }
+        }
+        Some(draft)
+    }
+
+    /// The customer with these values, which were its own before.
+    pub fn onto(self, customer: &Customer) -> Customer {
+        let CustomerDraft {
+            name,
+            email,
+            language,
+            note,
+        } = self;
+        Customer {
+            id: customer.id,
+            created_at: customer.created_at,
+            name,
+            email,
+            language,
+            note,
+        }
+    }
+}
+
 /// A customer as a shop or a program names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NamedCustomer {
@@ -56,7 +99,10 @@ impl CustomerDraft {
         let customer = Customer {
             id: before.id,
             created_at: before.created_at,
-            name: take(parse_name(&self.name)),
+            name: match self.name == before.name {
+                true => before.name.clone(),
+                false => take(parse_name(&self.name)),
+            },
             email: take(parse_email(&self.email)),
             language: take(parse_language(&self.language)),
             note: take(text::lines("note", "The note", &self.note, NOTE_LENGTH)),
@@ -133,7 +179,7 @@ impl Customer {
 
 /// Like the customer of a license, but not empty.
 fn parse_name(typed: &str) -> Result<String, Problem> {
-    let name = text::optional("name", "The name", typed, NAME_LENGTH)?;
+    let name = text::optional("name", "The name", &text::name(typed), NAME_LENGTH)?;
     if name.is_empty() {
         return Err(Problem {
             field: "name",
@@ -173,7 +219,12 @@ const EMAIL_LENGTH: usize = 254;
 
 impl NamedCustomer {
     pub fn parse(name: &str, email: &str) -> Result<NamedCustomer, Error> {
-        let name = text::optional("name", "The customer's name", name, NAME_LENGTH)?;
+        let name = text::optional(
+            "name",
+            "The customer's name",
+            &text::name(name),
+            NAME_LENGTH,
+        )?;
         Ok(NamedCustomer {
             name,
             email: parse_email(email)?,

@@ -2,10 +2,12 @@
 
 use time::Date;
 
+use super::activation_code::CodeTerm;
 use super::license::Draft;
 use super::license::fields::{EXPIRATION_DATE, FIELDS, Field, LICENSE_KEY, TOOL_NAME};
+use super::machine_code::read_machine_code;
 use super::near_miss::name_mismatch;
-use super::text::trimmed;
+use super::text::{in_ascii, trimmed};
 use super::typed_date::is_implausible;
 use super::{date, pasted_key};
 
@@ -67,6 +69,15 @@ pub fn tool(name: &str, tools: &[String]) -> Option<Doubt> {
     })
 }
 
+/// What to ask before codes of that tool are made, or a shop may sell them.
+pub fn codes(tool_name: &str, term: CodeTerm, tools: &[String], today: Date) -> Vec<Doubt> {
+    let day = match term {
+        CodeTerm::Until(day) => expiration(day, today),
+        CodeTerm::Days(_) | CodeTerm::Perpetual => None,
+    };
+    tool(tool_name, tools).into_iter().chain(day).collect()
+}
+
 pub fn key(key: &str) -> Option<Doubt> {
     let doubt = pasted_key::doubt(key)?;
     Some(Doubt {
@@ -77,15 +88,19 @@ pub fn key(key: &str) -> Option<Doubt> {
     })
 }
 
-/// A key that is written like `code`, which these machines have, each with its tool.
+/// A key that is or contains `code`, which these machines have, each with its tool.
 pub fn machine_code(key: &str, code: &str, machines: &[(&String, &String)]) -> Option<Doubt> {
     let message = match machines {
-        [] if key != code || !has_letters_and_digits(code) => return None,
+        [] if in_ascii(key) != code || !has_letters_and_digits(code) => return None,
         [] => {
             format!("“{key}” looks like a machine code, but no machine that is known here has it.")
         }
         [(tool, machine), ..] => {
-            format!("“{key}” is the machine code of {machine}, which uses {tool}.")
+            let names = match read_machine_code(key) {
+                Some(_) => "is",
+                None => "contains",
+            };
+            format!("“{key}” {names} the machine code of {machine}, which uses {tool}.")
         }
     };
     let mut suggestions: Vec<String> = Vec::new();

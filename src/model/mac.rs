@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-const SEPARATORS: [char; 4] = [':', '-', '.', ' '];
+pub(super) const SEPARATORS: [char; 4] = [':', '-', '.', ' '];
 
 /// The key as it is stored, compared and shown: a MAC address in any of its spellings becomes
 /// `0a:1b:2c:3d:4e:5f`; every other key stays the same, byte for byte.

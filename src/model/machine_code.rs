@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::code_format::ALPHABET;
 use super::question::Question;
+use super::text::in_ascii;
 
 /// The first 30 bits of SHA-256 over tool, line feed and canonical key: `7K4-PQ2`.
 pub fn machine_code(tool_name: &str, license_key: &str) -> String {
@@ -34,9 +35,9 @@ fn letters(tool_name: &str, license_key: &str) -> [u8; 7] {
     ]
 }
 
-/// A machine code as somebody says it on the telephone: in any case, with or without the hyphen.
+/// A machine code as somebody says it on the telephone: in any case, with or without the hyphen, which may be a dash.
 pub fn read_machine_code(typed: &str) -> Option<String> {
-    let typed = typed.trim().to_ascii_uppercase();
+    let typed = in_ascii(typed.trim()).to_ascii_uppercase();
     let letters = match typed.split_once(['-', ' ']) {
         Some((first, last)) if first.len() == 3 => [first, last].concat(),
         Some(_) => return None,
@@ -44,6 +45,17 @@ pub fn read_machine_code(typed: &str) -> Option<String> {
     };
     let is_code = letters.len() == 6 && letters.bytes().all(|c| ALPHABET.contains(&c));
     is_code.then(|| format!("{}-{}", &letters[..3], &letters[3..]))
+}
+
+/// The machine code that a text is, or the first with a hyphen or behind a colon in it.
+pub fn machine_code_in(text: &str) -> Option<String> {
+    let plain = in_ascii(text);
+    let is_end = |c: char| c.is_whitespace() || "\"'()[]{}<>,;|/=:.!?".contains(c);
+    let mut words = plain.split(is_end).filter(|word| word.contains('-'));
+    let last = plain.rsplit([':', '=']).next().unwrap_or_default();
+    read_machine_code(&plain)
+        .or_else(|| words.find_map(read_machine_code))
+        .or_else(|| read_machine_code(last))
 }
 
 impl Question<'_> {
@@ -55,6 +67,22 @@ impl Question<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_code_is_found_in_a_text() {
+        for text in [
+            "N3Q\u{2013}488",
+            "n3q 488",
+            "Code: N3Q-488.",
+            "my code is (N3Q\u{2011}488)",
+            "Code:N3Q488",
+        ] {
+            assert_eq!(machine_code_in(text).as_deref(), Some("N3Q-488"), "{text}");
+        }
+        for text in ["Anna's laptop", "PC-N3Q-488", "WD-WCC4J", ""] {
+            assert_eq!(machine_code_in(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn it_has_thirty_bits_of_the_hash() {

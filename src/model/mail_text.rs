@@ -130,7 +130,7 @@ pub fn sample(tool_name: &str, server_url: &str) -> Facts {
         order_ref: "2026-1042".to_owned(),
         codes: vec![CodeFacts {
             tool_name: name.to_owned(),
-            activation_code: "XXXXX-XXXXX-XXXXX-XXXXX".to_owned(),
+            activation_code: "XXXX-XXXX-XXXX-XXXX".to_owned(),
             seats: 3,
             expiration_date: String::new(),
             days: 365,

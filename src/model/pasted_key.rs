@@ -5,7 +5,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::code_format::{ALPHABET, LENGTH, Typed, read};
-use super::mac::{canonical_key, is_mac};
+use super::mac::{SEPARATORS, canonical_key, is_mac};
 use super::text::{in_ascii, is_invisible, trimmed};
 use super::typed_date::{is_date, is_day_of_month};
 
@@ -21,7 +21,15 @@ const QUOTES: [(char, char); 7] = [
 ];
 
 /// Words before an address or an ID.
-const LABELS: [&str; 15] = [
+const LABELS: [&str; 23] = [
+    "machine code",
+    "code",
+    "serial number",
+    "serial no",
+    "serial",
+    "seriennummer",
+    "s/n",
+    "sn",
     "machine id",
     "machine-id",
     "machineid",
@@ -39,9 +47,18 @@ const LABELS: [&str; 15] = [
     "ether",
 ];
 
+/// Letters of a label in any language.
+const LABEL: usize = 30;
+
 /// Digits of an address, and of texts that are one with something missing or too much.
 const DIGITS: usize = 12;
-const NEARLY: std::ops::RangeInclusive<usize> = 6..=14;
+const NEARLY: std::ops::RangeInclusive<usize> = 4..=14;
+
+/// Digits of the manufacturer, with which the addresses of one computer often begin.
+const MANUFACTURER: usize = 6;
+
+/// So many addresses are pasted as one text.
+const JOINED: std::ops::RangeInclusive<usize> = 2..=4;
 
 /// The same without separators: serial numbers of drives have eight.
 const NEARLY_BARE: std::ops::RangeInclusive<usize> = 9..=13;
@@ -79,9 +96,15 @@ pub enum KeyDoubt {
     Letter(char),
     /// A number or a date as a program writes it: `4.71E15`, `1234.0`, `12. Jan`.
     Reformatted(Option<String>),
+    /// Something like `Serial:`, and the key after it.
+    Label(String, String),
+    /// `%COMPUTERNAME%`, `{machine_id}`: nobody put the value in its place.
+    Placeholder,
     ActivationCode,
     IpAddress,
     EmailAddress,
+    /// Of a file, or on the web.
+    Path,
 }
 
 impl KeyDoubt {
@@ -89,13 +112,15 @@ impl KeyDoubt {
     pub fn suggestions(&self) -> &[String] {
         match self {
             KeyDoubt::Contains(keys) => keys,
-            KeyDoubt::Misspelled(key) => std::slice::from_ref(key),
+            KeyDoubt::Misspelled(key) | KeyDoubt::Label(_, key) => std::slice::from_ref(key),
             KeyDoubt::Reformatted(number) => number.as_slice(),
             KeyDoubt::Length(..)
             | KeyDoubt::Letter(_)
+            | KeyDoubt::Placeholder
             | KeyDoubt::ActivationCode
             | KeyDoubt::IpAddress
-            | KeyDoubt::EmailAddress => &[],
+            | KeyDoubt::EmailAddress
+            | KeyDoubt::Path => &[],
         }
     }
 
@@ -116,6 +141,10 @@ impl KeyDoubt {
             KeyDoubt::Letter(letter) => format!(
                 "This looks like a MAC address, but `{letter}` is none of its digits 0 to 9 and A to F."
             ),
+            KeyDoubt::Label(label, _) => {
+                format!("`{label}` looks like a label, not like part of the machine ID.")
+            }
+            KeyDoubt::Placeholder => "This is a placeholder without its value.".to_owned(),
             KeyDoubt::ActivationCode => {
                 "This looks like an activation code, not like a machine ID.".to_owned()
             }
@@ -123,6 +152,7 @@ impl KeyDoubt {
                 "This is an IP address, which can change and belong to several machines.".to_owned()
             }
             KeyDoubt::EmailAddress => "This is an e-mail address, not a machine ID.".to_owned(),
+            KeyDoubt::Path => "This is a path or a link, not a machine ID.".to_owned(),
             KeyDoubt::Length(digits, DIGITS) => {
                 format!("This looks like a MAC address with {digits} of {DIGITS} digits.")
             }
@@ -157,7 +187,7 @@ pub fn cleaned(typed: &str) -> String {
     let address = without_label(&plain)
         .trim_end_matches(['.', ',', ';'])
         .trim_end();
-    match address_of(address.strip_prefix("0x").unwrap_or(address)) {
+    match address_of(address) {
         Some(address) => address,
         None if is_id(address) => address.to_owned(),
         None => canonical_key(key).into_owned(),
@@ -170,11 +200,19 @@ pub fn doubt(key: &str) -> Option<KeyDoubt> {
     if is_mac(&plain) || is_id(without_braces(&plain)) {
         return None;
     }
+    // Broken in two, perhaps at a hyphen.
+    for whole in ["", "-"].map(|hyphen| plain.replace(char::is_whitespace, hyphen)) {
+        if plain.split_whitespace().count() == 2 && is_id(&whole) {
+            return Some(KeyDoubt::Misspelled(whole));
+        }
+    }
     let found = found_in(&plain);
     if !found.is_empty() {
         return Some(KeyDoubt::Contains(found));
     }
     of_another_kind(&plain)
+        .or_else(|| labelled(&plain))
+        .or_else(|| joined(&plain))
         .or_else(|| misspelled(&plain))
         .or_else(|| misspelled_id(&plain))
         .or_else(|| number(key))
@@ -191,7 +229,11 @@ fn of_another_kind(key: &str) -> Option<KeyDoubt> {
             |text: &str| !text.contains(|c: char| c.is_whitespace() || "@:/".contains(c));
         !user.is_empty() && is_plain(user) && is_plain(host) && host.trim_matches('.').contains('.')
     });
+    let is_path =
+        key.starts_with(['/', '\\']) || [":\\", "://"].iter().any(|mark| key.contains(mark));
     let kinds = [
+        (is_path, KeyDoubt::Path),
+        (is_placeholder(key), KeyDoubt::Placeholder),
         (is_ip, KeyDoubt::IpAddress),
         (is_email, KeyDoubt::EmailAddress),
         (is_like_code(key), KeyDoubt::ActivationCode),
@@ -199,6 +241,60 @@ fn of_another_kind(key: &str) -> Option<KeyDoubt> {
     kinds
         .into_iter()
         .find_map(|(is_one, kind)| is_one.then_some(kind))
+}
+
+/// A name in brackets or as of a variable.
+fn is_placeholder(key: &str) -> bool {
+    let inner = key.trim_matches(|c| "$%{}<>[]()".contains(c));
+    let is_marked = inner.len() < key.len() && key.starts_with(['$', '%', '{', '<', '[', '(']);
+    let is_name = |c: char| c.is_alphabetic() || "_-. ".contains(c);
+    is_marked && !inner.is_empty() && inner.chars().all(is_name)
+}
+
+/// The key behind a label that is known, or behind any words with a colon and a blank.
+fn labelled(key: &str) -> Option<KeyDoubt> {
+    let is_separator = |c: char| ":=#.".contains(c) || c.is_whitespace();
+    let known = || {
+        let rest = without_label(key).trim_start_matches(is_separator);
+        let is_key = rest.contains(|c: char| c.is_ascii_digit()) && !rest.contains(' ');
+        (rest.len() < key.len() && !key.starts_with(is_separator) && is_key).then_some(rest)
+    };
+    let any = || {
+        let (words, rest) = key.split_once([':', '='])?;
+        let is_words = words.contains(|c: char| c.is_alphabetic() && !c.is_ascii_hexdigit())
+            && !words.contains(|c: char| c.is_ascii_digit())
+            && words.chars().count() <= LABEL;
+        (is_words && rest.starts_with(char::is_whitespace)).then_some(rest.trim_start())
+    };
+    let rest = known().or_else(any).filter(|rest| !rest.is_empty())?;
+    let label = key[..key.len() - rest.len()].trim_end();
+    Some(KeyDoubt::Label(label.to_owned(), cleaned(rest)))
+}
+
+/// Several addresses without anything else, one after the other.
+fn joined(key: &str) -> Option<KeyDoubt> {
+    let groups: Vec<&str> = key.split(SEPARATORS).collect();
+    let all = groups.concat();
+    let is_whole = all.len().is_multiple_of(DIGITS) && JOINED.contains(&(all.len() / DIGITS));
+    if !is_whole || !is_hex(&all) || !has_both(&all) {
+        return None;
+    }
+    let is_paired = groups.len() > DIGITS / 2 && groups.iter().all(|group| group.len() <= 4);
+    let mut parts = (0..all.len())
+        .step_by(DIGITS)
+        .map(|at| &all[at..at + DIGITS]);
+    let first = &all[..MANUFACTURER];
+    let is_one_maker = parts
+        .clone()
+        .all(|part| part[..MANUFACTURER].eq_ignore_ascii_case(first));
+    let mut found: Vec<String> = Vec::new();
+    for part in &mut parts {
+        let key = canonical_key(part).into_owned();
+        if !found.contains(&key) {
+            found.push(key);
+        }
+    }
+    (is_paired || is_one_maker).then_some(KeyDoubt::Contains(found))
 }
 
 /// One of our codes, perhaps mistyped. Machine IDs in groups of four are hexadecimal.
@@ -274,9 +370,15 @@ fn without_label(key: &str) -> &str {
     LABELS.iter().find_map(label).unwrap_or(key)
 }
 
+/// Digits as in source code: `0x28`.
+fn without_0x(group: &str) -> &str {
+    let digits = group.strip_prefix("0x").or(group.strip_prefix("0X"));
+    digits.unwrap_or(group)
+}
+
 /// The address if all groups are whole; its separators may be mixed.
 fn address_of(text: &str) -> Option<String> {
-    let groups: Vec<&str> = text.split([':', '-', '.', ' ']).collect();
+    let groups: Vec<&str> = text.split(SEPARATORS).map(without_0x).collect();
     let is_whole = |group: &&str| matches!(group.len(), 2 | 4 | 6 | 12);
     let digits = groups.concat();
     let is_address = digits.len() == DIGITS && is_hex(&digits);
@@ -376,7 +478,8 @@ fn misspelled_id(key: &str) -> Option<KeyDoubt> {
     let groups: Vec<&str> = folded.split([' ', '_', '.', ':', '-']).collect();
     let folded = match groups.len() {
         5 => groups.join("-"),
-        _ => folded,
+        // Broken in two by a line of a mail or a cell.
+        _ => folded.replace(char::is_whitespace, ""),
     };
     let all = folded.replace('-', "");
     let groups = folded.split('-').count();
@@ -399,6 +502,7 @@ fn converted_date(key: &str) -> Option<KeyDoubt> {
 /// Hexadecimal digits in groups, perhaps with look-alike letters, whatever is between the groups.
 fn misspelled(key: &str) -> Option<KeyDoubt> {
     let groups = key.split(|c: char| !c.is_alphanumeric() && !is_invisible(c));
+    let groups = groups.map(without_0x);
     let typed: Vec<&str> = groups.filter(|group| !group.is_empty()).collect();
     let groups: Vec<String> = typed.iter().map(|group| digits(group)).collect();
     let all = groups.concat();
@@ -423,8 +527,11 @@ fn misspelled(key: &str) -> Option<KeyDoubt> {
     let beyond = typed.iter().flat_map(|group| group.chars());
     let beyond = beyond.filter(|c| "SsZzGgQq".contains(*c)).count();
     let is_bare = groups.len() == 1 && NEARLY_BARE.contains(&all.len()) && has_both(&all);
+    // Groups that nobody makes: a separator is missing.
+    let is_even = groups.iter().all(|group| group.len().is_multiple_of(2));
+    let is_uneven = groups.len() > 1 && has_both(&all) && (is_even || key.contains([':', ' ']));
     match all.len() {
-        DIGITS if is_paired || is_bare && beyond <= 2 => {
+        DIGITS if is_paired || is_bare && beyond <= 2 || is_uneven && beyond == 0 => {
             Some(KeyDoubt::Misspelled(canonical_key(&all).into_owned()))
         }
         length
@@ -437,10 +544,14 @@ fn misspelled(key: &str) -> Option<KeyDoubt> {
     }
 }
 
-/// `28:16:AD`, the beginning or the end of an address. Dates have hyphens and full stops.
+/// `28:16` or `28:16:AD`, the beginning or the end of an address. Dates have hyphens and full stops.
 fn is_half(key: &str, groups: &[String]) -> bool {
-    let is_separated = key.contains(':') || key.contains('-') && has_both(&groups.concat());
-    groups.len() == 3 && groups.iter().all(|group| group.len() == 2) && is_separated
+    let is_separated = match groups.len() {
+        2 => key.contains(':'),
+        3 => key.contains(':') || key.contains('-') && has_both(&groups.concat()),
+        _ => false,
+    };
+    is_separated && groups.iter().all(|group| group.len() == 2) && is_separated
 }
 
 /// With hexadecimal digits in place of the letters, Latin, Greek or Cyrillic, that look like them.
@@ -478,6 +589,7 @@ mod tests {
             "mac address = 2816ad00000c",
             "Physical Address. . . . . . . . . : 28-16-AD-00-00-0C",
             "0x2816AD00000C",
+            "0X28:0X16:0XAD:0X00:0x00:0x0C",
             "28\u{2013}16\u{2013}AD\u{2013}00\u{2013}00\u{2013}0C",
             "28\u{ff1a}16\u{ff1a}AD\u{ff1a}00\u{ff1a}00\u{ff1a}0C",
             "\"28:16:AD:00:00:0C\"",
@@ -526,11 +638,19 @@ mod tests {
             let found = doubt(typed).unwrap();
             assert_eq!(found.suggestions(), ["8c:16:ad:00:00:0c"], "{typed}");
         }
-        let two = doubt("28:16:AD:07:00:0D, 28:16:AD:07:00:0E").unwrap();
-        assert_eq!(
-            two.suggestions(),
-            ["28:16:ad:07:00:0d", "28:16:ad:07:00:0e"]
-        );
+        for typed in [
+            "28:16:AD:07:00:0D, 28:16:AD:07:00:0E",
+            "28:16:AD:07:00:0D:28:16:AD:07:00:0E",
+            "28-16-AD-07-00-0D28-16-AD-07-00-0E",
+            "2816AD07000D2816AD07000E",
+        ] {
+            let two = doubt(typed).unwrap();
+            assert_eq!(
+                two.suggestions(),
+                ["28:16:ad:07:00:0d", "28:16:ad:07:00:0e"],
+                "{typed}"
+            );
+        }
     }
 
     #[test]
@@ -544,6 +664,9 @@ mod tests {
             ("28/16/AD/00/00/0E", "28:16:ad:00:00:0e"),
             ("28, 16, AD, 00, 00, 0E", "28:16:ad:00:00:0e"),
             ("28::16::AD::00::00::0E", "28:16:ad:00:00:0e"),
+            ("28 16AD00000E", "28:16:ad:00:00:0e"),
+            ("2816AD00-000E", "28:16:ad:00:00:0e"),
+            ("0x28, 0x16, 0xAD, 0x00, 0x00, 0x0E", "28:16:ad:00:00:0e"),
             ("28-16-AD-OB-00-1G", "28:16:ad:0b:00:16"),
             ("28:16:AD:0B:0Q:05", "28:16:ad:0b:00:05"),
             ("3C:52:82:AA:BB:S5", "3c:52:82:aa:bb:55"),
@@ -574,6 +697,7 @@ mod tests {
             ("28:16:AD", 6),
             ("28-16-AD", 6),
             ("28:16:07", 6),
+            ("28:16", 4),
             ("28:16:BD:01", 8),
         ] {
             assert_eq!(
@@ -601,6 +725,10 @@ mod tests {
             (format!("{uuid}, {id}"), vec![uuid, &*id]),
             (uuid.replace('0', "O"), vec![uuid]),
             (id.replace('1', "l"), vec![&*id]),
+            (format!("{} {}", &uuid[..30], &uuid[30..]), vec![uuid]),
+            (uuid.replacen('-', " ", 4).replacen(' ', "-", 3), vec![uuid]),
+            (format!("{} {}", &uuid[..24], &uuid[24..]), vec![uuid]),
+            (format!("{} {}", &id[..20], &id[20..]), vec![&*id]),
         ] {
             assert_eq!(doubt(&typed).unwrap().suggestions(), keys, "{typed}");
         }
@@ -641,10 +769,37 @@ mod tests {
             ("fe80::1", KeyDoubt::IpAddress),
             ("anna@example.com", KeyDoubt::EmailAddress),
             ("mailto:anna@example.com", KeyDoubt::EmailAddress),
+            ("%COMPUTERNAME%", KeyDoubt::Placeholder),
+            ("{machine_id}", KeyDoubt::Placeholder),
+            ("${HOSTNAME}", KeyDoubt::Placeholder),
+            ("<your machine ID>", KeyDoubt::Placeholder),
+            ("C:\\Users\\Anna", KeyDoubt::Path),
+            ("https://example.com/?key=1", KeyDoubt::Path),
             ("28:16:AD:0B:00:XY", KeyDoubt::Letter('X')),
             ("WAHR", KeyDoubt::Reformatted(None)),
             ("12345678901234500000", KeyDoubt::Reformatted(None)),
         ] {
+            assert_eq!(doubt(typed), Some(expected), "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_label_is_no_part_of_a_key() {
+        for (typed, label, key) in [
+            ("S/N: 5CD1234XYZ", "S/N:", "5CD1234XYZ"),
+            ("Serial: 5CD1234XYZ", "Serial:", "5CD1234XYZ"),
+            ("Serial No. 5CD1234XYZ", "Serial No.", "5CD1234XYZ"),
+            ("SN=5CD1234XYZ", "SN=", "5CD1234XYZ"),
+            ("Code: N3Q-488", "Code:", "N3Q-488"),
+            (
+                "Numéro de série : 5CD1234XYZ",
+                "Numéro de série :",
+                "5CD1234XYZ",
+            ),
+            ("Rechner: \"PC-12\"", "Rechner:", "PC-12"),
+            ("Computer name: ANNA", "Computer name:", "ANNA"),
+        ] {
+            let expected = KeyDoubt::Label(label.into(), key.into());
             assert_eq!(doubt(typed), Some(expected), "{typed}");
         }
     }
@@ -692,6 +847,15 @@ mod tests {
             "12345678901234567890123456789012",
             "da39a3ee5e6b4b0d3255bfef95601890afd80709",
             "XXXXX-ABCDE-12345-FFFFF-00000",
+            // Of a chip, and fingerprints.
+            "00380042510E373032323635",
+            "507f1f77bcf86cd799439011",
+            "cpu:BFEBFBFF;disk:WD12",
+            "code-7",
+            "Mac mini 7",
+            "SN750-2TB",
+            "#12",
+            "[office] pc 7",
         ] {
             assert_eq!(doubt(key), None, "{key}");
         }

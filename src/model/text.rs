@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use unicode_normalization::UnicodeNormalization;
+
 use crate::error::Problem;
 
 /// `typed` without what is invisible around it, 1 to `most` characters, no control or invisible
@@ -48,6 +50,30 @@ pub(super) fn in_ascii(text: &str) -> Cow<'_, str> {
 /// Without surrounding white space and invisible characters: what a person who compares two texts sees.
 pub(super) fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c))
+}
+
+/// A name as two people who see the same one have it: composed letters, single blanks, nothing invisible around it.
+pub(super) fn name(typed: &str) -> String {
+    let is_blank = |c: char| c.is_whitespace() && !c.is_control();
+    let around = |c: char| c.is_whitespace() || is_invisible(c) && !is_direction_override(c);
+    let mut name = String::with_capacity(typed.len());
+    for c in typed.trim_matches(around).nfc() {
+        match is_blank(c) {
+            true if name.ends_with(' ') => {}
+            true => name.push(' '),
+            false => name.push(c),
+        }
+    }
+    name
+}
+
+/// [`name`], or the current one if it is only written in another way.
+pub(super) fn renamed(typed: &str, current: &str) -> String {
+    let typed = name(typed);
+    match typed == name(current) {
+        true => current.to_owned(),
+        false => typed,
+    }
 }
 
 /// An empty text is allowed, and invisible characters that change no direction.
@@ -184,4 +210,24 @@ pub fn grouped(number: i64) -> String {
         text.push(digit);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_name_is_written_in_one_way() {
+        for typed in [
+            "M\u{fc}ller AG",
+            "Mu\u{308}ller AG",
+            "M\u{fc}ller\u{a0}AG",
+            "M\u{fc}ller  AG",
+            " M\u{fc}ller AG\u{200b}",
+        ] {
+            assert_eq!(name(typed), "M\u{fc}ller AG", "{typed:?}");
+        }
+        assert_eq!(renamed("A B", "A  B"), "A  B");
+        assert_eq!(renamed("A  C", "A  B"), "A C");
+    }
 }

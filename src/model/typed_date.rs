@@ -42,6 +42,19 @@ const MONTHS: [&str; 12] = [
     "december dezember decembre diciembre dicembre grudzien grudnia dezembro",
 ];
 
+/// Lengths of time that licenses are sold for, in the languages of [`MONTHS`], folded.
+const UNITS: &str = "d day days tag tage tagen jour jours dia dias giorno giorni dag dagen dzien dni \
+                     w week weeks woche wochen semaine semaines semana semanas settimana settimane weken tydzien tygodnie tygodni \
+                     m month months monat monate monaten mois mes meses mese mesi maand maanden miesiac miesiace miesiecy \
+                     y year years j jahr jahre jahren an ans annee annees ano anos anno anni jaar jaren rok lata lat";
+
+/// Words before the number of a week or a quarter.
+const PARTS: &str =
+    "kw cw w wk week woche semaine sem semana settimana tydzien q quarter quartal trimestre";
+
+/// Years in which a date with two digits for the year is no version such as `1.2.3`.
+const SHORT_YEARS: std::ops::Range<i32> = 2015..2046;
+
 /// The beginning of a month's name has at least as many letters.
 const MIN_MONTH: usize = 3;
 
@@ -96,7 +109,8 @@ impl Reading {
             return Reading::Never;
         }
         let day = without_time(text);
-        if let Some(date) = date::read(day).or_else(|| named_month(day)) {
+        let read = date::read(day).or_else(|| named_month(day));
+        if let Some(date) = read.or_else(|| named_month(&without_clock(text)?)) {
             return Reading::Day(date);
         }
         let known = |date: Option<Date>| date.map_or(Reading::Unreadable, Reading::Day);
@@ -225,12 +239,50 @@ pub fn read_moment(typed: &str) -> Option<OffsetDateTime> {
 pub fn is_date(typed: &str) -> bool {
     let text = in_ascii(typed);
     let text = text.trim();
-    let is_slashed = || numbers(text).is_some_and(|(separator, _)| separator == '/');
     match Reading::of(text) {
         Reading::Day(_) | Reading::Either { .. } => true,
-        Reading::TwoDigitYear => is_slashed(),
+        Reading::TwoDigitYear => {
+            let parts = numbers(without_time(text));
+            parts.is_some_and(|(separator, parts)| is_short(separator, parts))
+        }
         Reading::Never | Reading::Serial(_) | Reading::Unreadable => false,
     }
+}
+
+/// Whether three numbers of at most two digits are a date.
+fn is_short(separator: char, [first, second, third]: [&str; 3]) -> bool {
+    let is_day = |year: &str, month, day| {
+        let day = date(&format!("20{year}"), month, day);
+        day.is_some_and(|day| SHORT_YEARS.contains(&day.year()))
+    };
+    let is_padded = [first, second, third].iter().all(|part| part.len() == 2);
+    match separator {
+        '/' => true,
+        _ if !is_padded => false,
+        '.' => is_day(third, second, first),
+        _ => {
+            is_day(third, second, first)
+                || is_day(third, first, second)
+                || is_day(first, second, third)
+        }
+    }
+}
+
+/// A length of time: `1 Jahr`, `12 M`, `365d`, `P1Y`.
+pub fn is_period(typed: &str) -> bool {
+    let text = folded(&in_ascii(typed.trim()));
+    let text = text.strip_prefix('p').unwrap_or(&text);
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = text.len() - unit.len();
+    let mut words = unit
+        .split([' ', '-', '.', ')'])
+        .filter(|word| !word.is_empty());
+    (1..=4).contains(&digits) && words.next().is_some_and(is_unit)
+}
+
+/// Whether a folded word is a unit of such a length.
+pub fn is_unit(word: &str) -> bool {
+    UNITS.split_whitespace().any(|unit| unit == word)
 }
 
 /// A word for a perpetual license, nothing, or a date of zeros as some databases have it.
@@ -249,10 +301,13 @@ fn is_never(text: &str) -> bool {
 /// A month, a week or a quarter with its year, as `12/2027`, `2027-12`, `Dec 2027` and `2027-W13`.
 pub fn is_part_of_year(typed: &str) -> bool {
     let text = in_ascii(typed.trim());
-    let parts: Vec<&str> = text
-        .split(['/', '-', ' '])
-        .filter(|part| !part.is_empty())
-        .collect();
+    let parts = text.split(['/', '-', ' ']);
+    let mut parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    let is_name = |part: &str| PARTS.split_whitespace().any(|name| name == folded(part));
+    let is_named = parts.len() == 3 && is_name(parts[0]);
+    if is_named {
+        parts.remove(0);
+    }
     let [first, second] = parts[..] else {
         return false;
     };
@@ -265,7 +320,7 @@ pub fn is_part_of_year(typed: &str) -> bool {
     let is_numbered = match part.split_at_checked(1) {
         Some(("W" | "w", week)) => (1..=53).contains(&number(week)),
         Some(("Q" | "q", quarter)) => (1..=4).contains(&number(quarter)),
-        _ => part.len() <= 2 && (1..=12).contains(&number(part)),
+        _ => part.len() <= 2 && (1..=if is_named { 53 } else { 12 }).contains(&number(part)),
     };
     is_recent && (is_numbered || month(part.trim_end_matches('.')).is_some())
 }
@@ -298,8 +353,30 @@ fn without_time(text: &str) -> &str {
     found.map_or(text, |(day, _)| day.trim_end_matches(','))
 }
 
-/// `31. 12. 2026` and, in Hungarian, `2026. 12. 31.`
+/// A text without the time of day, its zone and what is in brackets, as programs write `Fri Dec 31 23:59:59 CET 2027`.
+fn without_clock(text: &str) -> Option<String> {
+    let is_time =
+        |word: &str| word.contains(':') && word.chars().all(|c| c.is_ascii_digit() || c == ':');
+    let is_zone = |word: &str| {
+        let is_part = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "+-:".contains(c);
+        word.starts_with(|c: char| c.is_ascii_uppercase()) && word.chars().all(is_part)
+    };
+    let text = text.split('(').next().unwrap_or_default();
+    let mut words: Vec<&str> = text.split_whitespace().collect();
+    let at = words.iter().position(|word| is_time(word))?;
+    words.remove(at);
+    if words.get(at).is_some_and(|word| is_zone(word)) {
+        words.remove(at);
+    }
+    Some(words.join(" "))
+}
+
+/// `31. 12. 2026` and, in Hungarian, `2026. 12. 31.`, in Chinese and Japanese `2026年12月31日`.
 fn without_spaces(day: &str) -> Cow<'_, str> {
+    if day.contains('年') {
+        let day = day.replace(['日', ' '], "");
+        return Cow::Owned(day.replace(['年', '月'], "-"));
+    }
     match day.contains(". ") {
         true => Cow::Owned(day.trim_end_matches('.').replace(". ", ".")),
         false => Cow::Borrowed(day),
@@ -435,6 +512,10 @@ mod tests {
             "31. 12. 2026",
             "2026. 12. 31.",
             "2026-Dec-31",
+            "Thu Dec 31 23:59:59 CET 2026",
+            "Thu Dec 31 2026 23:59:59 GMT+0100 (Central European Standard Time)",
+            "Thu, 31 Dec 2026 23:59:59 GMT",
+            "2026年12月31日",
         ] {
             let day = Reading::Day(date!(2026 - 12 - 31));
             assert_eq!(Reading::of(typed), day, "{typed}");
@@ -528,13 +609,58 @@ mod tests {
             "März 2027",
             "2027-W13",
             "Q4 2027",
+            "KW 13/2027",
         ] {
             assert!(is_part_of_year(typed), "{typed}");
         }
         for typed in [
-            "13/2027", "2027", "2027-113", "10.2027", "12/1927", "W13", "4 2", "A-2027",
+            "13/2027",
+            "2027",
+            "2027-113",
+            "10.2027",
+            "12/1927",
+            "W13",
+            "4 2",
+            "A-2027",
+            "AB 13/2027",
         ] {
             assert!(!is_part_of_year(typed), "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_date_with_two_digits_for_the_year_is_one_and_a_version_is_none() {
+        for typed in [
+            "31.12.27",
+            "31-12-27",
+            "27-12-31",
+            "12/31/27",
+            "31.12.27 23:59",
+        ] {
+            assert!(is_date(typed), "{typed}");
+        }
+        for typed in ["1.2.3", "1.2.27", "10.11.12", "45.12.27", "12-34-56"] {
+            assert!(!is_date(typed), "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_period_has_a_number_and_a_unit() {
+        for typed in [
+            "1 Jahr", "365 days", "365d", "12 M", "P1Y", "12-month", "2 años", "1 rok",
+        ] {
+            assert!(is_period(typed), "{typed}");
+        }
+        for typed in [
+            "365",
+            "5 seats",
+            "Jahr",
+            "P1",
+            "5 Anwender",
+            "12345 days",
+            "",
+        ] {
+            assert!(!is_period(typed), "{typed}");
         }
     }
 

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::model::audit::{AuditFilter, Entry, Kind};
 use crate::model::mac::canonical_key;
 use crate::model::search::check_length;
-use crate::model::typed_date::read_day;
+use crate::model::typed_date::{read_day, required_day};
 use crate::request::{App, Failure};
 
 const PER_PAGE: i64 = 50;
@@ -38,7 +38,8 @@ struct AuditPage {
     frame: Frame,
     query: AuditQuery,
     entries: Vec<Entry>,
-    is_day_invalid: bool,
+    /// What is wrong with the day.
+    day_problem: Option<String>,
     /// The URL query of the next page.
     older: Option<String>,
     offset: UtcOffset,
@@ -64,12 +65,13 @@ async fn list(
         .last()
         .filter(|_| has_older)
         .map(|last| query.before(last.id));
-    let is_day_invalid = !query.day.is_empty() && read_day(&query.day).is_none();
+    let day = Some(&query.day).filter(|day| !day.is_empty());
+    let day_problem = day.and_then(|day| required_day("The day", day).err());
     Ok(Page::new(&AuditPage {
         frame,
         query,
         entries,
-        is_day_invalid,
+        day_problem,
         older,
         offset,
     })?)

@@ -141,6 +141,7 @@ pub(super) struct Words {
     pub(super) doubt_letter: &'static str,
     pub(super) doubt_code: &'static str,
     pub(super) doubt_address: &'static str,
+    pub(super) doubt_other: &'static str,
     pub(super) take: &'static str,
     pub(super) keep: &'static str,
     pub(super) bad_code: &'static str,
@@ -224,7 +225,7 @@ impl Words {
 
     pub(super) fn doubt(&self, doubt: &KeyDoubt) -> String {
         match doubt {
-            KeyDoubt::Contains(_) => self.doubt_contains.to_owned(),
+            KeyDoubt::Contains(_) | KeyDoubt::Label(..) => self.doubt_contains.to_owned(),
             KeyDoubt::Misspelled(_) => self.doubt_misspelled.to_owned(),
             KeyDoubt::Length(digits, all) => {
                 fill(self.doubt_length, &[&digits.to_string(), &all.to_string()])
@@ -233,6 +234,7 @@ impl Words {
             KeyDoubt::Letter(letter) => fill(self.doubt_letter, &[&letter.to_string()]),
             KeyDoubt::ActivationCode => self.doubt_code.to_owned(),
             KeyDoubt::IpAddress | KeyDoubt::EmailAddress => self.doubt_address.to_owned(),
+            KeyDoubt::Placeholder | KeyDoubt::Path => self.doubt_other.to_owned(),
         }
     }
 }
@@ -271,7 +273,7 @@ static ENGLISH: Words = Words {
     done: "Activated",
     can_start: "You can start {0} now.",
     expires: "Expires",
-    perpetual: "never",
+    perpetual: "perpetual",
     machines: "Your machines",
     in_use: "{0} of {1} seats of this activation code are in use.",
     removing: "Remove a machine that you no longer use. The program will no longer run on it.",
@@ -297,6 +299,7 @@ static ENGLISH: Words = Words {
     doubt_letter: "This looks like a machine ID, but {0} does not occur in it. Compare it with what the program shows.",
     doubt_code: "This looks like an activation code. Enter the machine ID that the program shows.",
     doubt_address: "This is an IP address or an e-mail address. Enter the machine ID that the program shows.",
+    doubt_other: "This is not a machine ID. Enter the machine ID that the program shows.",
     doubt_number: "This looks like a number or a date that a spreadsheet changed. Copy the machine ID from the \
         program.",
     take: "Use {0}",
@@ -354,7 +357,7 @@ static GERMAN: Words = Words {
     done: "Aktiviert",
     can_start: "Sie können {0} jetzt starten.",
     expires: "Läuft ab",
-    perpetual: "nie",
+    perpetual: "unbefristet",
     machines: "Ihre Geräte",
     in_use: "{0} von {1} Plätzen dieses Aktivierungscodes sind belegt.",
     removing: "Entfernen Sie ein Gerät, das Sie nicht mehr benutzen. Das Programm läuft dort dann nicht mehr.",
@@ -384,6 +387,7 @@ static GERMAN: Words = Words {
     doubt_code: "Das sieht wie ein Aktivierungscode aus. Geben Sie die Geräte-ID ein, die das Programm anzeigt.",
     doubt_address: "Das ist eine IP-Adresse oder eine E-Mail-Adresse. Geben Sie die Geräte-ID ein, die das Programm \
         anzeigt.",
+    doubt_other: "Das ist keine Geräte-ID. Geben Sie die Geräte-ID ein, die das Programm anzeigt.",
     doubt_number: "Das sieht wie eine Zahl oder ein Datum aus, das eine Tabellenkalkulation verändert hat. Kopieren Sie die \
         Geräte-ID aus dem Programm.",
     take: "{0} verwenden",

@@ -23,7 +23,6 @@ use crate::model::code_draft::CodeDraft;
 use crate::model::date;
 use crate::model::doubt::{self, Doubt};
 use crate::model::entitlements::NAMES;
-use crate::model::license::Draft;
 use crate::model::license::fields::FIELDS;
 use crate::model::search::Count;
 use crate::model::text::grouped;
@@ -91,13 +90,8 @@ impl<'r> FromForm<'r> for CodeForm {
     async fn push_data(_: &mut CodeForm, _: DataField<'r, '_>) {}
 
     fn finalize(mut form: CodeForm) -> rocket::form::Result<'r, CodeForm> {
-        let mut chosen = Draft::default();
-        form.answers.apply(&mut chosen);
-        for (field, text) in FIELDS.iter().zip(chosen.texts()) {
-            if let Some(text) = text {
-                form.draft.set(field.name, text);
-            }
-        }
+        let CodeForm { draft, answers, .. } = &mut form;
+        answers.apply(|field, value| draft.set(field, value));
         Ok(form)
     }
 }
@@ -210,10 +204,7 @@ fn make(
     else {
         return Ok(Err((422, objection(problems, vec![]))));
     };
-    let mut doubts: Vec<Doubt> = doubt::tool(&tool_name, tools).into_iter().collect();
-    if let CodeTerm::Until(day) = values.term {
-        doubts.extend(doubt::expiration(day, today));
-    }
+    let mut doubts = doubt::codes(&tool_name, values.term, tools, today);
     doubts.extend(updates(&form.draft));
     let open = form.answers.open(doubts);
     if !open.is_empty() {

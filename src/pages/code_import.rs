@@ -56,6 +56,7 @@ struct PreviewPage {
     tool_names: Vec<String>,
     /// Why the last confirmation failed.
     failed: Option<String>,
+    /// Of the new codes, those that can be guessed.
     short: usize,
     kept_until: OffsetDateTime,
     offset: UtcOffset,
@@ -144,22 +145,27 @@ pub(super) fn preview(
         sent,
         tool_names,
         failed: refused.map(|error| error.to_string()),
-        short: report.codes.iter().filter(|code| code.is_short()).count(),
+        short: report.short(),
         report,
         offset,
     };
     Page::with_status(status, &page)
 }
 
-/// Leads to the codes that were imported.
-pub(super) fn done(config: &Config, imported: &Imported) -> Flashed {
+/// Leads to the codes that were imported, or back to the file if some of it was not.
+pub(super) fn done(config: &Config, id: i64, imported: &Imported) -> Flashed {
+    let message = match imported.number {
+        1 => "1 activation code imported".to_owned(),
+        number => format!("{} activation codes imported", grouped(number as i64)),
+    };
+    let skipped = imported.skipped as i64;
+    if skipped > 0 {
+        let message = format!("{message}, {} skipped.", shown::rows(skipped));
+        return redirect_with_flash(config, &format!("/import/{id}"), &message);
+    }
     let (first, last) = imported.ids;
     let query = CodeQuery::made(first, last).address(&[]);
-    let message = match imported.number {
-        1 => "1 activation code imported.".to_owned(),
-        number => format!("{} activation codes imported.", grouped(number as i64)),
-    };
-    redirect_with_flash(config, &format!("/codes{query}"), &message)
+    redirect_with_flash(config, &format!("/codes{query}"), &format!("{message}."))
 }
 
 impl FormPage {
@@ -174,12 +180,26 @@ impl PreviewPage {
         self.report.codes.iter().take(EXAMPLES)
     }
 
-    fn count(&self) -> Count {
-        Count::Exactly(self.report.codes.len() as i64)
+    /// New codes that nobody can guess.
+    fn long(&self) -> usize {
+        self.report.codes.len() - self.short
     }
 
     fn can_be_imported(&self) -> bool {
         self.report.similar.is_none() && !self.report.codes.is_empty()
+    }
+
+    /// `Import 10 codes, skip 2 rows`.
+    fn button(&self, with_short: bool) -> String {
+        let (number, skipped) = match with_short {
+            true => (self.report.codes.len(), 0),
+            false => (self.long(), self.short),
+        };
+        let codes = shown::codes(Count::Exactly(number as i64));
+        match (skipped + self.report.wrong.len()) as i64 {
+            0 => format!("Import {codes}"),
+            skipped => format!("Import {codes}, skip {}", shown::rows(skipped)),
+        }
     }
 
     fn term(&self, code: &PoolCode) -> String {

@@ -7,7 +7,7 @@ use rocket::{Either, FromForm, Route, State, get, post, routes};
 use time::UtcOffset;
 
 use super::download::Download;
-use super::flash::{Flashed, redirect_with_flash};
+use super::flash::{Flashed, redirect_with_customer_undo, redirect_with_flash};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
 use super::opened::{carried, rebase};
@@ -24,7 +24,7 @@ const PER_PAGE: usize = 50;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
-        list, named, edit, change, merge_form, merge, export, erase_form, erase
+        list, named, edit, change, undo, merge_form, merge, export, erase_form, erase
     ]
 }
 
@@ -163,13 +163,12 @@ async fn change(
         })
         .await?;
     Ok(match saved {
-        Ok(()) => {
+        Ok(change) => {
             let message = format!("{} saved.", line.customer.name);
-            Either::Left(redirect_with_flash(
-                config,
-                &format!("/customers/{id}"),
-                &message,
-            ))
+            Either::Left(match change {
+                Some(entry) => redirect_with_customer_undo(config, id, &message, entry),
+                None => redirect_with_flash(config, &format!("/customers/{id}"), &message),
+            })
         }
         Err((status, problems)) => Either::Right(Page::with_status(
             status,
@@ -181,6 +180,22 @@ async fn change(
             },
         )?),
     })
+}
+
+/// `id` is that of the entry in the audit log.
+#[post("/customers/changes/<id>/undo", data = "<form>")]
+async fn undo(
+    app: &App,
+    config: &State<Config>,
+    id: i64,
+    form: SignedInForm<CsrfOnly>,
+) -> Result<Flashed, Failure> {
+    let customer = app
+        .run(move |service| service.undo_customer_change(&form.actor, id))
+        .await?;
+    let path = format!("/customers/{customer}");
+    let message = "Undone: the customer is as before.";
+    Ok(redirect_with_flash(config, &path, message))
 }
 
 #[derive(Template)]

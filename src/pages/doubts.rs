@@ -72,9 +72,9 @@ impl Answers {
     }
 
     /// Puts the chosen suggestions in place of what was typed.
-    pub(super) fn apply(&mut self, draft: &mut Draft) {
+    pub(super) fn apply(&mut self, mut set: impl FnMut(&str, &str) -> bool) {
         for (field, value) in self.used.drain(..) {
-            draft.set(field, value);
+            set(field, &value);
         }
     }
 
@@ -100,6 +100,15 @@ pub(super) struct Objection {
     pub(super) taken_by: Option<i64>,
     /// Nothing is wrong with the values, but they could not be stored.
     pub(super) failed: Option<String>,
+}
+
+impl From<Vec<Problem>> for Objection {
+    fn from(problems: Vec<Problem>) -> Objection {
+        Objection {
+            problems,
+            ..Objection::default()
+        }
+    }
 }
 
 impl Objection {

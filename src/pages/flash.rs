@@ -46,6 +46,17 @@ pub(super) fn redirect_with_undo(config: &Config, path: &str, message: &str, bul
     redirect_with_flash(config, path, &undo)
 }
 
+/// Back to the page of a customer, with an Undo button for the change with this entry in the audit log.
+pub(super) fn redirect_with_customer_undo(
+    config: &Config,
+    id: i64,
+    message: &str,
+    entry: i64,
+) -> Flashed {
+    let undo = format!("{message}{SEPARATOR}/customers/changes/{entry}/undo");
+    redirect_with_flash(config, &format!("/customers/{id}"), &undo)
+}
+
 /// With an Undo button for this change of an activation code.
 pub(super) fn redirect_with_code_undo(
     config: &Config,

@@ -314,7 +314,7 @@ async fn confirm(
         Subject::Codes => app
             .run(move |service| service.import_codes(&actor, id, &fingerprint, !short.is_empty()))
             .await
-            .map(|imported| Either::Right(code_import::done(config, &imported))),
+            .map(|imported| Either::Right(code_import::done(config, id, &imported))),
     };
     match confirmed {
         Ok(answer) => Ok(Either::Left(answer)),

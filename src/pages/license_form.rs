@@ -7,7 +7,7 @@ use time::Date;
 
 use super::Page;
 use super::doubts::{Answers, Objection};
-use super::flash::{Flashed, redirect_with_flash};
+use super::flash::{Flashed, redirect_with_flash, redirect_with_undo};
 use super::form::SignedInForm;
 use super::frame::Frame;
 use super::shown;
@@ -88,7 +88,8 @@ impl<'r> FromForm<'r> for LicenseForm {
     async fn push_data(_: &mut LicenseForm, _: DataField<'r, '_>) {}
 
     fn finalize(mut form: LicenseForm) -> rocket::form::Result<'r, LicenseForm> {
-        form.answers.apply(&mut form.draft);
+        let LicenseForm { draft, answers, .. } = &mut form;
+        answers.apply(|field, value| draft.set(field, value));
         Ok(form)
     }
 }
@@ -190,7 +191,7 @@ async fn save(
         })
         .await?;
     let (status, objection) = match outcome? {
-        Outcome::Saved(license, has_warnings) => {
+        Outcome::Saved(license, has_warnings, change) => {
             let done = if id.is_some() { "saved" } else { "added" };
             let warning = if has_warnings {
                 " Check the warning below."
@@ -202,7 +203,10 @@ async fn save(
                 license.license_key, license.tool_name
             );
             let path = format!("/licenses/{}", license.id);
-            return Ok(Either::Left(redirect_with_flash(config, &path, &message)));
+            return Ok(Either::Left(match change {
+                Some(change) => redirect_with_undo(config, &path, &message, change),
+                None => redirect_with_flash(config, &path, &message),
+            }));
         }
         Outcome::Dated => (200, Objection::default()),
         Outcome::Refused(status, objection) => (status, objection),
@@ -227,8 +231,8 @@ fn suggestions(service: &Service) -> Result<(Vec<String>, Vec<String>), Error> {
 }
 
 enum Outcome {
-    /// The license, and whether there is a warning about it.
-    Saved(License, bool),
+    /// The license, whether there is a warning about it, and the change to undo.
+    Saved(License, bool, Option<i64>),
     /// The expiration date was changed in the form only.
     Dated,
     /// The status of the page and what to show on it.
@@ -250,6 +254,7 @@ fn store(
         return Ok(Outcome::Dated);
     }
     let (typed, dates) = form.draft.clone().typed();
+    let typed = typed.keeping_customer(form.answers.was.get("user_id"));
     let (mut problems, doubts) = service.review(&typed, id)?;
     problems.retain(|problem| dates.iter().all(|date| date.field != problem.field));
     problems.extend(dates);
@@ -263,13 +268,16 @@ fn store(
         return Ok(Outcome::Refused(422, objection));
     }
     let written = match id {
-        None => service.add_license(actor, typed.clone()).map(Edited::Saved),
+        None => {
+            let added = service.add_license(actor, typed.clone());
+            added.map(|license| Edited::Saved(license, None))
+        }
         Some(id) => service.edit_license(actor, id, typed.clone(), &form.answers.was),
     };
     match written {
-        Ok(Edited::Saved(license)) => {
+        Ok(Edited::Saved(license, change)) => {
             let has_warnings = !service.warnings(&license)?.is_empty();
-            Ok(Outcome::Saved(license, has_warnings))
+            Ok(Outcome::Saved(license, has_warnings, change))
         }
         Ok(Edited::Changed(current)) => {
             form.draft = typed;

@@ -24,7 +24,7 @@ struct LoginPage<'a> {
     frame: &'a Frame,
     username: &'a str,
     next: &'a str,
-    /// The urlencoded fields of a form that came too late, and its action; empty if there is none.
+    /// The urlencoded fields of a form that came too late, which may be none, and its action; empty if there is no form.
     again: &'a str,
     action: &'a str,
     /// A form came too late and was not kept.
@@ -56,7 +56,7 @@ pub(super) fn resume_after_login(frame: &Frame, form: &SavedForm) -> Result<Page
         username: "",
         next: local_path(&form.page),
         again: form.fields.as_deref().unwrap_or_default(),
-        action: local_path(&form.path),
+        action: form.fields.as_ref().map_or("", |_| local_path(&form.path)),
         is_lost: form.fields.is_none(),
         problem: None,
     };
@@ -118,7 +118,7 @@ async fn log_in(
     }) = form;
     let next = local_path(&next);
     match app.log_in(&username, password, client).await {
-        Ok(new) if again.is_empty() => {
+        Ok(new) if action.is_empty() => {
             cookies.set(new);
             Ok(Either::Left(to(config, next)))
         }

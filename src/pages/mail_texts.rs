@@ -3,6 +3,7 @@
 use askama::Template;
 use rocket::response::Redirect;
 use rocket::{Either, FromForm, Route, State, get, post, routes};
+use time::UtcOffset;
 
 use super::confirm::ConfirmPage;
 use super::flash::{Flashed, redirect_with_flash};
@@ -16,6 +17,7 @@ use crate::error::{Error, Problem};
 use crate::model::mail::MailEvent;
 use crate::model::mail_text::{LANGUAGES, MailText};
 use crate::request::{App, Failure};
+use crate::service::FailedText;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![list, edit, save, confirm_reset, reset]
@@ -27,7 +29,19 @@ struct TextsPage {
     frame: Frame,
     /// The vendor's own.
     own: Vec<TextChoice>,
+    failed: Vec<FailedText>,
     tools: Vec<String>,
+    offset: UtcOffset,
+}
+
+impl TextsPage {
+    fn failure(&self, choice: &TextChoice) -> Option<&FailedText> {
+        let is_it = |one: &&FailedText| {
+            let (tool, event, language) = &one.text;
+            (tool, event.as_str(), language) == (&choice.tool, &*choice.event, &choice.language)
+        };
+        self.failed.iter().find(is_it)
+    }
 }
 
 /// Which text.
@@ -157,8 +171,11 @@ fn names(event: MailEvent) -> &'static [(&'static str, &'static str)] {
 
 #[get("/mail/texts")]
 async fn list(app: &App, _session: Session, frame: Frame) -> Result<Page, Failure> {
-    let (own, tools) = app
-        .run(|service| Ok((service.mail_texts()?, service.tool_names()?)))
+    let (own, failed, tools) = app
+        .run(|service| {
+            let (own, failed) = (service.mail_texts()?, service.failed_mail_texts()?);
+            Ok((own, failed, service.tool_names()?))
+        })
         .await?;
     let own = own.into_iter().map(|(tool, event, language)| TextChoice {
         tool,
@@ -168,7 +185,9 @@ async fn list(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
     Ok(Page::new(&TextsPage {
         frame,
         own: own.collect(),
+        failed,
         tools,
+        offset: app.utc_offset(),
     })?)
 }
 

@@ -41,6 +41,8 @@ struct OverviewPage {
     restored: Option<(Restored, Vec<Token>)>,
     /// Mails that were not sent, or perhaps were not.
     unsent: i64,
+    /// Texts of mails that failed.
+    failed_texts: usize,
     /// That were disabled, or did not take an event.
     webhooks: Vec<WebhookUse>,
 }
@@ -52,10 +54,11 @@ async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
             service.backup_state()?,
             service.restored()?,
             service.unsent_mails()?,
+            service.failed_mail_texts()?.len(),
             service.webhooks()?,
         ))
     };
-    let (backup, restored, unsent, webhooks) = app.run(state).await?;
+    let (backup, restored, unsent, failed_texts, webhooks) = app.run(state).await?;
     let mut overview = app.run(Service::overview).await?;
     let (now, offset) = (app.now(), app.utc_offset());
     let rows = |listed: &mut Vec<ListedLicense>| -> Vec<LicenseRow> {
@@ -79,6 +82,7 @@ async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
         backup,
         restored,
         unsent,
+        failed_texts,
         webhooks: webhooks
             .into_iter()
             .filter(WebhookUse::is_troubled)

@@ -17,11 +17,13 @@ use crate::model::license::fields::FIELDS;
 pub(super) struct SavedForm {
     /// The action of the form, relative to the base path.
     pub(super) path: String,
-    /// Urlencoded and without passwords; none if it is not kept, because it has a file or nothing but passwords.
+    /// Urlencoded and without passwords; none if it is not kept, because it has nothing but a file or passwords.
     pub(super) fields: Option<String>,
     /// The page that the form was on, relative to the base path.
     pub(super) page: String,
     pub(super) is_upload: bool,
+    /// With a file, which is not kept.
+    has_file: bool,
 }
 
 /// Bytes of a form, encoded once more, that fit into the form for signing in.
@@ -30,21 +32,29 @@ const MAX_CARRIED: usize = 56 * 1024;
 /// Letters of what nobody minds to type again.
 const WORD: usize = 20;
 
+/// Texts that some form has alone; another short one is that of a button.
+const ALONE: [&str; 5] = ["license_key", "tool_name", "url", "description", "email"];
+
 /// Fields that are emptied before a form is kept, and asked for again.
 const PASSWORDS: [&str; 2] = ["password", "secret"];
 
 impl SavedForm {
     pub(super) fn save(request: &Request<'_>, fields: &str) {
         let pairs = SavedForm::pairs(fields);
-        SavedForm::save_pairs(request, Some(pairs), false);
+        SavedForm::save_pairs(request, Some(pairs), None);
     }
 
-    /// Of an upload: none if it had a file, which is not kept.
-    pub(super) fn save_upload(request: &Request<'_>, pairs: Option<Vec<(String, String)>>) {
-        SavedForm::save_pairs(request, pairs, true);
+    /// Of an upload: none if it had nothing but a file, which is not kept.
+    pub(super) fn save_upload(
+        request: &Request<'_>,
+        pairs: Option<Vec<(String, String)>>,
+        has_file: bool,
+    ) {
+        SavedForm::save_pairs(request, pairs, Some(has_file));
     }
 
-    fn save_pairs(request: &Request<'_>, pairs: Option<Vec<(String, String)>>, is_upload: bool) {
+    /// `file` is whether an upload has one; none for a form without.
+    fn save_pairs(request: &Request<'_>, pairs: Option<Vec<(String, String)>>, file: Option<bool>) {
         let config: Option<&Config> = request.rocket().state();
         let inside = |path: &str| {
             config
@@ -66,7 +76,8 @@ impl SavedForm {
                 fields: kept.map(encoded),
                 page: page.unwrap_or_else(|| path.clone()),
                 path,
-                is_upload,
+                is_upload: file.is_some(),
+                has_file: file.unwrap_or_default(),
             })
         });
     }
@@ -103,8 +114,9 @@ impl SavedForm {
             !is_carried && !value.trim().is_empty()
         };
         let mut typed: Vec<(String, String)> = pairs.into_iter().filter(is_typed).collect();
-        // A word is that of a button.
-        if typed.len() == 1 && typed.iter().all(|(_, value)| value.len() < WORD) {
+        let is_of_button =
+            |(name, value): &(String, String)| value.len() < WORD && !ALONE.contains(&&**name);
+        if typed.len() == 1 && typed.iter().all(is_of_button) {
             typed.clear();
         }
         for (name, _) in &mut typed {
@@ -143,6 +155,7 @@ struct ResumePage<'a> {
     /// None if they were not kept.
     fields: Option<Vec<(String, String)>>,
     is_upload: bool,
+    has_file: bool,
     /// Somebody has to sign in first, in another tab.
     is_signed_out: bool,
     /// Why the form was not processed, if somebody was signed in, with the status.
@@ -168,6 +181,7 @@ pub(super) fn try_again(
         page: local_path(&form.page),
         fields: form.fields.as_deref().map(SavedForm::pairs),
         is_upload: form.is_upload,
+        has_file: form.has_file,
         is_signed_out: false,
         problem: Some((status, problem)),
     };
@@ -183,6 +197,7 @@ pub(super) fn keep_open(frame: &Frame, form: &SavedForm) -> Result<Page, Error> 
         page: local_path(&form.page),
         fields: form.fields.as_deref().map(SavedForm::pairs),
         is_upload: form.is_upload,
+        has_file: form.has_file,
         is_signed_out: true,
         problem: None,
     };
@@ -197,6 +212,7 @@ pub(super) fn resume(frame: &Frame, action: &str, page: &str, fields: &str) -> R
         page,
         fields: Some(SavedForm::pairs(fields)),
         is_upload: false,
+        has_file: false,
         is_signed_out: false,
         problem: None,
     })

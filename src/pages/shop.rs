@@ -1,11 +1,13 @@
 //! The page of one shop: how it is connected, what it sells, and its last calls.
 
 use askama::Template;
-use rocket::{Either, FromForm, Route, State, get, post, routes};
-use time::{OffsetDateTime, UtcOffset};
+use rocket::form::{DataField, FromForm, Options, ValueField};
+use rocket::{Either, Route, State, get, post, routes};
+use time::{Date, OffsetDateTime, UtcOffset};
 
 use super::Page;
 use super::confirm::ConfirmPage;
+use super::doubts::{Answers, Objection};
 use super::flash::{Flashed, redirect_with_flash};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
@@ -13,8 +15,11 @@ use super::opened::{Typed, carried, rebase};
 use super::shown;
 use crate::auth::Session;
 use crate::config::Config;
-use crate::error::{Error, Problem};
-use crate::model::shops::{EventState, Fields, MAX_CODES_A_DAY, ProductDraft, Shop, ShopKind};
+use crate::error::Error;
+use crate::model::activation_code::CodeTerm;
+use crate::model::shops::{
+    EventState, Fields, MAX_CODES_A_DAY, Product, ProductDraft, Shop, ShopKind,
+};
 use crate::request::{App, Failure};
 use crate::service::{ShopDraft, ShopUse};
 
@@ -53,16 +58,14 @@ struct ShopPage {
     /// See [`opened`](super::opened).
     was: String,
     draft: ProductDraft,
-    problems: Vec<Problem>,
+    /// To questions about the product.
+    answers: Answers,
+    objection: Objection,
     offset: UtcOffset,
+    today: Date,
 }
 
 impl ShopPage {
-    fn problem(&self, field: &str) -> Option<&str> {
-        let found = self.problems.iter().find(|problem| problem.field == field);
-        found.map(|problem| problem.message.as_str())
-    }
-
     fn is_generator(&self) -> bool {
         self.found.shop.kind == ShopKind::Generator
     }
@@ -83,6 +86,11 @@ impl ShopPage {
         let latest = self.found.calls.first().map(|call| call.received_at);
         let refused = self.found.shop.refused.as_ref();
         refused.filter(|(at, _)| latest.is_none_or(|latest| latest <= *at))
+    }
+
+    /// Whether the product sells codes that have expired.
+    fn is_over(&self, product: &Product) -> bool {
+        matches!(product.item.term(), CodeTerm::Until(day) if day < self.today)
     }
 
     fn has_no_secret(&self) -> bool {
@@ -233,7 +241,7 @@ async fn change(
         return after(app, config, frame, id, Ok(()), &message).await;
     };
     let mut page = page(app, config, frame, id).await?;
-    page.problems = problems;
+    page.objection = problems.into();
     page.connection = typed;
     Ok(Either::Right(Page::with_status(status, &page)?))
 }
@@ -338,24 +346,35 @@ async fn delete(
     Ok(redirect_with_flash(config, "/shops", &message))
 }
 
-#[derive(FromForm)]
+#[derive(Default)]
 struct ProductForm {
-    #[field(default = "")]
-    product: String,
-    #[field(default = "")]
-    tool_name: String,
-    #[field(default = "")]
-    seats: String,
-    #[field(default = "")]
-    days: String,
-    #[field(default = "")]
-    expiration_date: String,
-    #[field(default = "")]
-    edition: String,
-    #[field(default = "")]
-    features: String,
-    #[field(default = "")]
-    updates_days: String,
+    draft: ProductDraft,
+    answers: Answers,
+}
+
+/// Accepts every input that is named after a field.
+#[rocket::async_trait]
+impl<'r> FromForm<'r> for ProductForm {
+    type Context = ProductForm;
+
+    fn init(_: Options) -> ProductForm {
+        Default::default()
+    }
+
+    fn push_value(form: &mut ProductForm, input: ValueField<'r>) {
+        let name = input.name.source().as_str();
+        if !form.answers.push(name, input.value) {
+            form.draft.set(name, input.value);
+        }
+    }
+
+    async fn push_data(_: &mut ProductForm, _: DataField<'r, '_>) {}
+
+    fn finalize(mut form: ProductForm) -> rocket::form::Result<'r, ProductForm> {
+        let ProductForm { draft, answers } = &mut form;
+        answers.apply(|field, value| draft.set(field, value));
+        Ok(form)
+    }
 }
 
 #[post("/shops/<id>/products", data = "<form>")]
@@ -367,29 +386,39 @@ async fn add_product(
     form: SignedInForm<ProductForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm { form, actor, .. } = form;
-    let draft = ProductDraft {
-        product: form.product,
-        tool_name: form.tool_name,
-        seats: form.seats,
-        days: form.days,
-        expiration_date: form.expiration_date,
-        edition: form.edition,
-        features: form.features,
-        updates_days: form.updates_days,
-    };
-    let typed = draft.clone();
-    let saved = app
-        .run(move |service| service.set_product(&actor, id, &draft))
-        .await;
-    match saved {
-        Err(Error::Invalid(problems)) => {
-            let mut page = page(app, config, frame, id).await?;
-            page.problems = problems;
-            page.draft = typed;
-            Ok(Either::Right(Page::with_status(422, &page)?))
+    let ProductForm { draft, answers } = form;
+    let (saved, draft, answers) = app
+        .run(move |service| {
+            let saved = match service.product_doubts(&draft) {
+                Ok(doubts) => match answers.open(doubts) {
+                    open if open.is_empty() => service
+                        .set_product(&actor, id, &draft)
+                        .map(|()| Objection::default()),
+                    doubts => Ok(Objection {
+                        doubts,
+                        ..Objection::default()
+                    }),
+                },
+                Err(error) => Err(error),
+            };
+            Ok((saved, draft, answers))
+        })
+        .await?;
+    let objection = match saved {
+        Ok(objection) if objection.doubts.is_empty() => {
+            return after(app, config, frame, id, Ok(()), "Product saved.").await;
         }
-        saved => after(app, config, frame, id, saved, "Product saved.").await,
-    }
+        Ok(objection) => objection,
+        Err(Error::Invalid(problems)) => problems.into(),
+        Err(error) => return Err(error.into()),
+    };
+    let page = ShopPage {
+        objection,
+        draft,
+        answers,
+        ..page(app, config, frame, id).await?
+    };
+    Ok(Either::Right(Page::with_status(422, &page)?))
 }
 
 #[get("/shops/<id>/products/<product>/delete")]
@@ -487,7 +516,7 @@ async fn after(
         }
         Err(Error::Invalid(problems)) => {
             let mut page = page(app, config, frame, id).await?;
-            page.problems = problems;
+            page.objection = problems.into();
             Ok(Either::Right(Page::with_status(422, &page)?))
         }
         Err(error) => Err(error.into()),
@@ -531,7 +560,9 @@ async fn page(app: &App, config: &Config, frame: Frame, id: i64) -> Result<ShopP
             seats: "1".to_owned(),
             ..ProductDraft::default()
         },
-        problems: vec![],
+        answers: Answers::default(),
+        objection: Objection::default(),
         offset: app.utc_offset(),
+        today: app.today(),
     })
 }

@@ -210,6 +210,7 @@ async fn decide(
                     email: request.named.email.clone(),
                     term: String::new(),
                     code: None,
+                    typed_code: String::new(),
                 },
                 codes: choices(&request.codes, app.today()),
                 request,
@@ -254,6 +255,9 @@ struct AddForm {
     term: String,
     /// The activation code to add the machines to, in place of all others.
     code: Option<i64>,
+    /// The same as the customer types it.
+    #[field(default = "")]
+    activation_code: String,
     /// An expiration date that is wanted in spite of a doubt, or what was meant.
     #[field(default = "")]
     keep_expiration_date: String,
@@ -287,6 +291,7 @@ async fn add(
         email: form.email,
         term: form.term,
         code: form.code,
+        typed_code: form.activation_code,
     };
     let today = app.today();
     let kept = form.keep_expiration_date;
@@ -312,8 +317,12 @@ async fn add(
         Ok(Err(doubt)) => (422, vec![], doubt),
         Err(Error::Invalid(problems)) => (422, problems, None),
         Err(other) => {
+            let field = match adding.has_typed_code() {
+                true => "activation_code",
+                false => "code",
+            };
             let problem = Problem {
-                field: "code",
+                field,
                 message: other.to_string(),
             };
             (other.status(), vec![problem], None)
@@ -341,12 +350,18 @@ struct Adding {
     term: String,
     /// The activation code, in place of all others.
     code: Option<i64>,
+    /// The same as the customer types it.
+    typed_code: String,
 }
 
 impl Adding {
+    fn has_typed_code(&self) -> bool {
+        !self.typed_code.trim().is_empty()
+    }
+
     /// About the expiration date, if it is the one that counts.
     fn doubt(&self, today: Date) -> Option<Doubt> {
-        if self.code.is_some() || !self.term.is_empty() {
+        if self.code.is_some() || self.has_typed_code() || !self.term.is_empty() {
             return None;
         }
         let day = read_day(self.draft.get("expiration_date"))?;
@@ -361,15 +376,27 @@ impl Adding {
         request: &Request,
         today: Date,
     ) -> Result<(String, String), Error> {
-        let customer = self.customer(request)?;
         let number = self.machines.len();
-        if let Some(code) = self.code {
-            service.add_machines(actor, code, &self.machines)?;
+        let to_code = |code: i64| {
             let message = match number {
                 1 => "1 machine added to the activation code.".to_owned(),
                 _ => format!("{number} machines added to the activation code."),
             };
-            return Ok((format!("/codes/{code}"), message));
+            (format!("/codes/{code}"), message)
+        };
+        // Whose the machines are, the code says.
+        if self.has_typed_code() {
+            if self.code.is_some() {
+                let message = "Choose a code or enter one, not both.";
+                return Err(Error::invalid("activation_code", message));
+            }
+            let added = service.add_machines_by_code(actor, &self.typed_code, &self.machines);
+            return added.map(to_code);
+        }
+        let customer = self.customer(request)?;
+        if let Some(code) = self.code {
+            service.add_machines(actor, code, &self.machines)?;
+            return Ok(to_code(code));
         }
         let (mut values, dates) = self.draft.clone().typed();
         if !dates.is_empty() {
@@ -617,7 +644,9 @@ impl AddPage {
     /// Those that belong to no field of the form.
     fn other_problems(&self) -> impl Iterator<Item = &Problem> {
         let is_shown = |field| match field {
-            "user_id" | "email" | "whose" | "status" | "expiration_date" => true,
+            "activation_code" | "user_id" | "email" | "whose" | "status" | "expiration_date" => {
+                true
+            }
             "code" => !self.codes.is_empty(),
             _ => false,
         };

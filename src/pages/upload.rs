@@ -44,7 +44,7 @@ impl<'r> FromData<'r> for Uploaded {
     }
 }
 
-/// Bytes of an upload without a file, such as pasted codes, that are kept for another attempt.
+/// Bytes of an upload beside its file, such as pasted codes, that are kept for another attempt.
 const KEPT: u64 = 1024 * 1024;
 
 /// The boundary of the form.
@@ -68,13 +68,16 @@ async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Error> 
         Ok(signed_in) => signed_in,
         Err(error) => {
             let body = drain(data, KEPT).await.unwrap_or_default();
-            let sent = Parts::read(body, boundary).await.ok();
-            SavedForm::save_upload(request, sent.and_then(|sent| sent.kept()));
+            let mut sent = Parts::default();
+            let is_whole = sent.read(body, boundary).await.is_ok() || sent.has_file();
+            let kept = sent.kept().filter(|_| is_whole);
+            SavedForm::save_upload(request, kept, sent.has_file());
             return Err(error);
         }
     };
-    let sent = Parts::read(read_file_body(data).await?, boundary).await?;
-    SavedForm::save_upload(request, sent.kept());
+    let mut sent = Parts::default();
+    sent.read(read_file_body(data).await?, boundary).await?;
+    SavedForm::save_upload(request, sent.kept(), sent.has_file());
     verify_csrf(&sent.csrf, &signed_in)?;
     if sent.content.len() as u64 > IMPORT {
         return Err(Error::TooLarge(IMPORT));
@@ -96,31 +99,37 @@ struct Parts {
 }
 
 impl Parts {
-    async fn read(body: Vec<u8>, boundary: &str) -> Result<Parts, Error> {
+    /// What comes before an error is there all the same. The file is the last field of our forms.
+    async fn read(&mut self, body: Vec<u8>, boundary: &str) -> Result<(), Error> {
         let body = stream::once(future::ready(Ok::<_, io::Error>(body)));
         let unreadable = |e: multer::Error| malformed(&format!("The form could not be read: {e}."));
         let mut fields = Multipart::new(body, boundary);
-        let mut parts = Parts::default();
         while let Some(field) = fields.next_field().await.map_err(unreadable)? {
             let Some(name) = field.name().map(str::to_owned) else {
                 continue;
             };
-            let file_name = field.file_name().unwrap_or_default().to_owned();
+            if name == "file" {
+                self.file_name = field.file_name().unwrap_or_default().to_owned();
+            }
             let bytes = field.bytes().await.map_err(unreadable)?;
             let text = || String::from_utf8_lossy(&bytes).into_owned();
             match &*name {
-                "csrf" => parts.csrf = text(),
-                "file" => (parts.file_name, parts.content) = (file_name, bytes.into()),
-                _ => drop(parts.others.insert(name, text())),
+                "csrf" => self.csrf = text(),
+                "file" => self.content = bytes.into(),
+                _ => drop(self.others.insert(name, text())),
             }
         }
-        Ok(parts)
+        Ok(())
     }
 
-    /// The fields of a form without a file, if they are not as large as one.
+    fn has_file(&self) -> bool {
+        !self.file_name.is_empty() || !self.content.is_empty()
+    }
+
+    /// The fields beside the file, if there are any and they are not as large as one.
     fn kept(&self) -> Option<Vec<(String, String)>> {
         let size: usize = self.others.values().map(String::len).sum();
-        if !self.content.is_empty() || size as u64 > KEPT {
+        if self.has_file() && size == 0 || size as u64 > KEPT {
             return None;
         }
         let pairs = self.others.iter();

@@ -36,6 +36,8 @@ pub(super) fn routes() -> Vec<Route> {
 struct WebhookPage {
     frame: Frame,
     found: WebhookUse,
+    /// Because of which nothing is sent for a while.
+    pausing: Option<WebhookDelivery>,
     /// That was just made; it is never shown again.
     secret: Option<String>,
     state: Option<DeliveryState>,
@@ -136,12 +138,12 @@ async fn page(
     before: Option<i64>,
 ) -> Result<WebhookPage, Error> {
     let from = before.unwrap_or(i64::MAX);
-    let (found, mut deliveries) = app
+    let (found, pausing, mut deliveries) = app
         .run(move |service| {
-            Ok((
-                service.webhook(id)?,
-                service.webhook_deliveries(id, state, from, PER_PAGE + 1)?,
-            ))
+            let found = service.webhook(id)?;
+            let pausing = service.pausing_delivery(&found.webhook)?;
+            let deliveries = service.webhook_deliveries(id, state, from, PER_PAGE + 1)?;
+            Ok((found, pausing, deliveries))
         })
         .await?;
     let has_older = deliveries.len() > PER_PAGE;
@@ -151,6 +153,7 @@ async fn page(
     Ok(WebhookPage {
         frame,
         found,
+        pausing,
         secret: None,
         state,
         older: last.map(|id| query(&[("state", word), ("before", &id.to_string())])),

@@ -6,6 +6,7 @@ use rocket::{Either, FromForm, Route, State, get, post, routes};
 use super::flash::{Flashed, redirect_with_flash};
 use super::form::SignedInForm;
 use super::frame::Frame;
+use super::opened::{Typed, carried, rebase};
 use super::webhook::mark;
 use super::{Page, shown, webhook};
 use crate::auth::Session;
@@ -40,6 +41,8 @@ struct FormPage {
     /// None for a new one.
     id: Option<i64>,
     draft: WebhookDraft,
+    /// See [`opened`](super::opened).
+    was: String,
     problems: Vec<Problem>,
 }
 
@@ -64,6 +67,43 @@ struct WebhookForm {
     description: String,
     #[field(default = vec![])]
     events: Vec<String>,
+    /// See [`opened`](super::opened).
+    #[field(default = "")]
+    was: String,
+}
+
+/// What can be changed about a webhook, as texts.
+struct Texts {
+    url: String,
+    description: String,
+    /// Words with blanks between them.
+    events: String,
+}
+
+impl Texts {
+    fn of(draft: WebhookDraft) -> Texts {
+        Texts {
+            url: draft.url,
+            description: draft.description,
+            events: draft.events.join(" "),
+        }
+    }
+
+    fn typed(&mut self) -> [Typed<'_>; 3] {
+        [
+            ("url", &mut self.url),
+            ("description", &mut self.description),
+            ("events", &mut self.events),
+        ]
+    }
+
+    fn draft(&self) -> WebhookDraft {
+        WebhookDraft {
+            url: self.url.clone(),
+            description: self.description.clone(),
+            events: self.events.split_whitespace().map(str::to_owned).collect(),
+        }
+    }
 }
 
 impl From<WebhookForm> for WebhookDraft {
@@ -82,6 +122,7 @@ fn new(_session: Session, frame: Frame) -> Result<Page, Failure> {
         frame,
         id: None,
         draft: WebhookDraft::default(),
+        was: String::new(),
         problems: vec![],
     })?)
 }
@@ -96,17 +137,29 @@ async fn create(app: &App, frame: Frame, form: SignedInForm<WebhookForm>) -> Res
         .await;
     match created {
         Ok((id, secret)) => webhook::page_with_secret(app, frame, id, secret).await,
-        Err(error) => Ok(again(frame, None, typed, error)?),
+        Err(Error::Invalid(problems)) => {
+            let page = FormPage {
+                frame,
+                id: None,
+                draft: typed,
+                was: String::new(),
+                problems,
+            };
+            Ok(Page::with_status(422, &page)?)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
 #[get("/webhooks/<id>/edit")]
 async fn edit(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
     let found = app.run(move |service| service.webhook(id)).await?;
+    let draft = WebhookDraft::of(&found.webhook);
     Ok(Page::new(&FormPage {
         frame,
         id: Some(id),
-        draft: WebhookDraft::of(&found.webhook),
+        was: carried(Texts::of(draft.clone()).typed()),
+        draft,
         problems: vec![],
     })?)
 }
@@ -119,32 +172,39 @@ async fn change(
     id: i64,
     form: SignedInForm<WebhookForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
-    let SignedInForm { form, actor, .. } = form;
-    let draft = WebhookDraft::from(form);
-    let typed = draft.clone();
-    let saved = app
-        .run(move |service| service.set_webhook(&actor, id, &draft))
-        .await;
-    match saved {
-        Ok(()) => {
-            let path = format!("/webhooks/{id}");
-            let flashed = redirect_with_flash(config, &path, "Webhook saved.");
-            Ok(Either::Left(flashed))
-        }
-        Err(error) => Ok(Either::Right(again(frame, Some(id), typed, error)?)),
-    }
-}
-
-/// The form with what was typed and what is wrong with it; any other error as it is.
-fn again(frame: Frame, id: Option<i64>, draft: WebhookDraft, error: Error) -> Result<Page, Error> {
-    let Error::Invalid(problems) = error else {
-        return Err(error);
+    let SignedInForm {
+        mut form, actor, ..
+    } = form;
+    let was = std::mem::take(&mut form.was);
+    let mut typed = Texts::of(form.into());
+    let (saved, draft, was) = app
+        .run(move |service| {
+            let current = WebhookDraft::of(&service.webhook(id)?.webhook);
+            let mut current = Texts::of(current);
+            let conflicts = rebase(&was, typed.typed(), current.typed());
+            let draft = typed.draft();
+            if !conflicts.is_empty() {
+                return Ok((Err((409, conflicts)), draft, carried(current.typed())));
+            }
+            match service.set_webhook(&actor, id, &draft) {
+                Err(Error::Invalid(problems)) => {
+                    Ok((Err((422, problems)), draft, carried(current.typed())))
+                }
+                saved => saved.map(|()| (Ok(()), draft, was)),
+            }
+        })
+        .await?;
+    let Err((status, problems)) = saved else {
+        let path = format!("/webhooks/{id}");
+        let flashed = redirect_with_flash(config, &path, "Webhook saved.");
+        return Ok(Either::Left(flashed));
     };
     let page = FormPage {
         frame,
-        id,
+        id: Some(id),
         draft,
+        was,
         problems,
     };
-    Page::with_status(422, &page)
+    Ok(Either::Right(Page::with_status(status, &page)?))
 }

@@ -1,6 +1,6 @@
 //! A machine takes a seat of an activation code, or gives it back.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use time::Date;
 
@@ -166,6 +166,21 @@ impl Service {
             }
             Ok(added)
         })
+    }
+
+    /// [`Service::add_machines`] by a code as it is typed; returns its ID.
+    pub fn add_machines_by_code(
+        &self,
+        actor: &Actor,
+        typed: &str,
+        machines: &[MachinePair],
+    ) -> Result<i64, Error> {
+        let (tool_name, _) = machines.first().ok_or(Reason::UnknownCode)?;
+        let address = actor.address.parse();
+        let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let code = self.code_for(tool_name, typed, address)?;
+        self.add_machines(actor, code.id, machines)?;
+        Ok(code.id)
     }
 
     /// Deletes the machine's license of that code; changes nothing if it has none.

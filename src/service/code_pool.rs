@@ -19,6 +19,8 @@ const STALE: &str = "Codes in this file were added since the preview, or it is r
 #[derive(Debug, PartialEq, Eq)]
 pub struct Imported {
     pub number: usize,
+    /// Rows that were not imported; their file is kept.
+    pub skipped: usize,
     /// The IDs of the first and the last code.
     pub ids: (i64, i64),
 }
@@ -38,11 +40,11 @@ impl Service {
             tool: Some(tool_name),
             ..ImportOptions::default()
         };
-        check_pool(&decoded.text, &options)?;
+        check_pool(&decoded.text, &options).map_err(|error| decoded.explain(error))?;
         self.keep_upload(actor, name, &decoded, &options)
     }
 
-    /// What an import of this file would do; codes that are there already are wrong.
+    /// What an import of this file would do; codes that are there already, for another tool, are wrong.
     pub(super) fn pool(&self, upload: &Upload) -> Result<Pool, Error> {
         let text = self.content(upload.id)?;
         let mut pool = read_pool(&text, &upload.options, &self.tool_names()?, self.today())?;
@@ -52,6 +54,7 @@ impl Service {
             for code in codes {
                 match activation_codes::find(db, &code.code)? {
                     None => pool.codes.push(code),
+                    Some(known) if known.tool_name == pool.tool_name => pool.unchanged += 1,
                     Some(known) => pool.wrong.push(WrongCode {
                         line: code.line,
                         typed: shown(&code.code),
@@ -83,14 +86,13 @@ impl Service {
                 "There is already a tool {similar}. Choose which one is meant."
             )));
         }
-        let tool_name = &*pool.tool_name;
-        let codes = pool.codes.into_iter();
-        let codes: Vec<_> = codes
-            .filter(|code| with_short || !code.is_short())
-            .collect();
+        let tool_name = &*pool.tool_name.clone();
+        let all = pool.codes.iter().cloned();
+        let codes: Vec<_> = all.filter(|code| with_short || !code.is_short()).collect();
+        let skipped = pool.skipped(with_short).len();
         if codes.is_empty() {
             return Err(Error::Conflict(
-                "All of these codes are short. To import them, tick the box below.".into(),
+                "All of these codes are short. Decide below whether to import them.".into(),
             ));
         }
         let now = self.clock.now();
@@ -115,11 +117,14 @@ impl Service {
                 .with("tool_name", tool_name)
                 .with("codes", ids.len() as i64);
             audit::append(db, event, now)?;
-            imports::delete(db, id)?;
+            if skipped == 0 {
+                imports::delete(db, id)?;
+            }
             let first = ids.first().copied().unwrap_or_default();
             let last = ids.last().copied().unwrap_or_default();
             Ok(Imported {
                 number: ids.len(),
+                skipped,
                 ids: (first, last),
             })
         })

@@ -7,6 +7,7 @@ use super::bulk::record_part;
 use crate::error::Error;
 use crate::model::activation_code::{CodeValues, ListedCode};
 use crate::model::audit::{Actor, Event, Kind};
+use crate::model::bulk::UNDO_FOR;
 use crate::model::check::ListedLicense;
 use crate::model::customer::{Customer, CustomerDraft, NamedCustomer};
 use crate::model::fold::folded;
@@ -30,6 +31,8 @@ const SUGGESTED: usize = 200;
 const MAX_LICENSES: usize = 20_000;
 
 pub(super) const NO_SUCH_CUSTOMER: Error = Error::NotFound("Customer not found.");
+
+const TOO_LATE: Error = Error::NotFound("This change can no longer be undone.");
 
 /// A customer with the numbers of licenses and activation codes.
 pub struct CustomerLine {
@@ -200,46 +203,69 @@ impl Service {
         found.ok_or(NO_SUCH_CUSTOMER)
     }
 
-    /// Under a new name, everything of the customer follows.
+    /// Under a new name, everything of the customer follows. Returns the entry in the audit log if anything changed.
     pub fn change_customer(
         &self,
         actor: &Actor,
         id: i64,
         draft: &CustomerDraft,
-    ) -> Result<(), Error> {
-        let now = self.clock.now();
+    ) -> Result<Option<i64>, Error> {
         self.store.write(|db| {
             let before = customers::get(db, id)?.ok_or(NO_SUCH_CUSTOMER)?;
-            let after = draft.parse(&before)?;
-            if after == before {
-                return Ok(());
-            }
-            let is_other = |found: &Customer| found.id != id;
-            if customers::named(db, &after.name)?.is_some_and(|found| is_other(&found)) {
-                let message = format!(
-                    "There is already a customer `{}`. Use another name, or merge the two.",
-                    after.name
-                );
-                return Err(Error::invalid("name", message));
-            }
-            if let Some(other) = customers::of_email(db, &after.email)?.filter(is_other) {
-                let message = format!(
-                    "`{}` is the address of `{}`. Use another one, or merge the two.",
-                    after.email, other.name
-                );
-                return Err(Error::invalid("email", message));
-            }
-            customers::set(db, &after)?;
-            if after.email != before.email {
-                customer_links::delete_of(db, id)?;
-            }
-            if after.name != before.name {
-                self.rename_in(db, actor, &before.name, &after.name)?;
-            }
-            let event = Event::customer(actor, Kind::CustomerChanged, &before, &after);
-            audit::append(db, event, now)?;
-            Ok(())
+            self.change_customer_in(db, actor, &before, &draft.parse(&before)?)
         })
+    }
+
+    /// Takes back a change of a customer, by its entry in the audit log; returns the customer's ID.
+    pub fn undo_customer_change(&self, actor: &Actor, entry: i64) -> Result<i64, Error> {
+        self.store.write(|db| {
+            let since = self.clock.now() - UNDO_FOR;
+            let entry = audit::get(db, entry)?.filter(|entry| entry.at >= since);
+            let entry = entry.ok_or(TOO_LATE)?;
+            let (id, changes) = entry.event.changed_customer().ok_or(TOO_LATE)?;
+            let now = customers::get(db, id)?.ok_or(NO_SUCH_CUSTOMER)?;
+            let draft = CustomerDraft::without(&now, &changes).ok_or_else(|| {
+                Error::Conflict("The customer was changed since. Nothing was undone.".into())
+            })?;
+            self.change_customer_in(db, actor, &now, &draft.onto(&now))?;
+            Ok(id)
+        })
+    }
+
+    fn change_customer_in(
+        &self,
+        db: &WriteTx<'_>,
+        actor: &Actor,
+        before: &Customer,
+        after: &Customer,
+    ) -> Result<Option<i64>, Error> {
+        if after == before {
+            return Ok(None);
+        }
+        let is_other = |found: &Customer| found.id != before.id;
+        if customers::named(db, &after.name)?.is_some_and(|found| is_other(&found)) {
+            let message = format!(
+                "There is already a customer `{}`. Use another name, or merge the two.",
+                after.name
+            );
+            return Err(Error::invalid("name", message));
+        }
+        if let Some(other) = customers::of_email(db, &after.email)?.filter(is_other) {
+            let message = format!(
+                "`{}` is the address of `{}`. Use another one, or merge the two.",
+                after.email, other.name
+            );
+            return Err(Error::invalid("email", message));
+        }
+        customers::set(db, after)?;
+        if after.email != before.email {
+            customer_links::delete_of(db, before.id)?;
+        }
+        if after.name != before.name {
+            self.rename_in(db, actor, &before.name, &after.name)?;
+        }
+        let event = Event::customer(actor, Kind::CustomerChanged, before, after);
+        audit::append(db, event, self.clock.now()).map(Some)
     }
 
     /// Gives everything of the other customer to this one, and deletes the other.

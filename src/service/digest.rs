@@ -9,7 +9,7 @@ use crate::model::date;
 use crate::model::mail::MailEvent;
 use crate::model::mail_text::{DigestFacts, Facts, MailText};
 use crate::model::text::grouped;
-use crate::store::{outbox, unlicensed_machines};
+use crate::store::{audit, outbox, unlicensed_machines};
 
 impl Service {
     /// The mail of this week, as it would be sent now.
@@ -22,7 +22,7 @@ impl Service {
         Ok(text?.1)
     }
 
-    /// Once a week: on Monday, or later if the server was off.
+    /// Once a week: on Monday, or later if the server was off; first on the Monday after the installation.
     pub(super) fn queue_digest(&self, today: Date) -> Result<(), Error> {
         let Some(to) = &self.mailer.digest_to else {
             return Ok(());
@@ -30,7 +30,11 @@ impl Service {
         let since = i64::from(today.weekday().number_days_from_monday());
         let monday = today.saturating_sub(Duration::days(since));
         let key = format!("digest of {}", date::format(monday));
-        if self.store.read(|db| outbox::has_key(db, &key))? {
+        let (is_queued, began) = self
+            .store
+            .read_tx(|db| Ok((outbox::has_key(db, &key)?, audit::began(db)?)))?;
+        let is_new = began.is_none_or(|at| at.to_offset(self.utc_offset).date() >= monday);
+        if is_queued || is_new {
             return Ok(());
         }
         let text = self.digest()?;

@@ -190,13 +190,9 @@ impl RunningImport {
 impl ImportRun {
     fn in_words(&self) -> String {
         let name = &self.file_name;
-        match self.all {
-            0 => format!("An import of {name} is running."),
-            all => format!(
-                "An import of {name} is running, {} %.",
-                self.done * 100 / all
-            ),
-        }
+        // While it is still planned, none of it is done.
+        let percent = self.done * 100 / self.all.max(1);
+        format!("An import of {name} is running, {percent} %.")
     }
 }
 
@@ -213,7 +209,8 @@ impl Service {
     pub fn upload_import(&self, actor: &Actor, name: &str, bytes: &[u8]) -> Result<i64, Error> {
         let decoded = decode(bytes)?;
         let options = ImportOptions::default();
-        check_row_count(Sheet::read(&decoded.text, &options)?.length)?;
+        let sheet = Sheet::read(&decoded.text, &options).map_err(|error| decoded.explain(error))?;
+        check_row_count(sheet.length)?;
         self.keep_upload(actor, name, &decoded, &options)
     }
 
@@ -383,9 +380,10 @@ impl Service {
             }
             Subject::Codes => {
                 let pool = self.pool(&upload)?;
-                let rows = pool.wrong.into_iter();
+                let (layout, unit) = (pool.layout.clone(), pool.unit);
+                let rows = pool.skipped(false).into_iter();
                 let rows = rows.map(|row| (row.line, row.reason, row.cells));
-                (pool.layout, pool.unit, rows.collect())
+                (layout, unit, rows.collect())
             }
         };
         let ours = [unit.as_str(), REASON];

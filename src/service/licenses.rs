@@ -1,5 +1,7 @@
 //! Finding, adding, changing and deleting licenses.
 
+use time::OffsetDateTime;
+
 use super::Service;
 use super::bulk::{record, record_part};
 use crate::error::{Error, Problem};
@@ -9,13 +11,14 @@ use crate::model::doubt::{Doubt, doubts};
 use crate::model::license::{Draft, License, Status, Values, by_code};
 use crate::model::question::Question;
 use crate::model::search::{Count, Filter, Page};
-use crate::store::{audit, bulk, licenses, search, tools};
+use crate::store::{WriteTx, audit, bulk, licenses, search, tools};
 
 const NO_SUCH_LICENSE: Error = Error::NotFound("License not found.");
 
 /// The result of [`Service::edit_license`].
 pub enum Edited {
-    Saved(License),
+    /// The license, and the change to undo if there is one.
+    Saved(License, Option<i64>),
     /// Nothing was changed: this is the current license.
     Changed(License),
 }
@@ -60,10 +63,9 @@ impl Service {
         };
         let mut doubts = doubts(draft, &before, &self.tool_names()?, self.today());
         let key = draft.get("license_key").trim();
-        if key != before.get("license_key")
-            && !doubts.iter().any(|doubt| doubt.field == "license_key")
-        {
+        if key != before.get("license_key") && !key.is_empty() {
             let tool_name = draft.get("tool_name").trim();
+            doubts.retain(|doubt| doubt.field != "license_key");
             doubts.extend(self.key_doubt(tool_name, key)?);
         }
         match Values::parse(&draft.clone().over(before)) {
@@ -102,13 +104,16 @@ impl Service {
 
     /// Changes only the fields in the draft.
     pub fn change_license(&self, actor: &Actor, id: i64, draft: Draft) -> Result<License, Error> {
-        match self.edit_license(actor, id, draft, &Draft::default())? {
-            Edited::Saved(license) | Edited::Changed(license) => Ok(license),
-        }
+        let now = self.clock.now();
+        self.store.write(|db| {
+            let before = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
+            let new = Values::parse(&draft.over(Draft::from(&before.values)))?;
+            Ok(write_values(db, actor, &before, &new, now)?.0)
+        })
     }
 
     /// Changes the fields that differ from those that a form showed, unless somebody else has changed one of
-    /// them since.
+    /// them since. The change can be undone.
     pub fn edit_license(
         &self,
         actor: &Actor,
@@ -124,13 +129,17 @@ impl Service {
                 return Ok(Edited::Changed(before));
             }
             let new = Values::parse(&draft.changed_from(shown).over(current))?;
-            licenses::update(db, &before, &new, now)?;
-            let after = licenses::get(db, id)?.ok_or(NO_SUCH_LICENSE)?;
-            by_code(&after, &new)?;
-            if after != before {
-                record(db, actor, Some(&before), Some(&after), now)?;
-            }
-            Ok(Edited::Saved(after))
+            let kept = bulk::snapshot(db, id, false)?.0;
+            let (after, audit_id) = write_values(db, actor, &before, &new, now)?;
+            let change = audit_id.map(|audit_id| {
+                let what = format!("Edit {}", before.license_key);
+                let change = bulk::add(db, &actor.who, &what, "", now)?;
+                bulk::keep(db, change, id, audit_id, (&kept, ""))?;
+                bulk::add_to_number(db, change, 1)?;
+                bulk::set_done(db, change, &what, now)?;
+                Ok::<_, Error>(change)
+            });
+            Ok(Edited::Saved(after, change.transpose()?))
         })
     }
 
@@ -215,4 +224,22 @@ impl Service {
             Ok((successor.flatten(), licenses::moved_to(db, license.id)?))
         })
     }
+}
+
+/// The license as it is then, and its entry in the audit log if anything changed.
+fn write_values(
+    db: &WriteTx<'_>,
+    actor: &Actor,
+    before: &License,
+    new: &Values,
+    now: OffsetDateTime,
+) -> Result<(License, Option<i64>), Error> {
+    licenses::update(db, before, new, now)?;
+    let after = licenses::get(db, before.id)?.ok_or(NO_SUCH_LICENSE)?;
+    by_code(&after, new)?;
+    let audit_id = match after == *before {
+        true => None,
+        false => Some(record(db, actor, Some(before), Some(&after), now)?),
+    };
+    Ok((after, audit_id))
 }

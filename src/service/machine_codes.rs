@@ -7,7 +7,7 @@ use crate::clock::Stopwatch;
 use crate::error::Error;
 use crate::model::doubt::{self, Doubt};
 use crate::model::license::License;
-use crate::model::machine_code::read_machine_code;
+use crate::model::machine_code::machine_code_in;
 use crate::model::unlicensed::UnlicensedMachine;
 use crate::store::{licenses, unlicensed_machines};
 
@@ -26,11 +26,9 @@ impl Service {
     /// What to ask before a license for this key is stored. A customer may have read out the machine code instead:
     /// then it is the machine that is meant.
     pub fn key_doubt(&self, tool_name: &str, key: &str) -> Result<Option<Doubt>, Error> {
-        if let Some(doubt) = doubt::key(key) {
-            return Ok(Some(doubt));
-        }
-        let Some(code) = read_machine_code(key) else {
-            return Ok(None);
+        let of_key = doubt::key(key);
+        let Some(code) = machine_code_in(key) else {
+            return Ok(of_key);
         };
         let found = self.machines_of_code(&code)?;
         let licenses = found.licenses.iter();
@@ -40,7 +38,10 @@ impl Service {
         let mut machines: Vec<(&String, &String)> = licensed.chain(unlicensed).collect();
         machines.retain(|(_, machine)| *machine != key);
         machines.sort_by_key(|(tool, _)| *tool != tool_name);
-        Ok(doubt::machine_code(key, &code, &machines))
+        Ok(match machines.is_empty() {
+            true => of_key.or_else(|| doubt::machine_code(key, &code, &machines)),
+            false => doubt::machine_code(key, &code, &machines),
+        })
     }
 
     pub fn machines_of_code(&self, code: &str) -> Result<CodedMachines, Error> {

@@ -3,6 +3,7 @@
 use rocket::http::RawStr;
 
 use super::Service;
+use super::mailer::FailedText;
 use super::tools::NO_SUCH_TOOL;
 use crate::error::Error;
 use crate::model::audit::{Actor, Event, Kind};
@@ -31,14 +32,24 @@ impl Service {
                 };
                 match text.render(facts) {
                     Ok(text) => return Ok((language.to_owned(), text)),
-                    Err(_) => self.log.event(
-                        "mail_text_failed",
-                        &[
-                            ("kind", &event.as_str()),
-                            ("language", &language),
-                            ("tool", &tool),
-                        ],
-                    ),
+                    Err(error) => {
+                        self.log.event(
+                            "mail_text_failed",
+                            &[
+                                ("kind", &event.as_str()),
+                                ("language", &language),
+                                ("tool", &tool),
+                            ],
+                        );
+                        let key = (tool.to_owned(), event, language.to_owned());
+                        let mut failed = self.mailer.failed_texts.lock();
+                        failed.retain(|one| one.text != key);
+                        failed.push(FailedText {
+                            text: key,
+                            at: self.now(),
+                            why: error.to_string(),
+                        });
+                    }
                 }
             }
             if LANGUAGES.iter().any(|(built_in, _)| *built_in == language) {
@@ -61,6 +72,24 @@ impl Service {
     /// The vendor's own texts.
     pub fn mail_texts(&self) -> Result<Vec<TextKey>, Error> {
         self.store.read(mail_texts::all)
+    }
+
+    /// Those of them that have failed since the server started, and were not changed since.
+    pub fn failed_mail_texts(&self) -> Result<Vec<FailedText>, Error> {
+        let failed = self.mailer.failed_texts.lock().clone();
+        if failed.is_empty() {
+            return Ok(failed);
+        }
+        let own = self.mail_texts()?;
+        let is_own = |one: &FailedText| own.contains(&one.text);
+        Ok(failed.into_iter().filter(is_own).collect())
+    }
+
+    fn forget_failure(&self, tool_name: &str, event: MailEvent, language: &str) {
+        let is_other = |one: &FailedText| {
+            (&*one.text.0, one.text.1, &*one.text.2) != (tool_name, event, language)
+        };
+        self.mailer.failed_texts.lock().retain(is_other);
     }
 
     /// The text that the vendor has set for this tool, or for all tools, or the built-in one; whether it is this tool's.
@@ -107,7 +136,9 @@ impl Service {
             mail_texts::set(db, tool_name, event, language, text)?;
             audit::append(db, changed(actor, tool_name, event, language), self.now())?;
             Ok(())
-        })
+        })?;
+        self.forget_failure(tool_name, event, language);
+        Ok(())
     }
 
     /// The built-in text counts again.
@@ -123,7 +154,9 @@ impl Service {
                 audit::append(db, changed(actor, tool_name, event, language), self.now())?;
             }
             Ok(())
-        })
+        })?;
+        self.forget_failure(tool_name, event, language);
+        Ok(())
     }
 }
 

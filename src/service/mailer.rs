@@ -11,6 +11,7 @@ use super::smtp::{Link, Smtp, composed};
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::mail::{Delivery, Mail, MailState};
+use crate::store::mail_texts::TextKey;
 use crate::store::outbox;
 
 /// Mails read at once.
@@ -32,7 +33,18 @@ pub(super) struct Mailer {
     trouble: Mutex<Option<(OffsetDateTime, String)>>,
     /// The day whose reminders and digest are queued.
     pub(super) queued_on: Mutex<Option<Date>>,
+    /// Texts of the vendor that have failed since the start.
+    pub(super) failed_texts: Mutex<Vec<FailedText>>,
     is_stopping: AtomicBool,
+}
+
+/// A text of the vendor that failed with the values of a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedText {
+    pub text: TextKey,
+    /// The last time.
+    pub at: OffsetDateTime,
+    pub why: String,
 }
 
 impl Mailer {
@@ -46,6 +58,7 @@ impl Mailer {
             server_url: format!("{}{}", config.origin(config.port), config.base_path()),
             trouble: Mutex::default(),
             queued_on: Mutex::default(),
+            failed_texts: Mutex::default(),
             is_stopping: AtomicBool::new(false),
         }
     }

@@ -9,7 +9,7 @@ use time::{Date, Duration};
 use super::Service;
 use super::codes::NO_SUCH_CODE;
 use super::mail_facts::{facts, lead};
-use super::orders::OrderCodes;
+use super::orders::{OrderCodes, codes_of};
 use super::secrets::random;
 use crate::error::Error;
 use crate::model::audit::{Actor, Detail, Event, Kind};
@@ -17,7 +17,7 @@ use crate::model::customer::{Customer, parse_email};
 use crate::model::license::License;
 use crate::model::mail::{Mail, MailEvent, MailState, NewMail, Topic, reminder_step};
 use crate::model::mail_text::{Facts, MailText};
-use crate::store::{Db, Read, WriteTx, activation_codes, audit, customers, outbox};
+use crate::store::{Db, Read, WriteTx, activation_codes, audit, customers, orders, outbox};
 
 pub(super) const NO_SUCH_MAIL: Error = Error::NotFound("Mail not found.");
 
@@ -163,6 +163,20 @@ impl Service {
         };
         self.queue(db, MailEvent::Codes, key, &order.customer, &topics)?;
         Ok(())
+    }
+
+    /// The codes of an order of a shop, unless they were mailed before: perhaps who bought is known only now.
+    pub(super) fn queue_first(&self, db: &WriteTx<'_>, order_id: i64) -> Result<(), Error> {
+        let Some(order) = orders::get(db, order_id)? else {
+            return Ok(());
+        };
+        let placed = OrderCodes {
+            codes: codes_of(db, &order)?,
+            order,
+            is_new: true,
+            has_new_customer: false,
+        };
+        self.queue_order(db, &placed)
     }
 
     pub(super) fn queue_moved(

@@ -84,6 +84,12 @@ impl Service {
                     let message = "A test order does not change another order.";
                     return Err(Error::invalid(field_of(item), message));
                 }
+                let other = item.other().unwrap_or_default();
+                if orders::find(db, source, other)?.is_some_and(|order| order.is_test) {
+                    let message =
+                        format!("The order {other} is a test: nothing can be added to it.");
+                    return Err(Error::invalid(field_of(item), message));
+                }
                 if item.adds_to.is_some() {
                     for code in codes_of_other(db, source, item)? {
                         item.fits(&code.values)?;

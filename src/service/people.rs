@@ -1,17 +1,15 @@
 //! What is stored about a person: exported, and erased.
 
-use std::collections::HashSet;
-
 use serde_json::json;
 
 use super::Service;
 use super::audit::CHUNK;
 use super::customers::{NO_SUCH_CUSTOMER, few_licenses};
+use super::traces::Traces;
 use crate::error::Error;
 use crate::model::audit::{Actor, AuditFilter, CUSTOMER_ID, Detail, Entry, Event, Kind};
 use crate::model::customer::Customer;
-use crate::store::audit::{self, Mention};
-use crate::store::{Db, Read, activation_codes, customers, licenses, people, personal};
+use crate::store::{Db, audit, customers, licenses, people, personal};
 
 impl Service {
     /// Everything about a person, as JSON.
@@ -77,11 +75,14 @@ impl Service {
             let entries = audit::mentions(db, next, i64::MAX, i64::MAX)?;
             entries.iter().for_each(|entry| traces.add(entry));
             let licenses = few_licenses(db, &person.name)?;
-            people::erase(db, &person)?;
+            traces.end();
+            let left = traces.left(db)?;
+            people::erase(db, &person, &left)?;
             let former = traces.former(db)?;
             for text in &former {
-                people::erase(db, &former_self(&person, text.clone()))?;
+                people::erase(db, &former_self(&person, text.clone()), &left)?;
             }
+            traces.clear(db, &left, now)?;
             for license in &licenses {
                 let mut values = license.values.clone();
                 (values.user_id, values.order_ref, values.note) = (None, None, None);
@@ -136,94 +137,4 @@ fn change(entry: &Entry) -> serde_json::Value {
         "license_id": entry.event.license_id,
         "changed": changed,
     })
-}
-
-/// IDs of personal values in the audit log.
-struct Traces {
-    customer_id: i64,
-    licenses: HashSet<i64>,
-    codes: HashSet<i64>,
-    /// Names and addresses of the person.
-    names: HashSet<i64>,
-    /// In entries about the person.
-    about: HashSet<i64>,
-    /// In other entries.
-    others: HashSet<i64>,
-    /// Names of files, and changes in words, which may name the person.
-    words: HashSet<i64>,
-    /// Of those who did something, and from where.
-    actors: HashSet<i64>,
-}
-
-impl Traces {
-    fn begin(db: &Db, person: &Customer) -> Read<Traces> {
-        let licenses = licenses::of_customer(db, &person.name)?.into_iter();
-        let codes =
-            activation_codes::matching(db, None, None, Some(&person.name), usize::MAX >> 1)?;
-        let mut names = HashSet::new();
-        for text in [&person.name, &person.email] {
-            names.extend(personal::id_of(db, text)?);
-        }
-        Ok(Traces {
-            customer_id: person.id,
-            licenses: licenses.map(|license| license.id).collect(),
-            codes: codes.into_iter().map(|listed| listed.code.id).collect(),
-            names,
-            about: HashSet::new(),
-            others: HashSet::new(),
-            words: HashSet::new(),
-            actors: HashSet::new(),
-        })
-    }
-
-    fn extend(&mut self, newer: Traces) {
-        self.licenses.extend(newer.licenses);
-        self.codes.extend(newer.codes);
-        self.names.extend(newer.names);
-    }
-
-    /// The newest entry first: a later change of the name leads to the earlier name.
-    fn add(&mut self, entry: &Mention) {
-        self.actors.extend(entry.actor);
-        let is_in = |ids: &HashSet<i64>, id: Option<i64>| id.is_some_and(|id| ids.contains(&id));
-        let is_named = entry.values.iter().any(|(_, id)| self.names.contains(id));
-        let is_about = is_named
-            || entry.customer_id == Some(self.customer_id)
-            || is_in(&self.licenses, entry.license_id)
-            || is_in(&self.codes, entry.code_id);
-        for (name, id) in &entry.values {
-            if name == "file" || name == "what" {
-                self.words.insert(*id);
-                continue;
-            }
-            let is_name = entry.customer_id.is_some() && (name == "name" || name == "email");
-            let into = match (is_about, is_name) {
-                (true, true) => &mut self.names,
-                (true, false) => &mut self.about,
-                (false, _) => &mut self.others,
-            };
-            into.insert(*id);
-        }
-    }
-
-    /// Names and addresses that the person had before and that nobody else has now.
-    fn former(&self, db: &Db) -> Read<Vec<String>> {
-        let mut former = vec![];
-        for id in &self.names {
-            if let Some(text) = personal::text(db, *id)?
-                && !text.is_empty()
-                && customers::named(db, &text)?.is_none()
-                && customers::of_email(db, &text)?.is_none()
-            {
-                former.push(text);
-            }
-        }
-        Ok(former)
-    }
-
-    fn erasable(&self) -> impl Iterator<Item = i64> {
-        let only_here = self.about.difference(&self.others);
-        let all = self.names.iter().chain(only_here);
-        all.filter(|id| !self.actors.contains(id)).copied()
-    }
 }

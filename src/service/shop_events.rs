@@ -14,6 +14,7 @@ use crate::model::customer::NamedCustomer;
 use crate::model::order::{NewOrder, OrderAction, SentItem};
 use crate::model::shops::{
     EventState, Outcome, Payment, Sale, Shop, ShopAction, ShopEvent, ShopKind, StoredEvent,
+    any_text,
 };
 use crate::store::{Db, Read, WriteTx, customers, orders, shop_events, shops};
 
@@ -57,8 +58,8 @@ impl Service {
                 outcome: Outcome::new(EventState::Failed, "Not processed yet."),
                 reference: String::new(),
             };
-            if is_erased(db, &shop, &event)? {
-                (stored.headers, stored.body) = Default::default();
+            if let Some(body) = kept_body(db, &shop, &event, &stored.body)? {
+                (stored.headers, stored.body) = (String::new(), body);
             }
             stored.id = shop_events::add(db, id, &stored)?;
             Ok(stored)
@@ -245,8 +246,9 @@ impl Service {
         let customer = buyer(db, shop, sale)?;
         let order = NewOrder::parse(&sale.order_ref, customer, items, is_test)?;
         let placed = self.place_order_in(db, actor, &shop.source(), &order)?;
-        self.queue_order(db, &placed)?;
+        // Who bought may be known only then.
         self.name_order(db, shop, actor, &order.order_ref, &sale.references)?;
+        self.queue_first(db, placed.order.id)?;
         let mut words = placed.in_words();
         if !unknown.is_empty() {
             words += &format!(" Left out: {}.", unknown.join("; "));
@@ -301,7 +303,10 @@ impl Service {
                 });
             let customer = buyer_of(db, order.customer)?;
             let new = NewOrder::parse(renewal, customer, items.collect(), false)?;
-            self.place_order_in(db, actor, &source, &new)?;
+            let placed = self.place_order_in(db, actor, &source, &new)?;
+            if order.is_erased {
+                orders::set_erased(db, placed.order.id)?;
+            }
         }
         self.name_order(db, shop, actor, renewal, references)?;
         done(format!("Order {order_ref} renewed by {renewal}."))
@@ -329,7 +334,11 @@ impl Service {
         let name = ensure_buyer(db, named, self.clock.now())?;
         let kept = customers::named(db, &name)?.ok_or(NO_SUCH_CUSTOMER)?;
         if kept.id != gone.id {
+            let unsent = orders::of_customer(db, &gone.name, i64::MAX)?;
             self.merge_customers_in(db, actor, &kept, &gone)?;
+            for order in unsent {
+                self.queue_first(db, order.id)?;
+            }
         }
         done("The customer is known now.")
     }
@@ -355,17 +364,40 @@ impl Service {
                 let event = shop.kind.read(stored.body.as_bytes())?;
                 let outcome = self.apply(db, shop, actor, &event)?;
                 shop_events::set_outcome(db, stored.id, &outcome, &stored.reference)?;
+                if is_order_erased(db, shop, order_ref)? {
+                    shop_events::clear(db, stored.id)?;
+                }
             }
         }
         Ok(())
     }
 }
 
-/// Whether the event is about an order whose customer was erased.
-fn is_erased(db: &Db, shop: &Shop, event: &ShopEvent) -> Read<bool> {
-    let of = event.action.of().unwrap_or_default();
-    let order_ref = shop_events::order_of(db, shop.id, of)?.unwrap_or_else(|| of.to_owned());
-    let order = orders::find(db, &shop.source(), &order_ref)?;
+/// What is kept of an event about an order whose customer was erased; none if it is about another one.
+fn kept_body(db: &Db, shop: &Shop, event: &ShopEvent, body: &str) -> Read<Option<String>> {
+    let is_of_erased = |reference: &str| {
+        let order_ref = shop_events::order_of(db, shop.id, reference)?;
+        is_order_erased(db, shop, order_ref.as_deref().unwrap_or(reference))
+    };
+    if is_of_erased(event.action.of().unwrap_or_default())? {
+        return Ok(Some(String::new()));
+    }
+    let mut found = Ok(false);
+    any_text(body, &mut |text| {
+        found = is_of_erased(text);
+        !matches!(found, Ok(false))
+    });
+    Ok(match (found?, &event.action) {
+        // A new purchase, and who that is.
+        (false, _) | (true, ShopAction::Paid(_) | ShopAction::Customer { .. }) => None,
+        (true, ShopAction::Ignored(_)) => Some(String::new()),
+        // It may have to wait.
+        (true, _) => Some(shop.kind.essence(body).unwrap_or_default()),
+    })
+}
+
+fn is_order_erased(db: &Db, shop: &Shop, order_ref: &str) -> Read<bool> {
+    let order = orders::find(db, &shop.source(), order_ref)?;
     Ok(order.is_some_and(|order| order.is_erased))
 }
 

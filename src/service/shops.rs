@@ -8,6 +8,7 @@ use super::{Service, secrets};
 use crate::error::Error;
 use crate::model::activation_code::ActivationCode;
 use crate::model::audit::{Actor, Event, Kind};
+use crate::model::doubt::{self, Doubt};
 use crate::model::order::NewOrder;
 use crate::model::shops::{
     FailedCalls, Fields, Product, ProductDraft, Shop, ShopKind, StoredEvent, shop_name,
@@ -177,6 +178,18 @@ impl Service {
             audit::append(db, event, self.clock.now())?;
             Ok(())
         })
+    }
+
+    /// What to ask before the shop sells this product.
+    pub fn product_doubts(&self, draft: &ProductDraft) -> Result<Vec<Doubt>, Error> {
+        let (_, item) = draft.parse()?;
+        let tools = self.tool_names()?;
+        Ok(doubt::codes(
+            &item.tool_name,
+            item.term(),
+            &tools,
+            self.today(),
+        ))
     }
 
     /// Adds a product, or replaces what it is.

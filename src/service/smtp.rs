@@ -15,6 +15,7 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::{Category, Code, Detail, Severity};
 use lettre::{Address, transport::smtp};
 
+use super::tls_words::tls_words;
 use crate::config::{Config, SmtpSecurity};
 use crate::model::mail::{Delivery, Mail};
 
@@ -206,6 +207,9 @@ fn is_write_refused(error: &smtp::Error) -> bool {
 
 /// Code and words of the server, or what went wrong.
 fn words(error: &smtp::Error) -> String {
+    if let Some(words) = tls_words("The mail server", error) {
+        return words;
+    }
     let cause = error.source().map(ToString::to_string);
     let cause = cause.unwrap_or_else(|| error.to_string());
     let cause = cause.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -10,6 +10,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
+use super::tls_words::tls_words;
 use crate::model::public_address::Callable;
 use crate::model::webhook::{MAX_ANSWER, Outcome, not_called};
 
@@ -85,8 +86,10 @@ impl Caller {
                     self.timeout.as_secs()
                 )
             }
-            ureq::Error::Io(error) => error.to_string(),
-            other => other.to_string(),
+            ureq::Error::Io(error) => {
+                tls_words("The receiver", error).unwrap_or_else(|| error.to_string())
+            }
+            other => tls_words("The receiver", other).unwrap_or_else(|| other.to_string()),
         }
     }
 }

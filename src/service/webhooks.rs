@@ -90,6 +90,12 @@ impl Service {
         Ok(Some((states, by_state(counts))))
     }
 
+    /// The delivery because of which nothing is sent to the webhook for a while.
+    pub fn pausing_delivery(&self, webhook: &Webhook) -> Result<Option<WebhookDelivery>, Error> {
+        self.store
+            .read(|db| webhook_deliveries::tried_again_at(db, webhook.id, webhook.paused_until))
+    }
+
     /// Newest first, older than `before`, of one state or of all.
     pub fn webhook_deliveries(
         &self,

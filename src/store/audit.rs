@@ -221,8 +221,15 @@ pub struct Mention {
     pub customer_id: Option<i64>,
     /// Of who did it, and from where.
     pub actor: [i64; 2],
-    /// By the name of the detail.
-    pub values: Vec<(String, i64)>,
+    pub values: Vec<MentionedValue>,
+}
+
+pub struct MentionedValue {
+    /// Of the detail.
+    pub name: String,
+    pub id: i64,
+    /// It was there before the entry, and not after.
+    pub is_before: bool,
 }
 
 /// At most `limit` entries with IDs from `from` and below `before`, newest first.
@@ -249,7 +256,11 @@ pub fn mentions(db: &Connection, from: i64, before: i64, limit: i64) -> Result<V
             let details = Details::read(&stored, find)?;
             for (name, detail) in details.ok_or_else(|| unreadable(column, &stored))?.0 {
                 match detail {
-                    Detail::Personal(one) => mention.values.push((name, one.id)),
+                    Detail::Personal(one) => mention.values.push(MentionedValue {
+                        name,
+                        id: one.id,
+                        is_before: column == 4,
+                    }),
                     Detail::Number(id) if name == "code_id" => mention.code_id = Some(id),
                     Detail::Number(id) if name == CUSTOMER_ID => mention.customer_id = Some(id),
                     Detail::Number(_) | Detail::Text(_) => {}

@@ -180,6 +180,13 @@ pub fn rename_source(db: &WriteTx<'_>, from: &str, to: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whoever bought was erased before.
+pub fn set_erased(db: &WriteTx<'_>, id: i64) -> Result<()> {
+    db.prepare_cached("update orders set is_erased = 1 where id = ?1")?
+        .execute([id])?;
+    Ok(())
+}
+
 pub fn set_taken_back(db: &WriteTx<'_>, id: i64, is_taken_back: bool) -> Result<()> {
     db.prepare_cached("update orders set is_taken_back = ?2 where id = ?1")?
         .execute(params![id, i64::from(is_taken_back)])?;

@@ -12,7 +12,7 @@ use crate::model::shops;
 struct Place {
     table: &'static str,
     /// Which rows; `person` has one row with `id`, `name`, `email`, and `quoted`, the name as in JSON; `told` has
-    /// the rows with texts that only [`told`] understands.
+    /// the rows with texts that only [`told`] understands, `theirs` the licenses, and `coded` the activation codes.
     whose: &'static str,
     is_exported: bool,
     erased: Erased,
@@ -48,8 +48,7 @@ const fn copy(table: &'static str, whose: &'static str, erased: Erased) -> Place
 const PLACES: [Place; 16] = [
     place(
         "unlicensed_machines",
-        "license_key in (
-             select license_key from licenses where user_id = (select name from person))
+        "license_key in (select license_key from licenses where id in (select id from theirs))
              or customer_name = (select name from person)
              or customer_email <> '' and lower(customer_email) = (select email from person)",
         Cleared(&[
@@ -69,7 +68,7 @@ const PLACES: [Place; 16] = [
     place("check_places", OF_LICENSE, Deleted),
     copy(
         "bulk_rows",
-        "license_id in (select id from licenses where user_id = (select name from person))
+        "license_id in (select id from theirs)
              or replace(before, (select quoted from person), '') <> before",
         Deleted,
     ),
@@ -89,7 +88,7 @@ const PLACES: [Place; 16] = [
     ),
     place(
         "code_changes",
-        "code_id in (select id from activation_codes where customer = (select name from person))
+        "code_id in (select id from coded)
              or replace(before, (select quoted from person), '') <> before
              or replace(after, (select quoted from person), '') <> after",
         Deleted,
@@ -144,9 +143,15 @@ const PLACES: [Place; 16] = [
     place("customers", "id = (select id from person)", Deleted),
 ];
 
-const OF_LICENSE: &str =
-    "license_id in (select id from licenses where user_id = (select name from person))";
+const OF_LICENSE: &str = "license_id in (select id from theirs)";
 const OF_CUSTOMER: &str = "customer = (select name from person) and customer <> ''";
+
+/// Licenses and activation codes that the person had and nobody has now, also deleted ones.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Left {
+    pub licenses: Vec<i64>,
+    pub codes: Vec<i64>,
+}
 
 /// Columns with the name of a customer, besides those of licenses and codes, which have entries in the audit log.
 const NAMES: [(&str, &str); 2] = [("mails", "customer"), ("orders", "customer")];
@@ -156,7 +161,7 @@ fn quoted(name: &str) -> String {
 }
 
 /// `with` of every statement about the person.
-fn person(db: &Connection, person: &Customer) -> Result<String> {
+fn person(db: &Connection, person: &Customer, left: &Left) -> Result<String> {
     let told: Vec<String> = told(db, person)?
         .into_iter()
         .map(|(place, id)| format!("('{place}', {id})"))
@@ -165,16 +170,36 @@ fn person(db: &Connection, person: &Customer) -> Result<String> {
         true => "select '', 0 where 1 = 0".to_owned(),
         false => format!("values {}", told.join(", ")),
     };
+    let values = |ids: &[i64]| match ids.is_empty() {
+        true => "select 0 where 1 = 0".to_owned(),
+        false => {
+            let ids: Vec<String> = ids.iter().map(|id| format!("({id})")).collect();
+            format!("values {}", ids.join(", "))
+        }
+    };
     Ok(format!(
-        "with person (id, name, email, quoted) as (select ?1, ?2, ?3, ?4), told (place, id) as ({told})"
+        "with person (id, name, email, quoted) as (select ?1, ?2, ?3, ?4), told (place, id) as ({told}),
+             left_licenses (id) as ({}), left_codes (id) as ({}),
+             theirs (id) as (
+                 select id from licenses where user_id = (select name from person)
+                 union select id from left_licenses),
+             coded (id) as (
+                 select id from activation_codes where {OF_CUSTOMER}
+                 union select id from left_codes)",
+        values(&left.licenses),
+        values(&left.codes)
     ))
 }
 
-/// Rows that tell of the person in a way that no statement finds: as shops escape names, and as files are called.
+/// Rows that tell of the person in a way that no statement finds: as shops write names and name orders, and as files are called.
 fn told(db: &Connection, person: &Customer) -> Result<Vec<(&'static str, i64)>> {
     let mut told = vec![];
-    shop_events::bodies(db, |id, body| {
-        if shops::is_about(body, &person.name, &person.email) {
+    let references = shop_events::references_of_customer(db, &person.name)?;
+    shop_events::bodies(db, |id, shop_id, body| {
+        let mut is_reference = |text: &str| references.contains(&(shop_id, text.to_owned()));
+        if shops::is_about(body, &person.name, &person.email)
+            || !references.is_empty() && shops::any_text(body, &mut is_reference)
+        {
             told.push(("shop_events", id));
         }
     })?;
@@ -199,7 +224,7 @@ fn told(db: &Connection, person: &Customer) -> Result<Vec<(&'static str, i64)>> 
 /// Everything that is stored about a person: rows by table.
 pub fn export(db: &Connection, about: &Customer) -> Result<Map<String, Value>> {
     let mut all = Map::new();
-    let with = person(db, about)?;
+    let with = person(db, about, &Left::default())?;
     for place in PLACES.iter().filter(|place| place.is_exported) {
         let Place { table, whose, .. } = place;
         let sql = format!("{with} select * from {table} where {whose}");
@@ -214,8 +239,8 @@ pub fn export(db: &Connection, about: &Customer) -> Result<Map<String, Value>> {
 }
 
 /// Erases everything but the licenses and the customer itself, which must still be there.
-pub fn erase(db: &WriteTx<'_>, about: &Customer) -> Result<()> {
-    let with = person(db, about)?;
+pub fn erase(db: &WriteTx<'_>, about: &Customer, left: &Left) -> Result<()> {
+    let with = person(db, about, left)?;
     let about = params![about.id, about.name, about.email, quoted(&about.name)];
     for Place {
         table,

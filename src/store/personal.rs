@@ -82,6 +82,16 @@ pub fn id_of(db: &Connection, value: &str) -> Result<Option<i64>> {
         .optional()
 }
 
+/// The IDs of the names that customers have.
+pub fn of_customers(db: &Connection) -> Result<HashSet<i64>> {
+    db.prepare_cached(
+        "select personal_values.id from customers
+         join personal_values on personal_values.value = customers.name and personal_values.salt <> ''",
+    )?
+    .query_map([], |row| row.get(0))?
+    .collect()
+}
+
 /// Erases a value but for the hash that the chain has, unless it is empty or names a customer.
 pub fn erase(db: &WriteTx<'_>, id: i64) -> Result<()> {
     let Personal {

@@ -1,5 +1,7 @@
 //! The tables of what shops told us, of the orders that it was about, and of these orders' money.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::{Duration, OffsetDateTime};
 
@@ -85,6 +87,23 @@ pub fn references_of(db: &Connection, shop_id: i64, order_ref: &str) -> Result<V
     .collect()
 }
 
+/// What each shop calls the orders of a customer.
+pub fn references_of_customer(db: &Connection, customer: &str) -> Result<HashSet<(i64, String)>> {
+    db.prepare_cached(
+        "select shops.id, orders.order_ref from orders
+         join shops on orders.source = 'shop ' || shops.id
+         where orders.customer = ?1 and orders.customer <> ''
+         union
+         select shops.id, shop_references.reference from orders
+         join shops on orders.source = 'shop ' || shops.id
+         join shop_references on shop_references.shop_id = shops.id
+             and shop_references.order_ref = orders.order_ref
+         where orders.customer = ?1 and orders.customer <> ''",
+    )?
+    .query_map([customer], |row| Ok((row.get(0)?, row.get(1)?)))?
+    .collect()
+}
+
 pub fn get(db: &Connection, shop_id: i64, id: i64) -> Result<Option<StoredEvent>> {
     db.prepare_cached(&format!(
         "select {COLUMNS} from shop_events where shop_id = ?1 and id = ?2"
@@ -111,12 +130,13 @@ pub fn waiting(db: &Connection, shop_id: i64, reference: &str) -> Result<Vec<Sto
     .collect()
 }
 
-/// The calls that have a body, each with its ID.
-pub fn bodies(db: &Connection, mut each: impl FnMut(i64, &str)) -> Result<()> {
-    let mut rows = db.prepare_cached("select id, body from shop_events where body <> ''")?;
+/// The calls that have a body, each with its ID and the shop's.
+pub fn bodies(db: &Connection, mut each: impl FnMut(i64, i64, &str)) -> Result<()> {
+    let mut rows =
+        db.prepare_cached("select id, shop_id, body from shop_events where body <> ''")?;
     let mut rows = rows.query([])?;
     while let Some(row) = rows.next()? {
-        each(row.get(0)?, row.get_ref(1)?.as_str()?);
+        each(row.get(0)?, row.get(1)?, row.get_ref(2)?.as_str()?);
     }
     Ok(())
 }
@@ -167,6 +187,13 @@ pub fn set_outcome(db: &WriteTx<'_>, id: i64, outcome: &Outcome, reference: &str
     Ok(())
 }
 
+/// Removes what it says.
+pub fn clear(db: &WriteTx<'_>, id: i64) -> Result<()> {
+    db.prepare_cached("update shop_events set headers = '', body = '' where id = ?1")?
+        .execute([id])?;
+    Ok(())
+}
+
 /// The order that the shop means.
 pub fn order_of(db: &Connection, shop_id: i64, reference: &str) -> Result<Option<String>> {
     db.prepare_cached(
@@ -176,7 +203,8 @@ pub fn order_of(db: &Connection, shop_id: i64, reference: &str) -> Result<Option
     .optional()
 }
 
-/// From now on the shop means that order by the reference; false if it meant one before.
+/// From now on the shop means that order by the reference; false if it meant one before. The number of a customer
+/// who was erased means what the customer buys again.
 pub fn add_reference(
     db: &WriteTx<'_>,
     shop_id: i64,
@@ -186,7 +214,11 @@ pub fn add_reference(
     let added = db
         .prepare_cached(
             "insert into shop_references (shop_id, reference, order_ref) values (?1, ?2, ?3)
-             on conflict do nothing",
+             on conflict (shop_id, reference) do update set order_ref = excluded.order_ref
+             where exists (
+                 select 1 from orders
+                 where orders.source = 'shop ' || shop_references.shop_id
+                     and orders.order_ref = shop_references.order_ref and orders.is_erased = 1)",
         )?
         .execute(params![shop_id, reference, order_ref])?;
     Ok(added > 0)

@@ -168,6 +168,20 @@ pub fn failed_since(db: &Connection, since: OffsetDateTime) -> Result<Vec<(i64, 
     .collect()
 }
 
+/// The one that failed and is tried again at that moment.
+pub fn tried_again_at(
+    db: &Connection,
+    webhook_id: i64,
+    at: OffsetDateTime,
+) -> Result<Option<WebhookDelivery>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from webhook_deliveries
+         where webhook_id = ?1 and state = 'waiting' and next_at = ?2 and attempts > 0 order by id limit 1"
+    ))?
+    .query_row([webhook_id, at.unix_timestamp()], delivery)
+    .optional()
+}
+
 /// Stores state, times, attempts and answer, unless somebody else changed it since `before`.
 pub fn set_state(
     db: &WriteTx<'_>,

@@ -6,6 +6,7 @@ use license_server::model::license::Status;
 use serde_json::json;
 use time::macros::date;
 
+use crate::import::{INVALID_FILE, all_numbers};
 use crate::page::Page;
 use crate::server::{Client, PASSWORD, Server};
 
@@ -326,8 +327,7 @@ fn the_search_field_leads_from_a_code_to_its_page() {
     // A license with that key comes first.
     let text = "OLD-CODE-0001\nOLD-CODE-0002";
     let preview = import(&mut admin, &[("tool_name", "Tool_A"), ("text", text)]);
-    let confirmation = preview.form(&preview.path).tick("short", "yes");
-    confirmation.submit(&mut admin);
+    preview.press(&mut admin, "short=yes");
     assert!(search(&mut admin, "OLD-CODE-0001").starts_with("/licenses"));
     assert!(search(&mut admin, "old-code-0002").starts_with("/codes/"));
 }
@@ -450,17 +450,24 @@ fn codes_of_an_older_system_are_imported_after_a_preview() {
                 oldx 1111 2222;1;;;\nSHORT-1;;;;\nWRONG_CODE_9;;;;\n";
     let fields = [("tool_name", "Tool_A"), ("text", text)];
     let preview = import(&mut admin, &fields);
-    assert_eq!(preview.texts(".numbers strong"), ["2", "1", "2"]);
+    assert_eq!(preview.texts(".numbers strong"), ["2", "1", "0", "2"]);
+    let button = &preview.texts("button.primary")[0];
+    assert_eq!(all_numbers(button), [1, 3], "{button}");
     assert_eq!(listed(&mut admin, ""), [""; 0]);
     let confirmation = preview.form(&preview.path);
-    confirmation.submit(&mut admin);
+    let rest = confirmation.submit(&mut admin);
     assert_eq!(listed(&mut admin, ""), ["OLDX11112222"]);
+    // What was skipped is still there.
+    assert_eq!(all_numbers(&rest.flash().unwrap()), [1, 3]);
+    assert_eq!(rest.texts(".numbers strong"), ["1", "1", "1", "2"]);
+    let rows = admin.get(&format!("{}/{INVALID_FILE}", rest.path)).body;
+    assert!(
+        rows.contains("SHORT-1,") && rows.contains("WRONG_CODE_9,"),
+        "{rows}"
+    );
     // The second of two clicks.
-    assert_eq!(confirmation.submit(&mut admin).status, 404);
-    let preview = import(&mut admin, &fields);
-    let confirmation = preview.form(&preview.path);
     assert_eq!(confirmation.submit(&mut admin).status, 409);
-    confirmation.tick("short", "yes").submit(&mut admin);
+    rest.press(&mut admin, "short=yes");
     assert_eq!(listed(&mut admin, ""), ["SHORT1", "OLDX11112222"]);
     let row = Page::open(&mut admin, "/codes").rows().remove(1);
     assert_eq!(
@@ -474,6 +481,7 @@ fn codes_of_an_older_system_are_imported_after_a_preview() {
     // What is there already is left alone.
     let again = import(&mut admin, &fields);
     assert!(!again.has_form(&again.path), "{}", again.text());
+    assert_eq!(again.texts(".numbers strong"), ["0", "0", "2", "2"]);
     assert_eq!(
         import(&mut admin, &[("text", text)]).invalid_fields(),
         ["tool_name"]
@@ -503,7 +511,7 @@ fn a_file_of_codes_is_read_as_the_person_says() {
     // The tool is asked about first.
     assert!(!page.has_form(&page.path), "{}", page.text());
     let page = page.press(&mut admin, "tools=use");
-    let rows = admin.get(&format!("{}/{}", page.path, crate::import::INVALID_FILE));
+    let rows = admin.get(&format!("{}/{}", page.path, INVALID_FILE));
     assert!(rows.body.contains("OLDX_4,1,,,4,"), "{}", rows.body);
     page.form(&page.path).submit(&mut admin);
     let rows = Page::open(&mut admin, "/codes").rows();

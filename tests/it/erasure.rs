@@ -76,7 +76,7 @@ fn order() -> String {
 }
 
 /// Which of these texts the files of the database have.
-fn found(server: &Server, texts: &[&str]) -> Vec<String> {
+pub fn found(server: &Server, texts: &[&str]) -> Vec<String> {
     let folder = server.folder.path().join("data");
     let mut all = vec![];
     for file in ["licenses.db", "licenses.db-wal"] {
@@ -90,7 +90,7 @@ fn found(server: &Server, texts: &[&str]) -> Vec<String> {
         .collect()
 }
 
-fn erase(admin: &mut Client, customer: &str, typed: &str) -> Page {
+pub fn erase(admin: &mut Client, customer: &str, typed: &str) -> Page {
     let page = format!("{customer}/erase");
     let form = Page::open(admin, &page).form(&page).fill("name", typed);
     form.submit(admin)

@@ -299,6 +299,12 @@ fn nothing_that_decides_over_a_license_is_ignored() {
         "tool,key,x\nT,a,1830297600\n",
         "tool,key,Laufzeit\nT,a,365\n",
         "tool,key,2027\nT,a,12/31/27\n",
+        "tool,key,Datum\nT,a,31.12.27\n",
+        "tool,key,Laufzeit2\nT,a,1 Jahr\n",
+        "tool,key,expires,Valid\nT,a,2027-12-31,no\nT,b,2027-12-31,yes\n",
+        "tool,key,expires,status,deleted_at\nT,a,2027-12-31,active,2026-05-01\n",
+        r#"[{"tool": "T", "key": "a", "meta": {"expires": "2027-12-31"}}]"#,
+        r#"[{"tool": "T", "key": "a", "terms": [{"x": {"state": "revoked"}}]}]"#,
     ] {
         let page = upload(&mut admin, "f.csv", file);
         assert!(
@@ -312,9 +318,44 @@ fn nothing_that_decides_over_a_license_is_ignored() {
         "tool,key,expires,State\nT,a,2027-12-31,Texas\n",
         "tool,key,PLZ\nT,a,10115\nT,b,48143\nT,c,80331\n",
         "tool,key,Frist\nT,a,never\n",
+        "tool,key,Version\nT,a,1.2.27\n",
+        "tool,key,Paid\nT,a,yes\n",
     ] {
         assert!(numbers(&upload(&mut admin, "f.csv", file))[0] > 0, "{file}");
     }
+}
+
+#[test]
+fn a_no_below_active_is_suspended_in_every_language() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    for (heading, no) in [
+        ("Actif", "non"),
+        ("Activo", "no"),
+        ("Attivo", "no"),
+        ("Actief", "nee"),
+        ("Aktywny", "nie"),
+        ("Ativo", "não"),
+    ] {
+        let file = format!("tool,key,{heading}\nT,{heading},{no}\n");
+        let page = upload(&mut admin, "f.csv", file);
+        confirm(&mut admin, &page);
+        assert_eq!(server.check("T", heading).0, 403, "{heading}");
+    }
+}
+
+#[test]
+fn notes_that_say_until_when_are_pointed_out() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    for note in ["2027-12-31", "gesperrt"] {
+        let page = upload(&mut admin, "f.csv", format!("tool,key,Notiz\nT,a,{note}\n"));
+        assert_eq!(numbers(&page), [1, 0, 0, 0]);
+        assert!(page.texts(".warning").concat().contains("Notiz"), "{note}");
+    }
+    let file = "tool,key,Notiz,expires,status\nT,a,2027-12-31,2027-12-31,active\n";
+    let page = upload(&mut admin, "f.csv", file);
+    assert!(!page.texts(".warning").concat().contains("Notiz"));
 }
 
 #[test]

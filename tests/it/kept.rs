@@ -57,6 +57,55 @@ fn pasted_codes_are_kept_until_somebody_has_signed_in_beside_them() {
 }
 
 #[test]
+fn pasted_codes_are_kept_beside_a_file_of_any_size() {
+    let server = Server::start();
+    for size in [10, 2_000_000] {
+        let mut admin = server.admin();
+        let form = Page::open(&mut admin, "/codes/import").form("/codes/import");
+        server.clock.turn(EXPIRED);
+        let file = "x".repeat(size);
+        let file_field = "file\"; filename=\"codes.csv";
+        let fields = [
+            ("tool_name", "T"),
+            ("text", "OLDX11112222"),
+            (file_field, &file),
+        ];
+        let kept = upload(&mut admin, &form, &fields);
+        assert_eq!((kept.status, kept.all("input[type=file]").len()), (401, 1));
+        let kept = kept.form("/codes/import");
+        assert_eq!(
+            (kept.value("tool_name"), kept.value("text")),
+            ("T", "OLDX11112222")
+        );
+        // A file alone is chosen on the page that it was on.
+        let lost = upload(
+            &mut server.stranger(),
+            &form,
+            &[("text", ""), (file_field, &file)],
+        );
+        assert!(lost.has_form("/login"), "{}", lost.text());
+    }
+}
+
+#[test]
+fn a_button_that_comes_too_late_is_offered_again() {
+    let server = Server::start();
+    let id = server.license("T", "k");
+    let mut admin = server.admin();
+    let path = format!("/licenses/{id}");
+    let delete = Page::open(&mut admin, &format!("{path}/delete")).form("/delete");
+    server.clock.turn(EXPIRED);
+    let login = delete.submit(&mut admin);
+    assert_eq!((login.status, login.all(".warning").len()), (401, 1));
+    let form = login.form("/login").fill("username", "admin");
+    let login = form.fill("password", "wrong").submit(&mut admin);
+    let resumed = sign_in(&mut admin, &login);
+    assert_eq!(server.check("T", "k").0, 200);
+    resumed.form("/delete").submit(&mut admin);
+    assert_eq!(server.check("T", "k").0, 404);
+}
+
+#[test]
 fn a_token_that_comes_too_late_needs_only_the_password_again() {
     let server = Server::start();
     let mut admin = server.admin();
@@ -117,12 +166,14 @@ fn what_was_typed_about_something_that_is_gone_can_be_copied() {
     let path = format!("/licenses/{id}/edit");
     let license = Page::open(&mut admin, &path).form(&path);
     let tool = Page::open(&mut admin, "/tool?name=T").form("/tool");
+    let moved = Page::open(&mut admin, &format!("/licenses/{id}/move")).form("/move");
+    let moved = moved.fill("license_key", "called twice");
     let license = license.fill("note", "called twice");
     let tool = tool.fill("message", "called twice");
     let rename = Page::open(&mut admin, "/tool/rename?name=T").form("/tool/rename");
     rename.fill("tool_name", "Other").submit(&mut admin);
     admin.delete(&format!("/api/licenses/{id}"));
-    for form in [license, tool] {
+    for form in [license, tool, moved] {
         let page = form.submit(&mut admin);
         assert_eq!(page.status, 404);
         let typed = page.texts("dd.typed");

@@ -33,6 +33,8 @@ mod disk;
 mod doctor;
 mod edits;
 mod erasure;
+mod erasure_log;
+mod erasure_shops;
 mod errors;
 mod export;
 mod faults;

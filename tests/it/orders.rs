@@ -498,3 +498,29 @@ fn a_renewal_may_change_the_edition_and_gives_it_back() {
     assert_eq!(added.status, 201, "{}", added.body);
     assert_eq!(is(&mut shop)[3], 2);
 }
+
+#[test]
+fn nothing_is_added_to_a_test_order() {
+    let server = Server::start();
+    let mut shop = shop(&server, "shop");
+    let mut test: Value =
+        serde_json::from_str(&order("17", json!([{"tool_name": "Tool_A"}]))).unwrap();
+    test["test"] = json!(true);
+    assert_eq!(shop.post("/api/orders", &test.to_string()).status, 201);
+    for (field, item) in [
+        (
+            "renews",
+            json!([{"tool_name": "Tool_A", "days": 365, "renews": "17"}]),
+        ),
+        (
+            "adds_to",
+            json!([{"tool_name": "Tool_A", "seats": 2, "adds_to": "17"}]),
+        ),
+    ] {
+        let answer = shop.post("/api/orders", &order("18", item));
+        assert_eq!(
+            (answer.status, &answer.json()["field"]),
+            (422, &json!(field))
+        );
+    }
+}

@@ -59,6 +59,12 @@ fn a_machine_code_leads_to_the_machine_that_it_names() {
     let code = machine_code("T", key);
     let path = format!("/licenses/{id}/move");
     let form = Page::open(&mut admin, &path).form("/move");
+    for typed in [format!("Code: {code}"), code.replace('-', "\u{2013}")] {
+        let form = form.clone().fill("license_key", &typed);
+        let asked = form.submit(&mut admin);
+        assert_eq!(asked.status, 422, "{typed}");
+        asked.form_with(&format!("use_license_key={key}"));
+    }
     let asked = form.fill("license_key", &code).submit(&mut admin);
     assert_eq!((asked.status, server.check("T", "old").0), (422, 200));
     let moved = asked.press(&mut admin, &format!("use_license_key={key}"));
@@ -74,6 +80,9 @@ fn a_machine_code_leads_to_the_machine_that_it_names() {
     assert_eq!(added.heading(), key);
     let typed = form.clone().fill("license_key", "K7QM-2XWD-9FHT-VR4B");
     assert_eq!(typed.submit(&mut admin).status, 422);
+    let typed = form.clone().fill("license_key", &format!("Code: {code}"));
+    let asked = typed.submit(&mut admin);
+    asked.form_with(&format!("use_license_key={key}"));
     // Only what looks like one.
     let form = form.fill("license_key", "PC-488");
     assert_eq!(form.submit(&mut admin).status, 200);
@@ -198,4 +207,39 @@ fn what_cannot_be_undone_is_asked_first() {
     assert_eq!(products(&server), 1);
     asked.form("/delete").submit(&mut admin);
     assert_eq!(products(&server), 0);
+}
+
+#[test]
+fn a_product_of_a_shop_is_asked_about_like_the_codes_that_it_sells() {
+    let server = Server::start();
+    server.license("PdfBatchPro", "k");
+    let mut admin = server.admin();
+    let form = Page::open(&mut admin, "/shops").form("/shops");
+    let form = form.fill("name", "Mine").fill("kind", "generator");
+    form.submit(&mut admin);
+    let form = Page::open(&mut admin, "/shops/1").form("/products");
+    let form = form
+        .fill("product", "p-1")
+        .fill("tool_name", "PdfBatchProo")
+        .fill("expiration_date", "1.1.1970");
+    let products = || server.service.shop(1).unwrap().products;
+    let asked = form.submit(&mut admin);
+    assert_eq!((asked.status, products().len()), (422, 0));
+    // One answer does not answer the other question.
+    let asked = asked.press(&mut admin, "use_tool_name=PdfBatchPro");
+    assert_eq!((asked.status, products().len()), (422, 0));
+    let kept = asked.press(&mut admin, "keep_expiration_date=1970-01-01");
+    assert_eq!(kept.status, 200);
+    let sold = products().remove(0).item;
+    assert_eq!(
+        (&*sold.tool_name, sold.expiration_date.as_deref()),
+        ("PdfBatchPro", Some("1970-01-01"))
+    );
+    assert_eq!(kept.texts("td .mark"), ["expired"]);
+    for day in ["2020-01-01", "2127-01-01"] {
+        let form = kept.form("/products").fill("product", "p-2");
+        let form = form.fill("tool_name", "PdfBatchPro");
+        let asked = form.fill("expiration_date", day).submit(&mut admin);
+        assert_eq!((asked.status, products().len()), (422, 1), "{day}");
+    }
 }

@@ -3,6 +3,7 @@
 use license_server::model::shops::{EventState, ShopKind};
 use serde_json::{Value, json};
 
+use crate::mail::mailing;
 use crate::page::Page;
 use crate::server::Server;
 use crate::shops::{
@@ -524,4 +525,62 @@ fn a_customer_of_paddle_is_known_the_second_time() {
     assert_eq!(buy("evt_4", "txn_2"), "anna@example.com");
     let placeholder = Page::open(&mut server.admin(), "/customer?name=ctm_01");
     assert_eq!(placeholder.status, 404);
+}
+
+#[test]
+fn a_sale_at_paddle_is_mailed_once_whatever_comes_first() {
+    let named = |number: &str| {
+        let email = format!("{number}@example.com");
+        let data = json!({"id": number, "name": format!("Anna {number}"), "email": email});
+        paddle(&format!("evt_{number}"), "customer.created", 0, data)
+    };
+    let bought = |id: &str, number: &str| {
+        let mut data = transaction(id, "web", Value::Null);
+        data["customer_id"] = json!(number);
+        data["custom_data"] = Value::Null;
+        paddle(&format!("evt_{id}"), "transaction.completed", 1, data)
+    };
+    let server = mailing(1, |_| {});
+    let shop = Shop::new(&server, ShopKind::Paddle);
+    for event in [
+        named("ctm_1"),
+        bought("txn_1", "ctm_1"),
+        bought("txn_2", "ctm_2"),
+        bought("txn_3", "ctm_2"),
+        named("ctm_2"),
+        bought("txn_4", "ctm_2"),
+    ] {
+        shop.tell(&event);
+        shop.tell(&event);
+    }
+    let mails = server.service.mails(None, i64::MAX, 100).unwrap();
+    let mut recipients: Vec<&str> = mails.iter().map(|mail| &*mail.recipient).collect();
+    recipients.sort_unstable();
+    let second = "ctm_2@example.com";
+    assert_eq!(recipients, ["ctm_1@example.com", second, second, second]);
+    for id in ["txn_1", "txn_2", "txn_3", "txn_4"] {
+        let code = shop.codes(id)[0]["activation_code"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let with_code = mails.iter().filter(|mail| mail.body.contains(&code));
+        assert_eq!(with_code.count(), 1, "{id}");
+    }
+}
+
+#[test]
+fn a_subscription_that_is_changed_is_not_sold_again() {
+    let server = Server::start();
+    let shop = Shop::new(&server, ShopKind::Paddle);
+    let origins = [
+        ("txn_1", "web", EventState::Done, 1),
+        ("txn_2", "subscription_update", EventState::Ignored, 0),
+        ("txn_3", "subscription_charge", EventState::Done, 1),
+    ];
+    for (id, origin, state, codes) in origins {
+        let data = transaction(id, origin, json!("sub_1"));
+        let event = paddle(&format!("evt_{id}"), "transaction.completed", 0, data);
+        assert_eq!(shop.tell(&event), state, "{origin}");
+        assert_eq!(shop.codes(id).len(), codes, "{origin}");
+    }
 }

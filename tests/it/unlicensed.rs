@@ -471,6 +471,66 @@ fn a_request_is_added_to_a_code_of_its_customer() {
 }
 
 #[test]
+fn a_request_is_added_to_a_code_that_the_customer_has_told() {
+    let server = Server::start();
+    server.license("T", "licensed");
+    let actor = Actor::command_line();
+    let made = |tool: &str, seats, days| {
+        let values = CodeValues {
+            customer: "Anna".into(),
+            ..CodeValues::new(seats, CodeTerm::Days(days))
+        };
+        let made = server.service.create_codes(&actor, tool, &values, 1);
+        made.unwrap().remove(0)
+    };
+    let (code, full, other) = (made("T", 2, 30), made("T", 1, 30), made("Other", 1, 30));
+    let m0 = ("T".to_owned(), "m0".to_owned());
+    server.service.add_machines(&actor, full.id, &[m0]).unwrap();
+    for (key, name) in [("m1", "Somebody"), ("m2", "Anna")] {
+        request(&server, key, json!({"name": name}));
+    }
+    server.tick().unwrap();
+    let mut admin = server.admin();
+    let list = Page::open(&mut admin, UNLICENSED);
+    let page = ticked(&list, &["m1", "m2"]).press(&mut admin, "do=add");
+    let form = page.form("/unlicensed/add").fill("term", "1y");
+    for (typed, status) in [
+        (full.shown(), 409),
+        (other.shown(), 404),
+        ("AAAA-AAAA-AAAA-AAAB".to_owned(), 422),
+    ] {
+        let page = form
+            .clone()
+            .fill("activation_code", &typed)
+            .submit(&mut admin);
+        assert_eq!(
+            (page.status, page.invalid_fields()),
+            (status, vec!["activation_code"])
+        );
+        let kept = page.form("/unlicensed/add");
+        assert_eq!(
+            (kept.value("activation_code"), kept.value("term")),
+            (&*typed, "1y")
+        );
+        assert!(page.problem("activation_code").is_some());
+    }
+    assert_eq!(server.check("T", "m1").0, 404);
+    let typed = code.shown().to_lowercase().replace('-', " ");
+    let page = form.fill("activation_code", &typed).submit(&mut admin);
+    assert_eq!(page.path, format!("/codes/{}", code.id));
+    let rows = admin.get("/api/licenses?q=m1").json();
+    assert_eq!(
+        (&rows[0]["user_id"], &rows[0]["expiration_date"]),
+        (&json!("Anna"), &json!("2026-07-15"))
+    );
+    assert_eq!(
+        (server.check("T", "m1").0, server.check("T", "m2").0),
+        (200, 200)
+    );
+    assert_eq!(server.service.seats_used(code.id).unwrap(), 2);
+}
+
+#[test]
 fn a_year_is_a_calendar_year_and_what_is_wrong_keeps_the_form() {
     let server = Server::start();
     server.license("T", "licensed");

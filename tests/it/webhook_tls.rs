@@ -84,4 +84,5 @@ fn an_event_travels_over_tls_to_a_receiver_with_a_trusted_certificate_only() {
     let (call, page) = sent(own.path(), &other.path().join("ca.pem"));
     assert!(call.is_err());
     assert_eq!(page.texts("tbody .mark"), ["waiting"]);
+    assert!(page.text().contains("SSL_CERT_FILE"), "{}", page.text());
 }

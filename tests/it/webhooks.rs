@@ -379,6 +379,11 @@ fn a_receiver_says_when_to_try_again() {
     server.tick().unwrap();
     later(&server, 599);
     assert_eq!(receiver.calls().len(), 1);
+    let page = Page::open(&mut server.admin(), "/webhooks/1").texts("dd");
+    assert!(
+        page.iter().any(|fact| fact.contains("HTTP 503")),
+        "{page:?}"
+    );
     receiver.answers("200 OK");
     later(&server, 1);
     assert_eq!(receiver.calls().len(), 2);

@@ -139,6 +139,69 @@ fn the_error_of_a_formula_is_no_empty_cell() {
     assert!(page.text().contains("#N/A"), "{}", page.text());
 }
 
+/// The workbook with another value in the cells that have this one.
+fn with_value(book: &[u8], value: &str, other: &str) -> Vec<u8> {
+    use std::io::{Cursor, Read, Write};
+    let mut archive = zip::ZipArchive::new(Cursor::new(book)).unwrap();
+    let mut changed = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for at in 0..archive.len() {
+        let mut file = archive.by_index(at).unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        let plain = zip::write::SimpleFileOptions::default();
+        changed.start_file(file.name().unwrap(), plain).unwrap();
+        let text = text.replace(&format!("<v>{value}</v>"), other);
+        changed.write_all(text.as_bytes()).unwrap();
+    }
+    changed.finish().unwrap().into_inner()
+}
+
+#[test]
+fn a_formula_without_a_value_refuses_the_workbook() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let rows: [&[&str]; 2] = [&["Tool", "Key", "Valid until"], &["T", "k"]];
+    let formula = |result: &str| {
+        book_with(&rows, |book| {
+            let formula = rust_xlsxwriter::Formula::new("=DATE(2027,12,31)").set_result(result);
+            let sheet = book.worksheet_from_index(0).unwrap();
+            sheet.write_formula(1, 2, formula).unwrap();
+        })
+    };
+    let unknown = with_value(&formula("46752"), "46752", "");
+    let page = upload(&mut admin, "f.xlsx", unknown);
+    let problem = page.problem("file").unwrap();
+    assert!(problem.contains("C2"), "{problem}");
+    for result in ["<v>46752</v>", "<v></v>", "<v/>"] {
+        let known = with_value(&formula("text"), "text", result);
+        let page = upload(&mut admin, "f.xlsx", known);
+        assert_eq!(numbers(&page), [1, 0, 0, 0], "{result}");
+    }
+}
+
+#[test]
+fn the_sheet_with_the_headings_is_read() {
+    let server = Server::start();
+    let mut book = Workbook::new();
+    let cover = book.add_worksheet().set_name("Deckblatt").unwrap();
+    cover.write_string(0, 0, "Meine Lizenzen").unwrap();
+    let list = book.add_worksheet().set_name("Liste").unwrap();
+    list.write_row(0, 0, ["Tool", "Key"]).unwrap();
+    list.write_row(1, 0, ["T", "a"]).unwrap();
+    let book = book.save_to_buffer().unwrap();
+    let page = upload(&mut server.admin(), "f.xlsx", book);
+    assert_eq!(numbers(&page), [1, 0, 0, 0]);
+    assert_eq!(page.texts(".warning code"), ["Liste", "Deckblatt", "T"]);
+}
+
+#[test]
+fn a_number_that_is_no_day_is_no_date() {
+    let server = Server::start();
+    let book = workbook(&[&["Tool", "Key", "Expires"], &["T", "a", "@99999999"]]);
+    let page = upload(&mut server.admin(), "f.xlsx", book);
+    assert_eq!(numbers(&page), [0, 0, 0, 1]);
+}
+
 #[test]
 fn a_merged_cell_counts_for_each_of_its_rows() {
     let server = Server::start();
@@ -229,7 +292,14 @@ fn an_opendocument_workbook_is_read_with_its_merged_cells() {
             + r##"<table:table-cell office:value-type="string" office:string-value="" calcext:value-type="error"><text:p>#REF!</text:p></table:table-cell>"##,
     ];
     let rows = rows.map(|row| format!("<table:table-row>{row}</table:table-row>"));
-    let page = upload(&mut admin, "f.ods", opendocument(&rows.concat()));
+    let book = rows.concat();
+    let unknown = book.replace(
+        r#"office:value-type="date" office:date-value="2027-12-31""#,
+        r#"table:formula="of:=NOW()""#,
+    );
+    let page = upload(&mut admin, "f.ods", opendocument(&unknown));
+    assert!(page.problem("file").unwrap().contains("C2"));
+    let page = upload(&mut admin, "f.ods", opendocument(&book));
     assert_eq!(numbers(&page), [2, 0, 0, 1], "{}", page.text());
     confirm(&mut admin, &page);
     for row in admin.get("/api/licenses").json().as_array().unwrap() {

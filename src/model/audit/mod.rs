@@ -1,7 +1,7 @@
 //! The audit log: what was done and by whom, hash-chained so that no entry can be removed
 //! unnoticed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use super::activation_code::{ActivationCode, CodeValues};
-use super::customer::Customer;
+use super::customer::{Customer, CustomerChange};
 use super::license::fields::FIELDS;
 use super::license::{Draft, License, Status};
 use super::webhook_event::WebhookEvent;
@@ -327,7 +327,7 @@ impl Event {
         event.code_id = Some(code.id);
         let texts = code.values.texts().into_iter().zip(after.texts());
         for ((name, before), (_, after)) in texts.filter(|(before, after)| before != after) {
-            let is_personal = matches!(name, "customer" | "order_ref" | "note");
+            let is_personal = matches!(name, "customer" | "order_ref" | "note" | "data");
             let detail = |text: String| match is_personal {
                 true => Detail::personal(&text),
                 false => Detail::Text(text),
@@ -360,6 +360,27 @@ impl Event {
             }
         }
         event
+    }
+
+    /// What was changed about a customer, by its ID.
+    pub fn changed_customer(&self) -> Option<(i64, Vec<CustomerChange>)> {
+        let (before, after) = (&self.before.0, &self.after.0);
+        let Some(Detail::Number(id)) = after.get(CUSTOMER_ID) else {
+            return None;
+        };
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let text = |detail: Option<&Detail>| match detail {
+            None => Some(String::new()),
+            Some(Detail::Personal(personal)) => personal.text.clone(),
+            Some(other) => Some(other.shown()),
+        };
+        let names = names.into_iter().filter(|name| **name != CUSTOMER_ID);
+        let changes = names.map(|name| CustomerChange {
+            field: name.clone(),
+            before: text(before.get(name)),
+            after: text(after.get(name)),
+        });
+        Some((*id, changes.collect())).filter(|_| self.kind == Kind::CustomerChanged)
     }
 
     /// The activation code that was changed, masked.

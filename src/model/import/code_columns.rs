@@ -9,17 +9,36 @@ pub(super) struct OwnColumn {
     headings: &'static str,
 }
 
-/// The index of `days`.
+/// Indexes into [`OWN`].
+pub(super) const SEATS: usize = 0;
 pub(super) const DAYS: usize = 1;
+
+/// What may be before the noun of a heading that counts: `Nombre de postes`.
+const NUMBER_OF: [&str; 12] = [
+    "numberof",
+    "noof",
+    "no",
+    "max",
+    "maximum",
+    "anzahlder",
+    "anzahl",
+    "nombrede",
+    "numerode",
+    "numerodi",
+    "aantal",
+    "liczba",
+];
 
 pub(super) const OWN: [OwnColumn; 4] = [
     OwnColumn {
         name: "seats",
         label: "Seats",
-        headings: "seats machines devices activations licenses quantity count maxactivations maxmachines maxdevices \
-                   maxseats numberofseats numberofmachines platze sitze geraete gerate rechner lizenzen anzahl anzahllizenzen \
-                   menge postes licences quantite equipos licencias cantidad postazioni licenze quantita werkplekken licenties \
-                   aantal stanowiska licencje liczba ilosc maquinas licencas quantidade",
+        headings: "seats machines devices computers pcs units installations activations licenses quantity qty count \
+                   platze arbeitsplatze sitze geraete gerate rechner lizenzen einheiten anzahl menge \
+                   postes ordinateurs appareils licences unites quantite puestos equipos dispositivos licencias unidades cantidad \
+                   postazioni dispositivi licenze unita quantita werkplekken apparaten licenties eenheden aantal \
+                   stanowiska stanowisk urzadzenia komputery licencje licencji liczba ilosc \
+                   postos maquinas computadores licencas quantidade",
     },
     OwnColumn {
         name: "days",
@@ -48,7 +67,12 @@ pub(super) fn is_code(heading: &str) -> bool {
 }
 
 pub(super) fn own_of_heading(heading: &str) -> Option<usize> {
-    OWN.iter().position(|own| is_in(own.headings, heading))
+    let find = |name: &str| OWN.iter().position(|own| is_in(own.headings, name));
+    let nouns = NUMBER_OF
+        .iter()
+        .filter_map(|start| heading.strip_prefix(start));
+    let mut seats = nouns.filter(|noun| find(noun) == Some(SEATS));
+    find(heading).or_else(|| seats.next().map(|_| SEATS))
 }
 
 fn is_in(names: &str, heading: &str) -> bool {

@@ -2,10 +2,10 @@
 
 use super::code_columns::{OWN, is_code, own_of_heading};
 use super::options::{ImportOptions, Subject};
-use super::statuses::refusal_of_heading;
+use super::statuses::{is_activating, refusal_of_heading};
 use crate::model::fold::folded;
 use crate::model::license::Status;
-use crate::model::license::fields::{FIELDS, Field, LICENSE_KEY, TRIAL};
+use crate::model::license::fields::{FIELDS, Field, LICENSE_KEY, STATUS, TRIAL};
 
 const CREATED_AT: &str = "created_at";
 const ID: &str = "id";
@@ -62,6 +62,7 @@ impl Column {
             }
             name => match FIELDS.iter().position(|field| is_named(field, name)) {
                 Some(index) => Column::Field(index),
+                None if is_activating(name) => Column::Field(STATUS),
                 None => refusal_of_heading(name).map_or(Column::Unknown, Column::Refusal),
             },
         }
@@ -145,7 +146,7 @@ fn is_named(field: &Field, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::license::fields::{EXPIRATION_DATE, STATUS};
+    use crate::model::license::fields::EXPIRATION_DATE;
 
     #[test]
     fn published_names_and_headings_mean_their_fields() {
@@ -196,6 +197,18 @@ mod tests {
         for name in ["Disabled", "License suspended", "Inaktiv", "deaktiviert am"] {
             let column = Column::from_heading(name);
             assert_eq!(column, Column::Refusal(Status::Suspended), "{name}");
+        }
+        for name in [
+            "Is active",
+            "Licence enabled?",
+            "Actif",
+            "Activo",
+            "Attivo",
+            "Actief",
+            "Aktywny",
+            "Ativo",
+        ] {
+            assert_eq!(Column::from_heading(name), Column::Field(STATUS), "{name}");
         }
         assert_eq!(Column::from_heading("Last-Seen At"), Column::ExportedOnly);
         assert_eq!(Column::from_heading("name"), Column::Unknown);

@@ -34,16 +34,21 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, Error> {
     Ok(Decoded { text, notes })
 }
 
-/// UTF-8 that some program has taken for Windows-1252: `MÃ¼ller`.
+/// UTF-8 that some program has taken, perhaps twice, for Windows-1252 or, `M√ºller`, for the code page of the first Macs:
+/// `MÃ¼ller`, `MÃƒÂ¼ller`.
 fn misread(text: &str) -> Option<String> {
     let is_misread = |at: usize| {
-        let next = text[at..].chars().nth(1);
-        matches!(
-            next,
-            Some('\u{a0}'..='\u{bf}' | 'Ÿ' | 'œ' | '„' | '–' | '‰')
-        )
+        let mut letters = text[at..].chars();
+        match (letters.next(), letters.next()) {
+            (Some('√'), Some(next)) => !next.is_ascii(),
+            (_, next) => matches!(
+                next,
+                Some('\u{a0}'..='\u{bf}' | 'ƒ' | 'Ÿ' | 'œ' | '„' | '–' | '‰')
+            ),
+        }
     };
-    let (at, _) = text.match_indices('Ã').find(|(at, _)| is_misread(*at))?;
+    let mut signs = text.match_indices(['Ã', '√']);
+    let (at, _) = signs.find(|(at, _)| is_misread(*at))?;
     Some(format!(
         "Letters such as ä and é were changed before this file was saved: {}. Export the file again as UTF-8.",
         place(text, at)
@@ -268,11 +273,13 @@ mod tests {
         for (text, word) in [
             ("k,x\nk,MÃ¼ller", "`MÃ¼ller` on line 2"),
             ("k;StraÃŸe", "`StraÃŸe` on line 1"),
+            ("k;MÃƒÂ¼ller", "`MÃƒÂ¼ller` on line 1"),
+            ("k;M√ºller", "`M√ºller` on line 1"),
         ] {
             let decoded = decode(text.as_bytes()).unwrap();
             assert!(decoded.notes[0].contains(word), "{decoded:?}");
         }
-        for text in ["SÃO PAULO", "Müller", "Ã la carte"] {
+        for text in ["SÃO PAULO", "Müller", "Ã la carte", "√2"] {
             assert_eq!(decode(text.as_bytes()).unwrap().notes, [""; 0], "{text}");
         }
     }

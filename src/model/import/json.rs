@@ -5,6 +5,7 @@ use std::vec;
 
 use serde_json::value::RawValue;
 
+use super::columns::Column;
 use super::raw::{Cell, CellKind, RawRow};
 use super::refused;
 use crate::error::Error;
@@ -22,6 +23,9 @@ pub(super) struct Elements<'t> {
 
 /// Keys that are kept apart; more are no table.
 const MAX_KEYS: usize = 1_000;
+
+/// Levels of objects in others that are read.
+const DEPTH: usize = 4;
 
 impl<'t> Elements<'t> {
     pub(super) fn read(text: &'t str) -> Result<Elements<'t>, Error> {
@@ -70,7 +74,11 @@ impl<'t> Elements<'t> {
             ..Cell::default()
         };
         let mut cells = vec![absent.clone(); self.keys.len()];
+        let mut flat = Vec::new();
         for (key, value) in values {
+            flatten(key, value, DEPTH, &mut flat);
+        }
+        for (key, value) in flat {
             let at = match self.positions.get(&key) {
                 Some(at) => *at,
                 None if self.keys.len() < MAX_KEYS => {
@@ -85,6 +93,41 @@ impl<'t> Elements<'t> {
             cells[at] = cell(value.get(), field.map(|field| field.kind));
         }
         Ok(cells)
+    }
+}
+
+/// What is inside of an object, or of the objects of an array, gets keys such as `meta.expires` and `terms.1.days`, unless
+/// the key is that of a field.
+fn flatten<'t>(
+    key: String,
+    value: &'t RawValue,
+    depth: usize,
+    flat: &mut Vec<(String, &'t RawValue)>,
+) {
+    let text = value.get();
+    let is_list = text.starts_with('[') && text[1..].trim_start().starts_with('{');
+    let is_nested = depth > 0 && (is_list || text.starts_with('{'));
+    if !is_nested || Column::from_heading(&key) != Column::Unknown {
+        return flat.push((key, value));
+    }
+    let inner: Option<Vec<(String, &RawValue)>> = match is_list {
+        true => serde_json::from_str(text).ok().map(|list: Vec<&RawValue>| {
+            let numbered = (1..).zip(list);
+            numbered
+                .map(|(at, value): (usize, _)| (at.to_string(), value))
+                .collect()
+        }),
+        false => serde_json::from_str(text)
+            .ok()
+            .map(|object: BTreeMap<String, &RawValue>| object.into_iter().collect()),
+    };
+    match inner {
+        None => flat.push((key, value)),
+        Some(inner) => {
+            for (name, value) in inner {
+                flatten(format!("{key}.{name}"), value, depth - 1, flat);
+            }
+        }
     }
 }
 
@@ -177,9 +220,19 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_named_once() {
-        let (_, ignored) =
-            read(r#"[{"key": "K", "Mail": {"a": []}}, {"Mail": 1, "id": 2}]"#).unwrap();
+        let (_, ignored) = read(r#"[{"key": "K", "Mail": [1]}, {"Mail": 1, "id": 2}]"#).unwrap();
         assert_eq!(ignored, ["Mail"]);
+    }
+
+    #[test]
+    fn keys_in_objects_are_keys_of_the_element() {
+        let (rows, ignored) =
+            read(r#"[{"license": {"key": "K"}, "x": {"a": 1, "b": [{"c": 2}, {"c": [3]}]}}]"#)
+                .unwrap();
+        assert_eq!(rows[0].cell("license_key"), Some("K"));
+        assert_eq!(ignored, ["x.a", "x.b.1.c", "x.b.2.c"]);
+        let object = read(r#"[{"key": {"a": 1}}]"#).unwrap().0;
+        assert!(object[0].problem.is_some());
     }
 
     #[test]

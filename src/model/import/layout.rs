@@ -8,7 +8,7 @@ use super::options::ImportOptions;
 use super::raw::{Cell, CellKind};
 use super::statuses::{is_refused, is_status};
 use crate::model::date;
-use crate::model::license::fields::{EXPIRATION_DATE, FIELDS, STATUS};
+use crate::model::license::fields::{EXPIRATION_DATE, FIELDS, Kind, STATUS};
 use crate::model::text::{grouped, shorten};
 use crate::model::typed_date::{DateOrder, Reading};
 
@@ -83,7 +83,7 @@ impl Survey {
     pub(super) fn note(&mut self, column: Column, line: u64, cell: &Cell) {
         let text = cell.text.trim();
         if text.is_empty() || cell.kind == CellKind::Absent {
-            return;
+            return self.ignored.note_blank();
         }
         if self.samples.len() < SAMPLES && !self.samples.iter().any(|sample| sample == text) {
             self.samples.push(shorten(text));
@@ -99,6 +99,7 @@ impl Survey {
                 self.refused += i64::from(is_refused(text) == Some(true));
             }
             Column::Field(index) if FIELDS[index].is_date() => self.note_date(line, text),
+            Column::Field(index) if FIELDS[index].kind == Kind::Lines => self.ignored.note(text),
             _ => self.filled += 1,
         }
     }

@@ -42,8 +42,7 @@ pub(super) fn fill(rows: &mut [Vec<Value>], merged: &[Merged], most: usize) -> b
 /// In one sheet of an OpenDocument file, counted from 0.
 pub(super) fn of_opendocument(content: &str, sheet: usize) -> Vec<Merged> {
     let (mut found, mut row) = (vec![], 0usize);
-    let table = content.split("<table:table ").nth(sheet + 1);
-    for line in rows(table.unwrap_or_default()) {
+    for line in rows(table(content, sheet)) {
         let mut column = 0usize;
         for cell in cells(line) {
             let height = number(cell, "number-rows-spanned");
@@ -59,6 +58,12 @@ pub(super) fn of_opendocument(content: &str, sheet: usize) -> Vec<Merged> {
         row = row.saturating_add(number(line, "number-rows-repeated"));
     }
     found
+}
+
+/// One sheet of an OpenDocument file, counted from 0.
+pub(super) fn table(content: &str, sheet: usize) -> &str {
+    let mut sheets = content.split("<table:table ").skip(1);
+    sheets.nth(sheet).unwrap_or_default()
 }
 
 /// Each row of an OpenDocument sheet, from the attributes of its tag on.

@@ -53,6 +53,18 @@ pub struct Decoded {
     pub notes: Vec<String>,
 }
 
+impl Decoded {
+    /// Why the file cannot be read, with how it was decoded: that may be the cause.
+    pub fn explain(&self, error: Error) -> Error {
+        match error {
+            Error::Invalid(_) if !self.notes.is_empty() => {
+                refused(format!("{error} {}", self.notes.join(" ")))
+            }
+            other => other,
+        }
+    }
+}
+
 /// A file uploaded for import, without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {

@@ -12,7 +12,7 @@ use crate::model::license::{Draft, License, Values};
 use crate::model::mac::canonical_key;
 use crate::model::text::{grouped, shorten, trimmed};
 use crate::model::typed_date::read_moment;
-use crate::model::{doubt, pasted_key};
+use crate::model::{doubt, pasted_key, text};
 
 /// Numbers of a workbook that are whole have at most this number of digits.
 const EXACT_DIGITS: usize = 15;
@@ -144,6 +144,7 @@ impl ImportPlan {
             similar: HashMap::new(),
             cleaned: Examples::default(),
             no_ids: Examples::default(),
+            gone: Examples::default(),
             cleared: Examples::default(),
             expirations: Expirations::default(),
             fingerprint: Fingerprint::default(),
@@ -190,6 +191,8 @@ struct Planner<'a> {
     cleaned: Examples,
     /// Cells of the column `id` that are no number.
     no_ids: Examples,
+    /// New licenses whose `id` names none.
+    gone: Examples,
     /// Expiration dates that an empty cell takes away.
     cleared: Examples,
     expirations: Expirations,
@@ -328,13 +331,22 @@ impl Planner<'_> {
         let before = find(Find::Pair(&new.tool_name, &new.license_key))?;
         if let Some(id) = self.id(row)
             && before.as_ref().is_none_or(|before| before.id != id)
-            && let Some(named) = find(Find::Id(id))?
         {
-            return Ok(self.invalid(row, other_license(&named, &new).into()));
+            if let Some(named) = find(Find::Id(id))? {
+                return Ok(self.invalid(row, other_license(&named, &new).into()));
+            }
+            // A server without tools is one that others move to.
+            if before.is_none() && !self.tools.is_empty() {
+                let unit = self.unit.as_str();
+                self.gone.add(|| format!("{id} on {unit} {}", row.line));
+            }
         }
         let Some(before) = before else {
             return Ok(match created_at(row) {
-                Ok(created_at) => self.add(row.line, new, created_at),
+                Ok(created_at) => {
+                    let user_id = new.user_id.as_deref().map(text::name);
+                    self.add(row.line, Values { user_id, ..new }, created_at)
+                }
                 Err(reason) => self.invalid(row, reason.into()),
             });
         };
@@ -343,7 +355,8 @@ impl Planner<'_> {
             // Not from our export: who adds a machine that is on trial has sold it a license.
             base.set("trial", "");
         }
-        let draft = row.draft.clone().over(base);
+        let customer = before.user_id.as_deref().unwrap_or_default();
+        let draft = row.draft.clone().keeping_customer(customer).over(base);
         Ok(match Values::parse(&draft) {
             Ok(after) => self.change(row.line, before, after),
             Err(error) => self.invalid(row, reasons(&error).into()),
@@ -436,6 +449,10 @@ impl Planner<'_> {
             self.no_ids.note(
                 "`id` is not a number and was not compared with the licenses here",
                 "cells of the column `id` are not numbers and were not compared with the licenses here",
+            ),
+            self.gone.note(
+                "new license has an `id` that no license here has; it was deleted, or the file is from another server",
+                "new licenses have an `id` that no license here has; they were deleted, or the file is from another server",
             ),
             self.cleared.note(
                 "license would become perpetual",
@@ -610,6 +627,14 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_license_that_was_deleted_is_pointed_out() {
+        let deleted = plan("tool,key,id\nT,k,8\n");
+        assert_eq!((deleted.numbers.new, deleted.notes.len()), (1, 1));
+        assert!(deleted.notes[0].contains("8 on line 2"), "{deleted:?}");
+        assert_eq!(plan("tool,key,id\nT,k,\n").notes, [""; 0]);
     }
 
     #[test]

@@ -67,15 +67,40 @@ pub struct Pool {
     /// What is unusual about the codes; messages for people.
     pub notes: Vec<String>,
     pub codes: Vec<PoolCode>,
+    /// Codes that exist already, and stay as they are.
+    pub unchanged: usize,
     pub wrong: Vec<WrongCode>,
 }
 
 impl Pool {
+    pub fn short(&self) -> usize {
+        self.codes.iter().filter(|code| code.is_short()).count()
+    }
+
+    /// Rows that an import skips, by their line.
+    pub fn skipped(self, with_short: bool) -> Vec<WrongCode> {
+        let short = self.codes.into_iter();
+        let short = short.filter(|code| !with_short && code.is_short());
+        let short = short.map(|code| WrongCode {
+            line: code.line,
+            typed: code.code,
+            reason: format!(
+                "This code has fewer than {LONG} letters and digits and can be guessed."
+            ),
+            cells: code.cells,
+        });
+        let mut skipped = self.wrong;
+        skipped.extend(short);
+        skipped.sort_by_key(|row| row.line);
+        skipped
+    }
+
     /// Covers everything that would be imported, and what would not.
     pub fn fingerprint(&self) -> String {
         let mut fingerprint = Fingerprint::default();
         fingerprint.text(&self.tool_name);
         fingerprint.number(self.is_new_tool.into());
+        fingerprint.number(self.unchanged as i64);
         for code in &self.codes {
             let NamedCustomer { name, email } = &code.customer;
             for text in [&code.code, &code.values.json(), name, email] {
@@ -164,6 +189,7 @@ pub fn read_pool(
         tool_name,
         similar,
         codes,
+        unchanged: 0,
         wrong,
     })
 }
@@ -405,7 +431,17 @@ mod tests {
 
     #[test]
     fn seats_have_many_headings_and_an_apostrophe_is_not_the_code() {
-        for heading in ["Anzahl", "Lizenzen", "Max. machines", "Quantité"] {
+        for heading in [
+            "Anzahl",
+            "Lizenzen",
+            "Max. machines",
+            "Quantité",
+            "Number of seats",
+            "Nombre de postes",
+            "puestos",
+            "PCs",
+            "Einheiten",
+        ] {
             let pool = pool(&format!("code;{heading}\n'ABCDEF1;3.0\n"));
             let code = &pool.codes[0];
             assert_eq!(

@@ -39,3 +39,12 @@ impl Cell {
         }
     }
 }
+
+/// The name of a column in a spreadsheet program: `A` to `Z`, `AA` and so on.
+pub(super) fn letters(at: usize) -> String {
+    let last = char::from(b'A' + (at % 26) as u8);
+    match at / 26 {
+        0 => last.to_string(),
+        others => format!("{}{last}", letters(others - 1)),
+    }
+}

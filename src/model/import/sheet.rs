@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use super::cells::{is_failed_formula, restore, unwrapped};
-use super::code_columns::DAYS;
+use super::code_columns::{DAYS, SEATS};
 use super::columns::{Column, normalized};
 use super::json::Elements;
 use super::layout::{Layout, Survey, shown};
+use super::lost::Ignored;
 use super::options::{ImportOptions, Subject};
-use super::raw::{Cell, CellKind, RawRow};
+use super::raw::{Cell, CellKind, RawRow, letters};
 use super::source::Source;
 use super::statuses::is_refused;
 use super::workbook::Lines;
@@ -17,7 +18,7 @@ use crate::error::Error;
 use crate::model::date;
 use crate::model::license::Status;
 use crate::model::license::fields::{
-    EXPIRATION_DATE, FIELDS, Kind, LICENSE_KEY, STATUS, TOOL_NAME,
+    EXPIRATION_DATE, FIELDS, Kind, LICENSE_KEY, NOTE, STATUS, TOOL_NAME,
 };
 use crate::model::text::shorten;
 use crate::model::typed_date::{DateOrder, Reading};
@@ -135,15 +136,6 @@ fn make_distinct(headings: &mut [String]) {
     }
 }
 
-/// `A` to `Z`, `AA` and so on.
-fn letters(at: usize) -> String {
-    let last = char::from(b'A' + (at % 26) as u8);
-    match at / 26 {
-        0 => last.to_string(),
-        others => format!("{}{last}", letters(others - 1)),
-    }
-}
-
 /// All rows of a table or workbook.
 pub(super) fn rows(text: &str) -> Result<Source<'_>, Error> {
     if text.trim_start().starts_with('[') {
@@ -209,9 +201,16 @@ impl<'t> Sheet<'t> {
             true => table::missing(line, index, &headings, layout.likely_header),
             false => table::without(line, CODE, "choose the column", &headings),
         });
+        let surveyed = Surveyed {
+            columns: &columns,
+            headings: &headings,
+            surveys: &surveys,
+            noun: options.subject.noun(),
+        };
         layout.problem = clash(&columns, &headings, unit)
             .or(missing)
-            .or_else(|| lost(&columns, &headings, &surveys, options.subject));
+            .or_else(|| surveyed.lost());
+        layout.notes.extend(surveyed.doubts(options.subject));
         Ok(Sheet {
             unit,
             length,
@@ -260,10 +259,10 @@ impl<'t> Sheet<'t> {
         let named = self.columns.iter().zip(&self.layout.columns);
         for (at, ((column, layout), cell)) in named.zip(&cells).enumerate() {
             let problem = self.set(&mut row, at, *column, &layout.heading, cell);
-            row.problem = row.problem.or(problem);
+            row.problem = both(row.problem, problem);
         }
         let problem = self.refusal(&mut row, &cells);
-        row.problem = row.problem.or(problem);
+        row.problem = both(row.problem, problem);
         if let Some(tool) = &self.options.tool
             && row.draft.get(FIELDS[TOOL_NAME].name).trim().is_empty()
         {
@@ -424,6 +423,13 @@ impl Iterator for Sheet<'_> {
     }
 }
 
+fn both(one: Option<String>, other: Option<String>) -> Option<String> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(format!("{one} {other}")),
+        (one, other) => one.or(other),
+    }
+}
+
 fn failed_formula(heading: &str, value: &str) -> String {
     format!(
         "`{}` is `{}`, the error of a formula; enter the value itself.",
@@ -461,47 +467,103 @@ fn required(columns: &[Column], options: &ImportOptions) -> Option<usize> {
         .find(|index| !columns.contains(&Column::Field(*index)) && !is_given(*index))
 }
 
-/// Dates or statuses that would be ignored, while no row has an expiration date or a status.
-fn lost(
-    columns: &[Column],
-    headings: &[String],
-    surveys: &[Survey],
-    subject: Subject,
-) -> Option<String> {
-    let noun = subject.noun();
-    let find = |is_read: fn(Column) -> bool, is_lost: fn(&Survey, &str, bool) -> bool| {
-        let mut read = surveys.iter().zip(columns).filter(|(_, c)| is_read(**c));
-        let is_there = read.clone().next().is_some();
-        let is_filled = read.any(|(survey, _)| survey.is_filled());
-        let all = surveys.iter().zip(headings).zip(columns);
-        let unknown = all.filter(|(_, column)| !is_filled && **column == Column::Unknown);
-        let found = unknown
-            .map(|(one, _)| one)
-            .filter(|(survey, heading)| is_lost(survey, heading, is_there));
+/// The columns of a file with what they hold.
+struct Surveyed<'a> {
+    columns: &'a [Column],
+    headings: &'a [String],
+    surveys: &'a [Survey],
+    noun: &'static str,
+}
+
+/// Whether some column has a meaning, and whether some row has a value for it.
+struct Read {
+    is_there: bool,
+    is_filled: bool,
+}
+
+impl Surveyed<'_> {
+    fn read(&self, is_meant: fn(Column) -> bool) -> Read {
+        let mut read = self.surveys.iter().zip(self.columns);
+        Read {
+            is_there: self.columns.iter().any(|column| is_meant(*column)),
+            is_filled: read.any(|(survey, column)| is_meant(*column) && survey.is_filled()),
+        }
+    }
+
+    fn terms(&self) -> Read {
+        self.read(|column| matches!(column, Column::Field(EXPIRATION_DATE) | Column::Own(DAYS)))
+    }
+
+    fn statuses(&self) -> Read {
+        self.read(|column| matches!(column, Column::Field(STATUS) | Column::Refusal(_)))
+    }
+
+    /// The columns of this meaning whose values are such: `The column `Frist` has`; none if there are none.
+    fn find(&self, meaning: Column, is_such: impl Fn(&Ignored, &str) -> bool) -> Option<String> {
+        let all = self.surveys.iter().zip(self.headings).zip(self.columns);
+        let meant = all.filter(|(_, column)| **column == meaning);
+        let found = meant.filter(|((survey, heading), _)| is_such(&survey.ignored, heading));
         let found: Vec<String> = found
-            .map(|(_, heading)| format!("`{}`", shown(heading)))
+            .map(|((_, heading), _)| format!("`{}`", shown(heading)))
             .collect();
         match &found[..] {
             [] => None,
             [one] => Some(format!("The column {one} has")),
             all => Some(format!("The columns {} have", all.join(", "))),
         }
-    };
-    let is_term = |column| matches!(column, Column::Field(EXPIRATION_DATE) | Column::Own(DAYS));
-    let has_dates =
-        |survey: &Survey, heading: &str, is_there| survey.ignored.has_dates(heading, is_there);
-    if let Some(found) = find(is_term, has_dates) {
-        return Some(format!(
-            "{found} dates or periods, but no row has an expiration date, so every {noun} would be perpetual. Name \
-             the column with the expiration dates `expiration_date`, or say what each column is."
-        ));
     }
-    let is_status = |column| matches!(column, Column::Field(STATUS) | Column::Refusal(_));
-    let found = find(is_status, |survey, _, _| survey.ignored.has_refusals())?;
-    Some(format!(
-        "{found} words for a status, but no row has a status, so every {noun} would be activated. Name the column \
-         with the status `status`, or say what each column is."
-    ))
+
+    /// Why the file is refused: it has dates or statuses that would be ignored.
+    fn lost(&self) -> Option<String> {
+        let noun = self.noun;
+        let (terms, statuses) = (self.terms(), self.statuses());
+        let has_dates = |ignored: &Ignored, heading: &str| {
+            !terms.is_filled && ignored.has_dates(heading, terms.is_there)
+        };
+        if let Some(found) = self.find(Column::Unknown, has_dates) {
+            return Some(format!(
+                "{found} dates or periods, but no row has an expiration date, so every {noun} would be perpetual. \
+                 Name the column with the expiration dates `expiration_date`, or say what each column is."
+            ));
+        }
+        let has_refusals =
+            |ignored: &Ignored, heading: &str| ignored.has_refusals(heading, statuses.is_filled);
+        let found = self.find(Column::Unknown, has_refusals)?;
+        Some(format!(
+            "{found} values that seem to say whether a {noun} may be used, but would be ignored. Say what each column \
+             is, for example `status`, or `revoked` if its yes means that."
+        ))
+    }
+
+    /// What is in notes, where a person alone reads it, or counts seats.
+    fn doubts(&self, subject: Subject) -> Vec<String> {
+        let noun = self.noun;
+        let is_without_term = !self.terms().is_filled;
+        let is_without_status = !self.statuses().is_filled;
+        let dates = self.find(Column::Field(NOTE), |ignored, heading| {
+            is_without_term && ignored.has_dates(heading, false)
+        });
+        let statuses = self.find(Column::Field(NOTE), |ignored, heading| {
+            is_without_status && ignored.has_refusals(heading, false)
+        });
+        let is_without_seats =
+            subject == Subject::Codes && !self.columns.contains(&Column::Own(SEATS));
+        let seats = self.find(Column::Unknown, |ignored, _| {
+            is_without_seats && ignored.has_counts()
+        });
+        let doubts = [
+            dates.map(|found| {
+                format!("{found} dates or periods, but no row has an expiration date: every {noun} would be perpetual.")
+            }),
+            statuses.map(|found| {
+                format!("{found} words for a status, but no row has a status: every {noun} would be activated.")
+            }),
+            seats.map(|found| {
+                format!("{found} numbers, but no column has the seats: every {noun} would be for one machine.")
+            }),
+        ];
+        doubts.into_iter().flatten().collect()
+    }
 }
 
 /// A column `State` may belong to an address: it is the status only if it has words for one and no other column is.

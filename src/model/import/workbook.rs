@@ -9,10 +9,13 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use zip::ZipArchive;
 
-use super::merged::{Merged, cells, fill, number, of_opendocument, rows};
-use super::raw::{Cell, CellKind, RawRow};
+use super::code_columns::is_code;
+use super::columns::{Column, normalized};
+use super::merged::{Merged, cells, fill, number, of_opendocument, rows, table};
+use super::raw::{Cell, CellKind, RawRow, letters};
 use super::{Decoded, refused};
 use crate::error::Error;
+use crate::model::license::fields::LICENSE_KEY;
 use crate::model::text::shorten;
 
 /// Bytes of all files in a workbook together.
@@ -21,6 +24,12 @@ const MAX_UNPACKED: u64 = 96 * 1024 * 1024;
 /// Empty cells between others included.
 const MAX_CELLS: usize = 3_000_000;
 const MAX_COLUMNS: usize = 200;
+
+/// Rows at the top of a sheet in which headings are looked for.
+const TOP: usize = 20;
+
+/// Days that a spreadsheet program shows as dates.
+const DAYS: std::ops::Range<f64> = 1.0..2_958_466.0;
 
 /// Begins every file of these formats, and of the older ones.
 const ZIP: &[u8] = b"PK\x03\x04";
@@ -32,7 +41,7 @@ const ERROR: &str = "error";
 
 type Rows = Vec<Vec<Value>>;
 
-/// The rows of the first visible sheet that has any as JSON, if the file is a workbook.
+/// The rows of a sheet as JSON, if the file is a workbook.
 pub(super) fn read(bytes: &[u8]) -> Result<Option<Decoded>, Error> {
     if bytes.starts_with(OLE) {
         return Err(refused(
@@ -57,8 +66,16 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Decoded>, Error> {
         name,
         mut rows,
         merged,
+        without_value,
         others,
     } = sheets.ok_or_else(|| refused("The workbook has no sheet with cells."))?;
+    if let Some(cell) = without_value {
+        return Err(refused(format!(
+            "The cell {cell} of the sheet `{}` is a formula whose value was not saved. Open the workbook in Excel or \
+             LibreOffice, save it there, and choose it again.",
+            shorten(&name)
+        )));
+    }
     if !fill(&mut rows, &merged, MAX_CELLS) {
         return Err(too_many());
     }
@@ -68,7 +85,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Decoded>, Error> {
         .collect();
     let note = (!others.is_empty()).then(|| {
         format!(
-            "Only the sheet `{}` was read, not {}.",
+            "Only the sheet `{}` was read, not {}. To import another one, save it as a workbook of its own.",
             shorten(&name),
             others.join(", ")
         )
@@ -110,7 +127,36 @@ struct Sheets {
     name: String,
     rows: Rows,
     merged: Vec<Merged>,
+    /// The first formula whose value no program has calculated.
+    without_value: Option<String>,
     others: Vec<String>,
+}
+
+impl Sheets {
+    /// Whether one of its first rows has the heading of license keys or activation codes.
+    fn has_headings(&self) -> bool {
+        let cells = self.rows.iter().take(TOP).flatten();
+        cells.filter_map(Value::as_str).any(|cell| {
+            Column::from_heading(cell) == Column::Field(LICENSE_KEY) || is_code(&normalized(cell))
+        })
+    }
+
+    /// The last one that was read if it has headings, otherwise the first.
+    fn chosen(mut read: Vec<Sheets>, others: Vec<String>) -> Option<Sheets> {
+        let at = match read.last()?.has_headings() {
+            true => read.len() - 1,
+            false => 0,
+        };
+        let mut chosen = read.remove(at);
+        let read = read.into_iter().map(|sheet| sheet.name);
+        chosen.others = read.chain(others).collect();
+        Some(chosen)
+    }
+}
+
+/// `D2` for the cell at this position, from 0.
+fn place(row: usize, column: usize) -> String {
+    format!("{}{}", letters(column), row.saturating_add(1))
 }
 
 /// Hidden sheets only if no other has cells.
@@ -127,20 +173,20 @@ fn in_order(sheets: &[Sheet]) -> (Vec<String>, Vec<String>) {
 fn xlsx(bytes: &[u8]) -> Result<Option<Sheets>, Error> {
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|e| unreadable(&e))?;
     let (visible, hidden) = in_order(book.sheets_metadata());
-    let mut found: Option<Sheets> = None;
+    let (mut read, mut others) = (vec![], vec![]);
     for name in &visible {
-        match &mut found {
-            Some(found) if has_cells(&mut book, name)? => found.others.push(name.clone()),
-            Some(_) => {}
-            None => found = xlsx_sheet(&mut book, name)?,
+        if !read.last().is_some_and(Sheets::has_headings) {
+            read.extend(xlsx_sheet(&mut book, name)?);
+        } else if has_cells(&mut book, name)? {
+            others.push(name.clone());
         }
     }
     for name in &hidden {
-        if found.is_none() {
-            found = xlsx_sheet(&mut book, name)?;
+        if read.is_empty() {
+            read.extend(xlsx_sheet(&mut book, name)?);
         }
     }
-    Ok(found)
+    Ok(Sheets::chosen(read, others))
 }
 
 fn has_cells<F: Read + Seek>(book: &mut Xlsx<F>, name: &str) -> Result<bool, Error> {
@@ -162,13 +208,22 @@ fn xlsx_sheet<F: Read + Seek>(book: &mut Xlsx<F>, name: &str) -> Result<Option<S
         return Ok(None);
     };
     let mut rows: Rows = Vec::new();
-    let mut number = 0;
-    while let Some(cell) = cells.next_cell().map_err(|e| unreadable(&e))? {
-        let (row, column) = cell.get_position();
-        let (row, column) = (row as usize, column as usize);
-        let value = value(&match cell.get_value() {
-            DataRef::SharedString(text) => Data::String((*text).to_owned()),
-            other => Data::from(other.clone()),
+    let (mut number, mut last, mut without_value) = (0, None, None);
+    loop {
+        let cell = match cells.next_cell_with_formula_metadata() {
+            Ok(Some(cell)) => cell,
+            Ok(None) => break,
+            Err(error) => return Err(unreadable(&after(&error, last))),
+        };
+        let (row, column) = (cell.pos.0 as usize, cell.pos.1 as usize);
+        last = Some((row, column));
+        // A formula whose result is an empty text has that as its value.
+        if cell.formula.is_some() && matches!(cell.value, DataRef::Empty) {
+            without_value.get_or_insert_with(|| place(row, column));
+        }
+        let value = value(&match cell.value {
+            DataRef::SharedString(text) => Data::String(text.to_owned()),
+            other => Data::from(other),
         });
         if value == Value::Null {
             continue;
@@ -198,8 +253,17 @@ fn xlsx_sheet<F: Read + Seek>(book: &mut Xlsx<F>, name: &str) -> Result<Option<S
         name: name.to_owned(),
         rows,
         merged: merged.collect(),
+        without_value,
         others: vec![],
     }))
+}
+
+/// What is wrong with the cell after the last one that could be read.
+fn after(error: &dyn Display, last: Option<(usize, usize)>) -> String {
+    match last {
+        None => error.to_string(),
+        Some((row, column)) => format!("{error}, in the next cell after {}", place(row, column)),
+    }
 }
 
 fn ods(bytes: &[u8], content: &str) -> Result<Option<Sheets>, Error> {
@@ -209,32 +273,51 @@ fn ods(bytes: &[u8], content: &str) -> Result<Option<Sheets>, Error> {
     let mut book: Ods<_> = Ods::new(Cursor::new(bytes)).map_err(|e| unreadable(&e))?;
     let names = book.sheet_names();
     let (visible, hidden) = in_order(book.sheets_metadata());
-    let mut found: Option<Sheets> = None;
+    let (mut read, mut others): (Vec<Sheets>, _) = (vec![], vec![]);
     for name in visible.iter().chain(&hidden) {
         let range = book.worksheet_range(name).map_err(|e| unreadable(&e))?;
         let Some((above, left)) = range.start() else {
             continue;
         };
-        match &mut found {
+        match read.last() {
             Some(_) if hidden.contains(name) => {}
-            Some(found) => found.others.push(name.clone()),
-            None => {
+            Some(last) if last.has_headings() => others.push(name.clone()),
+            _ => {
                 let empty = std::iter::repeat_n(vec![], above as usize);
                 let rows = range.rows().map(|row| {
                     let left = std::iter::repeat_n(Value::Null, left as usize);
                     left.chain(row.iter().map(value)).collect()
                 });
                 let at = names.iter().position(|other| other == name);
-                found = Some(Sheets {
+                let at = at.unwrap_or_default();
+                read.push(Sheets {
                     name: name.clone(),
                     rows: empty.chain(rows).collect(),
-                    merged: of_opendocument(content, at.unwrap_or_default()),
+                    merged: of_opendocument(content, at),
+                    without_value: without_value(content, at),
                     others: vec![],
                 });
             }
         }
     }
-    Ok(found)
+    Ok(Sheets::chosen(read, others))
+}
+
+/// The first formula in an OpenDocument sheet, counted from 0, whose value no program has calculated.
+fn without_value(content: &str, sheet: usize) -> Option<String> {
+    let mut line = 0usize;
+    for row in rows(table(content, sheet)) {
+        let mut column = 0usize;
+        for cell in cells(row) {
+            let tag = &cell[..cell.find('>').unwrap_or(cell.len())];
+            if tag.contains("table:formula=") && !tag.contains("office:value-type=") {
+                return Some(place(line, column));
+            }
+            column = column.saturating_add(number(cell, "number-columns-repeated"));
+        }
+        line = line.saturating_add(number(row, "number-rows-repeated"));
+    }
+    None
 }
 
 /// How many cells the reader would make of an OpenDocument sheet, which says how often a row or a cell repeats.
@@ -262,7 +345,10 @@ fn value(data: &Data) -> Value {
         Data::String(text) => text.as_str().into(),
         Data::Int(number) => (*number).into(),
         Data::Float(number) => whole(*number).map_or_else(|| (*number).into(), Value::from),
-        Data::DateTime(moment) => json!({ CONVERTED: moment_text(moment) }),
+        Data::DateTime(moment) if DAYS.contains(&moment.as_f64()) => {
+            json!({ CONVERTED: moment_text(moment) })
+        }
+        Data::DateTime(moment) => json!({ CONVERTED: moment.as_f64().to_string() }),
         Data::DateTimeIso(text) | Data::DurationIso(text) => json!({ CONVERTED: text }),
     }
 }

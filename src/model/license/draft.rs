@@ -8,9 +8,11 @@ use super::fields::{COUNT, FIELDS, Field, Kind, LICENSE_KEY, YES};
 use super::{Status, Values};
 use crate::error::{Error, Problem};
 use crate::model::pasted_key::cleaned;
-use crate::model::text::keep;
+use crate::model::text::{keep, name, renamed};
 use crate::model::typed_date::Reading;
 use crate::model::{date, entitlements};
+
+const CUSTOMER: &str = "user_id";
 
 /// Typed values in the order of [`FIELDS`]: none for a field that was not sent, empty for one to
 /// clear.
@@ -68,9 +70,19 @@ impl Draft {
                 }
             } else if field.name == FIELDS[LICENSE_KEY].name {
                 *text = cleaned(text);
+            } else if field.name == CUSTOMER {
+                *text = name(text);
             }
         }
         (self, problems)
+    }
+
+    /// With the customer of `current` if it is only written in another way here.
+    pub fn keeping_customer(mut self, current: &str) -> Draft {
+        if let Some(typed) = Field::index(CUSTOMER).and_then(|index| self.0[index].as_mut()) {
+            *typed = renamed(typed, current);
+        }
+        self
     }
 
     /// Without the fields whose values are those that a form showed.

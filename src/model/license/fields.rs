@@ -61,6 +61,7 @@ pub const LICENSE_KEY: usize = 1;
 pub const STATUS: usize = 2;
 pub const USER_ID: usize = 3;
 pub const EXPIRATION_DATE: usize = 4;
+pub const NOTE: usize = 5;
 pub const TRIAL: usize = 11;
 /// The first of them.
 const ENTITLEMENTS: usize = 7;
@@ -176,11 +177,6 @@ pub const FIELDS: [Field; 12] = [
             "licentiestatus",
             "statuslicencji",
             "estadodalicenca",
-            "active",
-            "isactive",
-            "isenabled",
-            "enabled",
-            "aktiv",
             "statut",
             "estado",
             "stato",

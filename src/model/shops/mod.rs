@@ -12,10 +12,11 @@ use time::OffsetDateTime;
 use super::customer::NamedCustomer;
 use super::entitlements::names;
 use super::order::{Item, ORDER_REF, SentItem};
-use super::text;
+use super::typed_date::Reading;
+use super::{date, text};
 use crate::error::{Error, Problem};
 
-pub use mention::names as is_about;
+pub use mention::{any_text, names as is_about};
 
 pub use generator::{Call, Fields, MAX_CODES_A_DAY, form_fields, generator_number, json_fields};
 
@@ -88,6 +89,24 @@ impl ShopKind {
             "" => Err("no signing secret is entered here"),
             secret => (receiver.verify)(secret, header, body, now),
         }
+    }
+
+    /// The body of an event without whatever does not change what it means here.
+    pub fn essence(self, body: &str) -> Option<String> {
+        let mut value: Value = serde_json::from_str(body).ok()?;
+        let receiver = self.receiver()?;
+        let meaning = (receiver.read)(&value);
+        for path in mention::leaves(&value) {
+            let Some(leaf) = value.pointer_mut(&path).map(Value::take) else {
+                continue;
+            };
+            if (receiver.read)(&value) != meaning
+                && let Some(place) = value.pointer_mut(&path)
+            {
+                *place = leaf;
+            }
+        }
+        Some(value.to_string())
     }
 
     /// An event whose signature is good.
@@ -193,8 +212,31 @@ pub struct ProductDraft {
 }
 
 impl ProductDraft {
+    /// False for a name that is no field.
+    pub fn set(&mut self, name: &str, typed: &str) -> bool {
+        let field = match name {
+            "product" => &mut self.product,
+            "tool_name" => &mut self.tool_name,
+            "seats" => &mut self.seats,
+            "days" => &mut self.days,
+            "expiration_date" => &mut self.expiration_date,
+            "edition" => &mut self.edition,
+            "features" => &mut self.features,
+            "updates_days" => &mut self.updates_days,
+            _ => return false,
+        };
+        typed.clone_into(field);
+        true
+    }
+
     pub fn parse(&self) -> Result<(String, Item), Error> {
         let product = text::required("product", "The product", &self.product, PRODUCT)?;
+        let typed = &self.expiration_date;
+        let day = Reading::of(typed).day("The expiration date", typed);
+        let day = day.map_err(|message| Problem {
+            field: "expiration_date",
+            message,
+        })?;
         let number = |field, label: &str, typed: &str| match typed.trim() {
             "" => Ok(None),
             digits => digits.parse().map(Some).map_err(|_| Problem {
@@ -207,7 +249,7 @@ impl ProductDraft {
             tool_name: Some(self.tool_name.clone()),
             seats: number("seats", "The number of seats", &self.seats)?,
             days: number("days", "The number of days", &self.days)?,
-            expiration_date: Some(self.expiration_date.trim().to_owned()),
+            expiration_date: day.map(date::format),
             edition: Some(self.edition.clone()),
             features: Some(names(&self.features).map(str::to_owned).collect()),
             updates_days: number("updates_days", updates, &self.updates_days)?,

@@ -59,6 +59,8 @@ fn transaction(data: &Value) -> ShopAction {
                 order_ref: fitting(&text_at(data, "/id")),
             }
         }),
+        // The difference in price of a subscription whose items were changed.
+        "subscription_update" => ignored("A subscription was changed; its codes stay as they are."),
         "subscription_payment_method_change" => ignored("Only the way of paying was changed."),
         _ => ShopAction::Paid(sale(data)),
     }

@@ -77,7 +77,13 @@ fn action(kind: &str, object: &Value, is_test: bool) -> ShopAction {
 fn sale(session: &Value, is_test: bool) -> Sale {
     let references = texts_at(
         session,
-        &["/payment_intent", "/subscription", "/invoice", "/id"],
+        &[
+            "/payment_intent",
+            "/subscription",
+            "/invoice",
+            "/id",
+            "/customer",
+        ],
     );
     let quantity = session.pointer("/metadata/quantity");
     let quantity = quantity.and_then(|value| match value {
