@@ -367,6 +367,52 @@ impl ToolPage {
         found.map(|problem| problem.message.as_str())
     }
 
+    /// For those who may not change them.
+    fn rules(&self) -> [(&'static str, String); 13] {
+        let draft = &self.draft;
+        let days = |number: &str| match number {
+            "1" => "1 day".to_owned(),
+            _ => format!("{number} days"),
+        };
+        let unless_0 = |number: &str, words: String| match number {
+            "0" => String::new(),
+            _ => words,
+        };
+        [
+            (
+                "Offline days",
+                unless_0(&draft.offline_days, days(&draft.offline_days)),
+            ),
+            (
+                "Grace period",
+                unless_0(&draft.grace_days, days(&draft.grace_days)),
+            ),
+            ("Message", draft.message.clone()),
+            ("Link", draft.link.clone()),
+            ("Vendor", draft.vendor.clone()),
+            ("Support address", draft.support_email.clone()),
+            ("Editions", draft.editions.clone()),
+            (
+                "Trial period",
+                unless_0(&draft.trial_days, days(&draft.trial_days)),
+            ),
+            (
+                "New trials",
+                match &*draft.trials_per_day {
+                    "0" => "any number".to_owned(),
+                    number => format!("at most {number} a day"),
+                },
+            ),
+            ("Latest version", draft.latest_version.clone()),
+            ("Minimum version", draft.minimum_version.clone()),
+            ("Download address", draft.latest_url.clone()),
+            (
+                "Offline files",
+                format!("good for at most {}", days(&draft.offline_file_days)),
+            ),
+        ]
+    }
+
     fn was(&self) -> String {
         carried(ToolDraft::from(&*self.usage.tool).fields())
     }
