@@ -78,6 +78,7 @@ mod race;
 mod receivers;
 mod remembered;
 mod restore;
+mod roles;
 mod rotation;
 mod sale;
 mod schema;
