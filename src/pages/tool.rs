@@ -367,50 +367,40 @@ impl ToolPage {
         found.map(|problem| problem.message.as_str())
     }
 
-    /// For those who may not change them.
-    fn rules(&self) -> [(&'static str, String); 13] {
+    /// Those that are set, in words.
+    fn rules(&self) -> Vec<(&'static str, String)> {
         let draft = &self.draft;
         let days = |number: &str| match number {
+            "0" => String::new(),
             "1" => "1 day".to_owned(),
             _ => format!("{number} days"),
         };
-        let unless_0 = |number: &str, words: String| match number {
-            "0" => String::new(),
-            _ => words,
+        let offline = match &*draft.offline_days {
+            "0" => "none: always online".to_owned(),
+            number => days(number),
         };
-        [
-            (
-                "Offline days",
-                unless_0(&draft.offline_days, days(&draft.offline_days)),
-            ),
-            (
-                "Grace period",
-                unless_0(&draft.grace_days, days(&draft.grace_days)),
-            ),
+        let trials = match &*draft.trials_per_day {
+            "0" => String::new(),
+            number => format!("at most {number}"),
+        };
+        let files = format!("good for {} at most", days(&draft.offline_file_days));
+        let rules = [
+            ("Offline days", offline),
+            ("Grace period", days(&draft.grace_days)),
             ("Message", draft.message.clone()),
             ("Link", draft.link.clone()),
             ("Vendor", draft.vendor.clone()),
             ("Support address", draft.support_email.clone()),
             ("Editions", draft.editions.clone()),
-            (
-                "Trial period",
-                unless_0(&draft.trial_days, days(&draft.trial_days)),
-            ),
-            (
-                "New trials",
-                match &*draft.trials_per_day {
-                    "0" => "any number".to_owned(),
-                    number => format!("at most {number} a day"),
-                },
-            ),
+            ("Trial period", days(&draft.trial_days)),
+            ("New trials a day", trials),
             ("Latest version", draft.latest_version.clone()),
             ("Minimum version", draft.minimum_version.clone()),
             ("Download address", draft.latest_url.clone()),
-            (
-                "Offline files",
-                format!("good for at most {}", days(&draft.offline_file_days)),
-            ),
-        ]
+            ("Offline files", files),
+        ];
+        let is_set = |(_, value): &(&str, String)| !value.is_empty();
+        rules.into_iter().filter(is_set).collect()
     }
 
     fn was(&self) -> String {

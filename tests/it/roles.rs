@@ -208,7 +208,7 @@ fn a_viewers_pages_have_facts_and_name_those_who_act() {
     );
     assert!(table.next(&mut viewer).is_some());
     let rules = Page::open(&mut viewer, "/tool?name=T");
-    assert!(rules.text().contains("Grace period"));
+    assert!(rules.text().contains("Offline days"));
     assert!(rules.all("main input").is_empty());
     let account = Page::open(&mut viewer, "/account");
     assert!(account.texts("#tokens").is_empty());
