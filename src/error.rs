@@ -60,6 +60,13 @@ pub enum Error {
     WrongCredentials,
     /// Authenticated, but not allowed; the reason is shown to the person.
     Forbidden(String),
+    /// Authenticated, but for a larger role than one's own.
+    NotForRole {
+        own: &'static str,
+        needed: &'static str,
+        /// Names of people who can.
+        who: String,
+    },
     /// The form is from a page of an earlier session.
     EarlierSession,
     /// No such row or address; the text says which.
@@ -103,7 +110,7 @@ impl Error {
             Error::Refused(refused) => refused.http,
             Error::Malformed { .. } => 400,
             Error::Unauthenticated | Error::WrongCredentials => 401,
-            Error::Forbidden(_) | Error::EarlierSession => 403,
+            Error::Forbidden(_) | Error::NotForRole { .. } | Error::EarlierSession => 403,
             Error::NotFound(_) => 404,
             Error::MethodNotAllowed(_) => 405,
             Error::BodyTimeout => 408,
@@ -165,6 +172,9 @@ impl fmt::Display for Error {
             Error::Unauthenticated => f.write_str("Authentication required"),
             Error::WrongCredentials => f.write_str("Invalid credentials"),
             Error::Forbidden(reason) | Error::Conflict(reason) => f.write_str(reason),
+            Error::NotForRole { own, needed, who } => {
+                write!(f, "This needs the role {needed}; yours is {own}. Ask {who}.")
+            }
             Error::EarlierSession => {
                 f.write_str("This form is from a page that was opened before you signed in again.")
             }

@@ -192,11 +192,11 @@ fn refuse_unless(request: &Request<'_>, own: Role, needed: Role) -> Result<(), E
     if own >= needed {
         return Ok(());
     }
-    let who = app(request)?.who_may(needed)?;
-    Err(Error::Forbidden(format!(
-        "This is not for the role {}. Ask {who}.",
-        own.as_str()
-    )))
+    Err(Error::NotForRole {
+        own: own.as_str(),
+        needed: needed.as_str(),
+        who: app(request)?.who_may(needed)?,
+    })
 }
 
 /// The unexpired session of the request's cookie.

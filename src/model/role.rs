@@ -20,7 +20,7 @@ pub enum Use {
 
 /// The smallest role that reads, and that writes, at each address and below it; of several, the longest counts. What
 /// is not here is for owners.
-const PLACES: [(&str, Role, Role); 34] = {
+const PLACES: [(&str, Role, Role); 35] = {
     use Role::{Owner, Staff, Viewer};
     [
         ("/", Viewer, Owner),
@@ -52,6 +52,7 @@ const PLACES: [(&str, Role, Role); 34] = {
         ("/mail/texts", Owner, Owner),
         ("/offline", Staff, Staff),
         ("/orders", Viewer, Staff),
+        ("/orders/<id>/revoke", Staff, Staff),
         ("/renew", Staff, Staff),
         ("/tool", Viewer, Owner),
         ("/tool/rename", Owner, Owner),
@@ -76,19 +77,29 @@ impl Role {
         Role::ALL.into_iter().find(|role| role.as_str() == word)
     }
 
-    /// The smallest role for the route with that path.
-    pub fn needed(route: &str, wanted: Use) -> Role {
-        let is_below = |place: &str| match route.strip_prefix(place) {
-            Some(rest) => rest.is_empty() || rest.starts_with(['/', '.']),
-            None => false,
-        };
-        let places = PLACES.iter().filter(|(place, ..)| is_below(place));
+    /// The smallest role for that path, of a route or of an address.
+    pub fn needed(path: &str, wanted: Use) -> Role {
+        let places = PLACES.iter().filter(|(place, ..)| is_below(path, place));
         let place = places.max_by_key(|(place, ..)| place.len());
         place.map_or(Role::Owner, |(_, read, write)| match wanted {
             Use::Read => *read,
             Use::Write => *write,
         })
     }
+}
+
+/// Whether the path is the place or below it; a segment in angle brackets stands for any.
+fn is_below(path: &str, place: &str) -> bool {
+    fn segments(path: &str) -> impl Iterator<Item = &str> {
+        path.strip_prefix('/').unwrap_or(path).split('/')
+    }
+    let mut own = segments(path);
+    segments(place).all(|name| {
+        own.next().is_some_and(|segment| {
+            let stem = segment.split_once('.').map_or(segment, |(stem, _)| stem);
+            name.starts_with('<') || name == segment || !name.is_empty() && name == stem
+        })
+    })
 }
 
 #[cfg(test)]
@@ -102,6 +113,11 @@ mod tests {
             ("/licenses.csv", Role::Viewer, Role::Staff),
             ("/licenses/<id>", Role::Viewer, Role::Staff),
             ("/licenses/<id>/edit", Role::Staff, Role::Staff),
+            ("/licenses/7/edit", Role::Staff, Role::Staff),
+            ("/licenses/7", Role::Viewer, Role::Staff),
+            // Of the overview below a base path.
+            ("", Role::Viewer, Role::Owner),
+            ("/.hidden", Role::Owner, Role::Owner),
             ("/licensesome", Role::Owner, Role::Owner),
             ("/account/tokens/<id>/revoke", Role::Owner, Role::Owner),
             ("/keys", Role::Owner, Role::Owner),

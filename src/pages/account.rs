@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::model::date;
 use crate::model::token::Scope;
+use crate::model::user::UserValues;
 use crate::request::{App, Failure};
 use crate::service::NewPassword;
 use crate::store::sessions::Session;
@@ -23,6 +24,7 @@ use crate::store::tokens::Token;
 pub(super) fn routes() -> Vec<Route> {
     routes![
         show,
+        change_name,
         change_password,
         end_session,
         end_others,
@@ -36,6 +38,7 @@ pub(super) fn routes() -> Vec<Route> {
 #[template(path = "account.html")]
 struct AccountPage {
     frame: Frame,
+    own: OwnName,
     own_session: i64,
     sessions: Vec<Session>,
     tokens: Vec<Token>,
@@ -122,6 +125,59 @@ struct TokenForm {
 async fn show(app: &App, session: auth::Session, frame: Frame) -> Result<Page, Failure> {
     let page = page(app, frame, &session.0.session, None, Vec::new()).await?;
     Ok(Page::new(&page)?)
+}
+
+/// The name is not `name`, which the page asks of a token.
+#[derive(FromForm)]
+struct OwnName {
+    #[field(default = "")]
+    user_name: String,
+    #[field(default = "")]
+    email: String,
+}
+
+impl OwnName {
+    fn of(values: UserValues) -> OwnName {
+        OwnName {
+            user_name: values.name,
+            email: values.email,
+        }
+    }
+}
+
+#[post("/account/name", data = "<form>")]
+async fn change_name(
+    app: &App,
+    config: &State<Config>,
+    frame: Frame,
+    form: SignedInForm<OwnName>,
+) -> Result<Either<Flashed, Page>, Failure> {
+    let SignedInForm {
+        form,
+        session,
+        actor,
+    } = form;
+    let (id, name, email) = (session.user_id, form.user_name.clone(), form.email.clone());
+    let changed = app
+        .run(move |service| service.change_own_name(&actor, id, &name, &email))
+        .await;
+    match changed {
+        Ok(values) => {
+            let message = format!("Saved. You sign in as {}.", values.name);
+            Ok(Either::Left(redirect_with_flash(
+                config, "/account", &message,
+            )))
+        }
+        Err(Error::Invalid(mut problems)) => {
+            for problem in problems.iter_mut().filter(|p| p.field == "name") {
+                problem.field = "user_name";
+            }
+            let mut page = page(app, frame, &session, None, problems).await?;
+            page.own = form;
+            Ok(Either::Right(Page::with_status(422, &page)?))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[post("/account/password", data = "<form>")]
@@ -292,8 +348,8 @@ async fn page(
     problems: Vec<Problem>,
 ) -> Result<AccountPage, Error> {
     let user_id = session.user_id;
-    let (sessions, tokens) = app
-        .run(move |service| Ok((service.sessions(user_id)?, service.tokens(user_id)?)))
+    let (person, tokens) = app
+        .run(move |service| Ok((service.person(user_id)?, service.tokens(user_id)?)))
         .await?;
     let new = TokenForm {
         read: true,
@@ -301,8 +357,9 @@ async fn page(
     };
     Ok(AccountPage {
         frame,
+        own: OwnName::of(person.user.values),
         own_session: session.id,
-        sessions,
+        sessions: person.sessions,
         tokens,
         secret: None,
         is_revoking: false,

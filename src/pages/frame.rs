@@ -1,6 +1,7 @@
 //! What every page shares: the navigation bar and the result of the last form.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
@@ -9,7 +10,8 @@ use super::assets::Assets;
 use super::flash::{self, Flash};
 use crate::auth;
 use crate::config::Config;
-use crate::model::role::Role;
+use crate::model::role::{Role, Use};
+use crate::service::Service;
 
 pub(super) struct Frame {
     /// The base path, empty if the server has the host to itself.
@@ -20,6 +22,8 @@ pub(super) struct Frame {
     /// The name of the signed-in user.
     pub(super) user: Option<String>,
     pub(super) role: Option<Role>,
+    /// Who has each larger role, in words.
+    larger: Vec<(Role, String)>,
     pub(super) csrf: String,
     pub(super) flash: Option<Flash>,
 }
@@ -53,6 +57,7 @@ impl Frame {
             favicon: asset("favicon.svg"),
             user: None,
             role: None,
+            larger: vec![],
             csrf: String::new(),
             flash: None,
         }
@@ -63,6 +68,7 @@ impl Frame {
         let role = signed_in.as_ref().map(|s| s.session.role);
         let (user, csrf) = signed_in.map(|s| (s.session.user_name, s.csrf)).unzip();
         Frame {
+            larger: role.map_or_else(Vec::new, |own| larger(request, own)),
             user,
             role,
             csrf: csrf.unwrap_or_default(),
@@ -73,14 +79,42 @@ impl Frame {
 }
 
 impl Frame {
-    /// Whether the person works with licenses, codes, customers and requests.
-    pub(super) fn is_staff(&self) -> bool {
-        self.role >= Some(Role::Staff)
+    /// Whether the guard of the page at that address or route lets the person in.
+    pub(super) fn may_open(&self, address: &str) -> bool {
+        self.role >= Some(needed(address, Use::Read))
     }
 
-    pub(super) fn is_owner(&self) -> bool {
-        self.role >= Some(Role::Owner)
+    /// Whether the guard of the form with that action takes it from the person.
+    pub(super) fn may_send(&self, action: &str) -> bool {
+        self.role >= Some(needed(action, Use::Write))
     }
+
+    /// `admin or anna`, for somebody who may not open it herself.
+    pub(super) fn who_opens(&self, address: &str) -> &str {
+        self.who_has(needed(address, Use::Read))
+    }
+
+    /// `admin or anna`, for somebody who may not send it herself.
+    pub(super) fn who_sends(&self, action: &str) -> &str {
+        self.who_has(needed(action, Use::Write))
+    }
+
+    fn who_has(&self, role: Role) -> &str {
+        let known = self.larger.iter().find(|(larger, _)| *larger == role);
+        known.map_or("an owner", |(_, who)| who)
+    }
+}
+
+fn needed(address: &str, wanted: Use) -> Role {
+    let path = address.split(['?', '#']).next().unwrap_or_default();
+    Role::needed(path, wanted)
+}
+
+fn larger(request: &Request<'_>, own: Role) -> Vec<(Role, String)> {
+    let service: Option<&Arc<Service>> = request.rocket().state();
+    let roles = Role::ALL.into_iter().filter(|role| *role > own);
+    let who = |role| Some((role, service?.who_may(role).ok()?));
+    roles.filter_map(who).collect()
 }
 
 #[rocket::async_trait]

@@ -20,6 +20,8 @@ pub(super) struct History {
     is_newest: bool,
     /// Of one license, with its checks; otherwise each event names its license.
     license_id: Option<i64>,
+    may_open_mails: bool,
+    may_open_audit: bool,
     offset: UtcOffset,
     now: OffsetDateTime,
 }
@@ -42,6 +44,8 @@ impl History {
             page,
             is_newest: before.is_none(),
             license_id: None,
+            may_open_mails: frame.may_open("/mail/<id>"),
+            may_open_audit: frame.may_open("/audit"),
             offset: service.utc_offset(),
             now: service.now(),
         }
@@ -58,6 +62,11 @@ impl History {
     fn older(&self) -> Option<String> {
         let older = self.page.older?;
         Some(query(&[("before", &older.in_address())]))
+    }
+
+    /// The license whose changes the person may look up.
+    fn audited(&self) -> Option<i64> {
+        self.license_id.filter(|_| self.may_open_audit)
     }
 
     /// The license key or the code that an event of several is about, and its page unless it was deleted then.

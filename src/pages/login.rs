@@ -125,6 +125,7 @@ async fn log_in(
         Ok(new) => {
             let session = app.session(&new.session)?.ok_or(Error::Unauthenticated)?;
             frame.user = Some(session.session.user_name);
+            frame.role = Some(session.session.role);
             frame.csrf = session.csrf;
             cookies.set(new);
             Ok(Either::Right(resume(&frame, &action, next, &again)?))

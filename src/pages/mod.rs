@@ -48,6 +48,7 @@ mod order;
 mod overview;
 mod people;
 mod reference;
+mod refused;
 mod restored;
 mod saved_form;
 mod search;
@@ -184,6 +185,9 @@ async fn any(status: Status, request: &Request<'_>) -> Result<Either<Redirect, P
         }
         (Error::EarlierSession, Some(form)) => {
             saved_form::try_again(&frame, form, error.status(), error.to_string())
+        }
+        (Error::NotForRole { own, needed, who }, form) => {
+            refused::page(request, &frame, [own, needed, who], form)
         }
         (_, form) => {
             let typed = form.map(SavedForm::typed).unwrap_or_default();

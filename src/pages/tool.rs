@@ -367,6 +367,42 @@ impl ToolPage {
         found.map(|problem| problem.message.as_str())
     }
 
+    /// Those that are set, in words.
+    fn rules(&self) -> Vec<(&'static str, String)> {
+        let draft = &self.draft;
+        let days = |number: &str| match number {
+            "0" => String::new(),
+            "1" => "1 day".to_owned(),
+            _ => format!("{number} days"),
+        };
+        let offline = match &*draft.offline_days {
+            "0" => "none: always online".to_owned(),
+            number => days(number),
+        };
+        let trials = match &*draft.trials_per_day {
+            "0" => String::new(),
+            number => format!("at most {number}"),
+        };
+        let files = format!("good for {} at most", days(&draft.offline_file_days));
+        let rules = [
+            ("Offline days", offline),
+            ("Grace period", days(&draft.grace_days)),
+            ("Message", draft.message.clone()),
+            ("Link", draft.link.clone()),
+            ("Vendor", draft.vendor.clone()),
+            ("Support address", draft.support_email.clone()),
+            ("Editions", draft.editions.clone()),
+            ("Trial period", days(&draft.trial_days)),
+            ("New trials a day", trials),
+            ("Latest version", draft.latest_version.clone()),
+            ("Minimum version", draft.minimum_version.clone()),
+            ("Download address", draft.latest_url.clone()),
+            ("Offline files", files),
+        ];
+        let is_set = |(_, value): &(&str, String)| !value.is_empty();
+        rules.into_iter().filter(is_set).collect()
+    }
+
     fn was(&self) -> String {
         carried(ToolDraft::from(&*self.usage.tool).fields())
     }

@@ -172,41 +172,63 @@ impl Service {
     pub fn change_person(&self, actor: &Actor, id: i64, values: &UserValues) -> Result<(), Error> {
         self.store.write(|db| {
             let user = users::get(db, id)?.ok_or(NO_SUCH_PERSON)?;
-            if user.values == *values {
-                return Ok(());
-            }
-            name_is_free(db, &values.name, Some(id))?;
-            if values.role < Role::Owner {
-                leave_an_owner(db, &user)?;
-            }
-            users::update(db, id, values)?;
-            if values.name != user.values.name {
-                orders::rename_source(
-                    db,
-                    &format!("user {}", user.values.name),
-                    &format!("user {}", values.name),
-                )?;
-            }
-            let event = Event::new(Kind::PersonChanged, actor)
-                .with("person", &*user.values.name)
-                .changed(
-                    "name",
-                    Detail::personal(&user.values.name),
-                    Detail::personal(&values.name),
-                )
-                .changed(
-                    "email",
-                    Detail::personal(&user.values.email),
-                    Detail::personal(&values.email),
-                )
-                .changed(
-                    "role",
-                    user.values.role.as_str().into(),
-                    values.role.as_str().into(),
-                );
-            audit::append(db, event, self.clock.now())?;
-            Ok(())
+            self.change(db, actor, &user, values)
         })
+    }
+
+    /// What everybody may change of herself. Returns what she has now.
+    pub fn change_own_name(
+        &self,
+        actor: &Actor,
+        id: i64,
+        name: &str,
+        email: &str,
+    ) -> Result<UserValues, Error> {
+        self.store.write(|db| {
+            let user = users::get(db, id)?.ok_or(NO_SUCH_PERSON)?;
+            let values = UserValues::parse(name, email, user.values.role.as_str())?;
+            self.change(db, actor, &user, &values)?;
+            Ok(values)
+        })
+    }
+
+    fn change(
+        &self,
+        db: &WriteTx<'_>,
+        actor: &Actor,
+        user: &User,
+        values: &UserValues,
+    ) -> Result<(), Error> {
+        if user.values == *values {
+            return Ok(());
+        }
+        name_is_free(db, &values.name, Some(user.id))?;
+        if values.role < Role::Owner {
+            leave_an_owner(db, user)?;
+        }
+        users::update(db, user.id, values)?;
+        if values.name != user.values.name {
+            rename_orders(db, &user.values.name, &values.name)?;
+        }
+        let event = Event::new(Kind::PersonChanged, actor)
+            .with("person", &*user.values.name)
+            .changed(
+                "name",
+                Detail::personal(&user.values.name),
+                Detail::personal(&values.name),
+            )
+            .changed(
+                "email",
+                Detail::personal(&user.values.email),
+                Detail::personal(&values.email),
+            )
+            .changed(
+                "role",
+                user.values.role.as_str().into(),
+                values.role.as_str().into(),
+            );
+        audit::append(db, event, self.clock.now())?;
+        Ok(())
     }
 
     /// A disabled person is signed out, and her tokens are refused until she is enabled again.
@@ -266,6 +288,19 @@ fn name_is_free(db: &WriteTx<'_>, name: &str, own: Option<i64>) -> Result<(), Er
         )),
         None => Ok(()),
     }
+}
+
+/// Orders that were placed by a person who was removed keep her name to themselves.
+fn rename_orders(db: &WriteTx<'_>, from: &str, to: &str) -> Result<(), Error> {
+    let (from, other) = (format!("user {from}"), format!("user {to}"));
+    if orders::has_source(db, &other)? {
+        return Err(Error::invalid(
+            "name",
+            format!("There are orders of an earlier person `{to}`; choose another name."),
+        ));
+    }
+    orders::rename_source(db, &from, &other)?;
+    Ok(())
 }
 
 /// Refuses what would leave nobody who may do everything.

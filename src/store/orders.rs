@@ -173,6 +173,11 @@ pub fn set_customer(db: &WriteTx<'_>, id: i64, customer: &str) -> Result<()> {
     Ok(())
 }
 
+pub fn has_source(db: &Connection, source: &str) -> Result<bool> {
+    db.prepare_cached("select exists (select 1 from orders where source = ?1)")?
+        .query_row([source], |row| row.get(0))
+}
+
 /// Of all orders that one placed.
 pub fn rename_source(db: &WriteTx<'_>, from: &str, to: &str) -> Result<()> {
     db.prepare_cached("update orders set source = ?2 where source = ?1")?

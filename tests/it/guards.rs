@@ -294,7 +294,8 @@ fn without_valid_credentials_nothing_is_readable_or_changed() {
 }
 
 /// What somebody who only reads may send: searches, and what is about herself.
-const SENT_BY_VIEWERS: [&str; 6] = [
+const SENT_BY_VIEWERS: [&str; 7] = [
+    "POST /account/name",
     "POST /account/password",
     "POST /account/sessions/<id>/end",
     "POST /account/sessions/end-others",

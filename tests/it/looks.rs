@@ -4,7 +4,9 @@ use license_server::model::activation_code::{CodeTerm, CodeValues};
 use license_server::model::audit::Actor;
 use license_server::model::customer::NamedCustomer;
 use license_server::model::order::{NewOrder, SentItem};
+use license_server::model::role::Role;
 use license_server::model::shops::{ProductDraft, ShopKind};
+use license_server::model::user::UserValues;
 use license_server::model::webhook::WebhookDraft;
 use serde_json::{Value, json};
 
@@ -12,7 +14,7 @@ use crate::browser::Browser;
 use crate::bulk::{EXTEND_BY_1_YEAR, set_customer};
 use crate::import::upload;
 use crate::page::{Page, address};
-use crate::server::Server;
+use crate::server::{PASSWORD, Server};
 
 const WIDTHS: [u32; 10] = [320, 360, 768, 800, 820, 900, 1000, 1024, 1280, 1600];
 
@@ -21,7 +23,10 @@ const DEVICES: [u32; 3] = [360, 800, 1280];
 
 /// A server with a few of everything, and the paths of its pages.
 pub fn furnished() -> (Server, Vec<String>) {
-    let server = Server::start();
+    furnish(Server::start())
+}
+
+pub fn furnish(server: Server) -> (Server, Vec<String>) {
     let long = |letter: &str, length| letter.repeat(length);
     let (tool, key) = (long("M", 100), long("W", 255));
     let id = server.add(json!({
@@ -114,6 +119,18 @@ pub fn furnished() -> (Server, Vec<String>) {
     };
     server.service.create_webhook(&actor, &webhook).unwrap();
     server.service.send_test_event(1).unwrap();
+    let person = UserValues {
+        name: long("n", 50),
+        email: email.clone(),
+        role: Role::Staff,
+    };
+    server.service.add_person(&person, PASSWORD).unwrap();
+    let person = UserValues {
+        name: long("i", 50),
+        ..person
+    };
+    let invitation = server.service.invite(&actor, &person).unwrap();
+    let invitation = invitation[invitation.find("/invitation/").unwrap()..].to_owned();
     let paths = [
         "/".to_owned(),
         "/licenses".to_owned(),
@@ -155,6 +172,12 @@ pub fn furnished() -> (Server, Vec<String>) {
         "/settings".to_owned(),
         "/account".to_owned(),
         "/keys".to_owned(),
+        "/people".to_owned(),
+        "/people/new".to_owned(),
+        "/people/1".to_owned(),
+        "/people/2".to_owned(),
+        "/people/2/remove".to_owned(),
+        invitation,
         "/shops".to_owned(),
         "/mail".to_owned(),
         "/mail/texts".to_owned(),

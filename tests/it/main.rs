@@ -80,6 +80,7 @@ mod race;
 mod receivers;
 mod remembered;
 mod restore;
+mod roles;
 mod rotation;
 mod sale;
 mod schema;
