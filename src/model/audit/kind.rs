@@ -6,6 +6,8 @@ use crate::model::webhook_event::WebhookEvent;
 pub enum Kind {
     SignedIn,
     SignInFailed,
+    /// The password was right; a code of the second factor was wrong, used or missing.
+    SecondFactorFailed,
     /// Too many attempts; one entry a minute for all of them.
     SignInThrottled,
     /// API tokens that do not exist or lack the scope; one entry a minute for all of them.
@@ -25,6 +27,14 @@ pub enum Kind {
     PersonDisabled,
     PersonEnabled,
     PersonRemoved,
+    /// This also ends the user's other sessions.
+    FactorSetUp,
+    FactorRemoved,
+    /// By somebody else, because it was lost.
+    FactorReset,
+    RecoveryCodesCreated,
+    /// In place of a code of the second factor.
+    RecoveryCodeUsed,
     LicenseAdded,
     LicenseChanged,
     LicenseDeleted,
@@ -94,7 +104,7 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 57] = [
+    pub const ALL: [Kind; 63] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -135,6 +145,7 @@ impl Kind {
         Kind::SigningKeyExported,
         Kind::SignedIn,
         Kind::SignInFailed,
+        Kind::SecondFactorFailed,
         Kind::SignInThrottled,
         Kind::TokenRefused,
         Kind::SignedOut,
@@ -149,6 +160,11 @@ impl Kind {
         Kind::PersonDisabled,
         Kind::PersonEnabled,
         Kind::PersonRemoved,
+        Kind::FactorSetUp,
+        Kind::FactorRemoved,
+        Kind::FactorReset,
+        Kind::RecoveryCodesCreated,
+        Kind::RecoveryCodeUsed,
         Kind::Restored,
         Kind::RestoreEnded,
         Kind::DemoSeeded,
@@ -158,6 +174,7 @@ impl Kind {
         match self {
             Kind::SignedIn => "signed in",
             Kind::SignInFailed => "sign-in failed",
+            Kind::SecondFactorFailed => "second factor failed",
             Kind::SignInThrottled => "sign-in throttled",
             Kind::TokenRefused => "token refused",
             Kind::SignedOut => "signed out",
@@ -172,6 +189,11 @@ impl Kind {
             Kind::PersonDisabled => "person disabled",
             Kind::PersonEnabled => "person enabled",
             Kind::PersonRemoved => "person removed",
+            Kind::FactorSetUp => "second factor set up",
+            Kind::FactorRemoved => "second factor removed",
+            Kind::FactorReset => "second factor reset",
+            Kind::RecoveryCodesCreated => "recovery codes created",
+            Kind::RecoveryCodeUsed => "recovery code used",
             Kind::LicenseAdded => "license added",
             Kind::LicenseChanged => "license changed",
             Kind::LicenseDeleted => "license deleted",
@@ -221,6 +243,7 @@ impl Kind {
         match self {
             Kind::SignedIn
             | Kind::SignInFailed
+            | Kind::SecondFactorFailed
             | Kind::SignInThrottled
             | Kind::TokenRefused
             | Kind::SignedOut
@@ -237,6 +260,11 @@ impl Kind {
             | Kind::PersonDisabled
             | Kind::PersonEnabled
             | Kind::PersonRemoved
+            | Kind::FactorSetUp
+            | Kind::FactorRemoved
+            | Kind::FactorReset
+            | Kind::RecoveryCodesCreated
+            | Kind::RecoveryCodeUsed
             | Kind::LicenseAdded
             | Kind::LicenseChanged
             | Kind::LicenseDeleted
