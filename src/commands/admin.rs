@@ -78,7 +78,7 @@ pub fn reset_two_factor(config: &Config, name: &str) -> Result<(), Refusal> {
     let service = Service::open_existing(config, Clock::System)?;
     service.reset_factor_of(name)?;
     say(&format!(
-        "{name} has no second factor any longer; all sessions of {name} have ended."
+        "{name} no longer has a second factor; all sessions of {name} have ended."
     ));
     Ok(())
 }

@@ -251,10 +251,11 @@ async fn set_state(
 #[get("/people/<id>/reset-factor")]
 async fn confirm_reset(
     app: &App,
-    _session: auth::Session,
+    session: auth::Session,
     frame: Frame,
     id: i64,
 ) -> Result<Page, Failure> {
+    refuse_own(session.0.session.user_id, id)?;
     let person = app.run(move |service| service.person(id)).await?;
     let name = person.user.values.name;
     Ok(Page::new(&ConfirmPage {
@@ -279,6 +280,7 @@ async fn reset_factor(
     id: i64,
     form: SignedInForm<CsrfOnly>,
 ) -> Result<Flashed, Failure> {
+    refuse_own(form.session.user_id, id)?;
     let user = app
         .run(move |service| service.reset_factor(&form.actor, id))
         .await?;
@@ -286,6 +288,16 @@ async fn reset_factor(
     let message = format!("Second factor of {name} removed; all sessions of {name} have ended.");
     let path = format!("/people/{id}");
     Ok(redirect_with_flash(config, &path, &message))
+}
+
+/// Whoever has only a session cannot remove the second factor with which it began.
+fn refuse_own(own: i64, id: i64) -> Result<(), Error> {
+    match own == id {
+        true => Err(Error::Conflict(
+            "This is your own second factor. Remove it on your account page, with a code.".into(),
+        )),
+        false => Ok(()),
+    }
 }
 
 #[get("/people/<id>/remove")]

@@ -13,6 +13,7 @@ use crate::bulk::{EXTEND_BY_1_YEAR, set_customer};
 use crate::import::upload;
 use crate::page::{Page, address};
 use crate::server::Server;
+use crate::two_factors::walk;
 
 const WIDTHS: [u32; 10] = [320, 360, 768, 800, 820, 900, 1000, 1024, 1280, 1600];
 
@@ -114,6 +115,7 @@ pub fn furnished() -> (Server, Vec<String>) {
     };
     server.service.create_webhook(&actor, &webhook).unwrap();
     server.service.send_test_event(1).unwrap();
+    crate::people::add_person(&server, &long("P", 50), "staff");
     let paths = [
         "/".to_owned(),
         "/licenses".to_owned(),
@@ -154,6 +156,10 @@ pub fn furnished() -> (Server, Vec<String>) {
         import,
         "/settings".to_owned(),
         "/account".to_owned(),
+        "/people".to_owned(),
+        "/people/new".to_owned(),
+        "/people/2".to_owned(),
+        "/people/2/reset-factor".to_owned(),
         "/keys".to_owned(),
         "/shops".to_owned(),
         "/mail".to_owned(),
@@ -202,6 +208,7 @@ fn no_page_runs_off_sideways() {
         browser.go(&format!("{}{path}", server.url));
         fits(&browser, &path);
     }
+    walk(&browser, &server, &mut |page| fits(&browser, page));
 }
 
 fn fits(browser: &Browser, path: &str) {

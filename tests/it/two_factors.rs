@@ -6,6 +6,7 @@ use license_server::model::audit::Actor;
 use license_server::model::user::UserValues;
 use totp_rs::{Builder, Secret, Totp};
 
+use crate::browser::Browser;
 use crate::page::{Page, urlencoded};
 use crate::people::{add_person, sign_in_as};
 use crate::server::{Answer, Client, PASSWORD, Server};
@@ -512,6 +513,14 @@ fn an_owner_removes_a_lost_factor_which_ends_the_sessions() {
     let page = Page::open(&mut admin, "/people/2").follow(&mut admin, "/people/2/reset-factor");
     let done = page.form("/people/2/reset-factor").submit(&mut admin);
     assert!(done.flash().is_some());
+    // Her own only with a code.
+    set_up(&server, &mut admin);
+    let own = page.form("/people/2/reset-factor");
+    let body = format!("csrf={}", own.value("csrf"));
+    let kind = [("Content-Type", "application/x-www-form-urlencoded")];
+    let refused = admin.send("POST", "/people/1/reset-factor", &kind, body.as_bytes());
+    assert_eq!(refused.status, 409);
+    assert_eq!(log_in(&mut server.stranger(), "").status, 401);
     assert!(!is_in(&mut anna));
     sign_in_as(&server, "anna");
     assert_eq!(audited(&server, "second factor reset").len(), 1);
@@ -535,6 +544,50 @@ fn the_command_line_removes_a_lost_factor_while_the_server_runs() {
     let again = reset("admin");
     let words = String::from_utf8_lossy(&again.stderr).into_owned();
     assert_eq!(again.status.code(), Some(1), "{words}");
+}
+
+/// Shows `look` the pages that no address leads to. The admin has a second factor afterwards, and is signed out.
+pub fn walk(browser: &Browser, server: &Server, look: &mut dyn FnMut(&str)) {
+    let submit = |action: &str| browser.click(&format!("form[action$='{action}'] button"));
+    let at = |path: &str| browser.go(&format!("{}{path}", server.url));
+    at("/account");
+    browser.fill("password", PASSWORD);
+    submit("/account/factor");
+    browser.find(".qr");
+    look("setting up");
+    browser.fill("code", "000000");
+    submit("/account/factor/set-up");
+    browser.find("#code-problem");
+    look("setting up with a wrong code");
+    let secret = browser.script("return document.querySelector('.pick').textContent");
+    let app = App::with(secret.as_str().unwrap());
+    browser.fill("code", &app.code(server, 0));
+    submit("/account/factor/set-up");
+    browser.find(".secret pre");
+    look("recovery codes");
+    at("/account");
+    look("the account with a second factor");
+    server.clock.turn(16 * 60);
+    at("/keys");
+    submit("/keys");
+    browser.find("[name=confirm_code]");
+    look("the password again");
+    browser.fill("confirm_password", "wrong");
+    browser.fill("confirm_code", "000000");
+    submit("/keys");
+    browser.find("#password-problem");
+    look("a wrong password again");
+    at("/account");
+    submit("/logout");
+    browser.fill("username", "admin");
+    browser.fill("password", PASSWORD);
+    submit("/login");
+    browser.find("[name=code]");
+    look("the second step");
+    browser.fill("code", "000000");
+    submit("/login");
+    browser.find("[role=alert]");
+    look("the second step with a wrong code");
 }
 
 #[test]
