@@ -42,6 +42,8 @@ pub struct Config {
     pub session_idle_minutes: u16,
     /// Hours after which a session expires even if it is in use. Default `12`.
     pub session_hours: u16,
+    /// Whether everybody needs a second factor to sign in. Default `false`.
+    pub require_two_factors: bool,
     /// `plain` or `json` lines on standard error. Default `plain`.
     pub log_format: LogFormat,
     /// Whether to log each answered check. Default `false`, because there are many.
@@ -103,6 +105,7 @@ impl Default for Config {
             ],
             session_idle_minutes: 30,
             session_hours: 12,
+            require_two_factors: false,
             log_format: LogFormat::Plain,
             log_checks: false,
             audit_sign_in_days: 400,
@@ -184,6 +187,7 @@ impl Config {
                 "trusted_proxies" => set(&mut config.trusted_proxies, parse_networks(text)),
                 "session_idle_minutes" => set(&mut config.session_idle_minutes, positive(text)),
                 "session_hours" => set(&mut config.session_hours, positive(text)),
+                "require_two_factors" => set(&mut config.require_two_factors, text.parse().ok()),
                 "log_format" => set(&mut config.log_format, LogFormat::parse(text)),
                 "log_checks" => set(&mut config.log_checks, text.parse().ok()),
                 "audit_sign_in_days" => set(&mut config.audit_sign_in_days, text.parse().ok()),
@@ -412,7 +416,7 @@ struct Setting {
     wanted: &'static str,
 }
 
-const SETTINGS: [Setting; 29] = [
+const SETTINGS: [Setting; 30] = [
     Setting {
         name: "address",
         about: "the address to listen on [127.0.0.1]",
@@ -452,6 +456,11 @@ const SETTINGS: [Setting; 29] = [
         name: "session_hours",
         about: "hours after which a session ends in any case [12]",
         wanted: "a number of hours from 1 on",
+    },
+    Setting {
+        name: "require_two_factors",
+        about: "whether everybody needs a second factor to sign in [false]",
+        wanted: "`true` or `false`",
     },
     Setting {
         name: "log_format",

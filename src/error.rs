@@ -69,6 +69,10 @@ pub enum Error {
     },
     /// The form is from a page of an earlier session.
     EarlierSession,
+    /// The password was entered too long ago for this, or what was entered now is wrong.
+    Unconfirmed(Vec<Problem>),
+    /// Everybody must have a second factor, and this person has none.
+    NoSecondFactor,
     /// No such row or address; the text says which.
     NotFound(&'static str),
     /// The address exists, but not for this method; the allowed methods, as in `Allow`.
@@ -110,14 +114,18 @@ impl Error {
             Error::Refused(refused) => refused.http,
             Error::Malformed { .. } => 400,
             Error::Unauthenticated | Error::WrongCredentials => 401,
-            Error::Forbidden(_) | Error::NotForRole { .. } | Error::EarlierSession => 403,
+            Error::Forbidden(_)
+            | Error::NotForRole { .. }
+            | Error::EarlierSession
+            | Error::NoSecondFactor => 403,
+            Error::Unconfirmed(problems) if problems.is_empty() => 403,
             Error::NotFound(_) => 404,
             Error::MethodNotAllowed(_) => 405,
             Error::BodyTimeout => 408,
             Error::Duplicate | Error::Conflict(_) => 409,
             Error::TooLarge(_) => 413,
             Error::UnsupportedMediaType { .. } => 415,
-            Error::Invalid(_) => 422,
+            Error::Invalid(_) | Error::Unconfirmed(_) => 422,
             Error::TooManyRequests(_) => 429,
             Error::Internal(_) => 500,
             Error::Restored | Error::Unavailable(_) => 503,
@@ -177,6 +185,10 @@ impl fmt::Display for Error {
             }
             Error::EarlierSession => {
                 f.write_str("This form is from a page that was opened before you signed in again.")
+            }
+            Error::Unconfirmed(_) => f.write_str("Enter your password again."),
+            Error::NoSecondFactor => {
+                f.write_str("This server requires a second factor. Set one up on your account page.")
             }
             Error::NotFound(what) => f.write_str(what),
             Error::MethodNotAllowed(allow) => {

@@ -158,6 +158,11 @@ enum Admin {
         #[arg(long)]
         revoke_tokens: bool,
     },
+    /// Remove a lost second factor and end all sessions of that user; works while the server runs
+    ResetTwoFactor {
+        /// User name
+        name: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -196,6 +201,7 @@ fn main() -> ExitCode {
                 name,
                 revoke_tokens,
             } => admin::set_password(&config, &name, revoke_tokens),
+            Admin::ResetTwoFactor { name } => admin::reset_two_factor(&config, &name),
         },
     });
     match done {

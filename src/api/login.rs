@@ -21,6 +21,8 @@ pub(super) struct Credentials {
     username: Option<String>,
     #[schema(required = true, value_type = String)]
     password: Option<String>,
+    /// Of the authenticator app, or a recovery code; only for who has a second factor
+    otp: Option<String>,
 }
 
 /// Start a session
@@ -34,7 +36,7 @@ pub(super) struct Credentials {
         (status = 200, description = "Signed in", body = AnswerBody,
             headers(("Set-Cookie" = String, description = "The session")),
             example = json!({"status": "success", "message": "Login successful"})),
-        (status = 401, description = "Wrong user name or password", body = ErrorBody,
+        (status = 401, description = "Wrong user name or password, or a code that is wrong, used or missing", body = ErrorBody,
             example = json!({"status": "error", "message": "Invalid credentials"})),
         (status = 403, description = "A page of another site sent the request", body = ErrorBody,
             example = json!({"status": "error", "message": "A page of another site sent this request."})),
@@ -52,6 +54,7 @@ pub(super) async fn login(
     let Body(credentials) = body;
     let username = required("username", credentials.username)?;
     let password = required("password", credentials.password)?;
-    cookies.set(app.log_in(&username, password, client).await?);
+    let signed_in = app.log_in(&username, password, credentials.otp, client);
+    cookies.set(signed_in.await?);
     Ok(Answer::success(200, "Login successful"))
 }

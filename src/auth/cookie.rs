@@ -10,6 +10,8 @@ use crate::config::Config;
 use crate::service::SignIn;
 
 pub(super) const SESSION: &str = "license_session";
+/// Between the two steps of signing in.
+const BEGUN: &str = "license_begun";
 pub(super) const DEVICE: &str = "license_device";
 
 /// The longest that browsers keep a cookie.
@@ -64,6 +66,18 @@ impl SignInCookies<'_> {
         self.jar
             .add(private_cookie(self.config, SESSION, new.session));
         self.set_device(new.device);
+        let begun = private_cookie(self.config, BEGUN, String::new());
+        self.jar.remove(begun);
+    }
+
+    pub fn set_begun(&self, value: String) {
+        self.jar.add(private_cookie(self.config, BEGUN, value));
+    }
+
+    /// What this browser got for the right password.
+    pub fn begun(&self) -> Option<&str> {
+        let cookie = self.jar.get(&prefixed(self.config, BEGUN))?;
+        Some(cookie.value())
     }
 
     /// The browser stays a known one after its session.

@@ -20,7 +20,7 @@ pub use origin::SameOrigin;
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::audit::{Actor, Kind};
-use crate::model::role::{Role, Use};
+use crate::model::role::{Role, Use, is_own_sign_in};
 use crate::model::token::Scope;
 use crate::request::{App, refuse, require_json};
 use crate::service::{Service, SignedIn};
@@ -144,6 +144,7 @@ pub fn actor(request: &Request<'_>, who: &str) -> Actor {
 async fn caller(request: &Request<'_>, scope: Scope) -> Result<(Actor, Option<i64>), Error> {
     let Some(header) = request.headers().get_one("Authorization") else {
         let signed_in = signed_in(request).clone()?;
+        require_two_factors(request, &signed_in)?;
         refuse_unless(request, signed_in.session.role, scope.role())?;
         if request.method() != Method::Get && scope != Scope::Read {
             SameOrigin::check(request)?;
@@ -181,11 +182,27 @@ async fn caller(request: &Request<'_>, scope: Scope) -> Result<(Actor, Option<i6
 /// The session of the request's cookie, if its person may do this at the request's address.
 pub fn permitted(request: &Request<'_>, wanted: Use) -> Result<SignedIn, Error> {
     let signed_in = signed_in(request).clone()?;
-    let config: Option<&Config> = request.rocket().state();
-    let route = request.route().map_or("", |route| route.uri.path());
-    let route = config.map_or(route, |config| config.below_base_path(route));
+    let route = route(request);
+    if !is_own_sign_in(route) {
+        require_two_factors(request, &signed_in)?;
+    }
     refuse_unless(request, signed_in.session.role, Role::needed(route, wanted))?;
     Ok(signed_in)
+}
+
+/// The path of the request's route, below the base path.
+pub fn route<'r>(request: &'r Request<'_>) -> &'r str {
+    let config: Option<&Config> = request.rocket().state();
+    let route = request.route().map_or("", |route| route.uri.path());
+    config.map_or(route, |config| config.below_base_path(route))
+}
+
+fn require_two_factors(request: &Request<'_>, signed_in: &SignedIn) -> Result<(), Error> {
+    let is_required = app(request)?.requires_two_factors();
+    match is_required && !signed_in.session.has_second_factor {
+        true => Err(Error::NoSecondFactor),
+        false => Ok(()),
+    }
 }
 
 fn refuse_unless(request: &Request<'_>, own: Role, needed: Role) -> Result<(), Error> {

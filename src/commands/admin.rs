@@ -74,6 +74,15 @@ pub fn set_password(config: &Config, name: &str, is_revoking: bool) -> Result<()
     Ok(())
 }
 
+pub fn reset_two_factor(config: &Config, name: &str) -> Result<(), Refusal> {
+    let service = Service::open_existing(config, Clock::System)?;
+    service.reset_factor_of(name)?;
+    say(&format!(
+        "{name} no longer has a second factor; all sessions of {name} have ended."
+    ));
+    Ok(())
+}
+
 /// Without echo on a terminal, otherwise one line of standard input.
 fn ask_password() -> io::Result<String> {
     if io::stdin().is_terminal() {

@@ -38,6 +38,7 @@ pub mod reference;
 pub mod retry;
 pub mod role;
 pub mod search;
+pub mod second_factor;
 pub mod server_clock;
 pub mod shops;
 pub mod signed;

@@ -61,6 +61,33 @@ const PLACES: [(&str, Role, Role); 35] = {
     ]
 };
 
+/// Where a form needs a password that was entered lately: what outlives a session, and what is behind the licenses.
+/// With everything below, but for `=`.
+const CONFIRMED: [&str; 9] = [
+    "/account/name",
+    "/account/sessions",
+    "/account/tokens",
+    "/keys",
+    "/people",
+    "/restored",
+    "=/shops",
+    "=/shops/<id>",
+    "=/shops/<id>/secret",
+];
+
+/// Whether a form to the route with that path needs a password that was entered lately.
+pub fn is_confirmed_again(route: &str) -> bool {
+    CONFIRMED.iter().any(|place| match place.strip_prefix('=') {
+        Some(exact) => exact == route,
+        None => is_below(route, place),
+    })
+}
+
+/// Whether the route with that path is about the person's own sign-in.
+pub fn is_own_sign_in(route: &str) -> bool {
+    Role::needed(route, Use::Write) == Role::Viewer
+}
+
 impl Role {
     pub const ALL: [Role; 3] = [Role::Viewer, Role::Staff, Role::Owner];
 
@@ -124,6 +151,37 @@ mod tests {
         ] {
             assert_eq!(Role::needed(route, Use::Read), read, "{route}");
             assert_eq!(Role::needed(route, Use::Write), write, "{route}");
+        }
+    }
+
+    #[test]
+    fn what_outlives_a_session_asks_for_the_password_again() {
+        for (route, expected) in [
+            ("/keys", true),
+            ("/keys/default", true),
+            ("/account/tokens/<id>/revoke", true),
+            ("/people/<id>/state", true),
+            ("/shops/<id>", true),
+            ("/shops/<id>/secret", true),
+            ("/shops/<id>/products", false),
+            ("/account/password", false),
+            ("/licenses/<id>/edit", false),
+        ] {
+            assert_eq!(is_confirmed_again(route), expected, "{route}");
+        }
+    }
+
+    #[test]
+    fn who_has_no_second_factor_reaches_her_own_sign_in() {
+        for (route, expected) in [
+            ("/account", true),
+            ("/account/factor/confirm", true),
+            ("/logout", true),
+            ("/account/tokens", false),
+            ("/", false),
+            ("/licenses", false),
+        ] {
+            assert_eq!(is_own_sign_in(route), expected, "{route}");
         }
     }
 }

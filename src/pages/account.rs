@@ -1,7 +1,8 @@
 //! The account: password, sessions, API tokens.
 
 use askama::Template;
-use rocket::{Either, FromForm, Route, State, get, post, routes};
+use rocket::response::Redirect;
+use rocket::{Either, FromForm, Request, Route, State, get, post, routes};
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
 use super::Page;
@@ -36,7 +37,7 @@ pub(super) fn routes() -> Vec<Route> {
 
 #[derive(Template)]
 #[template(path = "account.html")]
-struct AccountPage {
+pub(super) struct AccountPage {
     frame: Frame,
     own: OwnName,
     own_session: i64,
@@ -45,6 +46,10 @@ struct AccountPage {
     /// The secret of a token that was just created; it is never shown again.
     secret: Option<String>,
     draft: TokenForm,
+    has_factor: bool,
+    /// Everybody must have a second factor, and this person has none.
+    is_factor_missing: bool,
+    recovery_codes: i64,
     /// The checkbox beside a new password.
     is_revoking: bool,
     latest_expiration: String,
@@ -117,8 +122,6 @@ struct TokenForm {
     metrics: bool,
     #[field(default = "")]
     expiration_date: String,
-    #[field(default = "")]
-    password: String,
 }
 
 #[get("/account")]
@@ -270,10 +273,11 @@ async fn create_token(
     .into_iter()
     .filter_map(|(is_checked, scope)| is_checked.then_some(scope))
     .collect();
-    let password = form.password.clone();
-    let (name, day) = (&form.name, &form.expiration_date);
-    let created = app.create_token(actor, &session, password, name, &scopes, day);
-    let created = created.await;
+    let (name, day) = (form.name.clone(), form.expiration_date.clone());
+    let user_id = session.user_id;
+    let created = app
+        .run(move |service| service.create_token(&actor, user_id, &name, &scopes, &day))
+        .await;
     match created {
         Ok(secret) => {
             let mut page = page(app, frame, &session, None, Vec::new()).await?;
@@ -340,6 +344,22 @@ async fn revoke_token(
     ))
 }
 
+/// For somebody who must have a second factor first.
+pub(super) fn redirect(request: &Request<'_>) -> Redirect {
+    let base = request.rocket().state().map_or("", Config::base_path);
+    Redirect::to(format!("{base}/account"))
+}
+
+pub(super) async fn page_with_problems(
+    app: &App,
+    frame: Frame,
+    session: &Session,
+    problems: Vec<Problem>,
+) -> Result<Page, Error> {
+    let page = page(app, frame, session, None, problems).await?;
+    Page::with_status(422, &page)
+}
+
 async fn page(
     app: &App,
     frame: Frame,
@@ -348,8 +368,14 @@ async fn page(
     problems: Vec<Problem>,
 ) -> Result<AccountPage, Error> {
     let user_id = session.user_id;
-    let (person, tokens) = app
-        .run(move |service| Ok((service.person(user_id)?, service.tokens(user_id)?)))
+    let (person, tokens, recovery_codes) = app
+        .run(move |service| {
+            Ok((
+                service.person(user_id)?,
+                service.tokens(user_id)?,
+                service.recovery_codes_left(user_id)?,
+            ))
+        })
         .await?;
     let new = TokenForm {
         read: true,
@@ -362,6 +388,9 @@ async fn page(
         sessions: person.sessions,
         tokens,
         secret: None,
+        has_factor: session.is_factor_needed,
+        is_factor_missing: app.requires_two_factors() && !session.has_second_factor,
+        recovery_codes,
         is_revoking: false,
         draft: draft.unwrap_or(new),
         latest_expiration: date::format(app.longest_token()),

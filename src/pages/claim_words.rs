@@ -206,9 +206,11 @@ impl Words {
                 Some("tool_name") => self.bad_program.to_owned(),
                 _ => self.bad_machine.to_owned(),
             },
-            Error::Forbidden(_) | Error::NotForRole { .. } | Error::EarlierSession => {
-                self.other_site.to_owned()
-            }
+            Error::Forbidden(_)
+            | Error::NotForRole { .. }
+            | Error::EarlierSession
+            | Error::Unconfirmed(_)
+            | Error::NoSecondFactor => self.other_site.to_owned(),
             Error::TooLarge(_) => self.too_long.to_owned(),
             Error::Malformed { .. } | Error::UnsupportedMediaType { .. } | Error::BodyTimeout => {
                 self.unreadable.to_owned()

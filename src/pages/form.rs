@@ -1,5 +1,7 @@
 //! Forms sent by our own pages.
 
+use std::sync::Arc;
+
 use rocket::Request;
 use rocket::data::{Data, FromData, Outcome};
 use rocket::form::{Form, FromForm};
@@ -10,9 +12,9 @@ use super::saved_form::SavedForm;
 use crate::auth::{self, SameOrigin, permitted};
 use crate::error::Error;
 use crate::model::audit::Actor;
-use crate::model::role::Use;
+use crate::model::role::{Use, is_confirmed_again};
 use crate::request::{BODY, read_body, refuse, unsupported};
-use crate::service::SignedIn;
+use crate::service::{Service, SignedIn};
 use crate::store::sessions::Session;
 
 /// A form from a signed-in page: same origin, an unexpired session and its CSRF token. Every route that
@@ -29,6 +31,14 @@ pub(super) struct SearchForm<T>(pub(super) T);
 
 /// A form from someone who is not signed in yet; same origin only.
 pub(super) struct PublicForm<T, const LIMIT: u64 = BODY>(pub(super) T);
+
+/// What is added to a form to confirm who sends it.
+#[derive(FromForm)]
+struct Confirmation {
+    confirm_password: Option<String>,
+    #[field(default = "")]
+    confirm_code: String,
+}
 
 /// A form with nothing but a button.
 #[derive(FromForm)]
@@ -98,11 +108,39 @@ where
     let (signed_in, text) = read_in_session(request, data, Use::Write).await?;
     let CsrfOnly { csrf } = parse(&text)?;
     verify_csrf(&csrf, &signed_in)?;
+    let actor = auth::actor(request, &signed_in.session.user_name);
+    if is_confirmed_again(auth::route(request)) {
+        confirm(request, &text, &actor, &signed_in.session).await?;
+    }
     Ok(SignedInForm {
         form: parse(&text)?,
-        actor: auth::actor(request, &signed_in.session.user_name),
+        actor,
         session: signed_in.session,
     })
+}
+
+/// Requires a password that was entered lately, or in this form.
+async fn confirm(
+    request: &Request<'_>,
+    text: &str,
+    actor: &Actor,
+    session: &Session,
+) -> Result<(), Error> {
+    let app: Option<&Arc<Service>> = request.rocket().state();
+    let app = app.ok_or_else(|| Error::Internal("the service is not mounted".into()))?;
+    if app.is_confirmed(session) {
+        return Ok(());
+    }
+    let Confirmation {
+        confirm_password,
+        confirm_code,
+    } = parse(text)?;
+    let password = confirm_password.ok_or(Error::Unconfirmed(vec![]))?;
+    let confirmed = app.confirm(actor.clone(), session, password, confirm_code);
+    match confirmed.await {
+        Err(Error::Invalid(problems)) => Err(Error::Unconfirmed(problems)),
+        other => other,
+    }
 }
 
 pub(super) fn verify_csrf(csrf: &str, signed_in: &SignedIn) -> Result<(), Error> {

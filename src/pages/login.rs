@@ -12,7 +12,9 @@ use crate::auth::SignInCookies;
 use crate::config::Config;
 use crate::error::Error;
 use crate::request::{App, Failure};
-use crate::service::Client;
+use crate::service::{Begun, Client, WRONG_CODE};
+
+const TOO_LATE: &str = "The code came too late, or a code was used meanwhile. Start again.";
 
 pub(super) fn routes() -> Vec<Route> {
     routes![show, log_in, log_out]
@@ -32,12 +34,25 @@ struct LoginPage<'a> {
     problem: Option<String>,
 }
 
+/// The second step, for people with a second factor.
+#[derive(Template)]
+#[template(path = "login_code.html")]
+struct CodePage<'a> {
+    frame: &'a Frame,
+    next: &'a str,
+    again: &'a str,
+    action: &'a str,
+    problem: Option<String>,
+}
+
 #[derive(FromForm)]
 struct LoginForm {
     #[field(default = "")]
     username: String,
     #[field(default = "")]
     password: String,
+    /// In place of name and password, in the second step.
+    code: Option<String>,
     #[field(default = "")]
     next: String,
     #[field(default = "")]
@@ -112,17 +127,41 @@ async fn log_in(
     let PublicForm(LoginForm {
         username,
         password,
+        code,
         next,
         again,
         action,
     }) = form;
     let next = local_path(&next);
-    match app.log_in(&username, password, client).await {
-        Ok(new) if action.is_empty() => {
+    let is_second = code.is_some();
+    let begun = match code {
+        None => app.begin_sign_in(&username, password, client).await,
+        Some(code) => {
+            let begun = cookies.begun().unwrap_or_default().to_owned();
+            let finished = app.finish_sign_in(begun, code, client).await;
+            finished.map(Begun::SignedIn)
+        }
+    };
+    let ask_code = |frame: &Frame, status: u16, problem: Option<String>| {
+        let page = CodePage {
+            frame,
+            next,
+            again: &again,
+            action: &action,
+            problem,
+        };
+        Page::with_status(status, &page)
+    };
+    match begun {
+        Ok(Begun::NeedsCode(begun)) => {
+            cookies.set_begun(begun);
+            Ok(Either::Right(ask_code(&frame, 200, None)?))
+        }
+        Ok(Begun::SignedIn(new)) if action.is_empty() => {
             cookies.set(new);
             Ok(Either::Left(to(config, next)))
         }
-        Ok(new) => {
+        Ok(Begun::SignedIn(new)) => {
             let session = app.session(&new.session)?.ok_or(Error::Unauthenticated)?;
             frame.user = Some(session.session.user_name);
             frame.role = Some(session.session.role);
@@ -130,9 +169,20 @@ async fn log_in(
             cookies.set(new);
             Ok(Either::Right(resume(&frame, &action, next, &again)?))
         }
-        Err(error @ (Error::WrongCredentials | Error::TooManyRequests(_))) => {
+        Err(error @ (Error::WrongCredentials | Error::TooManyRequests(_))) if is_second => {
+            let problem = match error {
+                Error::WrongCredentials => WRONG_CODE.to_owned(),
+                ref busy => busy.to_string(),
+            };
+            let page = ask_code(&frame, error.status(), Some(problem))?;
+            Ok(Either::Right(page))
+        }
+        Err(
+            error @ (Error::WrongCredentials | Error::TooManyRequests(_) | Error::Unauthenticated),
+        ) => {
             let problem = match error {
                 Error::WrongCredentials => "Wrong user name or password.".to_owned(),
+                Error::Unauthenticated => TOO_LATE.to_owned(),
                 ref busy => busy.to_string(),
             };
             let page = LoginPage {

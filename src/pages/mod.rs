@@ -22,6 +22,7 @@ mod digest;
 mod doubts;
 mod download;
 mod export;
+mod factor;
 mod flash;
 mod form;
 mod frame;
@@ -47,6 +48,7 @@ mod opened;
 mod order;
 mod overview;
 mod people;
+mod qr;
 mod reference;
 mod refused;
 mod restored;
@@ -57,6 +59,7 @@ mod shop;
 mod shops;
 mod shown;
 mod snippets;
+mod step_up;
 mod tool;
 mod unlicensed;
 mod upload;
@@ -70,6 +73,7 @@ use rocket::http::{ContentType, RawStr, Status};
 use rocket::response::{Redirect, Responder};
 use rocket::{Catcher, Either, Request, Route, catch, catchers};
 
+use crate::auth::signed_in;
 use crate::config::Config;
 use crate::error::Error;
 use crate::request::{describe, refused};
@@ -100,6 +104,7 @@ pub fn routes() -> Vec<Route> {
         diagnose::routes(),
         digest::routes(),
         export::routes(),
+        factor::routes(),
         import::routes(),
         integration::routes(),
         keys::routes(),
@@ -180,7 +185,19 @@ async fn any(status: Status, request: &Request<'_>) -> Result<Either<Redirect, P
             return Ok(Either::Left(login::redirect_to_login(request)));
         }
         (Error::Unauthenticated, Some(form)) => login::resume_after_login(&frame, form),
-        (Error::Unavailable(_), Some(form)) => {
+        (Error::Unconfirmed(problems), Some(form)) => {
+            let session = signed_in(request).as_ref().map(|s| &s.session);
+            step_up::ask(
+                &frame,
+                form,
+                problems,
+                session.is_ok_and(|s| s.is_factor_needed),
+            )
+        }
+        (Error::NoSecondFactor, None) => {
+            return Ok(Either::Left(account::redirect(request)));
+        }
+        (Error::Unavailable(_) | Error::TooManyRequests(_), Some(form)) => {
             saved_form::try_again(&frame, form, error.status(), busy(request, &error))
         }
         (Error::EarlierSession, Some(form)) => {

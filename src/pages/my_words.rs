@@ -64,9 +64,11 @@ impl MyWords {
         match error {
             Error::Invalid(_) => self.bad_email.to_owned(),
             Error::Conflict(_) => self.code_not_sent.to_owned(),
-            Error::Forbidden(_) | Error::NotForRole { .. } | Error::EarlierSession => {
-                self.other_site.to_owned()
-            }
+            Error::Forbidden(_)
+            | Error::NotForRole { .. }
+            | Error::EarlierSession
+            | Error::Unconfirmed(_)
+            | Error::NoSecondFactor => self.other_site.to_owned(),
             Error::TooLarge(_)
             | Error::Malformed { .. }
             | Error::UnsupportedMediaType { .. }

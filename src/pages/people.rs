@@ -28,6 +28,8 @@ pub(super) fn routes() -> Vec<Route> {
         show,
         change,
         set_state,
+        confirm_reset,
+        reset_factor,
         confirm_removal,
         remove
     ]
@@ -244,6 +246,58 @@ async fn set_state(
         &format!("/people/{id}"),
         &message,
     ))
+}
+
+#[get("/people/<id>/reset-factor")]
+async fn confirm_reset(
+    app: &App,
+    session: auth::Session,
+    frame: Frame,
+    id: i64,
+) -> Result<Page, Failure> {
+    refuse_own(session.0.session.user_id, id)?;
+    let person = app.run(move |service| service.person(id)).await?;
+    let name = person.user.values.name;
+    Ok(Page::new(&ConfirmPage {
+        frame,
+        question: format!("Remove the second factor of {name}?"),
+        consequence: format!(
+            "All sessions of {name} end at once, and the password alone signs in until a new second factor is set \
+             up. Be sure that it is {name} who asks you, not somebody who knows the password. This cannot be undone."
+        ),
+        lost: None,
+        action: format!("/people/{id}/reset-factor"),
+        fields: vec![],
+        button: "Remove second factor",
+        back: format!("/people/{id}"),
+    })?)
+}
+
+#[post("/people/<id>/reset-factor", data = "<form>")]
+async fn reset_factor(
+    app: &App,
+    config: &State<Config>,
+    id: i64,
+    form: SignedInForm<CsrfOnly>,
+) -> Result<Flashed, Failure> {
+    refuse_own(form.session.user_id, id)?;
+    let user = app
+        .run(move |service| service.reset_factor(&form.actor, id))
+        .await?;
+    let name = user.values.name;
+    let message = format!("Second factor of {name} removed; all sessions of {name} have ended.");
+    let path = format!("/people/{id}");
+    Ok(redirect_with_flash(config, &path, &message))
+}
+
+/// Whoever has only a session cannot remove the second factor with which it began.
+fn refuse_own(own: i64, id: i64) -> Result<(), Error> {
+    match own == id {
+        true => Err(Error::Conflict(
+            "This is your own second factor. Remove it on your account page, with a code.".into(),
+        )),
+        false => Ok(()),
+    }
 }
 
 #[get("/people/<id>/remove")]

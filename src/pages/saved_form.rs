@@ -34,6 +34,8 @@ const WORD: usize = 20;
 
 /// Texts that some form has alone; another short one is that of a button.
 const ALONE: [&str; 5] = ["license_key", "tool_name", "url", "description", "email"];
+/// How the names of fields begin that are added to a form to confirm who sends it.
+pub(super) const CONFIRM: &str = "confirm_";
 
 /// Fields that are emptied before a form is kept, and asked for again.
 const PASSWORDS: [&str; 2] = ["password", "secret"];
@@ -70,7 +72,8 @@ impl SavedForm {
             .get_one("Referer")
             .and_then(|page| page.split_once("://"));
         let page = sent.and_then(|(_, rest)| Some(inside(&rest[rest.find('/')?..])));
-        let kept = pairs.filter(|_| path != "/account/password");
+        let is_secret = path == "/account/password" || path.starts_with("/account/factor");
+        let kept = pairs.filter(|_| !is_secret);
         request.local_cache(|| {
             Some(SavedForm {
                 fields: kept.map(encoded),
@@ -92,7 +95,7 @@ impl SavedForm {
         !self.is_upload && RawStr::new(fields).percent_encode().len() <= MAX_CARRIED
     }
 
-    /// Names and values, without the CSRF token.
+    /// Names and values, without the CSRF token and what confirms who sends them.
     pub(super) fn pairs(fields: &str) -> Vec<(String, String)> {
         let decode = |text: &str| {
             RawStr::new(&text.replace('+', " "))
@@ -101,7 +104,8 @@ impl SavedForm {
         };
         let pairs = Form::values(fields)
             .map(|field| (decode(field.name.source().as_str()), decode(field.value)));
-        pairs.filter(|(name, _)| name != "csrf").collect()
+        let is_own = |(name, _): &(String, String)| name != "csrf" && !name.starts_with(CONFIRM);
+        pairs.filter(is_own).collect()
     }
 
     /// What was typed, with the labels of the fields, for somebody who has to copy it.

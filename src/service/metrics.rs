@@ -27,7 +27,7 @@ pub struct Metrics {
     /// By tool; indexed by `verdict as usize`.
     pub checks: BTreeMap<String, [u64; Verdict::ALL.len()]>,
     /// By what was counted against.
-    pub throttled: [(&'static str, u64); 5],
+    pub throttled: [(&'static str, u64); 6],
     pub write_waits: Durations,
     pub records_waiting: usize,
     pub checks_not_recorded: u64,
@@ -63,6 +63,7 @@ impl Service {
                 ("user_name", &self.by_name),
                 ("device", &self.by_device),
                 ("session", &self.by_session),
+                ("code", &self.by_code),
                 ("unlicensed", &self.unlicensed),
             ]
             .map(|(by, throttle)| (by, throttle.refused())),

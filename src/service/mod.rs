@@ -17,6 +17,7 @@ mod devices;
 mod diagnose;
 mod digest;
 mod doctor;
+mod factors;
 mod generator;
 mod import;
 mod keys;
@@ -40,10 +41,12 @@ mod readiness;
 mod refusals;
 mod restore;
 mod sealed;
+mod seals;
 mod secrets;
 mod sessions;
 mod shop_events;
 mod shops;
+mod sign_in;
 mod signer;
 mod smtp;
 mod sought;
@@ -95,6 +98,7 @@ use passwords::Passwords;
 use readiness::Readiness;
 use refusals::Refusals;
 use restore::RestoredUntil;
+use seals::Seals;
 use throttle::Throttle;
 use tools::Rules;
 use traffic::Traffic;
@@ -114,6 +118,7 @@ pub use diagnose::{
     Diagnosis, FormerLicense, LicenseWarnings, MAX_NEAR_MISSES, NearMiss, ToolMatch,
 };
 pub use doctor::Pass;
+pub use factors::{Enrolment, WRONG_CODE};
 pub use import::{ImportPreview, ImportState, InvalidGroup, Undecideds};
 pub use keys::{KeyFormat, KeyRing};
 pub use licenses::Edited;
@@ -128,9 +133,10 @@ pub use orders::OrderCodes;
 pub use proof::Contents;
 pub use restore::{Restoration, RestoreOptions, open_backup, restore};
 pub use sealed::Sealer;
-pub use sessions::{Client, SignIn, SignedIn};
+pub use sessions::SignedIn;
 pub use shop_events::Delivery;
 pub use shops::{ShopDraft, ShopUse};
+pub use sign_in::{Begun, Client, SignIn};
 pub use sought::Sought;
 pub use team::{Invited, Person};
 pub use tokens::TokenUser;
@@ -165,6 +171,10 @@ pub struct Service {
     by_device: Throttle,
     /// Attempts to confirm the password in a session.
     by_session: Throttle,
+    /// Codes of second factors, by person and device, or by session.
+    by_code: Throttle,
+    seals: Seals,
+    requires_two_factors: bool,
     /// Audit entries about reading all licenses over the API.
     exports: Throttle,
     /// One for each kind.
@@ -268,6 +278,10 @@ impl Service {
             by_name: Throttle::new(10, 6),
             by_device: Throttle::new(10, 6),
             by_session: Throttle::new(10, 6),
+            // Who knows the password and guesses for a year hits one of three codes with a probability of 5 %.
+            by_code: Throttle::new(10, 1_800),
+            seals: Seals::new()?,
+            requires_two_factors: config.require_two_factors,
             exports: Throttle::new(1, 3_600),
             refusals: Mutex::default(),
             exported: Mutex::default(),
@@ -359,6 +373,10 @@ impl Service {
     /// The operator's offset, which decides when a day begins.
     pub fn utc_offset(&self) -> UtcOffset {
         self.utc_offset
+    }
+
+    pub fn requires_two_factors(&self) -> bool {
+        self.requires_two_factors
     }
 
     pub fn log(&self) -> &Log {

@@ -38,16 +38,21 @@ pub(super) fn is_mac(sent: &str, key: &str, text: &str) -> Result<bool, Error> {
     ))
 }
 
-/// A first password that can be read out over the phone: 100 bits without look-alike characters.
+/// A first password that can be read out over the phone: 100 bits.
 pub(super) fn readable_password() -> Result<String, Error> {
+    Ok(readable(&random::<20>()?, 5))
+}
+
+/// 80 bits: nobody who reads its hash finds it.
+pub(super) fn recovery_code() -> Result<String, Error> {
+    Ok(readable(&random::<16>()?, 4))
+}
+
+/// Five bits of each byte, without look-alike characters.
+fn readable(bytes: &[u8], group: usize) -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let letters: Vec<char> = random::<20>()?
-        .iter()
-        .map(|byte| char::from(LETTERS[usize::from(byte % 32)]))
-        .collect();
-    Ok(letters
-        .chunks(5)
-        .map(String::from_iter)
-        .collect::<Vec<_>>()
-        .join("-"))
+    let letters = bytes.iter().map(|byte| LETTERS[usize::from(byte % 32)]);
+    let letters: Vec<char> = letters.map(char::from).collect();
+    let groups = letters.chunks(group).map(String::from_iter);
+    groups.collect::<Vec<String>>().join("-")
 }

@@ -1,43 +1,15 @@
-//! Sign-in, sign-out and sessions.
-
-use std::net::IpAddr;
-use std::sync::Arc;
+//! Sessions: how long they live, and how they end.
 
 use time::{Duration, OffsetDateTime};
 
-use super::passwords::{Caller, Match};
-use super::throttle::subscriber;
-use super::{Service, devices, secrets};
+use super::{Service, secrets};
 use crate::error::Error;
 use crate::model::audit::{Actor, Detail, Event, Kind};
 use crate::store::audit;
-use crate::store::sessions::{self, NewSession, Session};
-use crate::store::users::{self, User};
+use crate::store::sessions::{self, Session};
 
 /// A use is recorded at most once in this time.
 const USE_EVERY: Duration = Duration::MINUTE;
-/// Characters of an unknown user name that the audit log shows.
-const SHOWN_NAME: usize = 100;
-
-/// A browser that signs in.
-#[derive(Debug, Clone)]
-pub struct Client {
-    /// As reported by trusted proxies.
-    pub address: IpAddr,
-    /// `User-Agent`, cut to 200 characters.
-    pub user_agent: String,
-    /// The cookie of an earlier session in the same browser.
-    pub session: Option<String>,
-    /// The cookie of an earlier sign-in in the same browser.
-    pub device: Option<String>,
-}
-
-/// The values of the cookies that a browser gets.
-#[derive(Debug)]
-pub struct SignIn {
-    pub session: String,
-    pub device: String,
-}
 
 /// A session that has not expired.
 #[derive(Debug, Clone)]
@@ -59,109 +31,6 @@ impl SignedIn {
 }
 
 impl Service {
-    /// Verifies name and password and starts a session, which replaces the browser's earlier one. Attempts
-    /// count before hashing: against the device, or else against the address and the name. Successful ones
-    /// are given back.
-    pub async fn log_in(
-        self: &Arc<Self>,
-        name: &str,
-        password: String,
-        client: Client,
-    ) -> Result<SignIn, Error> {
-        let shown = name
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(SHOWN_NAME)
-            .collect();
-        let actor = Actor {
-            who: shown,
-            address: client.address.to_string(),
-        };
-        let user = self.store.read(|db| users::by_name(db, name))?;
-        let user = user.filter(|user| !user.is_disabled);
-        let device = match (&client.device, &user) {
-            (Some(cookie), Some(user)) => devices::id(cookie, user)?,
-            _ => None,
-        };
-        if let Err(seconds) = self.take_attempt(device, name, client.address) {
-            self.note_refusal(Kind::SignInThrottled, &actor.who, client.address);
-            return Err(Error::TooManyRequests(seconds));
-        }
-        let stored = user.as_ref().map(|user| user.password_hash.clone());
-        let caller = match device {
-            Some(_) => Caller::Known,
-            None => Caller::Stranger,
-        };
-        let matches = self.passwords.matches(password.clone(), stored, caller);
-        let fits = matches.await?;
-        let (Some(user), Match::Yes | Match::YesButOutdated) = (user, &fits) else {
-            self.note_refusal(Kind::SignInFailed, &actor.who, client.address);
-            return Err(Error::WrongCredentials);
-        };
-        self.give_back_attempt(device, name, client.address);
-        self.run(move |service| {
-            let token = secrets::token()?;
-            let now = service.clock.now();
-            let is_outdated = fits == Match::YesButOutdated;
-            let password_hash = match is_outdated {
-                true => service.passwords.hash(&password)?,
-                false => user.password_hash,
-            };
-            let user = User {
-                password_hash,
-                ..user
-            };
-            service.store.write(|db| {
-                if is_outdated {
-                    users::set_password_hash(db, user.id, &user.password_hash)?;
-                }
-                if let Some(earlier) = &client.session {
-                    sessions::delete(db, &secrets::fingerprint(earlier))?;
-                }
-                // First, because the last use of a session may only be in memory.
-                for (id, at) in service.session_uses.all() {
-                    sessions::set_last_used(db, id, at)?;
-                }
-                sessions::delete_expired(db, now - service.idle, now - service.longest)?;
-                let new = NewSession {
-                    token_hash: &secrets::fingerprint(&token),
-                    user_id: user.id,
-                    address: &actor.address,
-                    user_agent: &client.user_agent,
-                };
-                sessions::add(db, &new, now)?;
-                let browser = Detail::personal(&client.user_agent);
-                let event = Event::new(Kind::SignedIn, &actor).with("browser", browser);
-                audit::append(db, event, now)?;
-                Ok(())
-            })?;
-            Ok(SignIn {
-                session: token,
-                device: devices::cookie(&user)?,
-            })
-        })
-        .await
-    }
-
-    fn take_attempt(&self, device: Option<&str>, name: &str, address: IpAddr) -> Result<(), u64> {
-        let now = self.clock.now();
-        if let Some(id) = device {
-            return self.by_device.take(id, now);
-        }
-        self.by_address.take(subscriber(address), now)?;
-        self.by_name.take(name, now)
-    }
-
-    fn give_back_attempt(&self, device: Option<&str>, name: &str, address: IpAddr) {
-        match device {
-            Some(id) => self.by_device.give_back(id),
-            None => {
-                self.by_address.give_back(subscriber(address));
-                self.by_name.give_back(name);
-            }
-        }
-    }
-
     /// The session of this cookie value, unless it has expired. Its use is recorded in memory, so that a page
     /// never waits for a write.
     pub fn session(&self, token: &str) -> Result<Option<SignedIn>, Error> {

@@ -1,7 +1,6 @@
 //! API tokens, for scripts.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use time::{Date, Duration, OffsetDateTime};
 
@@ -11,7 +10,6 @@ use crate::model::audit::{Actor, Event, Kind};
 use crate::model::date;
 use crate::model::role::Role;
 use crate::model::token::{NewToken, Scope};
-use crate::store::sessions::Session;
 use crate::store::tokens::{self, Token, TokenUse};
 use crate::store::{WriteTx, audit};
 
@@ -73,13 +71,11 @@ impl Service {
         NewToken::longest(self.clock.now().to_offset(self.utc_offset).date())
     }
 
-    /// Requires the current password, because a token outlives the session. Returns the secret, which is
-    /// never shown again.
-    pub async fn create_token(
-        self: &Arc<Self>,
-        actor: Actor,
-        session: &Session,
-        password: String,
+    /// Returns the secret, which is never shown again.
+    pub fn create_token(
+        &self,
+        actor: &Actor,
+        user_id: i64,
         name: &str,
         scopes: &[Scope],
         expiration_date: &str,
@@ -91,13 +87,6 @@ impl Service {
             expiration_date,
             now.to_offset(self.utc_offset).date(),
         )?;
-        let user = self.confirm_password(session, "password", password).await?;
-        self.run(move |service| service.add_token(&actor, user.id, &new))
-            .await
-    }
-
-    fn add_token(&self, actor: &Actor, user_id: i64, new: &NewToken) -> Result<String, Error> {
-        let now = self.clock.now();
         let expires_at = new
             .expiration_date
             .next_day()
@@ -114,7 +103,7 @@ impl Service {
             tokens::add(
                 db,
                 user_id,
-                new,
+                &new,
                 &secrets::fingerprint(&secret),
                 expires_at,
                 now,

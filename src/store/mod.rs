@@ -32,6 +32,7 @@ pub mod outbox;
 pub mod people;
 pub mod personal;
 mod purge;
+pub mod recovery_codes;
 pub mod restores;
 pub mod search;
 pub mod seats;

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use super::{moment, unreadable};
 use crate::model::role::Role;
+use crate::model::second_factor::SecondFactor;
 use crate::model::user::UserValues;
 
 /// A person who may sign in.
@@ -15,10 +16,12 @@ pub struct User {
     /// A PHC string.
     pub password_hash: String,
     pub is_disabled: bool,
+    pub factor: Option<SecondFactor>,
     pub created_at: OffsetDateTime,
 }
 
-const COLUMNS: &str = "id, name, email, role, password_hash, is_disabled, created_at";
+const COLUMNS: &str =
+    "id, name, email, role, password_hash, is_disabled, created_at, totp_secret, totp_step";
 
 /// Compared byte for byte.
 pub fn by_name(db: &Connection, name: &str) -> Result<Option<User>> {
@@ -84,6 +87,37 @@ pub fn set_password_hash(db: &Connection, id: i64, password_hash: &str) -> Resul
     Ok(())
 }
 
+/// None removes the second factor; `step` is that of a code that was used.
+pub fn set_factor(
+    db: &Connection,
+    id: i64,
+    factor: Option<&SecondFactor>,
+    step: i64,
+) -> Result<()> {
+    let secret = factor.map(SecondFactor::secret).unwrap_or_default();
+    db.prepare_cached("update users set totp_secret = ?2, totp_step = ?3 where id = ?1")?
+        .execute(params![id, secret, step])?;
+    Ok(())
+}
+
+/// Uses the code of that step up; returns whether neither it nor a newer one was used before.
+pub fn use_step(db: &Connection, id: i64, step: i64) -> Result<bool> {
+    let sql = "update users set totp_step = ?2 where id = ?1 and totp_step < ?2";
+    Ok(db.prepare_cached(sql)?.execute([id, step])? == 1)
+}
+
+fn factor(row: &Row<'_>, at: usize) -> Result<Option<SecondFactor>> {
+    let secret = row.get_ref(at)?.as_str()?;
+    if secret.is_empty() {
+        return Ok(None);
+    }
+    // Without the value, because errors are logged.
+    let factor = SecondFactor::parse(secret, row.get(at + 1)?);
+    factor
+        .map(Some)
+        .ok_or_else(|| unreadable(at, "totp_secret"))
+}
+
 pub(super) fn role(row: &Row<'_>, at: usize) -> Result<Role> {
     let word = row.get_ref(at)?.as_str()?;
     Role::from_word(word).ok_or_else(|| unreadable(at, word))
@@ -100,5 +134,6 @@ fn user(row: &Row<'_>) -> Result<User> {
         password_hash: row.get(4)?,
         is_disabled: row.get(5)?,
         created_at: moment(row, 6)?,
+        factor: factor(row, 7)?,
     })
 }

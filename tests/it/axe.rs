@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::browser::Browser;
 use crate::looks::furnished;
 use crate::tools;
+use crate::two_factors::walk;
 
 /// A phone and a desk.
 const WIDTHS: [u32; 2] = [360, 1280];
@@ -38,7 +39,6 @@ fn no_page_violates_a_rule_of_accessibility() {
     );
     let mut found = vec![];
     let mut look = |path: &str| {
-        browser.go(&format!("{}{path}", server.url));
         // Not subject to the page's policy, which allows no script.
         browser.script(&axe);
         for scheme in ["light", "dark"] {
@@ -59,8 +59,14 @@ fn no_page_violates_a_rule_of_accessibility() {
             }
         }
     };
+    let at = |path: &str| browser.go(&format!("{}{path}", server.url));
+    at("/login");
     look("/login");
     browser.enter(&server);
-    paths.iter().for_each(|path| look(path));
+    for path in &paths {
+        at(path);
+        look(path);
+    }
+    walk(&browser, &server, &mut look);
     assert!(found.is_empty(), "{} violations: {found:#?}", found.len());
 }

@@ -106,21 +106,18 @@ fn a_button_that_comes_too_late_is_offered_again() {
 }
 
 #[test]
-fn a_token_that_comes_too_late_needs_only_the_password_again() {
+fn a_token_that_comes_too_late_is_kept() {
     let server = Server::start();
     let mut admin = server.admin();
     let form = Page::open(&mut admin, "/account").form("/account/tokens");
-    let form = form.fill("name", "nightly").fill("password", "typed-once");
+    let form = form.fill("name", "nightly");
     let form = form.fill("expiration_date", "31.12.2026");
     server.clock.turn(EXPIRED);
     let login = form.submit(&mut admin);
     let resumed = sign_in(&mut admin, &login);
     let form = resumed.form("/account/tokens");
-    assert_eq!(
-        (form.value("name"), form.value("password")),
-        ("nightly", "")
-    );
-    let created = form.fill("password", PASSWORD).submit(&mut admin);
+    assert_eq!(form.value("name"), "nightly");
+    let created = form.submit(&mut admin);
     assert_eq!(created.texts(".secret code").len(), 2);
 }
 
@@ -197,13 +194,13 @@ fn a_busy_database_keeps_a_new_token() {
     let (server, database) = Database::start();
     let mut admin = server.admin();
     let form = Page::open(&mut admin, "/account").form("/account/tokens");
-    let form = form.fill("name", "nightly").fill("password", PASSWORD);
+    let form = form.fill("name", "nightly");
     let form = form.fill("expiration_date", "2026-12-31");
     let writer = database.open();
     writer.execute_batch("begin immediate").unwrap();
     let busy = form.submit(&mut admin);
     writer.execute_batch("rollback").unwrap();
-    let form = busy.form("/account/tokens").fill("password", PASSWORD);
+    let form = busy.form("/account/tokens");
     assert_eq!((busy.status, form.value("name")), (503, "nightly"));
     assert_eq!(form.submit(&mut admin).texts(".secret code").len(), 2);
 }

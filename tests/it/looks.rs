@@ -15,6 +15,7 @@ use crate::bulk::{EXTEND_BY_1_YEAR, set_customer};
 use crate::import::upload;
 use crate::page::{Page, address};
 use crate::server::{PASSWORD, Server};
+use crate::two_factors::walk;
 
 const WIDTHS: [u32; 10] = [320, 360, 768, 800, 820, 900, 1000, 1024, 1280, 1600];
 
@@ -171,6 +172,7 @@ pub fn furnish(server: Server) -> (Server, Vec<String>) {
         import,
         "/settings".to_owned(),
         "/account".to_owned(),
+        "/people/2/reset-factor".to_owned(),
         "/keys".to_owned(),
         "/people".to_owned(),
         "/people/new".to_owned(),
@@ -225,6 +227,7 @@ fn no_page_runs_off_sideways() {
         browser.go(&format!("{}{path}", server.url));
         fits(&browser, &path);
     }
+    walk(&browser, &server, &mut |page| fits(&browser, page));
 }
 
 fn fits(browser: &Browser, path: &str) {

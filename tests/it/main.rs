@@ -101,6 +101,7 @@ mod tokens;
 mod tool_names;
 mod tools;
 mod trials;
+mod two_factors;
 mod unlicensed;
 mod upgrade;
 mod vectors;

@@ -6,6 +6,8 @@ use crate::model::webhook_event::WebhookEvent;
 pub enum Kind {
     SignedIn,
     SignInFailed,
+    /// The password was right; a code of the second factor was wrong, used or missing.
+    SecondFactorFailed,
     /// Too many attempts; one entry a minute for all of them.
     SignInThrottled,
     /// API tokens that do not exist or lack the scope; one entry a minute for all of them.
@@ -25,6 +27,14 @@ pub enum Kind {
     PersonDisabled,
     PersonEnabled,
     PersonRemoved,
+    /// This also ends the user's other sessions.
+    FactorSetUp,
+    FactorRemoved,
+    /// By somebody else, because it was lost.
+    FactorReset,
+    RecoveryCodesCreated,
+    /// In place of a code of the second factor.
+    RecoveryCodeUsed,
     LicenseAdded,
     LicenseChanged,
     LicenseDeleted,
@@ -96,7 +106,7 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 58] = [
+    pub const ALL: [Kind; 64] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -138,6 +148,7 @@ impl Kind {
         Kind::SecretsSealed,
         Kind::SignedIn,
         Kind::SignInFailed,
+        Kind::SecondFactorFailed,
         Kind::SignInThrottled,
         Kind::TokenRefused,
         Kind::SignedOut,
@@ -152,6 +163,11 @@ impl Kind {
         Kind::PersonDisabled,
         Kind::PersonEnabled,
         Kind::PersonRemoved,
+        Kind::FactorSetUp,
+        Kind::FactorRemoved,
+        Kind::FactorReset,
+        Kind::RecoveryCodesCreated,
+        Kind::RecoveryCodeUsed,
         Kind::Restored,
         Kind::RestoreEnded,
         Kind::DemoSeeded,
@@ -161,6 +177,7 @@ impl Kind {
         match self {
             Kind::SignedIn => "signed in",
             Kind::SignInFailed => "sign-in failed",
+            Kind::SecondFactorFailed => "second factor failed",
             Kind::SignInThrottled => "sign-in throttled",
             Kind::TokenRefused => "token refused",
             Kind::SignedOut => "signed out",
@@ -175,6 +192,11 @@ impl Kind {
             Kind::PersonDisabled => "person disabled",
             Kind::PersonEnabled => "person enabled",
             Kind::PersonRemoved => "person removed",
+            Kind::FactorSetUp => "second factor set up",
+            Kind::FactorRemoved => "second factor removed",
+            Kind::FactorReset => "second factor reset",
+            Kind::RecoveryCodesCreated => "recovery codes created",
+            Kind::RecoveryCodeUsed => "recovery code used",
             Kind::LicenseAdded => "license added",
             Kind::LicenseChanged => "license changed",
             Kind::LicenseDeleted => "license deleted",
@@ -225,6 +247,7 @@ impl Kind {
         match self {
             Kind::SignedIn
             | Kind::SignInFailed
+            | Kind::SecondFactorFailed
             | Kind::SignInThrottled
             | Kind::TokenRefused
             | Kind::SignedOut
@@ -241,6 +264,11 @@ impl Kind {
             | Kind::PersonDisabled
             | Kind::PersonEnabled
             | Kind::PersonRemoved
+            | Kind::FactorSetUp
+            | Kind::FactorRemoved
+            | Kind::FactorReset
+            | Kind::RecoveryCodesCreated
+            | Kind::RecoveryCodeUsed
             | Kind::LicenseAdded
             | Kind::LicenseChanged
             | Kind::LicenseDeleted
