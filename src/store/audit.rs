@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn the_schema_names_the_kinds_that_may_lose_their_details() {
-        let schema = include_str!("schema/001.sql");
+        let schema = include_str!("../../schema.sql");
         assert_eq!(schema.matches(&sign_in_kinds()).count(), 2);
     }
 }

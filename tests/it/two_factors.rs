@@ -111,8 +111,14 @@ fn a_stolen_password_alone_gets_nothing() {
     }
     assert!(!is_in(&mut thief));
     assert_eq!(thief.get("/licenses").status, 303);
-    assert!(!audited(&server, "second factor failed").is_empty());
+    assert!(audited(&server, "second factor failed")[0].contains("127.0.0.1"));
     assert!(audited(&server, "sign-in failed").is_empty());
+    // After 400 days without the details.
+    server.clock.turn(401 * 24 * 3_600);
+    server.service.keep_audit().unwrap();
+    let kept = audited(&server, "second factor failed").concat();
+    assert!(!kept.is_empty() && !kept.contains("127.0.0.1"), "{kept}");
+    server.service.verify_audit(None).ok().unwrap();
 }
 
 #[test]
@@ -339,7 +345,7 @@ fn setting_up_asks_for_the_password_and_ends_other_sessions() {
     let form = again.form("/account/factor/set-up");
     let app = App::with(form.value("secret"));
     server.clock.turn(15 * 60);
-    let late = form.clone().fill("code", &app.code(&server, 0));
+    let late = form.fill("code", &app.code(&server, 0));
     assert_eq!(late.submit(&mut admin).status, 409);
     assert!(is_in(&mut other));
     set_up(&server, &mut admin);
