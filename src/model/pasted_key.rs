@@ -551,7 +551,7 @@ fn is_half(key: &str, groups: &[String]) -> bool {
         3 => key.contains(':') || key.contains('-') && has_both(&groups.concat()),
         _ => false,
     };
-    is_separated && groups.iter().all(|group| group.len() == 2) && is_separated
+    is_separated && groups.iter().all(|group| group.len() == 2)
 }
 
 /// With hexadecimal digits in place of the letters, Latin, Greek or Cyrillic, that look like them.
