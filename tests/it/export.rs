@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::json;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::database::Database;
 use crate::import::{INCOMPLETE, import, numbers, upload};
@@ -128,6 +129,12 @@ fn text(most: usize) -> impl Strategy<Value = String> {
     })
 }
 
+/// A file spells a name in one way; the API takes it as it is sent.
+fn one_spelling(name: &str) -> String {
+    let name: String = name.nfc().collect();
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn importing_an_export_changes_nothing() {
     let license = (
@@ -158,7 +165,10 @@ fn importing_an_export_changes_nothing() {
         import(&mut elsewhere, &exported);
         let rows = |body: &str| -> Vec<serde_json::Value> {
             let mut rows: Vec<serde_json::Value> = serde_json::from_str(body).unwrap();
-            rows.iter_mut().for_each(|row| row["id"] = json!(0));
+            rows.iter_mut().for_each(|row| {
+                row["id"] = json!(0);
+                row["user_id"] = row["user_id"].as_str().map(one_spelling).into();
+            });
             rows
         };
         prop_assert_eq!(rows(&elsewhere.get("/api/licenses").body), rows(&before));
