@@ -52,11 +52,6 @@ impl SecondFactor {
         groups.collect::<Vec<String>>().join(" ")
     }
 
-    /// Changes with each code that is used.
-    pub fn last_step(&self) -> i64 {
-        self.last_step
-    }
-
     /// The newest step with this code that was not used yet. One code can be that of two steps.
     pub fn step_of(&self, code: &str, now: OffsetDateTime) -> Option<i64> {
         let current = now.unix_timestamp() / SECONDS;

@@ -23,17 +23,16 @@ pub struct Assets([Asset; 9]);
 impl Assets {
     pub fn embedded() -> Assets {
         let python = ContentType::new("text", "x-python").with_params(("charset", "utf-8"));
+        let charset = ("charset", "utf-8");
+        let javascript = ContentType::JavaScript.with_params(charset);
+        let svg = ContentType::SVG.with_params(charset);
         Assets([
             asset(
                 "style.css",
                 ContentType::CSS,
                 include_str!("../../static/style.css"),
             ),
-            asset(
-                "favicon.svg",
-                ContentType::SVG,
-                include_str!("../../static/favicon.svg"),
-            ),
+            asset("favicon.svg", svg, include_str!("../../static/favicon.svg")),
             asset(
                 "license_client.py",
                 python,
@@ -66,7 +65,7 @@ impl Assets {
             ),
             asset(
                 "license_client.mjs",
-                ContentType::JavaScript,
+                javascript,
                 include_str!("../../static/license_client.mjs"),
             ),
         ])

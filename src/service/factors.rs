@@ -57,7 +57,7 @@ pub(super) fn use_code(
     user: &User,
     typed: &str,
 ) -> Result<Option<Proof>, Error> {
-    let Some(factor) = &user.factor else {
+    let Some(factor) = service.factor_of(user)? else {
         return Ok(Some(Proof::Password));
     };
     let now = service.clock.now();
@@ -79,7 +79,25 @@ pub(super) fn use_code(
     Ok(Some(Proof::RecoveryCode))
 }
 
+/// What the secret of somebody's second factor is sealed as.
+pub(super) fn sealed_as(user_id: i64) -> String {
+    format!("The second factor of person {user_id}")
+}
+
 impl Service {
+    fn factor_of(&self, user: &User) -> Result<Option<SecondFactor>, Error> {
+        let Some(stored) = &user.factor else {
+            return Ok(None);
+        };
+        let about = sealed_as(user.id);
+        let secret = self.sealer.open(&about, &stored.secret);
+        let secret = secret.map_err(|Refusal(words)| Error::Internal(words))?;
+        // Without the value, because errors are logged.
+        let unreadable = || Error::Internal(format!("{about} cannot be read"));
+        let factor = SecondFactor::parse(&secret, stored.last_step);
+        factor.map(Some).ok_or_else(unreadable)
+    }
+
     pub fn is_confirmed(&self, session: &Session) -> bool {
         let confirmed = session.confirmed_at..session.confirmed_at + CONFIRMED_FOR;
         confirmed.contains(&self.clock.now())
@@ -155,7 +173,9 @@ impl Service {
         self.store.write(|db| {
             let user = users::get(db, session.user_id)?.ok_or(Error::Unauthenticated)?;
             no_factor_yet(&user)?;
-            users::set_factor(db, user.id, Some(&enrolment.factor), step)?;
+            let about = sealed_as(user.id);
+            let secret = self.sealer.seal(&about, &enrolment.factor.secret())?;
+            users::set_factor(db, user.id, Some(&secret), step)?;
             sessions::delete_others(db, user.id, session.id)?;
             sessions::set_second_factor(db, user.id, true)?;
             audit::append(db, Event::new(Kind::FactorSetUp, actor), now)?;

@@ -141,7 +141,7 @@ impl Key {
 }
 
 /// What a private key is sealed as.
-fn sealed_as(kid: &str) -> String {
+pub(super) fn sealed_as(kid: &str) -> String {
     format!("The signing key {kid}")
 }
 
@@ -352,32 +352,6 @@ impl Service {
 
     fn sealed(&self, kid: &str, secret: &Secret) -> Result<Secret, Error> {
         self.sealer.seal(&sealed_as(kid), &secret.0).map(Secret)
-    }
-
-    /// Seals with the newest secret what was sealed with an earlier one, or not at all.
-    pub(super) fn seal_keys(&self) -> Result<(), Error> {
-        let stored = self.store.read(signing_keys::all)?.into_iter();
-        let others: Vec<(SigningKey, Secret)> = stored
-            .filter(|(_, secret)| !self.sealer.is_current(&secret.0))
-            .collect();
-        if others.is_empty() {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        self.store.write(|db| {
-            for (key, secret) in &others {
-                let words = |Refusal(words)| Error::Internal(words);
-                let about = sealed_as(&key.kid);
-                let plain = self.sealer.open(&about, &secret.0).map_err(words)?;
-                let sealed = Secret(self.sealer.seal(&about, &plain)?);
-                signing_keys::restore(db, &key.kid, &sealed)?;
-            }
-            let event = Event::new(Kind::SecretsSealed, &Actor::first_start());
-            let event = event.with("signing_keys", others.len() as i64);
-            audit::append(db, event, now)
-        })?;
-        let before: Vec<&str> = others.iter().map(|(_, secret)| &*secret.0).collect();
-        self.store.purge(&before)
     }
 
     /// Creates a key if there is none yet.

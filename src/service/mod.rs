@@ -39,6 +39,7 @@ mod people;
 mod proof;
 mod readiness;
 mod refusals;
+mod reseal;
 mod restore;
 mod sealed;
 mod seals;
@@ -234,7 +235,7 @@ impl Service {
         let service = Service::with_store(config, clock, store, ring)?;
         service.take_back_interrupted()?;
         service.create_first_key()?;
-        service.seal_keys()?;
+        service.seal_secrets()?;
         let first = service.add_first_user(config.admin_password.as_deref())?;
         service.settle()?;
         // An unreadable entry is found by `audit verify`; it must not stop the server.

@@ -38,14 +38,14 @@ pub(super) fn is_mac(sent: &str, key: &str, text: &str) -> Result<bool, Error> {
     ))
 }
 
-/// A first password that can be read out over the phone: 100 bits.
+/// A first password that can be read out over the phone: 130 bits.
 pub(super) fn readable_password() -> Result<String, Error> {
-    Ok(readable(&random::<20>()?, 5))
+    Ok(readable(&random::<26>()?, 5))
 }
 
-/// 80 bits: nobody who reads its hash finds it.
+/// 130 bits: nobody who reads its hash finds it.
 pub(super) fn recovery_code() -> Result<String, Error> {
-    Ok(readable(&random::<16>()?, 4))
+    Ok(readable(&random::<26>()?, 5))
 }
 
 /// Five bits of each byte, without look-alike characters.

@@ -307,8 +307,8 @@ impl Service {
 /// sign-in, and so does a new password.
 fn half_signed_in(db: &Db, user: &User) -> Read<String> {
     let (secret, step) = match &user.factor {
-        Some(factor) => (factor.secret(), factor.last_step()),
-        None => (String::new(), 0),
+        Some(factor) => (&*factor.secret, factor.last_step),
+        None => ("", 0),
     };
     let left = recovery_codes::count(db, user.id)?;
     let hash = &user.password_hash;

@@ -1,11 +1,12 @@
 //! The table of users.
 
+use std::fmt;
+
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
 use super::{moment, unreadable};
 use crate::model::role::Role;
-use crate::model::second_factor::SecondFactor;
 use crate::model::user::UserValues;
 
 /// A person who may sign in.
@@ -16,8 +17,23 @@ pub struct User {
     /// A PHC string.
     pub password_hash: String,
     pub is_disabled: bool,
-    pub factor: Option<SecondFactor>,
+    pub factor: Option<StoredFactor>,
     pub created_at: OffsetDateTime,
+}
+
+/// A second factor as it is in the table.
+#[derive(Clone)]
+pub struct StoredFactor {
+    /// Base32, which may be sealed.
+    pub secret: String,
+    /// Of the newest code that was used.
+    pub last_step: i64,
+}
+
+impl fmt::Debug for StoredFactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StoredFactor")
+    }
 }
 
 const COLUMNS: &str =
@@ -88,13 +104,8 @@ pub fn set_password_hash(db: &Connection, id: i64, password_hash: &str) -> Resul
 }
 
 /// None removes the second factor; `step` is that of a code that was used.
-pub fn set_factor(
-    db: &Connection,
-    id: i64,
-    factor: Option<&SecondFactor>,
-    step: i64,
-) -> Result<()> {
-    let secret = factor.map(SecondFactor::secret).unwrap_or_default();
+pub fn set_factor(db: &Connection, id: i64, secret: Option<&str>, step: i64) -> Result<()> {
+    let secret = secret.unwrap_or_default();
     db.prepare_cached("update users set totp_secret = ?2, totp_step = ?3 where id = ?1")?
         .execute(params![id, secret, step])?;
     Ok(())
@@ -106,16 +117,9 @@ pub fn use_step(db: &Connection, id: i64, step: i64) -> Result<bool> {
     Ok(db.prepare_cached(sql)?.execute([id, step])? == 1)
 }
 
-fn factor(row: &Row<'_>, at: usize) -> Result<Option<SecondFactor>> {
-    let secret = row.get_ref(at)?.as_str()?;
-    if secret.is_empty() {
-        return Ok(None);
-    }
-    // Without the value, because errors are logged.
-    let factor = SecondFactor::parse(secret, row.get(at + 1)?);
-    factor
-        .map(Some)
-        .ok_or_else(|| unreadable(at, "totp_secret"))
+fn factor(row: &Row<'_>, at: usize) -> Result<Option<StoredFactor>> {
+    let (secret, last_step): (String, i64) = (row.get(at)?, row.get(at + 1)?);
+    Ok((!secret.is_empty()).then_some(StoredFactor { secret, last_step }))
 }
 
 pub(super) fn role(row: &Row<'_>, at: usize) -> Result<Role> {

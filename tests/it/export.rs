@@ -5,7 +5,7 @@ use serde_json::json;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::database::Database;
-use crate::import::{INCOMPLETE, import, numbers, upload};
+use crate::import::{INCOMPLETE, confirm, numbers, upload};
 use crate::page::{Page, filter, urlencoded};
 use crate::parsers::cases;
 use crate::server::{Answer, Server};
@@ -162,7 +162,11 @@ fn importing_an_export_changes_nothing() {
         // An empty server gets the same table.
         let other = Server::start();
         let mut elsewhere = other.admin();
-        import(&mut elsewhere, &exported);
+        let mut preview = upload(&mut elsewhere, "f.csv", &exported);
+        if !preview.all("button[value=keep]").is_empty() {
+            preview = preview.press(&mut elsewhere, "keys=keep");
+        }
+        confirm(&mut elsewhere, &preview);
         let rows = |body: &str| -> Vec<serde_json::Value> {
             let mut rows: Vec<serde_json::Value> = serde_json::from_str(body).unwrap();
             rows.iter_mut().for_each(|row| {

@@ -250,6 +250,27 @@ fn a_recovery_code_works_once_however_it_is_typed() {
 }
 
 #[test]
+fn with_a_secret_file_a_stolen_database_makes_no_codes() {
+    let mut data = std::path::PathBuf::new();
+    let server = Server::with(|config| {
+        config.secrets = vec!["a secret of more than 32 characters".to_owned()];
+        data = config.data_dir.clone();
+    });
+    let mut admin = server.admin();
+    let (app, _) = set_up(&server, &mut admin);
+    let secret = app.0.secret().to_base32();
+    for file in std::fs::read_dir(data).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap_or_default();
+        let mut parts = bytes.windows(secret.len());
+        assert!(!parts.any(|part| part == secret.as_bytes()));
+    }
+    assert_eq!(
+        log_in(&mut server.stranger(), &app.code(&server, 0)).status,
+        200
+    );
+}
+
+#[test]
 fn secrets_are_nowhere_in_the_log_and_recovery_codes_not_in_the_database() {
     let (server, database) = crate::database::Database::start();
     let mut admin = server.admin();
