@@ -21,7 +21,7 @@ pub fn restored(backup: &Path, clock: &Clock) -> Server {
     let server = Server::at_clock(clock.clone(), |config| {
         let backup = fs::File::open(backup).unwrap();
         let options = RestoreOptions::default();
-        restore(&config, &clock, backup, "the backup", options).unwrap();
+        restore(config, &clock, backup, "the backup", options).unwrap();
     });
     assert!(server.service.restored().unwrap().is_some());
     server
