@@ -38,14 +38,14 @@ pub(super) fn is_mac(sent: &str, key: &str, text: &str) -> Result<bool, Error> {
     ))
 }
 
-/// A first password that can be read out over the phone: 130 bits.
+/// A first password that can be read out over the phone: 140 bits.
 pub(super) fn readable_password() -> Result<String, Error> {
-    Ok(readable(&random::<26>()?, 5))
+    Ok(readable(&random::<28>()?, 4))
 }
 
-/// 130 bits: nobody who reads its hash finds it.
+/// 140 bits: nobody who reads its hash finds it.
 pub(super) fn recovery_code() -> Result<String, Error> {
-    Ok(readable(&random::<26>()?, 5))
+    Ok(readable(&random::<28>()?, 4))
 }
 
 /// Five bits of each byte, without look-alike characters.
