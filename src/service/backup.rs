@@ -6,6 +6,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
+use thread_priority::unix::{NormalThreadSchedulePolicy, ThreadSchedulePolicy};
+use thread_priority::{ThreadPriority, set_thread_priority_and_policy, unix::thread_native_id};
 use time::{Duration, OffsetDateTime};
 
 use super::Service;
@@ -49,10 +51,12 @@ pub fn verify_backup(config: &Config, path: &Path) -> Result<Contents, Refusal> 
     prove(path, &path.display().to_string(), &Halt::default(), &sealer)
 }
 
-/// Gives the calling thread the lowest priority, so that no check waits for a backup.
+/// Runs the calling thread only while nothing else wants the processor, so that no check waits for a backup.
 pub fn give_way() {
-    // Lowering one's own priority is never refused.
-    rustix::process::setpriority_process(None, 19).unwrap_or_default();
+    // Where that is forbidden, backups only compete with checks.
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle)
+        .unwrap_or_default();
 }
 
 impl Service {
