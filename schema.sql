@@ -160,7 +160,7 @@ create index code_changes_by_code on code_changes (code_id);
 create table orders (
     id         integer primary key autoincrement,
     created_at bigint  not null,
-    source     text    not null,             -- who sent it: `token 3`, `shop 2`, `user admin`
+    source     text    not null,             -- who sent it: `token 3`, `shop 2`, `user 1`
     order_ref  text    not null,             -- unique for each of them
     customer   text    not null,             -- the name; empty for none
     is_test    bigint  not null,
@@ -453,7 +453,7 @@ create table invitations (
     name       text    not null,
     email      text    not null,
     role       text    not null,
-    invited_by text    not null,
+    invited_by integer not null references users (id) on delete cascade,
     created_at bigint  not null
 );
 
@@ -473,8 +473,7 @@ create table sessions (
     last_used_at bigint  not null,           -- written at most once a minute
     address      text    not null,           -- at sign-in
     user_agent   text    not null,           -- at sign-in
-    confirmed_at bigint  not null default 0, -- when the password was last asked for
-    has_second_factor bigint not null default 0 -- 1 if a second factor was asked for, too
+    confirmed_at bigint  not null default 0  -- when the password was last asked for
 );
 
 create index sessions_by_user on sessions (user_id);

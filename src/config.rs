@@ -12,6 +12,7 @@ use time::UtcOffset;
 use time::macros::format_description;
 
 use crate::error::Refusal;
+use crate::model::customer::is_language_code;
 
 /// Read if the command line names no file.
 pub const DEFAULT_FILE: &str = "license-server.toml";
@@ -53,7 +54,7 @@ pub struct Config {
     /// The initial password of `admin`, used only when the database is created. Default: random and printed
     /// once.
     pub admin_password: Option<String>,
-    /// The secrets with which signing keys and second factors are sealed: the newest first; empty for none.
+    /// The secrets that encrypt signing keys and second factors: the newest first; empty for none.
     pub secrets: Vec<String>,
     /// The folder for backups, made by the server at regular intervals. Default: none are made.
     pub backup_dir: Option<PathBuf>,
@@ -83,7 +84,7 @@ pub struct Config {
     pub webhook_networks: Vec<IpNet>,
     /// Seconds in which a receiver of webhooks must answer. Default `15`.
     pub webhook_timeout: u16,
-    /// Where people report a weakness of this server: a URL, as in RFC 9116.
+    /// Where people report a vulnerability: a URL, as in RFC 9116.
     pub security_contact: Option<String>,
     /// Environment variables that Kubernetes sets for a service named `license-server`; not a setting.
     pub ignored: Vec<String>,
@@ -554,7 +555,7 @@ const SETTINGS: [Setting; 30] = [
     },
     Setting {
         name: "security_contact",
-        about: "where people report a weakness, for `/.well-known/security.txt` [none]",
+        about: "where people report a vulnerability, for `/.well-known/security.txt` [none]",
         wanted: "an e-mail address, or a URL that begins with `https://`",
     },
     Setting {
@@ -564,7 +565,7 @@ const SETTINGS: [Setting; 30] = [
     },
     Setting {
         name: "secret_file",
-        about: "a file with the secret that seals signing keys and second factors [none]",
+        about: "a file with the secret that encrypts signing keys and second factors [none]",
         wanted: "the path of a file",
     },
 ];
@@ -712,8 +713,7 @@ fn parse_mailbox(text: &str) -> Option<Mailbox> {
 }
 
 fn parse_language(text: &str) -> Option<String> {
-    let is_code = text.len() == 2 && text.bytes().all(|b| b.is_ascii_lowercase());
-    is_code.then(|| text.to_owned())
+    is_language_code(text).then(|| text.to_owned())
 }
 
 /// The longest first.
@@ -748,7 +748,7 @@ fn text_of(setting: &str, file: &str) -> Result<String, Refusal> {
     })
 }
 
-/// One on each line: the first seals, and the others open what they sealed before.
+/// One on each line: the first encrypts, and the others decrypt what they encrypted before.
 fn secrets_in(file: &str) -> Result<Vec<String>, Refusal> {
     let text = text_of("secret_file", file)?;
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());

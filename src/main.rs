@@ -126,12 +126,12 @@ enum Keys {
 
 #[derive(Subcommand)]
 enum Admin {
-    /// Add a person, with a password that is asked for
+    /// Add a person; prompts for a password
     Add {
         /// User name
         name: String,
-        /// owner, staff or viewer
-        #[arg(long, default_value = "owner")]
+        /// What the person may do
+        #[arg(long, default_value = "staff", value_parser = ["viewer", "staff", "owner"])]
         role: String,
         /// E-mail address
         #[arg(long, default_value = "")]

@@ -78,7 +78,7 @@ impl<'r> FromRequest<'r> for Reader {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Reader, ()> {
-        match caller(request, Scope::Read).await {
+        match caller(request, Scope::Read) {
             Ok((actor, _)) => Outcome::Success(Reader(actor)),
             Err(error) => refuse(request, error),
         }
@@ -90,7 +90,7 @@ impl<'r> FromRequest<'r> for Writer {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Writer, ()> {
-        match caller(request, Scope::Write).await {
+        match caller(request, Scope::Write) {
             Ok((actor, _)) => Outcome::Success(Writer(actor)),
             Err(error) => refuse(request, error),
         }
@@ -102,13 +102,13 @@ impl<'r> FromRequest<'r> for Seller {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Seller, ()> {
-        match caller(request, Scope::Orders).await {
-            Ok((actor, token)) => Outcome::Success(Seller {
-                source: match token {
-                    Some(id) => format!("token {id}"),
-                    None => format!("user {}", actor.who),
+        match caller(request, Scope::Orders) {
+            Ok((actor, id)) => Outcome::Success(Seller {
+                source: match id {
+                    CallerId::Token(id) => format!("token {id}"),
+                    CallerId::User(id) => format!("user {id}"),
                 },
-                is_user: token.is_none(),
+                is_user: matches!(id, CallerId::User(_)),
                 actor,
             }),
             Err(error) => refuse(request, error),
@@ -124,11 +124,17 @@ impl<'r> FromRequest<'r> for Scraper {
         if !request.headers().contains("Authorization") && local::is_local(request) {
             return Outcome::Success(Scraper);
         }
-        match caller(request, Scope::Metrics).await {
+        match caller(request, Scope::Metrics) {
             Ok(_) => Outcome::Success(Scraper),
             Err(error) => refuse(request, error),
         }
     }
+}
+
+/// Whose request it is.
+enum CallerId {
+    User(i64),
+    Token(i64),
 }
 
 pub fn actor(request: &Request<'_>, who: &str) -> Actor {
@@ -139,9 +145,8 @@ pub fn actor(request: &Request<'_>, who: &str) -> Actor {
 }
 
 /// An `Authorization` header decides alone: an invalid one never falls back to the cookie. Browsers send
-/// cookies automatically, so a write that relies on a cookie must come from one of our own pages. Returns the ID of
-/// a token, too.
-async fn caller(request: &Request<'_>, scope: Scope) -> Result<(Actor, Option<i64>), Error> {
+/// cookies automatically, so a write that relies on a cookie must come from one of our own pages.
+fn caller(request: &Request<'_>, scope: Scope) -> Result<(Actor, CallerId), Error> {
     let Some(header) = request.headers().get_one("Authorization") else {
         let signed_in = signed_in(request).clone()?;
         require_two_factors(request, &signed_in)?;
@@ -150,7 +155,8 @@ async fn caller(request: &Request<'_>, scope: Scope) -> Result<(Actor, Option<i6
             SameOrigin::check(request)?;
             json_or_nothing(request)?;
         }
-        return Ok((actor(request, &signed_in.session.user_name), None));
+        let id = CallerId::User(signed_in.session.user_id);
+        return Ok((actor(request, &signed_in.session.user_name), id));
     };
     let token = header
         .split_once(' ')
@@ -176,7 +182,7 @@ async fn caller(request: &Request<'_>, scope: Scope) -> Result<(Actor, Option<i6
     }
     refuse_unless(request, user.role, scope.role())?;
     let actor = actor(request, &format!("token {}", user.name));
-    Ok((actor, Some(user.id)))
+    Ok((actor, CallerId::Token(user.id)))
 }
 
 /// The session of the request's cookie, if its person may do this at the request's address.
@@ -199,7 +205,7 @@ pub fn route<'r>(request: &'r Request<'_>) -> &'r str {
 
 fn require_two_factors(request: &Request<'_>, signed_in: &SignedIn) -> Result<(), Error> {
     let is_required = app(request)?.requires_two_factors();
-    match is_required && !signed_in.session.has_second_factor {
+    match is_required && !signed_in.session.has_factor {
         true => Err(Error::NoSecondFactor),
         false => Ok(()),
     }

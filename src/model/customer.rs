@@ -23,7 +23,7 @@ pub struct Customer {
 /// What a change made of one field.
 pub struct CustomerChange {
     pub field: String,
-    /// None once it was erased; this and the next.
+    /// None once it was erased, as is `after`.
     pub before: Option<String>,
     pub after: Option<String>,
 }
@@ -33,8 +33,7 @@ impl CustomerDraft {
     pub fn without(customer: &Customer, changes: &[CustomerChange]) -> Option<CustomerDraft> {
         let mut draft = CustomerDraft::from(customer);
         for (name, text) in draft.fields() {
-            let mut of_field = changes.iter().filter(|change| change.field == name);
-            if let Some(change) = of_field.next() {
+            if let Some(change) = changes.iter().find(|change| change.field == name) {
                 if change.after.as_ref() != Some(text) {
                     return None;
                 }

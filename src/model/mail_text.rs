@@ -11,7 +11,7 @@ use crate::error::{Error, Problem};
 
 /// Bytes of what becomes of a template.
 const MAX_BODY: usize = 64 * 1024;
-/// Bytes of a template: as much as a form sends in any script.
+/// Bytes of a template that is saved: as much as a form sends in any script.
 const MAX_BODY_TEMPLATE: usize = 16 * 1024;
 const MAX_SUBJECT_TEMPLATE: usize = 1_000;
 /// Characters; longer ones are folded, which some mail servers refuse.
@@ -164,13 +164,16 @@ pub fn sample(tool_name: &str, server_url: &str) -> Facts {
 }
 
 impl MailText {
+    /// What can be saved: a page can send it back in any script.
+    pub fn can_be_edited(&self) -> Result<(), Problem> {
+        fits("body", &self.body, MAX_BODY_TEMPLATE)
+    }
+
     /// With these values. The error names the field, the line and what is wrong.
     pub fn render(&self, facts: &Facts) -> Result<MailText, Error> {
-        let room = (MAX_SUBJECT_TEMPLATE, MAX_SUBJECT_TEMPLATE);
-        let subject = rendered("subject", &self.subject, facts, room);
+        let subject = rendered("subject", &self.subject, facts, MAX_SUBJECT_TEMPLATE);
         let subject = subject.and_then(|text| one_line(&text));
-        let room = (MAX_BODY_TEMPLATE, MAX_BODY);
-        let body = rendered("body", &self.body, facts, room).and_then(|text| {
+        let body = rendered("body", &self.body, facts, MAX_BODY).and_then(|text| {
             let text = tidy(&text);
             match text.is_empty() {
                 true => Err(problem("body", "The text is empty.".to_owned())),
@@ -184,6 +187,19 @@ impl MailText {
                 Err(Error::Invalid(problems.collect()))
             }
         }
+    }
+}
+
+fn fits(field: &'static str, text: &str, most: usize) -> Result<(), Problem> {
+    match text.len() > most {
+        true => Err(problem(
+            field,
+            format!(
+                "The {field} has {} bytes; it may have at most {most}.",
+                text.len()
+            ),
+        )),
+        false => Ok(()),
     }
 }
 
@@ -232,15 +248,9 @@ fn rendered(
     field: &'static str,
     text: &str,
     facts: &Facts,
-    (most_template, most): (usize, usize),
+    most: usize,
 ) -> Result<String, Problem> {
-    if text.len() > most_template {
-        let message = format!(
-            "The {field} has {} bytes; it may have at most {most_template}.",
-            text.len()
-        );
-        return Err(problem(field, message));
-    }
+    fits(field, text, most)?;
     let text = text.replace("\r\n", "\n");
     let is_wrong =
         |c: &char| c.is_control() && !matches!(c, '\n' | '\t') || is_direction_override(*c);
@@ -416,7 +426,11 @@ mod tests {
             let code = format!("U+{:04X}", u32::from(hidden.chars().next().unwrap()));
             assert!(field == "body" && words.contains("Line 2") && words.contains(&code));
         }
-        assert_eq!(refusal("x", &"Ж".repeat(20_000)).0, "body");
+        let long = |letters: usize| MailText {
+            subject: "x".to_owned(),
+            body: "Ж".repeat(letters),
+        };
+        assert!(long(8_000).can_be_edited().is_ok() && long(9_000).can_be_edited().is_err());
     }
 
     #[test]

@@ -61,7 +61,7 @@ const PLACES: [(&str, Role, Role); 35] = {
     ]
 };
 
-/// Where a form needs a password that was entered lately: what outlives a session, and what is behind the licenses.
+/// Where a form needs a password that was entered recently: what outlives a session, and what all licenses depend on.
 /// With everything below, but for `=`.
 const CONFIRMED: [&str; 9] = [
     "/account/name",
@@ -75,7 +75,7 @@ const CONFIRMED: [&str; 9] = [
     "=/shops/<id>/secret",
 ];
 
-/// Whether a form to the route with that path needs a password that was entered lately.
+/// Whether a form to the route with that path needs a password that was entered recently.
 pub fn is_confirmed_again(route: &str) -> bool {
     CONFIRMED.iter().any(|place| match place.strip_prefix('=') {
         Some(exact) => exact == route,
@@ -85,7 +85,7 @@ pub fn is_confirmed_again(route: &str) -> bool {
 
 /// Whether the route with that path is about the person's own sign-in.
 pub fn is_own_sign_in(route: &str) -> bool {
-    Role::needed(route, Use::Write) == Role::Viewer
+    route == "/logout" || is_below(route, "/account") && !is_below(route, "/account/tokens")
 }
 
 impl Role {

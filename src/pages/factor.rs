@@ -10,6 +10,7 @@ use super::form::SignedInForm;
 use super::frame::Frame;
 use super::qr::Qr;
 use super::shown;
+use crate::auth::SignInCookies;
 use crate::config::Config;
 use crate::error::Error;
 use crate::request::{App, Failure};
@@ -73,6 +74,7 @@ struct SetUpForm {
 async fn set_up(
     app: &App,
     config: &State<Config>,
+    cookies: SignInCookies<'_>,
     frame: Frame,
     form: SignedInForm<SetUpForm>,
 ) -> Result<Page, Failure> {
@@ -89,11 +91,14 @@ async fn set_up(
         })
         .await?;
     match codes {
-        Ok(codes) => Ok(Page::new(&CodesPage {
-            frame,
-            codes,
-            is_new: true,
-        })?),
+        Ok((codes, device)) => {
+            cookies.set_device(device);
+            Ok(Page::new(&CodesPage {
+                frame,
+                codes,
+                is_new: true,
+            })?)
+        }
         Err(error @ Error::Invalid(_)) => {
             let problem = Some(error.to_string());
             Ok(set_up_page(config, frame, enrolment, problem)?)
@@ -116,6 +121,7 @@ struct ChangeForm {
 async fn change(
     app: &App,
     config: &State<Config>,
+    cookies: SignInCookies<'_>,
     frame: Frame,
     form: SignedInForm<ChangeForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
@@ -128,7 +134,10 @@ async fn change(
     let codes = match form.verb.as_str() {
         "remove" => {
             let removed = app.remove_factor(actor, &session, password, code);
-            removed.await.map(|()| None)
+            removed.await.map(|device| {
+                cookies.set_device(device);
+                None
+            })
         }
         _ => {
             let renewed = app.renew_recovery_codes(actor, &session, password, code);

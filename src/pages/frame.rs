@@ -63,7 +63,7 @@ impl Frame {
         }
     }
 
-    pub(super) async fn load(request: &Request<'_>) -> Frame {
+    pub(super) fn load(request: &Request<'_>) -> Frame {
         let signed_in = auth::signed_in(request).clone().ok();
         let role = signed_in.as_ref().map(|s| s.session.role);
         let (user, csrf) = signed_in.map(|s| (s.session.user_name, s.csrf)).unzip();
@@ -111,10 +111,12 @@ fn needed(address: &str, wanted: Use) -> Role {
 }
 
 fn larger(request: &Request<'_>, own: Role) -> Vec<(Role, String)> {
+    if own == Role::Owner {
+        return vec![];
+    }
     let service: Option<&Arc<Service>> = request.rocket().state();
-    let roles = Role::ALL.into_iter().filter(|role| *role > own);
-    let who = |role| Some((role, service?.who_may(role).ok()?));
-    roles.filter_map(who).collect()
+    let larger = service.map(|service| service.who_may_more(own));
+    larger.and_then(Result::ok).unwrap_or_default()
 }
 
 #[rocket::async_trait]
@@ -122,6 +124,6 @@ impl<'r> FromRequest<'r> for Frame {
     type Error = Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Frame, Infallible> {
-        Outcome::Success(Frame::load(request).await)
+        Outcome::Success(Frame::load(request))
     }
 }

@@ -65,7 +65,7 @@ async fn accept(
         false => Err(Error::invalid("again", "The passwords do not match.")),
     };
     match accepted {
-        Ok(_name) => Ok(Either::Left(to(config, "/login"))),
+        Ok(()) => Ok(Either::Left(to(config, "/login"))),
         Err(Error::Invalid(problems)) => {
             Ok(Either::Right(page(app, frame, token, problems).await?))
         }

@@ -177,7 +177,7 @@ fn query(given: &[(&str, &str)]) -> String {
 
 #[catch(default)]
 async fn any(status: Status, request: &Request<'_>) -> Result<Either<Redirect, Page>, ErrorPage> {
-    let frame = Frame::load(request).await;
+    let frame = Frame::load(request);
     let error = refused(status, request);
     let form = SavedForm::from_request(request);
     let page = match (&error, form) {
@@ -187,12 +187,7 @@ async fn any(status: Status, request: &Request<'_>) -> Result<Either<Redirect, P
         (Error::Unauthenticated, Some(form)) => login::resume_after_login(&frame, form),
         (Error::Unconfirmed(problems), Some(form)) => {
             let session = signed_in(request).as_ref().map(|s| &s.session);
-            step_up::ask(
-                &frame,
-                form,
-                problems,
-                session.is_ok_and(|s| s.is_factor_needed),
-            )
+            step_up::ask(&frame, form, problems, session.is_ok_and(|s| s.has_factor))
         }
         (Error::NoSecondFactor, None) => {
             return Ok(Either::Left(account::redirect(request)));

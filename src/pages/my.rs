@@ -124,11 +124,7 @@ impl MyAnswer {
     fn with_error(mut self, error: Error) -> MyAnswer {
         let page = &mut self.page;
         page.problem = Some(page.my.explain(&error, page.words));
-        Answer {
-            status: error.status(),
-            error: Some(error),
-            ..self
-        }
+        Answer::new(self.page, Some(error))
     }
 
     /// Something that was there once.

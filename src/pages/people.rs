@@ -75,9 +75,11 @@ impl PersonPage {
 /// What a role may do, for those who choose one.
 fn about(role: Role) -> &'static str {
     match role {
-        Role::Viewer => "sees licenses, codes, customers, requests and tools; changes nothing.",
-        Role::Staff => "also works with licenses, codes, customers and requests.",
-        Role::Owner => "does everything: people, keys, tokens, shops, tools and settings, too.",
+        Role::Viewer => "can view licenses, codes, customers, requests and tools.",
+        Role::Staff => "can also work with licenses, codes, customers and requests.",
+        Role::Owner => {
+            "has full access, including people, keys, tokens, shops, tools and settings."
+        }
     }
 }
 
@@ -127,11 +129,15 @@ fn new(app: &App, _session: auth::Session, frame: Frame) -> Result<Page, Failure
 
 #[post("/people", data = "<form>")]
 async fn invite(app: &App, frame: Frame, form: SignedInForm<PersonForm>) -> Result<Page, Failure> {
-    let SignedInForm { form, actor, .. } = form;
+    let SignedInForm {
+        form,
+        actor,
+        session,
+    } = form;
     let invited = match form.parse() {
         Ok(values) => {
             let made = app.run(move |service| {
-                let url = service.invite(&actor, &values)?;
+                let url = service.invite(&actor, session.user_id, &values)?;
                 Ok((values, url))
             });
             made.await
@@ -255,8 +261,10 @@ async fn confirm_reset(
     frame: Frame,
     id: i64,
 ) -> Result<Page, Failure> {
-    refuse_own(session.0.session.user_id, id)?;
-    let person = app.run(move |service| service.person(id)).await?;
+    let own = session.0.session.user_id;
+    let person = app
+        .run(move |service| service.person_to_reset(own, id))
+        .await?;
     let name = person.user.values.name;
     Ok(Page::new(&ConfirmPage {
         frame,
@@ -280,24 +288,14 @@ async fn reset_factor(
     id: i64,
     form: SignedInForm<CsrfOnly>,
 ) -> Result<Flashed, Failure> {
-    refuse_own(form.session.user_id, id)?;
+    let own = form.session.user_id;
     let user = app
-        .run(move |service| service.reset_factor(&form.actor, id))
+        .run(move |service| service.reset_factor_of_other(&form.actor, own, id))
         .await?;
     let name = user.values.name;
     let message = format!("Second factor of {name} removed; all sessions of {name} have ended.");
     let path = format!("/people/{id}");
     Ok(redirect_with_flash(config, &path, &message))
-}
-
-/// Whoever has only a session cannot remove the second factor with which it began.
-fn refuse_own(own: i64, id: i64) -> Result<(), Error> {
-    match own == id {
-        true => Err(Error::Conflict(
-            "This is your own second factor. Remove it on your account page, with a code.".into(),
-        )),
-        false => Ok(()),
-    }
 }
 
 #[get("/people/<id>/remove")]

@@ -255,7 +255,7 @@ struct AddForm {
     term: String,
     /// The activation code to add the machines to, in place of all others.
     code: Option<i64>,
-    /// The same as the customer types it.
+    /// The same, as the customer typed it.
     #[field(default = "")]
     activation_code: String,
     /// An expiration date that is wanted in spite of a doubt, or what was meant.
@@ -350,7 +350,7 @@ struct Adding {
     term: String,
     /// The activation code, in place of all others.
     code: Option<i64>,
-    /// The same as the customer types it.
+    /// The same, as the customer typed it.
     typed_code: String,
 }
 
@@ -384,7 +384,7 @@ impl Adding {
             };
             (format!("/codes/{code}"), message)
         };
-        // Whose the machines are, the code says.
+        // The code says whose machines they are.
         if self.has_typed_code() {
             if self.code.is_some() {
                 let message = "Choose a code or enter one, not both.";

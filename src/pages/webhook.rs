@@ -248,8 +248,8 @@ async fn confirm_delete(
         frame,
         question: format!("Delete the webhook to {}?", found.webhook.origin()),
         consequence: format!(
-            "Its receiver gets no more events; its secret and the list of its events are deleted.{waiting} This cannot be \
-             undone. To stop it for a time, disable it."
+            "The receiver will get no more events, and the webhook’s secret and event history are deleted.{waiting} This \
+             cannot be undone. To pause it, disable it instead."
         ),
         lost: None,
         action: format!("/webhooks/{id}/delete"),

@@ -11,8 +11,8 @@ use thread_priority::{ThreadPriority, set_thread_priority_and_policy, unix::thre
 use time::{Duration, OffsetDateTime};
 
 use super::Service;
+use super::encryption::Encryption;
 use super::proof::{self, Contents, prove};
-use super::sealed::Sealer;
 use crate::config::Config;
 use crate::error::{Error, Refusal};
 use crate::model::backup::{
@@ -47,8 +47,13 @@ impl Schedule {
 
 /// Proves an existing backup without touching it.
 pub fn verify_backup(config: &Config, path: &Path) -> Result<Contents, Refusal> {
-    let sealer = Sealer::new(&config.secrets);
-    prove(path, &path.display().to_string(), &Halt::default(), &sealer)
+    let encryption = Encryption::new(&config.secrets);
+    prove(
+        path,
+        &path.display().to_string(),
+        &Halt::default(),
+        &encryption,
+    )
 }
 
 /// Runs the calling thread only while nothing else wants the processor, so that no check waits for a backup.
@@ -173,7 +178,7 @@ impl Service {
             let Refusal(reason) = proof::words(error);
             Refusal(format!("{name} cannot be written: {reason}"))
         })?;
-        prove(part.path(), name, &self.backup_halt, &self.sealer)
+        prove(part.path(), name, &self.backup_halt, &self.encryption)
     }
 
     /// Makes the only backup at that time, and records how it ended.

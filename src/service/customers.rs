@@ -17,7 +17,7 @@ use crate::model::search::{Count, Filter, Order, Page};
 use crate::model::text::grouped;
 use crate::store::{
     Db, Read, WriteTx, activation_codes, audit, customer_links, customers, licenses, orders,
-    people, search, shops, tokens,
+    people, search, shops, tokens, users,
 };
 
 /// Licenses read for the page.
@@ -362,10 +362,10 @@ pub(super) fn with_sellers(db: &Db, orders: Vec<Purchase>) -> Read<Vec<(Purchase
 /// The name of the shop, token or user that places orders; one that is gone as its orders have it.
 pub(super) fn seller(db: &Db, source: &str) -> Read<String> {
     let name = match source.split_once(' ') {
-        Some(("user", name)) => Some(name.to_owned()),
         Some((kind, id)) => match (kind, id.parse()) {
             ("shop", Ok(id)) => shops::get(db, id)?.map(|shop| shop.name),
             ("token", Ok(id)) => tokens::name(db, id)?,
+            ("user", Ok(id)) => users::get(db, id)?.map(|user| user.values.name),
             _ => None,
         },
         None => None,

@@ -21,6 +21,12 @@ pub(super) fn id<'c>(cookie: &'c str, user: &User) -> Result<Option<&'c str>, Er
     Ok(is_ours.then_some(id))
 }
 
+/// Cookies from before the second factor say nothing after it: somebody with the password alone could have collected
+/// them, each with attempts of its own.
 fn signed(user: &User, id: &str) -> String {
-    format!("device {id} of {}", user.id)
+    let has_factor = user.factor.is_some();
+    format!(
+        "device {id} of {} with second factor: {has_factor}",
+        user.id
+    )
 }

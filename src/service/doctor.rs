@@ -1,7 +1,7 @@
 //! For `license-server doctor`: what the database contains, and the pass that shows to the server that a request
 //! comes from somebody who can read it.
 
-use super::{KeyRing, Service, secrets};
+use super::{Encryption, KeyRing, Service, secrets};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Refusal};
@@ -23,11 +23,12 @@ impl Service {
     /// Opens an existing database that nothing here can change; its keys are not loaded.
     pub fn open_read_only(config: &Config, clock: Clock) -> Result<Service, Refusal> {
         let store = Store::open_read_only(&config.data_dir)?;
-        Service::with_store(config, clock, store, KeyRing::default())
+        let encryption = Encryption::new(&config.secrets);
+        Service::with_store(config, clock, store, (encryption, KeyRing::default()))
     }
 
     pub fn contents_for_doctor(&self) -> Contents {
-        let ring = KeyRing::load_complete(&self.store, &self.sealer);
+        let ring = KeyRing::load_complete(&self.store, &self.encryption);
         let mut key_faults = vec![];
         match ring {
             Ok(ring) => key_faults.extend(ring.silent_keys()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use time::Duration;
 
-use super::{Service, secrets};
+use super::{Person, Service, devices, secrets};
 use crate::error::{Error, Refusal};
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::second_factor::{SECRET, SecondFactor};
@@ -20,8 +20,6 @@ const SET_UP_FOR: Duration = Duration::minutes(15);
 const RECOVERY_CODES: usize = 10;
 /// Digits of a code of an app.
 const DIGITS: usize = 6;
-/// No session has this ID.
-const NONE: i64 = 0;
 
 /// A second factor that is not stored yet.
 #[derive(Debug)]
@@ -79,8 +77,8 @@ pub(super) fn use_code(
     Ok(Some(Proof::RecoveryCode))
 }
 
-/// What the secret of somebody's second factor is sealed as.
-pub(super) fn sealed_as(user_id: i64) -> String {
+/// What the secret of somebody's second factor is encrypted as.
+pub(super) fn encrypted_as(user_id: i64) -> String {
     format!("The second factor of person {user_id}")
 }
 
@@ -89,8 +87,8 @@ impl Service {
         let Some(stored) = &user.factor else {
             return Ok(None);
         };
-        let about = sealed_as(user.id);
-        let secret = self.sealer.open(&about, &stored.secret);
+        let about = encrypted_as(user.id);
+        let secret = self.encryption.decrypt(&about, &stored.secret);
         let secret = secret.map_err(|Refusal(words)| Error::Internal(words))?;
         // Without the value, because errors are logged.
         let unreadable = || Error::Internal(format!("{about} cannot be read"));
@@ -156,14 +154,15 @@ impl Service {
         ))
     }
 
-    /// Returns recovery codes, which are never shown again. Ends all other sessions, which had no second factor.
+    /// Returns recovery codes, which are never shown again, and the device cookie in place of those from before. Ends
+    /// all other sessions, which had no second factor.
     pub fn set_up_factor(
         &self,
         actor: &Actor,
         session: &Session,
         enrolment: &Enrolment,
         code: &str,
-    ) -> Result<Vec<String>, Error> {
+    ) -> Result<(Vec<String>, String), Error> {
         let now = self.clock.now();
         let code: String = code.chars().filter(char::is_ascii_digit).collect();
         let step = enrolment
@@ -173,30 +172,32 @@ impl Service {
         self.store.write(|db| {
             let user = users::get(db, session.user_id)?.ok_or(Error::Unauthenticated)?;
             no_factor_yet(&user)?;
-            let about = sealed_as(user.id);
-            let secret = self.sealer.seal(&about, &enrolment.factor.secret())?;
+            let about = encrypted_as(user.id);
+            let secret = self
+                .encryption
+                .encrypt(&about, &enrolment.factor.secret())?;
             users::set_factor(db, user.id, Some(&secret), step)?;
             sessions::delete_others(db, user.id, session.id)?;
-            sessions::set_second_factor(db, user.id, true)?;
             audit::append(db, Event::new(Kind::FactorSetUp, actor), now)?;
-            new_recovery_codes(db, user.id)
+            Ok((new_recovery_codes(db, user.id)?, new_device(db, user.id)?))
         })
     }
 
-    /// Requires password and code, because whoever has these has everything.
+    /// Requires password and code, because whoever has these has everything. Returns the device cookie in place of those
+    /// from before.
     pub async fn remove_factor(
         self: &Arc<Self>,
         actor: Actor,
         session: &Session,
         password: String,
         code: String,
-    ) -> Result<(), Error> {
+    ) -> Result<String, Error> {
         let who = actor.clone();
         self.with_proof(actor, session, password, code, move |service, db, user| {
             forget_factor(db, user)?;
             let event = Event::new(Kind::FactorRemoved, &who);
             audit::append(db, event, service.clock.now())?;
-            Ok(())
+            new_device(db, user.id)
         })
         .await
     }
@@ -229,11 +230,23 @@ impl Service {
             let found = users::get(db, id)?;
             let user = found.ok_or(Error::NotFound("Person not found."))?;
             forget_factor(db, &user)?;
-            sessions::delete_others(db, id, NONE)?;
+            sessions::delete_of_user(db, id)?;
             let event = Event::new(Kind::FactorReset, actor).with("name", &*user.values.name);
             audit::append(db, event, self.clock.now())?;
             Ok(user)
         })
+    }
+
+    /// [`Service::reset_factor`] by another person.
+    pub fn reset_factor_of_other(&self, actor: &Actor, own: i64, id: i64) -> Result<User, Error> {
+        not_one_s_own(own, id)?;
+        self.reset_factor(actor, id)
+    }
+
+    /// Whose second factor [`Service::reset_factor_of_other`] would remove.
+    pub fn person_to_reset(&self, own: i64, id: i64) -> Result<Person, Error> {
+        not_one_s_own(own, id)?;
+        self.person(id)
     }
 
     /// [`Service::reset_factor`] from the command line.
@@ -267,9 +280,11 @@ impl Service {
             })
         });
         let done = done.await;
-        match (&done, address) {
-            (Err(Error::Invalid(_)), Ok(address)) => {
-                self.note_refusal(Kind::SecondFactorFailed, &who, address);
+        match &done {
+            Err(Error::Invalid(_)) => {
+                if let Ok(address) = address {
+                    self.note_refusal(Kind::SecondFactorFailed, &who, address);
+                }
             }
             _ => self.by_code.give_back(key),
         }
@@ -279,6 +294,16 @@ impl Service {
 
 fn sealed(session: &Session, factor: &SecondFactor) -> String {
     format!("factor {} of session {}", factor.secret(), session.id)
+}
+
+/// Whoever has only a session cannot remove the second factor with which it began.
+fn not_one_s_own(own: i64, id: i64) -> Result<(), Error> {
+    match own == id {
+        true => Err(Error::Conflict(
+            "This is your own second factor. Remove it on your account page, with a code.".into(),
+        )),
+        false => Ok(()),
+    }
 }
 
 fn no_factor_yet(user: &User) -> Result<(), Error> {
@@ -303,18 +328,20 @@ fn has_factor(user: &User) -> Result<(), Error> {
 fn forget_factor(db: &WriteTx<'_>, user: &User) -> Result<(), Error> {
     has_factor(user)?;
     users::set_factor(db, user.id, None, 0)?;
-    recovery_codes::replace(db, user.id, &[])?;
-    sessions::set_second_factor(db, user.id, false)?;
-    Ok(())
+    Ok(recovery_codes::replace(db, user.id, &[])?)
 }
 
 fn new_recovery_codes(db: &WriteTx<'_>, user_id: i64) -> Result<Vec<String>, Error> {
-    let codes = (0..RECOVERY_CODES).map(|_| secrets::recovery_code());
+    let codes = (0..RECOVERY_CODES).map(|_| secrets::readable());
     let codes: Vec<String> = codes.collect::<Result<_, _>>()?;
     let hashes = codes.iter().map(|code| code.replace('-', ""));
     let hashes: Vec<String> = hashes.map(|code| secrets::fingerprint(&code)).collect();
     recovery_codes::replace(db, user_id, &hashes)?;
     Ok(codes)
+}
+
+fn new_device(db: &WriteTx<'_>, user_id: i64) -> Result<String, Error> {
+    devices::cookie(&users::get(db, user_id)?.ok_or(Error::Unauthenticated)?)
 }
 
 fn wrong_code() -> Error {

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use super::Service;
-use super::sealed::Sealer;
+use super::encryption::Encryption;
 use super::signer::Signer;
 use crate::error::{Error, Refusal};
 use crate::model::audit::{Actor, Event, Kind};
@@ -140,8 +140,8 @@ impl Key {
     }
 }
 
-/// What a private key is sealed as.
-pub(super) fn sealed_as(kid: &str) -> String {
+/// What a private key is encrypted as.
+pub(super) fn encrypted_as(kid: &str) -> String {
     format!("The signing key {kid}")
 }
 
@@ -162,21 +162,24 @@ fn kid(signer: &Signer) -> String {
 
 impl KeyRing {
     /// All keys in the database; an error if one is broken.
-    pub(super) fn load(store: &Store, sealer: &Sealer) -> Result<KeyRing, Refusal> {
-        KeyRing::of(store.read(signing_keys::all)?, sealer)
+    pub(super) fn load(store: &Store, encryption: &Encryption) -> Result<KeyRing, Refusal> {
+        KeyRing::of(store.read(signing_keys::all)?, encryption)
     }
 
     /// [`KeyRing::load`] for a server: no key may be missing, and one must be the default.
-    pub(super) fn load_complete(store: &Store, sealer: &Sealer) -> Result<KeyRing, Refusal> {
+    pub(super) fn load_complete(
+        store: &Store,
+        encryption: &Encryption,
+    ) -> Result<KeyRing, Refusal> {
         let missing = store.read(signing_keys::missing)?;
-        KeyRing::complete(store.read(signing_keys::all)?, &missing, sealer)
+        KeyRing::complete(store.read(signing_keys::all)?, &missing, encryption)
     }
 
-    fn of(stored: Vec<(SigningKey, Secret)>, sealer: &Sealer) -> Result<KeyRing, Refusal> {
+    fn of(stored: Vec<(SigningKey, Secret)>, encryption: &Encryption) -> Result<KeyRing, Refusal> {
         let mut keys = Vec::new();
         for (info, secret) in stored {
             let kid = info.kid.clone();
-            let secret = sealer.open(&sealed_as(&kid), &secret.0)?;
+            let secret = encryption.decrypt(&encrypted_as(&kid), &secret.0)?;
             keys.push(Key::from_stored(info, &secret).map_err(|e| {
                 Refusal(format!(
                     "The signing key {kid} in the database cannot be used: {e}. {RESTORE}"
@@ -189,9 +192,9 @@ impl KeyRing {
     pub(super) fn complete(
         stored: Vec<(SigningKey, Secret)>,
         missing: &[String],
-        sealer: &Sealer,
+        encryption: &Encryption,
     ) -> Result<KeyRing, Refusal> {
-        let ring = KeyRing::of(stored, sealer)?;
+        let ring = KeyRing::of(stored, encryption)?;
         if let Some(kid) = missing.first() {
             return Err(Refusal(format!(
                 "The signing key {kid} is missing from the database. {RESTORE}"
@@ -304,7 +307,7 @@ impl Service {
 
     /// Reloads the keys after a change here or by another program.
     pub(super) fn reload_keys(&self) -> Result<(), Error> {
-        let ring = KeyRing::load(&self.store, &self.sealer)
+        let ring = KeyRing::load(&self.store, &self.encryption)
             .map_err(|Refusal(words)| Error::Internal(words))?;
         self.keys.store(Arc::new(ring));
         Ok(())
@@ -315,7 +318,7 @@ impl Service {
         let now = self.clock.now();
         let (key, secret) = Key::generate(now)?;
         let kid = key.info.kid;
-        let secret = self.sealed(&kid, &secret)?;
+        let secret = self.encrypted(&kid, &secret)?;
         self.store.write(|db| {
             let is_first = signing_keys::all(db)?.is_empty();
             signing_keys::add(db, &kid, &secret, now)?;
@@ -335,7 +338,7 @@ impl Service {
         let now = self.clock.now();
         let (document, signer) = Signer::from_pem(pem).map_err(not_a_key)?;
         let kid = kid(&signer);
-        let secret = self.sealed(&kid, &Secret(STANDARD.encode(document)))?;
+        let secret = self.encrypted(&kid, &Secret(STANDARD.encode(document)))?;
         self.store.write(|db| {
             if !signing_keys::restore(db, &kid, &secret)? {
                 signing_keys::add(db, &kid, &secret, now)?;
@@ -350,8 +353,10 @@ impl Service {
         Ok(kid)
     }
 
-    fn sealed(&self, kid: &str, secret: &Secret) -> Result<Secret, Error> {
-        self.sealer.seal(&sealed_as(kid), &secret.0).map(Secret)
+    fn encrypted(&self, kid: &str, secret: &Secret) -> Result<Secret, Error> {
+        self.encryption
+            .encrypt(&encrypted_as(kid), &secret.0)
+            .map(Secret)
     }
 
     /// Creates a key if there is none yet.

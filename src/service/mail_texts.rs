@@ -132,6 +132,7 @@ impl Service {
         if !is_language_code(language) {
             return Err(Error::Invalid(vec![no_language(language)]));
         }
+        text.can_be_edited()?;
         self.store.write(|db| {
             mail_texts::set(db, tool_name, event, language, text)?;
             audit::append(db, changed(actor, tool_name, event, language), self.now())?;
@@ -154,9 +155,7 @@ impl Service {
                 audit::append(db, changed(actor, tool_name, event, language), self.now())?;
             }
             Ok(())
-        })?;
-        self.forget_failure(tool_name, event, language);
-        Ok(())
+        })
     }
 }
 

@@ -17,6 +17,7 @@ mod devices;
 mod diagnose;
 mod digest;
 mod doctor;
+mod encryption;
 mod factors;
 mod generator;
 mod import;
@@ -30,6 +31,7 @@ mod mailer;
 mod mails;
 mod metrics;
 mod my_page;
+mod new_secret;
 mod offline;
 mod order_use;
 mod orders;
@@ -39,9 +41,7 @@ mod people;
 mod proof;
 mod readiness;
 mod refusals;
-mod reseal;
 mod restore;
-mod sealed;
 mod seals;
 mod secrets;
 mod sessions;
@@ -119,6 +119,7 @@ pub use diagnose::{
     Diagnosis, FormerLicense, LicenseWarnings, MAX_NEAR_MISSES, NearMiss, ToolMatch,
 };
 pub use doctor::Pass;
+pub use encryption::Encryption;
 pub use factors::{Enrolment, WRONG_CODE};
 pub use import::{ImportPreview, ImportState, InvalidGroup, Undecideds};
 pub use keys::{KeyFormat, KeyRing};
@@ -133,7 +134,6 @@ pub use order_use::OrderUse;
 pub use orders::OrderCodes;
 pub use proof::Contents;
 pub use restore::{Restoration, RestoreOptions, open_backup, restore};
-pub use sealed::Sealer;
 pub use sessions::SignedIn;
 pub use shop_events::Delivery;
 pub use shops::{ShopDraft, ShopUse};
@@ -218,7 +218,7 @@ pub struct Service {
     customer_mails: Throttle,
     links_wanted: Mutex<Vec<LinkRequest>>,
     restored: RestoredUntil,
-    sealer: Sealer,
+    encryption: Encryption,
     keys: ArcSwap<KeyRing>,
     /// Only of tools that have rules.
     rules: ArcSwap<Rules>,
@@ -231,11 +231,12 @@ impl Service {
         clock: Clock,
     ) -> Result<(Service, Option<FirstPassword>), Refusal> {
         let store = Store::open(&config.data_dir, Missing::Make)?;
-        let ring = KeyRing::load_complete(&store, &Sealer::new(&config.secrets))?;
-        let service = Service::with_store(config, clock, store, ring)?;
+        let encryption = Encryption::new(&config.secrets);
+        let ring = KeyRing::load_complete(&store, &encryption)?;
+        let service = Service::with_store(config, clock, store, (encryption, ring))?;
         service.take_back_interrupted()?;
         service.create_first_key()?;
-        service.seal_secrets()?;
+        service.encrypt_secrets()?;
         let first = service.add_first_user(config.admin_password.as_deref())?;
         service.settle()?;
         // An unreadable entry is found by `audit verify`; it must not stop the server.
@@ -248,26 +249,28 @@ impl Service {
     /// Opens an existing database, for commands that must not create one.
     pub fn open_existing(config: &Config, clock: Clock) -> Result<Service, Refusal> {
         let store = Store::open(&config.data_dir, Missing::Refuse)?;
-        let ring = KeyRing::load(&store, &Sealer::new(&config.secrets))?;
-        Service::with_store(config, clock, store, ring)
+        let encryption = Encryption::new(&config.secrets);
+        let ring = KeyRing::load(&store, &encryption)?;
+        Service::with_store(config, clock, store, (encryption, ring))
     }
 
     /// [`Service::open_existing`] without the signing keys, some of which may be missing or broken.
     pub fn open_without_keys(config: &Config, clock: Clock) -> Result<Service, Refusal> {
         let store = Store::open(&config.data_dir, Missing::Refuse)?;
-        Service::with_store(config, clock, store, KeyRing::default())
+        let encryption = Encryption::new(&config.secrets);
+        Service::with_store(config, clock, store, (encryption, KeyRing::default()))
     }
 
     fn with_store(
         config: &Config,
         clock: Clock,
         store: Store,
-        keys: KeyRing,
+        (encryption, keys): (Encryption, KeyRing),
     ) -> Result<Service, Refusal> {
         let service = Service {
             keys: ArcSwap::from_pointee(keys),
             rules: ArcSwap::default(),
-            sealer: Sealer::new(&config.secrets),
+            encryption,
             store,
             log: Log::new(config.log_format, clock.clone()),
             utc_offset: config.utc_offset,

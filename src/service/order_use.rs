@@ -10,9 +10,12 @@ use crate::error::Error;
 use crate::model::activation_code::ListedCode;
 use crate::model::audit::Actor;
 use crate::model::customer::Customer;
+use crate::model::license::Status;
 use crate::model::order::{Changes, Extension, Order, OrderAction};
 use crate::model::shops::{Payment, Shop, StoredEvent};
-use crate::store::{Read, activation_codes, customers, orders, shop_events, shops};
+use crate::store::{
+    Read, activation_codes, code_changes, code_renewals, customers, orders, shop_events, shops,
+};
 
 /// An order and everything that its page shows.
 pub struct OrderUse {
@@ -136,9 +139,19 @@ impl Service {
             let codes = orders::codes(db, id)?.into_iter();
             let own: BTreeSet<i64> = codes.map(|(_, code_id)| code_id).collect();
             for change in changes.ids() {
-                let code = self.undo_code_change_in(db, actor, change)?;
-                if !own.contains(&code.id) {
+                let undone = code_changes::get(db, change)?.ok_or(NO_SUCH_CODE)?;
+                let code_id = undone.code_id;
+                if !own.contains(&code_id) {
                     return Err(NO_SUCH_CODE);
+                }
+                self.undo_code_change_in(db, actor, change)?;
+                if undone.before.status != undone.after.status {
+                    let mut held = orders::held(db, id, code_id)?;
+                    held.is_suspended = undone.before.status == Status::Suspended;
+                    orders::set_held(db, id, code_id, held)?;
+                }
+                if undone.before.term != undone.after.term {
+                    code_renewals::delete_extension(db, id, code_id)?;
                 }
             }
             Ok(())

@@ -1,7 +1,5 @@
 //! Orders of shops: codes are made once for each, and follow what happens to it.
 
-use time::Date;
-
 use super::Service;
 use super::customers::ensure_buyer;
 use crate::error::Error;
@@ -170,19 +168,17 @@ impl Service {
         (at, item): (i64, &Item),
         direction: Direction,
     ) -> Result<(), Error> {
-        let today = self.today();
+        let (today, own) = (self.today(), (order_id, at));
         for code in codes_of_other(db, source, item)? {
             let values = match direction {
-                _ if item.adds_to.is_some() => match direction {
-                    Direction::First | Direction::Again => item.on(&code.values, today),
-                    Direction::Off => item.off(&code.values).unwrap_or(code.values.clone()),
-                },
                 Direction::First => {
-                    code_renewals::add(db, (order_id, at), code.id, item, today, &code.values)?;
+                    if item.renews.is_some() {
+                        code_renewals::add(db, own, code.id, item, today, &code.values)?;
+                    }
                     item.on(&code.values, today)
                 }
-                Direction::Again => turned(db, (order_id, at), item, &code, today, true)?,
-                Direction::Off => turned(db, (order_id, at), item, &code, today, false)?,
+                Direction::Again => self.turned(db, own, item, &code, true)?,
+                Direction::Off => self.turned(db, own, item, &code, false)?,
             };
             self.change_code_in(db, actor, &code, &values)?;
         }
@@ -295,42 +291,41 @@ impl Service {
             let item = Item::extension(&code.tool_name, order_ref, extension);
             let own = (order.id, code_renewals::EXTENSION);
             code_renewals::add(db, own, code.id, &item, today, &code.values)?;
-            let values = CodeValues {
-                term: extension.on(code.values.term, today),
-                ..code.values.clone()
-            };
+            let values = item.on(&code.values, today);
             changes.extend(self.change_code_in(db, actor, &code, &values)?);
         }
         Ok(changes)
     }
-}
 
-/// The values of a code once a renewal of it is taken back or restored.
-fn turned(
-    db: &WriteTx<'_>,
-    own: (i64, i64),
-    item: &Item,
-    code: &ActivationCode,
-    today: Date,
-    is_active: bool,
-) -> Result<CodeValues, Error> {
-    let mut renewals = code_renewals::of_code(db, code.id, own)?;
-    if let Some(used) = code.first_used_at {
-        renewals.term = renewals.term.map(|term| term.started(used.date()));
+    /// The values of a code once an item is taken back from it or restored.
+    fn turned(
+        &self,
+        db: &WriteTx<'_>,
+        own: (i64, i64),
+        item: &Item,
+        code: &ActivationCode,
+        is_active: bool,
+    ) -> Result<CodeValues, Error> {
+        let mut renewals = code_renewals::of_code(db, code.id, own)?;
+        if let Some(used) = code.first_used_at {
+            let day = used.to_offset(self.utc_offset).date();
+            renewals.term = renewals.term.map(|term| term.started(day));
+        }
+        // Seats have no record, nor have renewals of a time when none was kept.
+        let values = match renewals.own {
+            Some(_) => renewals.turned(&code.values, is_active),
+            None if is_active => Some(item.on(&code.values, self.today())),
+            None => item.off(&code.values),
+        };
+        code_renewals::set_active(db, own, code.id, is_active)?;
+        values.ok_or_else(|| {
+            Error::Conflict(format!(
+                "The order set the expiration date of {}, and nothing tells which one it had before. \
+                 Change that code by hand.",
+                code.masked()
+            ))
+        })
     }
-    let values = match renewals.own {
-        Some(_) => renewals.turned(&code.values, is_active),
-        None if is_active => Some(item.on(&code.values, today)),
-        None => item.off(&code.values),
-    };
-    code_renewals::set_active(db, own, code.id, is_active)?;
-    values.ok_or_else(|| {
-        Error::Conflict(format!(
-            "The order set the expiration date of {}, and nothing tells which one it had before. \
-             Change that code by hand.",
-            code.masked()
-        ))
-    })
 }
 
 fn field_of(item: &Item) -> &'static str {

@@ -12,7 +12,7 @@ use crate::model::customer::Customer;
 use crate::store::{Db, audit, customers, licenses, people, personal};
 
 impl Service {
-    /// Everything about a person, as JSON.
+    /// What is stored about a person and what the person has now, as JSON.
     pub fn export_customer(&self, actor: &Actor, id: i64) -> Result<String, Error> {
         let now = self.clock.now();
         let read = |db: &Db| {

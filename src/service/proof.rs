@@ -5,8 +5,8 @@ use std::path::Path;
 use time::OffsetDateTime;
 
 use super::audit::{self, CHUNK, Proof};
+use super::encryption::Encryption;
 use super::keys::KeyRing;
-use super::sealed::Sealer;
 use crate::error::{Error, Refusal};
 use crate::store::copied::CopiedDatabase;
 use crate::store::copy::Halt;
@@ -28,19 +28,19 @@ pub(super) fn prove(
     path: &Path,
     name: &str,
     halt: &Halt,
-    sealer: &Sealer,
+    encryption: &Encryption,
 ) -> Result<Contents, Refusal> {
-    contents(path, halt, sealer)
+    contents(path, halt, encryption)
         .map_err(|reason| Refusal(format!("{name} is not a good backup: {reason}")))
 }
 
-fn contents(path: &Path, halt: &Halt, sealer: &Sealer) -> Result<Contents, Refusal> {
+fn contents(path: &Path, halt: &Halt, encryption: &Encryption) -> Result<Contents, Refusal> {
     let copy = CopiedDatabase::open(path, halt).map_err(|reason| Refusal(format!("{reason}.")))?;
     let audit = audit::verify(None, |first| {
         copy.read(|db| entries::walk(db, first, CHUNK))
     })?;
     let missing = copy.read(signing_keys::missing)?;
-    let ring = KeyRing::complete(copy.read(signing_keys::all)?, &missing, sealer)?;
+    let ring = KeyRing::complete(copy.read(signing_keys::all)?, &missing, encryption)?;
     let bytes = path.metadata().map_err(|e| Refusal(e.to_string()))?.len();
     Ok(Contents {
         licenses: copy.read(licenses::count)?,

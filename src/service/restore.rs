@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::Service;
+use super::encryption::Encryption;
 use super::proof::{Contents, prove};
-use super::sealed::Sealer;
 use super::tokens::revoke;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -60,7 +60,7 @@ pub fn restore(
     options: RestoreOptions,
 ) -> Result<Restoration, Refusal> {
     let now = clock.now();
-    let sealer = &Sealer::new(&config.secrets);
+    let encryption = &Encryption::new(&config.secrets);
     let folder = UnusedFolder::take(&config.data_dir)?;
     if let Some(data) = folder.data()
         && !options.is_replacing
@@ -78,7 +78,7 @@ pub fn restore(
         io::ErrorKind::StorageFull => unusable(part.path(), &e),
         _ => Refusal(format!("{name} cannot be read: {e}.")),
     })?;
-    let found = prove(part.path(), name, &halt, sealer)?.newest;
+    let found = prove(part.path(), name, &halt, encryption)?.newest;
     let newest = found.unwrap_or(now);
     let tokens = folder.write(&part, |db| {
         let restored = Restored {
@@ -106,7 +106,7 @@ pub fn restore(
     })?;
     let contents = Contents {
         newest: found,
-        ..prove(part.path(), name, &halt, sealer)?
+        ..prove(part.path(), name, &halt, encryption)?
     };
     let stamp = format_description!("[year]-[month]-[day]T[hour][minute][second]");
     let stamp = now.format(stamp).unwrap_or_default();

@@ -38,21 +38,12 @@ pub(super) fn is_mac(sent: &str, key: &str, text: &str) -> Result<bool, Error> {
     ))
 }
 
-/// A first password that can be read out over the phone: 140 bits.
-pub(super) fn readable_password() -> Result<String, Error> {
-    Ok(readable(&random::<28>()?, 4))
-}
-
-/// 140 bits: nobody who reads its hash finds it.
-pub(super) fn recovery_code() -> Result<String, Error> {
-    Ok(readable(&random::<28>()?, 4))
-}
-
-/// Five bits of each byte, without look-alike characters.
-fn readable(bytes: &[u8], group: usize) -> String {
+/// 140 bits that can be read out over the phone: groups of four, without look-alike characters.
+pub(super) fn readable() -> Result<String, Error> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let bytes = random::<28>()?;
     let letters = bytes.iter().map(|byte| LETTERS[usize::from(byte % 32)]);
     let letters: Vec<char> = letters.map(char::from).collect();
-    let groups = letters.chunks(group).map(String::from_iter);
-    groups.collect::<Vec<String>>().join("-")
+    let groups = letters.chunks(4).map(String::from_iter);
+    Ok(groups.collect::<Vec<String>>().join("-"))
 }

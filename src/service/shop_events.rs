@@ -382,14 +382,20 @@ fn kept_body(db: &Db, shop: &Shop, event: &ShopEvent, body: &str) -> Read<Option
     if is_of_erased(event.action.of().unwrap_or_default())? {
         return Ok(Some(String::new()));
     }
+    // A new purchase, and who that is.
+    if matches!(
+        event.action,
+        ShopAction::Paid(_) | ShopAction::Customer { .. }
+    ) {
+        return Ok(None);
+    }
     let mut found = Ok(false);
     any_text(body, &mut |text| {
         found = is_of_erased(text);
         !matches!(found, Ok(false))
     });
     Ok(match (found?, &event.action) {
-        // A new purchase, and who that is.
-        (false, _) | (true, ShopAction::Paid(_) | ShopAction::Customer { .. }) => None,
+        (false, _) => None,
         (true, ShopAction::Ignored(_)) => Some(String::new()),
         // It may have to wait.
         (true, _) => Some(shop.kind.essence(body).unwrap_or_default()),

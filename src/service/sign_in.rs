@@ -267,7 +267,6 @@ impl Service {
                 user_id: user.id,
                 address: &known.actor.address,
                 user_agent: &client.user_agent,
-                has_second_factor: user.factor.is_some(),
             };
             sessions::add(db, &new, now)?;
             let browser = Detail::personal(&client.user_agent);

@@ -10,10 +10,8 @@ use crate::model::user::{UserValues, is_same_name};
 use crate::store::invitations::{self, Invitation};
 use crate::store::sessions;
 use crate::store::users::{self, User};
-use crate::store::{Db, Read, WriteTx, audit, orders, tokens};
+use crate::store::{Db, Read, WriteTx, audit, tokens};
 
-/// No session has this ID.
-const NONE: i64 = 0;
 const INVITED_FOR: Duration = Duration::hours(72);
 const NO_SUCH_PERSON: Error = Error::NotFound("Person not found.");
 const NO_SUCH_INVITATION: Error = Error::NotFound(
@@ -39,19 +37,16 @@ pub struct Invited {
 }
 
 impl Service {
-    /// `admin`, or `admin or anna`: who has at least that role.
+    /// Each larger role with who has at least that one: `admin`, or `admin or anna`.
+    pub fn who_may_more(&self, own: Role) -> Result<Vec<(Role, String)>, Error> {
+        let all = self.store.read(users::all)?;
+        let larger = Role::ALL.into_iter().filter(|role| *role > own);
+        Ok(larger.map(|role| (role, able(&all, role))).collect())
+    }
+
+    /// Who has at least that role.
     pub fn who_may(&self, needed: Role) -> Result<String, Error> {
-        let all = self.store.read(users::all)?.into_iter();
-        let mut able: Vec<User> = all
-            .filter(|user| !user.is_disabled && user.values.role >= needed)
-            .collect();
-        able.sort_by_key(|user| std::cmp::Reverse(user.values.role));
-        let names: Vec<String> = able.into_iter().map(|user| user.values.name).collect();
-        Ok(match &names[..] {
-            [] => "an owner".to_owned(),
-            [one] => one.clone(),
-            [one, other, ..] => format!("{one} or {other}"),
-        })
+        Ok(able(&self.store.read(users::all)?, needed))
     }
 
     /// By name.
@@ -87,7 +82,12 @@ impl Service {
     }
 
     /// Returns the link, which works once within 72 hours and is never shown again.
-    pub fn invite(&self, actor: &Actor, values: &UserValues) -> Result<String, Error> {
+    pub fn invite(
+        &self,
+        actor: &Actor,
+        inviter_id: i64,
+        values: &UserValues,
+    ) -> Result<String, Error> {
         let (now, token) = (self.clock.now(), secrets::token()?);
         self.store.write(|db| {
             name_is_free(db, &values.name, None)?;
@@ -97,7 +97,7 @@ impl Service {
                 }
             }
             let hash = secrets::fingerprint(&token);
-            invitations::add(db, values, &hash, &actor.who, now)?;
+            invitations::add(db, values, &hash, inviter_id, now)?;
             let event = about(Kind::PersonInvited, actor, values);
             audit::append(db, event, now)
         })?;
@@ -128,13 +128,13 @@ impl Service {
         Ok(found.filter(|invitation| now < invitation.created_at + INVITED_FOR))
     }
 
-    /// Makes the person who was invited, with the password that she chose. Returns her name.
+    /// Makes the person who was invited, with the password that she chose.
     pub fn accept_invitation(
         &self,
         token: &str,
         password: &str,
         address: &str,
-    ) -> Result<String, Error> {
+    ) -> Result<(), Error> {
         let values = self.invitation(token)?.values;
         self.check_password("new", password, &values.name)?;
         let hash = self.passwords.hash(password)?;
@@ -148,9 +148,9 @@ impl Service {
                 who: values.name.clone(),
                 address: address.to_owned(),
             };
-            audit::append(db, about(Kind::PersonAdded, &actor, &values), now)
-        })?;
-        Ok(values.name)
+            audit::append(db, about(Kind::PersonAdded, &actor, &values), now)?;
+            Ok(())
+        })
     }
 
     /// From the command line.
@@ -205,11 +205,9 @@ impl Service {
         name_is_free(db, &values.name, Some(user.id))?;
         if values.role < Role::Owner {
             leave_an_owner(db, user)?;
+            invitations::delete_of_inviter(db, user.id)?;
         }
         users::update(db, user.id, values)?;
-        if values.name != user.values.name {
-            rename_orders(db, &user.values.name, &values.name)?;
-        }
         let event = Event::new(Kind::PersonChanged, actor)
             .with("person", &*user.values.name)
             .changed(
@@ -231,7 +229,8 @@ impl Service {
         Ok(())
     }
 
-    /// A disabled person is signed out, and her tokens are refused until she is enabled again.
+    /// A disabled person is signed out, her invitations are withdrawn, and her tokens are refused until she is enabled
+    /// again.
     pub fn set_disabled(&self, actor: &Actor, id: i64, is_disabled: bool) -> Result<User, Error> {
         self.store.write(|db| {
             let user = users::get(db, id)?.ok_or(NO_SUCH_PERSON)?;
@@ -241,7 +240,8 @@ impl Service {
             let kind = match is_disabled {
                 true => {
                     leave_an_owner(db, &user)?;
-                    sessions::delete_others(db, id, NONE)?;
+                    sessions::delete_of_user(db, id)?;
+                    invitations::delete_of_inviter(db, id)?;
                     Kind::PersonDisabled
                 }
                 false => Kind::PersonEnabled,
@@ -252,7 +252,7 @@ impl Service {
         })
     }
 
-    /// With sessions and API tokens; the audit log keeps the name.
+    /// With sessions, invitations and API tokens; the audit log keeps the name.
     pub fn remove_person(&self, actor: &Actor, id: i64) -> Result<User, Error> {
         let now = self.clock.now();
         self.store.write(|db| {
@@ -265,6 +265,21 @@ impl Service {
             audit::append(db, about(Kind::PersonRemoved, actor, &user.values), now)?;
             Ok(user)
         })
+    }
+}
+
+/// The largest role first.
+fn able(all: &[User], needed: Role) -> String {
+    let mut able: Vec<&User> = all
+        .iter()
+        .filter(|user| !user.is_disabled && user.values.role >= needed)
+        .collect();
+    able.sort_by_key(|user| std::cmp::Reverse(user.values.role));
+    let names: Vec<&str> = able.iter().map(|user| &*user.values.name).collect();
+    match names[..] {
+        [] => "an owner".to_owned(),
+        [one] => one.to_owned(),
+        [one, other, ..] => format!("{one} or {other}"),
     }
 }
 
@@ -282,25 +297,12 @@ fn name_is_free(db: &WriteTx<'_>, name: &str, own: Option<i64>) -> Result<(), Er
         Some(user) => Err(Error::invalid(
             "name",
             format!(
-                "There is a person `{}`; choose another name.",
+                "The name `{}` is taken; choose another one.",
                 user.values.name
             ),
         )),
         None => Ok(()),
     }
-}
-
-/// Orders that were placed by a person who was removed keep her name to themselves.
-fn rename_orders(db: &WriteTx<'_>, from: &str, to: &str) -> Result<(), Error> {
-    let (from, other) = (format!("user {from}"), format!("user {to}"));
-    if orders::has_source(db, &other)? {
-        return Err(Error::invalid(
-            "name",
-            format!("There are orders of an earlier person `{to}`; choose another name."),
-        ));
-    }
-    orders::rename_source(db, &from, &other)?;
-    Ok(())
 }
 
 /// Refuses what would leave nobody who may do everything.

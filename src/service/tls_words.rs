@@ -32,18 +32,18 @@ pub(super) fn tls_words(whose: &str, error: &(dyn Error + 'static)) -> Option<St
             "is not valid yet. Compare its dates with the clock of this machine".to_owned()
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "is for another host name. Use one for the name that is connected to, or connect to its name".to_owned()
+            "is for another host name. Use a certificate for the configured host name, or configure the name in the certificate".to_owned()
         }
         CertificateError::UnknownIssuer => {
-            "is not signed by an authority that this machine trusts. If the authority is your own, add its root \
+            "is not signed by a certificate authority that this machine trusts. If the authority is your own, add its root \
              certificate to those of the system, or name it in `SSL_CERT_FILE`"
                 .to_owned()
         }
         CertificateError::Revoked => "was revoked. Replace it".to_owned(),
         // What the library has no name of its own for.
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            "is that of a certificate authority, as many self-signed ones are, and not of a server. Use one with \
-             `CA:FALSE` that an authority signed"
+            "is a certificate authority’s own certificate, as many self-signed ones are. Use a server certificate \
+             (`CA:FALSE`) signed by an authority"
                 .to_owned()
         }
         other => format!("is invalid ({other}). Replace it"),

@@ -1,4 +1,4 @@
-//! Where the audit log tells of a person: walked from the newest entry, so that a later change of the name leads to
+//! Where the audit log mentions a person: walked from the newest entry, so that a later change of the name leads to
 //! the earlier name, and what somebody else has now to what the person had.
 
 use std::collections::{HashMap, HashSet};
@@ -11,7 +11,7 @@ use crate::store::audit::{Mention, MentionedValue};
 use crate::store::people::Left;
 use crate::store::{Db, Read, WriteTx, activation_codes, customers, licenses, personal, seats};
 
-/// What has a customer.
+/// A license or an activation code: what a customer can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Thing {
     License(i64),
@@ -105,6 +105,7 @@ impl Traces {
             match (before, after) {
                 // Nothing says whose it was.
                 (None, None) => {}
+                // What it had since then was the person's: it is not anybody else's.
                 (_, None) if had => drop(self.open.remove(&thing)),
                 _ => self
                     .others

@@ -64,7 +64,7 @@ impl Service {
                 (password.to_owned(), FirstPassword::Configured)
             }
             None => {
-                let password = secrets::readable_password()?;
+                let password = secrets::readable()?;
                 (password.clone(), FirstPassword::Random(password))
             }
         };
@@ -142,7 +142,7 @@ impl Service {
     ) -> Result<User, Error> {
         let user = self
             .store
-            .read(|db| users::by_name(db, &session.user_name))?
+            .read(|db| users::get(db, session.user_id))?
             .ok_or(Error::Unauthenticated)?;
         self.by_session
             .take(session.id, self.clock.now())

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_iter};
 use time::OffsetDateTime;
 
-use super::{NEVER, WriteTx, customers, moment, status, tools, unreadable};
+use super::{NEVER, WriteTx, customers, moment, optional_moment, status, tools, unreadable};
 use crate::model::activation_code::{ActivationCode, CodeTerm, CodeValues, ListedCode};
 use crate::model::date;
 use crate::model::entitlements::Entitlements;
@@ -250,7 +250,6 @@ fn listed_in(row: &Row<'_>) -> Result<ListedCode> {
 }
 
 fn code(row: &Row<'_>) -> Result<ActivationCode> {
-    let used: Option<i64> = row.get(6)?;
     let term = term(row, 9)?;
     Ok(ActivationCode {
         id: row.get(0)?,
@@ -259,7 +258,7 @@ fn code(row: &Row<'_>) -> Result<ActivationCode> {
         code: row.get(3)?,
         is_imported: row.get(4)?,
         is_test: row.get(5)?,
-        first_used_at: used.map(|_| moment(row, 6)).transpose()?,
+        first_used_at: optional_moment(row, 6)?,
         values: CodeValues {
             status: status(row, 7)?,
             seats: row.get(8)?,

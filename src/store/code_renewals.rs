@@ -32,7 +32,7 @@ pub fn add(
         code_id,
         order_id,
         at,
-        item.to_json(),
+        item.json(),
         date::format(day),
         expiration_date,
         days,
@@ -62,12 +62,22 @@ pub fn of_code(db: &Connection, code_id: i64, own: (i64, i64)) -> Result<Renewal
         }
         let (content, day) = (row.get_ref(2)?.as_str()?, row.get_ref(3)?.as_str()?);
         all.steps.push(Renewal {
-            item: Item::of_json(content).ok_or_else(|| unreadable(2, content))?,
+            item: Item::from_json(content).ok_or_else(|| unreadable(2, content))?,
             day: date::read(day).ok_or_else(|| unreadable(3, day))?,
             is_active: row.get(4)?,
         });
     }
     Ok(all)
+}
+
+/// The latest of an order, which was undone.
+pub fn delete_extension(db: &WriteTx<'_>, order_id: i64, code_id: i64) -> Result<()> {
+    db.prepare_cached(
+        "delete from code_renewals where id = (
+             select max(id) from code_renewals where order_id = ?1 and code_id = ?2 and item = ?3)",
+    )?
+    .execute([order_id, code_id, EXTENSION])?;
+    Ok(())
 }
 
 pub fn set_active(

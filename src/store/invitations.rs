@@ -15,13 +15,14 @@ pub struct Invitation {
     pub created_at: OffsetDateTime,
 }
 
-const COLUMNS: &str = "id, name, email, role, invited_by, created_at";
+const COLUMNS: &str = "invitations.id, invitations.name, invitations.email, invitations.role, users.name, \
+     invitations.created_at from invitations join users on users.id = invitations.invited_by";
 
 pub fn add(
     db: &Connection,
     values: &UserValues,
     token_hash: &str,
-    invited_by: &str,
+    invited_by: i64,
     now: OffsetDateTime,
 ) -> Result<()> {
     db.prepare_cached(
@@ -40,20 +41,25 @@ pub fn add(
 }
 
 pub fn by_token_hash(db: &Connection, token_hash: &str) -> Result<Option<Invitation>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS} from invitations where token_hash = ?1"
-    ))?
-    .query_row([token_hash], invitation)
-    .optional()
+    db.prepare_cached(&format!("select {COLUMNS} where token_hash = ?1"))?
+        .query_row([token_hash], invitation)
+        .optional()
 }
 
 /// By name, including expired ones.
 pub fn all(db: &Connection) -> Result<Vec<Invitation>> {
     db.prepare_cached(&format!(
-        "select {COLUMNS} from invitations order by name, id"
+        "select {COLUMNS} order by invitations.name, invitations.id"
     ))?
     .query_map([], invitation)?
     .collect()
+}
+
+/// Those that a person sent who may invite nobody any longer.
+pub fn delete_of_inviter(db: &Connection, user_id: i64) -> Result<()> {
+    db.prepare_cached("delete from invitations where invited_by = ?1")?
+        .execute([user_id])?;
+    Ok(())
 }
 
 pub fn delete(db: &Connection, id: i64) -> Result<()> {

@@ -30,7 +30,7 @@ pub fn add(
             order.order_ref,
             customer,
             order.is_test,
-            Item::json(&order.items),
+            Item::list_json(&order.items),
         ],
         |row| row.get(0),
     )
@@ -173,18 +173,6 @@ pub fn set_customer(db: &WriteTx<'_>, id: i64, customer: &str) -> Result<()> {
     Ok(())
 }
 
-pub fn has_source(db: &Connection, source: &str) -> Result<bool> {
-    db.prepare_cached("select exists (select 1 from orders where source = ?1)")?
-        .query_row([source], |row| row.get(0))
-}
-
-/// Of all orders that one placed.
-pub fn rename_source(db: &WriteTx<'_>, from: &str, to: &str) -> Result<()> {
-    db.prepare_cached("update orders set source = ?2 where source = ?1")?
-        .execute([from, to])?;
-    Ok(())
-}
-
 /// Whoever bought was erased before.
 pub fn set_erased(db: &WriteTx<'_>, id: i64) -> Result<()> {
     db.prepare_cached("update orders set is_erased = 1 where id = ?1")?
@@ -229,7 +217,7 @@ fn order(row: &Row<'_>) -> Result<Order> {
         customer: row.get(4)?,
         is_test: row.get(5)?,
         is_erased: row.get(6)?,
-        items: Item::from_json(&items).ok_or_else(|| unreadable(7, &items))?,
+        items: Item::list_from_json(&items).ok_or_else(|| unreadable(7, &items))?,
         is_taken_back: row.get(8)?,
         has_entitlements: row.get(9)?,
     })

@@ -12,7 +12,7 @@ use crate::model::shops;
 struct Place {
     table: &'static str,
     /// Which rows; `person` has one row with `id`, `name`, `email`, and `quoted`, the name as in JSON; `told` has
-    /// the rows with texts that only [`told`] understands, `theirs` the licenses, and `coded` the activation codes.
+    /// the rows with texts that only [`told`] understands, `own_licenses` the licenses, and `own_codes` the activation codes.
     whose: &'static str,
     is_exported: bool,
     erased: Erased,
@@ -48,7 +48,7 @@ const fn copy(table: &'static str, whose: &'static str, erased: Erased) -> Place
 const PLACES: [Place; 16] = [
     place(
         "unlicensed_machines",
-        "license_key in (select license_key from licenses where id in (select id from theirs))
+        "license_key in (select license_key from licenses where id in (select id from own_licenses))
              or customer_name = (select name from person)
              or customer_email <> '' and lower(customer_email) = (select email from person)",
         Cleared(&[
@@ -68,7 +68,7 @@ const PLACES: [Place; 16] = [
     place("check_places", OF_LICENSE, Deleted),
     copy(
         "bulk_rows",
-        "license_id in (select id from theirs)
+        "license_id in (select id from own_licenses)
              or replace(before, (select quoted from person), '') <> before",
         Deleted,
     ),
@@ -88,7 +88,7 @@ const PLACES: [Place; 16] = [
     ),
     place(
         "code_changes",
-        "code_id in (select id from coded)
+        "code_id in (select id from own_codes)
              or replace(before, (select quoted from person), '') <> before
              or replace(after, (select quoted from person), '') <> after",
         Deleted,
@@ -143,7 +143,7 @@ const PLACES: [Place; 16] = [
     place("customers", "id = (select id from person)", Deleted),
 ];
 
-const OF_LICENSE: &str = "license_id in (select id from theirs)";
+const OF_LICENSE: &str = "license_id in (select id from own_licenses)";
 const OF_CUSTOMER: &str = "customer = (select name from person) and customer <> ''";
 
 /// Licenses and activation codes that the person had and nobody has now, also deleted ones.
@@ -162,36 +162,30 @@ fn quoted(name: &str) -> String {
 
 /// `with` of every statement about the person.
 fn person(db: &Connection, person: &Customer, left: &Left) -> Result<String> {
-    let told: Vec<String> = told(db, person)?
-        .into_iter()
-        .map(|(place, id)| format!("('{place}', {id})"))
-        .collect();
-    let told = match told.is_empty() {
-        true => "select '', 0 where 1 = 0".to_owned(),
-        false => format!("values {}", told.join(", ")),
+    let values = |none: &str, rows: Vec<String>| match rows.is_empty() {
+        true => format!("select {none} where 1 = 0"),
+        false => format!("values {}", rows.join(", ")),
     };
-    let values = |ids: &[i64]| match ids.is_empty() {
-        true => "select 0 where 1 = 0".to_owned(),
-        false => {
-            let ids: Vec<String> = ids.iter().map(|id| format!("({id})")).collect();
-            format!("values {}", ids.join(", "))
-        }
-    };
+    let ids = |ids: &[i64]| values("0", ids.iter().map(|id| format!("({id})")).collect());
+    let told = told(db, person)?.into_iter();
+    let told = told.map(|(place, id)| format!("('{place}', {id})"));
+    let told = values("'', 0", told.collect());
     Ok(format!(
         "with person (id, name, email, quoted) as (select ?1, ?2, ?3, ?4), told (place, id) as ({told}),
              left_licenses (id) as ({}), left_codes (id) as ({}),
-             theirs (id) as (
+             own_licenses (id) as (
                  select id from licenses where user_id = (select name from person)
                  union select id from left_licenses),
-             coded (id) as (
+             own_codes (id) as (
                  select id from activation_codes where {OF_CUSTOMER}
                  union select id from left_codes)",
-        values(&left.licenses),
-        values(&left.codes)
+        ids(&left.licenses),
+        ids(&left.codes)
     ))
 }
 
-/// Rows that tell of the person in a way that no statement finds: as shops write names and name orders, and as files are called.
+/// Rows about the person that no statement finds: shops escape names and use their own order numbers, and files have
+/// names.
 fn told(db: &Connection, person: &Customer) -> Result<Vec<(&'static str, i64)>> {
     let mut told = vec![];
     let references = shop_events::references_of_customer(db, &person.name)?;
@@ -221,7 +215,7 @@ fn told(db: &Connection, person: &Customer) -> Result<Vec<(&'static str, i64)>> 
     Ok(told)
 }
 
-/// Everything that is stored about a person: rows by table.
+/// What is stored about a person and what the person has now: rows by table.
 pub fn export(db: &Connection, about: &Customer) -> Result<Map<String, Value>> {
     let mut all = Map::new();
     let with = person(db, about, &Left::default())?;
@@ -415,10 +409,7 @@ mod tests {
             "users",
             &["name", "password_hash", "email", "role", "totp_secret"],
         ),
-        (
-            "invitations",
-            &["token_hash", "name", "email", "role", "invited_by"],
-        ),
+        ("invitations", &["token_hash", "name", "email", "role"]),
         ("recovery_codes", &["code_hash"]),
         ("sessions", &["token_hash", "address", "user_agent"]),
         (

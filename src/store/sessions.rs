@@ -22,10 +22,8 @@ pub struct Session {
     pub user_agent: String,
     /// When the password, and a code if there was a second factor, was last asked for.
     pub confirmed_at: OffsetDateTime,
-    /// Whether a second factor was asked for, too.
-    pub has_second_factor: bool,
-    /// Whether the person has one.
-    pub is_factor_needed: bool,
+    /// Whether the person has a second factor: then it was asked for, because setting one up ends all other sessions.
+    pub has_factor: bool,
 }
 
 pub struct NewSession<'a> {
@@ -35,19 +33,17 @@ pub struct NewSession<'a> {
     /// The client's address.
     pub address: &'a str,
     pub user_agent: &'a str,
-    pub has_second_factor: bool,
 }
 
 const COLUMNS: &str = "sessions.id, sessions.user_id, users.name, sessions.created_at, \
      sessions.last_used_at, sessions.address, sessions.user_agent, users.role, \
-     sessions.confirmed_at, sessions.has_second_factor, users.totp_secret <> '' \
+     sessions.confirmed_at, users.totp_secret <> '' \
      from sessions join users on users.id = sessions.user_id and users.is_disabled = 0";
 
 pub fn add(db: &Connection, new: &NewSession<'_>, now: OffsetDateTime) -> Result<()> {
     db.prepare_cached(
-        "insert into sessions (token_hash, user_id, created_at, last_used_at, confirmed_at, address, user_agent,
-             has_second_factor)
-         values (?1, ?2, ?3, ?3, ?3, ?4, ?5, ?6)",
+        "insert into sessions (token_hash, user_id, created_at, last_used_at, confirmed_at, address, user_agent)
+         values (?1, ?2, ?3, ?3, ?3, ?4, ?5)",
     )?
     .execute(params![
         new.token_hash,
@@ -55,7 +51,6 @@ pub fn add(db: &Connection, new: &NewSession<'_>, now: OffsetDateTime) -> Result
         now.unix_timestamp(),
         new.address,
         new.user_agent,
-        i64::from(new.has_second_factor)
     ])?;
     Ok(())
 }
@@ -63,13 +58,6 @@ pub fn add(db: &Connection, new: &NewSession<'_>, now: OffsetDateTime) -> Result
 pub fn set_confirmed(db: &Connection, id: i64, at: OffsetDateTime) -> Result<()> {
     db.prepare_cached("update sessions set confirmed_at = ?2 where id = ?1")?
         .execute([id, at.unix_timestamp()])?;
-    Ok(())
-}
-
-/// Of all sessions of the user.
-pub fn set_second_factor(db: &Connection, user_id: i64, has_second_factor: bool) -> Result<()> {
-    db.prepare_cached("update sessions set has_second_factor = ?2 where user_id = ?1")?
-        .execute([user_id, i64::from(has_second_factor)])?;
     Ok(())
 }
 
@@ -124,6 +112,12 @@ pub fn delete_others(db: &Connection, user_id: i64, kept: i64) -> Result<usize> 
         .execute([user_id, kept])
 }
 
+pub fn delete_of_user(db: &Connection, user_id: i64) -> Result<()> {
+    db.prepare_cached("delete from sessions where user_id = ?1")?
+        .execute([user_id])?;
+    Ok(())
+}
+
 pub fn delete_all(db: &Connection) -> Result<usize> {
     db.execute("delete from sessions", [])
 }
@@ -150,7 +144,6 @@ fn session(row: &Row<'_>) -> Result<Session> {
         user_agent: row.get(6)?,
         role: role(row, 7)?,
         confirmed_at: moment(row, 8)?,
-        has_second_factor: row.get(9)?,
-        is_factor_needed: row.get(10)?,
+        has_factor: row.get(9)?,
     })
 }

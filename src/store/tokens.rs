@@ -19,8 +19,7 @@ pub struct Token {
     pub expires_at: OffsetDateTime,
     /// None before the first use.
     pub last_use: Option<TokenUse>,
-    /// Whose it is, and what that person may do.
-    pub owner: String,
+    /// What its person may do.
     pub role: Role,
 }
 
@@ -33,7 +32,7 @@ pub struct TokenUse {
 }
 
 const COLUMNS: &str = "api_tokens.id, api_tokens.name, scopes, api_tokens.created_at, expires_at, \
-     last_used_at, last_used_address, users.name, users.role \
+     last_used_at, last_used_address, users.role \
      from api_tokens join users on users.id = api_tokens.user_id";
 
 pub fn add(
@@ -129,7 +128,6 @@ fn token(row: &Row<'_>) -> Result<Token> {
         created_at: moment(row, 3)?,
         expires_at: moment(row, 4)?,
         last_use: last_use.transpose()?,
-        owner: row.get(7)?,
-        role: role(row, 8)?,
+        role: role(row, 7)?,
     })
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
-use super::{moment, unreadable};
+use super::unreadable;
 use crate::model::role::Role;
 use crate::model::user::UserValues;
 
@@ -18,13 +18,12 @@ pub struct User {
     pub password_hash: String,
     pub is_disabled: bool,
     pub factor: Option<StoredFactor>,
-    pub created_at: OffsetDateTime,
 }
 
 /// A second factor as it is in the table.
 #[derive(Clone)]
 pub struct StoredFactor {
-    /// Base32, which may be sealed.
+    /// Base32, which may be encrypted.
     pub secret: String,
     /// Of the newest code that was used.
     pub last_step: i64,
@@ -36,8 +35,7 @@ impl fmt::Debug for StoredFactor {
     }
 }
 
-const COLUMNS: &str =
-    "id, name, email, role, password_hash, is_disabled, created_at, totp_secret, totp_step";
+const COLUMNS: &str = "id, name, email, role, password_hash, is_disabled, totp_secret, totp_step";
 
 /// Compared byte for byte.
 pub fn by_name(db: &Connection, name: &str) -> Result<Option<User>> {
@@ -137,7 +135,6 @@ fn user(row: &Row<'_>) -> Result<User> {
         },
         password_hash: row.get(4)?,
         is_disabled: row.get(5)?,
-        created_at: moment(row, 6)?,
-        factor: factor(row, 7)?,
+        factor: factor(row, 6)?,
     })
 }

@@ -130,7 +130,7 @@ pub fn furnish(server: Server) -> (Server, Vec<String>) {
         name: long("i", 50),
         ..person
     };
-    let invitation = server.service.invite(&actor, &person).unwrap();
+    let invitation = server.service.invite(&actor, 1, &person).unwrap();
     let invitation = invitation[invitation.find("/invitation/").unwrap()..].to_owned();
     let paths = [
         "/".to_owned(),

@@ -471,7 +471,7 @@ fn a_request_is_added_to_a_code_of_its_customer() {
 }
 
 #[test]
-fn a_request_is_added_to_a_code_that_the_customer_has_told() {
+fn a_request_is_added_to_a_code_that_the_customer_gives() {
     let server = Server::start();
     server.license("T", "licensed");
     let actor = Actor::command_line();

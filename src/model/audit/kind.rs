@@ -82,8 +82,8 @@ pub enum Kind {
     SigningKeyRestored,
     /// The private key was written to a file.
     SigningKeyExported,
-    /// What must be secret was encrypted with a new secret.
-    SecretsSealed,
+    /// The stored secrets were encrypted with a new key.
+    SecretsEncrypted,
     /// The database was restored from a backup.
     Restored,
     /// Machines without a license are refused again.
@@ -145,7 +145,7 @@ impl Kind {
         Kind::SigningKeyRetired,
         Kind::SigningKeyRestored,
         Kind::SigningKeyExported,
-        Kind::SecretsSealed,
+        Kind::SecretsEncrypted,
         Kind::SignedIn,
         Kind::SignInFailed,
         Kind::SecondFactorFailed,
@@ -227,7 +227,7 @@ impl Kind {
             Kind::SigningKeyRetired => "signing key retired",
             Kind::SigningKeyRestored => "signing key restored",
             Kind::SigningKeyExported => "signing key exported",
-            Kind::SecretsSealed => "secrets sealed",
+            Kind::SecretsEncrypted => "secrets encrypted",
             Kind::Restored => "restored from backup",
             Kind::RestoreEnded => "restored state ended",
             Kind::DemoSeeded => "demo seeded",
@@ -299,7 +299,7 @@ impl Kind {
             | Kind::SigningKeyRetired
             | Kind::SigningKeyRestored
             | Kind::SigningKeyExported
-            | Kind::SecretsSealed
+            | Kind::SecretsEncrypted
             | Kind::Restored
             | Kind::RestoreEnded
             | Kind::DemoSeeded

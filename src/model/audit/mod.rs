@@ -54,6 +54,14 @@ impl Actor {
     }
 
     /// Someone with a shell on the server.
+    /// The server, at any start.
+    pub fn start() -> Actor {
+        Actor {
+            who: "server start".to_owned(),
+            address: String::new(),
+        }
+    }
+
     pub fn command_line() -> Actor {
         Actor {
             who: "command line".to_owned(),
@@ -273,7 +281,7 @@ impl Event {
         self
     }
 
-    /// A value before and after, unless it stayed.
+    /// A value before and after, if it changed.
     pub fn changed(mut self, name: &str, before: Detail, after: Detail) -> Event {
         if before != after {
             self.before.0.insert(name.to_owned(), before);

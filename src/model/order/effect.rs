@@ -12,7 +12,7 @@ use crate::model::entitlements::Entitlements;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renewal {
     pub item: Item,
-    /// On which it counts.
+    /// When it was sold; its days count from here at the earliest.
     pub day: Date,
     /// False once it is taken back.
     pub is_active: bool,
@@ -21,7 +21,7 @@ pub struct Renewal {
 /// The renewals of a code, oldest first, and what it had before them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Renewals {
-    /// None for a time when it was not kept.
+    /// None if the code was renewed before terms were recorded.
     pub term: Option<CodeTerm>,
     /// Without data, which no order replaces.
     pub entitlements: Entitlements,
@@ -65,7 +65,7 @@ impl Renewals {
     }
 }
 
-/// What led from one to the other, done to the present values.
+/// Applies the difference between `from` and `to` to the current values.
 fn moved(now: &CodeValues, from: &CodeValues, to: &CodeValues) -> CodeValues {
     let day = |now: Date, from: Date, to: Date| match now == from {
         true => to,

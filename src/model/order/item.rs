@@ -236,23 +236,23 @@ impl Item {
         }
     }
 
-    pub fn to_json(&self) -> String {
+    pub fn json(&self) -> String {
         // Texts and numbers always serialize.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The inverse of [`Item::to_json`].
-    pub fn of_json(json: &str) -> Option<Item> {
+    /// The inverse of [`Item::json`].
+    pub fn from_json(json: &str) -> Option<Item> {
         serde_json::from_str(json).ok()
     }
 
-    pub fn json(items: &[Item]) -> String {
+    pub fn list_json(items: &[Item]) -> String {
         // Texts and numbers always serialize.
         serde_json::to_string(items).unwrap_or_default()
     }
 
-    /// The inverse of [`Item::json`].
-    pub fn from_json(json: &str) -> Option<Vec<Item>> {
+    /// The inverse of [`Item::list_json`].
+    pub fn list_from_json(json: &str) -> Option<Vec<Item>> {
         serde_json::from_str(json).ok()
     }
 }

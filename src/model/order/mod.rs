@@ -200,10 +200,14 @@ impl OrderAction {
                 Status::Suspended
             }
             (OrderAction::Resume, status) => {
-                let is_lifted = std::mem::take(&mut held.is_suspended);
-                match status {
-                    Status::Suspended if is_lifted => Status::Activated,
-                    status => status,
+                match (std::mem::take(&mut held.is_suspended), status) {
+                    (true, Status::Suspended) => Status::Activated,
+                    (true, status) => {
+                        // Restored, it is not suspended any longer.
+                        held.revoked_from = held.revoked_from.map(|_| Status::Activated);
+                        status
+                    }
+                    (false, status) => status,
                 }
             }
             (OrderAction::Revoke, Status::Activated | Status::Suspended) => {

@@ -6,8 +6,9 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::generator::percent_decoded;
 
-/// Whether the call, JSON or a form, has the name as one of its values, or the address in one of them, in whatever
-/// case, form of Unicode or, as [`char::REPLACEMENT_CHARACTER`] where it was stored, in another encoding.
+/// Whether the call, JSON or a form, has the name as one of its values, or the address in one of them, whatever the
+/// case, Unicode normalization form or encoding. A character that could not be decoded when the call was stored is
+/// [`char::REPLACEMENT_CHARACTER`].
 pub fn names(body: &str, name: &str, email: &str) -> bool {
     let (name, email) = (forms(name), forms(email));
     any_text(body, &mut |text| {
@@ -68,7 +69,7 @@ pub(super) fn leaves(value: &Value) -> Vec<String> {
     }
 }
 
-/// In lower case, and as it is if upper case made no other letters of it.
+/// In lower case, and case-folded through upper case, so that `ß` equals `SS`.
 fn forms(text: &str) -> [String; 2] {
     let words: Vec<&str> = text.split_whitespace().collect();
     let lower = words.join(" ").nfkc().collect::<String>().to_lowercase();

@@ -12,7 +12,7 @@ create table invitations (
     name       text    not null,
     email      text    not null,
     role       text    not null,
-    invited_by text    not null,
+    invited_by integer not null references users (id) on delete cascade,
     created_at bigint  not null
 );
 
@@ -23,7 +23,6 @@ create table recovery_codes (
 ) without rowid;
 
 alter table sessions add column confirmed_at bigint not null default 0;
-alter table sessions add column has_second_factor bigint not null default 0;
 
 -- Wrong codes lose their details like failed sign-ins.
 drop index audit_sign_ins;
@@ -41,3 +40,7 @@ create trigger audit_is_append_only before update on audit
 begin
     select raise(abort, 'the audit log is append-only');
 end;
+
+-- Who placed an order is named by ID, as tokens and shops are.
+update orders set source = 'user ' || (select id from users where 'user ' || name = orders.source)
+where source in (select 'user ' || name from users);
