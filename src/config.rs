@@ -12,7 +12,6 @@ use time::UtcOffset;
 use time::macros::format_description;
 
 use crate::error::Refusal;
-use crate::model::customer::is_language_code;
 
 /// Read if the command line names no file.
 pub const DEFAULT_FILE: &str = "license-server.toml";
@@ -713,7 +712,8 @@ fn parse_mailbox(text: &str) -> Option<Mailbox> {
 }
 
 fn parse_language(text: &str) -> Option<String> {
-    is_language_code(text).then(|| text.to_owned())
+    let is_code = text.len() == 2 && text.bytes().all(|b| b.is_ascii_lowercase());
+    is_code.then(|| text.to_owned())
 }
 
 /// The longest first.

@@ -159,6 +159,8 @@ mod tests {
         for (route, expected) in [
             ("/keys", true),
             ("/keys/default", true),
+            ("/account/name", true),
+            ("/account/sessions/<id>/end", true),
             ("/account/tokens/<id>/revoke", true),
             ("/people/<id>/state", true),
             ("/shops/<id>", true),

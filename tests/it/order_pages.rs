@@ -8,11 +8,18 @@ use crate::page::Page;
 use crate::server::{Client, Server};
 use crate::shops::{FORM, Shop, charge, session, stripe};
 
-fn place(server: &Server, body: &Value) -> i64 {
+fn shop(server: &Server) -> Client {
     let secret = token(&mut server.admin(), "Web shop", "orders=true", "2027-01-31");
-    let mut shop = server
+    server
         .stranger()
-        .header("Authorization", &format!("Bearer {secret}"));
+        .header("Authorization", &format!("Bearer {secret}"))
+}
+
+fn place(server: &Server, body: &Value) -> i64 {
+    place_as(&mut shop(server), server, body)
+}
+
+fn place_as(shop: &mut Client, server: &Server, body: &Value) -> i64 {
     let placed = shop.post("/api/orders", &body.to_string());
     assert_eq!(placed.status, 201, "{}", placed.body);
     let newest = server.service.orders_called("").unwrap();
@@ -37,11 +44,10 @@ fn search(admin: &mut Client, typed: &str) -> String {
 #[test]
 fn a_guests_order_is_suspended_resumed_and_extended_with_undo() {
     let server = Server::start();
-    let id = place(
-        &server,
-        &json!({"order_ref": "2026-17", "items": [
-            {"tool_name": "Tool_A", "quantity": 2, "days": 30, "edition": "Pro"}]}),
-    );
+    let mut shop = shop(&server);
+    let two = json!([{"tool_name": "Tool_A", "quantity": 2, "days": 30, "edition": "Pro"}]);
+    let two = json!({"order_ref": "2026-17", "items": two});
+    let id = place_as(&mut shop, &server, &two);
     let path = format!("/orders/{id}");
     let mut admin = server.admin();
     let page = Page::open(&mut admin, &path);
@@ -67,10 +73,20 @@ fn a_guests_order_is_suspended_resumed_and_extended_with_undo() {
     let mut after = statuses(&server, "2026-17");
     after.sort();
     assert_eq!(after, ["activated", "suspended"]);
+    // Undone, the order suspends nothing that it could resume.
+    assert!(!page.form("/change").has_button("action=resume"));
+    let sorted = || {
+        let mut all = statuses(&server, "2026-17");
+        all.sort();
+        all
+    };
+    let page = page.form("/change").press(&mut admin, "action=suspend");
     let page = page.form("/change").press(&mut admin, "action=resume");
-    let mut after = statuses(&server, "2026-17");
-    after.sort();
-    assert_eq!(after, ["activated", "suspended"]);
+    assert_eq!(sorted(), ["activated", "suspended"]);
+    let page = page.form("/undo").submit(&mut admin);
+    assert_eq!(sorted(), ["suspended", "suspended"]);
+    let page = page.form("/change").press(&mut admin, "action=resume");
+    assert_eq!(sorted(), ["activated", "suspended"]);
     let form = page.form("/extend").fill("days", "soon");
     let page = form.submit(&mut admin);
     assert_eq!((page.status, page.invalid_fields()), (422, vec!["days"]));
@@ -87,6 +103,14 @@ fn a_guests_order_is_suspended_resumed_and_extended_with_undo() {
     extended.form("/undo").submit(&mut admin);
     assert_eq!(days(&server), 30);
     assert_eq!(extended.form("/undo").submit(&mut admin).status, 409);
+    // A renewal that is taken back does not bring the undone extension back.
+    let forever = json!([{"tool_name": "Tool_A", "renews": "2026-17"}]);
+    let forever = json!({"order_ref": "2026-18", "items": forever});
+    let renewal = place_as(&mut shop, &server, &forever);
+    let path = format!("/orders/{renewal}");
+    let asked = Page::open(&mut admin, &path).follow(&mut admin, "/revoke");
+    asked.form("/change").press(&mut admin, "action=revoke");
+    assert_eq!(days(&server), 30);
 }
 
 #[test]

@@ -156,6 +156,16 @@ fn what_happens_to_an_order_happens_to_its_codes() {
         }
         assert_eq!(server.check("Tool_A", "m1").0, expected, "{action}");
     }
+    // It was resumed while it was revoked.
+    for (action, expected) in [
+        ("suspend", 403),
+        ("revoke", 403),
+        ("resume", 403),
+        ("restore", 200),
+    ] {
+        shop.post(&format!("/api/orders/17/{action}"), "{}");
+        assert_eq!(server.check("Tool_A", "m1").0, expected, "{action}");
+    }
     // What the vendor revoked by hand, no chargeback restores.
     let by_hand = server
         .service

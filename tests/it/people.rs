@@ -118,6 +118,27 @@ fn a_smaller_role_counts_from_the_next_request_on_also_for_tokens() {
 }
 
 #[test]
+fn an_invitation_ends_with_the_right_to_invite() {
+    let server = Server::start();
+    let actor = Actor::command_line();
+    for ended in ["demoted", "disabled", "removed"] {
+        add_person(&server, ended, "owner");
+        let id = id_of(&server, ended);
+        let values = UserValues::parse("guest", "", "owner").unwrap();
+        let link = server.service.invite(&actor, id, &values).unwrap();
+        let link = &link[link.find("/invitation/").unwrap()..];
+        assert_eq!(server.stranger().get(link).status, 200, "{ended}");
+        let viewer = UserValues::parse(ended, "", "viewer").unwrap();
+        match ended {
+            "demoted" => server.service.change_person(&actor, id, &viewer).unwrap(),
+            "disabled" => drop(server.service.set_disabled(&actor, id, true).unwrap()),
+            _ => drop(server.service.remove_person(&actor, id).unwrap()),
+        }
+        assert_eq!(server.stranger().get(link).status, 404, "{ended}");
+    }
+}
+
+#[test]
 fn one_owner_always_stays() {
     let server = Server::start();
     add_person(&server, "anna", "staff");
