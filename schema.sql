@@ -473,7 +473,8 @@ create table sessions (
     last_used_at bigint  not null,           -- written at most once a minute
     address      text    not null,           -- at sign-in
     user_agent   text    not null,           -- at sign-in
-    confirmed_at bigint  not null default 0  -- when the password was last asked for
+    confirmed_at bigint  not null default 0, -- when the password was last asked for
+    networks     text    not null default '' -- in which the person signed in in this browser, separated by spaces
 );
 
 create index sessions_by_user on sessions (user_id);

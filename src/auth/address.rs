@@ -15,17 +15,21 @@ impl<'r> FromRequest<'r> for Client {
     type Error = std::convert::Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Client, Self::Error> {
-        let user_agent = request.headers().get_one("User-Agent").unwrap_or_default();
-        Outcome::Success(Client {
-            address: client_address(request),
-            user_agent: user_agent
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(200)
-                .collect(),
-            session: cookie::value(request, cookie::SESSION),
-            device: cookie::value(request, cookie::DEVICE),
-        })
+        Outcome::Success(client(request))
+    }
+}
+
+pub(super) fn client(request: &Request<'_>) -> Client {
+    let user_agent = request.headers().get_one("User-Agent").unwrap_or_default();
+    Client {
+        address: client_address(request),
+        user_agent: user_agent
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(200)
+            .collect(),
+        session: cookie::value(request, cookie::SESSION),
+        device: cookie::value(request, cookie::DEVICE),
     }
 }
 

@@ -225,8 +225,9 @@ fn refuse_unless(request: &Request<'_>, own: Role, needed: Role) -> Result<(), E
 /// The unexpired session of the request's cookie.
 pub fn signed_in<'r>(request: &'r Request<'_>) -> &'r Result<SignedIn, Error> {
     request.local_cache(|| {
-        let found = match cookie::value(request, cookie::SESSION) {
-            Some(token) => app(request)?.session(&token)?,
+        let client = address::client(request);
+        let found = match &client.session {
+            Some(token) => app(request)?.session(token, &client)?,
             None => None,
         };
         found.ok_or(Error::Unauthenticated)

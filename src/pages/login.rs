@@ -135,10 +135,10 @@ async fn log_in(
     let next = local_path(&next);
     let is_second = code.is_some();
     let begun = match code {
-        None => app.begin_sign_in(&username, password, client).await,
+        None => app.begin_sign_in(&username, password, client.clone()).await,
         Some(code) => {
             let begun = cookies.begun().unwrap_or_default().to_owned();
-            let finished = app.finish_sign_in(begun, code, client).await;
+            let finished = app.finish_sign_in(begun, code, client.clone()).await;
             finished.map(Begun::SignedIn)
         }
     };
@@ -162,7 +162,9 @@ async fn log_in(
             Ok(Either::Left(to(config, next)))
         }
         Ok(Begun::SignedIn(new)) => {
-            let session = app.session(&new.session)?.ok_or(Error::Unauthenticated)?;
+            let session = app
+                .session(&new.session, &client)?
+                .ok_or(Error::Unauthenticated)?;
             frame.user = Some(session.session.user_name);
             frame.role = Some(session.session.role);
             frame.csrf = session.csrf;

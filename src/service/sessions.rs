@@ -1,8 +1,10 @@
 //! Sessions: how long they live, and how they end.
 
+use std::net::IpAddr;
+
 use time::{Duration, OffsetDateTime};
 
-use super::{Service, secrets};
+use super::{Client, Service, secrets};
 use crate::error::Error;
 use crate::model::audit::{Actor, Detail, Event, Kind};
 use crate::store::audit;
@@ -10,6 +12,9 @@ use crate::store::sessions::{self, Session};
 
 /// A use is recorded at most once in this time.
 const USE_EVERY: Duration = Duration::MINUTE;
+
+/// Networks that a session remembers.
+const NETWORKS: usize = 8;
 
 /// A session that has not expired.
 #[derive(Debug, Clone)]
@@ -31,9 +36,9 @@ impl SignedIn {
 }
 
 impl Service {
-    /// The session of this cookie value, unless it has expired. Its use is recorded in memory, so that a page
-    /// never waits for a write.
-    pub fn session(&self, token: &str) -> Result<Option<SignedIn>, Error> {
+    /// The session of this cookie value, unless it has expired, or the cookie was taken to another browser or network.
+    /// Its use is recorded in memory, so that a page never waits for a write.
+    pub fn session(&self, token: &str, client: &Client) -> Result<Option<SignedIn>, Error> {
         let now = self.clock.now();
         let found = self
             .store
@@ -47,11 +52,34 @@ impl Service {
             self.dead_sessions.lock().insert(session.id);
             return Ok(None);
         }
+        let network = network(client.address);
+        if session.user_agent != client.user_agent
+            || !session.networks.split(' ').any(|n| n == network)
+        {
+            let who = format!("session of {}", session.user_name);
+            self.note_refusal(Kind::TokenRefused, &who, client.address);
+            return Ok(None);
+        }
         if now - session.last_used_at >= USE_EVERY {
             self.session_uses.insert(session.id, now);
         }
         let csrf = secrets::fingerprint(&format!("form of session {token}"));
         Ok(Some(SignedIn { session, csrf }))
+    }
+
+    /// The networks of a session that begins where `earlier` was.
+    pub(super) fn networks(&self, earlier: Option<Session>, client: &Client) -> String {
+        let now = self.clock.now();
+        let earlier = earlier.map(|session| self.with_last_use(session));
+        let earlier = earlier.filter(|session| self.is_alive(session, now));
+        let known = earlier.map(|session| session.networks).unwrap_or_default();
+        let network = network(client.address);
+        let others = known.split(' ').filter(|one| *one != network);
+        let all: Vec<&str> = std::iter::once(&*network)
+            .chain(others)
+            .take(NETWORKS)
+            .collect();
+        all.join(" ")
     }
 
     fn with_last_use(&self, session: Session) -> Session {
@@ -119,5 +147,19 @@ impl Service {
             audit::append(db, event, self.clock.now())?;
             Ok(ended)
         })
+    }
+}
+
+/// The addresses that one provider gives to the same person in turn: the /16 of an IPv4, the /32 of an IPv6 address.
+fn network(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(v4) => {
+            let [first, second, ..] = v4.octets();
+            format!("{first}.{second}.")
+        }
+        IpAddr::V6(v6) => {
+            let [first, second, ..] = v6.segments();
+            format!("{first:x}:{second:x}:")
+        }
     }
 }

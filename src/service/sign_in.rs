@@ -254,9 +254,13 @@ impl Service {
             }
             let proof = use_code(self, db, &known.actor, &user, code)?;
             let proof = proof.ok_or(Error::WrongCredentials)?;
-            if let Some(earlier) = &client.session {
-                sessions::delete(db, &secrets::fingerprint(earlier))?;
+            let mut earlier = None;
+            if let Some(cookie) = &client.session {
+                let cookie = secrets::fingerprint(cookie);
+                earlier = sessions::by_token_hash(db, &cookie)?;
+                sessions::delete(db, &cookie)?;
             }
+            let earlier = earlier.filter(|session| session.user_id == user.id);
             // First, because the last use of a session may only be in memory.
             for (id, at) in self.session_uses.all() {
                 sessions::set_last_used(db, id, at)?;
@@ -267,6 +271,7 @@ impl Service {
                 user_id: user.id,
                 address: &known.actor.address,
                 user_agent: &client.user_agent,
+                networks: &self.networks(earlier, client),
             };
             sessions::add(db, &new, now)?;
             let browser = Detail::personal(&client.user_agent);

@@ -20,6 +20,8 @@ pub struct Session {
     pub address: String,
     /// The browser's user agent at sign-in.
     pub user_agent: String,
+    /// From which its person has signed in in this browser, separated by spaces.
+    pub networks: String,
     /// When the password, and a code if there was a second factor, was last asked for.
     pub confirmed_at: OffsetDateTime,
     /// Whether the person has a second factor: then it was asked for, because setting one up ends all other sessions.
@@ -33,17 +35,18 @@ pub struct NewSession<'a> {
     /// The client's address.
     pub address: &'a str,
     pub user_agent: &'a str,
+    pub networks: &'a str,
 }
 
 const COLUMNS: &str = "sessions.id, sessions.user_id, users.name, sessions.created_at, \
      sessions.last_used_at, sessions.address, sessions.user_agent, users.role, \
-     sessions.confirmed_at, users.totp_secret <> '' \
+     sessions.confirmed_at, users.totp_secret <> '', sessions.networks \
      from sessions join users on users.id = sessions.user_id and users.is_disabled = 0";
 
 pub fn add(db: &Connection, new: &NewSession<'_>, now: OffsetDateTime) -> Result<()> {
     db.prepare_cached(
-        "insert into sessions (token_hash, user_id, created_at, last_used_at, confirmed_at, address, user_agent)
-         values (?1, ?2, ?3, ?3, ?3, ?4, ?5)",
+        "insert into sessions (token_hash, user_id, created_at, last_used_at, confirmed_at, address, user_agent, networks)
+         values (?1, ?2, ?3, ?3, ?3, ?4, ?5, ?6)",
     )?
     .execute(params![
         new.token_hash,
@@ -51,6 +54,7 @@ pub fn add(db: &Connection, new: &NewSession<'_>, now: OffsetDateTime) -> Result
         now.unix_timestamp(),
         new.address,
         new.user_agent,
+        new.networks,
     ])?;
     Ok(())
 }
@@ -145,5 +149,6 @@ fn session(row: &Row<'_>) -> Result<Session> {
         role: role(row, 7)?,
         confirmed_at: moment(row, 8)?,
         has_factor: row.get(9)?,
+        networks: row.get(10)?,
     })
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::database::Database;
 use crate::guards::csrf;
 use crate::page::{Page, urlencoded};
+use crate::program::log_in;
 use crate::server::{Client, PASSWORD, Server};
 
 /// Another client with the same cookies.
@@ -42,6 +43,34 @@ fn signing_out_invalidates_a_copied_cookie() {
     assert!(form.submit(&mut admin).has_form("/login"));
     assert!(!is_in(&mut thief) && !is_in(&mut admin));
     assert!(!admin.cookies.contains_key("license_session"));
+}
+
+#[test]
+fn a_session_stays_in_its_browser_and_in_networks_where_its_person_signed_in() {
+    let server = Server::start();
+    let at = |client: Client, address: &str| {
+        let client = client.header("X-Forwarded-For", address);
+        client.header("User-Agent", "Firefox")
+    };
+    let mut admin = at(server.stranger(), "198.51.100.7");
+    assert_eq!(log_in(&mut admin, PASSWORD), 200);
+    let mut elsewhere = at(thief(&server, &admin), "203.0.113.9");
+    let mut other_browser = thief(&server, &admin)
+        .header("X-Forwarded-For", "198.51.100.7")
+        .header("User-Agent", "Chrome");
+    assert!(!is_in(&mut elsewhere) && !is_in(&mut other_browser));
+    // The provider gives another address of the same network.
+    assert!(is_in(&mut at(thief(&server, &admin), "198.51.7.1")));
+    // She takes her computer along: she signs in once, and is then at home in both.
+    assert_eq!(log_in(&mut elsewhere, PASSWORD), 200);
+    assert!(is_in(&mut elsewhere) && !is_in(&mut admin));
+    assert!(is_in(&mut at(thief(&server, &elsewhere), "198.51.100.7")));
+    // Whoever only has the cookie cannot add a network, and a session that ended lends none.
+    let mut stranger = at(thief(&server, &elsewhere), "192.0.2.1");
+    assert!(!is_in(&mut stranger));
+    server.clock.turn(31 * 60);
+    assert_eq!(log_in(&mut stranger, PASSWORD), 200);
+    assert!(!is_in(&mut at(thief(&server, &stranger), "198.51.100.7")));
 }
 
 #[test]

@@ -10,7 +10,7 @@ pub enum Kind {
     SecondFactorFailed,
     /// Too many attempts; one entry a minute for all of them.
     SignInThrottled,
-    /// API tokens that do not exist or lack the scope; one entry a minute for all of them.
+    /// API tokens that do not exist or lack the scope, and cookies of sessions from elsewhere; one entry a minute for all of them.
     TokenRefused,
     /// By its own sign-out.
     SignedOut,

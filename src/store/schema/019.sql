@@ -1,0 +1,3 @@
+-- Sessions are bound to networks. Those of before end.
+
+alter table sessions add column networks text not null default '';
