@@ -16,6 +16,8 @@ use crate::error::Error;
 const AT_ONCE: usize = 2;
 const WAITING: usize = 16;
 const WAIT: Duration = Duration::from_secs(2);
+/// For known callers, who stand behind the strangers that came first.
+const KNOWN_WAIT: Duration = Duration::from_secs(10);
 
 /// Capacity of a buffer in blocks of 1 kB; blocks beyond the parameters are never touched. The C library
 /// always returns freed buffers above 32 MB to the system; smaller ones it may keep forever.
@@ -79,12 +81,12 @@ impl Passwords {
     ) -> Result<Match, Error> {
         let gate = Arc::clone(&self.0);
         let busy = || Error::TooManyRequests(WAIT.as_secs());
-        let places = match caller {
-            Caller::Stranger => &gate.places,
-            Caller::Known => &gate.known_places,
+        let (places, wait) = match caller {
+            Caller::Stranger => (&gate.places, WAIT),
+            Caller::Known => (&gate.known_places, KNOWN_WAIT),
         };
         let _place = places.try_acquire().map_err(|_| busy())?;
-        let _running = match time::timeout(WAIT, gate.running.acquire()).await {
+        let _running = match time::timeout(wait, gate.running.acquire()).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_)) | Err(_) => return Err(busy()),
         };
