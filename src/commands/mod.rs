@@ -153,10 +153,11 @@ impl ImportArgs {
 pub fn import(config: &Config, args: &ImportArgs) -> Result<(), Refusal> {
     let options = args.options()?;
     let service = Service::open_existing(config, Clock::System)?;
-    let Decoded { text, notes } = decode(&read(&args.file)?)?;
-    let name = match args.file.as_os_str() == "-" {
-        true => "standard input".to_owned(),
-        false => file_name(&args.file.to_string_lossy()),
+    let path = args.file.to_string_lossy();
+    let Decoded { text, notes } = decode(&path, &read(&args.file)?)?;
+    let name = match &*path {
+        "-" => "standard input".to_owned(),
+        path => file_name(path),
     };
     let plan = service.plan_import(&text, &options)?;
     if let Some(problem) = &plan.layout.problem {
@@ -223,26 +224,20 @@ fn say_what_decides(layout: &Layout) {
     if layout.has_ambiguous_dates {
         say("Decide about ambiguous dates with --dates day-first or --dates month-first.");
     }
-    let terms: Vec<&str> = layout
-        .unknown_terms
-        .iter()
-        .map(|(word, _)| word.as_str())
-        .collect();
+    let listed = |words: &[(String, i64)]| {
+        let words: Vec<&str> = words.iter().map(|(word, _)| word.as_str()).collect();
+        words.join(", ")
+    };
+    let terms = listed(&layout.unknown_terms);
     if !terms.is_empty() {
         say(&format!(
-            "Say which of these words mean that a license is perpetual, with --perpetual WORD: {}.",
-            terms.join(", ")
+            "Words in place of an expiration date: {terms}. For each that means perpetual, use --perpetual WORD."
         ));
     }
-    let words = layout
-        .unknown_statuses
-        .iter()
-        .map(|(word, _)| word.as_str());
-    let words: Vec<&str> = words.collect();
-    if !words.is_empty() {
-        let words = words.join(", ");
+    let statuses = listed(&layout.unknown_statuses);
+    if !statuses.is_empty() {
         say(&format!(
-            "Say what these words for the status mean, with --status WORD=STATUS: {words}."
+            "Unknown words for the status: {statuses}. Decide about each with --status WORD=STATUS."
         ));
     }
 }

@@ -26,7 +26,8 @@ pub struct Doubt {
     pub suggestions: Vec<String>,
 }
 
-/// What to ask before these values are stored; `before` are the current ones, which are not doubted.
+/// What to ask before these values are stored, except about the [`key`]; `before` are the current ones, which are not
+/// doubted.
 pub fn doubts(new: &Draft, before: &Draft, tools: &[String], today: Date) -> Vec<Doubt> {
     let text = |index: usize| {
         let name = FIELDS[index].name;
@@ -36,7 +37,6 @@ pub fn doubts(new: &Draft, before: &Draft, tools: &[String], today: Date) -> Vec
     let day = text(EXPIRATION_DATE).and_then(date::read);
     let found = [
         text(TOOL_NAME).and_then(|name| tool(name, tools)),
-        text(LICENSE_KEY).and_then(key),
         day.and_then(|day| expiration(day, today)),
     ];
     let others = FIELDS.iter().enumerate();

@@ -57,7 +57,7 @@ const NEARLY: std::ops::RangeInclusive<usize> = 4..=14;
 /// Digits of the manufacturer, with which the addresses of one computer often begin.
 const MANUFACTURER: usize = 6;
 
-/// So many addresses are pasted as one text.
+/// Numbers of addresses that people paste as one text.
 const JOINED: std::ops::RangeInclusive<usize> = 2..=4;
 
 /// The same without separators: serial numbers of drives have eight.
@@ -251,7 +251,7 @@ fn is_placeholder(key: &str) -> bool {
     is_marked && !inner.is_empty() && inner.chars().all(is_name)
 }
 
-/// The key behind a label that is known, or behind any words with a colon and a blank.
+/// The key after one of [`LABELS`], or after any words that end with a colon or an equals sign and a blank.
 fn labelled(key: &str) -> Option<KeyDoubt> {
     let is_separator = |c: char| ":=#.".contains(c) || c.is_whitespace();
     let known = || {

@@ -52,7 +52,7 @@ pub(super) fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c))
 }
 
-/// A name as two people who see the same one have it: composed letters, single blanks, nothing invisible around it.
+/// The one way in which names that look the same are stored: composed letters, single blanks, nothing invisible around.
 pub(super) fn name(typed: &str) -> String {
     let is_blank = |c: char| c.is_whitespace() && !c.is_control();
     let around = |c: char| c.is_whitespace() || is_invisible(c) && !is_direction_override(c);

@@ -52,8 +52,8 @@ const UNITS: &str = "d day days tag tage tagen jour jours dia dias giorno giorni
 const PARTS: &str =
     "kw cw w wk week woche semaine sem semana settimana tydzien q quarter quartal trimestre";
 
-/// Years in which a date with two digits for the year is no version such as `1.2.3`.
-const SHORT_YEARS: std::ops::Range<i32> = 2015..2046;
+/// Years in which licenses expire: a number in a file may be such a year, and `31.12.27` a date rather than a version.
+pub const RECENT_YEARS: std::ops::Range<i32> = 2015..2046;
 
 /// The beginning of a month's name has at least as many letters.
 const MIN_MONTH: usize = 3;
@@ -253,7 +253,7 @@ pub fn is_date(typed: &str) -> bool {
 fn is_short(separator: char, [first, second, third]: [&str; 3]) -> bool {
     let is_day = |year: &str, month, day| {
         let day = date(&format!("20{year}"), month, day);
-        day.is_some_and(|day| SHORT_YEARS.contains(&day.year()))
+        day.is_some_and(|day| RECENT_YEARS.contains(&day.year()))
     };
     let is_padded = [first, second, third].iter().all(|part| part.len() == 2);
     match separator {

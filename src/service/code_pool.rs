@@ -34,7 +34,7 @@ impl Service {
         bytes: &[u8],
         tool_name: String,
     ) -> Result<i64, Error> {
-        let decoded = decode(bytes)?;
+        let decoded = decode(name, bytes)?;
         let options = ImportOptions {
             subject: Subject::Codes,
             tool: Some(tool_name),
@@ -44,7 +44,7 @@ impl Service {
         self.keep_upload(actor, name, &decoded, &options)
     }
 
-    /// What an import of this file would do; codes that are there already, for another tool, are wrong.
+    /// What an import of this file would do. A code that exists already is unchanged, or wrong if it is for another tool.
     pub(super) fn pool(&self, upload: &Upload) -> Result<Pool, Error> {
         let text = self.content(upload.id)?;
         let mut pool = read_pool(&text, &upload.options, &self.tool_names()?, self.today())?;

@@ -207,7 +207,7 @@ impl Service {
 
     /// Stores a file for its preview and returns its ID; an error if it cannot be read.
     pub fn upload_import(&self, actor: &Actor, name: &str, bytes: &[u8]) -> Result<i64, Error> {
-        let decoded = decode(bytes)?;
+        let decoded = decode(name, bytes)?;
         let options = ImportOptions::default();
         let sheet = Sheet::read(&decoded.text, &options).map_err(|error| decoded.explain(error))?;
         check_row_count(sheet.length)?;

@@ -65,7 +65,6 @@ impl Service {
         let key = draft.get("license_key").trim();
         if key != before.get("license_key") && !key.is_empty() {
             let tool_name = draft.get("tool_name").trim();
-            doubts.retain(|doubt| doubt.field != "license_key");
             doubts.extend(self.key_doubt(tool_name, key)?);
         }
         match Values::parse(&draft.clone().over(before)) {
@@ -131,15 +130,15 @@ impl Service {
             let new = Values::parse(&draft.changed_from(shown).over(current))?;
             let kept = bulk::snapshot(db, id, false)?.0;
             let (after, audit_id) = write_values(db, actor, &before, &new, now)?;
-            let change = audit_id.map(|audit_id| {
-                let what = format!("Edit {}", before.license_key);
-                let change = bulk::add(db, &actor.who, &what, "", now)?;
-                bulk::keep(db, change, id, audit_id, (&kept, ""))?;
-                bulk::add_to_number(db, change, 1)?;
-                bulk::set_done(db, change, &what, now)?;
-                Ok::<_, Error>(change)
-            });
-            Ok(Edited::Saved(after, change.transpose()?))
+            let Some(audit_id) = audit_id else {
+                return Ok(Edited::Saved(after, None));
+            };
+            let what = format!("Edit {}", before.license_key);
+            let change = bulk::add(db, &actor.who, &what, "", now)?;
+            bulk::keep(db, change, id, audit_id, (&kept, ""))?;
+            bulk::add_to_number(db, change, 1)?;
+            bulk::set_done(db, change, &what, now)?;
+            Ok(Edited::Saved(after, Some(change)))
         })
     }
 

@@ -299,7 +299,7 @@ fn the_overview_says_how_old_the_last_backup_is_and_warns() {
 }
 
 /// A shell in the folder, whose `$0` is the program.
-fn shell(folder: &Path, words: &[&str], script: &str) -> Command {
+pub fn shell(folder: &Path, words: &[&str], script: &str) -> Command {
     let program = command(folder);
     let mut shell = Command::new(words[0]);
     shell

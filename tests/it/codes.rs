@@ -491,6 +491,16 @@ fn codes_of_an_older_system_are_imported_after_a_preview() {
 }
 
 #[test]
+fn a_file_of_codes_whose_name_contradicts_it_is_refused() {
+    let server = Server::start();
+    let file = "file\"; filename=\"codes.xlsx";
+    let fields = [("tool_name", "Tool_A"), (file, "OLDX-1111-2222\n")];
+    let page = import(&mut server.admin(), &fields);
+    let problem = page.problem("text").unwrap();
+    assert!(problem.contains("codes.csv"), "{problem}");
+}
+
+#[test]
 fn a_file_of_codes_is_read_as_the_person_says() {
     let server = Server::start();
     let mut admin = server.admin();

@@ -169,13 +169,14 @@ fn importing_an_export_changes_nothing() {
         confirm(&mut elsewhere, &preview);
         let rows = |body: &str| -> Vec<serde_json::Value> {
             let mut rows: Vec<serde_json::Value> = serde_json::from_str(body).unwrap();
-            rows.iter_mut().for_each(|row| {
-                row["id"] = json!(0);
-                row["user_id"] = row["user_id"].as_str().map(one_spelling).into();
-            });
+            rows.iter_mut().for_each(|row| row["id"] = json!(0));
             rows
         };
-        prop_assert_eq!(rows(&elsewhere.get("/api/licenses").body), rows(&before));
+        let mut expected = rows(&before);
+        for row in &mut expected {
+            row["user_id"] = row["user_id"].as_str().map(one_spelling).into();
+        }
+        prop_assert_eq!(rows(&elsewhere.get("/api/licenses").body), expected);
         prop_assert!(all > 5, "{}", all);
     });
 }

@@ -155,7 +155,8 @@ fn common_file_formats_are_read() {
 fn the_array_of_the_earlier_server_is_imported_unchanged() {
     let server = Server::start();
     let mut admin = server.admin();
-    import(&mut admin, OLDER);
+    let page = upload(&mut admin, "older.json", OLDER);
+    confirm(&mut admin, &page);
     let row = &table(&server)[0];
     let older: serde_json::Value = serde_json::from_str(OLDER).unwrap();
     for (name, value) in older[0].as_object().unwrap() {
@@ -265,9 +266,10 @@ fn an_unreadable_file_is_refused_with_a_reason() {
         ("", &b""[..], ""),
         ("f.csv", b"", ""),
         ("f.csv", b"tool_name,license_key\n", ""),
-        ("f.csv", b"[]", ""),
-        ("f.csv", b"[{\"tool\": ", "JSON"),
-        ("f.csv", b"{}", ""),
+        ("f.json", b"[]", ""),
+        ("f.json", b"[{\"tool\": ", "JSON"),
+        ("f.json", b"{}", ""),
+        ("f.csv", b"[]", "f.json"),
         ("f.csv", b"PK\x03\x04\0\0", "xlsx"),
         ("f.csv", incomplete.as_bytes(), ""),
     ] {

@@ -87,6 +87,16 @@ fn the_command_line_warns_and_asks_before_it_writes() {
 }
 
 #[test]
+fn the_command_line_refuses_a_name_that_contradicts_the_content() {
+    let (server, _) = Database::start();
+    let folder = server.folder.path();
+    std::fs::write(folder.join("customers.xlsx"), "tool,key\nT,k\n").unwrap();
+    let refused = run(folder, &["import", "customers.xlsx", "--yes"], "");
+    assert_names(&refusal(&refused), &["customers.xlsx", "customers.csv"]);
+    assert_eq!(keys(&server), [""; 0]);
+}
+
+#[test]
 fn the_command_line_names_the_options_that_decide() {
     let (server, _) = Database::start();
     let file = "tool,key,status,expires\nT,k,expired,3/4/2027\n";

@@ -35,7 +35,7 @@ fn with_tool(name: &str) -> Server {
 }
 
 #[test]
-fn an_expiration_date_has_many_headings() {
+fn expire_date_is_a_heading_of_the_expiration_date() {
     let server = Server::start();
     let mut admin = server.admin();
     let page = preview(&mut admin, "r1.csv");
@@ -178,7 +178,7 @@ fn one_line_in_another_encoding_is_named_and_changes_no_other() {
 }
 
 #[test]
-fn another_encoding_is_said_with_the_first_name() {
+fn another_encoding_is_pointed_out_with_the_first_name() {
     let server = Server::start();
     let page = preview(&mut server.admin(), "enc-1250.csv");
     let warning = page.texts(".warning").concat();
@@ -306,7 +306,7 @@ fn nothing_that_decides_over_a_license_is_ignored() {
         r#"[{"tool": "T", "key": "a", "meta": {"expires": "2027-12-31"}}]"#,
         r#"[{"tool": "T", "key": "a", "terms": [{"x": {"state": "revoked"}}]}]"#,
     ] {
-        let page = upload(&mut admin, "f.csv", file);
+        let page = upload(&mut admin, "f", file);
         assert!(
             !page.has_form(&page.path) && !page.alert().is_empty(),
             "{file}"
@@ -326,7 +326,7 @@ fn nothing_that_decides_over_a_license_is_ignored() {
 }
 
 #[test]
-fn a_no_below_active_is_suspended_in_every_language() {
+fn a_no_below_active_means_suspended_in_every_language() {
     let server = Server::start();
     let mut admin = server.admin();
     for (heading, no) in [
@@ -345,7 +345,7 @@ fn a_no_below_active_is_suspended_in_every_language() {
 }
 
 #[test]
-fn notes_that_say_until_when_are_pointed_out() {
+fn notes_with_dates_or_words_for_a_status_are_pointed_out() {
     let server = Server::start();
     let mut admin = server.admin();
     for note in ["2027-12-31", "gesperrt"] {
@@ -359,7 +359,7 @@ fn notes_that_say_until_when_are_pointed_out() {
 }
 
 #[test]
-fn errors_of_formulas_and_repeated_headings_are_no_licenses() {
+fn errors_of_formulas_and_repeated_headings_are_invalid_rows() {
     let server = Server::start();
     let mut admin = server.admin();
     let file =

@@ -1,8 +1,14 @@
 //! Importing and exporting workbooks.
 
+use std::io::{Cursor, Read as _, Write as _};
+
 use rust_xlsxwriter::{Format, Workbook};
 use serde_json::json;
+use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
 
+use crate::backup::shell;
+use crate::database::Database;
 use crate::import::{confirm, numbers, upload};
 use crate::inputs::keys;
 use crate::server::Server;
@@ -141,14 +147,13 @@ fn the_error_of_a_formula_is_no_empty_cell() {
 
 /// The workbook with another value in the cells that have this one.
 fn with_value(book: &[u8], value: &str, other: &str) -> Vec<u8> {
-    use std::io::{Cursor, Read, Write};
-    let mut archive = zip::ZipArchive::new(Cursor::new(book)).unwrap();
-    let mut changed = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let mut archive = ZipArchive::new(Cursor::new(book)).unwrap();
+    let mut changed = ZipWriter::new(Cursor::new(Vec::new()));
     for at in 0..archive.len() {
         let mut file = archive.by_index(at).unwrap();
         let mut text = String::new();
         file.read_to_string(&mut text).unwrap();
-        let plain = zip::write::SimpleFileOptions::default();
+        let plain = SimpleFileOptions::default();
         changed.start_file(file.name().unwrap(), plain).unwrap();
         let text = text.replace(&format!("<v>{value}</v>"), other);
         changed.write_all(text.as_bytes()).unwrap();
@@ -185,13 +190,85 @@ fn the_sheet_with_the_headings_is_read() {
     let mut book = Workbook::new();
     let cover = book.add_worksheet().set_name("Deckblatt").unwrap();
     cover.write_string(0, 0, "Meine Lizenzen").unwrap();
-    let list = book.add_worksheet().set_name("Liste").unwrap();
-    list.write_row(0, 0, ["Tool", "Key"]).unwrap();
-    list.write_row(1, 0, ["T", "a"]).unwrap();
+    let prices = book.add_worksheet().set_name("Preise").unwrap();
+    prices.write_number(0, 0, 99).unwrap();
+    for name in ["Liste", "Archiv"] {
+        let list = book.add_worksheet().set_name(name).unwrap();
+        list.write_row(0, 0, ["Tool", "Key"]).unwrap();
+        list.write_row(1, 0, ["T", name]).unwrap();
+    }
     let book = book.save_to_buffer().unwrap();
     let page = upload(&mut server.admin(), "f.xlsx", book);
     assert_eq!(numbers(&page), [1, 0, 0, 0]);
-    assert_eq!(page.texts(".warning code"), ["Liste", "Deckblatt", "T"]);
+    assert_eq!(
+        page.texts(".warning code"),
+        ["Liste", "Deckblatt", "Preise", "Archiv", "T"]
+    );
+}
+
+#[test]
+fn a_workbook_of_long_sheets_takes_the_memory_of_two() {
+    let (server, _) = Database::start();
+    let folder = server.folder.path();
+    let mut book = Workbook::new();
+    // Each takes 24 MB.
+    for _ in 0..50 {
+        let long = book.add_worksheet();
+        long.write_string(1_048_575, 0, "x").unwrap();
+    }
+    let list = book.add_worksheet();
+    list.write_row(0, 0, ["Tool", "Key"]).unwrap();
+    list.write_row(1, 0, ["T", "k"]).unwrap();
+    book.save(folder.join("f.xlsx")).unwrap();
+    let script = "ulimit -v 500000; exec \"$0\" import f.xlsx --dry-run";
+    let output = shell(folder, &["sh"], script).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_workbook_of_too_many_files_is_refused() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let book = workbook(&[&["Tool", "Key"], &["T", "k"]]);
+    let with = |number: usize| {
+        let mut archive = ZipWriter::new_append(Cursor::new(book.clone())).unwrap();
+        let own = ZipArchive::new(Cursor::new(&book)).unwrap().len();
+        for at in own..number {
+            let plain = SimpleFileOptions::default();
+            archive
+                .start_file(format!("xl/media/{at}.png"), plain)
+                .unwrap();
+        }
+        archive.finish().unwrap().into_inner()
+    };
+    let page = upload(&mut admin, "f.xlsx", with(1_000));
+    assert_eq!(numbers(&page), [1, 0, 0, 0]);
+    let page = upload(&mut admin, "f.xlsx", with(1_001));
+    let problem = page.problem("file").unwrap();
+    assert!(problem.contains("1,001"), "{problem}");
+}
+
+#[test]
+fn a_workbook_has_the_ending_of_its_kind() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let excel = workbook(&[&["Tool", "Key"], &["T", "k"]]);
+    let other = opendocument(
+        r#"<table:table-row><table:table-cell office:value-type="string"><text:p>Key</text:p></table:table-cell></table:table-row>"#,
+    );
+    for (name, book, right) in [
+        ("customers.csv", &excel, "customers.xlsx"),
+        ("customers.ods", &excel, "customers.xlsx"),
+        ("customers.xlsx", &other, "customers.ods"),
+    ] {
+        let page = upload(&mut admin, name, book);
+        assert_eq!(page.status, 422);
+        let problem = page.problem("file").unwrap();
+        assert!(problem.contains(right), "{problem}");
+    }
+    for name in ["customers.xlsm", "customers"] {
+        assert_eq!(numbers(&upload(&mut admin, name, &excel)), [1, 0, 0, 0]);
+    }
 }
 
 #[test]
@@ -254,9 +331,8 @@ fn one_visible_sheet_is_read_and_others_are_named() {
 
 /// An OpenDocument workbook with this content of its only sheet.
 fn opendocument(rows: &str) -> Vec<u8> {
-    use std::io::Write;
-    let mut file = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let plain = zip::write::SimpleFileOptions::default();
+    let mut file = ZipWriter::new(Cursor::new(Vec::new()));
+    let plain = SimpleFileOptions::default();
     let namespaces = ["office", "table", "text"]
         .map(|name| format!(r#"xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0""#));
     let content = format!(

@@ -68,11 +68,11 @@ pub(super) fn is_code(heading: &str) -> bool {
 
 pub(super) fn own_of_heading(heading: &str) -> Option<usize> {
     let find = |name: &str| OWN.iter().position(|own| is_in(own.headings, name));
-    let nouns = NUMBER_OF
-        .iter()
-        .filter_map(|start| heading.strip_prefix(start));
-    let mut seats = nouns.filter(|noun| find(noun) == Some(SEATS));
-    find(heading).or_else(|| seats.next().map(|_| SEATS))
+    let counts_seats = |start: &&str| {
+        let noun = heading.strip_prefix(*start);
+        noun.is_some_and(|noun| find(noun) == Some(SEATS))
+    };
+    find(heading).or_else(|| NUMBER_OF.iter().any(counts_seats).then_some(SEATS))
 }
 
 fn is_in(names: &str, heading: &str) -> bool {

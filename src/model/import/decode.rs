@@ -2,14 +2,18 @@
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
+use super::ending::{Content, check, check_readable};
 use super::{Decoded, refused, workbook};
 use crate::error::Error;
 use crate::model::text::{grouped, shorten};
 
 /// By its byte order mark, else UTF-8; lines that are neither are taken as Windows-1252, which Excel saves. A
-/// workbook becomes the text that [`Sheet`](super::Sheet) reads.
-pub fn decode(bytes: &[u8]) -> Result<Decoded, Error> {
-    if let Some(decoded) = workbook::read(bytes)? {
+/// workbook becomes the text that [`Sheet`](super::Sheet) reads. The ending of the name must fit the content, if there is
+/// one.
+pub fn decode(name: &str, bytes: &[u8]) -> Result<Decoded, Error> {
+    check_readable(name)?;
+    if let Some((content, decoded)) = workbook::read(bytes)? {
+        check(name, content)?;
         return Ok(decoded);
     }
     let (text, note) = match Encoding::for_bom(bytes) {
@@ -27,6 +31,7 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, Error> {
              and one row per license.",
         ));
     }
+    check(name, Content::of_text(&text))?;
     let notes = [note, misread(&text), lost(&text)]
         .into_iter()
         .flatten()
@@ -205,7 +210,7 @@ mod tests {
     }
 
     fn message(bytes: &[u8]) -> String {
-        decode(bytes).unwrap_err().to_string()
+        decode("", bytes).unwrap_err().to_string()
     }
 
     #[test]
@@ -219,7 +224,7 @@ mod tests {
             utf16("Müller €", u16::to_be_bytes),
             b"M\xfcller \x80".to_vec(),
         ] {
-            assert_eq!(decode(&bytes).unwrap().text, "Müller €", "{bytes:?}");
+            assert_eq!(decode("", &bytes).unwrap().text, "Müller €", "{bytes:?}");
         }
     }
 
@@ -232,7 +237,7 @@ mod tests {
 
     #[test]
     fn one_line_in_another_encoding_does_not_change_the_others() {
-        let decoded = decode(b"k,M\xc3\xbcller\nk,M\xfcnch\nk,Wei\xc3\x9f").unwrap();
+        let decoded = decode("", b"k,M\xc3\xbcller\nk,M\xfcnch\nk,Wei\xc3\x9f").unwrap();
         assert_eq!(decoded.text, "k,Müller\nk,Münch\nk,Weiß");
         let [note] = &decoded.notes[..] else {
             panic!("{decoded:?}")
@@ -245,7 +250,7 @@ mod tests {
 
     #[test]
     fn another_encoding_is_named_with_the_first_letters() {
-        let decoded = decode(b"tool;who\nA;\xa3ukasz").unwrap();
+        let decoded = decode("", b"tool;who\nA;\xa3ukasz").unwrap();
         assert!(decoded.notes[0].contains("not UTF-8"), "{decoded:?}");
         assert!(decoded.notes[0].contains("`£ukasz`"), "{decoded:?}");
     }
@@ -253,7 +258,7 @@ mod tests {
     #[test]
     fn a_file_from_a_dos_program_keeps_its_letters() {
         assert_eq!(CODE_PAGE_850.chars().count(), 128);
-        let decoded = decode(b"tool;who\nA;M\x81ller\nA;J\x84ger, Stra\xe1e").unwrap();
+        let decoded = decode("", b"tool;who\nA;M\x81ller\nA;J\x84ger, Stra\xe1e").unwrap();
         assert_eq!(decoded.text, "tool;who\nA;Müller\nA;Jäger, Straße");
         let note = &decoded.notes[0];
         assert!(note.contains("850") && note.contains("`Müller`"), "{note}");
@@ -261,7 +266,7 @@ mod tests {
 
     #[test]
     fn letters_that_were_lost_before_are_named() {
-        let decoded = decode("k,x\nk,M\u{fffd}ller".as_bytes()).unwrap();
+        let decoded = decode("", "k,x\nk,M\u{fffd}ller".as_bytes()).unwrap();
         assert!(
             decoded.notes[0].contains("`M\u{fffd}ller` on line 2"),
             "{decoded:?}"
@@ -276,11 +281,15 @@ mod tests {
             ("k;MÃƒÂ¼ller", "`MÃƒÂ¼ller` on line 1"),
             ("k;M√ºller", "`M√ºller` on line 1"),
         ] {
-            let decoded = decode(text.as_bytes()).unwrap();
+            let decoded = decode("", text.as_bytes()).unwrap();
             assert!(decoded.notes[0].contains(word), "{decoded:?}");
         }
         for text in ["SÃO PAULO", "Müller", "Ã la carte", "√2"] {
-            assert_eq!(decode(text.as_bytes()).unwrap().notes, [""; 0], "{text}");
+            assert_eq!(
+                decode("", text.as_bytes()).unwrap().notes,
+                [""; 0],
+                "{text}"
+            );
         }
     }
 

@@ -10,18 +10,18 @@ use super::raw::{Cell, CellKind, RawRow};
 use super::refused;
 use crate::error::Error;
 use crate::model::license::fields::{FIELDS, Kind};
-use crate::model::text::shorten;
+use crate::model::text::{grouped, shorten};
 
 /// The elements of an array, each of them syntactically valid.
 pub(super) struct Elements<'t> {
     rest: vec::IntoIter<&'t RawValue>,
     line: u64,
-    /// The keys seen so far, in order.
-    pub(super) keys: Vec<String>,
+    /// The keys seen so far, in order, and the first one too many.
+    keys: Vec<String>,
     positions: HashMap<String, usize>,
 }
 
-/// Keys that are kept apart; more are no table.
+/// Different keys in a file; more are no table.
 const MAX_KEYS: usize = 1_000;
 
 /// Levels of objects in others that are read.
@@ -41,6 +41,20 @@ impl<'t> Elements<'t> {
             keys: vec![],
             positions: HashMap::new(),
         })
+    }
+
+    /// The keys seen so far, in order; an error if there are too many.
+    pub(super) fn keys(&self) -> Result<&[String], Error> {
+        match self.keys.get(MAX_KEYS) {
+            None => Ok(&self.keys),
+            Some(key) => Err(refused(format!(
+                "The objects in the file have more than {} different keys: `{}` in element {} is one too many. Export \
+                 only the fields that an import needs.",
+                grouped(MAX_KEYS as i64),
+                shorten(key),
+                self.line
+            ))),
+        }
     }
 
     pub(super) fn next(&mut self) -> Option<RawRow> {
@@ -81,7 +95,7 @@ impl<'t> Elements<'t> {
         for (key, value) in flat {
             let at = match self.positions.get(&key) {
                 Some(at) => *at,
-                None if self.keys.len() < MAX_KEYS => {
+                None if self.keys.len() <= MAX_KEYS => {
                     self.positions.insert(key.clone(), self.keys.len());
                     self.keys.push(key);
                     cells.push(absent.clone());
@@ -96,8 +110,8 @@ impl<'t> Elements<'t> {
     }
 }
 
-/// What is inside of an object, or of the objects of an array, gets keys such as `meta.expires` and `terms.1.days`, unless
-/// the key is that of a field.
+/// Gives each value in a nested object, or in an array of objects, a key such as `meta.expires` or `terms.1.days`. A value
+/// whose own key is that of a field stays whole.
 fn flatten<'t>(
     key: String,
     value: &'t RawValue,
@@ -240,6 +254,20 @@ mod tests {
         assert!(refusal("[{\"key\": \"K\"},\n {\"key\" \"K\"}]").contains("line 2 column 9"));
         assert!(refusal("[{}] x").contains("trailing characters at line 1 column 6"));
         assert!(refusal("[{}").contains("line 1 column 3"));
+    }
+
+    #[test]
+    fn a_file_with_too_many_keys_is_refused() {
+        let with = |number: usize| {
+            let keys: Vec<String> = (1..number).map(|at| format!("\"x{at:04}\": 1")).collect();
+            format!("[{{\"key\": \"K\"}}, {{{}}}]", keys.join(", "))
+        };
+        assert_eq!(rows(&with(1_000)).len(), 2);
+        let reason = refusal(&with(1_001));
+        assert!(
+            reason.contains("1,000") && reason.contains("`x1000`"),
+            "{reason}"
+        );
     }
 
     #[test]

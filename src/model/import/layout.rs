@@ -8,7 +8,7 @@ use super::options::ImportOptions;
 use super::raw::{Cell, CellKind};
 use super::statuses::{is_refused, is_status};
 use crate::model::date;
-use crate::model::license::fields::{EXPIRATION_DATE, FIELDS, Kind, STATUS};
+use crate::model::license::fields::{EXPIRATION_DATE, FIELDS, NOTE, STATUS};
 use crate::model::text::{grouped, shorten};
 use crate::model::typed_date::{DateOrder, Reading};
 
@@ -99,7 +99,7 @@ impl Survey {
                 self.refused += i64::from(is_refused(text) == Some(true));
             }
             Column::Field(index) if FIELDS[index].is_date() => self.note_date(line, text),
-            Column::Field(index) if FIELDS[index].kind == Kind::Lines => self.ignored.note(text),
+            Column::Field(NOTE) => self.ignored.note(text),
             _ => self.filled += 1,
         }
     }

@@ -1,12 +1,12 @@
 //! Whether an ignored column decides over licenses: until when they are valid, or whether they are.
 
-use super::statuses::{answer, is_refusal, is_refused};
+use super::statuses::{answer, is_refusal, meaning};
 use crate::model::fold::folded;
+use crate::model::license::Status;
 use crate::model::text::in_ascii;
-use crate::model::typed_date::{Reading, is_date, is_part_of_year, is_period, is_unit};
-
-/// Years in which licenses expire, as far as numbers without a heading go.
-const RECENT: std::ops::Range<i32> = 2015..2046;
+use crate::model::typed_date::{
+    RECENT_YEARS, Reading, is_date, is_part_of_year, is_period, is_unit,
+};
 
 /// Unix seconds of about the same years; no telephone number in North America begins like them.
 const SECONDS: std::ops::Range<i64> = 1_500_000_000..2_000_000_000;
@@ -61,7 +61,7 @@ pub(super) struct Ignored {
     yes: i64,
     no: i64,
     allowed: i64,
-    /// Numbers that may count machines, and those above one.
+    /// Numbers that may count machines, and all numbers above one, which are no answers.
     counts: i64,
     several: i64,
 }
@@ -91,7 +91,7 @@ impl Ignored {
             _ if !has_digits => {}
             Reading::Day(_) | Reading::Either { .. } if !is_bare => self.certain += 1,
             Reading::Day(_) | Reading::Either { .. } => self.dates += 1,
-            Reading::Serial(day) if RECENT.contains(&day.year()) => self.likely += 1,
+            Reading::Serial(day) if RECENT_YEARS.contains(&day.year()) => self.likely += 1,
             Reading::TwoDigitYear if is_date(text) => self.dates += 1,
             _ if is_seconds(text) || is_part_of_year(text) => self.likely += 1,
             _ if is_year(text) || is_period(text) => self.likely += 1,
@@ -105,11 +105,11 @@ impl Ignored {
             // A one may be a number of something.
             Some(true) => self.yes += i64::from(!has_digits),
             Some(false) => self.no += 1,
-            None => self.allowed += i64::from(is_refused(text) == Some(false)),
+            None => self.allowed += i64::from(meaning(text) == Some(Status::Activated)),
         }
-        let number: u32 = text.parse().unwrap_or_default();
+        let number: u64 = text.parse().unwrap_or_default();
         self.counts += i64::from((1..10_000).contains(&number) && !text.starts_with('0'));
-        self.several += i64::from((2..10_000).contains(&number));
+        self.several += i64::from(number > 1);
     }
 
     /// Whether a person may have meant dates that nobody would read. `is_there` if there is a column of expiration
@@ -134,7 +134,8 @@ impl Ignored {
         if is_refusing && self.filled > self.no + self.allowed {
             return true;
         }
-        let is_some_refused = self.no > 0 || self.yes > 0 && self.is_any_blank;
+        let is_some_refused =
+            self.several == 0 && (self.no > 0 || self.yes > 0 && self.is_any_blank);
         !is_said && (self.is_any_refused || is_some_refused && begins(&words, ALLOWING))
     }
 
@@ -167,7 +168,8 @@ fn begins(words: &[String], starts: &str) -> bool {
 
 /// A word for a term or for a unit of time; one letter may be anything.
 fn is_term(word: &str) -> bool {
-    let is_long_unit = |word: &str| word.len() > 2 && is_unit(word);
+    // `lat` is Polish for years, and a latitude.
+    let is_long_unit = |word: &str| word.len() > 2 && word != "lat" && is_unit(word);
     let mut starts = OF_LICENSES.split_whitespace();
     TERM.split_whitespace().any(|term| term == word)
         || is_long_unit(word)
@@ -175,7 +177,10 @@ fn is_term(word: &str) -> bool {
 }
 
 fn is_year(text: &str) -> bool {
-    text.len() == 4 && text.parse().is_ok_and(|year: i32| RECENT.contains(&year))
+    text.len() == 4
+        && text
+            .parse()
+            .is_ok_and(|year: i32| RECENT_YEARS.contains(&year))
 }
 
 /// In seconds or milliseconds since 1970; also as `/Date(1830297600000)/`.
@@ -270,6 +275,8 @@ mod tests {
             ("Endkunde", "Firma 7"),
             ("Etage", "3"),
             ("Rabatt", "10"),
+            ("lat", "52.52"),
+            ("geo.lat", "52"),
         ] {
             let cells = [cell, "x", "y"];
             assert!(!has_dates(heading, &cells, false), "{heading}: {cell}");
@@ -304,6 +311,8 @@ mod tests {
         }
         for (heading, cells) in [
             ("Newsletter", ["no", "yes"]),
+            ("Activations", ["0", "3"]),
+            ("Activations", ["0", "20000"]),
             ("Paid", ["yes", "yes"]),
             ("Licenses", ["1", ""]),
             ("Lizenzart", ["Einzelplatz", ""]),

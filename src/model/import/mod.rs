@@ -8,6 +8,7 @@ mod cells;
 mod code_columns;
 mod columns;
 mod decode;
+mod ending;
 mod examples;
 mod json;
 mod layout;
@@ -323,7 +324,7 @@ mod tests {
         fn no_file_stops_the_program(file in file(), noise: Vec<u8>) {
             drop(read(&file));
             for bytes in [file.as_bytes(), &noise] {
-                drop(decode(bytes).and_then(|decoded| read(&decoded.text)));
+                drop(decode("", bytes).and_then(|decoded| read(&decoded.text)));
             }
         }
     }

@@ -19,7 +19,8 @@ pub enum Subject {
 }
 
 impl Subject {
-    pub(super) fn noun(self) -> &'static str {
+    /// The word for one of them.
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Subject::Licenses => "license",
             Subject::Codes => "code",

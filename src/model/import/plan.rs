@@ -12,7 +12,7 @@ use crate::model::license::{Draft, License, Values};
 use crate::model::mac::canonical_key;
 use crate::model::text::{grouped, shorten, trimmed};
 use crate::model::typed_date::read_moment;
-use crate::model::{doubt, pasted_key, text};
+use crate::model::{doubt, pasted_key};
 
 /// Numbers of a workbook that are whole have at most this number of digits.
 const EXACT_DIGITS: usize = 15;
@@ -343,10 +343,7 @@ impl Planner<'_> {
         }
         let Some(before) = before else {
             return Ok(match created_at(row) {
-                Ok(created_at) => {
-                    let user_id = new.user_id.as_deref().map(text::name);
-                    self.add(row.line, Values { user_id, ..new }, created_at)
-                }
+                Ok(created_at) => self.add(row.line, new, created_at),
                 Err(reason) => self.invalid(row, reason.into()),
             });
         };
@@ -380,7 +377,7 @@ impl Planner<'_> {
     /// The row as a new license whose pair is not in an earlier row; the error is a message for
     /// people.
     fn new_license(&mut self, row: &SheetRow) -> Result<Values, String> {
-        let draft = row.draft.clone().over(Draft::new());
+        let draft = row.draft.clone().keeping_customer("").over(Draft::new());
         let new = Values::parse(&draft).map_err(|error| reasons(&error))?;
         let pair = (new.tool_name.clone(), new.license_key.clone());
         match *self.lines.entry(pair).or_insert(row.line) {
@@ -793,6 +790,19 @@ mod tests {
             _ => None,
         });
         values.collect()
+    }
+
+    #[test]
+    fn a_new_license_is_judged_by_the_name_that_is_stored() {
+        let plan = plan(&format!(
+            "tool,key,user\nT,a,Anna Meyer\nT,b,Anna{}Meyer\n",
+            " ".repeat(300)
+        ));
+        let names = plan.rows.iter().map(|action| match action {
+            RowAction::Add { values, .. } => values.user_id.as_deref(),
+            other => panic!("{other:?}"),
+        });
+        assert!(names.eq([Some("Anna Meyer"); 2]));
     }
 
     #[test]

@@ -163,8 +163,7 @@ impl<'t> Sheet<'t> {
         loop {
             let row = source.next();
             if let Source::Elements(elements) = &source {
-                let new = elements.keys[headings.len()..].iter().cloned();
-                headings.extend(new);
+                headings.extend_from_slice(&elements.keys()?[headings.len()..]);
             }
             let new = headings[columns.len()..].iter();
             columns.extend(new.map(|heading| Column::of(heading, options)));
@@ -205,12 +204,12 @@ impl<'t> Sheet<'t> {
             columns: &columns,
             headings: &headings,
             surveys: &surveys,
-            noun: options.subject.noun(),
+            subject: options.subject,
         };
         layout.problem = clash(&columns, &headings, unit)
             .or(missing)
             .or_else(|| surveyed.lost());
-        layout.notes.extend(surveyed.doubts(options.subject));
+        layout.notes.extend(surveyed.doubts());
         Ok(Sheet {
             unit,
             length,
@@ -472,30 +471,30 @@ struct Surveyed<'a> {
     columns: &'a [Column],
     headings: &'a [String],
     surveys: &'a [Survey],
-    noun: &'static str,
+    subject: Subject,
 }
 
 /// Whether some column has a meaning, and whether some row has a value for it.
-struct Read {
+struct Presence {
     is_there: bool,
     is_filled: bool,
 }
 
 impl Surveyed<'_> {
-    fn read(&self, is_meant: fn(Column) -> bool) -> Read {
-        let mut read = self.surveys.iter().zip(self.columns);
-        Read {
+    fn presence(&self, is_meant: fn(Column) -> bool) -> Presence {
+        let mut all = self.surveys.iter().zip(self.columns);
+        Presence {
             is_there: self.columns.iter().any(|column| is_meant(*column)),
-            is_filled: read.any(|(survey, column)| is_meant(*column) && survey.is_filled()),
+            is_filled: all.any(|(survey, column)| is_meant(*column) && survey.is_filled()),
         }
     }
 
-    fn terms(&self) -> Read {
-        self.read(|column| matches!(column, Column::Field(EXPIRATION_DATE) | Column::Own(DAYS)))
+    fn terms(&self) -> Presence {
+        self.presence(|column| matches!(column, Column::Field(EXPIRATION_DATE) | Column::Own(DAYS)))
     }
 
-    fn statuses(&self) -> Read {
-        self.read(|column| matches!(column, Column::Field(STATUS) | Column::Refusal(_)))
+    fn statuses(&self) -> Presence {
+        self.presence(|column| matches!(column, Column::Field(STATUS) | Column::Refusal(_)))
     }
 
     /// The columns of this meaning whose values are such: `The column `Frist` has`; none if there are none.
@@ -515,7 +514,7 @@ impl Surveyed<'_> {
 
     /// Why the file is refused: it has dates or statuses that would be ignored.
     fn lost(&self) -> Option<String> {
-        let noun = self.noun;
+        let noun = self.subject.as_str();
         let (terms, statuses) = (self.terms(), self.statuses());
         let has_dates = |ignored: &Ignored, heading: &str| {
             !terms.is_filled && ignored.has_dates(heading, terms.is_there)
@@ -530,14 +529,14 @@ impl Surveyed<'_> {
             |ignored: &Ignored, heading: &str| ignored.has_refusals(heading, statuses.is_filled);
         let found = self.find(Column::Unknown, has_refusals)?;
         Some(format!(
-            "{found} values that seem to say whether a {noun} may be used, but would be ignored. Say what each column \
-             is, for example `status`, or `revoked` if its yes means that."
+            "{found} values that seem to say whether a {noun} may be used, and they would be ignored. Say what each \
+             column is: `status` for words such as active and blocked, `revoked` if yes means that the {noun} is revoked."
         ))
     }
 
-    /// What is in notes, where a person alone reads it, or counts seats.
-    fn doubts(&self, subject: Subject) -> Vec<String> {
-        let noun = self.noun;
+    /// Dates and statuses in notes, which no program reads, and numbers of seats in a column that is ignored.
+    fn doubts(&self) -> Vec<String> {
+        let noun = self.subject.as_str();
         let is_without_term = !self.terms().is_filled;
         let is_without_status = !self.statuses().is_filled;
         let dates = self.find(Column::Field(NOTE), |ignored, heading| {
@@ -547,7 +546,7 @@ impl Surveyed<'_> {
             is_without_status && ignored.has_refusals(heading, false)
         });
         let is_without_seats =
-            subject == Subject::Codes && !self.columns.contains(&Column::Own(SEATS));
+            self.subject == Subject::Codes && !self.columns.contains(&Column::Own(SEATS));
         let seats = self.find(Column::Unknown, |ignored, _| {
             is_without_seats && ignored.has_counts()
         });

@@ -1,8 +1,9 @@
-//! Workbooks (`.xlsx`, `.ods`): their first sheet becomes a JSON array of arrays, in which numbers stay numbers.
+//! Workbooks (`.xlsx`, `.ods`): the sheet that is imported becomes a JSON array of arrays, whose cells tell texts from
+//! numbers and dates.
 
 use std::fmt::Display;
 use std::io::{Cursor, Read, Seek, copy, sink};
-use std::vec;
+use std::{mem, vec};
 
 use calamine::{Data, DataRef, ExcelDateTime, Ods, Reader, Sheet, SheetVisible, Xlsx};
 use serde_json::value::RawValue;
@@ -11,15 +12,19 @@ use zip::ZipArchive;
 
 use super::code_columns::is_code;
 use super::columns::{Column, normalized};
+use super::ending::Content;
 use super::merged::{Merged, cells, fill, number, of_opendocument, rows, table};
 use super::raw::{Cell, CellKind, RawRow, letters};
 use super::{Decoded, refused};
 use crate::error::Error;
 use crate::model::license::fields::LICENSE_KEY;
-use crate::model::text::shorten;
+use crate::model::text::{grouped, shorten};
 
 /// Bytes of all files in a workbook together.
 const MAX_UNPACKED: u64 = 96 * 1024 * 1024;
+
+/// Files in a workbook: one for each sheet, each picture and each sheet's comments, and about ten others.
+const MAX_FILES: usize = 1_000;
 
 /// Empty cells between others included.
 const MAX_CELLS: usize = 3_000_000;
@@ -42,7 +47,7 @@ const ERROR: &str = "error";
 type Rows = Vec<Vec<Value>>;
 
 /// The rows of a sheet as JSON, if the file is a workbook.
-pub(super) fn read(bytes: &[u8]) -> Result<Option<Decoded>, Error> {
+pub(super) fn read(bytes: &[u8]) -> Result<Option<(Content, Decoded)>, Error> {
     if bytes.starts_with(OLE) {
         return Err(refused(
             "The file is an .xls workbook, or one with a password. Save it as .xlsx without a password.",
@@ -52,23 +57,31 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Decoded>, Error> {
         return Ok(None);
     }
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| unreadable(&e))?;
+    if archive.len() > MAX_FILES {
+        return Err(refused(format!(
+            "The workbook consists of {} files; at most {} can be read. Copy the sheet into a new workbook, or save it \
+             as `CSV UTF-8`.",
+            grouped(archive.len() as i64),
+            grouped(MAX_FILES as i64)
+        )));
+    }
     check_size(&mut archive)?;
-    let sheets = match archive.index_for_name("content.xml") {
-        None => xlsx(bytes)?,
+    let (content, sheets) = match archive.index_for_name("content.xml") {
+        None => (Content::Excel, xlsx(bytes)?),
         Some(content) => {
             let mut text = String::new();
             let mut file = archive.by_index(content).map_err(|e| unreadable(&e))?;
             file.read_to_string(&mut text).map_err(|e| unreadable(&e))?;
-            ods(bytes, &text)?
+            (Content::OpenDocument, ods(bytes, &text)?)
         }
     };
-    let Sheets {
+    let Sheets { chosen, others } = sheets;
+    let SheetRows {
         name,
         mut rows,
         merged,
         without_value,
-        others,
-    } = sheets.ok_or_else(|| refused("The workbook has no sheet with cells."))?;
+    } = chosen.ok_or_else(|| refused("The workbook has no sheet with cells."))?;
     if let Some(cell) = without_value {
         return Err(refused(format!(
             "The cell {cell} of the sheet `{}` is a formula whose value was not saved. Open the workbook in Excel or \
@@ -90,10 +103,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Decoded>, Error> {
             others.join(", ")
         )
     });
-    Ok(Some(Decoded {
+    let decoded = Decoded {
         text: serde_json::to_string(&rows).map_err(|e| unreadable(&e))?,
         notes: note.into_iter().collect(),
-    }))
+    };
+    Ok(Some((content, decoded)))
 }
 
 fn unreadable(what: &dyn Display) -> Error {
@@ -122,17 +136,15 @@ fn check_size(archive: &mut ZipArchive<Cursor<&[u8]>>) -> Result<(), Error> {
     Ok(())
 }
 
-/// The sheet that is imported, and the names of others that have cells.
-struct Sheets {
+struct SheetRows {
     name: String,
     rows: Rows,
     merged: Vec<Merged>,
     /// The first formula whose value no program has calculated.
     without_value: Option<String>,
-    others: Vec<String>,
 }
 
-impl Sheets {
+impl SheetRows {
     /// Whether one of its first rows has the heading of license keys or activation codes.
     fn has_headings(&self) -> bool {
         let cells = self.rows.iter().take(TOP).flatten();
@@ -140,17 +152,31 @@ impl Sheets {
             Column::from_heading(cell) == Column::Field(LICENSE_KEY) || is_code(&normalized(cell))
         })
     }
+}
 
-    /// The last one that was read if it has headings, otherwise the first.
-    fn chosen(mut read: Vec<Sheets>, others: Vec<String>) -> Option<Sheets> {
-        let at = match read.last()?.has_headings() {
-            true => read.len() - 1,
-            false => 0,
-        };
-        let mut chosen = read.remove(at);
-        let read = read.into_iter().map(|sheet| sheet.name);
-        chosen.others = read.chain(others).collect();
-        Some(chosen)
+/// The sheet that is imported, and the names of others that have cells. Only one is kept: a workbook may have hundreds,
+/// each as large as one can be.
+#[derive(Default)]
+struct Sheets {
+    /// The first one with headings, otherwise the first.
+    chosen: Option<SheetRows>,
+    others: Vec<String>,
+}
+
+impl Sheets {
+    fn has_headings(&self) -> bool {
+        self.chosen.as_ref().is_some_and(SheetRows::has_headings)
+    }
+
+    /// Takes the next sheet unless there is one with headings already.
+    fn add(&mut self, sheet: SheetRows) {
+        match &mut self.chosen {
+            None => self.chosen = Some(sheet),
+            Some(first) if sheet.has_headings() => {
+                self.others.insert(0, mem::replace(first, sheet).name);
+            }
+            Some(_) => self.others.push(sheet.name),
+        }
     }
 }
 
@@ -170,23 +196,25 @@ fn in_order(sheets: &[Sheet]) -> (Vec<String>, Vec<String>) {
     (named(true), named(false))
 }
 
-fn xlsx(bytes: &[u8]) -> Result<Option<Sheets>, Error> {
+fn xlsx(bytes: &[u8]) -> Result<Sheets, Error> {
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|e| unreadable(&e))?;
     let (visible, hidden) = in_order(book.sheets_metadata());
-    let (mut read, mut others) = (vec![], vec![]);
+    let mut sheets = Sheets::default();
     for name in &visible {
-        if !read.last().is_some_and(Sheets::has_headings) {
-            read.extend(xlsx_sheet(&mut book, name)?);
-        } else if has_cells(&mut book, name)? {
-            others.push(name.clone());
+        if sheets.has_headings() {
+            if has_cells(&mut book, name)? {
+                sheets.others.push(name.clone());
+            }
+        } else if let Some(sheet) = xlsx_sheet(&mut book, name)? {
+            sheets.add(sheet);
         }
     }
     for name in &hidden {
-        if read.is_empty() {
-            read.extend(xlsx_sheet(&mut book, name)?);
+        if sheets.chosen.is_none() {
+            sheets.chosen = xlsx_sheet(&mut book, name)?;
         }
     }
-    Ok(Sheets::chosen(read, others))
+    Ok(sheets)
 }
 
 fn has_cells<F: Read + Seek>(book: &mut Xlsx<F>, name: &str) -> Result<bool, Error> {
@@ -203,7 +231,7 @@ fn has_cells<F: Read + Seek>(book: &mut Xlsx<F>, name: &str) -> Result<bool, Err
 }
 
 /// Cell by cell: a sheet may say that it is as large as a sheet can be.
-fn xlsx_sheet<F: Read + Seek>(book: &mut Xlsx<F>, name: &str) -> Result<Option<Sheets>, Error> {
+fn xlsx_sheet<F: Read + Seek>(book: &mut Xlsx<F>, name: &str) -> Result<Option<SheetRows>, Error> {
     let Ok(mut cells) = book.worksheet_cells_reader(name) else {
         return Ok(None);
     };
@@ -249,12 +277,11 @@ fn xlsx_sheet<F: Read + Seek>(book: &mut Xlsx<F>, name: &str) -> Result<Option<S
         first: region.start.0 as usize,
         last: region.end.0 as usize,
     });
-    Ok((!rows.is_empty()).then(|| Sheets {
+    Ok((!rows.is_empty()).then(|| SheetRows {
         name: name.to_owned(),
         rows,
         merged: merged.collect(),
         without_value,
-        others: vec![],
     }))
 }
 
@@ -266,22 +293,22 @@ fn after(error: &dyn Display, last: Option<(usize, usize)>) -> String {
     }
 }
 
-fn ods(bytes: &[u8], content: &str) -> Result<Option<Sheets>, Error> {
+fn ods(bytes: &[u8], content: &str) -> Result<Sheets, Error> {
     if cells_in(content) > MAX_CELLS {
         return Err(too_many());
     }
     let mut book: Ods<_> = Ods::new(Cursor::new(bytes)).map_err(|e| unreadable(&e))?;
     let names = book.sheet_names();
     let (visible, hidden) = in_order(book.sheets_metadata());
-    let (mut read, mut others): (Vec<Sheets>, _) = (vec![], vec![]);
+    let mut sheets = Sheets::default();
     for name in visible.iter().chain(&hidden) {
         let range = book.worksheet_range(name).map_err(|e| unreadable(&e))?;
         let Some((above, left)) = range.start() else {
             continue;
         };
-        match read.last() {
+        match &sheets.chosen {
             Some(_) if hidden.contains(name) => {}
-            Some(last) if last.has_headings() => others.push(name.clone()),
+            Some(chosen) if chosen.has_headings() => sheets.others.push(name.clone()),
             _ => {
                 let empty = std::iter::repeat_n(vec![], above as usize);
                 let rows = range.rows().map(|row| {
@@ -290,17 +317,16 @@ fn ods(bytes: &[u8], content: &str) -> Result<Option<Sheets>, Error> {
                 });
                 let at = names.iter().position(|other| other == name);
                 let at = at.unwrap_or_default();
-                read.push(Sheets {
+                sheets.add(SheetRows {
                     name: name.clone(),
                     rows: empty.chain(rows).collect(),
                     merged: of_opendocument(content, at),
                     without_value: without_value(content, at),
-                    others: vec![],
                 });
             }
         }
     }
-    Ok(Sheets::chosen(read, others))
+    Ok(sheets)
 }
 
 /// The first formula in an OpenDocument sheet, counted from 0, whose value no program has calculated.
@@ -309,8 +335,9 @@ fn without_value(content: &str, sheet: usize) -> Option<String> {
     for row in rows(table(content, sheet)) {
         let mut column = 0usize;
         for cell in cells(row) {
-            let tag = &cell[..cell.find('>').unwrap_or(cell.len())];
-            if tag.contains("table:formula=") && !tag.contains("office:value-type=") {
+            let attributes = &cell[..cell.find('>').unwrap_or(cell.len())];
+            let is_formula = attributes.contains("table:formula=");
+            if is_formula && !attributes.contains("office:value-type=") {
                 return Some(place(line, column));
             }
             column = column.saturating_add(number(cell, "number-columns-repeated"));
@@ -368,7 +395,7 @@ fn moment_text(moment: &ExcelDateTime) -> String {
     format!("{year:04}-{month:02}-{day:02}{time}")
 }
 
-/// The rows of [`to_json`] that have a filled cell.
+/// The rows of a sheet as [`read`] writes them, those with a filled cell.
 pub(super) struct Lines<'t> {
     rest: vec::IntoIter<Vec<&'t RawValue>>,
     line: u64,

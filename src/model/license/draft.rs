@@ -4,15 +4,13 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
-use super::fields::{COUNT, FIELDS, Field, Kind, LICENSE_KEY, YES};
+use super::fields::{COUNT, FIELDS, Field, Kind, LICENSE_KEY, USER_ID, YES};
 use super::{Status, Values};
 use crate::error::{Error, Problem};
 use crate::model::pasted_key::cleaned;
 use crate::model::text::{keep, name, renamed};
 use crate::model::typed_date::Reading;
 use crate::model::{date, entitlements};
-
-const CUSTOMER: &str = "user_id";
 
 /// Typed values in the order of [`FIELDS`]: none for a field that was not sent, empty for one to
 /// clear.
@@ -70,7 +68,7 @@ impl Draft {
                 }
             } else if field.name == FIELDS[LICENSE_KEY].name {
                 *text = cleaned(text);
-            } else if field.name == CUSTOMER {
+            } else if field.name == FIELDS[USER_ID].name {
                 *text = name(text);
             }
         }
@@ -79,7 +77,7 @@ impl Draft {
 
     /// With the customer of `current` if it is only written in another way here.
     pub fn keeping_customer(mut self, current: &str) -> Draft {
-        if let Some(typed) = Field::index(CUSTOMER).and_then(|index| self.0[index].as_mut()) {
+        if let Some(typed) = &mut self.0[USER_ID] {
             *typed = renamed(typed, current);
         }
         self
