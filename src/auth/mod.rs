@@ -14,7 +14,10 @@ use rocket::http::Method;
 use rocket::request::{FromRequest, Outcome};
 
 pub use address::{Address, client_address, forwarded, peer};
-pub use cookie::{SignInCookies, private_cookie, session_cookie, value as cookie_value};
+pub use cookie::{
+    SignInCookies, private_cookie, renew_session, send_renewed_session, session_cookie,
+    value as cookie_value,
+};
 pub use origin::SameOrigin;
 
 use crate::config::Config;

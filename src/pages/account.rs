@@ -189,6 +189,7 @@ async fn change_password(
     config: &State<Config>,
     cookies: SignInCookies<'_>,
     frame: Frame,
+    signed_in: auth::Session,
     form: SignedInForm<PasswordForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm {
@@ -198,14 +199,17 @@ async fn change_password(
     } = form;
     let changed = if form.new == form.again {
         let is_revoking = form.revoke_tokens;
-        app.change_password(actor, &session, form.current, form.new, is_revoking)
+        app.change_password(actor, signed_in.0, form.current, form.new, is_revoking)
             .await
     } else {
         Err(Error::invalid("again", "The passwords do not match."))
     };
     match changed {
-        Ok(NewPassword { device, tokens }) => {
-            cookies.set_device(device);
+        Ok(NewPassword {
+            cookies: new,
+            tokens,
+        }) => {
+            cookies.set(new);
             let mut message = "Password changed. All other sessions were ended.".to_owned();
             match (tokens, form.revoke_tokens) {
                 (0, _) => {}

@@ -10,7 +10,7 @@ use super::form::SignedInForm;
 use super::frame::Frame;
 use super::qr::Qr;
 use super::shown;
-use crate::auth::SignInCookies;
+use crate::auth::{self, SignInCookies};
 use crate::config::Config;
 use crate::error::Error;
 use crate::request::{App, Failure};
@@ -47,12 +47,17 @@ struct PasswordForm {
 async fn begin(
     app: &App,
     config: &State<Config>,
+    cookies: SignInCookies<'_>,
     frame: Frame,
+    signed_in: auth::Session,
     form: SignedInForm<PasswordForm>,
 ) -> Result<Page, Failure> {
     let SignedInForm { form, session, .. } = form;
-    match app.begin_factor(&session, form.password).await {
-        Ok(enrolment) => Ok(set_up_page(config, frame, enrolment, None)?),
+    match app.begin_factor(signed_in.0, form.password).await {
+        Ok((enrolment, renewed)) => {
+            cookies.set_session(renewed);
+            Ok(set_up_page(config, frame, enrolment, None)?)
+        }
         Err(Error::Invalid(problems)) => {
             Ok(page_with_problems(app, frame, &session, problems).await?)
         }
@@ -76,6 +81,7 @@ async fn set_up(
     config: &State<Config>,
     cookies: SignInCookies<'_>,
     frame: Frame,
+    signed_in: auth::Session,
     form: SignedInForm<SetUpForm>,
 ) -> Result<Page, Failure> {
     let SignedInForm {
@@ -86,13 +92,13 @@ async fn set_up(
     let (enrolment, codes) = app
         .run(move |service| {
             let enrolment = service.enrolment(&session, &form.secret, &form.seal)?;
-            let codes = service.set_up_factor(&actor, &session, &enrolment, &form.code);
+            let codes = service.set_up_factor(&actor, &signed_in.0, &enrolment, &form.code);
             Ok((enrolment, codes))
         })
         .await?;
     match codes {
-        Ok((codes, device)) => {
-            cookies.set_device(device);
+        Ok((codes, new)) => {
+            cookies.set(new);
             Ok(Page::new(&CodesPage {
                 frame,
                 codes,
@@ -123,6 +129,7 @@ async fn change(
     config: &State<Config>,
     cookies: SignInCookies<'_>,
     frame: Frame,
+    signed_in: auth::Session,
     form: SignedInForm<ChangeForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm {
@@ -133,15 +140,18 @@ async fn change(
     let (password, code) = (form.password, form.code);
     let codes = match form.verb.as_str() {
         "remove" => {
-            let removed = app.remove_factor(actor, &session, password, code);
-            removed.await.map(|device| {
-                cookies.set_device(device);
+            let removed = app.remove_factor(actor, &signed_in.0, password, code);
+            removed.await.map(|new| {
+                cookies.set(new);
                 None
             })
         }
         _ => {
-            let renewed = app.renew_recovery_codes(actor, &session, password, code);
-            renewed.await.map(Some)
+            let renewed = app.renew_recovery_codes(actor, &signed_in.0, password, code);
+            renewed.await.map(|(codes, session)| {
+                cookies.set_session(session);
+                Some(codes)
+            })
         }
     };
     match codes {

@@ -73,7 +73,7 @@ use rocket::http::{ContentType, RawStr, Status};
 use rocket::response::{Redirect, Responder};
 use rocket::{Catcher, Either, Request, Route, catch, catchers};
 
-use crate::auth::signed_in;
+use crate::auth::{send_renewed_session, signed_in};
 use crate::config::Config;
 use crate::error::Error;
 use crate::request::{describe, refused};
@@ -177,6 +177,7 @@ fn query(given: &[(&str, &str)]) -> String {
 
 #[catch(default)]
 async fn any(status: Status, request: &Request<'_>) -> Result<Either<Redirect, Page>, ErrorPage> {
+    send_renewed_session(request);
     let frame = Frame::load(request);
     let error = refused(status, request);
     let form = SavedForm::from_request(request);

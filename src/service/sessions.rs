@@ -5,11 +5,14 @@ use time::{Duration, OffsetDateTime};
 use super::{Service, secrets};
 use crate::error::Error;
 use crate::model::audit::{Actor, Detail, Event, Kind};
-use crate::store::audit;
+use crate::store::{WriteTx, audit};
 use crate::store::sessions::{self, Session};
 
 /// A use is recorded at most once in this time.
 const USE_EVERY: Duration = Duration::MINUTE;
+
+/// Between the random part of a renewed cookie value and the session's CSRF token.
+const WITH_CSRF: char = '.';
 
 /// A session that has not expired.
 #[derive(Debug, Clone)]
@@ -17,6 +20,7 @@ pub struct SignedIn {
     pub session: Session,
     /// Proves that a form came from a page of this session.
     pub csrf: String,
+    token_hash: String,
 }
 
 impl SignedIn {
@@ -28,6 +32,16 @@ impl SignedIn {
     pub fn has_signed(&self, text: &str, mac: &str) -> Result<bool, Error> {
         secrets::is_mac(mac, &self.csrf, text)
     }
+
+    /// A new cookie value, in place of the one that opens nothing from now on. The CSRF token goes along, so that
+    /// forms which are open in other tabs can still be sent.
+    pub(super) fn renew(&self, db: &WriteTx<'_>) -> Result<String, Error> {
+        let value = format!("{}{WITH_CSRF}{}", secrets::token()?, self.csrf);
+        match sessions::renew(db, &self.token_hash, &secrets::fingerprint(&value))? {
+            true => Ok(value),
+            false => Err(Error::Unauthenticated),
+        }
+    }
 }
 
 impl Service {
@@ -35,9 +49,10 @@ impl Service {
     /// never waits for a write.
     pub fn session(&self, token: &str) -> Result<Option<SignedIn>, Error> {
         let now = self.clock.now();
+        let token_hash = secrets::fingerprint(token);
         let found = self
             .store
-            .read(|db| sessions::by_token_hash(db, &secrets::fingerprint(token)))?;
+            .read(|db| sessions::by_token_hash(db, &token_hash))?;
         let found = found.map(|session| self.with_last_use(session));
         let Some(session) = found else {
             return Ok(None);
@@ -50,8 +65,15 @@ impl Service {
         if now - session.last_used_at >= USE_EVERY {
             self.session_uses.insert(session.id, now);
         }
-        let csrf = secrets::fingerprint(&format!("form of session {token}"));
-        Ok(Some(SignedIn { session, csrf }))
+        let csrf = match token.split_once(WITH_CSRF) {
+            Some((_, csrf)) => csrf.to_owned(),
+            None => secrets::fingerprint(&format!("form of session {token}")),
+        };
+        Ok(Some(SignedIn {
+            session,
+            csrf,
+            token_hash,
+        }))
     }
 
     fn with_last_use(&self, session: Session) -> Session {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::passwords::{Caller, Match};
-use super::{Service, devices, secrets};
+use super::{Service, SignIn, SignedIn, devices, secrets};
 use crate::error::{Error, Problem, Refusal};
 use crate::model::audit::{Actor, AuditFilter, Event, Kind};
 use crate::model::password;
 use crate::model::user::UserValues;
-use crate::store::audit;
+use crate::store::{WriteTx, audit};
 use crate::store::sessions::{self, Session};
 use crate::store::users::{self, User};
 
@@ -31,8 +31,8 @@ pub enum FirstPassword {
 /// What a password change has done.
 #[derive(Debug)]
 pub struct NewPassword {
-    /// The device cookie in place of the one that the change made invalid.
-    pub device: String,
+    /// The cookies in place of those that the change made invalid.
+    pub cookies: SignIn,
     /// Number of valid tokens, revoked or not.
     pub tokens: usize,
 }
@@ -102,7 +102,11 @@ impl Service {
             session: NONE,
             tokens: !is_revoking,
         };
-        let (_, tokens) = self.replace_password(&Actor::command_line(), id, password, keep)?;
+        let hash = self.passwords.hash(password)?;
+        let actor = Actor::command_line();
+        let tokens = self
+            .store
+            .write(|db| self.replace_password(db, &actor, id, &hash, keep))?;
         Ok(tokens)
     }
 
@@ -110,24 +114,33 @@ impl Service {
     pub async fn change_password(
         self: &Arc<Self>,
         actor: Actor,
-        session: &Session,
+        signed_in: SignedIn,
         current: String,
         new: String,
         is_revoking: bool,
     ) -> Result<NewPassword, Error> {
-        let user = self.confirm_password(session, "current", current).await?;
-        let keep = Keep {
-            session: session.id,
-            tokens: !is_revoking,
-        };
+        let user = self.confirm_password(&signed_in.session, "current", current);
+        let user = user.await?;
         self.run(move |service| {
             service.check_password("new", &new, &user.values.name)?;
-            let (password_hash, tokens) = service.replace_password(&actor, user.id, &new, keep)?;
-            let device = devices::cookie(&User {
-                password_hash,
-                ..user
-            })?;
-            Ok(NewPassword { device, tokens })
+            let password_hash = service.passwords.hash(&new)?;
+            service.store.write(|db| {
+                let session = signed_in.renew(db)?;
+                let keep = Keep {
+                    session: signed_in.session.id,
+                    tokens: !is_revoking,
+                };
+                let tokens =
+                    service.replace_password(db, &actor, user.id, &password_hash, keep)?;
+                let device = devices::cookie(&User {
+                    password_hash: password_hash.clone(),
+                    ..user.clone()
+                })?;
+                Ok(NewPassword {
+                    cookies: SignIn { session, device },
+                    tokens,
+                })
+            })
         })
         .await
     }
@@ -178,22 +191,19 @@ impl Service {
         password::check(field, password, &known.collect::<Vec<_>>())
     }
 
-    /// Returns the new hash, and the number of valid tokens.
+    /// Returns the number of valid tokens.
     fn replace_password(
         &self,
+        db: &WriteTx<'_>,
         actor: &Actor,
         user_id: i64,
-        password: &str,
+        hash: &str,
         keep: Keep,
-    ) -> Result<(String, usize), Error> {
-        let hash = self.passwords.hash(password)?;
-        let tokens = self.store.write(|db| {
-            users::set_password_hash(db, user_id, &hash)?;
-            sessions::delete_others(db, user_id, keep.session)?;
-            let event = Event::new(Kind::PasswordChanged, actor);
-            audit::append(db, event, self.clock.now())?;
-            self.count_or_revoke_tokens(db, actor, user_id, !keep.tokens)
-        })?;
-        Ok((hash, tokens))
+    ) -> Result<usize, Error> {
+        users::set_password_hash(db, user_id, hash)?;
+        sessions::delete_others(db, user_id, keep.session)?;
+        let event = Event::new(Kind::PasswordChanged, actor);
+        audit::append(db, event, self.clock.now())?;
+        self.count_or_revoke_tokens(db, actor, user_id, !keep.tokens)
     }
 }

@@ -61,6 +61,12 @@ pub fn set_confirmed(db: &Connection, id: i64, at: OffsetDateTime) -> Result<()>
     Ok(())
 }
 
+/// Replaces the hash of a session's cookie; returns whether there was one with the old hash.
+pub fn renew(db: &Connection, old_hash: &str, new_hash: &str) -> Result<bool> {
+    let sql = "update sessions set token_hash = ?2 where token_hash = ?1";
+    Ok(db.prepare_cached(sql)?.execute([old_hash, new_hash])? == 1)
+}
+
 /// The session with that hash of its cookie, expired or not.
 pub fn by_token_hash(db: &Connection, token_hash: &str) -> Result<Option<Session>> {
     db.prepare_cached(&format!("select {COLUMNS} where sessions.token_hash = ?1"))?

@@ -70,9 +70,49 @@ fn a_chosen_cookie_value_never_becomes_a_session() {
 }
 
 #[test]
+fn a_password_that_is_asked_for_again_replaces_the_cookie_and_forms_in_other_tabs_go_on() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let typed = Page::open(&mut admin, "/people/new").form("/people");
+    let typed = typed.fill("name", "anna").fill("email", "a@example.com");
+    let before = admin.cookies["license_session"].clone();
+    // Twice: the second time the value in place of a replaced one is replaced.
+    for _ in 0..2 {
+        server.clock.turn(16 * 60);
+        let mut thief = thief(&server, &admin);
+        let asked = Page::open(&mut admin, "/keys").form("/keys");
+        let asked = asked.submit(&mut admin).form("/keys");
+        let done = asked.fill("confirm_password", PASSWORD).submit(&mut admin);
+        assert!(done.status == 200 && done.flash().is_some());
+        assert!(is_in(&mut admin) && !is_in(&mut thief));
+    }
+    assert_ne!(admin.cookies["license_session"], before);
+    let invited = typed.submit(&mut admin);
+    assert_eq!(invited.texts(".secret code").len(), 1);
+}
+
+#[test]
+fn what_fails_after_the_password_was_asked_for_again_loses_no_session() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    server.clock.turn(16 * 60);
+    let mut thief = thief(&server, &admin);
+    let kind = [("Content-Type", "application/x-www-form-urlencoded")];
+    let body = format!(
+        "csrf={}&confirm_password={}",
+        csrf(&mut admin),
+        urlencoded(PASSWORD)
+    );
+    let path = "/account/sessions/999/end";
+    assert_eq!(admin.send("POST", path, &kind, body.as_bytes()).status, 404);
+    assert!(is_in(&mut admin) && !is_in(&mut thief));
+}
+
+#[test]
 fn a_new_password_ends_all_other_sessions() {
     let server = Server::start();
     let (mut admin, mut other) = (server.admin(), server.admin());
+    let mut thief = thief(&server, &admin);
     let page = change_password(
         &mut admin,
         PASSWORD,
@@ -80,7 +120,7 @@ fn a_new_password_ends_all_other_sessions() {
         "another horse battery",
     );
     assert!(page.flash().is_some());
-    assert!(is_in(&mut admin) && !is_in(&mut other));
+    assert!(is_in(&mut admin) && !is_in(&mut other) && !is_in(&mut thief));
     let log_in = |password: &str| {
         let body = serde_json::json!({"username": "admin", "password": password});
         server
