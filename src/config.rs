@@ -564,7 +564,7 @@ const SETTINGS: [Setting; 30] = [
     },
     Setting {
         name: "secret_file",
-        about: "a file with the secret that encrypts signing keys and second factors [none]",
+        about: "a file with the secret that encrypts signing keys and other secrets [none]",
         wanted: "the path of a file",
     },
 ];

@@ -88,8 +88,7 @@ impl Service {
             return Ok(None);
         };
         let about = encrypted_as(user.id);
-        let secret = self.encryption.decrypt(&about, &stored.secret);
-        let secret = secret.map_err(|Refusal(words)| Error::Internal(words))?;
+        let secret = self.encryption.reveal(&about, &stored.secret)?;
         // Without the value, because errors are logged.
         let unreadable = || Error::Internal(format!("{about} cannot be read"));
         let factor = SecondFactor::parse(&secret, stored.last_step);
