@@ -443,7 +443,8 @@ create table users (
     role          text    not null default 'owner', -- viewer, staff or owner
     is_disabled   bigint  not null default 0, -- 1 for a person who cannot sign in
     totp_secret   text    not null default '', -- base32; empty without a second factor
-    totp_step     bigint  not null default 0 -- of the newest code that was used
+    totp_step     bigint  not null default 0, -- of the newest code that was used
+    has_random_password bigint not null default 0 -- 1 until the person has chosen another one
 );
 
 -- Links with which people set their first password; a link is deleted once it is used.

@@ -49,6 +49,7 @@ pub(super) struct AccountPage {
     has_factor: bool,
     /// Everybody must have a second factor, and this person has none.
     is_factor_missing: bool,
+    has_random_password: bool,
     recovery_codes: i64,
     /// The checkbox beside a new password.
     is_revoking: bool,
@@ -216,7 +217,12 @@ async fn change_password(
                 (_, true) => message += &format!(" Revoked: {}.", api_tokens(tokens)),
                 (_, false) => message += &format!(" Still valid: {}.", api_tokens(tokens)),
             }
-            let flashed = redirect_with_flash(config, "/account", &message);
+            // The first sign-in was on the way there.
+            let next = match session.has_random_password {
+                true => "/",
+                false => "/account",
+            };
+            let flashed = redirect_with_flash(config, next, &message);
             Ok(Either::Left(flashed))
         }
         Err(Error::Invalid(problems)) => {
@@ -348,7 +354,7 @@ async fn revoke_token(
     ))
 }
 
-/// For somebody who must have a second factor first.
+/// For somebody who must have a second factor, or a password of her own, first.
 pub(super) fn redirect(request: &Request<'_>) -> Redirect {
     let base = request.rocket().state().map_or("", Config::base_path);
     Redirect::to(format!("{base}/account"))
@@ -394,6 +400,7 @@ async fn page(
         secret: None,
         has_factor: session.has_factor,
         is_factor_missing: app.requires_two_factors() && !session.has_factor,
+        has_random_password: session.has_random_password,
         recovery_codes,
         is_revoking: false,
         draft: draft.unwrap_or(new),

@@ -190,7 +190,7 @@ async fn any(status: Status, request: &Request<'_>) -> Result<Either<Redirect, P
             let session = signed_in(request).as_ref().map(|s| &s.session);
             step_up::ask(&frame, form, problems, session.is_ok_and(|s| s.has_factor))
         }
-        (Error::NoSecondFactor, None) => {
+        (Error::NoSecondFactor | Error::RandomPassword, None) => {
             return Ok(Either::Left(account::redirect(request)));
         }
         (Error::Unavailable(_) | Error::TooManyRequests(_), Some(form)) => {

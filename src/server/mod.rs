@@ -218,7 +218,7 @@ pub fn greet(config: &Config, first: Option<&FirstPassword>) {
         )),
         Some(FirstPassword::Random(password)) => say(&format!(
             "  User        {FIRST_USER}\n  Password    {password}\n              \
-             (shown only this once; `license-server admin set-password` sets another)"
+             (shown only this once; you choose your own when you sign in)"
         )),
         Some(FirstPassword::Configured) => say(&format!(
             "  User        {FIRST_USER}, with the password from the setting `admin_password`"

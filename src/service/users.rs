@@ -22,7 +22,7 @@ const NONE: i64 = 0;
 pub enum FirstPassword {
     /// From the setting `admin_password`.
     Configured,
-    /// Random; shown only this once.
+    /// Random, until the first sign-in; shown only this once.
     Random(String),
     /// From an earlier start whose output may have been lost: nobody has signed in yet.
     Unused,
@@ -73,6 +73,11 @@ impl Service {
             let is_first = users::all(db)?.is_empty();
             if is_first {
                 users::add(db, &UserValues::first(FIRST_USER), &hash, self.clock.now())?;
+                if let (FirstPassword::Random(_), Some(user)) =
+                    (&first, users::by_name(db, FIRST_USER)?)
+                {
+                    users::set_has_random_password(db, user.id, true)?;
+                }
             }
             Ok(is_first)
         })?;
@@ -201,6 +206,7 @@ impl Service {
         keep: Keep,
     ) -> Result<usize, Error> {
         users::set_password_hash(db, user_id, hash)?;
+        users::set_has_random_password(db, user_id, false)?;
         sessions::delete_others(db, user_id, keep.session)?;
         let event = Event::new(Kind::PasswordChanged, actor);
         audit::append(db, event, self.clock.now())?;

@@ -24,6 +24,8 @@ pub struct Session {
     pub confirmed_at: OffsetDateTime,
     /// Whether the person has a second factor: then it was asked for, because setting one up ends all other sessions.
     pub has_factor: bool,
+    /// The person has not replaced the random first password yet.
+    pub has_random_password: bool,
 }
 
 pub struct NewSession<'a> {
@@ -37,7 +39,7 @@ pub struct NewSession<'a> {
 
 const COLUMNS: &str = "sessions.id, sessions.user_id, users.name, sessions.created_at, \
      sessions.last_used_at, sessions.address, sessions.user_agent, users.role, \
-     sessions.confirmed_at, users.totp_secret <> '' \
+     sessions.confirmed_at, users.totp_secret <> '', users.has_random_password \
      from sessions join users on users.id = sessions.user_id and users.is_disabled = 0";
 
 pub fn add(db: &Connection, new: &NewSession<'_>, now: OffsetDateTime) -> Result<()> {
@@ -151,5 +153,6 @@ fn session(row: &Row<'_>) -> Result<Session> {
         role: role(row, 7)?,
         confirmed_at: moment(row, 8)?,
         has_factor: row.get(9)?,
+        has_random_password: row.get(10)?,
     })
 }
