@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::passwords::{Caller, Match};
 use super::{Service, SignIn, SignedIn, devices, secrets};
-use crate::error::{Error, Problem, Refusal};
+use crate::error::{Error, Refusal};
 use crate::model::audit::{Actor, AuditFilter, Event, Kind};
 use crate::model::password;
 use crate::model::user::UserValues;
@@ -13,6 +13,8 @@ use crate::store::sessions::{self, Session};
 use crate::store::users::{self, User};
 
 pub const FIRST_USER: &str = "admin";
+
+const LEAKED: &str = "This password is in the list of leaked passwords, which attackers try first. Choose another one.";
 
 /// No session has this ID.
 const NONE: i64 = 0;
@@ -55,10 +57,9 @@ impl Service {
         let (password, first) = match configured {
             Some(password) => {
                 let checked = self.check_password("admin_password", password, FIRST_USER);
-                checked.map_err(|problem| {
+                checked.map_err(|error| {
                     Refusal(format!(
-                        "The setting `admin_password` cannot be used: {} Change it, or leave it out for a random one.",
-                        problem.message
+                        "The setting `admin_password` cannot be used: {error} Change it, or leave it out for a random one."
                     ))
                 })?;
                 (password.to_owned(), FirstPassword::Configured)
@@ -101,8 +102,7 @@ impl Service {
         is_revoking: bool,
     ) -> Result<usize, Refusal> {
         let id = self.id_of_user(name)?;
-        self.check_password("password", password, name)
-            .map_err(|problem| Refusal(problem.message))?;
+        self.check_password("password", password, name)?;
         let keep = Keep {
             session: NONE,
             tokens: !is_revoking,
@@ -191,9 +191,13 @@ impl Service {
         field: &'static str,
         password: &str,
         user_name: &str,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Error> {
         let known = self.host.split('.').chain([user_name, &*self.host]);
-        password::check(field, password, &known.collect::<Vec<_>>())
+        password::check(field, password, &known.collect::<Vec<_>>())?;
+        match &self.leaked {
+            Some(list) if list.has(password)? => Err(Error::invalid(field, LEAKED)),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the number of valid tokens.

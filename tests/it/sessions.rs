@@ -1,10 +1,17 @@
 //! Sessions: how long they live, and the account page that lists and ends them.
 
+use std::fs;
 use std::time::{Duration, Instant};
+
+use license_server::config::Config;
+use license_server::error::Refusal;
+use license_server::service::Service;
+use sha1::{Digest, Sha1};
 
 use crate::database::Database;
 use crate::guards::csrf;
 use crate::page::{Page, urlencoded};
+use crate::program::assert_names;
 use crate::server::{Client, PASSWORD, Server};
 
 /// Another client with the same cookies.
@@ -261,6 +268,45 @@ fn a_message_that_a_neighbor_plants_is_not_shown() {
         let page = Page::open(&mut admin, "/account");
         assert!(page.flash().is_none() && !page.has_form("/undo"), "{value}");
     }
+}
+
+#[test]
+fn a_leaked_password_is_refused_wherever_one_is_chosen() {
+    let list = tempfile::NamedTempFile::new().unwrap();
+    let leaked = "another horse battery";
+    let hash: String = Sha1::digest(leaked)
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
+    let zero = "0".repeat(40);
+    fs::write(list.path(), format!("{zero}:1\n{hash}:37\n")).unwrap();
+    let mut config = Config::default();
+    let server = Server::with(|own| {
+        own.leaked_passwords = Some(list.path().to_owned());
+        config = own.clone();
+    });
+    let mut admin = server.admin();
+    let page = change_password(&mut admin, PASSWORD, leaked, leaked);
+    assert_eq!((page.status, page.invalid_fields()), (422, vec!["new"]));
+    let invited = Page::open(&mut admin, "/people/new").form("/people");
+    let invited = invited.fill("name", "anna").submit(&mut admin);
+    let link = invited.texts(".secret code").concat();
+    let link = &link[link.find("/invitation/").unwrap()..];
+    let mut anna = server.stranger();
+    let form = Page::open(&mut anna, link).form(link);
+    let form = form.fill("new", leaked).fill("again", leaked);
+    assert_eq!(form.submit(&mut anna).status, 422);
+    let set = |password| server.service.set_password("admin", password, false);
+    let Refusal(line) = set(leaked).unwrap_err();
+    assert!(line.contains("leaked"), "{line}");
+    set("nine quiet herons").unwrap();
+    // A file that is none is named at the start.
+    fs::write(list.path(), "password\n").unwrap();
+    let Err(Refusal(line)) = Service::open(&config, server.clock.clone()) else {
+        panic!("it started");
+    };
+    let file = list.path().to_str().unwrap();
+    assert_names(&line, &[file, "leaked_passwords"]);
 }
 
 #[test]
