@@ -503,7 +503,7 @@ create table audit (
     license_id bigint,                       -- also after the license is gone
     before     text   not null,              -- JSON object; [17] stands for the personal value 17
     after      text   not null,              -- JSON object
-    hash       text   not null,              -- 160 bits of SHA-256 over the hash before and everything in this row
+    hash       text   not null,              -- SHA-256 over the hash before and everything in this row; 160 bits of it in old rows
     content    text   not null default '',   -- once the details of a sign-in were removed: their hash
     code_id    bigint                        -- the activation code; not in the chain, only to find the entry
 );
