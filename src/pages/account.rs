@@ -160,6 +160,7 @@ async fn change_name(
         form,
         session,
         actor,
+        ..
     } = form;
     let (id, name, email) = (session.user_id, form.user_name.clone(), form.email.clone());
     let changed = app
@@ -190,17 +191,17 @@ async fn change_password(
     config: &State<Config>,
     cookies: SignInCookies<'_>,
     frame: Frame,
-    signed_in: auth::Session,
     form: SignedInForm<PasswordForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm {
         form,
         session,
         actor,
+        signed_in,
     } = form;
     let changed = if form.new == form.again {
         let is_revoking = form.revoke_tokens;
-        app.change_password(actor, signed_in.0, form.current, form.new, is_revoking)
+        app.change_password(actor, signed_in, form.current, form.new, is_revoking)
             .await
     } else {
         Err(Error::invalid("again", "The passwords do not match."))
@@ -273,6 +274,7 @@ async fn create_token(
         form,
         session,
         actor,
+        ..
     } = form;
     let scopes: Vec<Scope> = [
         (form.read, Scope::Read),

@@ -10,7 +10,7 @@ use super::form::SignedInForm;
 use super::frame::Frame;
 use super::qr::Qr;
 use super::shown;
-use crate::auth::{self, SignInCookies};
+use crate::auth::SignInCookies;
 use crate::config::Config;
 use crate::error::Error;
 use crate::request::{App, Failure};
@@ -49,11 +49,15 @@ async fn begin(
     config: &State<Config>,
     cookies: SignInCookies<'_>,
     frame: Frame,
-    signed_in: auth::Session,
     form: SignedInForm<PasswordForm>,
 ) -> Result<Page, Failure> {
-    let SignedInForm { form, session, .. } = form;
-    match app.begin_factor(signed_in.0, form.password).await {
+    let SignedInForm {
+        form,
+        session,
+        signed_in,
+        ..
+    } = form;
+    match app.begin_factor(signed_in, form.password).await {
         Ok((enrolment, renewed)) => {
             cookies.set_session(renewed);
             Ok(set_up_page(config, frame, enrolment, None)?)
@@ -81,18 +85,18 @@ async fn set_up(
     config: &State<Config>,
     cookies: SignInCookies<'_>,
     frame: Frame,
-    signed_in: auth::Session,
     form: SignedInForm<SetUpForm>,
 ) -> Result<Page, Failure> {
     let SignedInForm {
         form,
-        session,
+        signed_in,
         actor,
+        ..
     } = form;
     let (enrolment, codes) = app
         .run(move |service| {
-            let enrolment = service.enrolment(&session, &form.secret, &form.seal)?;
-            let codes = service.set_up_factor(&actor, &signed_in.0, &enrolment, &form.code);
+            let enrolment = service.enrolment(&signed_in.session, &form.secret, &form.seal)?;
+            let codes = service.set_up_factor(&actor, &signed_in, &enrolment, &form.code);
             Ok((enrolment, codes))
         })
         .await?;
@@ -129,25 +133,25 @@ async fn change(
     config: &State<Config>,
     cookies: SignInCookies<'_>,
     frame: Frame,
-    signed_in: auth::Session,
     form: SignedInForm<ChangeForm>,
 ) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm {
         form,
         session,
         actor,
+        signed_in,
     } = form;
     let (password, code) = (form.password, form.code);
     let codes = match form.verb.as_str() {
         "remove" => {
-            let removed = app.remove_factor(actor, &signed_in.0, password, code);
+            let removed = app.remove_factor(actor, &signed_in, password, code);
             removed.await.map(|new| {
                 cookies.set(new);
                 None
             })
         }
         _ => {
-            let renewed = app.renew_recovery_codes(actor, &signed_in.0, password, code);
+            let renewed = app.renew_recovery_codes(actor, &signed_in, password, code);
             renewed.await.map(|(codes, session)| {
                 cookies.set_session(session);
                 Some(codes)

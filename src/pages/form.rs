@@ -22,6 +22,8 @@ use crate::store::sessions::Session;
 pub(super) struct SignedInForm<T> {
     pub(super) form: T,
     pub(super) session: Session,
+    /// The same, for what gives it a new cookie value.
+    pub(super) signed_in: SignedIn,
     pub(super) actor: Actor,
 }
 
@@ -115,7 +117,8 @@ where
     Ok(SignedInForm {
         form: parse(&text)?,
         actor,
-        session: signed_in.session,
+        session: signed_in.session.clone(),
+        signed_in,
     })
 }
 

@@ -5,14 +5,21 @@ use time::{Duration, OffsetDateTime};
 use super::{Service, secrets};
 use crate::error::Error;
 use crate::model::audit::{Actor, Detail, Event, Kind};
-use crate::store::{WriteTx, audit};
 use crate::store::sessions::{self, Session};
+use crate::store::{WriteTx, audit};
 
 /// A use is recorded at most once in this time.
 const USE_EVERY: Duration = Duration::MINUTE;
 
 /// Between the random part of a renewed cookie value and the session's CSRF token.
 const WITH_CSRF: char = '.';
+
+/// The values of the cookies that a browser gets.
+#[derive(Debug)]
+pub struct SignIn {
+    pub session: String,
+    pub device: String,
+}
 
 /// A session that has not expired.
 #[derive(Debug, Clone)]

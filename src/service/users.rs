@@ -8,9 +8,9 @@ use crate::error::{Error, Refusal};
 use crate::model::audit::{Actor, AuditFilter, Event, Kind};
 use crate::model::password;
 use crate::model::user::UserValues;
-use crate::store::{WriteTx, audit};
 use crate::store::sessions::{self, Session};
 use crate::store::users::{self, User};
+use crate::store::{WriteTx, audit};
 
 pub const FIRST_USER: &str = "admin";
 
@@ -135,8 +135,7 @@ impl Service {
                     session: signed_in.session.id,
                     tokens: !is_revoking,
                 };
-                let tokens =
-                    service.replace_password(db, &actor, user.id, &password_hash, keep)?;
+                let tokens = service.replace_password(db, &actor, user.id, &password_hash, keep)?;
                 let device = devices::cookie(&User {
                     password_hash: password_hash.clone(),
                     ..user.clone()

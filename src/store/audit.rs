@@ -9,7 +9,8 @@ use time::OffsetDateTime;
 use super::{WriteTx, moment, personal, unreadable, webhook_deliveries};
 use crate::error::Error;
 use crate::model::audit::{
-    AuditFilter, BEGINNING, CUSTOMER_ID, Detail, Details, Entry, Event, HashLength, Kind, Personal, link,
+    AuditFilter, BEGINNING, CUSTOMER_ID, Detail, Details, Entry, Event, HashLength, Kind, Personal,
+    link,
 };
 use crate::model::timeline::About;
 

@@ -638,7 +638,10 @@ mod tests {
         erased
             .personal_mut()
             .for_each(|personal| personal.text = None);
-        assert_eq!(link(Whole, "x", 1, at, &kept), link(Whole, "x", 1, at, &erased));
+        assert_eq!(
+            link(Whole, "x", 1, at, &kept),
+            link(Whole, "x", 1, at, &erased)
+        );
         assert!(!kept.after.chained().contains("Anna"));
     }
 
