@@ -83,9 +83,10 @@ pub fn reset_two_factor(config: &Config, name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Of webhooks and shops, after the secret of `secret_file` was lost.
+/// Of webhooks and shops, after the secret of `secret_file` was lost. Only if the signing keys can be decrypted: otherwise
+/// the setting is wrong, and nothing is lost.
 pub fn forget_secrets(config: &Config) -> Result<(), Refusal> {
-    let service = Service::open_without_keys(config, Clock::System)?;
+    let service = Service::open_existing(config, Clock::System)?;
     let forgotten = service.forget_lost_secrets()?;
     if forgotten.is_empty() {
         say("Nothing was forgotten: every secret of a webhook or a shop can be decrypted.");

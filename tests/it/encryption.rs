@@ -203,9 +203,14 @@ fn a_lost_secret_is_named_by_backup_and_start_and_can_be_given_up() {
         panic!("it started");
     };
     assert_names(&line, &["webhook 1", "secret_file"]);
-    let mut forget = command(folder);
-    with(&mut forget, folder, &[NEW]);
-    let forgotten = forget.args(["admin", "forget-secrets"]).output().unwrap();
+    let forget = |secrets: &[&str]| {
+        let mut forget = command(folder);
+        with(&mut forget, folder, secrets);
+        forget.args(["admin", "forget-secrets"]).output().unwrap()
+    };
+    // Nothing is forgotten because the setting is wrong.
+    assert_names(&refusal(&forget(&[OLD])), &[&kid, "secret_file"]);
+    let forgotten = forget(&[NEW]);
     let said = String::from_utf8(forgotten.stdout).unwrap();
     assert_names(&said, &["webhook 1", "shop 1"]);
     let server = serve(folder, &[NEW]);
