@@ -443,7 +443,8 @@ create table users (
     role          text    not null default 'owner', -- viewer, staff or owner
     is_disabled   bigint  not null default 0, -- 1 for a person who cannot sign in
     totp_secret   text    not null default '', -- base32; empty without a second factor
-    totp_step     bigint  not null default 0 -- of the newest code that was used
+    totp_step     bigint  not null default 0, -- of the newest code that was used
+    has_random_password bigint not null default 0 -- 1 until the person has chosen another one
 );
 
 -- Links with which people set their first password; a link is deleted once it is used.
@@ -503,7 +504,7 @@ create table audit (
     license_id bigint,                       -- also after the license is gone
     before     text   not null,              -- JSON object; [17] stands for the personal value 17
     after      text   not null,              -- JSON object
-    hash       text   not null,              -- 160 bits of SHA-256 over the hash before and everything in this row
+    hash       text   not null,              -- SHA-256 over the hash before and everything in this row; 160 bits of it in old rows
     content    text   not null default '',   -- once the details of a sign-in were removed: their hash
     code_id    bigint                        -- the activation code; not in the chain, only to find the entry
 );

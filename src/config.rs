@@ -55,6 +55,8 @@ pub struct Config {
     pub admin_password: Option<String>,
     /// The secrets that encrypt signing keys and second factors: the newest first; empty for none.
     pub secrets: Vec<String>,
+    /// Sorted SHA-1 hashes of leaked passwords, which nobody may choose. Default: none.
+    pub leaked_passwords: Option<PathBuf>,
     /// The folder for backups, made by the server at regular intervals. Default: none are made.
     pub backup_dir: Option<PathBuf>,
     /// Hours between two backups; the overview warns if they are late. `0` for no backups and no warning. Default
@@ -111,6 +113,7 @@ impl Default for Config {
             audit_sign_in_days: 400,
             admin_password: None,
             secrets: vec![],
+            leaked_passwords: None,
             backup_dir: None,
             backup_every: 24,
             smtp_host: None,
@@ -193,6 +196,10 @@ impl Config {
                 "audit_sign_in_days" => set(&mut config.audit_sign_in_days, text.parse().ok()),
                 "admin_password" => {
                     set(&mut config.admin_password, Some(Some(written.text.clone())))
+                }
+                "leaked_passwords" => {
+                    let file = non_empty(text).map(PathBuf::from);
+                    set(&mut config.leaked_passwords, Some(file))
                 }
                 "backup_dir" => {
                     let folder = non_empty(text).map(PathBuf::from);
@@ -416,7 +423,7 @@ struct Setting {
     wanted: &'static str,
 }
 
-const SETTINGS: [Setting; 30] = [
+const SETTINGS: [Setting; 31] = [
     Setting {
         name: "address",
         about: "the address to listen on [127.0.0.1]",
@@ -563,8 +570,13 @@ const SETTINGS: [Setting; 30] = [
         wanted: "a text",
     },
     Setting {
+        name: "leaked_passwords",
+        about: "a file with sorted SHA-1 hashes of leaked passwords, which nobody may choose [none]",
+        wanted: "the path of a file",
+    },
+    Setting {
         name: "secret_file",
-        about: "a file with the secret that encrypts signing keys and second factors [none]",
+        about: "a file with the secret that encrypts signing keys and other secrets [none]",
         wanted: "the path of a file",
     },
 ];

@@ -73,6 +73,8 @@ pub enum Error {
     Unconfirmed(Vec<Problem>),
     /// Everybody must have a second factor, and this person has none.
     NoSecondFactor,
+    /// The random first password has to be replaced before anything else.
+    RandomPassword,
     /// No such row or address; the text says which.
     NotFound(&'static str),
     /// The address exists, but not for this method; the allowed methods, as in `Allow`.
@@ -117,7 +119,8 @@ impl Error {
             Error::Forbidden(_)
             | Error::NotForRole { .. }
             | Error::EarlierSession
-            | Error::NoSecondFactor => 403,
+            | Error::NoSecondFactor
+            | Error::RandomPassword => 403,
             Error::Unconfirmed(problems) if problems.is_empty() => 403,
             Error::NotFound(_) => 404,
             Error::MethodNotAllowed(_) => 405,
@@ -190,6 +193,10 @@ impl fmt::Display for Error {
             Error::NoSecondFactor => {
                 f.write_str("This server requires a second factor. Set one up on your account page.")
             }
+            Error::RandomPassword => f.write_str(
+                "This account still has the random password that the server printed. Sign in on the pages and choose \
+                 your own.",
+            ),
             Error::NotFound(what) => f.write_str(what),
             Error::MethodNotAllowed(allow) => {
                 write!(

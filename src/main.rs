@@ -163,6 +163,8 @@ enum Admin {
         /// User name
         name: String,
     },
+    /// Forget the secrets of webhooks and shops that cannot be decrypted, because the secret of secret_file is lost
+    ForgetSecrets,
 }
 
 fn main() -> ExitCode {
@@ -202,6 +204,7 @@ fn main() -> ExitCode {
                 revoke_tokens,
             } => admin::set_password(&config, &name, revoke_tokens),
             Admin::ResetTwoFactor { name } => admin::reset_two_factor(&config, &name),
+            Admin::ForgetSecrets => admin::forget_secrets(&config),
         },
     });
     match done {

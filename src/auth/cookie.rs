@@ -52,6 +52,24 @@ pub fn session_cookie(config: &Config) -> String {
     prefixed(config, SESSION)
 }
 
+/// A session's new cookie value, from a guard: sent whether or not the handler fails.
+struct Renewed(Option<String>);
+
+pub fn renew_session(request: &Request<'_>, value: String) {
+    request.local_cache(|| Renewed(Some(value)));
+    send_renewed_session(request);
+}
+
+/// For catchers, because Rocket drops the cookies of a request that fails.
+pub fn send_renewed_session(request: &Request<'_>) {
+    let config: Option<&Config> = request.rocket().state();
+    let Renewed(value) = request.local_cache(|| Renewed(None));
+    if let (Some(config), Some(value)) = (config, value) {
+        let cookie = private_cookie(config, SESSION, value.clone());
+        request.cookies().add(cookie);
+    }
+}
+
 fn prefixed(config: &Config, name: &str) -> String {
     let prefix = match (config.is_https(), config.base_path()) {
         (true, "") => "__Host-",
@@ -63,11 +81,14 @@ fn prefixed(config: &Config, name: &str) -> String {
 
 impl SignInCookies<'_> {
     pub fn set(&self, new: SignIn) {
-        self.jar
-            .add(private_cookie(self.config, SESSION, new.session));
+        self.set_session(new.session);
         self.set_device(new.device);
         let begun = private_cookie(self.config, BEGUN, String::new());
         self.jar.remove(begun);
+    }
+
+    pub fn set_session(&self, value: String) {
+        self.jar.add(private_cookie(self.config, SESSION, value));
     }
 
     pub fn set_begun(&self, value: String) {
@@ -81,7 +102,7 @@ impl SignInCookies<'_> {
     }
 
     /// The browser stays a known one after its session.
-    pub fn set_device(&self, value: String) {
+    fn set_device(&self, value: String) {
         let mut cookie = private_cookie(self.config, DEVICE, value);
         cookie.set_max_age(DEVICE_AGE);
         self.jar.add(cookie);

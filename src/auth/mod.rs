@@ -14,7 +14,10 @@ use rocket::http::Method;
 use rocket::request::{FromRequest, Outcome};
 
 pub use address::{Address, client_address, forwarded, peer};
-pub use cookie::{SignInCookies, private_cookie, session_cookie, value as cookie_value};
+pub use cookie::{
+    SignInCookies, private_cookie, renew_session, send_renewed_session, session_cookie,
+    value as cookie_value,
+};
 pub use origin::SameOrigin;
 
 use crate::config::Config;
@@ -149,7 +152,7 @@ pub fn actor(request: &Request<'_>, who: &str) -> Actor {
 fn caller(request: &Request<'_>, scope: Scope) -> Result<(Actor, CallerId), Error> {
     let Some(header) = request.headers().get_one("Authorization") else {
         let signed_in = signed_in(request).clone()?;
-        require_two_factors(request, &signed_in)?;
+        require_own_sign_in(request, &signed_in)?;
         refuse_unless(request, signed_in.session.role, scope.role())?;
         if request.method() != Method::Get && scope != Scope::Read {
             SameOrigin::check(request)?;
@@ -190,7 +193,7 @@ pub fn permitted(request: &Request<'_>, wanted: Use) -> Result<SignedIn, Error> 
     let signed_in = signed_in(request).clone()?;
     let route = route(request);
     if !is_own_sign_in(route) {
-        require_two_factors(request, &signed_in)?;
+        require_own_sign_in(request, &signed_in)?;
     }
     refuse_unless(request, signed_in.session.role, Role::needed(route, wanted))?;
     Ok(signed_in)
@@ -203,7 +206,12 @@ pub fn route<'r>(request: &'r Request<'_>) -> &'r str {
     config.map_or(route, |config| config.below_base_path(route))
 }
 
-fn require_two_factors(request: &Request<'_>, signed_in: &SignedIn) -> Result<(), Error> {
+/// Requires that the account is nobody else's: a password that only its person knows, and a second factor if everybody
+/// must have one.
+fn require_own_sign_in(request: &Request<'_>, signed_in: &SignedIn) -> Result<(), Error> {
+    if signed_in.session.has_random_password {
+        return Err(Error::RandomPassword);
+    }
     let is_required = app(request)?.requires_two_factors();
     match is_required && !signed_in.session.has_factor {
         true => Err(Error::NoSecondFactor),

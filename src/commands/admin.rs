@@ -83,6 +83,20 @@ pub fn reset_two_factor(config: &Config, name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Of webhooks and shops, after the secret of `secret_file` was lost. Only if the signing keys can be decrypted: otherwise
+/// the setting is wrong, and nothing is lost.
+pub fn forget_secrets(config: &Config) -> Result<(), Refusal> {
+    let service = Service::open_existing(config, Clock::System)?;
+    let forgotten = service.forget_lost_secrets()?;
+    if forgotten.is_empty() {
+        say("Nothing was forgotten: every secret of a webhook or a shop can be decrypted.");
+    }
+    for what in forgotten {
+        say(&format!("{what} was forgotten. Replace it on its page."));
+    }
+    Ok(())
+}
+
 /// Without echo on a terminal, otherwise one line of standard input.
 fn ask_password() -> io::Result<String> {
     if io::stdin().is_terminal() {

@@ -49,6 +49,7 @@ pub(super) struct AccountPage {
     has_factor: bool,
     /// Everybody must have a second factor, and this person has none.
     is_factor_missing: bool,
+    has_random_password: bool,
     recovery_codes: i64,
     /// The checkbox beside a new password.
     is_revoking: bool,
@@ -159,6 +160,7 @@ async fn change_name(
         form,
         session,
         actor,
+        ..
     } = form;
     let (id, name, email) = (session.user_id, form.user_name.clone(), form.email.clone());
     let changed = app
@@ -195,24 +197,33 @@ async fn change_password(
         form,
         session,
         actor,
+        signed_in,
     } = form;
     let changed = if form.new == form.again {
         let is_revoking = form.revoke_tokens;
-        app.change_password(actor, &session, form.current, form.new, is_revoking)
+        app.change_password(actor, signed_in, form.current, form.new, is_revoking)
             .await
     } else {
         Err(Error::invalid("again", "The passwords do not match."))
     };
     match changed {
-        Ok(NewPassword { device, tokens }) => {
-            cookies.set_device(device);
+        Ok(NewPassword {
+            cookies: new,
+            tokens,
+        }) => {
+            cookies.set(new);
             let mut message = "Password changed. All other sessions were ended.".to_owned();
             match (tokens, form.revoke_tokens) {
                 (0, _) => {}
                 (_, true) => message += &format!(" Revoked: {}.", api_tokens(tokens)),
                 (_, false) => message += &format!(" Still valid: {}.", api_tokens(tokens)),
             }
-            let flashed = redirect_with_flash(config, "/account", &message);
+            // The first sign-in was on the way there.
+            let next = match session.has_random_password {
+                true => "/",
+                false => "/account",
+            };
+            let flashed = redirect_with_flash(config, next, &message);
             Ok(Either::Left(flashed))
         }
         Err(Error::Invalid(problems)) => {
@@ -263,6 +274,7 @@ async fn create_token(
         form,
         session,
         actor,
+        ..
     } = form;
     let scopes: Vec<Scope> = [
         (form.read, Scope::Read),
@@ -344,7 +356,7 @@ async fn revoke_token(
     ))
 }
 
-/// For somebody who must have a second factor first.
+/// For somebody who must have a second factor, or a password of her own, first.
 pub(super) fn redirect(request: &Request<'_>) -> Redirect {
     let base = request.rocket().state().map_or("", Config::base_path);
     Redirect::to(format!("{base}/account"))
@@ -390,6 +402,7 @@ async fn page(
         secret: None,
         has_factor: session.has_factor,
         is_factor_missing: app.requires_two_factors() && !session.has_factor,
+        has_random_password: session.has_random_password,
         recovery_codes,
         is_revoking: false,
         draft: draft.unwrap_or(new),

@@ -210,7 +210,8 @@ impl Words {
             | Error::NotForRole { .. }
             | Error::EarlierSession
             | Error::Unconfirmed(_)
-            | Error::NoSecondFactor => self.other_site.to_owned(),
+            | Error::NoSecondFactor
+            | Error::RandomPassword => self.other_site.to_owned(),
             Error::TooLarge(_) => self.too_long.to_owned(),
             Error::Malformed { .. } | Error::UnsupportedMediaType { .. } | Error::BodyTimeout => {
                 self.unreadable.to_owned()

@@ -47,12 +47,21 @@ struct PasswordForm {
 async fn begin(
     app: &App,
     config: &State<Config>,
+    cookies: SignInCookies<'_>,
     frame: Frame,
     form: SignedInForm<PasswordForm>,
 ) -> Result<Page, Failure> {
-    let SignedInForm { form, session, .. } = form;
-    match app.begin_factor(&session, form.password).await {
-        Ok(enrolment) => Ok(set_up_page(config, frame, enrolment, None)?),
+    let SignedInForm {
+        form,
+        session,
+        signed_in,
+        ..
+    } = form;
+    match app.begin_factor(signed_in, form.password).await {
+        Ok((enrolment, renewed)) => {
+            cookies.set_session(renewed);
+            Ok(set_up_page(config, frame, enrolment, None)?)
+        }
         Err(Error::Invalid(problems)) => {
             Ok(page_with_problems(app, frame, &session, problems).await?)
         }
@@ -80,19 +89,20 @@ async fn set_up(
 ) -> Result<Page, Failure> {
     let SignedInForm {
         form,
-        session,
+        signed_in,
         actor,
+        ..
     } = form;
     let (enrolment, codes) = app
         .run(move |service| {
-            let enrolment = service.enrolment(&session, &form.secret, &form.seal)?;
-            let codes = service.set_up_factor(&actor, &session, &enrolment, &form.code);
+            let enrolment = service.enrolment(&signed_in.session, &form.secret, &form.seal)?;
+            let codes = service.set_up_factor(&actor, &signed_in, &enrolment, &form.code);
             Ok((enrolment, codes))
         })
         .await?;
     match codes {
-        Ok((codes, device)) => {
-            cookies.set_device(device);
+        Ok((codes, new)) => {
+            cookies.set(new);
             Ok(Page::new(&CodesPage {
                 frame,
                 codes,
@@ -129,19 +139,23 @@ async fn change(
         form,
         session,
         actor,
+        signed_in,
     } = form;
     let (password, code) = (form.password, form.code);
     let codes = match form.verb.as_str() {
         "remove" => {
-            let removed = app.remove_factor(actor, &session, password, code);
-            removed.await.map(|device| {
-                cookies.set_device(device);
+            let removed = app.remove_factor(actor, &signed_in, password, code);
+            removed.await.map(|new| {
+                cookies.set(new);
                 None
             })
         }
         _ => {
-            let renewed = app.renew_recovery_codes(actor, &session, password, code);
-            renewed.await.map(Some)
+            let renewed = app.renew_recovery_codes(actor, &signed_in, password, code);
+            renewed.await.map(|(codes, session)| {
+                cookies.set_session(session);
+                Some(codes)
+            })
         }
     };
     match codes {

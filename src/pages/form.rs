@@ -22,6 +22,8 @@ use crate::store::sessions::Session;
 pub(super) struct SignedInForm<T> {
     pub(super) form: T,
     pub(super) session: Session,
+    /// The same, for what gives it a new cookie value.
+    pub(super) signed_in: SignedIn,
     pub(super) actor: Actor,
 }
 
@@ -110,12 +112,13 @@ where
     verify_csrf(&csrf, &signed_in)?;
     let actor = auth::actor(request, &signed_in.session.user_name);
     if is_confirmed_again(auth::route(request)) {
-        confirm(request, &text, &actor, &signed_in.session).await?;
+        confirm(request, &text, &actor, &signed_in).await?;
     }
     Ok(SignedInForm {
         form: parse(&text)?,
         actor,
-        session: signed_in.session,
+        session: signed_in.session.clone(),
+        signed_in,
     })
 }
 
@@ -124,11 +127,11 @@ async fn confirm(
     request: &Request<'_>,
     text: &str,
     actor: &Actor,
-    session: &Session,
+    signed_in: &SignedIn,
 ) -> Result<(), Error> {
     let app: Option<&Arc<Service>> = request.rocket().state();
     let app = app.ok_or_else(|| Error::Internal("the service is not mounted".into()))?;
-    if app.is_confirmed(session) {
+    if app.is_confirmed(&signed_in.session) {
         return Ok(());
     }
     let Confirmation {
@@ -136,10 +139,14 @@ async fn confirm(
         confirm_code,
     } = parse(text)?;
     let password = confirm_password.ok_or(Error::Unconfirmed(vec![]))?;
-    let confirmed = app.confirm(actor.clone(), session, password, confirm_code);
+    let confirmed = app.confirm(actor.clone(), signed_in, password, confirm_code);
     match confirmed.await {
+        Ok(renewed) => {
+            auth::renew_session(request, renewed);
+            Ok(())
+        }
         Err(Error::Invalid(problems)) => Err(Error::Unconfirmed(problems)),
-        other => other,
+        Err(error) => Err(error),
     }
 }
 

@@ -73,7 +73,7 @@ use rocket::http::{ContentType, RawStr, Status};
 use rocket::response::{Redirect, Responder};
 use rocket::{Catcher, Either, Request, Route, catch, catchers};
 
-use crate::auth::signed_in;
+use crate::auth::{send_renewed_session, signed_in};
 use crate::config::Config;
 use crate::error::Error;
 use crate::request::{describe, refused};
@@ -177,6 +177,7 @@ fn query(given: &[(&str, &str)]) -> String {
 
 #[catch(default)]
 async fn any(status: Status, request: &Request<'_>) -> Result<Either<Redirect, Page>, ErrorPage> {
+    send_renewed_session(request);
     let frame = Frame::load(request);
     let error = refused(status, request);
     let form = SavedForm::from_request(request);
@@ -189,7 +190,7 @@ async fn any(status: Status, request: &Request<'_>) -> Result<Either<Redirect, P
             let session = signed_in(request).as_ref().map(|s| &s.session);
             step_up::ask(&frame, form, problems, session.is_ok_and(|s| s.has_factor))
         }
-        (Error::NoSecondFactor, None) => {
+        (Error::NoSecondFactor | Error::RandomPassword, None) => {
             return Ok(Either::Left(account::redirect(request)));
         }
         (Error::Unavailable(_) | Error::TooManyRequests(_), Some(form)) => {

@@ -68,7 +68,8 @@ impl MyWords {
             | Error::NotForRole { .. }
             | Error::EarlierSession
             | Error::Unconfirmed(_)
-            | Error::NoSecondFactor => self.other_site.to_owned(),
+            | Error::NoSecondFactor
+            | Error::RandomPassword => self.other_site.to_owned(),
             Error::TooLarge(_)
             | Error::Malformed { .. }
             | Error::UnsupportedMediaType { .. }

@@ -133,6 +133,7 @@ async fn invite(app: &App, frame: Frame, form: SignedInForm<PersonForm>) -> Resu
         form,
         actor,
         session,
+        ..
     } = form;
     let invited = match form.parse() {
         Ok(values) => {
@@ -197,6 +198,7 @@ async fn change(
         form,
         actor,
         session,
+        ..
     } = form;
     let changed = match form.parse() {
         Ok(values) => {

@@ -218,7 +218,8 @@ pub fn greet(config: &Config, first: Option<&FirstPassword>) {
         )),
         Some(FirstPassword::Random(password)) => say(&format!(
             "  User        {FIRST_USER}\n  Password    {password}\n              \
-             (shown only this once; `license-server admin set-password` sets another)"
+             (for the first sign-in, and shown only this once; if it is lost,\n              \
+             `license-server admin set-password` sets another)"
         )),
         Some(FirstPassword::Configured) => say(&format!(
             "  User        {FIRST_USER}, with the password from the setting `admin_password`"

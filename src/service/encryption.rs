@@ -99,6 +99,12 @@ impl Encryption {
         String::from_utf8(plain).map_err(|_| damaged())
     }
 
+    /// [`Encryption::decrypt`] after a start that had the secret.
+    pub(super) fn reveal(&self, about: &str, stored: &str) -> Result<String, Error> {
+        let plain = self.decrypt(about, stored);
+        plain.map_err(|Refusal(words)| Error::Internal(words))
+    }
+
     /// Whether [`Encryption::encrypt`] would do it with the same key.
     pub(super) fn is_current(&self, stored: &str) -> bool {
         match (stored.strip_prefix(MARK), self.0.first()) {

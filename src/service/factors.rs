@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use time::Duration;
 
-use super::{Person, Service, devices, secrets};
+use super::{Person, Service, SignIn, SignedIn, devices, secrets};
 use crate::error::{Error, Refusal};
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::second_factor::{SECRET, SecondFactor};
@@ -88,8 +88,7 @@ impl Service {
             return Ok(None);
         };
         let about = encrypted_as(user.id);
-        let secret = self.encryption.decrypt(&about, &stored.secret);
-        let secret = secret.map_err(|Refusal(words)| Error::Internal(words))?;
+        let secret = self.encryption.reveal(&about, &stored.secret)?;
         // Without the value, because errors are logged.
         let unreadable = || Error::Internal(format!("{about} cannot be read"));
         let factor = SecondFactor::parse(&secret, stored.last_step);
@@ -101,34 +100,39 @@ impl Service {
         confirmed.contains(&self.clock.now())
     }
 
-    /// Asks somebody who is signed in for password and code once more.
+    /// Asks somebody who is signed in for password and code once more. Returns the session's new cookie value.
     pub async fn confirm(
         self: &Arc<Self>,
         actor: Actor,
-        session: &Session,
+        signed_in: &SignedIn,
         password: String,
         code: String,
-    ) -> Result<(), Error> {
-        let (id, now) = (session.id, self.clock.now());
-        self.with_proof(actor, session, password, code, move |_, db, _| {
-            Ok(sessions::set_confirmed(db, id, now)?)
-        })
-        .await
+    ) -> Result<String, Error> {
+        let (id, now) = (signed_in.session.id, self.clock.now());
+        let confirm = move |_: &Service, db: &WriteTx<'_>, _: &User, renewed| {
+            sessions::set_confirmed(db, id, now)?;
+            Ok(renewed)
+        };
+        self.with_proof(actor, signed_in, password, code, confirm)
+            .await
     }
 
-    /// Requires the password. Nothing is stored before a code has shown that the app has the secret.
+    /// Requires the password, and returns the session's new cookie value. Nothing else is stored before a code has
+    /// shown that the app has the secret.
     pub async fn begin_factor(
         self: &Arc<Self>,
-        session: &Session,
+        signed_in: SignedIn,
         password: String,
-    ) -> Result<Enrolment, Error> {
+    ) -> Result<(Enrolment, String), Error> {
+        let session = &signed_in.session;
         let user = self.confirm_password(session, "password", password).await?;
         no_factor_yet(&user)?;
         let factor = SecondFactor::new(secrets::random::<SECRET>()?);
         let factor = factor.ok_or_else(|| Error::Internal("a secret of no use".into()))?;
         let text = sealed(session, &factor);
         let seal = self.seals.seal(&text, self.clock.now() + SET_UP_FOR)?;
-        Ok(Enrolment { factor, seal })
+        let renewed = self.run(move |service| service.store.write(|db| signed_in.renew(db)));
+        Ok((Enrolment { factor, seal }, renewed.await?))
     }
 
     /// The second factor of a form that [`Service::begin_factor`] filled in; an error after a while.
@@ -154,15 +158,16 @@ impl Service {
         ))
     }
 
-    /// Returns recovery codes, which are never shown again, and the device cookie in place of those from before. Ends
-    /// all other sessions, which had no second factor.
+    /// Returns recovery codes, which are never shown again, and the cookies in place of those from before. Ends all
+    /// other sessions, which had no second factor.
     pub fn set_up_factor(
         &self,
         actor: &Actor,
-        session: &Session,
+        signed_in: &SignedIn,
         enrolment: &Enrolment,
         code: &str,
-    ) -> Result<(Vec<String>, String), Error> {
+    ) -> Result<(Vec<String>, SignIn), Error> {
+        let session = &signed_in.session;
         let now = self.clock.now();
         let code: String = code.chars().filter(char::is_ascii_digit).collect();
         let step = enrolment
@@ -179,45 +184,48 @@ impl Service {
             users::set_factor(db, user.id, Some(&secret), step)?;
             sessions::delete_others(db, user.id, session.id)?;
             audit::append(db, Event::new(Kind::FactorSetUp, actor), now)?;
-            Ok((new_recovery_codes(db, user.id)?, new_device(db, user.id)?))
+            let cookies = new_cookies(db, user.id, signed_in.renew(db)?)?;
+            Ok((new_recovery_codes(db, user.id)?, cookies))
         })
     }
 
-    /// Requires password and code, because whoever has these has everything. Returns the device cookie in place of those
-    /// from before.
+    /// Requires password and code, because whoever has these has everything. Returns the cookies in place of those from
+    /// before.
     pub async fn remove_factor(
         self: &Arc<Self>,
         actor: Actor,
-        session: &Session,
+        signed_in: &SignedIn,
         password: String,
         code: String,
-    ) -> Result<String, Error> {
+    ) -> Result<SignIn, Error> {
         let who = actor.clone();
-        self.with_proof(actor, session, password, code, move |service, db, user| {
+        let remove = move |service: &Service, db: &WriteTx<'_>, user: &User, renewed| {
             forget_factor(db, user)?;
             let event = Event::new(Kind::FactorRemoved, &who);
             audit::append(db, event, service.clock.now())?;
-            new_device(db, user.id)
-        })
-        .await
+            new_cookies(db, user.id, renewed)
+        };
+        self.with_proof(actor, signed_in, password, code, remove)
+            .await
     }
 
-    /// In place of those that there are.
+    /// In place of those that there are, with the session's new cookie value.
     pub async fn renew_recovery_codes(
         self: &Arc<Self>,
         actor: Actor,
-        session: &Session,
+        signed_in: &SignedIn,
         password: String,
         code: String,
-    ) -> Result<Vec<String>, Error> {
+    ) -> Result<(Vec<String>, String), Error> {
         let who = actor.clone();
-        self.with_proof(actor, session, password, code, move |service, db, user| {
+        let renew = move |service: &Service, db: &WriteTx<'_>, user: &User, renewed| {
             has_factor(user)?;
             let event = Event::new(Kind::RecoveryCodesCreated, &who);
             audit::append(db, event, service.clock.now())?;
-            new_recovery_codes(db, user.id)
-        })
-        .await
+            Ok((new_recovery_codes(db, user.id)?, renewed))
+        };
+        self.with_proof(actor, signed_in, password, code, renew)
+            .await
     }
 
     pub fn recovery_codes_left(&self, user_id: i64) -> Result<i64, Error> {
@@ -256,16 +264,18 @@ impl Service {
         Ok(())
     }
 
-    /// Verifies password and code of somebody who is signed in, and uses the code up in the transaction of `then`.
-    /// Attempts count against the session alone.
+    /// Verifies password and code of somebody who is signed in, and uses the code up in the transaction of `then`,
+    /// which gets the session's new cookie value. Attempts count against the session alone.
     async fn with_proof<T: Send + 'static>(
         self: &Arc<Self>,
         actor: Actor,
-        session: &Session,
+        signed_in: &SignedIn,
         password: String,
         code: String,
-        then: impl FnOnce(&Service, &WriteTx<'_>, &User) -> Result<T, Error> + Send + 'static,
+        then: impl FnOnce(&Service, &WriteTx<'_>, &User, String) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        let signed_in = signed_in.clone();
+        let session = &signed_in.session;
         let known = self.confirm_password(session, "password", password).await?;
         let key = ("session", session.id);
         self.by_code
@@ -276,7 +286,7 @@ impl Service {
             service.store.write(|db| {
                 let user = users::get(db, known.id)?.ok_or(Error::Unauthenticated)?;
                 use_code(service, db, &actor, &user, &code)?.ok_or_else(wrong_code)?;
-                then(service, db, &user)
+                then(service, db, &user, signed_in.renew(db)?)
             })
         });
         let done = done.await;
@@ -340,8 +350,10 @@ fn new_recovery_codes(db: &WriteTx<'_>, user_id: i64) -> Result<Vec<String>, Err
     Ok(codes)
 }
 
-fn new_device(db: &WriteTx<'_>, user_id: i64) -> Result<String, Error> {
-    devices::cookie(&users::get(db, user_id)?.ok_or(Error::Unauthenticated)?)
+fn new_cookies(db: &WriteTx<'_>, user_id: i64, session: String) -> Result<SignIn, Error> {
+    let user = users::get(db, user_id)?.ok_or(Error::Unauthenticated)?;
+    let device = devices::cookie(&user)?;
+    Ok(SignIn { session, device })
 }
 
 fn wrong_code() -> Error {

@@ -23,6 +23,7 @@ mod generator;
 mod import;
 mod keys;
 mod last_uses;
+mod leaked;
 mod licenses;
 mod machine_codes;
 mod mail_facts;
@@ -93,6 +94,7 @@ use check_log::CheckLog;
 use clock_watch::ClockWatch;
 use import::RunningImport;
 use last_uses::LastUses;
+use leaked::LeakedPasswords;
 use mailer::Mailer;
 use my_page::LinkRequest;
 use passwords::Passwords;
@@ -134,10 +136,10 @@ pub use order_use::OrderUse;
 pub use orders::OrderCodes;
 pub use proof::Contents;
 pub use restore::{Restoration, RestoreOptions, open_backup, restore};
-pub use sessions::SignedIn;
+pub use sessions::{SignIn, SignedIn};
 pub use shop_events::Delivery;
 pub use shops::{ShopDraft, ShopUse};
-pub use sign_in::{Begun, Client, SignIn};
+pub use sign_in::{Begun, Client};
 pub use sought::Sought;
 pub use team::{Invited, Person};
 pub use tokens::TokenUser;
@@ -160,6 +162,7 @@ pub struct Service {
     utc_offset: UtcOffset,
     log: Log,
     passwords: Passwords,
+    leaked: Option<LeakedPasswords>,
     /// As in `public_url`.
     host: String,
     /// Sessions expire after `idle` without use, and `longest` after sign-in.
@@ -233,7 +236,8 @@ impl Service {
         let store = Store::open(&config.data_dir, Missing::Make)?;
         let encryption = Encryption::new(&config.secrets);
         let ring = KeyRing::load_complete(&store, &encryption)?;
-        let service = Service::with_store(config, clock, store, (encryption, ring))?;
+        let service = Service::with_store(config, clock, store, (encryption, ring))?
+            .with_leaked_passwords(config)?;
         service.take_back_interrupted()?;
         service.create_first_key()?;
         service.encrypt_secrets()?;
@@ -251,7 +255,7 @@ impl Service {
         let store = Store::open(&config.data_dir, Missing::Refuse)?;
         let encryption = Encryption::new(&config.secrets);
         let ring = KeyRing::load(&store, &encryption)?;
-        Service::with_store(config, clock, store, (encryption, ring))
+        Service::with_store(config, clock, store, (encryption, ring))?.with_leaked_passwords(config)
     }
 
     /// [`Service::open_existing`] without the signing keys, some of which may be missing or broken.
@@ -275,6 +279,7 @@ impl Service {
             log: Log::new(config.log_format, clock.clone()),
             utc_offset: config.utc_offset,
             passwords: Passwords::new()?,
+            leaked: None,
             host: config.host(),
             idle: Duration::minutes(config.session_idle_minutes.into()),
             longest: Duration::hours(config.session_hours.into()),
@@ -320,6 +325,12 @@ impl Service {
         service.reload_rules()?;
         service.reload_restored()?;
         Ok(service)
+    }
+
+    fn with_leaked_passwords(self, config: &Config) -> Result<Service, Refusal> {
+        let file = config.leaked_passwords.as_deref();
+        let leaked = file.map(LeakedPasswords::open).transpose()?;
+        Ok(Service { leaked, ..self })
     }
 
     /// Runs `verb` on a thread that may wait for the disk.

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use super::audit::{self, CHUNK, Proof};
 use super::encryption::Encryption;
 use super::keys::KeyRing;
+use super::new_secret::Stored;
 use crate::error::{Error, Refusal};
 use crate::store::copied::CopiedDatabase;
 use crate::store::copy::Halt;
@@ -23,7 +24,7 @@ pub struct Contents {
 }
 
 /// Proves that the file is a whole database, that no entry of its audit log was changed, and that each signing
-/// key is there and signs. The file is not touched. `name` is what the person calls it.
+/// key is there and signs, and that the other secrets can be decrypted. The file is not touched. `name` is what the person calls it.
 pub(super) fn prove(
     path: &Path,
     name: &str,
@@ -41,6 +42,12 @@ fn contents(path: &Path, halt: &Halt, encryption: &Encryption) -> Result<Content
     })?;
     let missing = copy.read(signing_keys::missing)?;
     let ring = KeyRing::complete(copy.read(signing_keys::all)?, &missing, encryption)?;
+    // A restore proves an older one once more, when its tables are those of this program.
+    if copy.is_current()? {
+        for stored in copy.read(|db| Stored::all(db))? {
+            stored.decrypt(encryption)?;
+        }
+    }
     let bytes = path.metadata().map_err(|e| Refusal(e.to_string()))?.len();
     Ok(Contents {
         licenses: copy.read(licenses::count)?,

@@ -7,8 +7,8 @@ use time::{Duration, OffsetDateTime};
 use super::{Client, Service, secrets};
 use crate::error::Error;
 use crate::model::audit::{Actor, Detail, Event, Kind};
-use crate::store::audit;
 use crate::store::sessions::{self, Session};
+use crate::store::{WriteTx, audit};
 
 /// A use is recorded at most once in this time.
 const USE_EVERY: Duration = Duration::MINUTE;
@@ -16,12 +16,23 @@ const USE_EVERY: Duration = Duration::MINUTE;
 /// Networks that a session remembers.
 const NETWORKS: usize = 8;
 
+/// Between the random part of a renewed cookie value and the session's CSRF token.
+const WITH_CSRF: char = '.';
+
+/// The values of the cookies that a browser gets.
+#[derive(Debug)]
+pub struct SignIn {
+    pub session: String,
+    pub device: String,
+}
+
 /// A session that has not expired.
 #[derive(Debug, Clone)]
 pub struct SignedIn {
     pub session: Session,
     /// Proves that a form came from a page of this session.
     pub csrf: String,
+    token_hash: String,
 }
 
 impl SignedIn {
@@ -33,6 +44,16 @@ impl SignedIn {
     pub fn has_signed(&self, text: &str, mac: &str) -> Result<bool, Error> {
         secrets::is_mac(mac, &self.csrf, text)
     }
+
+    /// A new cookie value, in place of the one that opens nothing from now on. The CSRF token goes along, so that
+    /// forms which are open in other tabs can still be sent.
+    pub(super) fn renew(&self, db: &WriteTx<'_>) -> Result<String, Error> {
+        let value = format!("{}{WITH_CSRF}{}", secrets::token()?, self.csrf);
+        match sessions::renew(db, &self.token_hash, &secrets::fingerprint(&value))? {
+            true => Ok(value),
+            false => Err(Error::Unauthenticated),
+        }
+    }
 }
 
 impl Service {
@@ -40,9 +61,10 @@ impl Service {
     /// Its use is recorded in memory, so that a page never waits for a write.
     pub fn session(&self, token: &str, client: &Client) -> Result<Option<SignedIn>, Error> {
         let now = self.clock.now();
+        let token_hash = secrets::fingerprint(token);
         let found = self
             .store
-            .read(|db| sessions::by_token_hash(db, &secrets::fingerprint(token)))?;
+            .read(|db| sessions::by_token_hash(db, &token_hash))?;
         let found = found.map(|session| self.with_last_use(session));
         let Some(session) = found else {
             return Ok(None);
@@ -63,8 +85,15 @@ impl Service {
         if now - session.last_used_at >= USE_EVERY {
             self.session_uses.insert(session.id, now);
         }
-        let csrf = secrets::fingerprint(&format!("form of session {token}"));
-        Ok(Some(SignedIn { session, csrf }))
+        let csrf = match token.split_once(WITH_CSRF) {
+            Some((_, csrf)) => csrf.to_owned(),
+            None => secrets::fingerprint(&format!("form of session {token}")),
+        };
+        Ok(Some(SignedIn {
+            session,
+            csrf,
+            token_hash,
+        }))
     }
 
     /// The networks of a session that begins where `earlier` was.

@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 use super::Service;
 use super::customers::{NO_SUCH_CUSTOMER, ensure_buyer};
 use super::orders::{NO_SUCH_ORDER, codes_of};
-use super::shops::NO_SUCH_SHOP;
+use super::shops::{NO_SUCH_SHOP, encrypted_as};
 use crate::error::Error;
 use crate::model::audit::Actor;
 use crate::model::customer::NamedCustomer;
@@ -39,7 +39,8 @@ impl Service {
         let shop = self.store.read(|db| shops::get(db, id))?;
         let shop = shop.filter(|shop| shop.kind == kind && shop.is_enabled);
         let shop = shop.ok_or(NO_SUCH_SHOP)?;
-        if let Err(why) = kind.verify(&shop.secret, &sent.header, &sent.body, now) {
+        let secret = self.encryption.reveal(&encrypted_as(id), &shop.secret)?;
+        if let Err(why) = kind.verify(&secret, &sent.header, &sent.body, now) {
             return Err(self.refuse_event(&shop, why, now)?);
         }
         let event = kind.read(&sent.body)?;

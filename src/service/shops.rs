@@ -116,7 +116,8 @@ impl Service {
             }
             let is_new = shop.kind.has_events() && !draft.secret.trim().is_empty();
             if is_new {
-                shop.secret = signing_secret(shop.kind, &draft.secret)?;
+                let secret = signing_secret(shop.kind, &draft.secret)?;
+                shop.secret = self.encryption.encrypt(&encrypted_as(id), &secret)?;
             }
             Ok(event
                 .with("test", if shop.is_test { "yes" } else { "no" })
@@ -162,6 +163,14 @@ impl Service {
             Ok(event.with("secret", "replaced"))
         })?;
         Ok(secret)
+    }
+
+    /// Its events are refused until somebody enters one.
+    pub(super) fn forget_secret(&self, actor: &Actor, id: i64) -> Result<(), Error> {
+        self.change_shop(actor, id, |shop, event| {
+            shop.secret.clear();
+            Ok(event.with("secret", "forgotten"))
+        })
     }
 
     fn change_shop(
@@ -248,6 +257,11 @@ impl Service {
             Ok(placed.codes.into_iter().map(|(_, code)| code).collect())
         })
     }
+}
+
+/// What the signing secret of a shop is encrypted as.
+pub(super) fn encrypted_as(id: i64) -> String {
+    format!("The signing secret of shop {id}")
 }
 
 pub(super) fn existing(db: &Db, id: i64) -> Result<Shop, Error> {

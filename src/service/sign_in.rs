@@ -8,7 +8,7 @@ use time::Duration;
 use super::factors::use_code;
 use super::passwords::{Caller, Match};
 use super::throttle::subscriber;
-use super::{Service, devices, secrets};
+use super::{Service, SignIn, devices, secrets};
 use crate::error::Error;
 use crate::model::audit::{Actor, Detail, Event, Kind};
 use crate::store::sessions::{self, NewSession};
@@ -31,13 +31,6 @@ pub struct Client {
     pub session: Option<String>,
     /// The cookie of an earlier sign-in in the same browser.
     pub device: Option<String>,
-}
-
-/// The values of the cookies that a browser gets.
-#[derive(Debug)]
-pub struct SignIn {
-    pub session: String,
-    pub device: String,
 }
 
 /// What the right name and password lead to.

@@ -155,8 +155,7 @@ impl Service {
 
     /// From the command line.
     pub fn add_person(&self, values: &UserValues, password: &str) -> Result<(), Refusal> {
-        self.check_password("password", password, &values.name)
-            .map_err(|problem| Refusal(problem.message))?;
+        self.check_password("password", password, &values.name)?;
         let hash = self.passwords.hash(password)?;
         let now = self.clock.now();
         self.store.write(|db| {

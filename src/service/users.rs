@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use super::passwords::{Caller, Match};
-use super::{Service, devices, secrets};
-use crate::error::{Error, Problem, Refusal};
+use super::{Service, SignIn, SignedIn, devices, secrets};
+use crate::error::{Error, Refusal};
 use crate::model::audit::{Actor, AuditFilter, Event, Kind};
 use crate::model::password;
 use crate::model::user::UserValues;
-use crate::store::audit;
 use crate::store::sessions::{self, Session};
 use crate::store::users::{self, User};
+use crate::store::{WriteTx, audit};
 
 pub const FIRST_USER: &str = "admin";
+
+const LEAKED: &str = "This password is in the list of leaked passwords, which attackers try first. Choose another one.";
 
 /// No session has this ID.
 const NONE: i64 = 0;
@@ -22,7 +24,7 @@ const NONE: i64 = 0;
 pub enum FirstPassword {
     /// From the setting `admin_password`.
     Configured,
-    /// Random; shown only this once.
+    /// Random, until the first sign-in; shown only this once.
     Random(String),
     /// From an earlier start whose output may have been lost: nobody has signed in yet.
     Unused,
@@ -31,8 +33,8 @@ pub enum FirstPassword {
 /// What a password change has done.
 #[derive(Debug)]
 pub struct NewPassword {
-    /// The device cookie in place of the one that the change made invalid.
-    pub device: String,
+    /// The cookies in place of those that the change made invalid.
+    pub cookies: SignIn,
     /// Number of valid tokens, revoked or not.
     pub tokens: usize,
 }
@@ -55,10 +57,9 @@ impl Service {
         let (password, first) = match configured {
             Some(password) => {
                 let checked = self.check_password("admin_password", password, FIRST_USER);
-                checked.map_err(|problem| {
+                checked.map_err(|error| {
                     Refusal(format!(
-                        "The setting `admin_password` cannot be used: {} Change it, or leave it out for a random one.",
-                        problem.message
+                        "The setting `admin_password` cannot be used: {error} Change it, or leave it out for a random one."
                     ))
                 })?;
                 (password.to_owned(), FirstPassword::Configured)
@@ -73,6 +74,11 @@ impl Service {
             let is_first = users::all(db)?.is_empty();
             if is_first {
                 users::add(db, &UserValues::first(FIRST_USER), &hash, self.clock.now())?;
+                if let (FirstPassword::Random(_), Some(user)) =
+                    (&first, users::by_name(db, FIRST_USER)?)
+                {
+                    users::set_has_random_password(db, user.id, true)?;
+                }
             }
             Ok(is_first)
         })?;
@@ -96,13 +102,16 @@ impl Service {
         is_revoking: bool,
     ) -> Result<usize, Refusal> {
         let id = self.id_of_user(name)?;
-        self.check_password("password", password, name)
-            .map_err(|problem| Refusal(problem.message))?;
+        self.check_password("password", password, name)?;
         let keep = Keep {
             session: NONE,
             tokens: !is_revoking,
         };
-        let (_, tokens) = self.replace_password(&Actor::command_line(), id, password, keep)?;
+        let hash = self.passwords.hash(password)?;
+        let actor = Actor::command_line();
+        let tokens = self
+            .store
+            .write(|db| self.replace_password(db, &actor, id, &hash, keep))?;
         Ok(tokens)
     }
 
@@ -110,24 +119,32 @@ impl Service {
     pub async fn change_password(
         self: &Arc<Self>,
         actor: Actor,
-        session: &Session,
+        signed_in: SignedIn,
         current: String,
         new: String,
         is_revoking: bool,
     ) -> Result<NewPassword, Error> {
-        let user = self.confirm_password(session, "current", current).await?;
-        let keep = Keep {
-            session: session.id,
-            tokens: !is_revoking,
-        };
+        let user = self.confirm_password(&signed_in.session, "current", current);
+        let user = user.await?;
         self.run(move |service| {
             service.check_password("new", &new, &user.values.name)?;
-            let (password_hash, tokens) = service.replace_password(&actor, user.id, &new, keep)?;
-            let device = devices::cookie(&User {
-                password_hash,
-                ..user
-            })?;
-            Ok(NewPassword { device, tokens })
+            let password_hash = service.passwords.hash(&new)?;
+            service.store.write(|db| {
+                let session = signed_in.renew(db)?;
+                let keep = Keep {
+                    session: signed_in.session.id,
+                    tokens: !is_revoking,
+                };
+                let tokens = service.replace_password(db, &actor, user.id, &password_hash, keep)?;
+                let device = devices::cookie(&User {
+                    password_hash: password_hash.clone(),
+                    ..user.clone()
+                })?;
+                Ok(NewPassword {
+                    cookies: SignIn { session, device },
+                    tokens,
+                })
+            })
         })
         .await
     }
@@ -173,27 +190,29 @@ impl Service {
         field: &'static str,
         password: &str,
         user_name: &str,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Error> {
         let known = self.host.split('.').chain([user_name, &*self.host]);
-        password::check(field, password, &known.collect::<Vec<_>>())
+        password::check(field, password, &known.collect::<Vec<_>>())?;
+        match &self.leaked {
+            Some(list) if list.has(password)? => Err(Error::invalid(field, LEAKED)),
+            _ => Ok(()),
+        }
     }
 
-    /// Returns the new hash, and the number of valid tokens.
+    /// Returns the number of valid tokens.
     fn replace_password(
         &self,
+        db: &WriteTx<'_>,
         actor: &Actor,
         user_id: i64,
-        password: &str,
+        hash: &str,
         keep: Keep,
-    ) -> Result<(String, usize), Error> {
-        let hash = self.passwords.hash(password)?;
-        let tokens = self.store.write(|db| {
-            users::set_password_hash(db, user_id, &hash)?;
-            sessions::delete_others(db, user_id, keep.session)?;
-            let event = Event::new(Kind::PasswordChanged, actor);
-            audit::append(db, event, self.clock.now())?;
-            self.count_or_revoke_tokens(db, actor, user_id, !keep.tokens)
-        })?;
-        Ok((hash, tokens))
+    ) -> Result<usize, Error> {
+        users::set_password_hash(db, user_id, hash)?;
+        users::set_has_random_password(db, user_id, false)?;
+        sessions::delete_others(db, user_id, keep.session)?;
+        let event = Event::new(Kind::PasswordChanged, actor);
+        audit::append(db, event, self.clock.now())?;
+        self.count_or_revoke_tokens(db, actor, user_id, !keep.tokens)
     }
 }

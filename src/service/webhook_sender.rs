@@ -94,6 +94,7 @@ impl Service {
         let Some(webhook) = webhook.filter(Webhook::is_enabled) else {
             return Ok(false);
         };
+        let webhook = self.with_plain_secrets(webhook)?;
         let now = self.now();
         let (id, body) = (&*delivery.message_id, &*delivery.body);
         let headers = [

@@ -142,8 +142,10 @@ impl Service {
                     ),
                 ));
             }
-            let id = webhooks::add(db, &url, &description, &events, &secret, now)?;
-            let webhook = existing(db, id)?;
+            let id = webhooks::add(db, &url, &description, &events, now)?;
+            let mut webhook = existing(db, id)?;
+            webhook.secret = self.encryption.encrypt(&encrypted_as(id), &secret)?;
+            webhooks::set(db, &webhook)?;
             audit::append(db, about(Kind::WebhookCreated, actor, &webhook), now)?;
             Ok(id)
         })?;
@@ -176,12 +178,25 @@ impl Service {
     /// The new secret. The one before signs, too, for a day.
     pub fn rotate_webhook_secret(&self, actor: &Actor, id: i64) -> Result<String, Error> {
         let secret = shown_secret(&random::<32>()?);
+        let stored = self.encryption.encrypt(&encrypted_as(id), &secret)?;
         self.change_webhook(actor, id, |_, webhook, event| {
-            let old = std::mem::replace(&mut webhook.secret, secret.clone());
+            let old = std::mem::replace(&mut webhook.secret, stored);
             webhook.old_secret = Some((old, self.now() + ROTATION));
             Ok(event.with("secret", "replaced"))
         })?;
         Ok(secret)
+    }
+
+    /// Ready to sign.
+    pub(super) fn with_plain_secrets(&self, webhook: Webhook) -> Result<Webhook, Error> {
+        let reveal = |stored: &str| self.encryption.reveal(&encrypted_as(webhook.id), stored);
+        let old = webhook.old_secret.as_ref();
+        let old = old.map(|(old, until)| Ok::<_, Error>((reveal(old)?, *until)));
+        Ok(Webhook {
+            secret: reveal(&webhook.secret)?,
+            old_secret: old.transpose()?,
+            ..webhook
+        })
     }
 
     /// With its events. Returns what it was.
@@ -253,6 +268,11 @@ impl Service {
             Ok(())
         })
     }
+}
+
+/// What the secrets of a webhook are encrypted as.
+pub(super) fn encrypted_as(id: i64) -> String {
+    format!("The secret of webhook {id}")
 }
 
 fn existing(db: &Db, id: i64) -> Result<Webhook, Error> {

@@ -9,7 +9,8 @@ use time::OffsetDateTime;
 use super::{WriteTx, moment, personal, unreadable, webhook_deliveries};
 use crate::error::Error;
 use crate::model::audit::{
-    AuditFilter, BEGINNING, CUSTOMER_ID, Detail, Details, Entry, Event, Kind, Personal, link,
+    AuditFilter, BEGINNING, CUSTOMER_ID, Detail, Details, Entry, Event, HashLength, Kind, Personal,
+    link,
 };
 use crate::model::timeline::About;
 
@@ -35,7 +36,7 @@ pub fn append(db: &WriteTx<'_>, mut event: Event, now: OffsetDateTime) -> Result
         event.license_id,
         event.before.stored(),
         event.after.stored(),
-        link(&previous, id, now, &event),
+        link(HashLength::Whole, &previous, id, now, &event),
         event.code_id,
     ])?;
     webhook_deliveries::tell(db, &event, id, now)?;
@@ -178,7 +179,7 @@ pub fn remove_details(db: &WriteTx<'_>, id: i64) -> Result<Vec<i64>> {
         "update audit set who = 0, address = 0, license_id = null, before = '', after = '', content = ?2
          where id = ?1 and content = ''",
     )?
-    .execute(params![id, entry.event.content()])?;
+    .execute(params![id, entry.content()])?;
     Ok(entry.event.personal_mut().map(|one| one.id).collect())
 }
 

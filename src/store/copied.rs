@@ -62,7 +62,7 @@ impl<'a> CopiedDatabase<'a> {
         if number("select application_id from pragma_application_id")? != open::APPLICATION_ID {
             return Err(Fault::Found("it belongs to another program".into()));
         }
-        let version = number("select user_version from pragma_user_version")?;
+        let version = self.version()?;
         let known = open::STEPS.len() as i64;
         if !(1..=known).contains(&version) {
             return Err(Fault::Found(format!(
@@ -71,6 +71,16 @@ impl<'a> CopiedDatabase<'a> {
             )));
         }
         Ok(())
+    }
+
+    fn version(&self) -> rusqlite::Result<i64> {
+        let sql = "select user_version from pragma_user_version";
+        self.db.query_row(sql, [], |row| row.get(0))
+    }
+
+    /// Whether its tables are those of this program, or of an older one.
+    pub fn is_current(&self) -> Result<bool, Error> {
+        Ok(self.version()? == open::STEPS.len() as i64)
     }
 
     pub fn read<T>(

@@ -27,7 +27,7 @@ const FOREIGN_LOG: &str = "licenses.db-wal beside it belongs to the previous dat
                            put there, remove licenses.db-wal and licenses.db-shm";
 
 /// The steps that lead to the current schema: the first creates version 1 from nothing.
-pub(super) const STEPS: [&str; 16] = [
+pub(super) const STEPS: [&str; 17] = [
     include_str!("schema/001.sql"),
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
@@ -43,7 +43,8 @@ pub(super) const STEPS: [&str; 16] = [
     include_str!("schema/013.sql"),
     include_str!("schema/014.sql"),
     include_str!("schema/015.sql"),
-    include_str!("schema/019.sql"),
+    include_str!("schema/016.sql"),
+    include_str!("schema/017.sql"),
 ];
 
 /// Our `pragma application_id`: "LSRV".

@@ -26,6 +26,8 @@ pub struct Session {
     pub confirmed_at: OffsetDateTime,
     /// Whether the person has a second factor: then it was asked for, because setting one up ends all other sessions.
     pub has_factor: bool,
+    /// The person has not replaced the random first password yet.
+    pub has_random_password: bool,
 }
 
 pub struct NewSession<'a> {
@@ -40,7 +42,7 @@ pub struct NewSession<'a> {
 
 const COLUMNS: &str = "sessions.id, sessions.user_id, users.name, sessions.created_at, \
      sessions.last_used_at, sessions.address, sessions.user_agent, users.role, \
-     sessions.confirmed_at, users.totp_secret <> '', sessions.networks \
+     sessions.confirmed_at, users.totp_secret <> '', users.has_random_password, sessions.networks \
      from sessions join users on users.id = sessions.user_id and users.is_disabled = 0";
 
 pub fn add(db: &Connection, new: &NewSession<'_>, now: OffsetDateTime) -> Result<()> {
@@ -63,6 +65,12 @@ pub fn set_confirmed(db: &Connection, id: i64, at: OffsetDateTime) -> Result<()>
     db.prepare_cached("update sessions set confirmed_at = ?2 where id = ?1")?
         .execute([id, at.unix_timestamp()])?;
     Ok(())
+}
+
+/// Replaces the hash of a session's cookie; returns whether there was one with the old hash.
+pub fn renew(db: &Connection, old_hash: &str, new_hash: &str) -> Result<bool> {
+    let sql = "update sessions set token_hash = ?2 where token_hash = ?1";
+    Ok(db.prepare_cached(sql)?.execute([old_hash, new_hash])? == 1)
 }
 
 /// The session with that hash of its cookie, expired or not.
@@ -149,6 +157,7 @@ fn session(row: &Row<'_>) -> Result<Session> {
         role: role(row, 7)?,
         confirmed_at: moment(row, 8)?,
         has_factor: row.get(9)?,
-        networks: row.get(10)?,
+        has_random_password: row.get(10)?,
+        networks: row.get(11)?,
     })
 }

@@ -74,6 +74,12 @@ pub fn set(db: &WriteTx<'_>, shop: &Shop) -> Result<()> {
     Ok(())
 }
 
+pub fn set_secret(db: &WriteTx<'_>, id: i64, secret: &str) -> Result<()> {
+    db.prepare_cached("update shops set secret = ?2 where id = ?1")?
+        .execute(params![id, secret])?;
+    Ok(())
+}
+
 /// With its products, its calls, and what it calls our orders; the orders themselves stay.
 pub fn delete(db: &WriteTx<'_>, id: i64) -> Result<()> {
     db.prepare_cached("delete from shops where id = ?1")?

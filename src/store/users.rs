@@ -95,6 +95,13 @@ pub fn delete(db: &Connection, id: i64) -> Result<()> {
     Ok(())
 }
 
+/// Whether the password is a random one, for the first sign-in only.
+pub fn set_has_random_password(db: &Connection, id: i64, is_random: bool) -> Result<()> {
+    db.prepare_cached("update users set has_random_password = ?2 where id = ?1")?
+        .execute(params![id, i64::from(is_random)])?;
+    Ok(())
+}
+
 pub fn set_password_hash(db: &Connection, id: i64, password_hash: &str) -> Result<()> {
     db.prepare_cached("update users set password_hash = ?2 where id = ?1")?
         .execute(params![id, password_hash])?;

@@ -10,28 +10,21 @@ use crate::model::webhook_event::WebhookEvent;
 const COLUMNS: &str = "id, created_at, url, description, events, secret, old_secret, old_until, state, taken_at, \
      paused_until";
 
-/// Adds an enabled webhook and returns its ID.
+/// Adds an enabled webhook without a secret and returns its ID.
 pub fn add(
     db: &WriteTx<'_>,
     url: &str,
     description: &str,
     events: &[WebhookEvent],
-    secret: &str,
     now: OffsetDateTime,
 ) -> Result<i64> {
     db.prepare_cached(
         "insert into webhooks (created_at, url, description, events, secret, old_secret, old_until, state,
              paused_until)
-         values (?1, ?2, ?3, ?4, ?5, '', 0, 'enabled', 0) returning id",
+         values (?1, ?2, ?3, ?4, '', '', 0, 'enabled', 0) returning id",
     )?
     .query_row(
-        params![
-            now.unix_timestamp(),
-            url,
-            description,
-            words(events),
-            secret
-        ],
+        params![now.unix_timestamp(), url, description, words(events)],
         |row| row.get(0),
     )
 }
@@ -71,6 +64,15 @@ pub fn set(db: &WriteTx<'_>, webhook: &Webhook) -> Result<()> {
         webhook.taken_at.map(OffsetDateTime::unix_timestamp),
         webhook.paused_until.unix_timestamp(),
     ])?;
+    Ok(())
+}
+
+/// The present secret or the one before.
+pub fn replace_secret(db: &WriteTx<'_>, id: i64, old: &str, new: &str) -> Result<()> {
+    for column in ["secret", "old_secret"] {
+        let sql = format!("update webhooks set {column} = ?3 where id = ?1 and {column} = ?2");
+        db.prepare_cached(&sql)?.execute(params![id, old, new])?;
+    }
     Ok(())
 }
 

@@ -1,10 +1,12 @@
 //! The audit log: every action leaves an entry, and no entry changes undetected.
 
+use std::ops::RangeInclusive;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use license_server::clock::Clock;
 use license_server::config::Config;
-use license_server::model::audit::Kind;
+use license_server::model::audit::{AuditFilter, BEGINNING, HashLength, Kind, link};
 use license_server::service::Service;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -449,6 +451,55 @@ fn removed_last_entries_are_detected_by_an_earlier_last_hash() {
         "{UNLOCK} delete from audit where id > (select max(id) - 3 from audit)"
     ));
     assert!(!verify(&earlier) && verify(&head(&database)));
+}
+
+/// Writes the hashes of these rows anew, as somebody can who can change the database.
+fn rehash(server: &Server, database: &Database, rows: RangeInclusive<i64>, length: HashLength) {
+    let all = server.service.audit(&AuditFilter::default(), i64::MAX, 100);
+    let mut previous = BEGINNING.to_owned();
+    for entry in all.unwrap().into_iter().rev() {
+        if rows.contains(&entry.id) {
+            previous = link(length, &previous, entry.id, entry.at, &entry.event);
+            let (id, hash) = (entry.id, &previous);
+            database.tamper(&format!(
+                "drop trigger if exists audit_is_append_only;
+                 update audit set hash = '{hash}' where id = {id}"
+            ));
+        } else {
+            previous = entry.hash;
+        }
+    }
+}
+
+#[test]
+fn entries_with_shorter_hashes_stay_good_and_new_ones_are_whole() {
+    let (server, database, config) = filled();
+    rehash(&server, &database, 1..=7, HashLength::Cut);
+    let short = head(&database);
+    assert_eq!((short.len(), verify(&config)), (27, Ok(7)));
+    server.license("T", "another");
+    assert_eq!((head(&database).len(), verify(&config)), (43, Ok(9)));
+    // A hash of an earlier log is still found, and sign-ins lose their details as before.
+    server.clock.turn(401 * 86_400);
+    server.service.keep_audit().unwrap();
+    let proof = server.service.verify_audit(Some(&short)).unwrap();
+    assert_eq!(proof.entries, 9);
+}
+
+#[test]
+fn the_log_never_goes_back_to_shorter_hashes() {
+    let (server, database, config) = filled();
+    let whole = head(&database);
+    for first in [2, 4, 7] {
+        rehash(&server, &database, first..=7, HashLength::Cut);
+        let broken = verify(&config).unwrap_err();
+        assert!(names(&broken, first), "{broken}");
+        rehash(&server, &database, 1..=7, HashLength::Whole);
+        assert_eq!((head(&database), verify(&config)), (whole.clone(), Ok(7)));
+    }
+    // Whoever computes all of them is found out by a hash that is kept elsewhere.
+    rehash(&server, &database, 1..=7, HashLength::Cut);
+    assert!(server.service.verify_audit(Some(&whole)).is_err());
 }
 
 #[test]

@@ -631,6 +631,7 @@ fn the_example_lists_every_setting_with_its_default() {
             trusted_proxies: defaults.trusted_proxies.clone(),
             admin_password: None,
             secrets: vec![],
+            leaked_passwords: None,
             backup_dir: None,
             smtp_host: None,
             smtp_port: None,

@@ -1,11 +1,20 @@
-//! Private keys in the database, encrypted with a secret that is not there.
+//! Private keys and other secrets in the database, encrypted with a secret that is not there.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use license_server::clock::Clock;
+use license_server::config::Config;
+use license_server::error::Refusal;
+use license_server::model::shops::ShopKind;
+use license_server::model::webhook::WebhookDraft;
+use license_server::service::Service;
+
 use crate::crash::quiet;
 use crate::program::{Program, assert_names, command, refusal};
+use crate::server::{PASSWORD, START, Server};
+use crate::shops::{Shop, actor, session, stripe};
 
 const OLD: &str = "an old secret of more than 32 characters";
 const NEW: &str = "a new secret of more than 32 characters";
@@ -95,4 +104,125 @@ fn a_backup_of_sealed_keys_is_proven_and_restored_with_the_secret_only() {
     assert_eq!(restored.status.code(), Some(0), "{restored:?}");
     let program = start(folder, &[NEW, OLD]);
     assert_eq!(kid(&program), key);
+}
+
+/// A server on the database of that folder, with these secrets.
+fn serve(folder: &Path, secrets: &[&str]) -> Server {
+    Server::with(|config| *config = config_of(folder, secrets))
+}
+
+fn config_of(folder: &Path, secrets: &[&str]) -> Config {
+    Config {
+        port: 0,
+        data_dir: folder.join("data"),
+        secrets: secrets.iter().map(ToString::to_string).collect(),
+        admin_password: Some(PASSWORD.to_owned()),
+        ..Config::default()
+    }
+}
+
+fn add_webhook(server: &Server) -> (i64, String) {
+    let draft = WebhookDraft {
+        url: "https://receiver.example.com/".into(),
+        description: String::new(),
+        events: vec![],
+    };
+    let added = server.service.create_webhook(&actor(), &draft);
+    added.unwrap()
+}
+
+/// Whether the shop's signature with that secret is believed.
+fn takes_events(server: &Server, secret: &str) -> bool {
+    let shop = Shop {
+        server,
+        kind: ShopKind::Stripe,
+        id: 1,
+        secret: secret.to_owned(),
+    };
+    let event = stripe(
+        "evt_1",
+        "checkout.session.completed",
+        0,
+        session("pi_1", "paid"),
+    );
+    let body = event.to_string();
+    shop.send(&shop.signed(secret, server.clock.now(), &body), &body)
+        .status
+        == 200
+}
+
+#[test]
+fn a_secret_that_is_set_later_encrypts_those_of_webhooks_and_shops() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let plain = {
+        let server = serve(folder, &[]);
+        let (id, first) = add_webhook(&server);
+        let second = server.service.rotate_webhook_secret(&actor(), id).unwrap();
+        [first, second, Shop::new(&server, ShopKind::Stripe).secret]
+    };
+    assert!(plain.iter().all(|secret| has(&bytes(folder), secret)));
+    for secrets in [&[OLD][..], &[NEW, OLD], &[NEW]] {
+        let server = serve(folder, secrets);
+        assert!(takes_events(&server, &plain[2]), "{secrets:?}");
+        assert!(!takes_events(&server, "whsec_other"));
+        drop(server);
+        let stored = bytes(folder);
+        assert!(!plain.iter().any(|secret| has(&stored, secret)));
+    }
+    // What is entered from now on.
+    let server = serve(folder, &[NEW]);
+    let new = [
+        server.service.rotate_webhook_secret(&actor(), 1).unwrap(),
+        add_webhook(&server).1,
+        Shop::new(&server, ShopKind::Paddle).secret,
+    ];
+    drop(server);
+    let stored = bytes(folder);
+    assert!(!new.iter().any(|secret| has(&stored, secret)));
+}
+
+#[test]
+fn a_lost_secret_is_named_by_backup_and_start_and_can_be_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (kid, pem, secret) = {
+        let server = serve(folder, &[OLD]);
+        add_webhook(&server);
+        let kid = server.service.signing_keys().unwrap().remove(0).kid;
+        let pem = server.service.private_key(&actor(), &kid).unwrap();
+        (kid, pem, Shop::new(&server, ShopKind::Stripe).secret)
+    };
+    // The signing key is there again, encrypted with the new secret; the others are not.
+    let config = config_of(folder, &[NEW]);
+    let open = || Service::open_without_keys(&config, Clock::fixed(START)).unwrap();
+    open().import_key(&actor(), &pem).unwrap();
+    let Refusal(line) = open().back_up(&folder.join("copy.db"), false).unwrap_err();
+    assert_names(&line, &["webhook 1", "secret_file"]);
+    let Err(Refusal(line)) = Service::open(&config, Clock::fixed(START)) else {
+        panic!("it started");
+    };
+    assert_names(&line, &["webhook 1", "secret_file"]);
+    let forget = |secrets: &[&str]| {
+        let mut forget = command(folder);
+        with(&mut forget, folder, secrets);
+        forget.args(["admin", "forget-secrets"]).output().unwrap()
+    };
+    // Nothing is forgotten because the setting is wrong.
+    assert_names(&refusal(&forget(&[OLD])), &[&kid, "secret_file"]);
+    let forgotten = forget(&[NEW]);
+    let said = String::from_utf8(forgotten.stdout).unwrap();
+    assert_names(&said, &["webhook 1", "shop 1"]);
+    let server = serve(folder, &[NEW]);
+    assert_eq!(server.service.signing_keys().unwrap()[0].kid, kid);
+    assert!(!takes_events(&server, &secret));
+    let shop = Shop {
+        server: &server,
+        kind: ShopKind::Stripe,
+        id: 1,
+        secret,
+    };
+    shop.set(false);
+    assert!(takes_events(&server, &shop.secret));
+    open().back_up(&folder.join("copy.db"), false).unwrap();
 }

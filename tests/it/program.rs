@@ -243,6 +243,40 @@ fn two_first_starts_print_different_passwords() {
 }
 
 #[test]
+fn the_printed_password_opens_nothing_but_the_form_for_another_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Program::start(folder.path());
+    let password = server.password().unwrap().to_owned();
+    let mut admin = server.client();
+    assert_eq!(log_in(&mut admin, &password), 200);
+    let license = r#"{"tool_name":"T","license_key":"k"}"#;
+    assert_eq!(admin.get("/api/licenses").status, 403);
+    assert_eq!(admin.post("/api/licenses", license).status, 403);
+    assert_eq!(admin.post("/api/check", license).status, 404);
+    for path in ["/", "/licenses", "/keys", "/people/new"] {
+        assert_eq!(Page::open(&mut admin, path).path, "/account", "{path}");
+    }
+    let page = Page::open(&mut admin, "/account");
+    assert_eq!(page.all(".warning").len(), 1);
+    assert!(page.has_form("/logout") && !page.has_form("/account/tokens"));
+    let choose = |new: &str| {
+        let form = page.form("/account/password").fill("current", &password);
+        form.fill("new", new).fill("again", new)
+    };
+    assert_eq!(choose("short").submit(&mut admin).status, 422);
+    assert_eq!(admin.get("/api/licenses").status, 403);
+    let next = choose(PASSWORD).submit(&mut admin);
+    assert_eq!((next.status, &*next.path), (200, "/"));
+    assert_eq!(next.all("#first-run").len(), 1);
+    assert_eq!(admin.post("/api/licenses", license).status, 201);
+    drop(server);
+    let again = Program::start(folder.path());
+    let mut admin = again.client();
+    assert_eq!(log_in(&mut admin, PASSWORD), 200);
+    assert_eq!(admin.get("/licenses").status, 200);
+}
+
+#[test]
 fn a_first_start_that_cannot_listen_does_not_lose_the_password() {
     let folder = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

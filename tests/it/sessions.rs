@@ -1,11 +1,17 @@
 //! Sessions: how long they live, and the account page that lists and ends them.
 
+use std::fs;
 use std::time::{Duration, Instant};
+
+use license_server::config::Config;
+use license_server::error::Refusal;
+use license_server::service::Service;
+use sha1::{Digest, Sha1};
 
 use crate::database::Database;
 use crate::guards::csrf;
 use crate::page::{Page, urlencoded};
-use crate::program::log_in;
+use crate::program::{assert_names, log_in};
 use crate::server::{Client, PASSWORD, Server};
 
 /// Another client with the same cookies.
@@ -99,9 +105,49 @@ fn a_chosen_cookie_value_never_becomes_a_session() {
 }
 
 #[test]
+fn a_password_that_is_asked_for_again_replaces_the_cookie_and_forms_in_other_tabs_go_on() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    let typed = Page::open(&mut admin, "/people/new").form("/people");
+    let typed = typed.fill("name", "anna").fill("email", "a@example.com");
+    let before = admin.cookies["license_session"].clone();
+    // Twice: the second time the value in place of a replaced one is replaced.
+    for _ in 0..2 {
+        server.clock.turn(16 * 60);
+        let mut thief = thief(&server, &admin);
+        let asked = Page::open(&mut admin, "/keys").form("/keys");
+        let asked = asked.submit(&mut admin).form("/keys");
+        let done = asked.fill("confirm_password", PASSWORD).submit(&mut admin);
+        assert!(done.status == 200 && done.flash().is_some());
+        assert!(is_in(&mut admin) && !is_in(&mut thief));
+    }
+    assert_ne!(admin.cookies["license_session"], before);
+    let invited = typed.submit(&mut admin);
+    assert_eq!(invited.texts(".secret code").len(), 1);
+}
+
+#[test]
+fn what_fails_after_the_password_was_asked_for_again_loses_no_session() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    server.clock.turn(16 * 60);
+    let mut thief = thief(&server, &admin);
+    let kind = [("Content-Type", "application/x-www-form-urlencoded")];
+    let body = format!(
+        "csrf={}&confirm_password={}",
+        csrf(&mut admin),
+        urlencoded(PASSWORD)
+    );
+    let path = "/account/sessions/999/end";
+    assert_eq!(admin.send("POST", path, &kind, body.as_bytes()).status, 404);
+    assert!(is_in(&mut admin) && !is_in(&mut thief));
+}
+
+#[test]
 fn a_new_password_ends_all_other_sessions() {
     let server = Server::start();
     let (mut admin, mut other) = (server.admin(), server.admin());
+    let mut thief = thief(&server, &admin);
     let page = change_password(
         &mut admin,
         PASSWORD,
@@ -109,7 +155,7 @@ fn a_new_password_ends_all_other_sessions() {
         "another horse battery",
     );
     assert!(page.flash().is_some());
-    assert!(is_in(&mut admin) && !is_in(&mut other));
+    assert!(is_in(&mut admin) && !is_in(&mut other) && !is_in(&mut thief));
     let log_in = |password: &str| {
         let body = serde_json::json!({"username": "admin", "password": password});
         server
@@ -250,6 +296,45 @@ fn a_message_that_a_neighbor_plants_is_not_shown() {
         let page = Page::open(&mut admin, "/account");
         assert!(page.flash().is_none() && !page.has_form("/undo"), "{value}");
     }
+}
+
+#[test]
+fn a_leaked_password_is_refused_wherever_one_is_chosen() {
+    let list = tempfile::NamedTempFile::new().unwrap();
+    let leaked = "another horse battery";
+    let hash: String = Sha1::digest(leaked)
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
+    let zero = "0".repeat(40);
+    fs::write(list.path(), format!("{zero}:1\n{hash}:37\n")).unwrap();
+    let mut config = Config::default();
+    let server = Server::with(|own| {
+        own.leaked_passwords = Some(list.path().to_owned());
+        config = own.clone();
+    });
+    let mut admin = server.admin();
+    let page = change_password(&mut admin, PASSWORD, leaked, leaked);
+    assert_eq!((page.status, page.invalid_fields()), (422, vec!["new"]));
+    let invited = Page::open(&mut admin, "/people/new").form("/people");
+    let invited = invited.fill("name", "anna").submit(&mut admin);
+    let link = invited.texts(".secret code").concat();
+    let link = &link[link.find("/invitation/").unwrap()..];
+    let mut anna = server.stranger();
+    let form = Page::open(&mut anna, link).form(link);
+    let form = form.fill("new", leaked).fill("again", leaked);
+    assert_eq!(form.submit(&mut anna).status, 422);
+    let set = |password| server.service.set_password("admin", password, false);
+    let Refusal(line) = set(leaked).unwrap_err();
+    assert!(line.contains("leaked"), "{line}");
+    set("nine quiet herons").unwrap();
+    // A file that is none is named at the start.
+    fs::write(list.path(), "password\n").unwrap();
+    let Err(Refusal(line)) = Service::open(&config, server.clock.clone()) else {
+        panic!("it started");
+    };
+    let file = list.path().to_str().unwrap();
+    assert_names(&line, &[file, "leaked_passwords"]);
 }
 
 #[test]

@@ -182,6 +182,8 @@ fn an_event_is_signed_so_that_the_library_of_others_verifies_it() {
     let receiver = Receiver::start();
     let server = Server::at_clock(Clock::System, |config| {
         config.webhook_networks = vec!["127.0.0.0/8".parse().unwrap()];
+        // The one that signs is encrypted in the database.
+        config.secrets = vec!["a secret of more than 32 characters".into()];
     });
     let mut admin = server.admin();
     let form = Page::open(&mut admin, "/webhooks/new").form("/webhooks");

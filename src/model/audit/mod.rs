@@ -467,7 +467,7 @@ pub struct Entry {
     pub at: OffsetDateTime,
     /// Without details if these were removed.
     pub event: Event,
-    /// [`Event::content`] of an entry whose details were removed.
+    /// [`Entry::content`] of an entry whose details were removed.
     pub removed: Option<String>,
     /// [`link`] of the previous entry and this one.
     pub hash: String,
@@ -476,50 +476,100 @@ pub struct Entry {
 /// What the first entry is chained to.
 pub const BEGINNING: &str = "";
 
-/// Bytes of a hash that are kept: 160 bits are enough against a second preimage.
-const HASH: usize = 20;
+/// How much of a SHA-256 the hashes of an entry have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HashLength {
+    /// 160 bits, as in the entries of earlier versions.
+    Cut,
+    Whole,
+}
+
+impl HashLength {
+    fn of(hash: &str) -> HashLength {
+        match hash.len() {
+            WHOLE => HashLength::Whole,
+            _ => HashLength::Cut,
+        }
+    }
+
+    fn bytes(self) -> usize {
+        match self {
+            HashLength::Cut => 20,
+            HashLength::Whole => 32,
+        }
+    }
+}
+
+/// Characters of a whole hash.
+const WHOLE: usize = 43;
 
 /// The hash of the previous one, of what every entry keeps, and of its content.
-pub fn link(previous: &str, id: i64, at: OffsetDateTime, event: &Event) -> String {
-    link_content(previous, id, at, event.kind, &event.content())
+pub fn link(
+    length: HashLength,
+    previous: &str,
+    id: i64,
+    at: OffsetDateTime,
+    event: &Event,
+) -> String {
+    let content = event.content(length);
+    link_content(length, previous, (id, at, event.kind), &content)
 }
 
-fn link_content(previous: &str, id: i64, at: OffsetDateTime, kind: Kind, content: &str) -> String {
-    hash(&(previous, id, at.unix_timestamp(), kind.as_str(), content))
+fn link_content(
+    length: HashLength,
+    previous: &str,
+    (id, at, kind): (i64, OffsetDateTime, Kind),
+    content: &str,
+) -> String {
+    hash(
+        length,
+        &(previous, id, at.unix_timestamp(), kind.as_str(), content),
+    )
 }
 
-/// SHA-256 as JSON, truncated and base64url-encoded.
-fn hash(all: &impl Serialize) -> String {
+/// SHA-256 as JSON, base64url-encoded.
+fn hash(length: HashLength, all: &impl Serialize) -> String {
     let all = serde_json::to_string(all).unwrap_or_default();
     let hash: [u8; 32] = Sha256::digest(all).into();
-    URL_SAFE_NO_PAD.encode(&hash[..HASH])
+    URL_SAFE_NO_PAD.encode(&hash[..length.bytes()])
 }
 
 impl Event {
     /// The hash of its details, in which personal values are commitments.
-    pub fn content(&self) -> String {
-        hash(&(
-            &self.who.commitment,
-            &self.address.commitment,
-            self.license_id,
-            self.before.chained(),
-            self.after.chained(),
-        ))
+    fn content(&self, length: HashLength) -> String {
+        hash(
+            length,
+            &(
+                &self.who.commitment,
+                &self.address.commitment,
+                self.license_id,
+                self.before.chained(),
+                self.after.chained(),
+            ),
+        )
     }
 }
 
 impl Entry {
+    /// What takes the place of its details once they are removed.
+    pub fn content(&self) -> String {
+        self.event.content(HashLength::of(&self.hash))
+    }
+
     /// Whether it is the one that followed the entry with that hash. Only sign-ins may lack details.
     pub fn follows(&self, previous: &str) -> bool {
-        let (kind, at) = (self.event.kind, self.at);
-        let expected = match &self.removed {
-            Some(content) if kind.is_sign_in() => {
-                link_content(previous, self.id, at, kind, content)
-            }
+        let length = HashLength::of(&self.hash);
+        // Otherwise somebody could go on with hashes for which two contents can be found.
+        if length == HashLength::Cut && HashLength::of(previous) == HashLength::Whole {
+            return false;
+        }
+        let content = match &self.removed {
+            Some(content) if self.event.kind.is_sign_in() => content,
             Some(_) => return false,
-            None => link(previous, self.id, at, &self.event),
+            None => &self.event.content(length),
         };
-        expected == self.hash
+        let kept = (self.id, self.at, self.event.kind);
+        link_content(length, previous, kept, content) == self.hash
     }
 }
 
@@ -549,6 +599,7 @@ pub struct AuditFilter {
 
 #[cfg(test)]
 mod tests {
+    use super::HashLength::Whole;
     use super::*;
 
     fn event() -> Event {
@@ -562,15 +613,15 @@ mod tests {
     #[test]
     fn a_link_depends_on_everything_in_the_entry() {
         let at = OffsetDateTime::UNIX_EPOCH;
-        let plain = link("x", 1, at, &event());
+        let plain = link(Whole, "x", 1, at, &event());
         let mut other_person = event();
         other_person.who.commitment = "other".into();
-        assert_eq!(plain, link("x", 1, at, &event()));
+        assert_eq!(plain, link(Whole, "x", 1, at, &event()));
         for changed in [
-            link("y", 1, at, &event()),
-            link("x", 2, at, &event()),
-            link("x", 1, at, &event().with("a", 1)),
-            link("x", 1, at, &other_person),
+            link(Whole, "y", 1, at, &event()),
+            link(Whole, "x", 2, at, &event()),
+            link(Whole, "x", 1, at, &event().with("a", 1)),
+            link(Whole, "x", 1, at, &other_person),
         ] {
             assert_ne!(plain, changed);
         }
@@ -587,7 +638,10 @@ mod tests {
         erased
             .personal_mut()
             .for_each(|personal| personal.text = None);
-        assert_eq!(link("x", 1, at, &kept), link("x", 1, at, &erased));
+        assert_eq!(
+            link(Whole, "x", 1, at, &kept),
+            link(Whole, "x", 1, at, &erased)
+        );
         assert!(!kept.after.chained().contains("Anna"));
     }
 
