@@ -91,6 +91,7 @@ pub use crate::store::{WarmUp, disk_space};
 use backup::Schedule;
 use check_log::CheckLog;
 use clock_watch::ClockWatch;
+use encryption::SecretKey;
 use import::RunningImport;
 use last_uses::LastUses;
 use mailer::Mailer;
@@ -175,6 +176,8 @@ pub struct Service {
     /// Codes of second factors, by person and device, or by session.
     by_code: Throttle,
     seals: Seals,
+    /// Encrypts messages to browsers, and is only in memory.
+    messages: SecretKey,
     requires_two_factors: bool,
     /// Audit entries about reading all licenses over the API.
     exports: Throttle,
@@ -285,6 +288,7 @@ impl Service {
             // Who knows the password and guesses for a year hits one of three codes with a probability of 5 %.
             by_code: Throttle::new(10, 1_800),
             seals: Seals::new()?,
+            messages: SecretKey::new(&secrets::token()?),
             requires_two_factors: config.require_two_factors,
             exports: Throttle::new(1, 3_600),
             refusals: Mutex::default(),
