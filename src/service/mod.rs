@@ -233,7 +233,8 @@ impl Service {
         config: &Config,
         clock: Clock,
     ) -> Result<(Service, Option<FirstPassword>), Refusal> {
-        let store = Store::open(&config.data_dir, Missing::Make)?;
+        let log = Log::new(config.log_format, clock.clone());
+        let store = Store::open(&config.data_dir, Missing::Make)?.telling(log);
         let encryption = Encryption::new(&config.secrets);
         let ring = KeyRing::load_complete(&store, &encryption)?;
         let service = Service::with_store(config, clock, store, (encryption, ring))?;
