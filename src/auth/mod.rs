@@ -27,6 +27,7 @@ use crate::model::role::{Role, Use, is_own_sign_in};
 use crate::model::token::Scope;
 use crate::request::{App, refuse, require_json};
 use crate::service::{Service, SignedIn};
+use crate::store::sessions;
 
 /// A user who signed in with a browser. Pages that write also require the CSRF token in the form.
 #[derive(Debug, Clone)]
@@ -140,11 +141,20 @@ enum CallerId {
     Token(i64),
 }
 
-pub fn actor(request: &Request<'_>, who: &str) -> Actor {
-    Actor {
-        who: who.to_owned(),
-        address: client_address(request).to_string(),
-    }
+pub fn actor(request: &Request<'_>, session: &sessions::Session) -> Actor {
+    Actor::person(session.user_id, &session.user_name, client_address(request))
+}
+
+/// For the log of requests.
+struct PersonId(Option<i64>);
+
+/// The number of the person whose request it is, if a guard has found it.
+pub fn person_id(request: &Request<'_>) -> Option<i64> {
+    request.local_cache(|| PersonId(None)).0
+}
+
+fn note_person(request: &Request<'_>, id: i64) {
+    request.local_cache(|| PersonId(Some(id)));
 }
 
 /// An `Authorization` header decides alone: an invalid one never falls back to the cookie. Browsers send
@@ -159,32 +169,32 @@ fn caller(request: &Request<'_>, scope: Scope) -> Result<(Actor, CallerId), Erro
             json_or_nothing(request)?;
         }
         let id = CallerId::User(signed_in.session.user_id);
-        return Ok((actor(request, &signed_in.session.user_name), id));
+        return Ok((actor(request, &signed_in.session), id));
     };
     let token = header
         .split_once(' ')
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let app = app(request)?;
-    let refused = |who: &str| {
-        app.note_refusal(Kind::TokenRefused, who, client_address(request));
-    };
+    let address = client_address(request);
+    let refused = |actor: &Actor| app.note_refusal(Kind::TokenRefused, actor, address);
     let user = match token {
-        Some((_, token)) => app.token_user(token.trim(), client_address(request))?,
+        Some((_, token)) => app.token_user(token.trim(), address)?,
         None => None,
     };
     let user = user.ok_or_else(|| {
-        refused("unknown token");
+        refused(&Actor::other("unknown token", "unknown token", address));
         Error::Unauthenticated
     })?;
+    note_person(request, user.user_id);
+    let actor = Actor::token(user.user_id, &user.name, address);
     if !user.may(scope) {
-        refused(&format!("token {}", user.name));
+        refused(&actor);
         let needed = scope.as_str();
         return Err(Error::Forbidden(format!(
             "This token does not have the scope {needed}."
         )));
     }
     refuse_unless(request, user.role, scope.role())?;
-    let actor = actor(request, &format!("token {}", user.name));
     Ok((actor, CallerId::Token(user.id)))
 }
 
@@ -238,7 +248,9 @@ pub fn signed_in<'r>(request: &'r Request<'_>) -> &'r Result<SignedIn, Error> {
             Some(token) => app(request)?.session(token, &client)?,
             None => None,
         };
-        found.ok_or(Error::Unauthenticated)
+        let found = found.ok_or(Error::Unauthenticated)?;
+        note_person(request, found.session.user_id);
+        Ok(found)
     })
 }
 

@@ -174,10 +174,8 @@ async fn to_send(
     let mut codes = app
         .run_search(move |service| service.codes_to_send(&filter))
         .await?;
-    let actor = Actor {
-        who: session.0.session.user_name,
-        address: client.address.to_string(),
-    };
+    let session = session.0.session;
+    let actor = Actor::person(session.user_id, &session.user_name, client.address);
     Service::note_export(app, &actor, to);
     codes.reverse();
     Ok(codes)

@@ -49,10 +49,8 @@ async fn export(
 }
 
 fn actor(session: Session, client: &Client) -> Actor {
-    Actor {
-        who: session.0.session.user_name,
-        address: client.address.to_string(),
-    }
+    let session = session.0.session;
+    Actor::person(session.user_id, &session.user_name, client.address)
 }
 
 fn file_name(day: Date, kind: &str) -> String {

@@ -1,7 +1,7 @@
 //! A message with the result of the last form, shown once on the next page.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::sync::Arc;
+
 use rocket::Request;
 use rocket::response::{self, Redirect, Responder};
 
@@ -9,6 +9,7 @@ use super::{shown, to};
 use crate::auth::{cookie_value, private_cookie, signed_in};
 use crate::config::Config;
 use crate::model::order::Changes;
+use crate::service::Service;
 
 const COOKIE: &str = "license_flash";
 
@@ -82,31 +83,29 @@ pub(super) fn redirect_with_order_undo(
 
 impl<'r> Responder<'r, 'static> for Flashed {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let config: Option<&Config> = request.rocket().state();
-        // Signed, because a neighbor on the same host can set cookies, too.
-        if let (Some(config), Ok(signed_in)) = (config, signed_in(request))
-            && let Ok(mac) = signed_in.sign(&self.text)
+        // Encrypted, because it may have a name in it, and because a neighbor on the same host can set cookies, too.
+        if let Some((config, service)) = state(request)
+            && let Ok(signed_in) = signed_in(request)
+            && let Ok(value) = service.encrypt_message(signed_in, &self.text)
         {
-            let value = format!("{}.{mac}", URL_SAFE_NO_PAD.encode(&self.text));
             request.cookies().add(private_cookie(config, COOKIE, value));
         }
         self.redirect.respond_to(request)
     }
 }
 
+fn state<'r>(request: &'r Request<'_>) -> Option<(&'r Config, &'r Arc<Service>)> {
+    Some((request.rocket().state()?, request.rocket().state()?))
+}
+
 /// The message for this page; removes its cookie.
 pub(super) fn take(request: &Request<'_>) -> Option<Flash> {
-    let config: &Config = request.rocket().state()?;
+    let (config, service) = state(request)?;
     let sent = cookie_value(request, COOKIE)?;
     request
         .cookies()
         .remove(private_cookie(config, COOKIE, String::new()));
-    let (text, mac) = sent.split_once('.')?;
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-    let signed_in = signed_in(request).as_ref().ok()?;
-    if !signed_in.has_signed(&text, mac).ok()? {
-        return None;
-    }
+    let text = service.decrypt_message(signed_in(request).as_ref().ok()?, &sent)?;
     let (message, undo) = match text.split_once(SEPARATOR) {
         Some((message, undo)) => (message.to_owned(), Some(undo.to_owned())),
         None => (text, None),

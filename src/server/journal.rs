@@ -1,5 +1,6 @@
 //! The request log: one line per request.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,7 +9,7 @@ use rocket::http::Status;
 use rocket::{Data, Request, Response, async_trait};
 
 use super::is_verdict;
-use crate::auth::client_address;
+use crate::auth::{client_address, person_id};
 use crate::clock::Stopwatch;
 use crate::request::{Running, Ticket};
 use crate::service::Service;
@@ -78,16 +79,18 @@ impl Fairing for Journal {
         if !is_verdict && !self.is_told(route, status) {
             return;
         }
-        self.service.log().event(
-            "request",
-            &[
-                ("id", &ticket.number),
-                ("client", &client_address(request)),
-                ("method", &request.method()),
-                ("route", &route),
-                ("status", &status.code),
-                ("ms", &format_args!("{:.1}", ticket.watch.milliseconds())),
-            ],
-        );
+        let (client, method) = (client_address(request), request.method());
+        let (milliseconds, user) = (ticket.watch.milliseconds(), person_id(request));
+        let took = format!("{milliseconds:.1}");
+        let mut about: Vec<(&str, &dyn Display)> = vec![
+            ("id", &ticket.number),
+            ("client", &client),
+            ("method", &method),
+            ("route", &route),
+            ("status", &status.code),
+            ("ms", &took),
+        ];
+        about.extend(user.iter().map(|user| ("user", user as &dyn Display)));
+        self.service.log().event("request", &about);
     }
 }

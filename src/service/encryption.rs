@@ -16,14 +16,14 @@ const NONCE: usize = 24;
 /// The keys of the setting `secret_file`: the first encrypts, and all of them decrypt.
 pub struct Encryption(Vec<SecretKey>);
 
-struct SecretKey {
+pub(super) struct SecretKey {
     /// Identifies the key without revealing it.
     id: String,
     cipher: XChaCha20Poly1305,
 }
 
 impl SecretKey {
-    fn new(secret: &str) -> SecretKey {
+    pub(super) fn new(secret: &str) -> SecretKey {
         let key: [u8; 32] = Sha256::digest(format!("license-server key {secret}")).into();
         let mut id = secrets::fingerprint(&format!("license-server id {secret}"));
         id.truncate(8);
@@ -31,6 +31,32 @@ impl SecretKey {
             id,
             cipher: XChaCha20Poly1305::new(&Key::from(key)),
         }
+    }
+
+    /// Nonce and ciphertext. `about` says what the value is: it is decrypted as nothing else.
+    pub(super) fn encrypt(&self, about: &str, plain: &str) -> Result<String, Error> {
+        let nonce = secrets::random::<NONCE>()?;
+        let payload = Payload {
+            msg: plain.as_bytes(),
+            aad: about.as_bytes(),
+        };
+        let encrypted = self
+            .cipher
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| Error::Internal("a value cannot be encrypted".into()))?;
+        Ok(STANDARD.encode([&nonce[..], &encrypted].concat()))
+    }
+
+    /// None for what this key has not encrypted, or about something else.
+    pub(super) fn decrypt(&self, about: &str, encrypted: &str) -> Option<String> {
+        let bytes = STANDARD.decode(encrypted).ok()?;
+        let (nonce, encrypted) = bytes.split_first_chunk::<NONCE>()?;
+        let payload = Payload {
+            msg: encrypted,
+            aad: about.as_bytes(),
+        };
+        let plain = self.cipher.decrypt(&XNonce::from(*nonce), payload).ok()?;
+        String::from_utf8(plain).ok()
     }
 }
 
@@ -45,22 +71,12 @@ impl Encryption {
         )
     }
 
-    /// `about` says what the value is: it is decrypted as nothing else.
+    /// [`SecretKey::encrypt`] with the first key.
     pub(super) fn encrypt(&self, about: &str, plain: &str) -> Result<String, Error> {
-        let Some(key) = self.0.first() else {
-            return Ok(plain.to_owned());
-        };
-        let nonce = secrets::random::<NONCE>()?;
-        let payload = Payload {
-            msg: plain.as_bytes(),
-            aad: about.as_bytes(),
-        };
-        let encrypted = key
-            .cipher
-            .encrypt(&XNonce::from(nonce), payload)
-            .map_err(|_| Error::Internal(format!("{about} cannot be encrypted")))?;
-        let bytes = [&nonce[..], &encrypted].concat();
-        Ok(format!("{MARK}{} {}", key.id, STANDARD.encode(bytes)))
+        match self.0.first() {
+            Some(key) => Ok(format!("{MARK}{} {}", key.id, key.encrypt(about, plain)?)),
+            None => Ok(plain.to_owned()),
+        }
     }
 
     /// The inverse of [`Encryption::encrypt`]; a value that is not encrypted stays as it is.
@@ -86,17 +102,7 @@ impl Encryption {
                 ),
             }));
         };
-        let bytes = STANDARD.decode(text).map_err(|_| damaged())?;
-        let (nonce, encrypted) = bytes.split_first_chunk::<NONCE>().ok_or_else(damaged)?;
-        let payload = Payload {
-            msg: encrypted,
-            aad: about.as_bytes(),
-        };
-        let plain = key
-            .cipher
-            .decrypt(&XNonce::from(*nonce), payload)
-            .map_err(|_| damaged())?;
-        String::from_utf8(plain).map_err(|_| damaged())
+        key.decrypt(about, text).ok_or_else(damaged)
     }
 
     /// [`Encryption::decrypt`] after a start that had the secret.

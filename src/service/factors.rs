@@ -281,7 +281,7 @@ impl Service {
         self.by_code
             .take(key, self.clock.now())
             .map_err(Error::TooManyRequests)?;
-        let (who, address) = (actor.who.clone(), actor.address.parse());
+        let (by, address) = (actor.clone(), actor.address.parse());
         let done = self.run(move |service| {
             service.store.write(|db| {
                 let user = users::get(db, known.id)?.ok_or(Error::Unauthenticated)?;
@@ -293,7 +293,7 @@ impl Service {
         match &done {
             Err(Error::Invalid(_)) => {
                 if let Ok(address) = address {
-                    self.note_refusal(Kind::SecondFactorFailed, &who, address);
+                    self.note_refusal(Kind::SecondFactorFailed, &by, address);
                 }
             }
             _ => self.by_code.give_back(key),

@@ -92,6 +92,7 @@ pub use crate::store::{WarmUp, disk_space};
 use backup::Schedule;
 use check_log::CheckLog;
 use clock_watch::ClockWatch;
+use encryption::SecretKey;
 use import::RunningImport;
 use last_uses::LastUses;
 use leaked::LeakedPasswords;
@@ -178,6 +179,8 @@ pub struct Service {
     /// Codes of second factors, by person and device, or by session.
     by_code: Throttle,
     seals: Seals,
+    /// Encrypts messages to browsers, and is only in memory.
+    messages: SecretKey,
     requires_two_factors: bool,
     /// Audit entries about reading all licenses over the API.
     exports: Throttle,
@@ -233,7 +236,8 @@ impl Service {
         config: &Config,
         clock: Clock,
     ) -> Result<(Service, Option<FirstPassword>), Refusal> {
-        let store = Store::open(&config.data_dir, Missing::Make)?;
+        let log = Log::new(config.log_format, clock.clone());
+        let store = Store::open(&config.data_dir, Missing::Make)?.telling(log);
         let encryption = Encryption::new(&config.secrets);
         let ring = KeyRing::load_complete(&store, &encryption)?;
         let service = Service::with_store(config, clock, store, (encryption, ring))?
@@ -290,6 +294,7 @@ impl Service {
             // Who knows the password and guesses for a year hits one of three codes with a probability of 5 %.
             by_code: Throttle::new(10, 1_800),
             seals: Seals::new()?,
+            messages: SecretKey::new(&secrets::token()?),
             requires_two_factors: config.require_two_factors,
             exports: Throttle::new(1, 3_600),
             refusals: Mutex::default(),

@@ -39,16 +39,13 @@ impl Refusals {
 
     fn event(&self) -> Event {
         let addresses = self.addresses.len();
-        let actor = Actor {
-            who: match self.is_one_name {
-                true => self.actor.who.clone(),
-                false => "several".to_owned(),
-            },
-            address: match addresses {
-                1 => self.actor.address.clone(),
-                _ => "several".to_owned(),
-            },
+        let mut actor = match self.is_one_name {
+            true => self.actor.clone(),
+            false => Actor::other("several", "several", &self.actor.address),
         };
+        if addresses != 1 {
+            actor.address = "several".to_owned();
+        }
         Event::new(self.kind, &actor)
             .with("attempts", self.attempts)
             .with("addresses", addresses as i64)
@@ -57,19 +54,19 @@ impl Refusals {
 
 impl Service {
     /// Counts a refusal, which [`Service::write_notes`] writes later.
-    pub fn note_refusal(&self, kind: Kind, who: &str, address: IpAddr) {
+    pub fn note_refusal(&self, kind: Kind, actor: &Actor, address: IpAddr) {
         let mut all = self.refusals.lock();
         let of_kind = || all.iter().enumerate().filter(|(_, one)| one.kind == kind);
         let separate = of_kind().filter(|(_, one)| !one.is_shared).count();
         let is_sign_in = matches!(kind, Kind::SignInFailed | Kind::SecondFactorFailed);
         let is_shared = !is_sign_in || separate >= SEPARATE;
-        let own = of_kind().find(|(_, one)| one.is_of(who, address));
+        let own = of_kind().find(|(_, one)| one.is_of(&actor.who, address));
         let found = own.or_else(|| of_kind().find(|(_, one)| is_shared && one.is_shared));
         if let Some(at) = found.map(|(at, _)| at)
             && let Some(refusals) = all.get_mut(at)
         {
             refusals.attempts += 1;
-            refusals.is_one_name &= refusals.actor.who == who;
+            refusals.is_one_name &= refusals.actor.who == actor.who;
             if refusals.addresses.len() < ADDRESSES {
                 refusals.addresses.insert(subscriber(address));
             }
@@ -78,10 +75,7 @@ impl Service {
         all.push(Refusals {
             kind,
             since: self.now(),
-            actor: Actor {
-                who: who.to_owned(),
-                address: address.to_string(),
-            },
+            actor: actor.clone(),
             is_shared,
             has_entry: false,
             attempts: i64::from(is_shared),

@@ -36,15 +36,6 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
-    /// Signs what the server tells this session's browser.
-    pub fn sign(&self, text: &str) -> Result<String, Error> {
-        secrets::mac(&self.csrf, text)
-    }
-
-    pub fn has_signed(&self, text: &str, mac: &str) -> Result<bool, Error> {
-        secrets::is_mac(mac, &self.csrf, text)
-    }
-
     /// A new cookie value, in place of the one that opens nothing from now on. The CSRF token goes along, so that
     /// forms which are open in other tabs can still be sent.
     pub(super) fn renew(&self, db: &WriteTx<'_>) -> Result<String, Error> {
@@ -57,6 +48,16 @@ impl SignedIn {
 }
 
 impl Service {
+    /// What the server tells this session's browser, which cannot read it.
+    pub fn encrypt_message(&self, to: &SignedIn, text: &str) -> Result<String, Error> {
+        self.messages.encrypt(&to.csrf, text)
+    }
+
+    /// None for what [`Service::encrypt_message`] has not made for this session since the start.
+    pub fn decrypt_message(&self, to: &SignedIn, sent: &str) -> Option<String> {
+        self.messages.decrypt(&to.csrf, sent)
+    }
+
     /// The session of this cookie value, unless it has expired, or the cookie was taken to another browser or network.
     /// Its use is recorded in memory, so that a page never waits for a write.
     pub fn session(&self, token: &str, client: &Client) -> Result<Option<SignedIn>, Error> {

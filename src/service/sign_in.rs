@@ -62,7 +62,7 @@ impl Service {
         let (device, address) = (known.device.clone(), client.address);
         let opened = match (&known.user.factor, code) {
             (Some(_), None) => {
-                self.note_refusal(Kind::SecondFactorFailed, &known.actor.who, address);
+                self.note_refusal(Kind::SecondFactorFailed, &known.actor, address);
                 Err(Error::WrongCredentials)
             }
             (_, code) => {
@@ -118,10 +118,7 @@ impl Service {
             Some(cookie) => devices::id(cookie, &user)?.map(str::to_owned),
             None => None,
         };
-        let actor = Actor {
-            who: user.values.name.clone(),
-            address: client.address.to_string(),
-        };
+        let actor = Actor::person(user.id, &user.values.name, client.address);
         let known = Known {
             user,
             device,
@@ -145,23 +142,20 @@ impl Service {
         password: String,
         client: &Client,
     ) -> Result<Known, Error> {
-        let shown = name
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(SHOWN_NAME)
-            .collect();
-        let actor = Actor {
-            who: shown,
-            address: client.address.to_string(),
-        };
+        let shown = name.chars().filter(|c| !c.is_control());
+        let shown: String = shown.take(SHOWN_NAME).collect();
         let user = self.store.read(|db| users::by_name(db, name))?;
+        let actor = match &user {
+            Some(user) => Actor::person(user.id, &shown, client.address),
+            None => Actor::other("", &shown, client.address),
+        };
         let user = user.filter(|user| !user.is_disabled);
         let device = match (&client.device, &user) {
             (Some(cookie), Some(user)) => devices::id(cookie, user)?.map(str::to_owned),
             _ => None,
         };
         if let Err(seconds) = self.take_attempt(device.as_deref(), name, client.address) {
-            self.note_refusal(Kind::SignInThrottled, &actor.who, client.address);
+            self.note_refusal(Kind::SignInThrottled, &actor, client.address);
             return Err(Error::TooManyRequests(seconds));
         }
         let stored = user.as_ref().map(|user| user.password_hash.clone());
@@ -172,7 +166,7 @@ impl Service {
         let matches = self.passwords.matches(password.clone(), stored, caller);
         let fits = matches.await?;
         let (Some(user), Match::Yes | Match::YesButOutdated) = (user, &fits) else {
-            self.note_refusal(Kind::SignInFailed, &actor.who, client.address);
+            self.note_refusal(Kind::SignInFailed, &actor, client.address);
             return Err(Error::WrongCredentials);
         };
         let user = match fits {
@@ -209,10 +203,10 @@ impl Service {
         client: Client,
     ) -> Result<SignIn, Error> {
         let has_factor = known.user.factor.is_some();
-        let (who, address) = (known.actor.who.clone(), client.address);
+        let (actor, address) = (known.actor.clone(), client.address);
         let key = (known.user.id, known.device.clone());
         if has_factor && let Err(seconds) = self.by_code.take(&key, self.clock.now()) {
-            self.note_refusal(Kind::SignInThrottled, &who, address);
+            self.note_refusal(Kind::SignInThrottled, &actor, address);
             return Err(Error::TooManyRequests(seconds));
         }
         let opened = self
@@ -220,7 +214,7 @@ impl Service {
             .await;
         match &opened {
             Err(Error::WrongCredentials) if has_factor => {
-                self.note_refusal(Kind::SecondFactorFailed, &who, address);
+                self.note_refusal(Kind::SecondFactorFailed, &actor, address);
             }
             _ if has_factor => self.by_code.give_back(&key),
             _ => {}

@@ -143,11 +143,8 @@ impl Service {
             let invitation = self.open_invitation(db, token)?.ok_or(NO_SUCH_INVITATION)?;
             name_is_free(db, &values.name, None)?;
             invitations::delete(db, invitation.id)?;
-            users::add(db, &values, &hash, now)?;
-            let actor = Actor {
-                who: values.name.clone(),
-                address: address.to_owned(),
-            };
+            let id = users::add(db, &values, &hash, now)?;
+            let actor = Actor::person(id, &values.name, address);
             audit::append(db, about(Kind::PersonAdded, &actor, &values), now)?;
             Ok(())
         })

@@ -22,6 +22,8 @@ const PREFIX: &str = "lsk_";
 pub struct TokenUser {
     pub id: i64,
     pub name: String,
+    /// Its person.
+    pub user_id: i64,
     pub role: Role,
     scopes: Vec<Scope>,
 }
@@ -52,6 +54,7 @@ impl Service {
         Ok(Some(TokenUser {
             id: token.id,
             name: token.name,
+            user_id: token.user_id,
             role: token.role,
             scopes: token.scopes,
         }))

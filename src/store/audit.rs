@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 use super::{WriteTx, moment, personal, unreadable, webhook_deliveries};
 use crate::error::Error;
 use crate::model::audit::{
-    AuditFilter, BEGINNING, CUSTOMER_ID, Detail, Details, Entry, Event, HashLength, Kind, Personal,
-    link,
+    AuditFilter, BEGINNING, CUSTOMER_ID, Detail, Details, Entry, Event, HashLength, Kind, Nameless,
+    Personal, link,
 };
 use crate::model::timeline::About;
 
@@ -40,6 +40,7 @@ pub fn append(db: &WriteTx<'_>, mut event: Event, now: OffsetDateTime) -> Result
         event.code_id,
     ])?;
     webhook_deliveries::tell(db, &event, id, now)?;
+    db.trail.borrow_mut().add(id, &event);
     Ok(id)
 }
 
@@ -307,6 +308,7 @@ fn entry(db: &Connection, row: &Row<'_>) -> Result<Entry> {
             before: details(6)?,
             after: details(7)?,
             told: None,
+            nameless: Nameless::default(),
         },
         removed,
         hash: row.get(8)?,

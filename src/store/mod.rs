@@ -43,6 +43,7 @@ pub mod signing_keys;
 pub mod swap;
 pub mod tokens;
 pub mod tools;
+mod trail;
 pub mod trials;
 mod trigrams;
 pub mod unlicensed_machines;
@@ -67,7 +68,7 @@ use time::{Date, OffsetDateTime};
 
 use crate::clock::Stopwatch;
 use crate::error::{Error, Refusal};
-
+use crate::log::Log;
 use crate::model::date;
 use crate::model::histogram::{Durations, Histogram};
 use crate::model::license::{Status, Values};
@@ -81,6 +82,7 @@ pub use open::Missing;
 use open::{Access, FileId};
 /// For functions that read in several steps: a connection, and the result of a step.
 pub use rusqlite::{Connection as Db, Result as Read};
+use trail::Trail;
 
 /// In the data folder.
 const DATABASE: &str = "licenses.db";
@@ -125,6 +127,8 @@ pub struct Store {
     others_wrote: AtomicBool,
     /// The database file for [`Store::purge`]; dropped after every connection.
     raw: Mutex<Option<File>>,
+    /// Has the trail of the audit log, if it is that of the server.
+    log: Option<Log>,
 }
 
 struct Writer {
@@ -133,6 +137,8 @@ struct Writer {
     version: i64,
     /// The log when it was last moved into the file; none before that.
     settled: Option<LogState>,
+    /// The last entry of the audit log that the trail has.
+    head: i64,
 }
 
 impl Writer {
@@ -141,8 +147,10 @@ impl Writer {
             db,
             version: 0,
             settled: None,
+            head: 0,
         };
         writer.others_wrote()?;
+        writer.head = audit::head(&writer.db)?.0;
         Ok(writer)
     }
 
@@ -182,6 +190,7 @@ pub struct WriteTx<'a> {
     customers: RefCell<HashSet<String>>,
     /// Enabled webhooks, once they were looked for.
     webhooks: RefCell<Option<Vec<Webhook>>>,
+    trail: RefCell<Trail>,
 }
 
 impl<'a> WriteTx<'a> {
@@ -199,6 +208,7 @@ impl<'a> WriteTx<'a> {
                         tools: RefCell::default(),
                         customers: RefCell::default(),
                         webhooks: RefCell::default(),
+                        trail: RefCell::default(),
                     });
                 }
                 Err(error) if !open::is_busy(&error) || watch.elapsed() > wait => {
@@ -301,7 +311,14 @@ impl Store {
             long_pause: Mutex::new(Stopwatch::start()),
             others_wrote: AtomicBool::new(false),
             raw: Mutex::default(),
+            log: None,
         })
+    }
+
+    /// From now on this log has the trail of the audit log: what this process writes, and others meanwhile.
+    pub fn telling(self, log: Log) -> Store {
+        let log = Some(log);
+        Store { log, ..self }
     }
 
     /// What the verdict on a license depends on, from memory or from the disk.
@@ -379,6 +396,11 @@ impl Store {
         if writer.others_wrote()? {
             self.cache.clear();
             self.others_wrote.store(true, Ordering::Relaxed);
+            if let Some(log) = &self.log {
+                let trail = Trail::of_others(&writer.db, writer.head)?;
+                writer.head = trail.head(writer.head);
+                trail.tell(log);
+            }
         }
         Ok(())
     }
@@ -413,9 +435,16 @@ impl Store {
         // Even if the commit fails: it may have taken effect.
         let committed = tx.execute_batch("commit");
         self.cache.invalidate(&tx.changed.take());
+        let trail = tx.trail.take();
         drop(tx);
+        if committed.is_ok() {
+            writer.head = trail.head(writer.head);
+        }
         MutexGuard::unlock_fair(writer);
         committed?;
+        if let Some(log) = &self.log {
+            trail.tell(log);
+        }
         Ok(value)
     }
 
@@ -494,7 +523,8 @@ impl Store {
 
     /// Moves the write-ahead log into the database file, and marks the file as clean.
     pub fn close(&self) -> Result<(), Error> {
-        let writer = self.writer.lock();
+        let mut writer = self.writer.lock();
+        self.look_for_others(&mut writer)?;
         writer
             .db
             .query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;

@@ -19,7 +19,8 @@ pub struct Token {
     pub expires_at: OffsetDateTime,
     /// None before the first use.
     pub last_use: Option<TokenUse>,
-    /// What its person may do.
+    /// Its person, and what that one may do.
+    pub user_id: i64,
     pub role: Role,
 }
 
@@ -32,7 +33,7 @@ pub struct TokenUse {
 }
 
 const COLUMNS: &str = "api_tokens.id, api_tokens.name, scopes, api_tokens.created_at, expires_at, \
-     last_used_at, last_used_address, users.role \
+     last_used_at, last_used_address, users.id, users.role \
      from api_tokens join users on users.id = api_tokens.user_id";
 
 pub fn add(
@@ -128,6 +129,7 @@ fn token(row: &Row<'_>) -> Result<Token> {
         created_at: moment(row, 3)?,
         expires_at: moment(row, 4)?,
         last_use: last_use.transpose()?,
-        role: role(row, 7)?,
+        user_id: row.get(7)?,
+        role: role(row, 8)?,
     })
 }

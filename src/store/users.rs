@@ -62,18 +62,20 @@ pub fn add(
     values: &UserValues,
     password_hash: &str,
     now: OffsetDateTime,
-) -> Result<()> {
+) -> Result<i64> {
     db.prepare_cached(
-        "insert into users (name, email, role, password_hash, created_at) values (?1, ?2, ?3, ?4, ?5)",
+        "insert into users (name, email, role, password_hash, created_at) values (?1, ?2, ?3, ?4, ?5) returning id",
     )?
-    .execute(params![
-        values.name,
-        values.email,
-        values.role.as_str(),
-        password_hash,
-        now.unix_timestamp()
-    ])?;
-    Ok(())
+    .query_row(
+        params![
+            values.name,
+            values.email,
+            values.role.as_str(),
+            password_hash,
+            now.unix_timestamp()
+        ],
+        |row| row.get(0),
+    )
 }
 
 pub fn update(db: &Connection, id: i64, values: &UserValues) -> Result<()> {

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use license_server::clock::Clock;
 use license_server::config::Config;
-use license_server::model::audit::{AuditFilter, BEGINNING, HashLength, Kind, link};
+use license_server::model::audit::{Actor, AuditFilter, BEGINNING, HashLength, Kind, link};
 use license_server::service::Service;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -104,7 +104,8 @@ fn a_thousand_failed_sign_ins_leave_few_entries_and_are_all_counted() {
     let fail = |who: &str, address: [u8; 4]| {
         let address = std::net::IpAddr::from(address);
         let service = &server.service;
-        service.note_refusal(Kind::SignInFailed, who, address);
+        let actor = Actor::other("", who, address);
+        service.note_refusal(Kind::SignInFailed, &actor, address);
     };
     // Somebody who mistypes it is seen at once, and the number a minute later.
     (0..3).for_each(|_| fail("admin", [192, 0, 2, 1]));

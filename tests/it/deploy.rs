@@ -460,7 +460,7 @@ fn an_error_from_nginx_is_not_a_result() {
 }
 
 #[test]
-fn another_path_is_not_a_result_and_http_redirects_to_tls_except_for_checks() {
+fn another_path_is_not_a_result_and_without_tls_only_pages_are_redirected() {
     let Some(site) = Site::start(Way::Kept) else {
         return;
     };
@@ -483,7 +483,12 @@ fn another_path_is_not_a_result_and_http_redirects_to_tls_except_for_checks() {
         assert_eq!(plain.post(path, QUESTION).status, site.check().0, "{path}");
     }
     for path in ["/licenseserver/api/login", "/licenseserver/api/check/x"] {
-        assert_eq!(plain.post(path, QUESTION).status, 308, "{path}");
+        let answer = plain.post(path, QUESTION);
+        assert_eq!(
+            (answer.status, &answer.json()["status"]),
+            (403, &"error".into()),
+            "{path}"
+        );
     }
 }
 
@@ -660,6 +665,27 @@ fn the_guide_and_the_compose_file_name_this_version() {
         for version in versions {
             assert_eq!(version, env!("CARGO_PKG_VERSION"), "{name}");
         }
+    }
+}
+
+/// With a cargo that says what the real one would.
+#[test]
+fn no_release_is_made_with_a_known_weakness_or_without_looking() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/release");
+    for (cargo, word) in [
+        ("exit 101", "cargo install --locked cargo-audit"),
+        ("[ \"$2\" = --version ]", "a known weakness"),
+    ] {
+        let fake = folder.path().join("cargo");
+        fs::write(&fake, cargo).unwrap();
+        let output = Command::new(&script)
+            .env("CARGO", format!("sh {}", fake.display()))
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(word), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
     }
 }
 

@@ -236,9 +236,26 @@ fn mistakes_with_paths_sizes_and_redirects_are_found() {
             (
                 &[
                     ("return 308 https", "return 301 https"),
-                    ("~^http:/licenseserver/api/check/?$             0;", ""),
+                    (
+                        "~^http:/licenseserver/api/check/?$             \"\";",
+                        "~^http:/licenseserver/api/check/?$ redirect;",
+                    ),
                 ],
                 &["error", "301", "`return 308`"],
+            ),
+            (
+                &[(
+                    "refuse;\n    ~^http:/licenseserver/(health",
+                    "redirect;\n    ~^http:/licenseserver/(health",
+                )],
+                &["warning", "sends its token in clear", "`return 403`"],
+            ),
+            (
+                &[(
+                    "refuse;\n    ~^http:/licenseserver/(health",
+                    "\"\";\n    ~^http:/licenseserver/(health",
+                )],
+                &["error", "tokens can be read", "`return 403`"],
             ),
         ],
     );

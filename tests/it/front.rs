@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::deploy::{Way, free_port, open_tunnel, shipped, wanted};
 use crate::page::Page;
-use crate::server::{Client, PASSWORD, Server};
+use crate::server::{Answer, Client, PASSWORD, Server};
 use crate::tools;
 
 const APACHE: &str = include_str!("../../deploy/apache.conf");
@@ -62,7 +62,7 @@ impl Site {
     /// other settings of the server.
     pub fn with(
         front: Front,
-        changes: &[Change],
+        changes: &[(&str, &str)],
         certificate: (&str, i32),
         settings: impl FnOnce(&mut Config),
     ) -> Option<Site> {
@@ -112,8 +112,21 @@ impl Site {
     }
 }
 
+const ECDSA: [&str; 5] = [
+    "-newkey",
+    "ec",
+    "-nodes",
+    "-pkeyopt",
+    "ec_paramgen_curve:prime256v1",
+];
+const RSA: [&str; 3] = ["-newkey", "rsa:2048", "-nodes"];
+
 /// A new `ca.pem`, and a certificate that it signed.
-pub fn sign_certificate(openssl: &Path, folder: &Path, (host, days): (&str, i32)) {
+pub fn sign_certificate(openssl: &Path, folder: &Path, certificate: (&str, i32)) {
+    sign(openssl, folder, certificate, &ECDSA);
+}
+
+fn sign(openssl: &Path, folder: &Path, (host, days): (&str, i32), key: &[&str]) {
     let call = |arguments: &[&str]| {
         let made = Command::new(openssl)
             .args(arguments)
@@ -124,17 +137,10 @@ pub fn sign_certificate(openssl: &Path, folder: &Path, (host, days): (&str, i32)
     };
     // Two issuers of one name would be told apart by their signatures only.
     let subject = format!("/CN={}", folder.file_name().unwrap().display());
-    let key = [
-        "-newkey",
-        "ec",
-        "-nodes",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-    ];
     let own = [
         "req", "-x509", "-days", "90", "-subj", &subject, "-keyout", "ca.key", "-out", "ca.pem",
     ];
-    call(&[&own[..], &key[..]].concat());
+    call(&[&own[..], key].concat());
     let request = [
         "req",
         "-subj",
@@ -144,7 +150,7 @@ pub fn sign_certificate(openssl: &Path, folder: &Path, (host, days): (&str, i32)
         "-out",
         "request.pem",
     ];
-    call(&[&request[..], &key[..]].concat());
+    call(&[&request[..], key].concat());
     let names = format!("subjectAltName=DNS:{host}");
     fs::write(folder.join("names"), names).unwrap();
     call(&[
@@ -328,20 +334,29 @@ fn every_proxy_keeps_the_promises_of_its_file() {
         refuses_large_bodies(visitor, front);
         let mut outside = at("").header("Host", HOST);
         for path in ["/api/check", "/licenseserver2/api/check", "/licenseserver2"] {
-            assert_eq!(outside.post(path, QUESTION).status, 421, "{front:?} {path}");
+            let answer = outside.post(path, QUESTION);
+            assert_eq!(answer.status, 421, "{front:?} {path}");
+            has_own_headers(&answer, true, front);
         }
+        has_each_header_once(&visitor().get("/login"), front);
+        has_each_header_once(&visitor().post("/api/check", QUESTION), front);
         let start = outside.get("/");
         assert_eq!(start.status, 302, "{front:?}");
+        has_own_headers(&start, true, front);
         assert!(
             start.header("location").ends_with("/licenseserver/"),
             "{front:?}"
         );
         passes_only_checks_without_tls(&site, front);
         drop(site.server.take());
+        let page = visitor().get("/login");
+        assert!(page.status >= 500, "{front:?}");
+        has_own_headers(&page, true, front);
         let answer = visitor().post("/api/check", QUESTION);
         let is_fault = [502, 503].contains(&answer.status);
         assert!(is_fault, "{front:?} {}", answer.status);
         assert_eq!(answer.json()["status"], "error", "{front:?}");
+        has_own_headers(&answer, true, front);
         let all = ["cache-control", "content-type", "retry-after"].map(|name| answer.header(name));
         assert_eq!(all, ["no-store", "application/json", "5"], "{front:?}");
         // A shop would mail the body as a code, and whoever reads the log would get codes.
@@ -386,6 +401,7 @@ fn refuses_large_bodies(visitor: impl Fn() -> Client, front: Front) {
         let form = [("Content-Type", "application/x-www-form-urlencoded")];
         let answer = visitor().send("POST", path, &form, &vec![b'x'; size]);
         assert_eq!(answer.status, 413, "{front:?} {path}");
+        has_own_headers(&answer, true, front);
         if path.starts_with("/api") {
             assert_eq!(answer.json()["status"], "error", "{front:?} {path}");
         }
@@ -401,13 +417,108 @@ fn passes_only_checks_without_tls(site: &Site, front: Front) {
         assert_eq!(plain().post(path, QUESTION).status, 200, "{front:?} {path}");
     }
     for path in [
-        "/licenseserver/api/login",
-        "/licenseserver/api/check/x",
+        "/licenseserver/login",
         "/licenseserver/?a=b",
+        "/licenseserver/apix",
     ] {
         let answer = plain().post(path, QUESTION);
         let there = format!("https://{HOST}{path}");
         let is = (answer.status, answer.header("location"));
         assert_eq!(is, (308, there.as_str()), "{front:?} {path}");
+        has_own_headers(&answer, false, front);
+    }
+    for path in [
+        "api/login",
+        "api/check/x",
+        "api/",
+        "hooks/stripe/1",
+        "metrics",
+        "ready",
+    ] {
+        let answer = plain().post(&format!("/licenseserver/{path}"), QUESTION);
+        assert_eq!(answer.status, 403, "{front:?} {path}");
+        let json = answer.json();
+        assert_eq!(json["status"], "error", "{front:?} {path}");
+        let message = json["message"].as_str().unwrap();
+        assert!(
+            message.contains("https") && message.contains("token"),
+            "{front:?}"
+        );
+        has_own_headers(&answer, false, front);
+        let all = ["cache-control", "content-type"].map(|name| answer.header(name));
+        assert_eq!(all, ["no-store", "application/json"], "{front:?} {path}");
+    }
+    // A shop would mail the body as a code.
+    let generator = plain().post("/licenseserver/api/orders/generate/secret", QUESTION);
+    let answer = (generator.status, generator.body.as_str());
+    assert_eq!(answer, (403, ""), "{front:?}");
+}
+
+fn values<'a>(answer: &'a Answer, name: &str) -> Vec<&'a str> {
+    let found = answer.headers.iter().filter(|(n, _)| n == name);
+    found.map(|(_, value)| value.as_str()).collect()
+}
+
+/// Those of an answer of the proxy itself.
+fn has_own_headers(answer: &Answer, is_tls: bool, front: Front) {
+    let transport = ["max-age=31536000"];
+    let transport = &transport[..usize::from(is_tls)];
+    for (name, wanted) in [
+        ("strict-transport-security", transport),
+        ("x-content-type-options", &["nosniff"]),
+        (
+            "content-security-policy",
+            &["default-src 'none'; frame-ancestors 'none'"],
+        ),
+    ] {
+        assert_eq!(values(answer, name), wanted, "{front:?} {}", answer.status);
+    }
+}
+
+fn has_each_header_once(answer: &Answer, front: Front) {
+    for (name, _) in &answer.headers {
+        assert_eq!(values(answer, name).len(), 1, "{front:?} {name}");
+    }
+    assert!(answer.headers.len() > 6, "{front:?}");
+}
+
+#[test]
+fn every_proxy_takes_only_suites_with_forward_secrecy_for_tls_1_2() {
+    for front in FRONTS {
+        for (kind, key) in [("ECDSA", &ECDSA[..]), ("RSA", &RSA)] {
+            let Some(openssl) = tools::find("openssl") else {
+                return;
+            };
+            let own = tempfile::tempdir().unwrap();
+            sign(&openssl, own.path(), (HOST, 90), key);
+            let name = own.path().file_name().unwrap().display();
+            let files = ["/cert.pem", "/key.pem"];
+            let there = files.map(|file| format!("/../{name}{file}"));
+            let changes = [0, 1].map(|n| (files[n], there[n].as_str()));
+            let Some(site) = Site::with(front, &changes, (HOST, 90), |_| {}) else {
+                continue;
+            };
+            let takes = |suites: &str| {
+                let at = format!("127.0.0.1:{}", site.tls);
+                let made = Command::new(&openssl)
+                    .args(["s_client", "-tls1_2", "-servername", HOST])
+                    .args(["-connect", &at, "-cipher", suites])
+                    .stdin(Stdio::null())
+                    .output();
+                made.unwrap().status.success()
+            };
+            let good = [
+                "AES256-GCM-SHA384",
+                "CHACHA20-POLY1305",
+                "AES128-GCM-SHA256",
+            ];
+            let good = good.map(|suite| format!("ECDHE-{kind}-{suite}"));
+            for suite in &good {
+                assert!(takes(suite), "{front:?} {suite}");
+            }
+            // What the defaults of nginx and Apache would take: CBC, and keys without forward secrecy.
+            let others = format!("ALL:COMPLEMENTOFALL:!{}:@SECLEVEL=0", good.join(":!"));
+            assert!(!takes(&others), "{front:?} {kind}");
+        }
     }
 }

@@ -100,6 +100,7 @@ mod timeline;
 mod tokens;
 mod tool_names;
 mod tools;
+mod trail;
 mod trials;
 mod two_factors;
 mod unlicensed;

@@ -2,7 +2,9 @@
 
 use license_server::config::Config;
 use license_server::error::Error;
-use license_server::model::audit::{Detail, Details, Event, HashLength, Kind, Personal, link};
+use license_server::model::audit::{
+    Detail, Details, Event, HashLength, Kind, Nameless, Personal, link,
+};
 use license_server::model::date;
 use license_server::model::fold::folded;
 use license_server::model::license::{Draft, Status, Values};
@@ -174,6 +176,7 @@ fn event() -> impl Strategy<Value = Event> {
             before,
             after,
             told: None,
+            nameless: Nameless::default(),
         })
 }
 

@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use license_server::config::Config;
 use license_server::error::Refusal;
 use license_server::service::Service;
@@ -274,28 +276,62 @@ fn the_use_of_a_session_is_recorded_without_waiting_for_a_writer() {
 fn a_message_that_a_neighbor_plants_is_not_shown() {
     let server = Server::start();
     let mut admin = server.admin();
-    let end_others = |client: &mut Client| {
-        let form = [("Content-Type", "application/x-www-form-urlencoded")];
-        let body = format!("csrf={}", csrf(client));
-        let path = "/account/sessions/end-others";
-        assert_eq!(
-            client.send("POST", path, &form, body.as_bytes()).status,
-            303
-        );
-        client.cookies["license_flash"].clone()
-    };
     let own = end_others(&mut admin);
     assert!(Page::open(&mut admin, "/account").flash().is_some());
-    let mut neighbor = server.admin();
-    let signed_for_another = end_others(&mut neighbor);
+    let for_another = end_others(&mut server.admin());
     let mut admin = server.admin();
-    let planted = "Q2FsbCArNDkgOTAwHzE"; // Call +49 900, and Undo of change 1
-    let mac = own.split('.').next_back().unwrap();
-    for value in [planted, &format!("{planted}.{mac}"), &signed_for_another] {
+    let planted = "Q2FsbCArNDkgOTAwHzE="; // Call +49 900, and Undo of change 1
+    // One bit further on.
+    let changed = match own.strip_prefix('A') {
+        Some(rest) => format!("B{rest}"),
+        None => format!("A{}", &own[1..]),
+    };
+    for value in [planted, &changed, &own, &for_another] {
         admin.cookies.insert("license_flash".into(), value.into());
         let page = Page::open(&mut admin, "/account");
         assert!(page.flash().is_none() && !page.has_form("/undo"), "{value}");
     }
+}
+
+/// The cookie with the message about it.
+fn end_others(client: &mut Client) -> String {
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let body = format!("csrf={}", csrf(client));
+    let path = "/account/sessions/end-others";
+    assert_eq!(
+        client.send("POST", path, &form, body.as_bytes()).status,
+        303
+    );
+    client.cookies["license_flash"].clone()
+}
+
+#[test]
+fn nobody_can_read_a_message_in_a_cookie_and_a_restart_forgets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || Server::with(|config| config.data_dir = folder.path().to_owned());
+    let server = start();
+    server.license("Tool_A", "key-of-anna");
+    let mut admin = server.admin();
+    let body = format!("csrf={}&status=revoked", csrf(&mut admin));
+    let kind = [("Content-Type", "application/x-www-form-urlencoded")];
+    let revoke = |admin: &mut Client, body: &str| {
+        admin.send("POST", "/licenses/1/status", &kind, body.as_bytes());
+        admin.cookies["license_flash"].clone()
+    };
+    let cookie = revoke(&mut admin, &body);
+    let text = cookie.replace("%2B", "+").replace("%2F", "/");
+    let bytes = STANDARD.decode(text.replace("%3D", "=")).unwrap();
+    assert!(bytes.len() > 40 && !String::from_utf8_lossy(&bytes).contains("key"));
+    let page = Page::open(&mut admin, "/account");
+    assert!(page.flash().unwrap().contains("key-of-anna"));
+    let cookies = admin.cookies.clone();
+    drop(server);
+    let server = start();
+    let mut admin = server.stranger();
+    admin.cookies = cookies;
+    admin.cookies.insert("license_flash".into(), cookie);
+    let page = Page::open(&mut admin, "/account");
+    assert!(page.flash().is_none() && page.status == 200);
 }
 
 #[test]

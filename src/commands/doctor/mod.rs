@@ -266,6 +266,7 @@ impl Round<'_> {
             let plain = Plain {
                 check: proxy.post(&format!("{url}/api/check"), &question(2), &JSON),
                 page: proxy.get(&format!("{url}/login"), &[]),
+                api: proxy.get(&format!("{url}/api/licenses"), &[]),
             };
             told.all(outside::plain(place, &plain));
         }

@@ -26,47 +26,72 @@ pub struct Actor {
     pub who: String,
     /// The client's address; empty on the command line.
     pub address: String,
+    pub nameless: Nameless,
+}
+
+/// Who did it, without a name: for the event log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Nameless {
+    /// What the actor is; empty for a person, or for whoever claims to be one.
+    pub word: &'static str,
+    /// The number of the person.
+    pub user: Option<i64>,
 }
 
 impl Actor {
+    pub fn person(id: i64, name: &str, address: impl ToString) -> Actor {
+        let user = Some(id);
+        Actor {
+            nameless: Nameless { word: "", user },
+            ..Actor::other("", name, address)
+        }
+    }
+
+    pub fn token(user_id: i64, name: &str, address: impl ToString) -> Actor {
+        let (word, user) = ("token", Some(user_id));
+        Actor {
+            nameless: Nameless { word, user },
+            ..Actor::other(word, &format!("token {name}"), address)
+        }
+    }
+
+    /// Whoever is neither a person nor her token.
+    pub fn other(word: &'static str, who: &str, address: impl ToString) -> Actor {
+        Actor {
+            who: who.to_owned(),
+            address: address.to_string(),
+            nameless: Nameless { word, user: None },
+        }
+    }
+
+    /// Without an address.
+    fn here(word: &'static str) -> Actor {
+        Actor::other(word, word, "")
+    }
+
     /// The server itself, on its first start.
     pub fn first_start() -> Actor {
-        Actor {
-            who: "first start".to_owned(),
-            address: String::new(),
-        }
+        Actor::here("first start")
     }
 
     /// The server itself, resuming an interrupted change.
     pub fn recovery() -> Actor {
-        Actor {
-            who: "recovery".to_owned(),
-            address: String::new(),
-        }
+        Actor::here("recovery")
     }
 
     /// The server itself, disabling a webhook.
     pub fn webhooks() -> Actor {
-        Actor {
-            who: "webhooks".to_owned(),
-            address: String::new(),
-        }
+        Actor::here("webhooks")
+    }
+
+    /// The server, at any start.
+    pub fn start() -> Actor {
+        Actor::here("server start")
     }
 
     /// Someone with a shell on the server.
-    /// The server, at any start.
-    pub fn start() -> Actor {
-        Actor {
-            who: "server start".to_owned(),
-            address: String::new(),
-        }
-    }
-
     pub fn command_line() -> Actor {
-        Actor {
-            who: "command line".to_owned(),
-            address: String::new(),
-        }
+        Actor::here("command line")
     }
 }
 
@@ -254,6 +279,8 @@ pub struct Event {
     pub after: Details,
     /// What receivers of webhooks are told; not stored.
     pub told: Option<WebhookEvent>,
+    /// What the event log is told of `who`; not stored.
+    pub nameless: Nameless,
 }
 
 impl Event {
@@ -268,6 +295,7 @@ impl Event {
             before: Details::default(),
             after: Details::default(),
             told: kind.told(),
+            nameless: actor.nameless,
         }
     }
 
@@ -603,11 +631,7 @@ mod tests {
     use super::*;
 
     fn event() -> Event {
-        let actor = Actor {
-            who: "admin".into(),
-            address: "::1".into(),
-        };
-        Event::new(Kind::SignedIn, &actor)
+        Event::new(Kind::SignedIn, &Actor::person(1, "admin", "::1"))
     }
 
     #[test]

@@ -579,6 +579,8 @@ pub struct Plain {
     pub check: Call,
     /// `GET /login`.
     pub page: Call,
+    /// `GET /api/licenses`, without a token.
+    pub api: Call,
 }
 
 pub fn plain(place: &Place, plain: &Plain) -> Vec<Finding> {
@@ -622,6 +624,16 @@ pub fn plain(place: &Place, plain: &Plain) -> Vec<Finding> {
             "{url}/login is not redirected to https, so passwords can be read on the way; {}",
             lines("return 308", "Redirect 308", "redir … 308")
         )));
+    }
+    let lines = lines("return 403", "RewriteRule … - [F]", "respond … 403");
+    match &plain.api {
+        Ok(api) if api.status == 401 => found.push(Finding::error(format!(
+            "{url}/api is answered without TLS, so tokens can be read on the way; {lines}"
+        ))),
+        Ok(api) if api.is_redirect() => found.push(Finding::warning(format!(
+            "{url}/api is redirected to https, so nobody notices a program that sends its token in clear; {lines}"
+        ))),
+        Ok(_) | Err(_) => {}
     }
     found
 }
