@@ -108,7 +108,7 @@ where
     let (signed_in, text) = read_in_session(request, data, Use::Write).await?;
     let CsrfOnly { csrf } = parse(&text)?;
     verify_csrf(&csrf, &signed_in)?;
-    let actor = auth::actor(request, &signed_in.session.user_name);
+    let actor = auth::actor_of(request, &signed_in.session);
     if is_confirmed_again(auth::route(request)) {
         confirm(request, &text, &actor, &signed_in.session).await?;
     }

@@ -85,7 +85,7 @@ async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Error> 
     Ok(Uploaded {
         file_name: sent.file_name,
         content: sent.content,
-        actor: auth::actor(request, &signed_in.session.user_name),
+        actor: auth::actor_of(request, &signed_in.session),
         fields: sent.others,
     })
 }

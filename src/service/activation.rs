@@ -244,10 +244,8 @@ impl Service {
 
 /// Who activates or removes machines: whoever has the code.
 pub(super) fn holder(code: &ActivationCode, address: IpAddr) -> Actor {
-    Actor {
-        who: format!("activation code {}", code.masked()),
-        address: address.to_string(),
-    }
+    let who = format!("activation code {}", code.masked());
+    Actor::new(who, address.to_string())
 }
 
 /// What the activation would do now, or why it is refused.

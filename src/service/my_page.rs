@@ -130,10 +130,7 @@ impl Service {
             return Ok(());
         };
         let mail = outbox::add(db, &mail, &[], now)?.ok_or(NO_SUCH_MAIL)?;
-        let actor = Actor {
-            who: "customer page".to_owned(),
-            address: String::new(),
-        };
+        let actor = Actor::new("customer page", "");
         let event = Event::new(Kind::LinkCreated, &actor)
             .with(CUSTOMER_ID, id)
             .with("mail", mail)
@@ -318,10 +315,7 @@ fn is_fresh(at: OffsetDateTime, now: OffsetDateTime) -> bool {
 
 /// Not by name, which stays in the log for ever.
 fn customers_actor(id: i64) -> Actor {
-    Actor {
-        who: format!("customer {id}"),
-        address: String::new(),
-    }
+    Actor::new(format!("customer {id}"), "")
 }
 
 fn in_language(customer: Customer, language: &str) -> Customer {

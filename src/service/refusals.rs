@@ -39,16 +39,15 @@ impl Refusals {
 
     fn event(&self) -> Event {
         let addresses = self.addresses.len();
-        let actor = Actor {
-            who: match self.is_one_name {
-                true => self.actor.who.clone(),
-                false => "several".to_owned(),
-            },
-            address: match addresses {
-                1 => self.actor.address.clone(),
-                _ => "several".to_owned(),
-            },
+        let who = match self.is_one_name {
+            true => &self.actor.who,
+            false => "several",
         };
+        let address = match addresses {
+            1 => &self.actor.address,
+            _ => "several",
+        };
+        let actor = Actor::new(who, address);
         Event::new(self.kind, &actor)
             .with("attempts", self.attempts)
             .with("addresses", addresses as i64)
@@ -78,10 +77,7 @@ impl Service {
         all.push(Refusals {
             kind,
             since: self.now(),
-            actor: Actor {
-                who: who.to_owned(),
-                address: address.to_string(),
-            },
+            actor: Actor::new(who, address.to_string()),
             is_shared,
             has_entry: false,
             attempts: i64::from(is_shared),
@@ -127,6 +123,19 @@ impl Service {
     pub fn note_export(&self, actor: &Actor, to: &str) {
         let event = Event::new(Kind::Exported, actor).with("to", to);
         self.exported.lock().push((event, self.now()));
+    }
+
+    /// [`Service::note_export`] for entries of the audit log.
+    pub fn note_audit_export(&self, actor: &Actor, to: &str) {
+        let event = Event::new(Kind::AuditExported, actor).with("to", to);
+        self.exported.lock().push((event, self.now()));
+    }
+
+    /// [`Service::note_audit_export`] for scripts, which may ask for new entries again and again: once an hour.
+    pub fn note_audit_read(&self, actor: &Actor) {
+        if self.exports.take(("audit", &actor.who), self.now()).is_ok() {
+            self.note_audit_export(actor, "api");
+        }
     }
 
     /// [`Service::note_export`] for scripts, which may read all licenses again and again: once an hour.

@@ -436,10 +436,7 @@ fn buyer_of(db: &Db, name: String) -> Read<NamedCustomer> {
 }
 
 pub(super) fn actor(shop: &Shop, address: &str) -> Actor {
-    Actor {
-        who: format!("shop {}", shop.name),
-        address: address.to_owned(),
-    }
+    Actor::new(format!("shop {}", shop.name), address)
 }
 
 /// Whether the same call again would fail again; anything else is for the shop to repeat.

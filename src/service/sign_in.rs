@@ -125,10 +125,7 @@ impl Service {
             Some(cookie) => devices::id(cookie, &user)?.map(str::to_owned),
             None => None,
         };
-        let actor = Actor {
-            who: user.values.name.clone(),
-            address: client.address.to_string(),
-        };
+        let actor = Actor::new(&*user.values.name, client.address.to_string());
         let known = Known {
             user,
             device,
@@ -152,15 +149,8 @@ impl Service {
         password: String,
         client: &Client,
     ) -> Result<Known, Error> {
-        let shown = name
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(SHOWN_NAME)
-            .collect();
-        let actor = Actor {
-            who: shown,
-            address: client.address.to_string(),
-        };
+        let shown = name.chars().filter(|c| !c.is_control()).take(SHOWN_NAME);
+        let actor = Actor::new(shown.collect::<String>(), client.address.to_string());
         let user = self.store.read(|db| users::by_name(db, name))?;
         let user = user.filter(|user| !user.is_disabled);
         let device = match (&client.device, &user) {

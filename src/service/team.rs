@@ -144,10 +144,7 @@ impl Service {
             name_is_free(db, &values.name, None)?;
             invitations::delete(db, invitation.id)?;
             users::add(db, &values, &hash, now)?;
-            let actor = Actor {
-                who: values.name.clone(),
-                address: address.to_owned(),
-            };
+            let actor = Actor::new(&*values.name, address);
             audit::append(db, about(Kind::PersonAdded, &actor, &values), now)?;
             Ok(())
         })

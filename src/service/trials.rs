@@ -127,10 +127,7 @@ impl Service {
             let values = Values::parse(&draft)?;
             let id = licenses::add(db, &values, now)?;
             trials::add(db, question.tool_name, &question.license_key, today)?;
-            let actor = Actor {
-                who: "trial".to_owned(),
-                address: request.address.to_string(),
-            };
+            let actor = Actor::new("trial", request.address.to_string());
             record(db, &actor, None, licenses::get(db, id)?.as_ref(), now)?;
             Ok(true)
         });

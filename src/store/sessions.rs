@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use super::moment;
 use super::users::role;
+use crate::model::audit::Factor;
 use crate::model::role::Role;
 
 #[derive(Debug, Clone)]
@@ -24,6 +25,16 @@ pub struct Session {
     pub confirmed_at: OffsetDateTime,
     /// Whether the person has a second factor: then it was asked for, because setting one up ends all other sessions.
     pub has_factor: bool,
+}
+
+impl Session {
+    /// What its person proved.
+    pub fn factor(&self) -> Factor {
+        match self.has_factor {
+            true => Factor::PasswordAndCode,
+            false => Factor::Password,
+        }
+    }
 }
 
 pub struct NewSession<'a> {

@@ -25,10 +25,7 @@ pub struct Shop<'a> {
 }
 
 pub fn actor() -> Actor {
-    Actor {
-        who: "admin".into(),
-        address: String::new(),
-    }
+    Actor::new("admin", "")
 }
 
 impl<'a> Shop<'a> {
