@@ -18,11 +18,13 @@ use crate::config::LogFormat;
 use crate::error::Error;
 
 /// Where faults may occur; counted from 0, so that monitoring sees the first one.
-const PLACES: [&str; 21] = [
+const PLACES: [&str; 23] = [
     "compare_clock",
+    "export_audit",
     "export_licenses",
     "import",
     "keep_audit",
+    "list_audit",
     "list_licenses",
     "metrics",
     "note_backup",

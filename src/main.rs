@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use license_server::commands::admin;
+use license_server::commands::audit::{self, AuditFormat};
 use license_server::commands::backup::{self, BackupArgs, RestoreArgs};
 use license_server::commands::doctor::{self, DoctorArgs};
 use license_server::commands::keys::{self, KeyForm};
@@ -55,7 +56,7 @@ enum Command {
     /// Manage signing keys; works while the server runs
     #[command(subcommand)]
     Keys(Keys),
-    /// Check the audit log
+    /// Verify or export the audit log; works while the server runs
     #[command(subcommand)]
     Audit(Audit),
     /// Look for what is wrong with the installation, from the database to the proxy; changes nothing
@@ -72,6 +73,12 @@ enum Audit {
         /// Last hash at an earlier time, from the log or an earlier call: fail if its entry is gone
         #[arg(long, value_name = "HASH", allow_hyphen_values = true)]
         head: Option<String>,
+    },
+    /// Write all entries to standard output, oldest first
+    Export {
+        /// Output format
+        #[arg(long, value_enum, default_value_t = AuditFormat::Csv)]
+        format: AuditFormat,
     },
 }
 
@@ -187,9 +194,10 @@ fn main() -> ExitCode {
                 private,
             } => keys::export(&config, &kid, (!private).then_some(format)),
         },
-        Some(Command::Audit(Audit::Verify { head })) => {
-            commands::verify_audit(&config, head.as_deref())
-        }
+        Some(Command::Audit(command)) => match command {
+            Audit::Verify { head } => audit::verify(&config, head.as_deref()),
+            Audit::Export { format } => audit::export(&config, format),
+        },
         Some(Command::Doctor(args)) => doctor::doctor(&config, &args),
         Some(Command::SeedDemo { licenses }) => commands::seed_demo(&config, licenses),
         Some(Command::Import(args)) => commands::import(&config, &args),

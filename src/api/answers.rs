@@ -29,8 +29,7 @@ pub(super) struct TooMany;
 /// A code that cannot be used, with its reason.
 pub(super) struct RefusedCode;
 pub(super) struct NoOrder;
-/// A write without a body, which a browser might send as a form.
-pub(super) struct WrongType;
+pub(super) struct NoCode;
 pub(super) struct OtherOrder;
 pub(super) struct NotTakenBack;
 
@@ -117,20 +116,17 @@ impl IntoResponses for RefusedCode {
     }
 }
 
-impl IntoResponses for WrongType {
-    fn responses() -> Responses {
-        let unsupported = Error::UnsupportedMediaType {
-            required: "application/json",
-            sent: Some("text/plain".into()),
-        };
-        answers([("Content-Type is not application/json", unsupported)])
-    }
-}
-
 impl IntoResponses for NoOrder {
     fn responses() -> Responses {
         let error = Error::NotFound("Order not found.");
         answers([("There is no such order", error)])
+    }
+}
+
+impl IntoResponses for NoCode {
+    fn responses() -> Responses {
+        let error = Error::NotFound("Activation code not found.");
+        answers([("There is no such activation code", error)])
     }
 }
 

@@ -22,6 +22,28 @@ impl<'r, T: DeserializeOwned, const LIMIT: u64> FromData<'r> for Body<T, LIMIT> 
     }
 }
 
+/// A JSON object, which may be left out: whatever else is sent counts as nothing.
+pub struct OptionalBody<T>(pub(crate) T);
+
+#[rocket::async_trait]
+impl<'r, T: DeserializeOwned + Default> FromData<'r> for OptionalBody<T> {
+    type Error = ();
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
+        let body = match read_body(data, BODY).await {
+            Ok(body) => body,
+            Err(error) => return refuse(request, error),
+        };
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Outcome::Success(OptionalBody(T::default()));
+        }
+        match serde_json::from_slice(&body) {
+            Ok(value) => Outcome::Success(OptionalBody(value)),
+            Err(error) => refuse(request, wrong::<T>(&body, &error)),
+        }
+    }
+}
+
 async fn read<T: DeserializeOwned>(
     request: &Request<'_>,
     data: Data<'_>,

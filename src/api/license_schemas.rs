@@ -7,7 +7,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::schemas::{of, or_null};
+use super::schemas::{of, or_null, reason};
 use crate::model::license::fields::{FIELDS, Kind, PUBLISHED};
 
 /// A license that is added.
@@ -31,7 +31,10 @@ impl PartialSchema for NewLicense {
 
 impl PartialSchema for LicenseChange {
     fn schema() -> RefOr<Schema> {
-        written().examples([LicenseChange::example()]).into()
+        written()
+            .property("reason", reason())
+            .examples([LicenseChange::example()])
+            .into()
     }
 }
 
@@ -87,7 +90,7 @@ impl NewLicense {
 
 impl LicenseChange {
     pub(super) fn example() -> Value {
-        json!({"status": "revoked"})
+        json!({"status": "revoked", "reason": "Refund of invoice 12"})
     }
 }
 

@@ -1,24 +1,18 @@
 //! `/api/licenses`: the table of licenses, for scripts.
 
-use std::io::{self, Cursor};
-use std::sync::Arc;
-
-use rocket::futures::stream::{self, Stream};
-use rocket::http::{ContentType, Header};
-use rocket::{FromForm, Request, Responder, Response, Route, delete, get, patch, post, routes};
-use rocket::{State, response};
-use tokio_util::io::StreamReader;
+use rocket::http::Header;
+use rocket::{FromForm, Responder, Route, State, delete, get, patch, post, routes};
 use utoipa::IntoParams;
 
 use super::answers::{BadBody, BadValue, Duplicate, Faults, NoAccess, NoLicense};
 use super::body::Body;
 use super::license_schemas::{License, LicenseChange, NewLicense};
+use super::rows::Rows;
 use super::{Answer, AnswerBody, ErrorBody, Json, schemas};
 use crate::auth::{Reader, Writer};
 use crate::config::Config;
 use crate::error::Error;
-use crate::model::check::ListedLicense;
-use crate::model::license::{Draft, Status};
+use crate::model::license::{Draft, DraftChange, Status};
 use crate::model::published::Row;
 use crate::model::search::{Filter, Word, check_length};
 use crate::request::{App, Failure};
@@ -67,7 +61,11 @@ pub(super) struct ListQuery {
     security(("token" = ["licenses:read"]), ("session" = [])),
 )]
 #[get("/api/licenses?<query..>")]
-pub(super) async fn list(app: &App, reader: Reader, query: ListQuery) -> Result<Rows, Failure> {
+pub(super) async fn list(
+    app: &App,
+    reader: Reader,
+    query: ListQuery,
+) -> Result<Rows<Row, Walk>, Failure> {
     let tool_name = once("tool_name", query.tool_name)?;
     let status = once("status", query.status)?;
     let user_id = once("user_id", query.user_id)?;
@@ -86,7 +84,13 @@ pub(super) async fn list(app: &App, reader: Reader, query: ListQuery) -> Result<
         app.note_api_export(&reader.0);
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    Ok(Rows::new(app, filter, after, limit).await?)
+    let begin = move |service: &Service| service.walk(filter, after, limit);
+    Ok(Rows::begin(app, begin, walk_on, "list_licenses").await?)
+}
+
+fn walk_on(service: &Service, walk: Walk) -> Result<(Vec<Row>, Walk), Error> {
+    let (rows, walk) = service.walk_on(walk)?;
+    Ok((rows.into_iter().map(Row::from).collect(), walk))
 }
 
 /// Get one license
@@ -166,10 +170,11 @@ pub(super) async fn change(
     app: &App,
     writer: Writer,
     id: i64,
-    body: Body<Draft>,
+    body: Body<DraftChange>,
 ) -> Result<Answer, Failure> {
-    let Body(draft) = body;
-    app.run(move |service| service.change_license(&writer.0, id, draft))
+    let Body(DraftChange { draft, reason }) = body;
+    let actor = writer.0.because(&reason)?;
+    app.run(move |service| service.change_license(&actor, id, draft))
         .await?;
     Ok(Answer::success(200, "License updated"))
 }
@@ -214,7 +219,11 @@ pub(super) fn once(field: &'static str, sent: Vec<String>) -> Result<Option<Stri
     Ok(text)
 }
 
-fn number(field: &'static str, text: Option<String>, least: i64) -> Result<Option<i64>, Error> {
+pub(super) fn number(
+    field: &'static str,
+    text: Option<String>,
+    least: i64,
+) -> Result<Option<i64>, Error> {
     let Some(text) = text else {
         return Ok(None);
     };
@@ -224,60 +233,5 @@ fn number(field: &'static str, text: Option<String>, least: i64) -> Result<Optio
             field,
             format!("`{field}` is `{text}`; it must be a number, at least {least}."),
         )),
-    }
-}
-
-/// A JSON array that is written while the table is read. If the database fails midway, the array is left
-/// unclosed, so that no client takes it for complete.
-pub(super) struct Rows {
-    app: Arc<Service>,
-    walk: Walk,
-    first: Vec<ListedLicense>,
-}
-
-impl Rows {
-    async fn new(app: &App, filter: Filter, after: i64, limit: usize) -> Result<Rows, Error> {
-        let first = move |service: &Service| service.walk_on(service.walk(filter, after, limit)?);
-        let (first, walk) = app.run_search(first).await?;
-        let app = Arc::clone(app);
-        Ok(Rows { app, walk, first })
-    }
-
-    fn stream(self) -> impl Stream<Item = io::Result<Cursor<Vec<u8>>>> {
-        let Rows { app, walk, first } = self;
-        stream::try_unfold((Some((first, walk)), b'['), move |(piece, mut before)| {
-            let app = Arc::clone(&app);
-            async move {
-                let Some((rows, walk)) = piece else {
-                    return Ok(None);
-                };
-                let mut text = Vec::with_capacity(rows.len() * 200 + 2);
-                for row in rows {
-                    text.push(before);
-                    before = b',';
-                    serde_json::to_writer(&mut text, &Row::from(row))?;
-                }
-                let next = app.run(move |service| service.walk_on(walk)).await;
-                let (rows, walk) = next.map_err(|error| {
-                    app.log().fault("list_licenses", &error);
-                    io::Error::other("the database failed on the way")
-                })?;
-                if rows.is_empty() {
-                    text.extend(if before == b'[' { &b"[]"[..] } else { b"]" });
-                    return Ok(Some((Cursor::new(text), (None, before))));
-                }
-                Ok(Some((Cursor::new(text), (Some((rows, walk)), before))))
-            }
-        })
-    }
-}
-
-impl<'r> response::Responder<'r, 'r> for Rows {
-    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'r> {
-        Response::build()
-            .header(ContentType::JSON)
-            .streamed_body(StreamReader::new(Box::pin(self.stream())))
-            .max_chunk_size(64 * 1024)
-            .ok()
     }
 }

@@ -2,8 +2,10 @@
 
 mod activate;
 mod answers;
+mod audit;
 mod body;
 mod check;
+mod codes;
 mod doctor;
 mod health;
 mod keys;
@@ -14,7 +16,7 @@ mod metrics;
 mod openapi;
 mod orders;
 mod reference;
-
+mod rows;
 mod schemas;
 mod security;
 mod shops;
@@ -39,7 +41,9 @@ use crate::request::{describe, refused};
 pub fn routes() -> Vec<Route> {
     [
         activate::routes(),
+        audit::routes(),
         check::routes(),
+        codes::routes(),
         doctor::routes(),
         health::routes(),
         security::routes(),

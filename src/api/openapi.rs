@@ -6,7 +6,10 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::server::Server;
 
-use super::{ErrorBody, activate, check, health, json, keys, licenses, login, orders, reference};
+use super::{
+    ErrorBody, activate, audit, check, codes, health, json, keys, licenses, login, orders,
+    reference,
+};
 use crate::auth::session_cookie;
 use crate::config::Config;
 use crate::model::reference::Reference;
@@ -40,7 +43,10 @@ pub(super) fn routes() -> Vec<Route> {
         orders::get,
         orders::act,
         orders::extend,
-        orders::codes,
+        codes::find,
+        codes::create,
+        codes::change,
+        audit::list,
         login::login,
         keys::keys,
         openapi,

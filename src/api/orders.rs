@@ -1,29 +1,25 @@
-//! `/api/orders` and `/api/codes`: for shops.
+//! `/api/orders`: for shops.
 
 use rocket::http::Status;
 use rocket::response::status::Custom;
-use rocket::{FromForm, Route, get, post, routes};
+use rocket::{Route, get, post, routes};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use super::answers::{
-    BadBody, BadValue, Faults, NoAccess, NoOrder, NotTakenBack, OtherOrder, WrongType,
-};
-use super::body::required;
-use super::licenses::once;
+use super::answers::{BadBody, Faults, NoAccess, NoOrder, NotTakenBack, OtherOrder};
+use super::body::{OptionalBody, required};
+use super::codes::CodeRow;
 use super::{Answer, AnswerBody, Body, Json, schemas};
 use crate::auth::Seller;
 use crate::error::Error;
-use crate::model::activation_code::ActivationCode;
 use crate::model::customer::NamedCustomer;
-use crate::model::date;
 use crate::model::order::{Extension, Item, NewOrder, OrderAction, SentItem, order_ref};
 use crate::model::published::format_moment;
 use crate::request::{App, Failure};
-use crate::service::{CodeQuery, OrderCodes};
+use crate::service::OrderCodes;
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![place, get, act, extend, codes]
+    routes![place, get, act, extend]
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -129,49 +125,6 @@ pub(super) struct OrderRow {
     codes: Vec<CodeRow>,
 }
 
-#[derive(Serialize, ToSchema)]
-#[schema(as = ActivationCode)]
-pub(super) struct CodeRow {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    item: Option<i64>,
-    tool_name: String,
-    activation_code: String,
-    status: &'static str,
-    seats: i64,
-    seats_used: i64,
-    expiration_date: Option<String>,
-    /// Counted from the first activation, which has not happened yet.
-    days: Option<i64>,
-    edition: Option<String>,
-    /// Besides those of the edition
-    features: Vec<String>,
-    /// The last build date of the tool that is covered
-    updates_until: Option<String>,
-    customer: Option<String>,
-    order_ref: Option<String>,
-}
-
-impl CodeRow {
-    fn new(code: &ActivationCode, item: Option<i64>, seats_used: i64) -> CodeRow {
-        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        CodeRow {
-            item,
-            tool_name: code.tool_name.clone(),
-            activation_code: code.shown(),
-            status: code.values.status.as_str(),
-            seats: code.values.seats,
-            seats_used,
-            expiration_date: code.values.term.expiration_date().map(date::format),
-            days: code.values.term.days(),
-            edition: code.values.entitlements.edition.clone(),
-            features: code.values.entitlements.features.clone(),
-            updates_until: code.values.entitlements.updates_until.map(date::format),
-            customer: some(&code.values.customer),
-            order_ref: some(&code.values.order_ref),
-        }
-    }
-}
-
 /// Get an order
 #[utoipa::path(
     tag = "Orders",
@@ -213,6 +166,14 @@ pub(super) async fn get(
     Ok(Json(row))
 }
 
+/// None is needed.
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = Reason)]
+pub(super) struct SentReason {
+    #[schema(required = false, schema_with = schemas::reason)]
+    reason: Option<String>,
+}
+
 /// Suspend, resume, revoke or restore an order
 ///
 /// All its codes follow, and their machines. Repeated, it changes nothing. `resume` ends `suspend`, and `restore`
@@ -225,25 +186,29 @@ pub(super) async fn get(
         ("reference" = String, Path, description = "The `order_ref`, percent-encoded"),
         ("action" = String, Path, pattern = "^(suspend|resume|revoke|restore)$"),
     ),
+    request_body(content = Option<SentReason>, example = json!({"reason": "Chargeback"})),
     responses(
         (status = 200, description = "Done", body = AnswerBody,
             example = json!({"status": "success", "message": "Order suspended"})),
-        NotTakenBack, BadValue, NoAccess, NoOrder, WrongType, Faults,
+        NotTakenBack, BadBody, NoAccess, NoOrder, Faults,
     ),
     security(("token" = ["orders:write"]), ("session" = [])),
 )]
-#[post("/api/orders/<reference>/<action>", rank = 2)]
+#[post("/api/orders/<reference>/<action>", data = "<body>", rank = 2)]
 pub(super) async fn act(
     app: &App,
     seller: Seller,
     reference: String,
     action: String,
+    body: OptionalBody<SentReason>,
 ) -> Result<Answer, Failure> {
+    let OptionalBody(SentReason { reason }) = body;
     let action = OrderAction::from_word(&action);
     let action = action.ok_or(Error::NotFound("There is nothing at this address."))?;
+    let actor = seller.actor.clone().because(&reason.unwrap_or_default())?;
     app.run(move |service| {
         let source = seller.source_of(service, &reference)?;
-        service.act_on_order(&seller.actor, &source, &reference, action)
+        service.act_on_order(&actor, &source, &reference, action)
     })
     .await?;
     Ok(Answer::success(200, action.done()))
@@ -290,52 +255,4 @@ pub(super) async fn extend(
     })
     .await?;
     Ok(Answer::success(200, "Order extended"))
-}
-
-#[derive(FromForm, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct SentQuery {
-    #[param(value_type = Option<String>, max_length = 255)]
-    order_ref: Vec<String>,
-    /// In any spelling
-    #[param(value_type = Option<String>, max_length = 255)]
-    activation_code: Vec<String>,
-    /// The name
-    #[param(value_type = Option<String>, max_length = 255)]
-    customer: Vec<String>,
-}
-
-/// Find activation codes
-///
-/// Those that match all of the given values, newest first, at most 1,000.
-#[utoipa::path(
-    tag = "Orders",
-    operation_id = "findCodes",
-    params(SentQuery),
-    responses(
-        (status = 200, description = "The codes", body = [CodeRow]),
-        BadValue, NoAccess, Faults,
-    ),
-    security(("token" = ["orders:write"]), ("session" = [])),
-)]
-#[get("/api/codes?<query..>")]
-pub(super) async fn codes(
-    app: &App,
-    _seller: Seller,
-    query: SentQuery,
-) -> Result<Json<Vec<CodeRow>>, Failure> {
-    let query = CodeQuery {
-        order_ref: once("order_ref", query.order_ref)?,
-        activation_code: once("activation_code", query.activation_code)?,
-        customer: once("customer", query.customer)?,
-    };
-    let rows = app
-        .run(move |service| {
-            let found = service.find_codes(&query)?;
-            let rows = found.iter();
-            let rows = rows.map(|found| CodeRow::new(&found.code, None, found.seats_used));
-            Ok(rows.collect())
-        })
-        .await?;
-    Ok(Json(rows))
 }

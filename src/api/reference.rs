@@ -214,6 +214,13 @@ impl Reader<'_> {
                 utoipa::openapi::schema::ArrayItems::RefOrSchema(items) => self.object(items),
                 utoipa::openapi::schema::ArrayItems::False => None,
             },
+            // A body that may be left out.
+            Schema::OneOf(one) => {
+                let objects = one.items.iter().filter_map(|item| self.object(item));
+                objects
+                    .into_iter()
+                    .find(|object| !object.properties.is_empty())
+            }
             _ => None,
         }
     }

@@ -5,6 +5,7 @@ use utoipa::openapi::schema::{
 };
 use utoipa::openapi::{KnownFormat, RefOr, Schema};
 
+use crate::model::audit;
 use crate::model::entitlements;
 use crate::model::license::fields::{FIELDS, Field, Kind};
 use crate::model::license::{Status, Verdict};
@@ -100,6 +101,28 @@ pub(super) fn license_key() -> RefOr<Schema> {
 pub(super) fn status() -> Object {
     one_of(Status::ALL.map(Status::as_str))
         .description(Some("Exactly this status"))
+        .build()
+}
+
+/// Of a license or a code that is changed.
+pub(super) fn new_status() -> RefOr<Schema> {
+    named("status")
+}
+
+/// The kind of an entry in the audit log.
+pub(super) fn audit_kind() -> Object {
+    one_of(audit::Kind::ALL.map(audit::Kind::as_str))
+        .description(Some("Only entries of this kind"))
+        .build()
+}
+
+/// Why something was changed, for the audit log.
+pub(super) fn reason() -> Object {
+    ObjectBuilder::new()
+        .schema_type(or_null(Type::String))
+        .max_length(Some(audit::REASON_LENGTH))
+        .pattern(Some(LINE))
+        .description(Some("Why, for the audit log"))
         .build()
 }
 

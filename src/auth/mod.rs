@@ -7,6 +7,7 @@ mod cookie;
 mod local;
 mod origin;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rocket::Request;
@@ -22,16 +23,22 @@ pub use origin::SameOrigin;
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::model::audit::{Actor, Kind};
+use crate::model::audit::{Actor, Factor, Kind};
 use crate::model::role::{Role, Use, is_own_sign_in};
 use crate::model::token::Scope;
 use crate::request::{App, refuse, require_json};
-use crate::service::{Service, SignedIn};
+use crate::service::{Client, Service, SignedIn};
 use crate::store::sessions;
 
 /// A user who signed in with a browser. Pages that write also require the CSRF token in the form.
 #[derive(Debug, Clone)]
 pub struct Session(pub SignedIn);
+
+impl Session {
+    pub fn actor(&self, client: &Client) -> Actor {
+        actor_at(&self.0.session, client.address)
+    }
+}
 
 /// A user or script that may read licenses over the API.
 #[derive(Debug)]
@@ -40,6 +47,18 @@ pub struct Reader(pub Actor);
 /// A user or script that may change licenses over the API.
 #[derive(Debug)]
 pub struct Writer(pub Actor);
+
+/// A user, script or shop that may look activation codes up.
+#[derive(Debug)]
+pub struct CodeReader;
+
+/// A user or script that may make and change activation codes.
+#[derive(Debug)]
+pub struct CodeWriter(pub Actor);
+
+/// A user or script that may read the audit log.
+#[derive(Debug)]
+pub struct Auditor(pub Actor);
 
 /// A user or shop that may place orders.
 #[derive(Debug)]
@@ -82,10 +101,7 @@ impl<'r> FromRequest<'r> for Reader {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Reader, ()> {
-        match caller(request, Scope::Read) {
-            Ok((actor, _)) => Outcome::Success(Reader(actor)),
-            Err(error) => refuse(request, error),
-        }
+        outcome(request, &[Scope::Read], |actor, _| Reader(actor))
     }
 }
 
@@ -94,10 +110,34 @@ impl<'r> FromRequest<'r> for Writer {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Writer, ()> {
-        match caller(request, Scope::Write) {
-            Ok((actor, _)) => Outcome::Success(Writer(actor)),
-            Err(error) => refuse(request, error),
-        }
+        outcome(request, &[Scope::Write], |actor, _| Writer(actor))
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for CodeReader {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<CodeReader, ()> {
+        outcome(request, &[Scope::Orders, Scope::Codes], |_, _| CodeReader)
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for CodeWriter {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<CodeWriter, ()> {
+        outcome(request, &[Scope::Codes], |actor, _| CodeWriter(actor))
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Auditor {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Auditor, ()> {
+        outcome(request, &[Scope::Audit], |actor, _| Auditor(actor))
     }
 }
 
@@ -106,17 +146,14 @@ impl<'r> FromRequest<'r> for Seller {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Seller, ()> {
-        match caller(request, Scope::Orders) {
-            Ok((actor, id)) => Outcome::Success(Seller {
-                source: match id {
-                    CallerId::Token(id) => format!("token {id}"),
-                    CallerId::User(id) => format!("user {id}"),
-                },
-                is_user: matches!(id, CallerId::User(_)),
-                actor,
-            }),
-            Err(error) => refuse(request, error),
-        }
+        outcome(request, &[Scope::Orders], |actor, id| Seller {
+            source: match id {
+                CallerId::Token(id) => format!("token {id}"),
+                CallerId::User(id) => format!("user {id}"),
+            },
+            is_user: matches!(id, CallerId::User(_)),
+            actor,
+        })
     }
 }
 
@@ -128,10 +165,7 @@ impl<'r> FromRequest<'r> for Scraper {
         if !request.headers().contains("Authorization") && local::is_local(request) {
             return Outcome::Success(Scraper);
         }
-        match caller(request, Scope::Metrics) {
-            Ok(_) => Outcome::Success(Scraper),
-            Err(error) => refuse(request, error),
-        }
+        outcome(request, &[Scope::Metrics], |_, _| Scraper)
     }
 }
 
@@ -141,8 +175,13 @@ enum CallerId {
     Token(i64),
 }
 
+/// The person of a session that sends this request.
 pub fn actor(request: &Request<'_>, session: &sessions::Session) -> Actor {
-    Actor::person(session.user_id, &session.user_name, client_address(request))
+    actor_at(session, client_address(request))
+}
+
+fn actor_at(session: &sessions::Session, address: IpAddr) -> Actor {
+    Actor::person(session.user_id, &session.user_name, address).by(session.factor())
 }
 
 /// For the log of requests.
@@ -157,14 +196,28 @@ fn note_person(request: &Request<'_>, id: i64) {
     request.local_cache(|| PersonId(Some(id)));
 }
 
-/// An `Authorization` header decides alone: an invalid one never falls back to the cookie. Browsers send
-/// cookies automatically, so a write that relies on a cookie must come from one of our own pages.
-fn caller(request: &Request<'_>, scope: Scope) -> Result<(Actor, CallerId), Error> {
+fn outcome<T>(
+    request: &Request<'_>,
+    scopes: &[Scope],
+    guard: impl FnOnce(Actor, CallerId) -> T,
+) -> Outcome<T, ()> {
+    match caller(request, scopes) {
+        Ok((actor, id)) => Outcome::Success(guard(actor, id)),
+        Err(error) => refuse(request, error),
+    }
+}
+
+/// Each of the scopes suffices. An `Authorization` header decides alone: an invalid one never falls back to the
+/// cookie. Browsers send cookies automatically, so a write that relies on a cookie must come from one of our own
+/// pages.
+fn caller(request: &Request<'_>, scopes: &[Scope]) -> Result<(Actor, CallerId), Error> {
+    let needed = scopes.iter().map(|scope| scope.role()).min();
+    let needed = needed.unwrap_or(Role::Owner);
     let Some(header) = request.headers().get_one("Authorization") else {
         let signed_in = signed_in(request).clone()?;
         require_own_sign_in(request, &signed_in)?;
-        refuse_unless(request, signed_in.session.role, scope.role())?;
-        if request.method() != Method::Get && scope != Scope::Read {
+        refuse_unless(request, signed_in.session.role, needed)?;
+        if request.method() != Method::Get {
             SameOrigin::check(request)?;
             json_or_nothing(request)?;
         }
@@ -187,14 +240,15 @@ fn caller(request: &Request<'_>, scope: Scope) -> Result<(Actor, CallerId), Erro
     })?;
     note_person(request, user.user_id);
     let actor = Actor::token(user.user_id, &user.name, address);
-    if !user.may(scope) {
+    if !scopes.iter().any(|scope| user.may(*scope)) {
         refused(&actor);
-        let needed = scope.as_str();
+        let words: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        let words = words.join(" or ");
         return Err(Error::Forbidden(format!(
-            "This token does not have the scope {needed}."
+            "This token does not have the scope {words}."
         )));
     }
-    refuse_unless(request, user.role, scope.role())?;
+    refuse_unless(request, user.role, needed)?;
     Ok((actor, CallerId::Token(user.id)))
 }
 

@@ -1,6 +1,7 @@
 //! The commands other than `serve`.
 
 pub mod admin;
+pub mod audit;
 pub mod backup;
 pub mod doctor;
 pub mod keys;
@@ -37,21 +38,6 @@ pub enum Format {
     Json,
     /// An Excel workbook
     Xlsx,
-}
-
-/// `head` is the last hash at an earlier time.
-pub fn verify_audit(config: &Config, head: Option<&str>) -> Result<(), Refusal> {
-    let service = Service::open_existing(config, Clock::System)?;
-    let proof = service.verify_audit(head)?;
-    say(&format!(
-        "The audit log is intact: {} entries.",
-        proof.entries
-    ));
-    say(&format!("Last hash: {}", proof.head));
-    let (licenses, keys) = service.contents()?;
-    say(&format!("Licenses: {licenses}"));
-    say(&format!("Signing keys: {keys}"));
-    Ok(())
 }
 
 pub fn seed_demo(config: &Config, licenses: u32) -> Result<(), Refusal> {
@@ -352,5 +338,5 @@ fn put(out: &mut impl Write, bytes: &[u8]) -> Result<(), Refusal> {
 }
 
 fn unwritten(error: &io::Error) -> Refusal {
-    Refusal(format!("Cannot write the licenses: {error}."))
+    Refusal(format!("Cannot write to standard output: {error}."))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::activation_code::{CodeTerm, CodeValues, MOVES_PER_YEAR};
 use super::customer::{NamedCustomer, parse_email};
 use super::entitlements::{self, Entitlements};
-use super::order::ORDER_REF;
+use super::order::{ORDER_REF, day, features};
 use super::text::{self, keep};
 use super::typed_date::Reading;
 use crate::error::{Error, Problem};
@@ -66,6 +66,31 @@ impl CodeDraft {
         };
         self.0.insert(field, typed.replace("\r\n", "\n"));
         true
+    }
+
+    /// A day as programs send it; none for no day.
+    pub fn set_day(&mut self, field: &'static str, sent: Option<String>) -> Result<(), Error> {
+        let day = day(field, sent)?;
+        self.set(field, &day.unwrap_or_default());
+        Ok(())
+    }
+
+    /// Names as programs send them, one each.
+    pub fn set_features(&mut self, sent: &[String]) -> Result<(), Problem> {
+        self.set("features", &features(sent)?.join(", "));
+        Ok(())
+    }
+
+    /// With what the other one has. Of a term, one kind replaces the other.
+    pub fn changed(&self, by: &CodeDraft) -> CodeDraft {
+        let mut changed = self.clone();
+        for (name, other) in [("expiration_date", "days"), ("days", "expiration_date")] {
+            if !by.get(name).is_empty() {
+                changed.set(other, "");
+            }
+        }
+        changed.0.extend(by.0.clone());
+        changed
     }
 
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {

@@ -2,6 +2,7 @@
 
 pub mod activation_code;
 pub mod audit;
+pub mod audit_row;
 pub mod backup;
 pub mod bulk;
 pub mod check;

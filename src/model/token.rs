@@ -18,22 +18,35 @@ pub enum Scope {
     Read,
     /// Add, change and delete licenses.
     Write,
+    /// Make and change activation codes.
+    Codes,
     /// Place orders, which make activation codes, and act on them.
     Orders,
     /// Read the metrics, which name the tools and nobody else.
     Metrics,
+    /// Read the audit log.
+    Audit,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 4] = [Scope::Read, Scope::Write, Scope::Orders, Scope::Metrics];
+    pub const ALL: [Scope; 6] = [
+        Scope::Read,
+        Scope::Write,
+        Scope::Codes,
+        Scope::Orders,
+        Scope::Metrics,
+        Scope::Audit,
+    ];
 
     /// The word that is stored and shown.
     pub fn as_str(self) -> &'static str {
         match self {
             Scope::Read => "licenses:read",
             Scope::Write => "licenses:write",
+            Scope::Codes => "codes:write",
             Scope::Orders => "orders:write",
             Scope::Metrics => "metrics:read",
+            Scope::Audit => "audit:read",
         }
     }
 
@@ -41,7 +54,8 @@ impl Scope {
     pub fn role(self) -> Role {
         match self {
             Scope::Read | Scope::Metrics => Role::Viewer,
-            Scope::Write | Scope::Orders => Role::Staff,
+            Scope::Write | Scope::Codes | Scope::Orders => Role::Staff,
+            Scope::Audit => Role::Owner,
         }
     }
 

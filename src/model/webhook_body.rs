@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::activation_code::ActivationCode;
-use super::audit::{CUSTOMER_ID, Detail, Event};
+use super::audit::{CUSTOMER_ID, Detail, Event, REASON};
 use super::license::License;
 use super::published::{format_moment, impersonal};
 use super::webhook_event::WebhookEvent;
@@ -62,7 +62,7 @@ pub fn body(
     ) {
         // Names of fields, no values.
         let changed = event.differences().into_iter().map(|d| d.name);
-        put("changed", changed.collect());
+        put("changed", changed.filter(|name| name != REASON).collect());
     }
     for (name, detail) in event.after.0.iter().filter(|(name, _)| says(told, name)) {
         let value = match detail {

@@ -118,9 +118,13 @@ struct TokenForm {
     #[field(default = false)]
     write: bool,
     #[field(default = false)]
+    codes: bool,
+    #[field(default = false)]
     orders: bool,
     #[field(default = false)]
     metrics: bool,
+    #[field(default = false)]
+    audit: bool,
     #[field(default = "")]
     expiration_date: String,
 }
@@ -279,8 +283,10 @@ async fn create_token(
     let scopes: Vec<Scope> = [
         (form.read, Scope::Read),
         (form.write, Scope::Write),
+        (form.codes, Scope::Codes),
         (form.orders, Scope::Orders),
         (form.metrics, Scope::Metrics),
+        (form.audit, Scope::Audit),
     ]
     .into_iter()
     .filter_map(|(is_checked, scope)| is_checked.then_some(scope))
@@ -325,6 +331,7 @@ async fn confirm_revoke(
     };
     Ok(Page::new(&ConfirmPage {
         frame,
+        reason: None,
         question: format!("Revoke the token {}?", token.name),
         consequence: format!(
             "Every program that sends it is refused at once. {used} This cannot be undone. To replace the token, \

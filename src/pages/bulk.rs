@@ -11,6 +11,7 @@ use super::flash::{Flashed, redirect_with_flash, redirect_with_undo};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
 use super::license_query::LicenseQuery;
+use super::reason::Reason;
 use super::shown;
 use super::{Page, query, to};
 use crate::auth::Session;
@@ -98,6 +99,7 @@ struct BulkPage {
     frame: Frame,
     query: BulkQuery,
     plan: Plan,
+    reason: Reason,
     problem: Option<String>,
     /// Asked before anything can be confirmed.
     doubt: Option<Doubt>,
@@ -129,7 +131,8 @@ async fn preview(
     frame: Frame,
     bulk: BulkQuery,
 ) -> Result<Page, Failure> {
-    Ok(BulkPage::load(app, frame, bulk, false).await?)
+    let reason = Reason::default();
+    Ok(BulkPage::load(app, frame, bulk, reason, false).await?)
 }
 
 #[derive(FromForm)]
@@ -140,6 +143,8 @@ struct Confirmation {
     fingerprint: String,
     #[field(default = "")]
     start: String,
+    #[field(default = "")]
+    reason: String,
 }
 
 #[post("/bulk", data = "<form>")]
@@ -153,15 +158,20 @@ async fn change(
         query,
         fingerprint,
         start,
+        reason,
     } = form.form;
-    let actor = form.actor;
     let bulk: BulkQuery = Form::parse_encoded(RawStr::new(&query)).unwrap_or_default();
     let actions = bulk.actions().map_err(Error::from)?;
-    if bulk.doubt(&actions, app.today()).is_some() {
-        return Ok(Either::Right(
-            BulkPage::load(app, frame, bulk, false).await?,
-        ));
-    }
+    let actor = form.actor.because(&reason);
+    let (Ok(actor), None) = (&actor, bulk.doubt(&actions, app.today())) else {
+        let reason = match actor {
+            Ok(_) => Reason::typed(reason),
+            Err(problem) => Reason::refused(reason, problem),
+        };
+        let page = BulkPage::load(app, frame, bulk, reason, false).await?;
+        return Ok(Either::Right(page));
+    };
+    let actor = actor.clone();
     let actions = actions.into_iter();
     let action = actions
         .filter(|(_, word, _)| *word == start)
@@ -174,7 +184,10 @@ async fn change(
         .await?;
     Ok(match changed {
         Some(id) => Either::Left(to(config, &format!("/bulk/{id}"))),
-        None => Either::Right(BulkPage::load(app, frame, bulk, true).await?),
+        None => {
+            let reason = Reason::typed(reason);
+            Either::Right(BulkPage::load(app, frame, bulk, reason, true).await?)
+        }
     })
 }
 
@@ -344,6 +357,7 @@ impl BulkPage {
         app: &App,
         frame: Frame,
         mut query: BulkQuery,
+        reason: Reason,
         is_stale: bool,
     ) -> Result<Page, Error> {
         let selection = query.selection(app.today())?;
@@ -396,6 +410,7 @@ impl BulkPage {
             next: (last < all).then(|| query.address(query.page + 1)),
             frame,
             query,
+            reason,
             problem,
             doubt,
             is_stale,
@@ -406,7 +421,7 @@ impl BulkPage {
         let status = match (is_stale, &page.problem) {
             (true, _) => 409,
             (false, Some(_)) => 422,
-            (false, None) if page.doubt.is_some() => 422,
+            (false, None) if page.doubt.is_some() || page.reason.problem.is_some() => 422,
             (false, None) => 200,
         };
         Page::with_status(status, &page)

@@ -10,6 +10,7 @@ use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
 use super::history::History;
 use super::mailto::mailto;
+use super::reason::Reason;
 use super::shown::{self, CodeRow, LicenseRow};
 use crate::auth::Session;
 use crate::config::Config;
@@ -49,6 +50,7 @@ struct CodePage {
     problem: Option<String>,
     /// About the machine ID.
     doubted: Option<Doubt>,
+    reason: Reason,
 }
 
 impl CodePage {
@@ -100,6 +102,7 @@ fn page(
         license_key: String::new(),
         problem: None,
         doubted: None,
+        reason: Reason::default(),
     }
 }
 
@@ -134,20 +137,38 @@ struct ChangeForm {
     /// The term that is added.
     #[field(default = "")]
     extend: String,
+    #[field(default = "")]
+    reason: String,
 }
 
 #[post("/codes/<id>/change", data = "<form>")]
 async fn change(
     app: &App,
     config: &State<Config>,
+    frame: Frame,
     id: i64,
     form: SignedInForm<ChangeForm>,
-) -> Result<Flashed, Failure> {
+) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm {
-        form: ChangeForm { status, extend },
+        form: ChangeForm {
+            status,
+            extend,
+            reason,
+        },
         actor,
         ..
     } = form;
+    let actor = match actor.because(&reason) {
+        Ok(actor) => actor,
+        Err(problem) => {
+            let found = app.run(move |service| found(service, id, None)).await?;
+            let page = CodePage {
+                reason: Reason::refused(reason, problem),
+                ..page(app, frame, None, found)
+            };
+            return Ok(Either::Right(Page::with_status(422, &page)?));
+        }
+    };
     let today = app.today();
     let path = format!("/codes/{id}");
     if !extend.is_empty() {
@@ -167,14 +188,14 @@ async fn change(
             })
             .await?;
         let message = format!("Activation code extended by {}.", term.in_words());
-        return Ok(changed(config, &path, &message, change));
+        return Ok(Either::Left(changed(config, &path, &message, change)));
     }
     let status = Status::parse(&status).map_err(Error::from)?;
     let change = app
         .run(move |service| service.change_code(&actor, id, |values| values.status = status))
         .await?;
     let message = format!("Activation code {status}.");
-    Ok(changed(config, &path, &message, change))
+    Ok(Either::Left(changed(config, &path, &message, change)))
 }
 
 /// Back to the page of the code, with Undo if anything was changed.

@@ -12,7 +12,6 @@ use super::{Page, query};
 use crate::auth::Session;
 use crate::error::{Error, Problem};
 use crate::model::activation_code::ListedCode;
-use crate::model::audit::Actor;
 use crate::model::code_search::{CodeFilter, CodePlace, CodeState};
 use crate::model::date;
 use crate::model::import::{BOM, csv_line};
@@ -174,8 +173,7 @@ async fn to_send(
     let mut codes = app
         .run_search(move |service| service.codes_to_send(&filter))
         .await?;
-    let session = session.0.session;
-    let actor = Actor::person(session.user_id, &session.user_name, client.address);
+    let actor = session.actor(client);
     Service::note_export(app, &actor, to);
     codes.reverse();
     Ok(codes)

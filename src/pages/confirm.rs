@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::frame::Frame;
+use super::reason::Reason;
 
 #[derive(Template)]
 #[template(path = "confirm.html")]
@@ -16,6 +17,8 @@ pub(super) struct ConfirmPage {
     pub(super) lost: Option<String>,
     /// Of the form, relative to the base path.
     pub(super) action: String,
+    /// Asked for where somebody loses something.
+    pub(super) reason: Option<Reason>,
     pub(super) fields: Vec<(&'static str, String)>,
     pub(super) button: &'static str,
     /// Where Cancel leads to, relative to the base path.

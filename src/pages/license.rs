@@ -6,11 +6,12 @@ use time::UtcOffset;
 
 use super::doubts::{Answers, Objection};
 use super::flash::{Flashed, redirect_with_flash, redirect_with_undo};
-use super::form::{CsrfOnly, SignedInForm};
+use super::form::SignedInForm;
 use super::frame::Frame;
 use super::history::History;
 use super::license_form::LicenseForm;
 use super::mailto::mailto;
+use super::reason::{Reason, ReasonForm};
 use super::shown::{self, LicenseRow};
 use super::{Page, query};
 use crate::auth::Session;
@@ -58,6 +59,7 @@ struct LicensePage {
     warnings: LicenseWarnings,
     /// Mails to write by hand: labels and links.
     letters: Vec<(&'static str, String)>,
+    reason: Reason,
     offset: UtcOffset,
 }
 
@@ -83,12 +85,15 @@ struct MovePage {
 struct DeletePage {
     frame: Frame,
     license: License,
+    reason: Reason,
 }
 
 #[derive(FromForm)]
 struct StatusForm {
     #[field(default = "")]
     status: String,
+    #[field(default = "")]
+    reason: String,
 }
 
 /// `before` is a [`Cursor`] of the history.
@@ -101,6 +106,15 @@ async fn show(
     before: Option<&str>,
 ) -> Result<Page, Failure> {
     let before = before.and_then(Cursor::parse);
+    Ok(Page::new(&load(app, frame, id, before).await?)?)
+}
+
+async fn load(
+    app: &App,
+    frame: Frame,
+    id: i64,
+    before: Option<Cursor>,
+) -> Result<LicensePage, Error> {
     let (listed, (code, entitlements), history, places, (successor, moved_from), warnings, mails) =
         app.run(move |service| {
             let listed = service.listed(id)?;
@@ -126,7 +140,7 @@ async fn show(
         .await?;
     let path = format!("/licenses/{id}");
     let history = History::new(app, &frame, path, before, history).of_license(id);
-    Ok(Page::new(&LicensePage {
+    Ok(LicensePage {
         frame,
         row: LicenseRow::new(listed, app, app.now()),
         code,
@@ -137,8 +151,9 @@ async fn show(
         moved_from,
         warnings,
         letters: mails.iter().filter_map(letter).collect(),
+        reason: Reason::default(),
         offset: app.utc_offset(),
-    })?)
+    })
 }
 
 fn letter(mail: &DraftMail) -> Option<(&'static str, String)> {
@@ -154,12 +169,25 @@ fn letter(mail: &DraftMail) -> Option<(&'static str, String)> {
 async fn set_status(
     app: &App,
     config: &State<Config>,
+    frame: Frame,
     id: i64,
     form: SignedInForm<StatusForm>,
-) -> Result<Flashed, Failure> {
-    let status = Status::parse(&form.form.status).map_err(Error::from)?;
+) -> Result<Either<Flashed, Page>, Failure> {
+    let SignedInForm { form, actor, .. } = form;
+    let status = Status::parse(&form.status).map_err(Error::from)?;
+    let actor = match actor.because(&form.reason) {
+        Ok(actor) => actor,
+        Err(problem) => {
+            let page = LicensePage {
+                reason: Reason::refused(form.reason, problem),
+                ..load(app, frame, id, None).await?
+            };
+            return Ok(Either::Right(Page::with_status(422, &page)?));
+        }
+    };
     let action = Action::SetStatus(status);
-    act(app, config, form.actor, id, action, status.as_str()).await
+    let done = act(app, config, actor, id, action, status.as_str()).await?;
+    Ok(Either::Left(done))
 }
 
 #[derive(FromForm)]
@@ -218,24 +246,43 @@ async fn confirm_delete(
     id: i64,
 ) -> Result<Page, Failure> {
     let license = app.run(move |service| service.license(id)).await?;
-    Ok(Page::new(&DeletePage { frame, license })?)
+    let reason = Reason::default();
+    Ok(Page::new(&DeletePage {
+        frame,
+        license,
+        reason,
+    })?)
 }
 
 #[post("/licenses/<id>/delete", data = "<form>")]
 async fn delete(
     app: &App,
     config: &State<Config>,
+    frame: Frame,
     id: i64,
-    form: SignedInForm<CsrfOnly>,
-) -> Result<Flashed, Failure> {
+    form: SignedInForm<ReasonForm>,
+) -> Result<Either<Flashed, Page>, Failure> {
+    let SignedInForm { form, actor, .. } = form;
+    let actor = match actor.because(&form.reason) {
+        Ok(actor) => actor,
+        Err(problem) => {
+            let page = DeletePage {
+                frame,
+                license: app.run(move |service| service.license(id)).await?,
+                reason: Reason::refused(form.reason, problem),
+            };
+            return Ok(Either::Right(Page::with_status(422, &page)?));
+        }
+    };
     let (license, bulk) = app
-        .run(move |service| service.act_on(&form.actor, id, &Action::Delete))
+        .run(move |service| service.act_on(&actor, id, &Action::Delete))
         .await?;
     let message = format!(
         "{} license for {} deleted.",
         license.tool_name, license.license_key
     );
-    Ok(redirect_with_undo(config, "/licenses", &message, bulk))
+    let flashed = redirect_with_undo(config, "/licenses", &message, bulk);
+    Ok(Either::Left(flashed))
 }
 
 /// `license_key` prefills the form.

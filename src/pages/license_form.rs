@@ -15,12 +15,13 @@ use crate::auth::Session;
 use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::model::activation_code::ActivationCode;
-use crate::model::audit::Actor;
+use crate::model::audit::{Actor, REASON};
 use crate::model::bulk::Term;
 use crate::model::date;
 use crate::model::entitlements::NAMES;
 use crate::model::license::fields::{EXPIRATION_DATE, FIELDS};
 use crate::model::license::{Draft, License, Status};
+use crate::model::text::keep;
 use crate::model::typed_date::read_day;
 use crate::request::{App, Failure};
 use crate::service::{Edited, Service};
@@ -41,6 +42,7 @@ struct FormPage {
     /// That the license has a seat of.
     code: Option<ActivationCode>,
     draft: Draft,
+    reason: String,
     answers: Answers,
     tools: Vec<String>,
     /// For suggestions.
@@ -63,6 +65,8 @@ impl FormPage {
 pub(super) struct LicenseForm {
     pub(super) draft: Draft,
     pub(super) answers: Answers,
+    /// Why it is changed.
+    reason: String,
     /// One of [`TERMS`]: changes the form instead of saving it.
     add: String,
 }
@@ -80,6 +84,8 @@ impl<'r> FromForm<'r> for LicenseForm {
         let name = input.name.source().as_str();
         if name == "add" {
             form.add = input.value.to_owned();
+        } else if name == REASON {
+            form.reason = input.value.to_owned();
         } else if !form.answers.push(name, input.value) {
             form.draft.set(name, input.value);
         }
@@ -114,6 +120,7 @@ async fn new(
         code: None,
         editions: app.edition_names(draft.get("tool_name")),
         draft,
+        reason: String::new(),
         answers: Answers::default(),
         tools,
         customers,
@@ -148,6 +155,7 @@ async fn edit(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Pag
         answers: Answers::of(draft.clone()),
         editions: app.edition_names(draft.get("tool_name")),
         draft,
+        reason: String::new(),
         tools,
         customers,
         objection: Objection::default(),
@@ -217,6 +225,7 @@ async fn save(
         code,
         editions: app.edition_names(form.draft.get("tool_name")),
         draft: form.draft,
+        reason: form.reason,
         answers: form.answers,
         tools,
         customers,
@@ -258,15 +267,16 @@ fn store(
     let (mut problems, doubts) = service.review(&typed, id)?;
     problems.retain(|problem| dates.iter().all(|date| date.field != problem.field));
     problems.extend(dates);
+    let actor = keep(&mut problems, actor.clone().because(&form.reason).map(Some));
     let doubts = form.answers.open(doubts);
-    if !problems.is_empty() || !doubts.is_empty() {
+    let (Some(actor), true, true) = (&actor, problems.is_empty(), doubts.is_empty()) else {
         let objection = Objection {
             problems,
             doubts,
             ..Objection::default()
         };
         return Ok(Outcome::Refused(422, objection));
-    }
+    };
     let written = match id {
         None => {
             let added = service.add_license(actor, typed.clone());

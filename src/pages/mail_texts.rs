@@ -329,6 +329,7 @@ async fn confirm_reset(
     }
     Ok(Page::new(&ConfirmPage {
         frame,
+        reason: None,
         question: format!("Delete your text of “{}”?", choice.label()),
         consequence: "The mail gets the built-in text again, or your text for all tools. This cannot be undone; copy \
                       your text from here if you may need it again."

@@ -49,6 +49,7 @@ mod order;
 mod overview;
 mod people;
 mod qr;
+mod reason;
 mod reference;
 mod refused;
 mod restored;

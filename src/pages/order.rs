@@ -8,6 +8,7 @@ use super::flash::{Flashed, redirect_with_flash, redirect_with_order_undo};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
 use super::history::History;
+use super::reason::Reason;
 use super::shown::{self, CodeRow};
 use super::{Page, query};
 use crate::auth::Session;
@@ -73,6 +74,7 @@ struct OrderPage {
     /// Of an extension.
     days: String,
     problem: Option<String>,
+    reason: Reason,
 }
 
 impl OrderPage {
@@ -151,6 +153,7 @@ fn page(
         offset,
         days: YEAR.to_owned(),
         problem: None,
+        reason: Reason::default(),
         found,
     }
 }
@@ -183,26 +186,54 @@ async fn show(
 struct ChangeForm {
     #[field(default = "")]
     action: String,
+    #[field(default = "")]
+    reason: String,
 }
 
 #[post("/orders/<id>/change", data = "<form>")]
 async fn change(
     app: &App,
     config: &State<Config>,
+    frame: Frame,
     id: i64,
     form: SignedInForm<ChangeForm>,
-) -> Result<Flashed, Failure> {
+) -> Result<Either<Flashed, Page>, Failure> {
     let SignedInForm { form, actor, .. } = form;
     let action = OrderAction::from_word(&form.action).ok_or_else(|| {
         let message = "Choose what to do with the order: suspend, resume, revoke or restore it.";
         Error::invalid("action", message)
     })?;
+    let actor = match actor.because(&form.reason) {
+        Ok(actor) => actor,
+        Err(problem) => {
+            let reason = Reason::refused(form.reason, problem);
+            let (found, history) = app.run(move |service| found(service, id, None)).await?;
+            let page = match action {
+                OrderAction::Revoke => Page::with_status(
+                    422,
+                    &RevokePage {
+                        frame,
+                        found,
+                        reason,
+                    },
+                ),
+                OrderAction::Suspend | OrderAction::Resume | OrderAction::Restore => {
+                    let page = OrderPage {
+                        reason,
+                        ..page(app, frame, None, (found, history))
+                    };
+                    Page::with_status(422, &page)
+                }
+            };
+            return Ok(Either::Right(page?));
+        }
+    };
     let changes = app
         .run(move |service| service.act_on_order_with_id(&actor, id, action))
         .await?;
     let path = format!("/orders/{id}");
     let message = format!("{}.", action.done());
-    Ok(match (action, changes) {
+    Ok(Either::Left(match (action, changes) {
         (OrderAction::Suspend | OrderAction::Resume, Some(changes)) => {
             redirect_with_order_undo(config, id, &message, changes)
         }
@@ -215,7 +246,7 @@ async fn change(
             redirect_with_flash(config, &path, message)
         }
         (OrderAction::Restore, _) => redirect_with_flash(config, &path, &message),
-    })
+    }))
 }
 
 #[derive(Template)]
@@ -223,6 +254,7 @@ async fn change(
 struct RevokePage {
     frame: Frame,
     found: OrderUse,
+    reason: Reason,
 }
 
 #[get("/orders/<id>/revoke")]
@@ -233,7 +265,12 @@ async fn confirm_revoke(
     id: i64,
 ) -> Result<Page, Failure> {
     let found = app.run(move |service| service.order_use(id)).await?;
-    Ok(Page::new(&RevokePage { frame, found })?)
+    let reason = Reason::default();
+    Ok(Page::new(&RevokePage {
+        frame,
+        found,
+        reason,
+    })?)
 }
 
 #[derive(FromForm)]

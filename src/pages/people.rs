@@ -10,6 +10,7 @@ use super::flash::{Flashed, redirect_with_flash};
 use super::form::{CsrfOnly, SignedInForm};
 use super::frame::Frame;
 use super::mailto::mailto;
+use super::reason::{Reason, ReasonForm};
 use super::shown;
 use crate::auth;
 use crate::config::Config;
@@ -53,6 +54,8 @@ struct PersonPage {
     is_self: bool,
     draft: PersonForm,
     problems: Vec<Problem>,
+    /// Of disabling the person.
+    reason: Reason,
     offset: UtcOffset,
 }
 
@@ -230,17 +233,40 @@ async fn change(
 struct StateForm {
     #[field(default = false)]
     disabled: bool,
+    #[field(default = "")]
+    reason: String,
 }
 
 #[post("/people/<id>/state", data = "<form>")]
 async fn set_state(
     app: &App,
     config: &State<Config>,
+    frame: Frame,
     id: i64,
     form: SignedInForm<StateForm>,
-) -> Result<Flashed, Failure> {
-    let SignedInForm { form, actor, .. } = form;
+) -> Result<Either<Flashed, Page>, Failure> {
+    let SignedInForm {
+        form,
+        actor,
+        session,
+    } = form;
     let is_disabled = form.disabled;
+    let actor = match actor.because(&form.reason) {
+        Ok(actor) => actor,
+        Err(problem) => {
+            let person = app.run(move |service| service.person(id)).await?;
+            let page = PersonPage {
+                frame,
+                draft: PersonForm::of(&person.user.values),
+                person: Some(person),
+                is_self: session.user_id == id,
+                problems: vec![],
+                reason: Reason::refused(form.reason, problem),
+                offset: app.utc_offset(),
+            };
+            return Ok(Either::Right(Page::with_status(422, &page)?));
+        }
+    };
     let user = app
         .run(move |service| service.set_disabled(&actor, id, is_disabled))
         .await?;
@@ -249,11 +275,8 @@ async fn set_state(
         true => format!("{name} disabled, and signed out everywhere."),
         false => format!("{name} can sign in again."),
     };
-    Ok(redirect_with_flash(
-        config,
-        &format!("/people/{id}"),
-        &message,
-    ))
+    let path = format!("/people/{id}");
+    Ok(Either::Left(redirect_with_flash(config, &path, &message)))
 }
 
 #[get("/people/<id>/reset-factor")]
@@ -270,6 +293,7 @@ async fn confirm_reset(
     let name = person.user.values.name;
     Ok(Page::new(&ConfirmPage {
         frame,
+        reason: None,
         question: format!("Remove the second factor of {name}?"),
         consequence: format!(
             "All sessions of {name} end at once, and the password alone signs in until a new second factor is set \
@@ -308,13 +332,18 @@ async fn confirm_removal(
     id: i64,
 ) -> Result<Page, Failure> {
     let person = app.run(move |service| service.person(id)).await?;
+    Ok(Page::new(&removal(frame, id, &person, Reason::default()))?)
+}
+
+fn removal(frame: Frame, id: i64, person: &Person, reason: Reason) -> ConfirmPage {
     let tokens = match person.tokens {
         0 => "",
         1 => " One API token stops working.",
         _ => " All API tokens of this person stop working.",
     };
-    Ok(Page::new(&ConfirmPage {
+    ConfirmPage {
         frame,
+        reason: Some(reason),
         question: format!("Remove {}?", person.user.values.name),
         consequence: format!(
             "All sessions end at once.{tokens} The audit log keeps the name. This cannot be undone; to keep the \
@@ -325,21 +354,34 @@ async fn confirm_removal(
         fields: vec![],
         button: "Remove person",
         back: format!("/people/{id}"),
-    })?)
+    }
 }
 
 #[post("/people/<id>/remove", data = "<form>")]
 async fn remove(
     app: &App,
     config: &State<Config>,
+    frame: Frame,
     id: i64,
-    form: SignedInForm<CsrfOnly>,
-) -> Result<Flashed, Failure> {
+    form: SignedInForm<ReasonForm>,
+) -> Result<Either<Flashed, Page>, Failure> {
+    let SignedInForm { form, actor, .. } = form;
+    let actor = match actor.because(&form.reason) {
+        Ok(actor) => actor,
+        Err(problem) => {
+            let person = app.run(move |service| service.person(id)).await?;
+            let reason = Reason::refused(form.reason, problem);
+            let page = Page::with_status(422, &removal(frame, id, &person, reason))?;
+            return Ok(Either::Right(page));
+        }
+    };
     let user = app
-        .run(move |service| service.remove_person(&form.actor, id))
+        .run(move |service| service.remove_person(&actor, id))
         .await?;
     let message = format!("{} removed.", user.values.name);
-    Ok(redirect_with_flash(config, "/people", &message))
+    Ok(Either::Left(redirect_with_flash(
+        config, "/people", &message,
+    )))
 }
 
 fn page(
@@ -352,6 +394,7 @@ fn page(
 ) -> Result<Page, Error> {
     let status = if problems.is_empty() { 200 } else { 422 };
     let page = PersonPage {
+        reason: Reason::default(),
         frame,
         person,
         is_self,

@@ -280,6 +280,7 @@ async fn confirm_secret(
     let shop = app.run(move |service| service.shop(id)).await?.shop;
     Ok(Page::new(&ConfirmPage {
         frame,
+        reason: None,
         question: format!("Replace the address of {}?", shop.name),
         consequence: "The current address stops working at once: orders get no codes until the shop has the new \
                       one, which is shown only once. This cannot be undone."
@@ -436,6 +437,7 @@ async fn confirm_delete_product(
         .ok_or(Error::NotFound("Product not found."))?;
     Ok(Page::new(&ConfirmPage {
         frame,
+        reason: None,
         question: format!("Delete the product {}?", product.product),
         consequence: format!(
             "Orders of it in {} will create no codes for {}. Codes that were sold stay as they are. To sell it again, \

@@ -246,6 +246,7 @@ async fn confirm_delete(
     };
     Ok(Page::new(&ConfirmPage {
         frame,
+        reason: None,
         question: format!("Delete the webhook to {}?", found.webhook.origin()),
         consequence: format!(
             "The receiver will get no more events, and the webhook’s secret and event history are deleted.{waiting} This \

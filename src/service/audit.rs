@@ -5,12 +5,25 @@ use std::collections::HashSet;
 use super::Service;
 use crate::error::{Error, Refusal};
 use crate::model::audit::{AuditFilter, BEGINNING, Entry};
+use crate::model::audit_row::AuditRow;
 use crate::store::{audit, licenses, personal};
 
 pub(super) const CHUNK: i64 = 5_000;
 
 /// Entries that lose their details in one transaction.
 const REMOVED_AT_ONCE: i64 = 500;
+
+/// Entries read and held at once.
+const ROWS: i64 = 500;
+
+/// The part of the audit log that is still to be read.
+#[derive(Debug, Clone)]
+pub struct AuditWalk {
+    filter: AuditFilter,
+    after: i64,
+    before: i64,
+    left: i64,
+}
 
 /// The result for an unbroken chain.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,6 +42,34 @@ impl Service {
         limit: i64,
     ) -> Result<Vec<Entry>, Error> {
         self.store.read(|db| audit::list(db, filter, before, limit))
+    }
+
+    /// Matching entries with IDs above `after`, at most `left`, without those that come meanwhile.
+    pub fn audit_walk(
+        &self,
+        filter: AuditFilter,
+        after: i64,
+        left: i64,
+    ) -> Result<AuditWalk, Error> {
+        let (last, _) = self.store.read(audit::head)?;
+        Ok(AuditWalk {
+            filter,
+            after,
+            before: last + 1,
+            left,
+        })
+    }
+
+    /// The next entries, oldest first, none at the end, and the rest of the walk.
+    pub fn audit_walk_on(&self, mut walk: AuditWalk) -> Result<(Vec<AuditRow>, AuditWalk), Error> {
+        let limit = walk.left.min(ROWS);
+        let between = (walk.after, walk.before);
+        let entries = self
+            .store
+            .read_tx(|db| audit::list_between(db, &walk.filter, between, limit))?;
+        walk.left -= entries.len() as i64;
+        walk.after = entries.last().map_or(walk.after, |entry| entry.id);
+        Ok((entries.into_iter().map(AuditRow::from).collect(), walk))
     }
 
     /// How many licenses and signing keys there are.

@@ -13,7 +13,7 @@ use crate::model::code_draft::CodeDraft;
 use crate::model::code_format::{self, Typed};
 use crate::model::code_search::{CodeFilter, CodePlace};
 use crate::model::customer::{Customer, NamedCustomer};
-use crate::model::license::License;
+use crate::model::license::{License, Status};
 use crate::model::search::Count;
 use crate::model::text::grouped;
 use crate::store::{activation_codes, code_search, customers, licenses, orders, seats};
@@ -162,6 +162,37 @@ impl Service {
             let change = self.change_code_in(db, actor, &code, &values)?;
             Ok(CodeEdited::Saved(change))
         })
+    }
+
+    /// Changes the fields that the draft has.
+    pub fn patch_code(
+        &self,
+        actor: &Actor,
+        id: i64,
+        status: Option<Status>,
+        change: &CodeDraft,
+    ) -> Result<(), Error> {
+        self.store.write(|db| {
+            let code = activation_codes::get(db, id)?.ok_or(NO_SUCH_CODE)?;
+            let before = CodeValues {
+                status: status.unwrap_or(code.values.status),
+                ..code.values.clone()
+            };
+            let draft = CodeDraft::of(&before).changed(change);
+            let values = draft.values(&before).map_err(Error::Invalid)?;
+            self.change_code_in(db, actor, &code, &values)?;
+            Ok(())
+        })
+    }
+
+    /// The ID of the code at that address: its own ID, or the code in any spelling, unless it is of digits alone.
+    pub fn code_at(&self, address: &str) -> Result<i64, Error> {
+        let is_id = address.bytes().all(|byte| byte.is_ascii_digit());
+        let found = match is_id {
+            true => return address.parse().map_err(|_| NO_SUCH_CODE),
+            false => self.code_typed(address)?,
+        };
+        found.map(|code| code.id).ok_or(NO_SUCH_CODE)
     }
 
     /// Deletes the license of a machine of that code; returns it and the ID of the change, which can be undone. The

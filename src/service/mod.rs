@@ -109,7 +109,7 @@ use traffic::Traffic;
 use trials::TrialsToday;
 use webhook_sender::WebhookSender;
 
-pub use audit::Proof;
+pub use audit::{AuditWalk, Proof};
 pub use backup::{give_way, verify_backup};
 pub use bulk::{MAX_SELECTED, Plan};
 pub use check::{CheckSource, Signed};

@@ -123,6 +123,19 @@ impl Service {
         self.exported.lock().push((event, self.now()));
     }
 
+    /// [`Service::note_export`] for entries of the audit log.
+    pub fn note_audit_export(&self, actor: &Actor, to: &str) {
+        let event = Event::new(Kind::AuditExported, actor).with("to", to);
+        self.exported.lock().push((event, self.now()));
+    }
+
+    /// [`Service::note_audit_export`] for scripts, which may ask for new entries again and again: once an hour.
+    pub fn note_audit_read(&self, actor: &Actor) {
+        if self.exports.take(("audit", &actor.who), self.now()).is_ok() {
+            self.note_audit_export(actor, "api");
+        }
+    }
+
     /// [`Service::note_export`] for scripts, which may read all licenses again and again: once an hour.
     pub fn note_api_export(&self, actor: &Actor) {
         if self.exports.take(&actor.who, self.now()).is_ok() {

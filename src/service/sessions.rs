@@ -80,7 +80,8 @@ impl Service {
             || !session.networks.split(' ').any(|n| n == network)
         {
             let who = format!("session of {}", session.user_name);
-            self.note_refusal(Kind::TokenRefused, &who, client.address);
+            let actor = Actor::person(session.user_id, &who, client.address);
+            self.note_refusal(Kind::TokenRefused, &actor, client.address);
             return Ok(None);
         }
         if now - session.last_used_at >= USE_EVERY {

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use time::OffsetDateTime;
 
 use crate::error::Error;
+use crate::model::audit::REASON;
 use crate::model::customer::Customer;
 use crate::store::audit::{Mention, MentionedValue};
 use crate::store::people::Left;
@@ -127,9 +128,13 @@ impl Traces {
             is_before,
         } in &entry.values
         {
-            if name == "file" || name == "what" {
+            let is_reason = name == REASON;
+            if name == "file" || name == "what" || is_reason {
                 self.words.insert(*id);
-                continue;
+                // Why one thing was changed is about whoever had it.
+                if !is_reason || thing.is_none() {
+                    continue;
+                }
             }
             let of_other = match is_before {
                 true => was_of_other,

@@ -46,6 +46,26 @@ pub fn append(db: &WriteTx<'_>, mut event: Event, now: OffsetDateTime) -> Result
 
 /// At most `limit` matching entries with IDs below `before`, newest first.
 pub fn list(db: &Connection, filter: &AuditFilter, before: i64, limit: i64) -> Result<Vec<Entry>> {
+    matching(db, filter, (i64::MIN, before), "desc", limit)
+}
+
+/// At most `limit` matching entries with IDs between these two, oldest first.
+pub fn list_between(
+    db: &Connection,
+    filter: &AuditFilter,
+    between: (i64, i64),
+    limit: i64,
+) -> Result<Vec<Entry>> {
+    matching(db, filter, between, "asc", limit)
+}
+
+fn matching(
+    db: &Connection,
+    filter: &AuditFilter,
+    (after, before): (i64, i64),
+    order: &str,
+    limit: i64,
+) -> Result<Vec<Entry>> {
     let AuditFilter {
         kind,
         license_id,
@@ -69,8 +89,8 @@ pub fn list(db: &Connection, filter: &AuditFilter, before: i64, limit: i64) -> R
         ("at >= ?", from.map(|from| from.unix_timestamp().into())),
         ("at < ?", until.map(|until| until.unix_timestamp().into())),
     ];
-    let mut values: Vec<Value> = vec![before.into(), limit.into()];
-    let mut sql = format!("select {COLUMNS} from audit where id < ?1");
+    let mut values: Vec<Value> = vec![before.into(), limit.into(), after.into()];
+    let mut sql = format!("select {COLUMNS} from audit where id < ?1 and id > ?3");
     for (condition, value) in conditions {
         if let Some(value) = value {
             values.push(value);
@@ -78,7 +98,7 @@ pub fn list(db: &Connection, filter: &AuditFilter, before: i64, limit: i64) -> R
             sql.push_str(&condition.replace('?', &format!("?{}", values.len())));
         }
     }
-    sql.push_str(" order by id desc limit ?2");
+    sql.push_str(&format!(" order by id {order} limit ?2"));
     db.prepare_cached(&sql)?
         .query_map(params_from_iter(values), |row| entry(db, row))?
         .collect()

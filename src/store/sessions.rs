@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use super::moment;
 use super::users::role;
+use crate::model::audit::Factor;
 use crate::model::role::Role;
 
 #[derive(Debug, Clone)]
@@ -28,6 +29,16 @@ pub struct Session {
     pub has_factor: bool,
     /// The person has not replaced the random first password yet.
     pub has_random_password: bool,
+}
+
+impl Session {
+    /// What its person proved.
+    pub fn factor(&self) -> Factor {
+        match self.has_factor {
+            true => Factor::PasswordAndCode,
+            false => Factor::Password,
+        }
+    }
 }
 
 pub struct NewSession<'a> {

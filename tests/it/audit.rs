@@ -557,6 +557,26 @@ fn old_sign_ins_lose_their_details_and_the_log_is_still_intact() {
 }
 
 #[test]
+fn the_setting_decides_how_long_sign_ins_are_kept() {
+    for (days, kept) in [(0, true), (30, false), (1_000, true)] {
+        let server = Server::with(|config| config.audit_sign_in_days = days);
+        let database = Database::of(&server.folder.path().join("data"));
+        server.license("T", "k");
+        let has_details = |kind: &str| {
+            let sql = "select count(*) from audit where kind = ?1 and after <> ''";
+            let number = database.open().query_row(sql, [kind], |row| row.get::<_, i64>(0));
+            number.unwrap() > 0
+        };
+        assert!(has_details("signed in"));
+        server.clock.turn(500 * 86_400);
+        server.service.keep_audit().unwrap();
+        assert_eq!(has_details("signed in"), kept, "{days} days");
+        assert!(has_details("license added"));
+        server.service.verify_audit(None).unwrap();
+    }
+}
+
+#[test]
 fn only_sign_ins_may_lose_their_details() {
     let (_server, database, config) = filled();
     let remove = |row: i64| {

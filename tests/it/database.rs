@@ -96,12 +96,17 @@ impl Database {
             "" => Json::Null,
             stored => {
                 let mut details: Json = serde_json::from_str(stored).unwrap();
+                // How the person had signed in, which is no detail of what was done.
+                details.as_object_mut().unwrap().remove("factor");
                 for value in details.as_object_mut().unwrap().values_mut() {
                     if let Json::Array(ids) = value {
                         *value = personal(ids[0].as_i64().unwrap()).into();
                     }
                 }
-                details
+                match details.as_object().unwrap().is_empty() {
+                    true => Json::Null,
+                    false => details,
+                }
             }
         };
         let sql = "select kind, who, address, license_id, before, after from audit order by id";

@@ -10,6 +10,7 @@
 
 mod activation;
 mod audit;
+mod audit_export;
 mod axe;
 mod backup;
 mod browser;
@@ -22,6 +23,7 @@ mod claim_offline;
 mod client_codes;
 mod client_offers;
 mod codes;
+mod codes_api;
 mod cpp_client;
 mod crash;
 mod csharp_client;
@@ -78,6 +80,7 @@ mod proxy;
 mod python_client;
 mod questions;
 mod race;
+mod reasons;
 mod receivers;
 mod remembered;
 mod restore;

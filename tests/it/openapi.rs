@@ -119,7 +119,7 @@ fn a_fuzzer_finds_no_answer_that_is_not_described() {
     let token = token(
         &mut server.admin(),
         "fuzzer",
-        "read=true&write=true",
+        "read=true&write=true&codes=true&audit=true",
         "2026-12-31",
     );
     server.license("YourTool", "0a:1b:2c:3d:4e:5f");

@@ -49,6 +49,8 @@ pub enum Kind {
     ToolAdded,
     /// Many licenses were read at once.
     Exported,
+    /// Many entries of this log were read at once.
+    AuditExported,
     ToolChanged,
     /// Each license also has its own entry.
     ToolRenamed,
@@ -106,7 +108,7 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 64] = [
+    pub const ALL: [Kind; 65] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -116,6 +118,7 @@ impl Kind {
         Kind::Imported,
         Kind::ToolAdded,
         Kind::Exported,
+        Kind::AuditExported,
         Kind::ToolChanged,
         Kind::ToolRenamed,
         Kind::CustomerChanged,
@@ -206,6 +209,7 @@ impl Kind {
             Kind::Imported => "licenses imported",
             Kind::ToolAdded => "tool added",
             Kind::Exported => "licenses exported",
+            Kind::AuditExported => "audit log exported",
             Kind::ToolChanged => "tool changed",
             Kind::ToolRenamed => "tool renamed",
             Kind::CustomerChanged => "customer changed",
@@ -278,6 +282,7 @@ impl Kind {
             | Kind::Imported
             | Kind::ToolAdded
             | Kind::Exported
+            | Kind::AuditExported
             | Kind::ToolChanged
             | Kind::ToolRenamed
             | Kind::CustomerChanged

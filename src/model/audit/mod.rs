@@ -14,12 +14,39 @@ use super::activation_code::{ActivationCode, CodeValues};
 use super::customer::{Customer, CustomerChange};
 use super::license::fields::FIELDS;
 use super::license::{Draft, License, Status};
+use super::text;
 use super::webhook_event::WebhookEvent;
+use crate::error::Problem;
 
 mod kind;
 
 pub use kind::Kind;
 
+/// How somebody proved who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Factor {
+    Password,
+    /// A code of the second factor, too.
+    PasswordAndCode,
+    Token,
+    CommandLine,
+}
+
+impl Factor {
+    /// The word that is stored and shown.
+    fn as_str(self) -> &'static str {
+        match self {
+            Factor::Password => "password",
+            Factor::PasswordAndCode => "password and code",
+            Factor::Token => "token",
+            Factor::CommandLine => COMMAND_LINE,
+        }
+    }
+}
+
+const COMMAND_LINE: &str = "command line";
+
+/// Who does something, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     /// A user name, `token NAME`, or `command line`.
@@ -27,6 +54,10 @@ pub struct Actor {
     /// The client's address; empty on the command line.
     pub address: String,
     pub nameless: Nameless,
+    /// None for the server itself, for shops and for customers.
+    pub factor: Option<Factor>,
+    /// In the person's own words; each entry about what was done has it.
+    pub reason: Option<String>,
 }
 
 /// Who did it, without a name: for the event log.
@@ -51,7 +82,7 @@ impl Actor {
         let (word, user) = ("token", Some(user_id));
         Actor {
             nameless: Nameless { word, user },
-            ..Actor::other(word, &format!("token {name}"), address)
+            ..Actor::other(word, &format!("token {name}"), address).by(Factor::Token)
         }
     }
 
@@ -61,7 +92,25 @@ impl Actor {
             who: who.to_owned(),
             address: address.to_string(),
             nameless: Nameless { word, user: None },
+            factor: None,
+            reason: None,
         }
+    }
+
+    pub fn by(self, factor: Factor) -> Actor {
+        Actor {
+            factor: Some(factor),
+            ..self
+        }
+    }
+
+    /// For this reason, as typed; empty for none.
+    pub fn because(self, typed: &str) -> Result<Actor, Problem> {
+        let reason = text::optional(REASON, "The reason", typed, REASON_LENGTH)?;
+        Ok(Actor {
+            reason: (!reason.is_empty()).then_some(reason),
+            ..self
+        })
     }
 
     /// Without an address.
@@ -91,7 +140,21 @@ impl Actor {
 
     /// Someone with a shell on the server.
     pub fn command_line() -> Actor {
-        Actor::here("command line")
+        Actor::here(COMMAND_LINE).by(Factor::CommandLine)
+    }
+
+    fn details(&self) -> Details {
+        let factor = self.factor.map(|factor| (FACTOR, factor.as_str().into()));
+        let reason = self
+            .reason
+            .as_deref()
+            .map(|reason| (REASON, Detail::personal(reason)));
+        let named = factor.into_iter().chain(reason);
+        Details(
+            named
+                .map(|(name, detail)| (name.to_owned(), detail))
+                .collect(),
+        )
     }
 }
 
@@ -128,6 +191,12 @@ impl Personal {
         self.text.as_deref().unwrap_or("(erased)")
     }
 }
+
+/// The details with what the [`Actor`] says, beside those about what was done.
+pub const FACTOR: &str = "factor";
+pub const REASON: &str = "reason";
+/// Characters.
+pub const REASON_LENGTH: usize = 200;
 
 /// The detail with the ID of a customer.
 pub const CUSTOMER_ID: &str = "customer_id";
@@ -293,7 +362,7 @@ impl Event {
             license_id: None,
             code_id: None,
             before: Details::default(),
-            after: Details::default(),
+            after: actor.details(),
             told: kind.told(),
             nameless: actor.nameless,
         }
@@ -331,18 +400,18 @@ impl Event {
             }
             _ => kind.told(),
         };
-        Event {
+        let mut event = Event {
             told,
             license_id: license.map(|license| license.id),
             code_id: license.and_then(|license| Some(license.seat?.code_id)),
             before: before
                 .map(|license| values(license, after))
                 .unwrap_or_default(),
-            after: after
-                .map(|license| values(license, before))
-                .unwrap_or_default(),
             ..Event::new(kind, actor)
-        }
+        };
+        let after = after.map(|license| values(license, before));
+        event.after.0.extend(after.unwrap_or_default().0);
+        event
     }
 
     /// A license that was revoked because another one replaced it.
@@ -410,7 +479,10 @@ impl Event {
             Some(Detail::Personal(personal)) => personal.text.clone(),
             Some(other) => Some(other.shown()),
         };
-        let names = names.into_iter().filter(|name| **name != CUSTOMER_ID);
+        let others = [CUSTOMER_ID, FACTOR, REASON];
+        let names = names
+            .into_iter()
+            .filter(|name| !others.contains(&name.as_str()));
         let changes = names.map(|name| CustomerChange {
             field: name.clone(),
             before: text(before.get(name)),
@@ -445,7 +517,20 @@ impl Event {
             .chain(personal)
     }
 
-    /// The changed values, field by field.
+    /// How whoever did it had signed in; none if nobody had, or if the entry is older.
+    pub fn factor(&self) -> Option<&str> {
+        self.after.text(FACTOR).or(self.after.text("factors"))
+    }
+
+    /// The person's own words.
+    pub fn reason(&self) -> Option<&Personal> {
+        match self.after.0.get(REASON) {
+            Some(Detail::Personal(reason)) => Some(reason),
+            Some(Detail::Text(_) | Detail::Number(_)) | None => None,
+        }
+    }
+
+    /// The changed values, field by field, and the reason.
     pub fn differences(&self) -> Vec<Difference> {
         let (before, after) = (&self.before.0, &self.after.0);
         let added = after.keys().filter(|name| !before.contains_key(*name));
@@ -455,6 +540,7 @@ impl Event {
         before
             .keys()
             .chain(added)
+            .filter(|name| *name != FACTOR)
             .map(|name| Difference {
                 name: name.clone(),
                 before: shown(before, name),

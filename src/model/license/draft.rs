@@ -12,6 +12,8 @@ use crate::model::text::{keep, name, renamed};
 use crate::model::typed_date::Reading;
 use crate::model::{date, entitlements};
 
+const REASON: &str = "reason";
+
 /// Typed values in the order of [`FIELDS`]: none for a field that was not sent, empty for one to
 /// clear.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -120,25 +122,42 @@ impl From<&Values> for Draft {
     }
 }
 
+/// What a program changes, and why.
+#[derive(Debug)]
+pub struct DraftChange {
+    pub draft: Draft,
+    pub reason: String,
+}
+
+impl<'de> Deserialize<'de> for DraftChange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<DraftChange, D::Error> {
+        let (draft, reason) = deserializer.deserialize_map(DraftVisitor { has_reason: true })?;
+        Ok(DraftChange { draft, reason })
+    }
+}
+
 /// From a JSON object whose values are strings or null, of features an array of strings, and of a flag a
 /// boolean; other members are ignored.
 impl<'de> Deserialize<'de> for Draft {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Draft, D::Error> {
-        deserializer.deserialize_map(DraftVisitor)
+        let (draft, _) = deserializer.deserialize_map(DraftVisitor { has_reason: false })?;
+        Ok(draft)
     }
 }
 
-struct DraftVisitor;
+struct DraftVisitor {
+    has_reason: bool,
+}
 
 impl<'de> Visitor<'de> for DraftVisitor {
-    type Value = Draft;
+    type Value = (Draft, String);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Draft, A::Error> {
-        let mut draft = Draft::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let (mut draft, mut reason) = (Draft::default(), String::new());
         while let Some(name) = members.next_key::<String>()? {
             match Field::index(&name) {
                 Some(index) if draft.0[index].is_some() => {
@@ -165,12 +184,15 @@ impl<'de> Visitor<'de> for DraftVisitor {
                     let typed: Option<String> = members.next_value()?;
                     draft.0[index] = Some(typed.unwrap_or_default());
                 }
+                None if self.has_reason && name == REASON => {
+                    reason = members.next_value::<Option<String>>()?.unwrap_or_default();
+                }
                 None => {
                     members.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        Ok(draft)
+        Ok((draft, reason))
     }
 }
 

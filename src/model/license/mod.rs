@@ -12,7 +12,7 @@ pub mod fields;
 mod seat;
 mod verdict;
 
-pub use draft::Draft;
+pub use draft::{Draft, DraftChange};
 pub use fields::Values;
 pub use seat::{CodeTerms, Seat, by_code};
 pub use verdict::{Verdict, last_day};

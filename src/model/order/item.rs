@@ -265,7 +265,10 @@ fn days_in_words(days: i64) -> String {
 }
 
 /// A calendar day as it is stored; none if it is absent or empty.
-fn day(field: &'static str, sent: Option<String>) -> Result<Option<String>, Error> {
+pub(in crate::model) fn day(
+    field: &'static str,
+    sent: Option<String>,
+) -> Result<Option<String>, Error> {
     match sent.filter(|day| !day.is_empty()) {
         Some(day) if date::read(&day).is_none() => {
             let message = format!("`{day}` is not a calendar day; use YYYY-MM-DD.");
@@ -275,7 +278,8 @@ fn day(field: &'static str, sent: Option<String>) -> Result<Option<String>, Erro
     }
 }
 
-fn features(sent: &[String]) -> Result<Vec<String>, Problem> {
+/// Each name once.
+pub(in crate::model) fn features(sent: &[String]) -> Result<Vec<String>, Problem> {
     let has_separator = |name: &&String| name.contains(entitlements::is_separator);
     if let Some(name) = sent.iter().find(has_separator) {
         let name = text::shorten(name);

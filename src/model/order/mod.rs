@@ -14,6 +14,7 @@ use crate::error::{Error, Problem};
 
 pub use effect::{Renewal, Renewals};
 pub use item::{Item, SentItem};
+pub(super) use item::{day, features};
 
 const MAX_ITEMS: usize = 50;
 const MAX_CODES: i64 = 500;
