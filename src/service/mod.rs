@@ -1,6 +1,7 @@
 //! The use cases: each method runs at one moment, in one transaction.
 
 mod activation;
+mod alerts;
 mod audit;
 mod backup;
 mod bulk;
@@ -44,6 +45,7 @@ mod refusals;
 mod restore;
 mod seals;
 mod secrets;
+mod security;
 mod sessions;
 mod shop_events;
 mod shops;
@@ -82,7 +84,9 @@ use crate::config::Config;
 use crate::error::{Error, Refusal};
 use crate::log::Log;
 use crate::model::audit::Event;
+use crate::model::date;
 use crate::model::overview::LicenseCount;
+use crate::model::security::Settings;
 use crate::store::copy::Halt;
 use crate::store::tokens::TokenUse;
 use crate::store::{Missing, Store};
@@ -139,7 +143,7 @@ pub use shop_events::Delivery;
 pub use shops::{ShopDraft, ShopUse};
 pub use sign_in::{Begun, Client, SignIn};
 pub use sought::Sought;
-pub use team::{Invited, Person};
+pub use team::{Invited, NewInvitation, Person};
 pub use tokens::TokenUser;
 pub use tools::ToolUse;
 pub use trials::TrialRequest;
@@ -175,7 +179,6 @@ pub struct Service {
     /// Codes of second factors, by person and device, or by session.
     by_code: Throttle,
     seals: Seals,
-    requires_two_factors: bool,
     /// Audit entries about reading all licenses over the API.
     exports: Throttle,
     /// One for each kind.
@@ -211,6 +214,7 @@ pub struct Service {
     /// Set when the server stops.
     backup_halt: Halt,
     mailer: Mailer,
+    settings: Settings,
     webhook_sender: WebhookSender,
     /// Requests for links to the customer's own page, by address.
     link_requests: Throttle,
@@ -285,7 +289,6 @@ impl Service {
             // Who knows the password and guesses for a year hits one of three codes with a probability of 5 %.
             by_code: Throttle::new(10, 1_800),
             seals: Seals::new()?,
-            requires_two_factors: config.require_two_factors,
             exports: Throttle::new(1, 3_600),
             refusals: Mutex::default(),
             exported: Mutex::default(),
@@ -310,6 +313,7 @@ impl Service {
             schedule: Schedule::new(config),
             backup_halt: Halt::default(),
             mailer: Mailer::new(config),
+            settings: security::settings(config),
             webhook_sender: WebhookSender::new(config),
             link_requests: Throttle::new(10, 60),
             customer_mails: Throttle::new(3, 600),
@@ -380,7 +384,7 @@ impl Service {
     }
 
     pub fn requires_two_factors(&self) -> bool {
-        self.requires_two_factors
+        self.settings.requires_two_factors
     }
 
     pub fn log(&self) -> &Log {
@@ -394,5 +398,11 @@ impl Service {
 
     pub fn now(&self) -> OffsetDateTime {
         self.clock.now()
+    }
+
+    /// For mails: `2026-11-23 14:05 UTC+02:00`.
+    fn shown(&self, at: OffsetDateTime) -> String {
+        let offset = self.utc_offset;
+        format!("{} {}", date::moment(at, offset), date::offset_name(offset))
     }
 }

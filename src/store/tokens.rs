@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::users::role;
 use super::{moment, unreadable};
 use crate::model::role::Role;
-use crate::model::token::{NewToken, Scope};
+use crate::model::token::{NewToken, Scope, unused};
 
 #[derive(Debug, Clone)]
 pub struct Token {
@@ -21,6 +21,8 @@ pub struct Token {
     pub last_use: Option<TokenUse>,
     /// What its person may do.
     pub role: Role,
+    /// Its person.
+    pub user_name: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,8 +33,16 @@ pub struct TokenUse {
     pub address: String,
 }
 
+impl Token {
+    /// [`unused`] of this token.
+    pub fn unused(&self, now: OffsetDateTime) -> Option<String> {
+        let last = self.last_use.as_ref().map(|last| last.at);
+        unused(self.created_at, last, now).filter(|_| now < self.expires_at)
+    }
+}
+
 const COLUMNS: &str = "api_tokens.id, api_tokens.name, scopes, api_tokens.created_at, expires_at, \
-     last_used_at, last_used_address, users.role \
+     last_used_at, last_used_address, users.role, users.name \
      from api_tokens join users on users.id = api_tokens.user_id";
 
 pub fn add(
@@ -129,5 +139,6 @@ fn token(row: &Row<'_>) -> Result<Token> {
         expires_at: moment(row, 4)?,
         last_use: last_use.transpose()?,
         role: role(row, 7)?,
+        user_name: row.get(8)?,
     })
 }

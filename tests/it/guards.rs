@@ -293,7 +293,7 @@ fn without_valid_credentials_nothing_is_readable_or_changed() {
 }
 
 /// What somebody who only reads may send: searches, and what is about herself.
-const SENT_BY_VIEWERS: [&str; 10] = [
+const SENT_BY_VIEWERS: [&str; 11] = [
     "POST /account/factor",
     "POST /account/factor/change",
     "POST /account/factor/set-up",
@@ -301,19 +301,21 @@ const SENT_BY_VIEWERS: [&str; 10] = [
     "POST /account/password",
     "POST /account/sessions/<id>/end",
     "POST /account/sessions/end-others",
+    "POST /alerts/seen",
     "POST /codes",
     "POST /licenses",
     "POST /logout",
 ];
 
 /// Where staff may do nothing: with everything below.
-const FOR_OWNERS: [&str; 13] = [
+const FOR_OWNERS: [&str; 14] = [
     "/account/tokens",
     "/audit",
     "/keys",
     "/mail/texts",
     "/people",
     "/restored",
+    "/security",
     "/settings",
     "/shops",
     "/tool/rename",

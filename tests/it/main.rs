@@ -9,6 +9,7 @@
 )]
 
 mod activation;
+mod alerts;
 mod audit;
 mod axe;
 mod backup;
@@ -86,6 +87,7 @@ mod rotation;
 mod sale;
 mod schema;
 mod seats;
+mod security;
 mod security_txt;
 mod server;
 mod sessions;

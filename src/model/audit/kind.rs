@@ -102,11 +102,13 @@ pub enum Kind {
     LinkCreated,
     /// The link was used, and began a session.
     LinkOpened,
+    /// Somebody has seen the alerts of the overview until an entry.
+    AlertsSeen,
 }
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 64] = [
+    pub const ALL: [Kind; 65] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -168,6 +170,7 @@ impl Kind {
         Kind::FactorReset,
         Kind::RecoveryCodesCreated,
         Kind::RecoveryCodeUsed,
+        Kind::AlertsSeen,
         Kind::Restored,
         Kind::RestoreEnded,
         Kind::DemoSeeded,
@@ -239,6 +242,7 @@ impl Kind {
             Kind::WebhookDeleted => "webhook deleted",
             Kind::LinkCreated => "customer link created",
             Kind::LinkOpened => "customer link opened",
+            Kind::AlertsSeen => "alerts seen",
         }
     }
 
@@ -308,8 +312,27 @@ impl Kind {
             | Kind::MailTextChanged
             | Kind::WebhookCreated
             | Kind::WebhookChanged
-            | Kind::WebhookDeleted => false,
+            | Kind::WebhookDeleted
+            | Kind::AlertsSeen => false,
         }
+    }
+
+    /// Whether alerts are made of it.
+    pub fn is_of_alerts(self) -> bool {
+        matches!(
+            self,
+            Kind::SignedIn
+                | Kind::SignInFailed
+                | Kind::SecondFactorFailed
+                | Kind::SignInThrottled
+                | Kind::TokenRefused
+                | Kind::PersonAdded
+                | Kind::PersonChanged
+                | Kind::PersonEnabled
+                | Kind::FactorRemoved
+                | Kind::FactorReset
+                | Kind::AlertsSeen
+        )
     }
 
     /// What receivers of webhooks are told of it.
