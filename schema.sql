@@ -444,7 +444,8 @@ create table users (
     is_disabled   bigint  not null default 0, -- 1 for a person who cannot sign in
     totp_secret   text    not null default '', -- base32; empty without a second factor
     totp_step     bigint  not null default 0, -- of the newest code that was used
-    has_random_password bigint not null default 0 -- 1 until the person has chosen another one
+    has_random_password bigint not null default 0, -- 1 until the person has chosen another one
+    signed_in_at  bigint                     -- the last time; empty before the first
 );
 
 -- Links with which people set their first password; a link is deleted once it is used.
@@ -517,6 +518,10 @@ create index audit_of_signing_keys on audit (id) where kind = 'signing key creat
 -- For removing the details of old sign-ins.
 create index audit_sign_ins on audit (at) where content = '' and kind in (
     'signed in', 'sign-in failed', 'second factor failed', 'sign-in throttled', 'token refused', 'signed out', 'session ended');
+
+-- For what the overview warns of.
+create index audit_alerts on audit (kind, at) where kind in (
+    'signed in', 'sign-in failed', 'second factor failed', 'sign-in throttled', 'token refused', 'person added', 'person changed', 'person enabled', 'second factor removed', 'second factor reset', 'alerts seen');
 
 create trigger audit_is_append_only before update on audit
     -- The details of a sign-in may be replaced by their hash.

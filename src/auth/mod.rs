@@ -23,7 +23,7 @@ pub use origin::SameOrigin;
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::model::audit::{Actor, Factor, Kind};
+use crate::model::audit::{Actor, Kind};
 use crate::model::role::{Role, Use, is_own_sign_in};
 use crate::model::token::Scope;
 use crate::request::{App, refuse, require_json};

@@ -1,5 +1,6 @@
 //! Parsing, formatting and counting calendar dates.
 
+use time::macros::format_description;
 use time::{Date, OffsetDateTime, UtcOffset};
 
 /// Parses exactly `YYYY-MM-DD`, years 1 to 9999; hand-written because every check parses one.
@@ -26,6 +27,18 @@ pub fn format(date: Date) -> String {
         u8::from(date.month()),
         date.day()
     )
+}
+
+/// `2026-11-23 14:05` in the operator's offset.
+pub fn moment(at: OffsetDateTime, offset: UtcOffset) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]");
+    at.to_offset(offset).format(format).unwrap_or_default()
+}
+
+/// `UTC+02:00`.
+pub fn offset_name(offset: UtcOffset) -> String {
+    let format = format_description!("UTC[offset_hour sign:mandatory]:[offset_minute]");
+    offset.format(format).unwrap_or_default()
 }
 
 /// The date in the operator's UTC offset at that time, in Unix seconds.

@@ -24,17 +24,23 @@ pub enum MailEvent {
     MyPage,
     /// The week, for the vendor.
     Digest,
+    /// Somebody may choose a password.
+    Invitation,
+    /// For people who sign in.
+    Alert,
     Test,
 }
 
 impl MailEvent {
     /// In the order in which they are listed on pages.
-    pub const ALL: [MailEvent; 6] = [
+    pub const ALL: [MailEvent; 8] = [
         MailEvent::Codes,
         MailEvent::Reminder,
         MailEvent::Moved,
         MailEvent::MyPage,
         MailEvent::Digest,
+        MailEvent::Invitation,
+        MailEvent::Alert,
         MailEvent::Test,
     ];
 
@@ -45,6 +51,8 @@ impl MailEvent {
             MailEvent::Moved => "moved",
             MailEvent::MyPage => "my_page",
             MailEvent::Digest => "digest",
+            MailEvent::Invitation => "invitation",
+            MailEvent::Alert => "alert",
             MailEvent::Test => "test",
         }
     }
@@ -56,6 +64,8 @@ impl MailEvent {
             MailEvent::Moved => "License moved",
             MailEvent::MyPage => "Link to the customer page",
             MailEvent::Digest => "Weekly digest",
+            MailEvent::Invitation => "Invitation",
+            MailEvent::Alert => "Security alert",
             MailEvent::Test => "Test mail",
         }
     }

@@ -53,6 +53,8 @@ pub struct Facts {
     pub my_url: String,
     pub server_url: String,
     pub digest: DigestFacts,
+    pub invitation: InvitationFacts,
+    pub alert: AlertFacts,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -91,6 +93,34 @@ pub struct DigestFacts {
     pub failed_mails: i64,
 }
 
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct InvitationFacts {
+    pub name: String,
+    pub role: String,
+    pub invited_by: String,
+    /// With a secret that works once.
+    pub url: String,
+    pub until: String,
+}
+
+/// Nothing that a stranger has chosen, but for the address.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct AlertFacts {
+    /// As [`AlertKind::as_str`](super::alert::AlertKind::as_str) has it.
+    pub kind: String,
+    /// Empty for several people, or for somebody unknown.
+    pub person: String,
+    /// Of refusals: empty.
+    pub by: String,
+    pub at: String,
+    /// Empty for several, and on the command line.
+    pub address: String,
+    /// Of a sign-in; otherwise empty.
+    pub browser: String,
+    /// Of refusals, as a text.
+    pub number: String,
+}
+
 /// The text that nobody has replaced; English, where there is none in that language.
 pub fn built_in(event: MailEvent, language: &str) -> MailText {
     let file = match (event, language) {
@@ -104,6 +134,10 @@ pub fn built_in(event: MailEvent, language: &str) -> MailText {
         (MailEvent::MyPage, _) => include_str!("../../templates/mails/my_page.en.txt"),
         (MailEvent::Digest, "de") => include_str!("../../templates/mails/digest.de.txt"),
         (MailEvent::Digest, _) => include_str!("../../templates/mails/digest.en.txt"),
+        (MailEvent::Invitation, "de") => include_str!("../../templates/mails/invitation.de.txt"),
+        (MailEvent::Invitation, _) => include_str!("../../templates/mails/invitation.en.txt"),
+        (MailEvent::Alert, "de") => include_str!("../../templates/mails/alert.de.txt"),
+        (MailEvent::Alert, _) => include_str!("../../templates/mails/alert.en.txt"),
         (MailEvent::Test, "de") => include_str!("../../templates/mails/test.de.txt"),
         (MailEvent::Test, _) => include_str!("../../templates/mails/test.en.txt"),
     };
@@ -159,6 +193,22 @@ pub fn sample(tool_name: &str, server_url: &str) -> Facts {
             shared: "0".to_owned(),
             last_backup: "2027-01-24".to_owned(),
             failed_mails: 0,
+        },
+        invitation: InvitationFacts {
+            name: "bo".to_owned(),
+            role: "staff".to_owned(),
+            invited_by: "admin".to_owned(),
+            url: format!("{server_url}/invitation/…"),
+            until: "2027-01-27 09:30 UTC+00:00".to_owned(),
+        },
+        alert: AlertFacts {
+            kind: "new device".to_owned(),
+            person: "bo".to_owned(),
+            by: "bo".to_owned(),
+            at: "2027-01-24 09:30 UTC+00:00".to_owned(),
+            address: "192.0.2.7".to_owned(),
+            browser: "Firefox on Windows".to_owned(),
+            number: "1".to_owned(),
         },
     }
 }

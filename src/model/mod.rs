@@ -1,6 +1,7 @@
 //! Plain data and rules without I/O; `now` is an argument.
 
 pub mod activation_code;
+pub mod alert;
 pub mod audit;
 pub mod audit_row;
 pub mod backup;
@@ -40,6 +41,7 @@ pub mod retry;
 pub mod role;
 pub mod search;
 pub mod second_factor;
+pub mod security;
 pub mod server_clock;
 pub mod shops;
 pub mod signed;
@@ -52,6 +54,7 @@ pub mod tool;
 pub mod typed_date;
 pub mod unlicensed;
 pub mod user;
+pub mod user_agent;
 pub mod webhook;
 pub mod webhook_body;
 pub mod webhook_event;

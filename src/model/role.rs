@@ -20,12 +20,13 @@ pub enum Use {
 
 /// The smallest role that reads, and that writes, at each address and below it; of several, the longest counts. What
 /// is not here is for owners.
-const PLACES: [(&str, Role, Role); 35] = {
+const PLACES: [(&str, Role, Role); 36] = {
     use Role::{Owner, Staff, Viewer};
     [
         ("/", Viewer, Owner),
         ("/account", Viewer, Viewer),
         ("/account/tokens", Owner, Owner),
+        ("/alerts", Viewer, Viewer),
         ("/bulk", Staff, Staff),
         ("/codes", Viewer, Staff),
         ("/codes/<id>/edit", Staff, Staff),

@@ -1,6 +1,6 @@
 //! What an API token may do, and when it expires.
 
-use time::{Date, Duration};
+use time::{Date, Duration, OffsetDateTime};
 
 use super::date;
 use super::role::Role;
@@ -10,6 +10,8 @@ use crate::error::{Error, Problem};
 
 const NAME_LENGTH: usize = 100;
 const MOST_DAYS: i64 = 366 * 3;
+/// What has not been used for so long is perhaps forgotten.
+const FORGOTTEN: Duration = Duration::days(90);
 
 /// What a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,5 +125,38 @@ impl NewToken {
                     .collect(),
             )),
         }
+    }
+}
+
+/// `not used for 94 days`, or `never used, created 120 days ago`; none before it is long.
+pub fn unused(
+    created_at: OffsetDateTime,
+    last_use: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+) -> Option<String> {
+    let since = now - last_use.unwrap_or(created_at);
+    let days = since.whole_days();
+    (since >= FORGOTTEN).then(|| match last_use {
+        Some(_) => format!("not used for {days} days"),
+        None => format!("never used, created {days} days ago"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn a_token_is_forgotten_after_90_days_without_use() {
+        let made = datetime!(2026-01-01 12:00 UTC);
+        let after = |days| made + Duration::days(days);
+        let words = |last: Option<i64>, now| unused(made, last.map(after), after(now));
+        assert_eq!(words(None, 89), None);
+        assert_eq!(words(Some(10), 99), None);
+        let never = "never used, created 120 days ago".to_owned();
+        assert_eq!(words(None, 120), Some(never));
+        let long = "not used for 94 days".to_owned();
+        assert_eq!(words(Some(10), 104), Some(long));
     }
 }

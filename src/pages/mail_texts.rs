@@ -107,7 +107,7 @@ impl TextPage {
             MailEvent::Codes | MailEvent::Reminder | MailEvent::Moved | MailEvent::MyPage => {
                 &OF_CUSTOMER[..]
             }
-            MailEvent::Digest | MailEvent::Test => &[],
+            MailEvent::Digest | MailEvent::Invitation | MailEvent::Alert | MailEvent::Test => &[],
         };
         names(event).iter().chain(shared).copied().collect()
     }
@@ -162,6 +162,21 @@ fn names(event: MailEvent) -> &'static [(&'static str, &'static str)] {
             (
                 "licenses",
                 "the next to expire; each has tool_name, license_key, hostname, customer, expiration_date and days",
+            ),
+            ("server_url", "the address of this server"),
+        ],
+        MailEvent::Invitation => &[
+            (
+                "invitation",
+                "has name, role, invited_by, until and url, the link, which works once, such as invitation.url",
+            ),
+            ("server_url", "the address of this server"),
+        ],
+        MailEvent::Alert => &[
+            (
+                "alert",
+                "has kind (new device, new owner, second factor removed, sign-ins refused, codes refused or tokens \
+                 refused), person, by, at, address, browser and number, such as alert.person; some may be empty",
             ),
             ("server_url", "the address of this server"),
         ],

@@ -55,6 +55,7 @@ mod refused;
 mod restored;
 mod saved_form;
 mod search;
+mod security;
 mod settings;
 mod shop;
 mod shops;
@@ -125,6 +126,7 @@ pub fn routes() -> Vec<Route> {
         restored::routes(),
         reference::routes(),
         search::routes(),
+        security::routes(),
         settings::routes(),
         shop::routes(),
         shops::routes(),

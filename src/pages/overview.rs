@@ -1,14 +1,18 @@
 //! The home page: what the vendor wants to know in the morning. Every number is a link.
 
 use askama::Template;
-use rocket::{Route, get, routes};
+use rocket::{FromForm, Route, State, get, post, routes};
 use time::{Date, OffsetDateTime, UtcOffset};
 
 use super::Page;
 use super::chart::{self, Chart, Day};
+use super::flash::{Flashed, redirect_with_flash};
+use super::form::SignedInForm;
 use super::frame::Frame;
 use super::shown::{self, LicenseRow, grouped, verdict_class, verdict_label};
 use crate::auth::Session;
+use crate::config::Config;
+use crate::model::alert::{Alert, AlertKind};
 use crate::model::backup::{BackupState, BackupWarning, Restored};
 use crate::model::check::ListedLicense;
 use crate::model::date;
@@ -22,7 +26,7 @@ use crate::service::{Service, WebhookUse};
 use crate::store::tokens::Token;
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![show]
+    routes![show, see_alerts]
 }
 
 #[derive(Template)]
@@ -39,6 +43,8 @@ struct OverviewPage {
     now: OffsetDateTime,
     backup: BackupState,
     restored: Option<(Restored, Vec<Token>)>,
+    /// What this person has not seen yet.
+    alerts: Vec<Alert>,
     /// Mails that were not sent, or perhaps were not.
     unsent: i64,
     /// Texts of mails that failed.
@@ -48,9 +54,10 @@ struct OverviewPage {
 }
 
 #[get("/")]
-async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failure> {
-    let state = |service: &Service| {
+async fn show(app: &App, session: Session, frame: Frame) -> Result<Page, Failure> {
+    let state = move |service: &Service| {
         Ok((
+            service.alerts(&session.0.session)?,
             service.backup_state()?,
             service.restored()?,
             service.unsent_mails()?,
@@ -58,7 +65,7 @@ async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
             service.webhooks()?,
         ))
     };
-    let (backup, restored, unsent, failed_texts, webhooks) = app.run(state).await?;
+    let (alerts, backup, restored, unsent, failed_texts, webhooks) = app.run(state).await?;
     let mut overview = app.run(Service::overview).await?;
     let (now, offset) = (app.now(), app.utc_offset());
     let rows = |listed: &mut Vec<ListedLicense>| -> Vec<LicenseRow> {
@@ -81,6 +88,7 @@ async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
         now,
         backup,
         restored,
+        alerts,
         unsent,
         failed_texts,
         webhooks: webhooks
@@ -88,6 +96,29 @@ async fn show(app: &App, _session: Session, frame: Frame) -> Result<Page, Failur
             .filter(WebhookUse::is_troubled)
             .collect(),
     })?)
+}
+
+#[derive(FromForm)]
+struct SeenForm {
+    /// The newest that the page has shown.
+    until: i64,
+}
+
+#[post("/alerts/seen", data = "<form>")]
+async fn see_alerts(
+    app: &App,
+    config: &State<Config>,
+    form: SignedInForm<SeenForm>,
+) -> Result<Flashed, Failure> {
+    let SignedInForm {
+        form,
+        session,
+        actor,
+        ..
+    } = form;
+    app.run(move |service| service.see_alerts(&actor, &session, form.until))
+        .await?;
+    Ok(redirect_with_flash(config, "/", "Alerts marked as seen."))
 }
 
 /// Checks per day by verdict; `href` returns the link for a day.
@@ -152,6 +183,15 @@ fn tick(day: Date, today: Date) -> String {
 }
 
 impl OverviewPage {
+    /// The newest alert.
+    fn alerts_until(&self) -> Option<i64> {
+        self.alerts.iter().map(|alert| alert.id).max()
+    }
+
+    fn is_reader(&self, person: &str) -> bool {
+        self.frame.user.as_deref() == Some(person)
+    }
+
     fn checked(&self, verdict: &Verdict) -> i64 {
         let of_day = |(_, numbers): &(Date, [i64; Verdict::ALL.len()])| numbers[*verdict as usize];
         self.overview.days.iter().map(of_day).sum()

@@ -18,13 +18,14 @@ use crate::error::{Error, Problem};
 use crate::model::role::Role;
 use crate::model::user::UserValues;
 use crate::request::{App, Failure};
-use crate::service::{Invited, Person};
+use crate::service::{Invited, NewInvitation, Person};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
         list,
         new,
         invite,
+        invite_again,
         withdraw,
         show,
         change,
@@ -56,6 +57,8 @@ struct PersonPage {
     problems: Vec<Problem>,
     /// Of disabling the person.
     reason: Reason,
+    /// Whether there is a mail server.
+    is_mailing: bool,
     offset: UtcOffset,
 }
 
@@ -63,9 +66,23 @@ struct PersonPage {
 #[template(path = "invited.html")]
 struct InvitedPage {
     frame: Frame,
-    name: String,
-    url: String,
+    values: UserValues,
+    /// None if it is mailed.
+    url: Option<String>,
     mailto: Option<String>,
+}
+
+impl InvitedPage {
+    fn new(frame: Frame, values: UserValues, made: NewInvitation) -> InvitedPage {
+        let mail = made.mail;
+        InvitedPage {
+            frame,
+            mailto: mail
+                .and_then(|mail| mailto(&mail.recipient, &mail.text.subject, &mail.text.body)),
+            values,
+            url: made.url,
+        }
+    }
 }
 
 impl PersonPage {
@@ -141,30 +158,32 @@ async fn invite(app: &App, frame: Frame, form: SignedInForm<PersonForm>) -> Resu
     let invited = match form.parse() {
         Ok(values) => {
             let made = app.run(move |service| {
-                let url = service.invite(&actor, session.user_id, &values)?;
-                Ok((values, url))
+                let made = service.invite(&actor, session.user_id, &values)?;
+                Ok((values, made))
             });
             made.await
         }
         Err(error) => Err(error),
     };
     match invited {
-        Ok((values, url)) => {
-            let subject = "Your account at the license server";
-            let body = format!(
-                "Hello {},\n\nchoose your password within 72 hours:\n{url}\n\nThe link works once. Then sign in as {}.\n",
-                values.name, values.name
-            );
-            Ok(Page::new(&InvitedPage {
-                frame,
-                mailto: mailto(&values.email, subject, &body),
-                name: values.name,
-                url,
-            })?)
-        }
+        Ok((values, made)) => Ok(Page::new(&InvitedPage::new(frame, values, made))?),
         Err(Error::Invalid(problems)) => Ok(page(app, frame, None, false, form, problems)?),
         Err(error) => Err(error.into()),
     }
+}
+
+#[post("/people/invitations/<id>/again", data = "<form>")]
+async fn invite_again(
+    app: &App,
+    frame: Frame,
+    id: i64,
+    form: SignedInForm<CsrfOnly>,
+) -> Result<Page, Failure> {
+    let SignedInForm { session, actor, .. } = form;
+    let (values, made) = app
+        .run(move |service| service.invite_again(&actor, session.user_id, id))
+        .await?;
+    Ok(Page::new(&InvitedPage::new(frame, values, made))?)
 }
 
 #[post("/people/invitations/<id>/withdraw", data = "<form>")]
@@ -249,6 +268,7 @@ async fn set_state(
         form,
         actor,
         session,
+        ..
     } = form;
     let is_disabled = form.disabled;
     let actor = match actor.because(&form.reason) {
@@ -262,6 +282,7 @@ async fn set_state(
                 is_self: session.user_id == id,
                 problems: vec![],
                 reason: Reason::refused(form.reason, problem),
+                is_mailing: app.sends_mail(),
                 offset: app.utc_offset(),
             };
             return Ok(Either::Right(Page::with_status(422, &page)?));
@@ -400,12 +421,14 @@ fn page(
         is_self,
         draft,
         problems,
+        is_mailing: app.sends_mail(),
         offset: app.utc_offset(),
     };
     Page::with_status(status, &page)
 }
 
-/// When a session of the person was last used.
+/// When a session of the person was last used, or else when the last one began.
 fn last_used(person: &Person) -> Option<OffsetDateTime> {
-    person.sessions.first().map(|session| session.last_used_at)
+    let used = person.sessions.first().map(|session| session.last_used_at);
+    used.or(person.user.signed_in_at)
 }

@@ -4,7 +4,6 @@ use std::borrow::Borrow;
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use time::macros::format_description;
 use time::{Date, OffsetDateTime, UtcOffset};
 
 use crate::model::activation_code::{CodeTerm, ListedCode};
@@ -15,55 +14,22 @@ use crate::model::diagnosis::is_invisible;
 use crate::model::license::{License, Status, Verdict};
 use crate::model::search::Count;
 use crate::model::text;
+pub(super) use crate::model::user_agent::browser;
 use crate::service::Service;
 
 /// `UTC+02:00`.
 pub(super) fn offset(offset: &UtcOffset) -> String {
-    let format = format_description!("UTC[offset_hour sign:mandatory]:[offset_minute]");
-    offset.format(format).unwrap_or_default()
+    date::offset_name(*offset)
 }
 
 /// `2026-11-23 14:05` in the operator's offset.
 pub(super) fn moment(moment: &OffsetDateTime, offset: &UtcOffset) -> String {
-    let format = format_description!("[year]-[month]-[day] [hour]:[minute]");
-    moment.to_offset(*offset).format(format).unwrap_or_default()
+    date::moment(*moment, *offset)
 }
 
 /// `2026-11-23` in the operator's offset.
 pub(super) fn day(moment: &OffsetDateTime, offset: &UtcOffset) -> String {
     date::format(moment.to_offset(*offset).date())
-}
-
-/// `Firefox on Windows`, from a `User-Agent` header.
-pub(super) fn browser(user_agent: &str) -> String {
-    // Browsers also name those that they imitate, so the order matters.
-    let programs = [
-        ("Edg", "Edge"),
-        ("OPR/", "Opera"),
-        ("Firefox/", "Firefox"),
-        ("Chrome/", "Chrome"),
-        ("Safari/", "Safari"),
-        ("curl/", "curl"),
-        ("python-requests/", "Python"),
-    ];
-    let systems = [
-        ("Windows", "Windows"),
-        ("Android", "Android"),
-        ("iPhone", "iPhone"),
-        ("iPad", "iPad"),
-        ("Mac OS X", "macOS"),
-        ("Linux", "Linux"),
-    ];
-    let find = |names: &[(&str, &'static str)]| {
-        let found = names.iter().find(|(sign, _)| user_agent.contains(sign));
-        found.map(|(_, name)| *name)
-    };
-    match (find(&programs), find(&systems)) {
-        (Some(program), Some(system)) => format!("{program} on {system}"),
-        (Some(program), None) => program.to_owned(),
-        (None, _) if user_agent.is_empty() => "unknown".to_owned(),
-        (None, _) => user_agent.chars().take(60).collect(),
-    }
 }
 
 /// A message for people, in which backticks quote values: these become `<code>`.

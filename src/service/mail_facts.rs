@@ -27,7 +27,7 @@ pub(super) fn facts(
         MailEvent::Reminder => of_licenses(db, customer, topics, today)?,
         MailEvent::Moved => of_move(db, customer, topics)?,
         MailEvent::MyPage => Some(of_page(db, customer)?),
-        MailEvent::Digest | MailEvent::Test => None,
+        MailEvent::Digest | MailEvent::Invitation | MailEvent::Alert | MailEvent::Test => None,
     };
     Ok(facts.map(|facts| Facts {
         customer: called(&customer.name).to_owned(),

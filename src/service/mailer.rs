@@ -1,6 +1,6 @@
 //! Sending what the outbox has, so that no mail is lost in silence, and none is sent twice by itself.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use lettre::Address;
 use parking_lot::Mutex;
@@ -35,6 +35,8 @@ pub(super) struct Mailer {
     pub(super) queued_on: Mutex<Option<Date>>,
     /// Texts of the vendor that have failed since the start.
     pub(super) failed_texts: Mutex<Vec<FailedText>>,
+    /// The entry of the audit log until which alerts are queued.
+    pub(super) alerts_until: AtomicI64,
     is_stopping: AtomicBool,
 }
 
@@ -59,6 +61,7 @@ impl Mailer {
             trouble: Mutex::default(),
             queued_on: Mutex::default(),
             failed_texts: Mutex::default(),
+            alerts_until: AtomicI64::new(0),
             is_stopping: AtomicBool::new(false),
         }
     }
@@ -97,6 +100,7 @@ impl Service {
         if !self.sends_mail() {
             return Ok(());
         }
+        self.queue_alerts()?;
         let today = self.today();
         if *self.mailer.queued_on.lock() != Some(today) {
             self.queue_reminders(today)?;

@@ -440,11 +440,16 @@ impl Service {
             let Some(mail) = mail else {
                 return Ok(None);
             };
-            if matches!(mail.event, MailEvent::Digest | MailEvent::Test) {
+            if matches!(
+                mail.event,
+                MailEvent::Digest | MailEvent::Alert | MailEvent::Test
+            ) {
                 return Ok(Some(mail));
             }
-            let has_secret = mail.event == MailEvent::MyPage;
+            let is_invitation = mail.event == MailEvent::Invitation;
+            let has_secret = is_invitation || mail.event == MailEvent::MyPage;
             let written = match addressee(db, &mail.customer)? {
+                _ if is_invitation => self.mail_with_invitation(db, &mail)?,
                 None => None,
                 Some(customer) if has_secret => self.mail_with_link(db, &mail, customer)?,
                 Some(customer) => {

@@ -1,6 +1,7 @@
 //! The use cases: each method runs at one moment, in one transaction.
 
 mod activation;
+mod alerts;
 mod audit;
 mod backup;
 mod bulk;
@@ -45,6 +46,7 @@ mod refusals;
 mod restore;
 mod seals;
 mod secrets;
+mod security;
 mod sessions;
 mod shop_events;
 mod shops;
@@ -83,7 +85,9 @@ use crate::config::Config;
 use crate::error::{Error, Refusal};
 use crate::log::Log;
 use crate::model::audit::Event;
+use crate::model::date;
 use crate::model::overview::LicenseCount;
+use crate::model::security::Settings;
 use crate::store::copy::Halt;
 use crate::store::tokens::TokenUse;
 use crate::store::{Missing, Store};
@@ -142,7 +146,7 @@ pub use shop_events::Delivery;
 pub use shops::{ShopDraft, ShopUse};
 pub use sign_in::{Begun, Client};
 pub use sought::Sought;
-pub use team::{Invited, Person};
+pub use team::{Invited, NewInvitation, Person};
 pub use tokens::TokenUser;
 pub use tools::ToolUse;
 pub use trials::TrialRequest;
@@ -181,7 +185,6 @@ pub struct Service {
     seals: Seals,
     /// Encrypts messages to browsers, and is only in memory.
     messages: SecretKey,
-    requires_two_factors: bool,
     /// Audit entries about reading all licenses over the API.
     exports: Throttle,
     /// One for each kind.
@@ -217,6 +220,7 @@ pub struct Service {
     /// Set when the server stops.
     backup_halt: Halt,
     mailer: Mailer,
+    settings: Settings,
     webhook_sender: WebhookSender,
     /// Requests for links to the customer's own page, by address.
     link_requests: Throttle,
@@ -295,7 +299,6 @@ impl Service {
             by_code: Throttle::new(10, 1_800),
             seals: Seals::new()?,
             messages: SecretKey::new(&secrets::token()?),
-            requires_two_factors: config.require_two_factors,
             exports: Throttle::new(1, 3_600),
             refusals: Mutex::default(),
             exported: Mutex::default(),
@@ -320,6 +323,7 @@ impl Service {
             schedule: Schedule::new(config),
             backup_halt: Halt::default(),
             mailer: Mailer::new(config),
+            settings: security::settings(config),
             webhook_sender: WebhookSender::new(config),
             link_requests: Throttle::new(10, 60),
             customer_mails: Throttle::new(3, 600),
@@ -396,7 +400,7 @@ impl Service {
     }
 
     pub fn requires_two_factors(&self) -> bool {
-        self.requires_two_factors
+        self.settings.requires_two_factors
     }
 
     pub fn log(&self) -> &Log {
@@ -410,5 +414,11 @@ impl Service {
 
     pub fn now(&self) -> OffsetDateTime {
         self.clock.now()
+    }
+
+    /// For mails: `2026-11-23 14:05 UTC+02:00`.
+    fn shown(&self, at: OffsetDateTime) -> String {
+        let offset = self.utc_offset;
+        format!("{} {}", date::moment(at, offset), date::offset_name(offset))
     }
 }

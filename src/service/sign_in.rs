@@ -262,10 +262,15 @@ impl Service {
             };
             sessions::add(db, &new, now)?;
             let browser = Detail::personal(&client.user_agent);
-            let event = Event::new(Kind::SignedIn, &known.actor)
+            let mut event = Event::new(Kind::SignedIn, &known.actor)
                 .with("browser", browser)
                 .with("factors", proof.as_str());
+            // Nobody is warned of her own first sign-in.
+            if known.device.is_none() && user.signed_in_at.is_some() {
+                event = event.with("device", "new");
+            }
             audit::append(db, event, now)?;
+            users::set_signed_in(db, user.id, now)?;
             Ok(user)
         })?;
         Ok(SignIn {

@@ -2,17 +2,22 @@
 
 use time::{Duration, OffsetDateTime};
 
+use super::mails::{DraftMail, NO_SUCH_MAIL};
 use super::{Service, secrets};
 use crate::error::{Error, Refusal};
 use crate::model::audit::{Actor, Detail, Event, Kind};
+use crate::model::mail::{Mail, MailEvent, NewMail};
+use crate::model::mail_text::{Facts, InvitationFacts};
 use crate::model::role::Role;
 use crate::model::user::{UserValues, is_same_name};
 use crate::store::invitations::{self, Invitation};
 use crate::store::sessions;
 use crate::store::users::{self, User};
-use crate::store::{Db, Read, WriteTx, audit, tokens};
+use crate::store::{Db, Read, WriteTx, audit, outbox, tokens};
 
 const INVITED_FOR: Duration = Duration::hours(72);
+/// Before it ends.
+const MAIL_TOO_LATE: Duration = Duration::HOUR;
 const NO_SUCH_PERSON: Error = Error::NotFound("Person not found.");
 const NO_SUCH_INVITATION: Error = Error::NotFound(
     "This invitation was used or withdrawn, or it is older than 72 hours. Ask for a new one.",
@@ -34,6 +39,17 @@ pub struct Invited {
     pub invitation: Invitation,
     pub expires_at: OffsetDateTime,
     pub is_expired: bool,
+    /// None if who invited got the link.
+    pub mail: Option<Mail>,
+}
+
+/// An invitation that was just made.
+#[derive(Default)]
+pub struct NewInvitation {
+    /// The link, which is never shown again; none if it is mailed.
+    pub url: Option<String>,
+    /// To be written by hand.
+    pub mail: Option<DraftMail>,
 }
 
 impl Service {
@@ -54,13 +70,20 @@ impl Service {
         let users = self.store.read(users::all)?.into_iter();
         let people = users.map(|user| self.with_open(user));
         let now = self.clock.now();
-        let invited = self.store.read(invitations::all)?.into_iter();
-        let invited = invited.map(|invitation| {
+        let invited = self.store.read_tx(|db| {
+            let all = invitations::all(db)?.into_iter().map(|invitation| {
+                let mail = outbox::of_key(db, &key(invitation.id))?;
+                Ok((invitation, mail))
+            });
+            all.collect::<Read<Vec<_>>>()
+        })?;
+        let invited = invited.into_iter().map(|(invitation, mail)| {
             let expires_at = invitation.created_at + INVITED_FOR;
             Invited {
                 is_expired: expires_at <= now,
                 expires_at,
                 invitation,
+                mail,
             }
         });
         Ok((people.collect::<Result<_, _>>()?, invited.collect()))
@@ -81,14 +104,16 @@ impl Service {
         })
     }
 
-    /// Returns the link, which works once within 72 hours and is never shown again.
+    /// Works once within 72 hours, in place of an earlier invitation with the same name.
     pub fn invite(
         &self,
         actor: &Actor,
         inviter_id: i64,
         values: &UserValues,
-    ) -> Result<String, Error> {
+    ) -> Result<NewInvitation, Error> {
         let (now, token) = (self.clock.now(), secrets::token()?);
+        // Addresses with other letters are not written to.
+        let has_address = !values.email.is_empty() && values.email.is_ascii();
         self.store.write(|db| {
             name_is_free(db, &values.name, None)?;
             for earlier in invitations::all(db)? {
@@ -97,11 +122,99 @@ impl Service {
                 }
             }
             let hash = secrets::fingerprint(&token);
-            invitations::add(db, values, &hash, inviter_id, now)?;
+            let id = invitations::add(db, values, &hash, inviter_id, now)?;
             let event = about(Kind::PersonInvited, actor, values);
-            audit::append(db, event, now)
-        })?;
-        Ok(format!("{}/invitation/{token}", self.mailer.server_url))
+            let write = |url: &str| {
+                let invitation = Invitation {
+                    id,
+                    values: values.clone(),
+                    invited_by: actor.who.clone(),
+                    created_at: now,
+                };
+                self.invitation_mail(db, &invitation, url)
+            };
+            if self.sends_mail() && has_address {
+                // The outbox has no secret: each attempt makes a link of its own.
+                let mail = write(&self.invitation_url("…"))?;
+                let mail = NewMail {
+                    key: key(id),
+                    ..mail
+                };
+                let mail = outbox::add(db, &mail, &[], now)?.ok_or(NO_SUCH_MAIL)?;
+                audit::append(db, event.with("mail", mail), now)?;
+                return Ok(NewInvitation::default());
+            }
+            audit::append(db, event, now)?;
+            let url = self.invitation_url(&token);
+            let mail = has_address.then(|| write(&url)).transpose()?;
+            Ok(NewInvitation {
+                url: Some(url),
+                mail: mail.map(DraftMail::from),
+            })
+        })
+    }
+
+    /// Once more, with a new link and another 72 hours.
+    pub fn invite_again(
+        &self,
+        actor: &Actor,
+        inviter_id: i64,
+        id: i64,
+    ) -> Result<(UserValues, NewInvitation), Error> {
+        let all = self.store.read(invitations::all)?;
+        let found = all.into_iter().find(|invitation| invitation.id == id);
+        let values = found.ok_or(NO_SUCH_INVITATION)?.values;
+        let new = self.invite(actor, inviter_id, &values)?;
+        Ok((values, new))
+    }
+
+    fn invitation_url(&self, token: &str) -> String {
+        format!("{}/invitation/{token}", self.mailer.server_url)
+    }
+
+    fn invitation_mail(
+        &self,
+        db: &Db,
+        invitation: &Invitation,
+        url: &str,
+    ) -> Result<NewMail, Error> {
+        let values = &invitation.values;
+        let until = invitation.created_at + INVITED_FOR;
+        let facts = Facts {
+            server_url: self.mailer.server_url.clone(),
+            invitation: InvitationFacts {
+                name: values.name.clone(),
+                role: values.role.as_str().to_owned(),
+                invited_by: invitation.invited_by.clone(),
+                url: url.to_owned(),
+                until: self.shown(until),
+            },
+            ..Facts::default()
+        };
+        let event = MailEvent::Invitation;
+        let (language, text) = self.text_of(db, event, "", &self.mailer.language, &facts)?;
+        self.new_mail(event, String::new(), &values.email, language, text)
+    }
+
+    /// The mail with a link that is made now, in place of the one before; none if the invitation has ended, or ends
+    /// before anybody reads it.
+    pub(super) fn mail_with_invitation(
+        &self,
+        db: &WriteTx<'_>,
+        mail: &Mail,
+    ) -> Result<Option<NewMail>, Error> {
+        let own = outbox::key(db, mail.id)?;
+        let mut all = invitations::all(db)?.into_iter();
+        let invitation = all.find(|invitation| key(invitation.id) == own);
+        let last = self.clock.now() + MAIL_TOO_LATE;
+        let Some(invitation) = invitation.filter(|found| last < found.created_at + INVITED_FOR)
+        else {
+            return Ok(None);
+        };
+        let token = secrets::token()?;
+        invitations::set_token(db, invitation.id, &secrets::fingerprint(&token))?;
+        let mail = self.invitation_mail(db, &invitation, &self.invitation_url(&token))?;
+        Ok(Some(mail))
     }
 
     pub fn withdraw_invitation(&self, actor: &Actor, id: i64) -> Result<Invitation, Error> {
@@ -262,6 +375,11 @@ impl Service {
             Ok(user)
         })
     }
+}
+
+/// An invitation has one mail.
+fn key(invitation_id: i64) -> String {
+    format!("invitation {invitation_id}")
 }
 
 /// The largest role first.

@@ -167,6 +167,25 @@ pub fn head(db: &Connection) -> Result<(i64, String)> {
     Ok(last.unwrap_or((0, BEGINNING.to_owned())))
 }
 
+/// At most `limit` entries of this kind, of which alerts are made, since that moment; newest first.
+pub fn of_alerts(
+    db: &Connection,
+    kind: Kind,
+    since: OffsetDateTime,
+    limit: i64,
+) -> Result<Vec<Entry>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from audit where kind in ({}) and kind = ?1 and at >= ?2
+         order by at desc, id desc limit ?3",
+        quoted(Kind::is_of_alerts)
+    ))?
+    .query_map(
+        params![kind.as_str(), since.unix_timestamp(), limit],
+        |row| entry(db, row),
+    )?
+    .collect()
+}
+
 /// When the first entry was made: at the installation.
 pub fn began(db: &Connection) -> Result<Option<OffsetDateTime>> {
     db.prepare_cached("select at from audit where id = 1")?
@@ -179,14 +198,15 @@ pub fn sign_ins(db: &Connection, before: OffsetDateTime, limit: i64) -> Result<V
     // As literals, so that SQLite uses the index.
     db.prepare_cached(&format!(
         "select id from audit where content = '' and kind in ({}) and at < ?1 order by at limit ?2",
-        sign_in_kinds()
+        quoted(Kind::is_sign_in)
     ))?
     .query_map([before.unix_timestamp(), limit], |row| row.get(0))?
     .collect()
 }
 
-fn sign_in_kinds() -> String {
-    let kinds = Kind::ALL.into_iter().filter(|kind| kind.is_sign_in());
+/// For SQL.
+fn quoted(is_in: fn(Kind) -> bool) -> String {
+    let kinds = Kind::ALL.into_iter().filter(|kind| is_in(*kind));
     let quoted: Vec<String> = kinds.map(|kind| format!("'{}'", kind.as_str())).collect();
     quoted.join(", ")
 }
@@ -340,8 +360,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_schema_names_the_kinds_that_may_lose_their_details() {
+    fn the_schema_names_the_kinds_that_may_lose_their_details_and_those_of_alerts() {
         let schema = include_str!("../../schema.sql");
-        assert_eq!(schema.matches(&sign_in_kinds()).count(), 2);
+        let named = |is_in| schema.matches(&quoted(is_in)).count();
+        assert_eq!((named(Kind::is_sign_in), named(Kind::is_of_alerts)), (2, 1));
     }
 }

@@ -18,25 +18,35 @@ pub struct Invitation {
 const COLUMNS: &str = "invitations.id, invitations.name, invitations.email, invitations.role, users.name, \
      invitations.created_at from invitations join users on users.id = invitations.invited_by";
 
+/// Returns its ID.
 pub fn add(
     db: &Connection,
     values: &UserValues,
     token_hash: &str,
     invited_by: i64,
     now: OffsetDateTime,
-) -> Result<()> {
+) -> Result<i64> {
     db.prepare_cached(
         "insert into invitations (token_hash, name, email, role, invited_by, created_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6)",
+         values (?1, ?2, ?3, ?4, ?5, ?6) returning id",
     )?
-    .execute(params![
-        token_hash,
-        values.name,
-        values.email,
-        values.role.as_str(),
-        invited_by,
-        now.unix_timestamp()
-    ])?;
+    .query_row(
+        params![
+            token_hash,
+            values.name,
+            values.email,
+            values.role.as_str(),
+            invited_by,
+            now.unix_timestamp()
+        ],
+        |row| row.get(0),
+    )
+}
+
+/// The link before no longer works.
+pub fn set_token(db: &Connection, id: i64, token_hash: &str) -> Result<()> {
+    db.prepare_cached("update invitations set token_hash = ?2 where id = ?1")?
+        .execute(params![id, token_hash])?;
     Ok(())
 }
 

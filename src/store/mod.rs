@@ -78,8 +78,8 @@ use cache::{LicenseCache, Pair};
 pub use files::{FileSizes, disk_space};
 use licenses::CheckedLicense;
 use mark::LogState;
-pub use open::Missing;
 use open::{Access, FileId};
+pub use open::{Missing, SCHEMA};
 /// For functions that read in several steps: a connection, and the result of a step.
 pub use rusqlite::{Connection as Db, Result as Read};
 use trail::Trail;

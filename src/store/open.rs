@@ -27,7 +27,7 @@ const FOREIGN_LOG: &str = "licenses.db-wal beside it belongs to the previous dat
                            put there, remove licenses.db-wal and licenses.db-shm";
 
 /// The steps that lead to the current schema: the first creates version 1 from nothing.
-pub(super) const STEPS: [&str; 17] = [
+pub(super) const STEPS: [&str; 18] = [
     include_str!("schema/001.sql"),
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
@@ -45,7 +45,11 @@ pub(super) const STEPS: [&str; 17] = [
     include_str!("schema/015.sql"),
     include_str!("schema/016.sql"),
     include_str!("schema/017.sql"),
+    include_str!("schema/018.sql"),
 ];
+
+/// The number of the current schema.
+pub const SCHEMA: usize = STEPS.len();
 
 /// Our `pragma application_id`: "LSRV".
 pub(super) const APPLICATION_ID: i64 = 0x4c53_5256;

@@ -82,6 +82,20 @@ pub fn get(db: &Connection, id: i64) -> Result<Option<Mail>> {
         .optional()
 }
 
+/// Empty for a mail by hand.
+pub fn key(db: &Connection, id: i64) -> Result<String> {
+    db.prepare_cached("select event_key from mails where id = ?1")?
+        .query_row([id], |row| row.get(0))
+}
+
+pub fn of_key(db: &Connection, key: &str) -> Result<Option<Mail>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from mails where event_key = ?1 and event_key <> ''"
+    ))?
+    .query_row([key], mail)
+    .optional()
+}
+
 pub fn has_key(db: &Connection, key: &str) -> Result<bool> {
     db.prepare_cached(
         "select exists (select 1 from mails where event_key = ?1 and event_key <> '')",

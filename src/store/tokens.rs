@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::users::role;
 use super::{moment, unreadable};
 use crate::model::role::Role;
-use crate::model::token::{NewToken, Scope};
+use crate::model::token::{NewToken, Scope, unused};
 
 #[derive(Debug, Clone)]
 pub struct Token {
@@ -22,6 +22,8 @@ pub struct Token {
     /// Its person, and what that one may do.
     pub user_id: i64,
     pub role: Role,
+    /// Its person.
+    pub user_name: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,8 +34,16 @@ pub struct TokenUse {
     pub address: String,
 }
 
+impl Token {
+    /// [`unused`] of this token.
+    pub fn unused(&self, now: OffsetDateTime) -> Option<String> {
+        let last = self.last_use.as_ref().map(|last| last.at);
+        unused(self.created_at, last, now).filter(|_| now < self.expires_at)
+    }
+}
+
 const COLUMNS: &str = "api_tokens.id, api_tokens.name, scopes, api_tokens.created_at, expires_at, \
-     last_used_at, last_used_address, users.id, users.role \
+     last_used_at, last_used_address, users.id, users.role, users.name \
      from api_tokens join users on users.id = api_tokens.user_id";
 
 pub fn add(
@@ -131,5 +141,6 @@ fn token(row: &Row<'_>) -> Result<Token> {
         last_use: last_use.transpose()?,
         user_id: row.get(7)?,
         role: role(row, 8)?,
+        user_name: row.get(9)?,
     })
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
-use super::unreadable;
+use super::{moment, optional_moment, unreadable};
 use crate::model::role::Role;
 use crate::model::user::UserValues;
 
@@ -18,6 +18,9 @@ pub struct User {
     pub password_hash: String,
     pub is_disabled: bool,
     pub factor: Option<StoredFactor>,
+    pub created_at: OffsetDateTime,
+    /// The last time; none before the first.
+    pub signed_in_at: Option<OffsetDateTime>,
 }
 
 /// A second factor as it is in the table.
@@ -35,7 +38,8 @@ impl fmt::Debug for StoredFactor {
     }
 }
 
-const COLUMNS: &str = "id, name, email, role, password_hash, is_disabled, totp_secret, totp_step";
+const COLUMNS: &str = "id, name, email, role, password_hash, is_disabled, totp_secret, totp_step, created_at, \
+     signed_in_at";
 
 /// Compared byte for byte.
 pub fn by_name(db: &Connection, name: &str) -> Result<Option<User>> {
@@ -110,6 +114,12 @@ pub fn set_password_hash(db: &Connection, id: i64, password_hash: &str) -> Resul
     Ok(())
 }
 
+pub fn set_signed_in(db: &Connection, id: i64, at: OffsetDateTime) -> Result<()> {
+    db.prepare_cached("update users set signed_in_at = ?2 where id = ?1")?
+        .execute(params![id, at.unix_timestamp()])?;
+    Ok(())
+}
+
 /// None removes the second factor; `step` is that of a code that was used.
 pub fn set_factor(db: &Connection, id: i64, secret: Option<&str>, step: i64) -> Result<()> {
     let secret = secret.unwrap_or_default();
@@ -145,5 +155,7 @@ fn user(row: &Row<'_>) -> Result<User> {
         password_hash: row.get(4)?,
         is_disabled: row.get(5)?,
         factor: factor(row, 6)?,
+        created_at: moment(row, 8)?,
+        signed_in_at: optional_moment(row, 9)?,
     })
 }

@@ -296,7 +296,7 @@ fn without_valid_credentials_nothing_is_readable_or_changed() {
 }
 
 /// What somebody who only reads may send: searches, and what is about herself.
-const SENT_BY_VIEWERS: [&str; 10] = [
+const SENT_BY_VIEWERS: [&str; 11] = [
     "POST /account/factor",
     "POST /account/factor/change",
     "POST /account/factor/set-up",
@@ -304,13 +304,14 @@ const SENT_BY_VIEWERS: [&str; 10] = [
     "POST /account/password",
     "POST /account/sessions/<id>/end",
     "POST /account/sessions/end-others",
+    "POST /alerts/seen",
     "POST /codes",
     "POST /licenses",
     "POST /logout",
 ];
 
 /// Where staff may do nothing: with everything below.
-const FOR_OWNERS: [&str; 16] = [
+const FOR_OWNERS: [&str; 17] = [
     "/account/tokens",
     "/api/audit",
     "/audit",
@@ -320,6 +321,7 @@ const FOR_OWNERS: [&str; 16] = [
     "/mail/texts",
     "/people",
     "/restored",
+    "/security",
     "/settings",
     "/shops",
     "/tool/rename",

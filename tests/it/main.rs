@@ -9,6 +9,7 @@
 )]
 
 mod activation;
+mod alerts;
 mod audit;
 mod audit_export;
 mod axe;
@@ -89,6 +90,7 @@ mod rotation;
 mod sale;
 mod schema;
 mod seats;
+mod security;
 mod security_txt;
 mod server;
 mod sessions;

@@ -1,8 +1,11 @@
 //! People: invitations, roles, and those who may no longer sign in.
 
 use license_server::model::audit::Actor;
+use license_server::model::mail::MailState;
 use license_server::model::user::UserValues;
 
+use crate::database::Database;
+use crate::mail::{MailServer, mailing};
 use crate::page::Page;
 use crate::server::{Client, PASSWORD, Server};
 
@@ -126,6 +129,7 @@ fn an_invitation_ends_with_the_right_to_invite() {
         let id = id_of(&server, ended);
         let values = UserValues::parse("guest", "", "owner").unwrap();
         let link = server.service.invite(&actor, id, &values).unwrap();
+        let link = link.url.unwrap();
         let link = &link[link.find("/invitation/").unwrap()..];
         assert_eq!(server.stranger().get(link).status, 200, "{ended}");
         let viewer = UserValues::parse(ended, "", "viewer").unwrap();
@@ -160,4 +164,70 @@ fn one_owner_always_stays() {
     assert_eq!(renamed.status, 200);
     let mut vera = sign_in_as(&server, "vera");
     assert_eq!(vera.get("/people").status, 200);
+}
+
+/// The path of the link in the text of a mail.
+fn link_in(text: &str) -> String {
+    let at = text
+        .find("/invitation/")
+        .unwrap_or_else(|| panic!("{text}"));
+    text[at..].split_whitespace().next().unwrap().to_owned()
+}
+
+fn invite_by_mail(server: &Server, admin: &mut Client) -> Page {
+    assert!(server.service.sends_mail());
+    let form = Page::open(admin, "/people/new").form("/people");
+    form.fill("name", "anna")
+        .fill("email", "anna@example.com")
+        .set("role", "staff")
+        .submit(admin)
+}
+
+#[test]
+fn an_invitation_is_mailed_and_its_link_is_only_in_that_mail() {
+    let Some(mut mail) = MailServer::start(&[]) else {
+        return;
+    };
+    let server = mailing(mail.port, |_| {});
+    let mut admin = server.admin();
+    let page = invite_by_mail(&server, &mut admin);
+    assert!(page.text().contains("anna@example.com") && page.all(".secret").is_empty());
+    server.tick().unwrap();
+    let taken = mail.next();
+    assert_eq!(taken["recipients"], serde_json::json!(["anna@example.com"]));
+    let text = taken["body"].as_str().unwrap();
+    assert!(text.contains("admin") && text.contains("2026-06-18 12:00"));
+    let link = link_in(text);
+    assert_eq!(server.stranger().get(&link).status, 200);
+    let secret = link.trim_start_matches("/invitation/");
+    let database = Database::of(&server.folder.path().join("data"));
+    assert!(!database.rows().concat().contains(secret));
+    Page::open(&mut admin, "/people")
+        .form("/again")
+        .submit(&mut admin);
+    assert_eq!(server.stranger().get(&link).status, 404);
+    server.tick().unwrap();
+    let again = link_in(mail.next()["body"].as_str().unwrap());
+    assert_eq!(server.stranger().get(&again).status, 200);
+}
+
+#[test]
+fn an_invitation_that_comes_too_late_or_was_withdrawn_is_not_mailed() {
+    let state = |change: fn(&Server, &mut Client)| {
+        // Nobody listens there.
+        let server = mailing(1, |_| {});
+        let mut admin = server.admin();
+        invite_by_mail(&server, &mut admin);
+        change(&server, &mut admin);
+        server.tick().unwrap();
+        server.service.mails(None, i64::MAX, 1).unwrap()[0].state
+    };
+    assert_eq!(state(|_, _| {}), MailState::Waiting);
+    let late = |server: &Server, _: &mut Client| server.clock.turn(71 * 3600 + 1);
+    assert_eq!(state(late), MailState::Dropped);
+    let withdrawn = |_: &Server, admin: &mut Client| {
+        let people = Page::open(admin, "/people");
+        people.form("/withdraw").submit(admin);
+    };
+    assert_eq!(state(withdrawn), MailState::Dropped);
 }

@@ -35,7 +35,7 @@ fn begin(client: &mut Client) -> Page {
 }
 
 /// Sets up a second factor, and returns the recovery codes, too.
-fn set_up(server: &Server, client: &mut Client) -> (App, Vec<String>) {
+pub fn set_up(server: &Server, client: &mut Client) -> (App, Vec<String>) {
     let page = begin(client);
     let app = App::with(&page.texts(".pick").concat());
     let form = page.form("/account/factor/set-up");

@@ -13,7 +13,7 @@ use crate::server::Server;
 
 /// SHA-256 of each step in `src/store/schema`. A step that was released never changes: what is wrong with it is
 /// fixed by the next one. A new step gets its line here.
-const STEPS: [&str; 17] = [
+const STEPS: [&str; 18] = [
     "931f0741d8953ba58789e511e8324c3c31eec6f2752aa86baadc2ea10063f333",
     "de2e7dd71be91dd1c78faa07f2e53fad962f29a558cf9506660b4b4d6f891a51",
     "8e36765f21dbddb53f3828a2ceb7717b8ed2ef2c51e6dd23b3ec242b7fe253c7",
@@ -31,6 +31,7 @@ const STEPS: [&str; 17] = [
     "3e152633c0a3be2ee244e9727bfb8e75a428deae9803a4fe7ebbb9d0abc6e58e",
     "e801ac697f2ff5f353bf81e0d16235042ba8891ca03d45daec18bf008c273eed",
     "6f5ad42b092467ce4c28f2cc1716723dc271a8ed9c4f8cc8674b15d53e22baac",
+    "22477290a4d3d8eb66437ef912870a07de3ebf1a32e4a6c9129cb5cd86391b90",
 ];
 
 const APPLICATION_ID: i64 = 0x4c53_5256;

@@ -104,11 +104,13 @@ pub enum Kind {
     LinkCreated,
     /// The link was used, and began a session.
     LinkOpened,
+    /// Somebody has seen the alerts of the overview until an entry.
+    AlertsSeen,
 }
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 65] = [
+    pub const ALL: [Kind; 66] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -171,6 +173,7 @@ impl Kind {
         Kind::FactorReset,
         Kind::RecoveryCodesCreated,
         Kind::RecoveryCodeUsed,
+        Kind::AlertsSeen,
         Kind::Restored,
         Kind::RestoreEnded,
         Kind::DemoSeeded,
@@ -243,6 +246,7 @@ impl Kind {
             Kind::WebhookDeleted => "webhook deleted",
             Kind::LinkCreated => "customer link created",
             Kind::LinkOpened => "customer link opened",
+            Kind::AlertsSeen => "alerts seen",
         }
     }
 
@@ -313,8 +317,27 @@ impl Kind {
             | Kind::MailTextChanged
             | Kind::WebhookCreated
             | Kind::WebhookChanged
-            | Kind::WebhookDeleted => false,
+            | Kind::WebhookDeleted
+            | Kind::AlertsSeen => false,
         }
+    }
+
+    /// Whether alerts are made of it.
+    pub fn is_of_alerts(self) -> bool {
+        matches!(
+            self,
+            Kind::SignedIn
+                | Kind::SignInFailed
+                | Kind::SecondFactorFailed
+                | Kind::SignInThrottled
+                | Kind::TokenRefused
+                | Kind::PersonAdded
+                | Kind::PersonChanged
+                | Kind::PersonEnabled
+                | Kind::FactorRemoved
+                | Kind::FactorReset
+                | Kind::AlertsSeen
+        )
     }
 
     /// What receivers of webhooks are told of it.

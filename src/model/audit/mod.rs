@@ -324,10 +324,26 @@ impl Details {
         Ok(Some(details))
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name) {
             Some(Detail::Text(text)) => Some(text),
             Some(Detail::Number(_) | Detail::Personal(_)) | None => None,
+        }
+    }
+
+    /// Also a personal value, unless it was erased.
+    pub(super) fn words(&self, name: &str) -> Option<&str> {
+        match self.0.get(name) {
+            Some(Detail::Text(text)) => Some(text),
+            Some(Detail::Personal(personal)) => personal.text.as_deref(),
+            Some(Detail::Number(_)) | None => None,
+        }
+    }
+
+    pub fn number(&self, name: &str) -> Option<i64> {
+        match self.0.get(name) {
+            Some(Detail::Number(number)) => Some(*number),
+            Some(Detail::Text(_) | Detail::Personal(_)) | None => None,
         }
     }
 }

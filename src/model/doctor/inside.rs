@@ -182,7 +182,7 @@ pub fn database(contents: &Contents) -> Vec<Finding> {
     found
 }
 
-fn backup(state: &BackupState, now: OffsetDateTime) -> Finding {
+pub fn backup(state: &BackupState, now: OffsetDateTime) -> Finding {
     let day = |at: OffsetDateTime| date::format(at.date());
     match (state.warning(now), &state.last_good) {
         (Some(BackupWarning::Never), _) => Finding::warning(
@@ -218,7 +218,7 @@ fn clock(wrong: &WrongClock) -> Finding {
     ))
 }
 
-fn signing_keys(keys: &[SigningKey], is_fine: bool, has_backup: bool) -> Vec<Finding> {
+pub fn signing_keys(keys: &[SigningKey], is_fine: bool, has_backup: bool) -> Vec<Finding> {
     let mut found = vec![];
     // A backup holds them, too.
     let used = keys

@@ -1,0 +1,167 @@
+//! Alerts: on the overview until they were seen, and by mail.
+
+use license_server::model::audit::Actor;
+use license_server::model::mail::MailEvent;
+use license_server::model::user::UserValues;
+
+use crate::mail::mailing;
+use crate::page::Page;
+use crate::people::{add_person, sign_in_as};
+use crate::server::{Client, PASSWORD, Server};
+use crate::two_factors::set_up;
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// A server with these people, whose addresses are `NAME@example.com`. Nobody listens at its mail server.
+fn with_people(people: &[(&str, &str)]) -> Server {
+    let server = mailing(1, |_| {});
+    for (name, role) in people {
+        if *name != "admin" {
+            add_person(&server, name, role);
+        }
+        change(&server, name, role);
+    }
+    server
+}
+
+fn change(server: &Server, name: &str, role: &str) {
+    let values = UserValues::parse(name, &format!("{name}@example.com"), role).unwrap();
+    let id = server.service.id_of_user(name).unwrap();
+    let changed = server
+        .service
+        .change_person(&Actor::command_line(), id, &values);
+    changed.unwrap();
+}
+
+fn shown(client: &mut Client) -> Vec<String> {
+    Page::open(client, "/").texts("#alerts p:not(.actions)")
+}
+
+/// Recipients, subjects and texts of the mails with alerts so far, the first one first.
+fn mails(server: &Server) -> Vec<(String, String)> {
+    server.service.write_notes(true).unwrap();
+    server.tick().unwrap();
+    let all = server.service.mails(None, i64::MAX, 100).unwrap();
+    let alerts = all.into_iter().rev();
+    let alerts = alerts.filter(|mail| mail.event == MailEvent::Alert);
+    alerts
+        .map(|mail| (mail.recipient, format!("{}\n{}", mail.subject, mail.body)))
+        .collect()
+}
+
+fn recipients(server: &Server) -> Vec<String> {
+    let mut all: Vec<String> = mails(server).into_iter().map(|(to, _)| to).collect();
+    all.sort();
+    all
+}
+
+/// Somebody else, with that browser.
+fn sign_in_with(server: &Server, name: &str, browser: &str) {
+    let mut client = server.stranger().header("User-Agent", browser);
+    let body = format!(r#"{{"username":"{name}","password":"{PASSWORD}"}}"#);
+    assert_eq!(client.post("/api/login", &body).status, 200);
+}
+
+#[test]
+fn a_person_is_told_once_a_day_of_new_devices_but_not_of_her_first() {
+    let server = with_people(&[("anna", "staff"), ("bo", "staff"), ("admin", "owner")]);
+    let (mut anna, mut bo) = (sign_in_as(&server, "anna"), sign_in_as(&server, "bo"));
+    let body = format!(r#"{{"username":"anna","password":"{PASSWORD}"}}"#);
+    assert_eq!(anna.post("/api/login", &body).status, 200);
+    assert!(mails(&server).is_empty() && shown(&mut anna).is_empty());
+    sign_in_with(&server, "anna", "Win at https://casino.example");
+    sign_in_with(&server, "anna", "Firefox/140.0 (Windows NT 10.0)");
+    let all = mails(&server);
+    let [(to, text)] = &all[..] else {
+        panic!("{all:?}");
+    };
+    assert_eq!(to, "anna@example.com");
+    assert!(
+        text.contains("Firefox on Windows") && text.contains("127.0.0.1"),
+        "{text}"
+    );
+    let mut admin = server.admin();
+    for (client, number) in [(&mut anna, 1), (&mut bo, 0), (&mut admin, 1)] {
+        assert_eq!(shown(client).len(), number);
+    }
+    server.clock.turn(DAY);
+    sign_in_with(&server, "anna", "Win at https://casino.example");
+    let all = mails(&server);
+    assert_eq!(all.len(), 2);
+    assert!(!all[1].1.contains("casino"), "{}", all[1].1);
+}
+
+#[test]
+fn owners_and_the_person_learn_of_a_new_owner_and_of_a_lost_second_factor() {
+    let server = with_people(&[("admin", "owner"), ("anna", "staff"), ("bo", "staff")]);
+    // The address of admin was changed, and nobody became an owner.
+    assert_eq!(mails(&server), []);
+    change(&server, "bo", "owner");
+    let both = ["admin@example.com", "bo@example.com"];
+    assert_eq!(recipients(&server), both);
+    assert_eq!(recipients(&server), both);
+    let mut anna = sign_in_as(&server, "anna");
+    set_up(&server, &mut anna);
+    server.service.reset_factor_of("anna").unwrap();
+    let all = mails(&server).split_off(2);
+    let mut to: Vec<&str> = all.iter().map(|(to, _)| &**to).collect();
+    to.sort_unstable();
+    assert_eq!(
+        to,
+        ["admin@example.com", "anna@example.com", "bo@example.com"]
+    );
+    assert!(all[0].1.contains("anna") && all[0].1.contains("command line"));
+    let mut bo = sign_in_as(&server, "bo");
+    assert_eq!(shown(&mut bo).len(), 2);
+    assert_eq!(shown(&mut sign_in_as(&server, "anna")).len(), 2);
+}
+
+#[test]
+fn a_burst_of_refusals_is_one_mail_a_day_without_words_of_a_stranger() {
+    let server = with_people(&[("admin", "owner"), ("anna", "staff")]);
+    let guess = |name: &str, number| {
+        let body = format!(r#"{{"username":"{name}","password":"a wrong one"}}"#);
+        for _ in 0..number {
+            server.stranger().post("/api/login", &body);
+        }
+    };
+    guess("casino.example", 19);
+    assert_eq!(mails(&server), []);
+    guess("casino.example", 1);
+    let all = mails(&server);
+    let [(to, text)] = &all[..] else {
+        panic!("{all:?}");
+    };
+    assert_eq!(to, "admin@example.com");
+    assert!(
+        text.contains("20 sign-ins") && !text.contains("casino"),
+        "{text}"
+    );
+    server.clock.turn(3600);
+    guess("casino.example", 30);
+    assert_eq!(mails(&server).len(), 1);
+    server.clock.turn(120);
+    let mut admin = server.admin();
+    assert_eq!(shown(&mut admin).len(), 1);
+    server.clock.turn(7 * DAY);
+    assert!(shown(&mut server.admin()).len() == 1, "the new device");
+}
+
+#[test]
+fn an_alert_goes_once_this_person_has_seen_it() {
+    let server = with_people(&[("admin", "owner"), ("anna", "owner")]);
+    let (mut admin, mut anna) = (server.admin(), sign_in_as(&server, "anna"));
+    let seen = shown(&mut admin).len();
+    assert!(seen > 0 && shown(&mut anna).len() == seen);
+    let page = Page::open(&mut admin, "/");
+    sign_in_with(&server, "anna", "curl/8");
+    page.form("/alerts/seen").submit(&mut admin);
+    let left = shown(&mut admin);
+    assert!(left.len() == 1 && left[0].contains("curl"), "{left:?}");
+    let page = Page::open(&mut admin, "/");
+    page.form("/alerts/seen").submit(&mut admin);
+    assert!(shown(&mut admin).is_empty() && shown(&mut anna).len() > seen);
+    server.clock.turn(7 * DAY + 1);
+    let again = shown(&mut sign_in_as(&server, "anna"));
+    assert!(again.len() == 1, "only this sign-in: {again:?}");
+}
