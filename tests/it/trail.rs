@@ -104,10 +104,9 @@ fn each_entry_of_the_audit_log_is_an_event_without_names_and_values() {
     let verified = run(folder.path(), &["audit", "verify"], "");
     let verified = String::from_utf8(verified.stdout).unwrap();
     assert_eq!(all_numbers(&verified)[0], told.len() as i64, "{log}");
-    let numbers: Vec<i64> = told.iter().filter_map(|line| line[0].as_i64()).collect();
-    let mut sorted = numbers.clone();
-    sorted.sort_unstable();
-    assert_eq!(sorted, (1..=told.len() as i64).collect::<Vec<_>>());
+    let mut numbers: Vec<i64> = told.iter().filter_map(|line| line[0].as_i64()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=told.len() as i64).collect::<Vec<_>>());
     let here = json!("127.0.0.1");
     for [kind, user, who, client] in [
         [
