@@ -216,10 +216,8 @@ impl Reader<'_> {
             },
             // A body that may be left out.
             Schema::OneOf(one) => {
-                let objects = one.items.iter().filter_map(|item| self.object(item));
-                objects
-                    .into_iter()
-                    .find(|object| !object.properties.is_empty())
+                let mut objects = one.items.iter().filter_map(|item| self.object(item));
+                objects.find(|object| !object.properties.is_empty())
             }
             _ => None,
         }

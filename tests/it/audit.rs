@@ -564,7 +564,9 @@ fn the_setting_decides_how_long_sign_ins_are_kept() {
         server.license("T", "k");
         let has_details = |kind: &str| {
             let sql = "select count(*) from audit where kind = ?1 and after <> ''";
-            let number = database.open().query_row(sql, [kind], |row| row.get::<_, i64>(0));
+            let number = database
+                .open()
+                .query_row(sql, [kind], |row| row.get::<_, i64>(0));
             number.unwrap() > 0
         };
         assert!(has_details("signed in"));
