@@ -218,7 +218,7 @@ fn second_factors(facts: &Facts) -> Check {
     named(
         "Second factors",
         "Everybody has one.",
-        "The password alone is enough for",
+        "None, so the password alone signs in",
         &without,
         PEOPLE,
     )
@@ -229,7 +229,7 @@ fn required_factors(facts: &Facts) -> Check {
         true => (State::Fine, "Everybody must have a second factor."),
         false => (
             State::NotSet,
-            "Nobody must have a second factor; new people begin without one.",
+            "Second factors are optional; new people begin without one.",
         ),
     };
     let place = Place::Setting("require_two_factors");
@@ -256,7 +256,7 @@ fn invitations(facts: &Facts) -> Check {
     named(
         "Invitations",
         "None is open.",
-        "Whoever has the link can still accept the invitation of",
+        "Whoever has the link can still accept it",
         &invited,
         PEOPLE,
     )
@@ -444,7 +444,7 @@ fn mail(facts: &Facts) -> Check {
     named(
         "Mail",
         "Alerts and invitations are sent by mail.",
-        "No alerts by mail, because the address is missing, for",
+        "No e-mail address, so no alerts by mail",
         &unreachable,
         match unreachable.is_empty() {
             true => place,
@@ -552,7 +552,8 @@ mod tests {
     fn each_weakness_is_found_and_nothing_else() {
         use State::{Look, NotSet};
         assert_eq!(found(|_| {}), []);
-        let cases: [(fn(&mut Facts), &str, State); 19] = [
+        type Case = (fn(&mut Facts), &'static str, State);
+        let cases: [Case; 19] = [
             (|f| drop(f.people.pop()), "Owners", Look),
             (
                 |f| f.people.extend([person("bo"), person("cy")]),
