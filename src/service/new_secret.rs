@@ -120,7 +120,7 @@ impl Service {
     /// they were.
     pub fn forget_lost_secrets(&self) -> Result<Vec<String>, Error> {
         let actor = Actor::command_line();
-        let mut lost = self.store.read(|db| Stored::all(db))?;
+        let mut lost = self.store.read(Stored::all)?;
         lost.retain(|stored| stored.decrypt(&self.encryption).is_err());
         let mut forgotten = vec![];
         for stored in lost {

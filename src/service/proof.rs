@@ -44,7 +44,7 @@ fn contents(path: &Path, halt: &Halt, encryption: &Encryption) -> Result<Content
     let ring = KeyRing::complete(copy.read(signing_keys::all)?, &missing, encryption)?;
     // A restore proves an older one once more, when its tables are those of this program.
     if copy.is_current()? {
-        for stored in copy.read(|db| Stored::all(db))? {
+        for stored in copy.read(Stored::all)? {
             stored.decrypt(encryption)?;
         }
     }
