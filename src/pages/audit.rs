@@ -7,7 +7,7 @@ use rocket::http::ContentType;
 use rocket::{FromForm, Route, get, routes};
 use time::{OffsetDateTime, UtcOffset};
 
-use super::download::Written;
+use super::download::{Lines, Written};
 use super::frame::Frame;
 use super::{Page, query, shown};
 use crate::auth::Session;
@@ -122,13 +122,11 @@ async fn json_lines(
     .await
 }
 
-type Lines = fn(&Service, AuditWalk) -> Result<(String, AuditWalk), Error>;
-
 async fn file(
     app: &App,
     query: AuditQuery,
     (ending, kind, head): (&str, ContentType, String),
-    lines: Lines,
+    lines: Lines<AuditWalk>,
 ) -> Result<Written<AuditWalk>, Failure> {
     check_length("license", &query.license).map_err(Error::from)?;
     let filter = query.filter(app.utc_offset());

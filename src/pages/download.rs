@@ -35,6 +35,9 @@ impl Download {
     }
 }
 
+/// The next lines, none at the end, and the rest of the walk.
+pub(super) type Lines<W> = fn(&Service, W) -> Result<(String, W), Error>;
+
 /// A file that is written while its rows are read. Rocket ends a failed stream as if it were complete, so an error
 /// midway becomes a last line that says so.
 pub(super) struct Written<W> {
@@ -44,8 +47,7 @@ pub(super) struct Written<W> {
     pub(super) head: String,
     /// Some lines and the rest of the walk.
     pub(super) first: (String, W),
-    /// The next ones, none at the end.
-    pub(super) lines: fn(&Service, W) -> Result<(String, W), Error>,
+    pub(super) lines: Lines<W>,
     /// Of a fault, in the log.
     pub(super) place: &'static str,
 }
