@@ -1,4 +1,4 @@
-//! A short code that names a machine on the telephone. It finds machines and approves nothing.
+//! A short code that names a machine on the phone. It finds machines and approves nothing.
 
 use sha2::{Digest, Sha256};
 
@@ -35,7 +35,7 @@ fn letters(tool_name: &str, license_key: &str) -> [u8; 7] {
     ]
 }
 
-/// A machine code as somebody says it on the telephone: in any case, with or without the hyphen, which may be a dash.
+/// A machine code as somebody says it on the phone: in any case, with or without the hyphen, which may be a dash.
 pub fn read_machine_code(typed: &str) -> Option<String> {
     let typed = in_ascii(typed.trim()).to_ascii_uppercase();
     let letters = match typed.split_once(['-', ' ']) {

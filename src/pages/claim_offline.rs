@@ -1,5 +1,5 @@
 //! The claim page for a machine without a network: a customer pastes its request and an activation code, and gets
-//! its offline file. A telephone that read the request as a QR code comes here, too.
+//! its offline file. A phone that read the request as a QR code comes here, too.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -70,7 +70,7 @@ pub(super) struct OfflinePage {
 
 pub(super) type OfflineAnswer = Answer<OfflinePage>;
 
-/// The form, with the request that a telephone read.
+/// The form, with the request that a phone read.
 pub(super) fn first(
     service: &Service,
     visitor: Visitor,

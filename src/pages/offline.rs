@@ -39,7 +39,7 @@ struct Answer {
     text: String,
 }
 
-/// `request` is what a telephone read.
+/// `request` is what a phone read.
 #[get("/offline?<request>")]
 fn form(_session: Session, frame: Frame, request: Option<String>) -> Result<Page, Failure> {
     Ok(Page::new(&OfflinePage {

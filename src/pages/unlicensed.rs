@@ -591,7 +591,7 @@ impl MachineRow {
         query(&[("tool", tool_name), ("key", license_key)])
     }
 
-    /// To say on the telephone.
+    /// To say on the phone.
     fn machine_code(&self) -> String {
         machine_code(&self.machine.tool_name, &self.machine.license_key)
     }

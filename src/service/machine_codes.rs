@@ -1,4 +1,4 @@
-//! Finds the machine that a customer names on the telephone.
+//! Finds the machine that a customer names on the phone.
 
 use std::time::Duration;
 

@@ -504,7 +504,7 @@ fn seat(row: &Row<'_>) -> Result<Option<Seat>> {
 const CODES_AT_ONCE: usize = 1_000;
 
 /// The IDs of the licenses whose machine has this code, and whether there was time for all. No column keeps the
-/// code: the index of tool and key is read alone, about 0.3 s for a million, only when somebody telephones.
+/// code: the index of tool and key is read alone, about 0.3 s for a million, only when somebody phones.
 pub fn of_machine_code(
     db: &Connection,
     code: &str,

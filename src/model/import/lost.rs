@@ -8,7 +8,7 @@ use crate::model::typed_date::{
     RECENT_YEARS, Reading, is_date, is_part_of_year, is_period, is_unit,
 };
 
-/// Unix seconds of about the same years; no telephone number in North America begins like them.
+/// Unix seconds of about the same years; no phone number in North America begins like them.
 const SECONDS: std::ops::Range<i64> = 1_500_000_000..2_000_000_000;
 
 /// The longest text in which the last day of a license is looked for, in bytes.
