@@ -358,7 +358,7 @@ fn secret(facts: &Facts) -> Check {
     let (state, text) = match facts.settings.has_secret {
         true => (
             State::Fine,
-            "Signing keys and second factors are encrypted in the database and its backups.",
+            "Signing keys, second factors, and the secrets of webhooks and shops are encrypted in the database and its backups.",
         ),
         false => (
             State::NotSet,
@@ -395,7 +395,7 @@ fn signing_keys(facts: &Facts) -> Vec<Check> {
             key.kid,
             grouped(retired as i64)
         );
-        all.push(check("Signing keys", state, text, place));
+        all.push(check("Default key", state, text, place));
     }
     all
 }
@@ -412,8 +412,13 @@ fn of_finding(about: &'static str, finding: Finding, place: Place) -> Check {
 }
 
 fn backup(facts: &Facts) -> Check {
-    let finding = inside::backup(&facts.backups, facts.now);
-    of_finding("Backup", finding, Place::Setting("backup_dir"))
+    let place = Place::Setting("backup_dir");
+    let found = of_finding("Backup", inside::backup(&facts.backups, facts.now), place);
+    match (found.state, &facts.backups.last_good) {
+        // Too new for a warning of the doctor.
+        (State::Fine, None) => check("Backup", State::NotSet, "There is none yet.", place),
+        _ => found,
+    }
 }
 
 fn audit_log(facts: &Facts) -> Check {
@@ -609,7 +614,7 @@ mod tests {
             ),
             (
                 |f| f.keys[0].created_at = NOW - Duration::days(1_100),
-                "Signing keys",
+                "Default key",
                 Look,
             ),
             (|f| f.now += Duration::days(3), "Backup", Look),

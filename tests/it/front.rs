@@ -516,8 +516,13 @@ fn every_proxy_takes_only_suites_with_forward_secrecy_for_tls_1_2() {
             for suite in &good {
                 assert!(takes(suite), "{front:?} {suite}");
             }
-            // What the defaults of nginx and Apache would take: CBC, and keys without forward secrecy.
-            let others = format!("ALL:COMPLEMENTOFALL:!{}:@SECLEVEL=0", good.join(":!"));
+            // The best one of Windows 7 to 8.1 for these certificates.
+            let old = "ECDHE-RSA-AES128-SHA256";
+            if kind == "RSA" && front != Front::Caddy {
+                assert!(takes(old), "{front:?}");
+            }
+            // What the defaults of nginx and Apache would take: more of CBC, and keys without forward secrecy.
+            let others = format!("ALL:COMPLEMENTOFALL:!{}:!{old}:@SECLEVEL=0", good.join(":!"));
             assert!(!takes(&others), "{front:?} {kind}");
         }
     }
