@@ -517,7 +517,7 @@ create index audit_of_signing_keys on audit (id) where kind = 'signing key creat
 
 -- For removing the details of old sign-ins.
 create index audit_sign_ins on audit (at) where content = '' and kind in (
-    'signed in', 'sign-in failed', 'second factor failed', 'sign-in throttled', 'token refused', 'signed out', 'session ended');
+    'signed in', 'sign-in failed', 'second factor failed', 'sign-in throttled', 'token refused', 'session refused', 'signed out', 'session ended');
 
 -- For what the overview warns of.
 create index audit_alerts on audit (kind, at) where kind in (
@@ -526,7 +526,7 @@ create index audit_alerts on audit (kind, at) where kind in (
 create trigger audit_is_append_only before update on audit
     -- The details of a sign-in may be replaced by their hash.
     when not (old.content = '' and new.content <> '' and old.kind in (
-            'signed in', 'sign-in failed', 'second factor failed', 'sign-in throttled', 'token refused', 'signed out', 'session ended')
+            'signed in', 'sign-in failed', 'second factor failed', 'sign-in throttled', 'token refused', 'session refused', 'signed out', 'session ended')
         and new.id = old.id and new.at = old.at and new.kind = old.kind and new.hash = old.hash
         and new.who = 0 and new.address = 0 and new.license_id is null
         and new.before = '' and new.after = '')

@@ -50,7 +50,7 @@ pub(super) struct AuditQuery {
             "license_key": "0a:1b:2c:3d:4e:5f", "reason": "Refund of invoice 12",
             "before": {"tool_name": "YourTool", "license_key": "0a:1b:2c:3d:4e:5f", "status": "activated"},
             "after": {"tool_name": "YourTool", "license_key": "0a:1b:2c:3d:4e:5f", "status": "revoked"},
-            "hash": "m5hYzTr2SyLLhCwYv5BqYd2n7uA",
+            "hash": "m5hYzTr2SyLLhCwYv5BqYd2n7uAq0RjT4sLx8eWcVb1",
         }])),
         NoAccess, BadValue, Faults,
     ),

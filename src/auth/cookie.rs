@@ -112,11 +112,6 @@ impl SignInCookies<'_> {
         let cookie = private_cookie(self.config, SESSION, String::new());
         self.jar.remove(cookie);
     }
-
-    pub fn session(&self) -> Option<&str> {
-        let cookie = self.jar.get(&prefixed(self.config, SESSION))?;
-        Some(cookie.value())
-    }
 }
 
 #[rocket::async_trait]

@@ -24,7 +24,7 @@ pub use origin::SameOrigin;
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::audit::{Actor, Kind};
-use crate::model::role::{Role, Use, is_own_sign_in};
+use crate::model::role::{Role, Use, is_for_own_password, is_own_sign_in};
 use crate::model::token::Scope;
 use crate::request::{App, refuse, require_json};
 use crate::service::{Client, Service, SignedIn};
@@ -215,7 +215,8 @@ fn caller(request: &Request<'_>, scopes: &[Scope]) -> Result<(Actor, CallerId), 
     let needed = needed.unwrap_or(Role::Owner);
     let Some(header) = request.headers().get_one("Authorization") else {
         let signed_in = signed_in(request).clone()?;
-        require_own_sign_in(request, &signed_in)?;
+        require_own_password(&signed_in)?;
+        require_two_factors(request, &signed_in)?;
         refuse_unless(request, signed_in.session.role, needed)?;
         if request.method() != Method::Get {
             SameOrigin::check(request)?;
@@ -256,8 +257,11 @@ fn caller(request: &Request<'_>, scopes: &[Scope]) -> Result<(Actor, CallerId), 
 pub fn permitted(request: &Request<'_>, wanted: Use) -> Result<SignedIn, Error> {
     let signed_in = signed_in(request).clone()?;
     let route = route(request);
+    if !is_for_own_password(route) {
+        require_own_password(&signed_in)?;
+    }
     if !is_own_sign_in(route) {
-        require_own_sign_in(request, &signed_in)?;
+        require_two_factors(request, &signed_in)?;
     }
     refuse_unless(request, signed_in.session.role, Role::needed(route, wanted))?;
     Ok(signed_in)
@@ -270,12 +274,15 @@ pub fn route<'r>(request: &'r Request<'_>) -> &'r str {
     config.map_or(route, |config| config.below_base_path(route))
 }
 
-/// Requires that the account is nobody else's: a password that only its person knows, and a second factor if everybody
-/// must have one.
-fn require_own_sign_in(request: &Request<'_>, signed_in: &SignedIn) -> Result<(), Error> {
-    if signed_in.session.has_random_password {
-        return Err(Error::RandomPassword);
+/// Requires a password that only its person knows.
+fn require_own_password(signed_in: &SignedIn) -> Result<(), Error> {
+    match signed_in.session.has_random_password {
+        true => Err(Error::RandomPassword),
+        false => Ok(()),
     }
+}
+
+fn require_two_factors(request: &Request<'_>, signed_in: &SignedIn) -> Result<(), Error> {
     let is_required = app(request)?.requires_two_factors();
     match is_required && !signed_in.session.has_factor {
         true => Err(Error::NoSecondFactor),

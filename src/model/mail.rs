@@ -3,6 +3,7 @@
 use time::{Date, OffsetDateTime};
 
 use super::retry::{GIVE_UP, pause_after};
+use super::role::Role;
 
 /// Why a mail is uncertain that was being handed over when the program ended.
 pub const INTERRUPTED: &str = "The server stopped while sending this mail; it may have arrived.";
@@ -55,6 +56,11 @@ impl MailEvent {
             MailEvent::Alert => "alert",
             MailEvent::Test => "test",
         }
+    }
+
+    /// Whether somebody with that role sees such mails: only owners see those about people.
+    pub fn is_for(self, role: Role) -> bool {
+        role == Role::Owner || !matches!(self, MailEvent::Invitation | MailEvent::Alert)
     }
 
     pub fn label(self) -> &'static str {

@@ -89,6 +89,11 @@ pub fn is_own_sign_in(route: &str) -> bool {
     route == "/logout" || is_below(route, "/account") && !is_below(route, "/account/tokens")
 }
 
+/// Whether somebody with a random password may use the route with that path: to choose another one, or to leave.
+pub fn is_for_own_password(route: &str) -> bool {
+    ["/account", "/account/password", "/logout"].contains(&route)
+}
+
 impl Role {
     pub const ALL: [Role; 3] = [Role::Viewer, Role::Staff, Role::Owner];
 

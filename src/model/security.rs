@@ -33,7 +33,7 @@ impl State {
     pub fn label(self) -> &'static str {
         match self {
             State::Fine => "fine",
-            State::Look => "look at this",
+            State::Look => "needs attention",
             State::NotSet => "not set",
         }
     }
@@ -244,7 +244,7 @@ fn away(facts: &Facts) -> Check {
     let away = facts.names(is_away);
     named(
         "Unused accounts",
-        "Everybody has signed in within the last 90 days.",
+        "Nobody has been away for 90 days.",
         "Not signed in for 90 days",
         &away,
         PEOPLE,
@@ -255,7 +255,7 @@ fn invitations(facts: &Facts) -> Check {
     let invited: Vec<&str> = facts.invited.iter().map(|name| &**name).collect();
     named(
         "Invitations",
-        "None is open.",
+        "There are no open invitations.",
         "Whoever has the link can still accept it",
         &invited,
         PEOPLE,
@@ -463,7 +463,7 @@ fn contact(facts: &Facts) -> Check {
         Some(contact) => (State::Fine, format!("{contact}, in security.txt.")),
         None => (
             State::NotSet,
-            "Nobody can find out where to report a weakness.".to_owned(),
+            "Nobody can find out where to report a vulnerability.".to_owned(),
         ),
     };
     let place = Place::Setting("security_contact");

@@ -8,6 +8,20 @@ use crate::error::{Error, Problem};
 
 const NAME: usize = 50;
 
+/// What the audit log calls those who are no people, as [`folded`].
+const RESERVED: [&str; 9] = [
+    "command line",
+    "customer page",
+    "first start",
+    "recovery",
+    "server start",
+    "several",
+    "trial",
+    "unknown token",
+    "webhooks",
+];
+const RESERVED_BEGINNINGS: [&str; 4] = ["activation code ", "customer ", "shop ", "token "];
+
 /// What an owner decides about a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserValues {
@@ -51,6 +65,19 @@ impl UserValues {
 pub fn parse_name(typed: &str) -> Result<String, Problem> {
     let name = text::required("name", "The name", typed, NAME)?;
     text::check_visible("name", "The name", &name, NAME)?;
+    let plain = folded(&name);
+    if RESERVED.contains(&&*plain)
+        || RESERVED_BEGINNINGS
+            .iter()
+            .any(|word| plain.starts_with(word))
+    {
+        return Err(Problem {
+            field: "name",
+            message: format!(
+                "The audit log uses the name {name} for something else. Choose another one."
+            ),
+        });
+    }
     Ok(name)
 }
 

@@ -209,10 +209,8 @@ async fn log_out(
     cookies: SignInCookies<'_>,
     form: SignedInForm<CsrfOnly>,
 ) -> Result<Redirect, Failure> {
-    if let Some(token) = cookies.session().map(str::to_owned) {
-        app.run(move |service| service.log_out(&form.actor, &token))
-            .await?;
-    }
+    app.run(move |service| service.log_out(&form.actor, form.session.id))
+        .await?;
     cookies.remove_session();
     Ok(to(config, "/login"))
 }

@@ -13,6 +13,7 @@ use crate::auth::Session;
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::mail::{Mail, MailState, Topic};
+use crate::model::role::Role;
 use crate::request::{App, Failure};
 use crate::service::MailLink;
 
@@ -108,6 +109,8 @@ async fn page(
     let has_older = mails.len() > PER_PAGE;
     mails.truncate(PER_PAGE);
     let last = mails.last().filter(|_| has_older).map(|mail| mail.id);
+    let role = frame.role.unwrap_or(Role::Viewer);
+    mails.retain(|mail| mail.event.is_for(role));
     let word = state.map_or("", MailState::as_str);
     Ok(MailPage {
         frame,
@@ -160,8 +163,9 @@ async fn test(
 }
 
 #[get("/mail/<id>")]
-async fn show(app: &App, _session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
-    let (mail, topics) = app.run(move |service| service.mail(id)).await?;
+async fn show(app: &App, session: Session, frame: Frame, id: i64) -> Result<Page, Failure> {
+    let role = session.0.session.role;
+    let (mail, topics) = app.run(move |service| service.mail_for(role, id)).await?;
     Ok(Page::new(&OneMailPage {
         frame,
         mailto: mailto(&mail.recipient, &mail.subject, &mail.body),
@@ -178,8 +182,11 @@ async fn send_again(
     id: i64,
     form: SignedInForm<CsrfOnly>,
 ) -> Result<Flashed, Failure> {
-    app.run(move |service| service.send_again(&form.actor, id))
-        .await?;
+    app.run(move |service| {
+        service.mail_for(form.session.role, id)?;
+        service.send_again(&form.actor, id)
+    })
+    .await?;
     let path = format!("/mail/{id}");
     let message = "The mail is on its way. Reload this page in a few seconds.";
     Ok(redirect_with_flash(config, &path, message))
@@ -192,8 +199,11 @@ async fn drop_mail(
     id: i64,
     form: SignedInForm<CsrfOnly>,
 ) -> Result<Flashed, Failure> {
-    app.run(move |service| service.drop_mail(&form.actor, id))
-        .await?;
+    app.run(move |service| {
+        service.mail_for(form.session.role, id)?;
+        service.drop_mail(&form.actor, id)
+    })
+    .await?;
     let path = format!("/mail/{id}");
     Ok(redirect_with_flash(
         config,

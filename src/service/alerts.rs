@@ -62,7 +62,10 @@ impl Service {
     /// Mails of the last day to those whom they concern, if anything was written since the last time.
     pub(super) fn queue_alerts(&self) -> Result<(), Error> {
         let (last, _) = self.store.read(audit::head)?;
-        if self.mailer.alerts_until.load(Ordering::Relaxed) == last {
+        let known = &self.mailer.alerts_until;
+        let until = known.load(Ordering::Relaxed);
+        if !self.store.read(|db| audit::has_alerts(db, until))? {
+            known.store(last, Ordering::Relaxed);
             return Ok(());
         }
         let found = alerts(&self.alert_entries(Duration::DAY)?);
@@ -90,7 +93,7 @@ impl Service {
                 Ok(())
             })?;
         }
-        self.mailer.alerts_until.store(last, Ordering::Relaxed);
+        known.store(last, Ordering::Relaxed);
         Ok(())
     }
 

@@ -17,6 +17,7 @@ use crate::model::customer::{Customer, parse_email};
 use crate::model::license::License;
 use crate::model::mail::{Mail, MailEvent, MailState, NewMail, Topic, reminder_step};
 use crate::model::mail_text::{Facts, MailText};
+use crate::model::role::Role;
 use crate::store::{Db, Read, WriteTx, activation_codes, audit, customers, orders, outbox};
 
 pub(super) const NO_SUCH_MAIL: Error = Error::NotFound("Mail not found.");
@@ -57,6 +58,15 @@ impl Service {
                 .transpose()
         })?;
         found.ok_or(NO_SUCH_MAIL)
+    }
+
+    /// [`Service::mail`] for somebody with that role.
+    pub fn mail_for(&self, role: Role, id: i64) -> Result<(Mail, Vec<Topic>), Error> {
+        let found = self.mail(id)?;
+        match found.0.event.is_for(role) {
+            true => Ok(found),
+            false => Err(NO_SUCH_MAIL),
+        }
     }
 
     /// Newest first, older than `before`, of one state or of all.
@@ -473,9 +483,13 @@ impl Service {
                 body,
                 ..
             } = written;
-            let stored = if has_secret { &mail.body } else { &body };
-            if (&recipient, &subject, stored) != (&mail.recipient, &mail.subject, &mail.body) {
-                outbox::set_text(db, id, &recipient, &subject, stored)?;
+            // The stored text has no secret, wherever the vendor's text puts it.
+            let stored = match has_secret {
+                true => (&recipient, &mail.subject, &mail.body),
+                false => (&recipient, &subject, &body),
+            };
+            if stored != (&mail.recipient, &mail.subject, &mail.body) {
+                outbox::set_text(db, id, stored.0, stored.1, stored.2)?;
             }
             Ok(Some(Mail {
                 recipient,

@@ -72,6 +72,7 @@ mod webhooks;
 mod workbook;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -141,10 +142,10 @@ pub use order_use::OrderUse;
 pub use orders::OrderCodes;
 pub use proof::Contents;
 pub use restore::{Restoration, RestoreOptions, open_backup, restore};
-pub use sessions::{SignIn, SignedIn};
+pub use sessions::{Client, SignIn, SignedIn};
 pub use shop_events::Delivery;
 pub use shops::{ShopDraft, ShopUse};
-pub use sign_in::{Begun, Client};
+pub use sign_in::Begun;
 pub use sought::Sought;
 pub use team::{Invited, NewInvitation, Person};
 pub use tokens::TokenUser;
@@ -167,7 +168,7 @@ pub struct Service {
     utc_offset: UtcOffset,
     log: Log,
     passwords: Passwords,
-    leaked: Option<LeakedPasswords>,
+    leaked_passwords: Option<PathBuf>,
     /// As in `public_url`.
     host: String,
     /// Sessions expire after `idle` without use, and `longest` after sign-in.
@@ -244,8 +245,13 @@ impl Service {
         let store = Store::open(&config.data_dir, Missing::Make)?.telling(log);
         let encryption = Encryption::new(&config.secrets);
         let ring = KeyRing::load_complete(&store, &encryption)?;
-        let service = Service::with_store(config, clock, store, (encryption, ring))?
-            .with_leaked_passwords(config)?;
+        // Named at the start, and not when somebody wants to change a password.
+        config
+            .leaked_passwords
+            .as_deref()
+            .map(LeakedPasswords::open)
+            .transpose()?;
+        let service = Service::with_store(config, clock, store, (encryption, ring))?;
         service.take_back_interrupted()?;
         service.create_first_key()?;
         service.encrypt_secrets()?;
@@ -263,7 +269,7 @@ impl Service {
         let store = Store::open(&config.data_dir, Missing::Refuse)?;
         let encryption = Encryption::new(&config.secrets);
         let ring = KeyRing::load(&store, &encryption)?;
-        Service::with_store(config, clock, store, (encryption, ring))?.with_leaked_passwords(config)
+        Service::with_store(config, clock, store, (encryption, ring))
     }
 
     /// [`Service::open_existing`] without the signing keys, some of which may be missing or broken.
@@ -287,7 +293,7 @@ impl Service {
             log: Log::new(config.log_format, clock.clone()),
             utc_offset: config.utc_offset,
             passwords: Passwords::new()?,
-            leaked: None,
+            leaked_passwords: config.leaked_passwords.clone(),
             host: config.host(),
             idle: Duration::minutes(config.session_idle_minutes.into()),
             longest: Duration::hours(config.session_hours.into()),
@@ -334,12 +340,6 @@ impl Service {
         service.reload_rules()?;
         service.reload_restored()?;
         Ok(service)
-    }
-
-    fn with_leaked_passwords(self, config: &Config) -> Result<Service, Refusal> {
-        let file = config.leaked_passwords.as_deref();
-        let leaked = file.map(LeakedPasswords::open).transpose()?;
-        Ok(Service { leaked, ..self })
     }
 
     /// Runs `verb` on a thread that may wait for the disk.

@@ -124,6 +124,10 @@ impl Service {
         lost.retain(|stored| stored.decrypt(&self.encryption).is_err());
         let mut forgotten = vec![];
         for stored in lost {
+            // A webhook may also have lost the secret before.
+            if forgotten.contains(&stored.about) {
+                continue;
+            }
             match stored.place {
                 Place::Key(_) | Place::Factor(..) => continue,
                 Place::Webhook(id) => {

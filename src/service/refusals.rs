@@ -58,7 +58,10 @@ impl Service {
         let mut all = self.refusals.lock();
         let of_kind = || all.iter().enumerate().filter(|(_, one)| one.kind == kind);
         let separate = of_kind().filter(|(_, one)| !one.is_shared).count();
-        let is_sign_in = matches!(kind, Kind::SignInFailed | Kind::SecondFactorFailed);
+        let is_sign_in = matches!(
+            kind,
+            Kind::SignInFailed | Kind::SecondFactorFailed | Kind::SessionRefused
+        );
         let is_shared = !is_sign_in || separate >= SEPARATE;
         let own = of_kind().find(|(_, one)| one.is_of(&actor.who, address));
         let found = own.or_else(|| of_kind().find(|(_, one)| is_shared && one.is_shared));

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use time::{Duration, OffsetDateTime};
 
-use super::{Client, Service, secrets};
+use super::{Service, secrets};
 use crate::error::Error;
 use crate::model::audit::{Actor, Detail, Event, Kind};
 use crate::store::sessions::{self, Session};
@@ -18,6 +18,19 @@ const NETWORKS: usize = 8;
 
 /// Between the random part of a renewed cookie value and the session's CSRF token.
 const WITH_CSRF: char = '.';
+
+/// A browser that signs in, or is signed in.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// As reported by trusted proxies.
+    pub address: IpAddr,
+    /// `User-Agent`, cut to 200 characters.
+    pub user_agent: String,
+    /// The cookie of an earlier session in the same browser.
+    pub session: Option<String>,
+    /// The cookie of an earlier sign-in in the same browser.
+    pub device: Option<String>,
+}
 
 /// The values of the cookies that a browser gets.
 #[derive(Debug)]
@@ -79,9 +92,8 @@ impl Service {
         if session.user_agent != client.user_agent
             || !session.networks.split(' ').any(|n| n == network)
         {
-            let who = format!("session of {}", session.user_name);
-            let actor = Actor::person(session.user_id, &who, client.address);
-            self.note_refusal(Kind::TokenRefused, &actor, client.address);
+            let actor = Actor::person(session.user_id, &session.user_name, client.address);
+            self.note_refusal(Kind::SessionRefused, &actor, client.address);
             return Ok(None);
         }
         if now - session.last_used_at >= USE_EVERY {
@@ -96,21 +108,6 @@ impl Service {
             csrf,
             token_hash,
         }))
-    }
-
-    /// The networks of a session that begins where `earlier` was.
-    pub(super) fn networks(&self, earlier: Option<Session>, client: &Client) -> String {
-        let now = self.clock.now();
-        let earlier = earlier.map(|session| self.with_last_use(session));
-        let earlier = earlier.filter(|session| self.is_alive(session, now));
-        let known = earlier.map(|session| session.networks).unwrap_or_default();
-        let network = network(client.address);
-        let others = known.split(' ').filter(|one| *one != network);
-        let all: Vec<&str> = std::iter::once(&*network)
-            .chain(others)
-            .take(NETWORKS)
-            .collect();
-        all.join(" ")
     }
 
     fn with_last_use(&self, session: Session) -> Session {
@@ -130,10 +127,9 @@ impl Service {
             && !self.dead_sessions.lock().contains(&session.id)
     }
 
-    /// Ends the session of this cookie value.
-    pub fn log_out(&self, actor: &Actor, token: &str) -> Result<(), Error> {
+    pub fn log_out(&self, actor: &Actor, id: i64) -> Result<(), Error> {
         self.store.write(|db| {
-            sessions::delete(db, &secrets::fingerprint(token))?;
+            sessions::delete_by_id(db, id)?;
             audit::append(db, Event::new(Kind::SignedOut, actor), self.clock.now())?;
             Ok(())
         })
@@ -179,6 +175,15 @@ impl Service {
             Ok(ended)
         })
     }
+}
+
+/// The networks of a session that begins at that address, in the browser of an earlier one.
+pub(super) fn networks(earlier: Option<Session>, address: IpAddr) -> String {
+    let known = earlier.map(|session| session.networks).unwrap_or_default();
+    let network = network(address);
+    let others = known.split(' ').filter(|one| *one != network);
+    let all = std::iter::once(&*network).chain(others).take(NETWORKS);
+    all.collect::<Vec<&str>>().join(" ")
 }
 
 /// The addresses that one provider gives to the same person in turn: the /16 of an IPv4, the /32 of an IPv6 address.

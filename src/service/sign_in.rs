@@ -7,10 +7,11 @@ use time::Duration;
 
 use super::factors::use_code;
 use super::passwords::{Caller, Match};
+use super::sessions::networks;
 use super::throttle::subscriber;
-use super::{Service, SignIn, devices, secrets};
+use super::{Client, Service, SignIn, devices, secrets};
 use crate::error::Error;
-use crate::model::audit::{Actor, Detail, Event, Kind};
+use crate::model::audit::{Actor, Detail, Event, FACTOR, Kind};
 use crate::store::sessions::{self, NewSession};
 use crate::store::users::{self, User};
 use crate::store::{Db, Read, audit, recovery_codes};
@@ -19,19 +20,6 @@ use crate::store::{Db, Read, audit, recovery_codes};
 const SHOWN_NAME: usize = 100;
 /// How long somebody may look for a code after the password.
 const CODE_WITHIN: Duration = Duration::minutes(5);
-
-/// A browser that signs in.
-#[derive(Debug, Clone)]
-pub struct Client {
-    /// As reported by trusted proxies.
-    pub address: IpAddr,
-    /// `User-Agent`, cut to 200 characters.
-    pub user_agent: String,
-    /// The cookie of an earlier session in the same browser.
-    pub session: Option<String>,
-    /// The cookie of an earlier sign-in in the same browser.
-    pub device: Option<String>,
-}
 
 /// What the right name and password lead to.
 #[derive(Debug)]
@@ -258,13 +246,13 @@ impl Service {
                 user_id: user.id,
                 address: &known.actor.address,
                 user_agent: &client.user_agent,
-                networks: &self.networks(earlier, client),
+                networks: &networks(earlier, client.address),
             };
             sessions::add(db, &new, now)?;
             let browser = Detail::personal(&client.user_agent);
             let mut event = Event::new(Kind::SignedIn, &known.actor)
                 .with("browser", browser)
-                .with("factors", proof.as_str());
+                .with(FACTOR, proof.as_str());
             // Nobody is warned of her own first sign-in.
             if known.device.is_none() && user.signed_in_at.is_some() {
                 event = event.with("device", "new");

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::leaked::LeakedPasswords;
 use super::passwords::{Caller, Match};
 use super::{Service, SignIn, SignedIn, devices, secrets};
 use crate::error::{Error, Refusal};
@@ -193,9 +194,16 @@ impl Service {
     ) -> Result<(), Error> {
         let known = self.host.split('.').chain([user_name, &*self.host]);
         password::check(field, password, &known.collect::<Vec<_>>())?;
-        match &self.leaked {
-            Some(list) if list.has(password)? => Err(Error::invalid(field, LEAKED)),
-            _ => Ok(()),
+        let Some(file) = &self.leaked_passwords else {
+            return Ok(());
+        };
+        let unavailable = |Refusal(words)| Error::Unavailable(words);
+        match LeakedPasswords::open(file)
+            .map_err(unavailable)?
+            .has(password)?
+        {
+            true => Err(Error::invalid(field, LEAKED)),
+            false => Ok(()),
         }
     }
 

@@ -186,6 +186,15 @@ pub fn of_alerts(
     .collect()
 }
 
+/// Whether there are such entries after that one.
+pub fn has_alerts(db: &Connection, after: i64) -> Result<bool> {
+    db.prepare_cached(&format!(
+        "select exists (select 1 from audit where id > ?1 and kind in ({}))",
+        quoted(Kind::is_of_alerts)
+    ))?
+    .query_row([after], |row| row.get(0))
+}
+
 /// When the first entry was made: at the installation.
 pub fn began(db: &Connection) -> Result<Option<OffsetDateTime>> {
     db.prepare_cached("select at from audit where id = 1")?

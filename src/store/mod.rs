@@ -133,31 +133,30 @@ pub struct Store {
 
 struct Writer {
     db: Connection,
-    /// `pragma data_version`, which changes when another process writes.
-    version: i64,
     /// The log when it was last moved into the file; none before that.
     settled: Option<LogState>,
+    seen: Seen,
+}
+
+/// Up to where this process knows the database.
+struct Seen {
+    /// `pragma data_version`, which changes when another process writes.
+    version: i64,
     /// The last entry of the audit log that the trail has.
     head: i64,
 }
 
 impl Writer {
     fn new(db: Connection) -> rusqlite::Result<Writer> {
-        let mut writer = Writer {
-            db,
-            version: 0,
-            settled: None,
-            head: 0,
+        let seen = Seen {
+            version: open::data_version(&db)?,
+            head: audit::head(&db)?.0,
         };
-        writer.others_wrote()?;
-        writer.head = audit::head(&writer.db)?.0;
-        Ok(writer)
-    }
-
-    /// Whether another process has written since the last call.
-    fn others_wrote(&mut self) -> rusqlite::Result<bool> {
-        let version = open::data_version(&self.db)?;
-        Ok(std::mem::replace(&mut self.version, version) != version)
+        Ok(Writer {
+            db,
+            settled: None,
+            seen,
+        })
     }
 }
 
@@ -387,18 +386,20 @@ impl Store {
     /// other process can write while this one does, and each write checks for itself.
     pub fn clear_if_others_wrote(&self) -> Result<bool, Error> {
         if let Some(mut writer) = self.writer.try_lock() {
-            self.look_for_others(&mut writer)?;
+            let Writer { db, seen, .. } = &mut *writer;
+            self.look_for_others(db, seen)?;
         }
         Ok(self.others_wrote.swap(false, Ordering::Relaxed))
     }
 
-    fn look_for_others(&self, writer: &mut Writer) -> Result<(), Error> {
-        if writer.others_wrote()? {
+    fn look_for_others(&self, db: &Connection, seen: &mut Seen) -> Result<(), Error> {
+        let version = open::data_version(db)?;
+        if std::mem::replace(&mut seen.version, version) != version {
             self.cache.clear();
             self.others_wrote.store(true, Ordering::Relaxed);
             if let Some(log) = &self.log {
-                let trail = Trail::of_others(&writer.db, writer.head)?;
-                writer.head = trail.head(writer.head);
+                let trail = Trail::of_others(db, seen.head)?;
+                seen.head = trail.head(seen.head);
                 trail.tell(log);
             }
         }
@@ -425,11 +426,12 @@ impl Store {
             Error::Unavailable("another write has held the database too long".into())
         })?;
         self.check_file()?;
-        self.look_for_others(&mut writer)?;
+        let Writer { db, seen, .. } = &mut *writer;
         // One wait for both: the other writes of this process, and other processes.
-        let tx = WriteTx::begin(&writer.db, &watch, wait);
+        let tx = WriteTx::begin(db, &watch, wait);
         self.waits.observe(watch.elapsed());
         let tx = tx?;
+        self.look_for_others(db, seen)?;
         let value = write(&tx)?;
         tx.write_index()?;
         // Even if the commit fails: it may have taken effect.
@@ -438,7 +440,7 @@ impl Store {
         let trail = tx.trail.take();
         drop(tx);
         if committed.is_ok() {
-            writer.head = trail.head(writer.head);
+            seen.head = trail.head(seen.head);
         }
         MutexGuard::unlock_fair(writer);
         committed?;
@@ -524,10 +526,9 @@ impl Store {
     /// Moves the write-ahead log into the database file, and marks the file as clean.
     pub fn close(&self) -> Result<(), Error> {
         let mut writer = self.writer.lock();
-        self.look_for_others(&mut writer)?;
-        writer
-            .db
-            .query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
+        let Writer { db, seen, .. } = &mut *writer;
+        self.look_for_others(db, seen)?;
+        db.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
         open::mark_clean(&self.folder, &self.path);
         Ok(())
     }

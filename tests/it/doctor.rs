@@ -248,7 +248,7 @@ fn mistakes_with_paths_sizes_and_redirects_are_found() {
                     "refuse;\n    ~^http:/licenseserver/(health",
                     "redirect;\n    ~^http:/licenseserver/(health",
                 )],
-                &["warning", "sends its token in clear", "`return 403`"],
+                &["warning", "sends its token in the clear", "`return 403`"],
             ),
             (
                 &[(

@@ -203,9 +203,11 @@ fn a_list_that_fails_halfway_is_not_valid_json() {
     let server = Server::start();
     let db = Connection::open(file(&server)).unwrap();
     fill(&db, 3_000);
-    let cookie = server.admin().cookies["license_session"].clone();
+    let mut admin = server.stranger().header("User-Agent", "raw");
+    log_in(&mut admin, PASSWORD);
+    let cookie = &admin.cookies["license_session"];
     let request = format!(
-        "GET /api/licenses HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: license_session={cookie}\r\n\r\n"
+        "GET /api/licenses HTTP/1.1\r\nHost: localhost\r\nUser-Agent: raw\r\nConnection: close\r\nCookie: license_session={cookie}\r\n\r\n"
     );
     let list =
         || String::from_utf8(exchange(server.port, request.as_bytes(), true).unwrap()).unwrap();

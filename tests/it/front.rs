@@ -522,7 +522,10 @@ fn every_proxy_takes_only_suites_with_forward_secrecy_for_tls_1_2() {
                 assert!(takes(old), "{front:?}");
             }
             // What the defaults of nginx and Apache would take: more of CBC, and keys without forward secrecy.
-            let others = format!("ALL:COMPLEMENTOFALL:!{}:!{old}:@SECLEVEL=0", good.join(":!"));
+            let others = format!(
+                "ALL:COMPLEMENTOFALL:!{}:!{old}:@SECLEVEL=0",
+                good.join(":!")
+            );
             assert!(!takes(&others), "{front:?} {kind}");
         }
     }

@@ -246,6 +246,7 @@ fn content_type(path: &str) -> &'static str {
     }
     match file.rsplit_once('.').map(|(_, ending)| ending) {
         Some("json") => "application/json",
+        Some("jsonl") => "application/jsonl",
         Some("csv") => "text/csv; charset=utf-8",
         Some("xlsx") => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         Some("css") => "text/css; charset=utf-8",

@@ -26,7 +26,7 @@ fn a_new_server_says_what_is_missing_and_where_it_is_changed() {
     let all = answers(&mut admin);
     let state = |about: &str| all[about].0.as_str();
     for about in ["Owners", "Second factors", "Audit log"] {
-        assert_eq!(state(about), "look at this", "{about}");
+        assert_eq!(state(about), "needs attention", "{about}");
     }
     for about in ["Address", "Encryption at rest", "Mail", "Security contact"] {
         assert_eq!(state(about), "not set", "{about}");
@@ -70,7 +70,7 @@ fn forgotten_people_and_tokens_are_named() {
         ("Long-lived API tokens", "used", "forgotten"),
     ] {
         let (state, answer) = &all[about];
-        assert_eq!(state, "look at this", "{about}");
+        assert_eq!(state, "needs attention", "{about}");
         assert!(
             answer.contains(named) && !answer.contains(unnamed),
             "{answer}"

@@ -667,6 +667,7 @@ pub fn walk(browser: &Browser, server: &Server, look: &mut dyn FnMut(&str)) {
     look("a wrong password again");
     at("/account");
     submit("/logout");
+    browser.find("form[action$='/login']");
     browser.fill("username", "admin");
     browser.fill("password", PASSWORD);
     submit("/login");

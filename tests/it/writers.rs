@@ -243,8 +243,8 @@ impl Writer {
             "with entry as (
                  select id, kind, nullif(before, '') as before, nullif(after, '') as after from audit
              ), told as (
-                 select id, kind, json_extract(coalesce(after, before), '$.tool_name') as tool_name,
-                     coalesce(json_extract(coalesce(after, before), '$.license_key'), '') as license_key,
+                 select id, kind, coalesce(after ->> '$.tool_name', before ->> '$.tool_name') as tool_name,
+                     coalesce(after ->> '$.license_key', before ->> '$.license_key', '') as license_key,
                      json_extract(after, '$.user_id[0]') as user_id,
                      json_extract(after, '$.browser[0]') as browser
                  from entry

@@ -10,7 +10,9 @@ pub enum Kind {
     SecondFactorFailed,
     /// Too many attempts; one entry a minute for all of them.
     SignInThrottled,
-    /// API tokens that do not exist or lack the scope, and cookies of sessions from elsewhere; one entry a minute for all of them.
+    /// A session's cookie came from another browser or network.
+    SessionRefused,
+    /// API tokens that do not exist or lack the scope; one entry a minute for all of them.
     TokenRefused,
     /// By its own sign-out.
     SignedOut,
@@ -110,7 +112,7 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 66] = [
+    pub const ALL: [Kind; 67] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -156,6 +158,7 @@ impl Kind {
         Kind::SecondFactorFailed,
         Kind::SignInThrottled,
         Kind::TokenRefused,
+        Kind::SessionRefused,
         Kind::SignedOut,
         Kind::SessionEnded,
         Kind::PasswordChanged,
@@ -186,6 +189,7 @@ impl Kind {
             Kind::SecondFactorFailed => "second factor failed",
             Kind::SignInThrottled => "sign-in throttled",
             Kind::TokenRefused => "token refused",
+            Kind::SessionRefused => "session refused",
             Kind::SignedOut => "signed out",
             Kind::SessionEnded => "session ended",
             Kind::PasswordChanged => "password changed",
@@ -258,6 +262,7 @@ impl Kind {
             | Kind::SecondFactorFailed
             | Kind::SignInThrottled
             | Kind::TokenRefused
+            | Kind::SessionRefused
             | Kind::SignedOut
             | Kind::SessionEnded => true,
             Kind::PasswordChanged

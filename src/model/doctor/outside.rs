@@ -631,7 +631,7 @@ pub fn plain(place: &Place, plain: &Plain) -> Vec<Finding> {
             "{url}/api is answered without TLS, so tokens can be read on the way; {lines}"
         ))),
         Ok(api) if api.is_redirect() => found.push(Finding::warning(format!(
-            "{url}/api is redirected to https, so nobody notices a program that sends its token in clear; {lines}"
+            "{url}/api is redirected to https, so nobody notices a program that sends its token in the clear; {lines}"
         ))),
         Ok(_) | Err(_) => {}
     }
