@@ -293,6 +293,10 @@ impl Service {
         name: &str,
         email: &str,
     ) -> Result<UserValues, Error> {
+        if self.sends_mail() {
+            // To the address before: whoever signed in with a stolen password may be changing it.
+            self.queue_alerts()?;
+        }
         self.store.write(|db| {
             let user = users::get(db, id)?.ok_or(NO_SUCH_PERSON)?;
             let values = UserValues::parse(name, email, user.values.role.as_str())?;

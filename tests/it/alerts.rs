@@ -92,6 +92,17 @@ fn a_person_is_told_once_a_day_of_new_devices_but_not_of_her_first() {
 }
 
 #[test]
+fn a_thief_who_changes_the_address_gets_no_alert() {
+    let server = with_people(&[("anna", "staff"), ("admin", "owner")]);
+    drop(sign_in_as(&server, "anna"));
+    let mut thief = sign_in_as(&server, "anna");
+    let form = Page::open(&mut thief, "/account").form("/account/name");
+    let form = form.fill("user_name", "eve");
+    form.fill("email", "eve@example.com").submit(&mut thief);
+    assert_eq!(recipients(&server), ["anna@example.com"]);
+}
+
+#[test]
 fn owners_and_the_person_learn_of_a_new_owner_and_of_a_lost_second_factor() {
     let server = with_people(&[("admin", "owner"), ("anna", "staff"), ("bo", "staff")]);
     // The address of admin was changed, and nobody became an owner.
