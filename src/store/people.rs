@@ -411,7 +411,10 @@ mod tests {
         ),
         ("invitations", &["token_hash", "name", "email", "role"]),
         ("recovery_codes", &["code_hash"]),
-        ("sessions", &["token_hash", "address", "user_agent"]),
+        (
+            "sessions",
+            &["token_hash", "address", "user_agent", "networks"],
+        ),
         (
             "api_tokens",
             &["token_hash", "name", "scopes", "last_used_address"],
