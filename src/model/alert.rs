@@ -29,6 +29,15 @@ pub enum AlertKind {
 }
 
 impl AlertKind {
+    pub fn of_refusal(kind: Kind) -> Option<AlertKind> {
+        match kind {
+            Kind::SignInFailed | Kind::SignInThrottled => Some(AlertKind::SignIns),
+            Kind::SecondFactorFailed => Some(AlertKind::Codes),
+            Kind::TokenRefused => Some(AlertKind::Tokens),
+            _ => None,
+        }
+    }
+
     /// For texts of mails.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -139,10 +148,10 @@ fn of_entry(entry: &Entry) -> Option<Alert> {
         }
         Kind::FactorRemoved => (AlertKind::FactorRemoved, who),
         Kind::FactorReset => (AlertKind::FactorRemoved, after.text("name")?),
-        Kind::SignInFailed | Kind::SignInThrottled => (AlertKind::SignIns, who),
-        Kind::SecondFactorFailed => (AlertKind::Codes, who),
-        Kind::TokenRefused => (AlertKind::Tokens, ""),
-        _ => return None,
+        refused => match AlertKind::of_refusal(refused)? {
+            AlertKind::Tokens => (AlertKind::Tokens, ""),
+            kind => (kind, who),
+        },
     };
     Some(Alert {
         kind,

@@ -22,26 +22,26 @@ const MOST_OWNERS: usize = 3;
 const NAMED: usize = 5;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum CheckState {
     Fine,
     Look,
     /// A setting that is missing.
     NotSet,
 }
 
-impl State {
+impl CheckState {
     pub fn label(self) -> &'static str {
         match self {
-            State::Fine => "fine",
-            State::Look => "needs attention",
-            State::NotSet => "not set",
+            CheckState::Fine => "fine",
+            CheckState::Look => "needs attention",
+            CheckState::NotSet => "not set",
         }
     }
 }
 
 /// Where something is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Remedy {
     /// Path and name.
     Page(&'static str, &'static str),
     Setting(&'static str),
@@ -52,9 +52,9 @@ pub enum Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     pub about: &'static str,
-    pub state: State,
+    pub state: CheckState,
     pub text: String,
-    pub place: Place,
+    pub place: Remedy,
 }
 
 /// What the settings say.
@@ -90,7 +90,7 @@ pub struct TokenFacts {
 }
 
 #[derive(Debug, Clone)]
-pub struct Facts {
+pub struct SecurityFacts {
     pub now: OffsetDateTime,
     pub offset: UtcOffset,
     pub version: &'static str,
@@ -113,7 +113,7 @@ pub struct Facts {
     pub disabled_webhooks: Vec<String>,
 }
 
-impl Facts {
+impl SecurityFacts {
     fn day(&self, at: OffsetDateTime) -> Date {
         at.to_offset(self.offset).date()
     }
@@ -128,11 +128,11 @@ impl Facts {
     }
 }
 
-const PEOPLE: Place = Place::Page("/people", "People");
-const TOKENS: Place = Place::Page("/account#tokens", "API tokens");
+const PEOPLE: Remedy = Remedy::Page("/people", "People");
+const TOKENS: Remedy = Remedy::Page("/account#tokens", "API tokens");
 
 /// The people first, then programs, then the server.
-pub fn checks(facts: &Facts) -> Vec<Check> {
+pub fn checks(facts: &SecurityFacts) -> Vec<Check> {
     let mut all = vec![
         owners(facts),
         second_factors(facts),
@@ -154,15 +154,15 @@ pub fn checks(facts: &Facts) -> Vec<Check> {
         contact(facts),
         Check {
             about: "Version",
-            state: State::Fine,
+            state: CheckState::Fine,
             text: format!("{}, database schema {}.", facts.version, facts.schema),
-            place: Place::Command("license-server doctor"),
+            place: Remedy::Command("license-server doctor"),
         },
     ]);
     all
 }
 
-fn check(about: &'static str, state: State, text: impl Into<String>, place: Place) -> Check {
+fn check(about: &'static str, state: CheckState, text: impl Into<String>, place: Remedy) -> Check {
     let text = text.into();
     Check {
         about,
@@ -173,12 +173,12 @@ fn check(about: &'static str, state: State, text: impl Into<String>, place: Plac
 }
 
 /// Fine if nobody and nothing is named.
-fn named(about: &'static str, fine: &str, look: &str, names: &[&str], place: Place) -> Check {
+fn named(about: &'static str, fine: &str, look: &str, names: &[&str], place: Remedy) -> Check {
     match names {
-        [] => check(about, State::Fine, fine, place),
+        [] => check(about, CheckState::Fine, fine, place),
         names => check(
             about,
-            State::Look,
+            CheckState::Look,
             format!("{look}: {}.", listed(names)),
             place,
         ),
@@ -194,26 +194,26 @@ fn listed(names: &[&str]) -> String {
     }
 }
 
-fn owners(facts: &Facts) -> Check {
+fn owners(facts: &SecurityFacts) -> Check {
     let owners = facts.names(|person| person.role == Role::Owner);
     let (state, text) = match owners.len() {
         0 | 1 => (
-            State::Look,
+            CheckState::Look,
             format!(
                 "Only {}: if this person cannot sign in, nobody can change people, keys or settings without a shell on the server.",
                 listed(&owners)
             ),
         ),
-        2..=MOST_OWNERS => (State::Fine, format!("{}.", listed(&owners))),
+        2..=MOST_OWNERS => (CheckState::Fine, format!("{}.", listed(&owners))),
         number => (
-            State::Look,
+            CheckState::Look,
             format!("{number} people may do everything: {}.", listed(&owners)),
         ),
     };
     check("Owners", state, text, PEOPLE)
 }
 
-fn second_factors(facts: &Facts) -> Check {
+fn second_factors(facts: &SecurityFacts) -> Check {
     let without = facts.names(|person| !person.has_factor);
     named(
         "Second factors",
@@ -224,19 +224,19 @@ fn second_factors(facts: &Facts) -> Check {
     )
 }
 
-fn required_factors(facts: &Facts) -> Check {
+fn required_factors(facts: &SecurityFacts) -> Check {
     let (state, text) = match facts.settings.requires_two_factors {
-        true => (State::Fine, "Everybody must have a second factor."),
+        true => (CheckState::Fine, "Everybody must have a second factor."),
         false => (
-            State::NotSet,
+            CheckState::NotSet,
             "Second factors are optional; new people begin without one.",
         ),
     };
-    let place = Place::Setting("require_two_factors");
+    let place = Remedy::Setting("require_two_factors");
     check("Second factors required", state, text, place)
 }
 
-fn away(facts: &Facts) -> Check {
+fn away(facts: &SecurityFacts) -> Check {
     let is_away = |person: &PersonFacts| {
         let last = person.signed_in_at.unwrap_or(person.created_at);
         facts.now - last >= AWAY
@@ -251,7 +251,7 @@ fn away(facts: &Facts) -> Check {
     )
 }
 
-fn invitations(facts: &Facts) -> Check {
+fn invitations(facts: &SecurityFacts) -> Check {
     let invited: Vec<&str> = facts.invited.iter().map(|name| &**name).collect();
     named(
         "Invitations",
@@ -262,14 +262,11 @@ fn invitations(facts: &Facts) -> Check {
     )
 }
 
-fn refusals(facts: &Facts) -> Check {
-    let is_burst = |alert: &Alert| {
-        let kinds = facts.refused.map(|(kind, _)| kind);
-        kinds.contains(&alert.kind) && facts.now - alert.at < Duration::DAY
-    };
+fn refusals(facts: &SecurityFacts) -> Check {
+    let is_burst = |alert: &Alert| facts.refused.iter().any(|(kind, _)| *kind == alert.kind);
     let state = match facts.alerts.iter().any(is_burst) {
-        true => State::Look,
-        false => State::Fine,
+        true => CheckState::Look,
+        false => CheckState::Fine,
     };
     let number = |wanted| {
         let found = facts.refused.iter().find(|(kind, _)| *kind == wanted);
@@ -281,10 +278,10 @@ fn refusals(facts: &Facts) -> Check {
         number(AlertKind::Codes),
         number(AlertKind::Tokens)
     );
-    check("Refusals", state, text, Place::Page("/audit", "Audit log"))
+    check("Refusals", state, text, Remedy::Page("/audit", "Audit log"))
 }
 
-fn unused_tokens(facts: &Facts) -> Check {
+fn unused_tokens(facts: &SecurityFacts) -> Check {
     let of = |token: &TokenFacts| {
         let unused = token.unused.as_ref()?;
         Some(format!("{} of {} ({unused})", token.name, token.person))
@@ -304,7 +301,7 @@ fn unused_tokens(facts: &Facts) -> Check {
     )
 }
 
-fn long_tokens(facts: &Facts) -> Check {
+fn long_tokens(facts: &SecurityFacts) -> Check {
     let is_long = |token: &&TokenFacts| token.expires_at - facts.now > LONG_TOKEN;
     let words = |token: &TokenFacts| {
         let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.as_str()).collect();
@@ -328,50 +325,50 @@ fn long_tokens(facts: &Facts) -> Check {
     )
 }
 
-fn webhooks(facts: &Facts) -> Check {
+fn webhooks(facts: &SecurityFacts) -> Check {
     let disabled: Vec<&str> = facts.disabled_webhooks.iter().map(|url| &**url).collect();
     named(
         "Webhooks",
         "None is disabled.",
         "Disabled, so the receiver misses events",
         &disabled,
-        Place::Page("/webhooks", "Webhooks"),
+        Remedy::Page("/webhooks", "Webhooks"),
     )
 }
 
-fn address(facts: &Facts) -> Check {
+fn address(facts: &SecurityFacts) -> Check {
     let (state, text) = match &facts.settings.public_url {
-        Some(url) if facts.settings.is_https => (State::Fine, format!("{url}, encrypted.")),
+        Some(url) if facts.settings.is_https => (CheckState::Fine, format!("{url}, encrypted.")),
         Some(url) => (
-            State::Look,
+            CheckState::Look,
             format!("{url} is not encrypted: passwords can be read on the way."),
         ),
         None => (
-            State::NotSet,
+            CheckState::NotSet,
             "Only this machine reaches the server, or passwords travel unencrypted.".to_owned(),
         ),
     };
-    check("Address", state, text, Place::Setting("public_url"))
+    check("Address", state, text, Remedy::Setting("public_url"))
 }
 
-fn secret(facts: &Facts) -> Check {
+fn secret(facts: &SecurityFacts) -> Check {
     let (state, text) = match facts.settings.has_secret {
         true => (
-            State::Fine,
+            CheckState::Fine,
             "Signing keys, second factors, and the secrets of webhooks and shops are encrypted in the database and its backups.",
         ),
         false => (
-            State::NotSet,
+            CheckState::NotSet,
             "Whoever has the database or a backup can sign as you.",
         ),
     };
-    let place = Place::Setting("secret_file");
+    let place = Remedy::Setting("secret_file");
     check("Encryption at rest", state, text, place)
 }
 
 /// What the doctor finds about keys, or else the age of the one that signs.
-fn signing_keys(facts: &Facts) -> Vec<Check> {
-    let place = Place::Page("/keys", "Signing keys");
+fn signing_keys(facts: &SecurityFacts) -> Vec<Check> {
+    let place = Remedy::Page("/keys", "Signing keys");
     let has_backup = facts.backups.last_good.is_some();
     let found = inside::signing_keys(&facts.keys, true, has_backup);
     let found = found
@@ -385,10 +382,10 @@ fn signing_keys(facts: &Facts) -> Vec<Check> {
         let (made, retired) = (facts.shown(key.created_at), retired.count());
         let (state, what) = match facts.now - key.created_at > OLD_KEY {
             true => (
-                State::Look,
+                CheckState::Look,
                 "more than three years ago: create and ship another one",
             ),
-            false => (State::Fine, "signs by default"),
+            false => (CheckState::Fine, "signs by default"),
         };
         let text = format!(
             "{} of {made}, {what}. {} retired.",
@@ -400,10 +397,10 @@ fn signing_keys(facts: &Facts) -> Vec<Check> {
     all
 }
 
-fn of_finding(about: &'static str, finding: Finding, place: Place) -> Check {
+fn of_finding(about: &'static str, finding: Finding, place: Remedy) -> Check {
     let state = match finding.level {
-        Level::Ok => State::Fine,
-        Level::Warning | Level::Error => State::Look,
+        Level::Ok => CheckState::Fine,
+        Level::Warning | Level::Error => CheckState::Look,
     };
     let mut text = finding.text;
     let end = text.chars().next().map_or(0, char::len_utf8);
@@ -411,39 +408,41 @@ fn of_finding(about: &'static str, finding: Finding, place: Place) -> Check {
     check(about, state, format!("{text}."), place)
 }
 
-fn backup(facts: &Facts) -> Check {
-    let place = Place::Setting("backup_dir");
+fn backup(facts: &SecurityFacts) -> Check {
+    let place = Remedy::Setting("backup_dir");
     let found = of_finding("Backup", inside::backup(&facts.backups, facts.now), place);
     match (found.state, &facts.backups.last_good) {
         // Too new for a warning of the doctor.
-        (State::Fine, None) => check("Backup", State::NotSet, "There is none yet.", place),
+        (CheckState::Fine, None) => {
+            check("Backup", CheckState::NotSet, "There is none yet.", place)
+        }
         _ => found,
     }
 }
 
-fn audit_log(facts: &Facts) -> Check {
+fn audit_log(facts: &SecurityFacts) -> Check {
     let (entries, head) = &facts.audit;
     // A backup is proven with its audit log.
     let (state, proven) = match &facts.backups.last_good {
         Some(backup) => (
-            State::Fine,
+            CheckState::Fine,
             format!(
                 "last verified with the backup of {}",
                 facts.shown(backup.at)
             ),
         ),
-        None => (State::Look, "never verified by a backup".to_owned()),
+        None => (CheckState::Look, "never verified by a backup".to_owned()),
     };
     let text = format!("{} entries, {proven}. Last hash {head}.", grouped(*entries));
-    let place = Place::Command("license-server audit verify");
+    let place = Remedy::Command("license-server audit verify");
     check("Audit log", state, text, place)
 }
 
-fn mail(facts: &Facts) -> Check {
-    let place = Place::Setting("smtp_host");
+fn mail(facts: &SecurityFacts) -> Check {
+    let place = Remedy::Setting("smtp_host");
     if !facts.sends_mail {
         let text = "Nobody gets alerts or invitations by mail.";
-        return check("Mail", State::NotSet, text, place);
+        return check("Mail", CheckState::NotSet, text, place);
     }
     let unreachable = facts.names(|person| !person.has_email);
     named(
@@ -458,15 +457,15 @@ fn mail(facts: &Facts) -> Check {
     )
 }
 
-fn contact(facts: &Facts) -> Check {
+fn contact(facts: &SecurityFacts) -> Check {
     let (state, text) = match &facts.settings.security_contact {
-        Some(contact) => (State::Fine, format!("{contact}, in security.txt.")),
+        Some(contact) => (CheckState::Fine, format!("{contact}, in security.txt.")),
         None => (
-            State::NotSet,
+            CheckState::NotSet,
             "Nobody can find out where to report a vulnerability.".to_owned(),
         ),
     };
-    let place = Place::Setting("security_contact");
+    let place = Remedy::Setting("security_contact");
     check("Security contact", state, text, place)
 }
 
@@ -499,8 +498,8 @@ mod tests {
         }
     }
 
-    fn good() -> Facts {
-        Facts {
+    fn good() -> SecurityFacts {
+        SecurityFacts {
             now: NOW,
             offset: UtcOffset::UTC,
             version: "1.0.0",
@@ -544,20 +543,20 @@ mod tests {
     }
 
     /// What is not fine after a change.
-    fn found(change: impl FnOnce(&mut Facts)) -> Vec<(&'static str, State)> {
+    fn found(change: impl FnOnce(&mut SecurityFacts)) -> Vec<(&'static str, CheckState)> {
         let mut facts = good();
         change(&mut facts);
         let all = checks(&facts).into_iter();
-        all.filter(|check| check.state != State::Fine)
+        all.filter(|check| check.state != CheckState::Fine)
             .map(|check| (check.about, check.state))
             .collect()
     }
 
     #[test]
     fn each_weakness_is_found_and_nothing_else() {
-        use State::{Look, NotSet};
+        use CheckState::{Look, NotSet};
         assert_eq!(found(|_| {}), []);
-        type Case = (fn(&mut Facts), &'static str, State);
+        type Case = (fn(&mut SecurityFacts), &'static str, CheckState);
         let cases: [Case; 19] = [
             (|f| drop(f.people.pop()), "Owners", Look),
             (

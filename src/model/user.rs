@@ -33,6 +33,11 @@ pub struct UserValues {
 }
 
 impl UserValues {
+    /// Mail servers need not take addresses with other letters.
+    pub fn can_be_mailed(&self) -> bool {
+        !self.email.is_empty() && self.email.is_ascii()
+    }
+
     /// An owner.
     pub fn first(name: &str) -> UserValues {
         UserValues {

@@ -6,7 +6,7 @@ use rocket::{Route, get, routes};
 use super::frame::Frame;
 use super::{Page, shown};
 use crate::auth::Session;
-use crate::model::security::{Check, Place, State};
+use crate::model::security::{Check, CheckState, Remedy};
 use crate::request::{App, Failure};
 use crate::service::Service;
 
@@ -23,16 +23,16 @@ struct SecurityPage {
 
 impl SecurityPage {
     fn open(&self) -> usize {
-        let open = |check: &&Check| check.state != State::Fine;
+        let open = |check: &&Check| check.state != CheckState::Fine;
         self.checks.iter().filter(open).count()
     }
 }
 
-fn class(state: State) -> &'static str {
+fn class(state: CheckState) -> &'static str {
     match state {
-        State::Fine => "activated",
-        State::Look => "grace",
-        State::NotSet => "expired",
+        CheckState::Fine => "activated",
+        CheckState::Look => "grace",
+        CheckState::NotSet => "expired",
     }
 }
 

@@ -17,7 +17,7 @@ use crate::store::sessions::Session;
 use crate::store::users::{self, User};
 use crate::store::{Db, audit, outbox};
 
-/// Entries of a kind that are looked at: those of some hours while somebody guesses without a pause.
+/// Entries of a kind that are read: those of some hours while somebody guesses without a pause.
 const MOST: i64 = 2_000;
 
 impl Service {
@@ -136,7 +136,5 @@ impl Service {
 fn is_told(user: &User, alert: &Alert) -> bool {
     let is_owner = user.values.role == Role::Owner && alert.kind.is_mailed_to_owners();
     let is_concerned = user.values.name == alert.person;
-    // Addresses with other letters are not written to.
-    let has_address = !user.values.email.is_empty() && user.values.email.is_ascii();
-    !user.is_disabled && has_address && (is_owner || is_concerned)
+    !user.is_disabled && user.values.can_be_mailed() && (is_owner || is_concerned)
 }

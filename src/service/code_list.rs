@@ -187,11 +187,10 @@ impl Service {
 
     /// The ID of the code at that address: its own ID, or the code in any spelling, unless it is of digits alone.
     pub fn code_at(&self, address: &str) -> Result<i64, Error> {
-        let is_id = address.bytes().all(|byte| byte.is_ascii_digit());
-        let found = match is_id {
-            true => return address.parse().map_err(|_| NO_SUCH_CODE),
-            false => self.code_typed(address)?,
-        };
+        if address.bytes().all(|byte| byte.is_ascii_digit()) {
+            return address.parse().map_err(|_| NO_SUCH_CODE);
+        }
+        let found = self.code_typed(address)?;
         found.map(|code| code.id).ok_or(NO_SUCH_CODE)
     }
 

@@ -14,7 +14,7 @@ use crate::error::{Error, Refusal};
 const HASH: usize = 40;
 /// More bytes than two lines have, which are `HASH:COUNT`.
 const BLOCK: u64 = 256;
-/// Lines that are looked at when the file is opened.
+/// Lines that are read when the file is opened.
 const PROBES: u64 = 100;
 
 pub(super) struct LeakedPasswords {
@@ -51,7 +51,7 @@ impl LeakedPasswords {
                 break;
             };
             if line.hash < before {
-                return Err(io::Error::other("it is not sorted by the hashes"));
+                return Err(io::Error::other("it is not sorted by hash"));
             }
             before = line.hash;
         }

@@ -242,7 +242,7 @@ impl Service {
         clock: Clock,
     ) -> Result<(Service, Option<FirstPassword>), Refusal> {
         let log = Log::new(config.log_format, clock.clone());
-        let store = Store::open(&config.data_dir, Missing::Make)?.telling(log);
+        let store = Store::open(&config.data_dir, Missing::Make)?.with_log(log);
         let encryption = Encryption::new(&config.secrets);
         let ring = KeyRing::load_complete(&store, &encryption)?;
         // Named at the start, and not when somebody wants to change a password.

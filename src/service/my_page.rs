@@ -130,7 +130,7 @@ impl Service {
             return Ok(());
         };
         let mail = outbox::add(db, &mail, &[], now)?.ok_or(NO_SUCH_MAIL)?;
-        let actor = Actor::other("customer page", "customer page", "");
+        let actor = Actor::here("customer page");
         let event = Event::new(Kind::LinkCreated, &actor)
             .with(CUSTOMER_ID, id)
             .with("mail", mail)

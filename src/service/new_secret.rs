@@ -12,10 +12,10 @@ pub(super) struct Stored {
     /// What it is encrypted as.
     about: String,
     value: String,
-    place: Place,
+    place: SecretRow,
 }
 
-enum Place {
+enum SecretRow {
     Key(String),
     /// The person, and the step of the newest code that was used.
     Factor(i64, i64),
@@ -23,16 +23,16 @@ enum Place {
     Shop(i64),
 }
 
-impl Place {
+impl SecretRow {
     /// As the audit log counts them.
     const WORDS: [&str; 4] = ["signing_keys", "second_factors", "webhooks", "shops"];
 
     fn word(&self) -> &'static str {
         match self {
-            Place::Key(_) => "signing_keys",
-            Place::Factor(..) => "second_factors",
-            Place::Webhook(_) => "webhooks",
-            Place::Shop(_) => "shops",
+            SecretRow::Key(_) => "signing_keys",
+            SecretRow::Factor(..) => "second_factors",
+            SecretRow::Webhook(_) => "webhooks",
+            SecretRow::Shop(_) => "shops",
         }
     }
 }
@@ -46,24 +46,30 @@ impl Stored {
         };
         let keys = signing_keys::all(db)?.into_iter();
         let keys = keys.map(|(key, Secret(value))| {
-            new(keys::encrypted_as(&key.kid), value, Place::Key(key.kid))
+            new(keys::encrypted_as(&key.kid), value, SecretRow::Key(key.kid))
         });
         let factors = users::all(db)?.into_iter().filter_map(|user| {
             let (id, factor) = (user.id, user.factor?);
-            let place = Place::Factor(id, factor.last_step);
+            let place = SecretRow::Factor(id, factor.last_step);
             Some(new(factors::encrypted_as(id), factor.secret, place))
         });
         let webhooks = webhooks::all(db)?.into_iter().flat_map(|webhook| {
             let id = webhook.id;
             let both = [Some(webhook.secret), webhook.old_secret.map(|(old, _)| old)];
             let both = both.into_iter().flatten();
-            both.map(move |value| new(super::webhooks::encrypted_as(id), value, Place::Webhook(id)))
+            both.map(move |value| {
+                new(
+                    super::webhooks::encrypted_as(id),
+                    value,
+                    SecretRow::Webhook(id),
+                )
+            })
         });
         let shops = shops::all(db)?.into_iter();
         let shops = shops.filter(|shop| shop.kind.has_events() && !shop.secret.is_empty());
         let shops = shops.map(|shop| {
             let about = super::shops::encrypted_as(shop.id);
-            new(about, shop.secret, Place::Shop(shop.id))
+            new(about, shop.secret, SecretRow::Shop(shop.id))
         });
         Ok(keys.chain(factors).chain(webhooks).chain(shops).collect())
     }
@@ -74,12 +80,12 @@ impl Stored {
 
     fn replace(&self, db: &WriteTx<'_>, new: &str) -> Result<(), Error> {
         match &self.place {
-            Place::Key(kid) => {
+            SecretRow::Key(kid) => {
                 signing_keys::restore(db, kid, &Secret(new.to_owned()))?;
             }
-            Place::Factor(id, step) => users::set_factor(db, *id, Some(new), *step)?,
-            Place::Webhook(id) => webhooks::replace_secret(db, *id, &self.value, new)?,
-            Place::Shop(id) => shops::set_secret(db, *id, new)?,
+            SecretRow::Factor(id, step) => users::set_factor(db, *id, Some(new), *step)?,
+            SecretRow::Webhook(id) => webhooks::replace_secret(db, *id, &self.value, new)?,
+            SecretRow::Shop(id) => shops::set_secret(db, *id, new)?,
         }
         Ok(())
     }
@@ -98,7 +104,7 @@ impl Service {
                 other.replace(db, &self.encryption.encrypt(&other.about, &plain)?)?;
             }
             let mut event = Event::new(Kind::SecretsEncrypted, &Actor::start());
-            for word in Place::WORDS {
+            for word in SecretRow::WORDS {
                 let of_kind = others.iter().filter(|other| other.place.word() == word);
                 event = event.with(word, of_kind.count() as i64);
             }
@@ -129,13 +135,13 @@ impl Service {
                 continue;
             }
             match stored.place {
-                Place::Key(_) | Place::Factor(..) => continue,
-                Place::Webhook(id) => {
+                SecretRow::Key(_) | SecretRow::Factor(..) => continue,
+                SecretRow::Webhook(id) => {
                     // Twice, because the first time the lost one becomes the secret before.
                     self.rotate_webhook_secret(&actor, id)?;
                     self.rotate_webhook_secret(&actor, id)?;
                 }
-                Place::Shop(id) => self.forget_secret(&actor, id)?,
+                SecretRow::Shop(id) => self.forget_secret(&actor, id)?,
             }
             forgotten.push(stored.about);
         }

@@ -16,7 +16,7 @@ use crate::error::Error;
 const AT_ONCE: usize = 2;
 const WAITING: usize = 16;
 const WAIT: Duration = Duration::from_secs(2);
-/// For known callers, who stand behind the strangers that came first.
+/// For known callers, who wait behind the strangers that came first.
 const KNOWN_WAIT: Duration = Duration::from_secs(10);
 
 /// Capacity of a buffer in blocks of 1 kB; blocks beyond the parameters are never touched. The C library

@@ -6,8 +6,8 @@ use super::Service;
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::alert::{AlertKind, alerts};
-use crate::model::audit::{Entry, Kind};
-use crate::model::security::{Check, Facts, PersonFacts, Settings, TokenFacts, checks};
+use crate::model::audit::Entry;
+use crate::model::security::{Check, PersonFacts, SecurityFacts, Settings, TokenFacts, checks};
 use crate::model::webhook::WebhookState;
 use crate::store::{SCHEMA, audit, tokens, users};
 
@@ -19,9 +19,9 @@ impl Service {
             .read_tx(|db| Ok((users::all(db)?, tokens::valid(db, now)?, audit::head(db)?)))?;
         let people = all.into_iter().filter(|user| !user.is_disabled);
         let people = people.map(|user| PersonFacts {
-            name: user.values.name,
             role: user.values.role,
-            has_email: !user.values.email.is_empty(),
+            has_email: user.values.can_be_mailed(),
+            name: user.values.name,
             has_factor: user.factor.is_some(),
             created_at: user.created_at,
             signed_in_at: user.signed_in_at,
@@ -36,12 +36,11 @@ impl Service {
                 expires_at: token.expires_at,
             }
         });
-        let (_, invited) = self.people()?;
-        let invited = invited.into_iter().filter(|one| !one.is_expired);
+        let invited = self.invited()?.into_iter().filter(|one| !one.is_expired);
         let is_disabled = |state| matches!(state, WebhookState::Failed | WebhookState::Gone);
         let webhooks = self.webhooks()?.into_iter().map(|one| one.webhook);
         let entries = self.alert_entries(Duration::DAY)?;
-        let facts = Facts {
+        let facts = SecurityFacts {
             now,
             offset: self.utc_offset,
             version: env!("CARGO_PKG_VERSION"),
@@ -77,17 +76,9 @@ pub(super) fn settings(config: &Config) -> Settings {
 }
 
 fn refused(entries: &[Entry]) -> [(AlertKind, i64); 3] {
-    [
-        (
-            AlertKind::SignIns,
-            &[Kind::SignInFailed, Kind::SignInThrottled][..],
-        ),
-        (AlertKind::Codes, &[Kind::SecondFactorFailed]),
-        (AlertKind::Tokens, &[Kind::TokenRefused]),
-    ]
-    .map(|(alert, kinds)| {
+    [AlertKind::SignIns, AlertKind::Codes, AlertKind::Tokens].map(|alert| {
         let found = entries.iter().map(|entry| &entry.event);
-        let found = found.filter(|event| kinds.contains(&event.kind));
+        let found = found.filter(|event| AlertKind::of_refusal(event.kind) == Some(alert));
         let number = found.map(|event| event.after.number("attempts").unwrap_or(1));
         (alert, number.sum())
     })

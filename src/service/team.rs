@@ -69,6 +69,11 @@ impl Service {
     pub fn people(&self) -> Result<(Vec<Person>, Vec<Invited>), Error> {
         let users = self.store.read(users::all)?.into_iter();
         let people = users.map(|user| self.with_open(user));
+        Ok((people.collect::<Result<_, _>>()?, self.invited()?))
+    }
+
+    /// Expired ones, too.
+    pub(super) fn invited(&self) -> Result<Vec<Invited>, Error> {
         let now = self.clock.now();
         let invited = self.store.read_tx(|db| {
             let all = invitations::all(db)?.into_iter().map(|invitation| {
@@ -86,7 +91,7 @@ impl Service {
                 mail,
             }
         });
-        Ok((people.collect::<Result<_, _>>()?, invited.collect()))
+        Ok(invited.collect())
     }
 
     pub fn person(&self, id: i64) -> Result<Person, Error> {
@@ -112,8 +117,7 @@ impl Service {
         values: &UserValues,
     ) -> Result<NewInvitation, Error> {
         let (now, token) = (self.clock.now(), secrets::token()?);
-        // Addresses with other letters are not written to.
-        let has_address = !values.email.is_empty() && values.email.is_ascii();
+        let has_address = values.can_be_mailed();
         self.store.write(|db| {
             name_is_free(db, &values.name, None)?;
             for earlier in invitations::all(db)? {

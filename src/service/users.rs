@@ -74,12 +74,10 @@ impl Service {
         let added = self.store.write(|db| {
             let is_first = users::all(db)?.is_empty();
             if is_first {
-                users::add(db, &UserValues::first(FIRST_USER), &hash, self.clock.now())?;
-                if let (FirstPassword::Random(_), Some(user)) =
-                    (&first, users::by_name(db, FIRST_USER)?)
-                {
-                    users::set_has_random_password(db, user.id, true)?;
-                }
+                let values = UserValues::first(FIRST_USER);
+                let id = users::add(db, &values, &hash, self.clock.now())?;
+                let is_random = matches!(first, FirstPassword::Random(_));
+                users::set_has_random_password(db, id, is_random)?;
             }
             Ok(is_first)
         })?;

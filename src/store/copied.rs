@@ -78,9 +78,9 @@ impl<'a> CopiedDatabase<'a> {
         self.db.query_row(sql, [], |row| row.get(0))
     }
 
-    /// Whether its tables are those of this program, or of an older one.
+    /// Whether its schema is that of this program.
     pub fn is_current(&self) -> Result<bool, Error> {
-        Ok(self.version()? == open::STEPS.len() as i64)
+        Ok(self.version()? == open::SCHEMA as i64)
     }
 
     pub fn read<T>(

@@ -315,7 +315,7 @@ impl Store {
     }
 
     /// From now on this log has the trail of the audit log: what this process writes, and others meanwhile.
-    pub fn telling(self, log: Log) -> Store {
+    pub fn with_log(self, log: Log) -> Store {
         let log = Some(log);
         Store { log, ..self }
     }
@@ -400,7 +400,7 @@ impl Store {
             if let Some(log) = &self.log {
                 let trail = Trail::of_others(db, seen.head)?;
                 seen.head = trail.head(seen.head);
-                trail.tell(log);
+                trail.write_to(log);
             }
         }
         Ok(())
@@ -445,7 +445,7 @@ impl Store {
         MutexGuard::unlock_fair(writer);
         committed?;
         if let Some(log) = &self.log {
-            trail.tell(log);
+            trail.write_to(log);
         }
         Ok(value)
     }

@@ -64,24 +64,24 @@ impl Trail {
         before.max(self.last)
     }
 
-    pub(super) fn tell(&self, log: &Log) {
+    pub(super) fn write_to(&self, log: &Log) {
         match &self.first[..] {
             [] => {}
             [first, ..] if self.first.len() > MOST => {
-                tell(log, &[("first", &first.id), ("last", &self.last)], first);
+                write_line(log, &[("first", &first.id), ("last", &self.last)], first);
             }
             lines => {
                 for line in lines {
                     let about: [(&str, &dyn Display); 2] =
                         [("entry", &line.id), ("kind", &line.kind.as_str())];
-                    tell(log, &about, line);
+                    write_line(log, &about, line);
                 }
             }
         }
     }
 }
 
-fn tell(log: &Log, about: &[(&str, &dyn Display)], line: &Line) {
+fn write_line(log: &Log, about: &[(&str, &dyn Display)], line: &Line) {
     let Nameless { word, user } = line.nameless;
     let mut about = about.to_vec();
     about.extend(user.iter().map(|user| ("user", user as &dyn Display)));

@@ -114,7 +114,7 @@ impl Actor {
     }
 
     /// Without an address.
-    fn here(word: &'static str) -> Actor {
+    pub fn here(word: &'static str) -> Actor {
         Actor::other(word, word, "")
     }
 
@@ -364,7 +364,7 @@ pub struct Event {
     pub after: Details,
     /// What receivers of webhooks are told; not stored.
     pub told: Option<WebhookEvent>,
-    /// What the event log is told of `who`; not stored.
+    /// In place of `who` in the event log; not stored.
     pub nameless: Nameless,
 }
 
