@@ -90,3 +90,16 @@ pub fn parse_name(typed: &str) -> Result<String, Problem> {
 pub fn is_same_name(one: &str, other: &str) -> bool {
     folded(one) == folded(other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_called_what_the_audit_log_calls_something_else() {
+        for name in ["Command line", "token nightly", "SHOP Web"] {
+            assert!(parse_name(name).is_err(), "{name}");
+        }
+        assert!(parse_name("tokening").is_ok());
+    }
+}

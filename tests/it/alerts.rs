@@ -92,6 +92,30 @@ fn a_person_is_told_once_a_day_of_new_devices_but_not_of_her_first() {
 }
 
 #[test]
+fn only_owners_see_and_drop_mails_about_people() {
+    let server = with_people(&[("anna", "staff"), ("admin", "owner")]);
+    drop(sign_in_as(&server, "anna"));
+    let mut anna = sign_in_as(&server, "anna");
+    let alerts = mails(&server);
+    let [(_, alert)] = &alerts[..] else {
+        panic!("{alerts:?}");
+    };
+    let subject = alert.lines().next().unwrap();
+    let id = server.service.mails(None, i64::MAX, 1).unwrap()[0].id;
+    for (client, is_shown) in [(&mut anna, false), (&mut server.admin(), true)] {
+        let list = Page::open(client, "/mail");
+        assert_eq!(list.text().contains(subject), is_shown);
+        let status = client.get(&format!("/mail/{id}")).status;
+        assert_eq!(status, if is_shown { 200 } else { 404 });
+    }
+    let own_form = Page::open(&mut anna, "/account").form("/account/name");
+    let body = format!("csrf={}", own_form.value("csrf"));
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let path = format!("/mail/{id}/drop");
+    assert_eq!(anna.send("POST", &path, &form, body.as_bytes()).status, 404);
+}
+
+#[test]
 fn a_thief_who_changes_the_address_gets_no_alert() {
     let server = with_people(&[("anna", "staff"), ("admin", "owner")]);
     drop(sign_in_as(&server, "anna"));
