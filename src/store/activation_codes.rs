@@ -1,8 +1,8 @@
 //! The tables of activation codes, of their changes, and of the seats that customers freed.
 
-use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_iter};
 use time::OffsetDateTime;
 
+use super::db::{Db, DbError, Optional, Result, Row, ToValue};
 use super::{NEVER, WriteTx, customers, moment, optional_moment, status, tools, unreadable};
 use crate::model::activation_code::{ActivationCode, CodeTerm, CodeValues, ListedCode};
 use crate::model::date;
@@ -34,66 +34,49 @@ pub fn add(db: &WriteTx<'_>, new: &NewCode<'_>, now: OffsetDateTime) -> Result<O
     let [edition, features, data, updates_until] = values.entitlements.texts();
     tools::ensure(db, new.tool_name, now)?;
     customers::ensure(db, &values.customer, now)?;
-    db.prepare_cached(
+    db.one(
         "insert into activation_codes (created_at, tool_name, code, is_imported, is_test, status, seats,
              expiration_date, days, moves_per_year, customer, order_ref, note, edition, features, data,
              updates_until)
          values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
          on conflict (code) do nothing returning id",
-    )?
-    .query_row(
-        params![
-            now.unix_timestamp(),
-            new.tool_name,
-            new.code,
-            new.is_imported,
-            new.is_test,
-            values.status.as_str(),
-            values.seats,
-            expiration_date,
-            days,
-            values.moves_per_year,
-            values.customer,
-            values.order_ref,
-            values.note,
-            edition,
-            features,
-            data,
-            updates_until,
-        ],
+        &[&now.unix_timestamp(), &new.tool_name, &new.code, &new.is_imported, &new.is_test, &values.status.as_str(), &values.seats, &expiration_date, &days, &values.moves_per_year, &values.customer, &values.order_ref, &values.note, &edition, &features, &data, &updates_until],
         |row| row.get(0),
     )
     .optional()
 }
 
-pub fn get(db: &Connection, id: i64) -> Result<Option<ActivationCode>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS} from activation_codes where id = ?1"
-    ))?
-    .query_row([id], code)
+pub fn get(db: &Db, id: i64) -> Result<Option<ActivationCode>> {
+    db.one(
+        &format!("select {COLUMNS} from activation_codes where id = ?1"),
+        &[&id],
+        code,
+    )
     .optional()
 }
 
-pub fn listed(db: &Connection, id: i64) -> Result<Option<ListedCode>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS}, {SEATS_USED} from activation_codes where id = ?1"
-    ))?
-    .query_row([id], listed_in)
+pub fn listed(db: &Db, id: i64) -> Result<Option<ListedCode>> {
+    db.one(
+        &format!("select {COLUMNS}, {SEATS_USED} from activation_codes where id = ?1"),
+        &[&id],
+        listed_in,
+    )
     .optional()
 }
 
 /// The code as it is compared.
-pub fn find(db: &Connection, text: &str) -> Result<Option<ActivationCode>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS} from activation_codes where code = ?1"
-    ))?
-    .query_row([text], code)
+pub fn find(db: &Db, text: &str) -> Result<Option<ActivationCode>> {
+    db.one(
+        &format!("select {COLUMNS} from activation_codes where code = ?1"),
+        &[&text],
+        code,
+    )
     .optional()
 }
 
 /// At most `limit` codes that have these values, newest first; none for any value.
 pub fn matching(
-    db: &Connection,
+    db: &Db,
     code_text: Option<&str>,
     order_ref: Option<&str>,
     customer: Option<&str>,
@@ -121,36 +104,33 @@ pub fn matching(
         "select {COLUMNS}, {SEATS_USED} from activation_codes where {} order by id desc limit {limit}",
         conditions.join(" and ")
     );
-    db.prepare_cached(&sql)?
-        .query_map(
-            params_from_iter(wanted.iter().map(|(_, value)| value)),
-            listed_in,
-        )?
-        .collect()
+    let values: Vec<&dyn ToValue> = wanted.iter().map(|(_, value)| value as _).collect();
+    db.all(&sql, &values, listed_in)
 }
 
 /// Whether any code of an older system was imported for the tool.
-pub fn has_imported(db: &Connection, tool_name: &str) -> Result<bool> {
-    db.prepare_cached(
+pub fn has_imported(db: &Db, tool_name: &str) -> Result<bool> {
+    db.one(
         "select exists (select 1 from activation_codes where tool_name = ?1 and is_imported = 1)",
-    )?
-    .query_row([tool_name], |row| row.get(0))
+        &[&tool_name],
+        |row| row.get(0),
+    )
 }
 
 /// What the code decides about its licenses.
-pub fn terms(db: &Connection, id: i64) -> Result<CodeTerms> {
-    let code = get(db, id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+pub fn terms(db: &Db, id: i64) -> Result<CodeTerms> {
+    let code = get(db, id)?.ok_or(DbError::NoRow)?;
     Ok(code.terms())
 }
 
 /// Begins a term that is counted from the first activation.
 pub fn set_used(db: &WriteTx<'_>, id: i64, term: CodeTerm, now: OffsetDateTime) -> Result<()> {
     let (expiration_date, days) = term_columns(term);
-    db.prepare_cached(
+    db.run(
         "update activation_codes set first_used_at = ?2, expiration_date = ?3, days = ?4
          where id = ?1",
-    )?
-    .execute(params![id, now.unix_timestamp(), expiration_date, days])?;
+        &[&id, &now.unix_timestamp(), &expiration_date, &days],
+    )?;
     Ok(())
 }
 
@@ -164,27 +144,13 @@ pub(super) fn write(
     let (expiration_date, days) = term_columns(values.term);
     let [edition, features, data, updates_until] = values.entitlements.texts();
     customers::ensure(db, &values.customer, now)?;
-    db.prepare_cached(
+    db.run(
         "update activation_codes set status = ?2, seats = ?3, expiration_date = ?4, days = ?5,
              moves_per_year = ?6, customer = ?7, order_ref = ?8, note = ?9, edition = ?10, features = ?11,
              data = ?12, updates_until = ?13
          where id = ?1",
-    )?
-    .execute(params![
-        before.id,
-        values.status.as_str(),
-        values.seats,
-        expiration_date,
-        days,
-        values.moves_per_year,
-        values.customer,
-        values.order_ref,
-        values.note,
-        edition,
-        features,
-        data,
-        updates_until,
-    ])?;
+        &[&before.id, &values.status.as_str(), &values.seats, &expiration_date, &days, &values.moves_per_year, &values.customer, &values.order_ref, &values.note, &edition, &features, &data, &updates_until],
+    )?;
     Ok(())
 }
 
@@ -197,37 +163,40 @@ pub(super) fn term_columns(term: CodeTerm) -> (String, i64) {
 }
 
 /// Records that a customer freed the seat of that machine.
-pub fn add_move(db: &Connection, id: i64, license_key: &str, now: OffsetDateTime) -> Result<()> {
-    db.prepare_cached(
+pub fn add_move(db: &Db, id: i64, license_key: &str, now: OffsetDateTime) -> Result<()> {
+    db.run(
         "insert into seat_moves (code_id, license_key, at) values (?1, ?2, ?3)
          on conflict do nothing",
-    )?
-    .execute(params![id, license_key, now.unix_timestamp()])?;
+        &[&id, &license_key, &now.unix_timestamp()],
+    )?;
     Ok(())
 }
 
 /// The machine came back: its latest move no longer counts.
-pub fn return_move(db: &Connection, id: i64, license_key: &str) -> Result<()> {
-    db.prepare_cached(
+pub fn return_move(db: &Db, id: i64, license_key: &str) -> Result<()> {
+    db.run(
         "delete from seat_moves where code_id = ?1 and license_key = ?2 and at = (
              select max(at) from seat_moves where code_id = ?1 and license_key = ?2)",
-    )?
-    .execute(params![id, license_key])?;
+        &[&id, &license_key],
+    )?;
     Ok(())
 }
 
-pub fn moves_since(db: &Connection, id: i64, since: OffsetDateTime) -> Result<i64> {
-    db.prepare_cached("select count(*) from seat_moves where code_id = ?1 and at > ?2")?
-        .query_row(params![id, since.unix_timestamp()], |row| row.get(0))
+pub fn moves_since(db: &Db, id: i64, since: OffsetDateTime) -> Result<i64> {
+    db.one(
+        "select count(*) from seat_moves where code_id = ?1 and at > ?2",
+        &[&id, &since.unix_timestamp()],
+        |row| row.get(0),
+    )
 }
 
 /// In four columns from that one on.
 pub(super) fn entitlements(row: &Row<'_>, at: usize) -> Result<Entitlements> {
     let texts = [
-        row.get_ref(at)?.as_str()?,
-        row.get_ref(at + 1)?.as_str()?,
-        row.get_ref(at + 2)?.as_str()?,
-        row.get_ref(at + 3)?.as_str()?,
+        row.text(at)?,
+        row.text(at + 1)?,
+        row.text(at + 2)?,
+        row.text(at + 3)?,
     ];
     Entitlements::from_texts(texts).map_err(|wrong| unreadable(at + wrong, texts[wrong]))
 }
@@ -235,7 +204,7 @@ pub(super) fn entitlements(row: &Row<'_>, at: usize) -> Result<Entitlements> {
 /// In two columns from that one on.
 pub(super) fn term(row: &Row<'_>, at: usize) -> Result<CodeTerm> {
     let days: i64 = row.get(at + 1)?;
-    Ok(match (days, row.get_ref(at)?.as_str()?) {
+    Ok(match (days, row.text(at)?) {
         (1.., _) => CodeTerm::Days(days),
         (_, NEVER) => CodeTerm::Perpetual,
         (_, day) => CodeTerm::Until(date::read(day).ok_or_else(|| unreadable(at, day))?),

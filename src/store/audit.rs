@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, Result, Row, params, params_from_iter};
 use time::OffsetDateTime;
 
+use super::db::{Db, DbError, Optional, Result, Row, Value, refs};
 use super::{WriteTx, moment, personal, unreadable, webhook_deliveries};
 use crate::error::Error;
 use crate::model::audit::{
@@ -24,34 +23,36 @@ pub fn append(db: &WriteTx<'_>, mut event: Event, now: OffsetDateTime) -> Result
     for personal in event.personal_mut() {
         personal::keep(db, personal)?;
     }
-    db.prepare_cached(&format!(
-        "insert into audit ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, '', ?10)"
-    ))?
-    .execute(params![
-        id,
-        now.unix_timestamp(),
-        event.kind.as_str(),
-        event.who.id,
-        event.address.id,
-        event.license_id,
-        event.before.stored(),
-        event.after.stored(),
-        link(HashLength::Whole, &previous, id, now, &event),
-        event.code_id,
-    ])?;
+    db.run(
+        &format!(
+            "insert into audit ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, '', ?10)"
+        ),
+        &[
+            &id,
+            &now.unix_timestamp(),
+            &event.kind.as_str(),
+            &event.who.id,
+            &event.address.id,
+            &event.license_id,
+            &event.before.stored(),
+            &event.after.stored(),
+            &link(HashLength::Whole, &previous, id, now, &event),
+            &event.code_id,
+        ],
+    )?;
     webhook_deliveries::tell(db, &event, id, now)?;
     db.trail.borrow_mut().add(id, &event);
     Ok(id)
 }
 
 /// At most `limit` matching entries with IDs below `before`, newest first.
-pub fn list(db: &Connection, filter: &AuditFilter, before: i64, limit: i64) -> Result<Vec<Entry>> {
+pub fn list(db: &Db, filter: &AuditFilter, before: i64, limit: i64) -> Result<Vec<Entry>> {
     matching(db, filter, (i64::MIN, before), "desc", limit)
 }
 
 /// At most `limit` matching entries with IDs between these two, oldest first.
 pub fn list_between(
-    db: &Connection,
+    db: &Db,
     filter: &AuditFilter,
     between: (i64, i64),
     limit: i64,
@@ -60,7 +61,7 @@ pub fn list_between(
 }
 
 fn matching(
-    db: &Connection,
+    db: &Db,
     filter: &AuditFilter,
     (after, before): (i64, i64),
     order: &str,
@@ -74,7 +75,7 @@ fn matching(
         from,
         until,
     } = filter;
-    let conditions: [(&str, Option<Value>); 6] = [
+    let conditions: [(&str, Option<Value<'_>>); 6] = [
         ("kind = ?", kind.map(|kind| kind.as_str().to_owned().into())),
         ("license_id = ?", license_id.map(Value::from)),
         (
@@ -89,7 +90,7 @@ fn matching(
         ("at >= ?", from.map(|from| from.unix_timestamp().into())),
         ("at < ?", until.map(|until| until.unix_timestamp().into())),
     ];
-    let mut values: Vec<Value> = vec![before.into(), limit.into(), after.into()];
+    let mut values: Vec<Value<'static>> = vec![before.into(), limit.into(), after.into()];
     let mut sql = format!("select {COLUMNS} from audit where id < ?1 and id > ?3");
     for (condition, value) in conditions {
         if let Some(value) = value {
@@ -99,13 +100,11 @@ fn matching(
         }
     }
     sql.push_str(&format!(" order by id {order} limit ?2"));
-    db.prepare_cached(&sql)?
-        .query_map(params_from_iter(values), |row| entry(db, row))?
-        .collect()
+    db.all(&sql, &refs(&values), |row| entry(db, row))
 }
 
 /// At most `limit` entries until that second, newest first also if the clock was set back.
-pub fn about(db: &Connection, about: &About<'_>, until: i64, limit: i64) -> Result<Vec<Entry>> {
+pub fn about(db: &Db, about: &About<'_>, until: i64, limit: i64) -> Result<Vec<Entry>> {
     let (condition, value) = match *about {
         About::License(id) => ("license_id = ?1", Value::from(id)),
         About::Code(id) => ("code_id = ?1", Value::from(id)),
@@ -116,101 +115,116 @@ pub fn about(db: &Connection, about: &About<'_>, until: i64, limit: i64) -> Resu
         About::Customer(name) => (
             "(license_id in (select id from licenses where user_id = ?1 and user_id <> '')
                  or code_id in (select id from activation_codes where customer = ?1 and customer <> ''))",
-            Value::from(name.to_owned()),
+            Value::from(name),
         ),
     };
-    db.prepare_cached(&format!(
+    db.all(
+        &format!(
         "select {COLUMNS} from audit where {condition} and at <= ?2 order by at desc, id desc limit ?3"
-    ))?
-    .query_map(params![value, until, limit], |row| entry(db, row))?
-    .collect()
+    ),
+        &[&value, &until, &limit],
+        |row| entry(db, row),
+    )
 }
 
 /// The last entry of this kind about a license.
-pub fn last_of(db: &Connection, license_id: i64, kind: Kind) -> Result<Option<Entry>> {
-    db.prepare_cached(&format!(
+pub fn last_of(db: &Db, license_id: i64, kind: Kind) -> Result<Option<Entry>> {
+    db.one(
+        &format!(
         "select {COLUMNS} from audit where license_id = ?1 and kind = ?2 order by id desc limit 1"
-    ))?
-    .query_row(params![license_id, kind.as_str()], |row| entry(db, row))
+    ),
+        &[&license_id, &kind.as_str()],
+        |row| entry(db, row),
+    )
     .optional()
 }
 
 /// The ID of the last entry about a license.
-pub fn last_about(db: &Connection, license_id: i64) -> Result<Option<i64>> {
-    db.prepare_cached("select max(id) from audit where license_id = ?1")?
-        .query_row([license_id], |row| row.get(0))
+pub fn last_about(db: &Db, license_id: i64) -> Result<Option<i64>> {
+    db.one(
+        "select max(id) from audit where license_id = ?1",
+        &[&license_id],
+        |row| row.get(0),
+    )
 }
 
-pub fn get(db: &Connection, id: i64) -> Result<Option<Entry>> {
-    db.prepare_cached(&format!("select {COLUMNS} from audit where id = ?1"))?
-        .query_row([id], |row| entry(db, row))
-        .optional()
+pub fn get(db: &Db, id: i64) -> Result<Option<Entry>> {
+    db.one(
+        &format!("select {COLUMNS} from audit where id = ?1"),
+        &[&id],
+        |row| entry(db, row),
+    )
+    .optional()
 }
 
 /// At most `limit` rows with IDs from `first`, oldest first; no entry if a row is unreadable.
-pub fn walk(db: &Connection, first: i64, limit: i64) -> Result<Vec<(i64, Option<Entry>)>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS} from audit where id >= ?1 order by id limit ?2"
-    ))?
-    // A disk error would have failed earlier: here the row has been read, and only its values can
-    // be invalid.
-    .query_map([first, limit], |row| Ok((row.get(0)?, entry(db, row).ok())))?
-    .collect()
+pub fn walk(db: &Db, first: i64, limit: i64) -> Result<Vec<(i64, Option<Entry>)>> {
+    db
+        // A disk error would have failed earlier: here the row has been read, and only its values can
+        // be invalid.
+        .all(
+            &format!("select {COLUMNS} from audit where id >= ?1 order by id limit ?2"),
+            &[&first, &limit],
+            |row| Ok((row.get(0)?, entry(db, row).ok())),
+        )
 }
 
 /// The ID and the hash of the last entry.
-pub fn head(db: &Connection) -> Result<(i64, String)> {
+pub fn head(db: &Db) -> Result<(i64, String)> {
     let last = db
-        .prepare_cached("select id, hash from audit order by id desc limit 1")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .one(
+            "select id, hash from audit order by id desc limit 1",
+            &[],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
         .optional()?;
     Ok(last.unwrap_or((0, BEGINNING.to_owned())))
 }
 
 /// At most `limit` entries of this kind, of which alerts are made, since that moment; newest first.
-pub fn of_alerts(
-    db: &Connection,
-    kind: Kind,
-    since: OffsetDateTime,
-    limit: i64,
-) -> Result<Vec<Entry>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS} from audit where kind in ({}) and kind = ?1 and at >= ?2
+pub fn of_alerts(db: &Db, kind: Kind, since: OffsetDateTime, limit: i64) -> Result<Vec<Entry>> {
+    db.all(
+        &format!(
+            "select {COLUMNS} from audit where kind in ({}) and kind = ?1 and at >= ?2
          order by at desc, id desc limit ?3",
-        quoted(Kind::is_of_alerts)
-    ))?
-    .query_map(
-        params![kind.as_str(), since.unix_timestamp(), limit],
+            quoted(Kind::is_of_alerts)
+        ),
+        &[&kind.as_str(), &since.unix_timestamp(), &limit],
         |row| entry(db, row),
-    )?
-    .collect()
+    )
 }
 
 /// Whether there are such entries after that one.
-pub fn has_alerts(db: &Connection, after: i64) -> Result<bool> {
-    db.prepare_cached(&format!(
-        "select exists (select 1 from audit where id > ?1 and kind in ({}))",
-        quoted(Kind::is_of_alerts)
-    ))?
-    .query_row([after], |row| row.get(0))
+pub fn has_alerts(db: &Db, after: i64) -> Result<bool> {
+    db.one(
+        &format!(
+            "select exists (select 1 from audit where id > ?1 and kind in ({}))",
+            quoted(Kind::is_of_alerts)
+        ),
+        &[&after],
+        |row| row.get(0),
+    )
 }
 
 /// When the first entry was made: at the installation.
-pub fn began(db: &Connection) -> Result<Option<OffsetDateTime>> {
-    db.prepare_cached("select at from audit where id = 1")?
-        .query_row([], |row| moment(row, 0))
-        .optional()
+pub fn began(db: &Db) -> Result<Option<OffsetDateTime>> {
+    db.one("select at from audit where id = 1", &[], |row| {
+        moment(row, 0)
+    })
+    .optional()
 }
 
 /// The first sign-ins before that moment that still have their details.
-pub fn sign_ins(db: &Connection, before: OffsetDateTime, limit: i64) -> Result<Vec<i64>> {
+pub fn sign_ins(db: &Db, before: OffsetDateTime, limit: i64) -> Result<Vec<i64>> {
     // As literals, so that SQLite uses the index.
-    db.prepare_cached(&format!(
+    db.all(
+        &format!(
         "select id from audit where content = '' and kind in ({}) and at < ?1 order by at limit ?2",
         quoted(Kind::is_sign_in)
-    ))?
-    .query_map([before.unix_timestamp(), limit], |row| row.get(0))?
-    .collect()
+    ),
+        &[&before.unix_timestamp(), &limit],
+        |row| row.get(0),
+    )
 }
 
 /// For SQL.
@@ -225,43 +239,38 @@ pub fn remove_details(db: &WriteTx<'_>, id: i64) -> Result<Vec<i64>> {
     let Some(mut entry) = get(db, id)? else {
         return Ok(vec![]);
     };
-    db.prepare_cached(
+    db.run(
         "update audit set who = 0, address = 0, license_id = null, before = '', after = '', content = ?2
          where id = ?1 and content = ''",
-    )?
-    .execute(params![id, entry.content()])?;
+        &[&id, &entry.content()],
+    )?;
     Ok(entry.event.personal_mut().map(|one| one.id).collect())
 }
 
 /// Removes from `values` those that rows with IDs from `first` refer to; returns where to continue.
 pub fn retain_unused(
-    db: &Connection,
+    db: &Db,
     first: i64,
     limit: i64,
     values: &mut HashSet<i64>,
 ) -> Result<Option<i64>> {
-    let mut rows = db.prepare_cached(
-        "select id, who, address, before, after from audit where id >= ?1 order by id limit ?2",
-    )?;
-    let mut rows = rows.query([first, limit])?;
-    let mut next = None;
-    while let Some(row) = rows.next()? {
-        next = Some(row.get::<_, i64>(0)? + 1);
+    let sql = "select id, who, address, before, after from audit where id >= ?1 order by id limit ?2";
+    let read: Vec<i64> = db.all(sql, &[&first, &limit], |row| {
         values.remove(&row.get(1)?);
         values.remove(&row.get(2)?);
         for column in [3, 4] {
-            let stored: String = row.get(column)?;
             let find = |id| {
                 values.remove(&id);
-                Ok::<_, rusqlite::Error>(Personal::removed())
+                Ok::<_, DbError>(Personal::removed())
             };
             // What cannot be read may refer to anything.
-            if Details::read(&stored, find)?.is_none() {
+            if Details::read(row.text(column)?, find)?.is_none() {
                 values.clear();
             }
         }
-    }
-    Ok(next)
+        row.get(0)
+    })?;
+    Ok(read.last().map(|id| id + 1))
 }
 
 /// What an entry says about people: IDs of personal values.
@@ -284,46 +293,46 @@ pub struct MentionedValue {
 }
 
 /// At most `limit` entries with IDs from `from` and below `before`, newest first.
-pub fn mentions(db: &Connection, from: i64, before: i64, limit: i64) -> Result<Vec<Mention>> {
-    db.prepare_cached(
+pub fn mentions(db: &Db, from: i64, before: i64, limit: i64) -> Result<Vec<Mention>> {
+    db.all(
         "select id, license_id, who, address, before, after, code_id from audit
          where id >= ?1 and id < ?2 order by id desc limit ?3",
-    )?
-    .query_map([from, before, limit], |row| {
-        let mut mention = Mention {
-            id: row.get(0)?,
-            license_id: row.get(1)?,
-            code_id: row.get(6)?,
-            customer_id: None,
-            actor: [row.get(2)?, row.get(3)?],
-            values: vec![],
-        };
-        for column in [4, 5] {
-            let stored: String = row.get(column)?;
-            let find = |id| {
-                let removed = Personal::removed();
-                Ok::<_, rusqlite::Error>(Personal { id, ..removed })
+        &[&from, &before, &limit],
+        |row| {
+            let mut mention = Mention {
+                id: row.get(0)?,
+                license_id: row.get(1)?,
+                code_id: row.get(6)?,
+                customer_id: None,
+                actor: [row.get(2)?, row.get(3)?],
+                values: vec![],
             };
-            let details = Details::read(&stored, find)?;
-            for (name, detail) in details.ok_or_else(|| unreadable(column, &stored))?.0 {
-                match detail {
-                    Detail::Personal(one) => mention.values.push(MentionedValue {
-                        name,
-                        id: one.id,
-                        is_before: column == 4,
-                    }),
-                    Detail::Number(id) if name == "code_id" => mention.code_id = Some(id),
-                    Detail::Number(id) if name == CUSTOMER_ID => mention.customer_id = Some(id),
-                    Detail::Number(_) | Detail::Text(_) => {}
+            for column in [4, 5] {
+                let stored: String = row.get(column)?;
+                let find = |id| {
+                    let removed = Personal::removed();
+                    Ok::<_, DbError>(Personal { id, ..removed })
+                };
+                let details = Details::read(&stored, find)?;
+                for (name, detail) in details.ok_or_else(|| unreadable(column, &stored))?.0 {
+                    match detail {
+                        Detail::Personal(one) => mention.values.push(MentionedValue {
+                            name,
+                            id: one.id,
+                            is_before: column == 4,
+                        }),
+                        Detail::Number(id) if name == "code_id" => mention.code_id = Some(id),
+                        Detail::Number(id) if name == CUSTOMER_ID => mention.customer_id = Some(id),
+                        Detail::Number(_) | Detail::Text(_) => {}
+                    }
                 }
             }
-        }
-        Ok(mention)
-    })?
-    .collect()
+            Ok(mention)
+        },
+    )
 }
 
-fn entry(db: &Connection, row: &Row<'_>) -> Result<Entry> {
+fn entry(db: &Db, row: &Row<'_>) -> Result<Entry> {
     let word: String = row.get(2)?;
     let content: String = row.get(9)?;
     let removed = (!content.is_empty()).then_some(content);

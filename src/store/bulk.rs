@@ -1,10 +1,9 @@
 //! The tables of bulk changes and of their journal, which is kept while they can be undone.
 
-use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params, params_from_iter};
 use serde_json::{Map, Number};
 use time::OffsetDateTime;
 
+use super::db::{Db, Optional, Result, Row, ToValue, Value, refs};
 use super::{NEVER, WriteTx, licenses, moment, tools, unlicensed_machines, unreadable};
 use crate::error::Error;
 use crate::model::bulk::{BulkChange, State};
@@ -19,81 +18,82 @@ const COLUMNS: &str = "id, at, who, what, state, number, undone";
 const PRUNED_AT_ONCE: i64 = 5_000;
 
 /// Adds a running change and returns its ID.
-pub fn add(
-    db: &Connection,
-    who: &str,
-    what: &str,
-    fingerprint: &str,
-    now: OffsetDateTime,
-) -> Result<i64> {
-    db.prepare_cached(
+pub fn add(db: &Db, who: &str, what: &str, fingerprint: &str, now: OffsetDateTime) -> Result<i64> {
+    db.one(
         "insert into bulk_changes (at, who, what, fingerprint, state, number, undone)
          values (?1, ?2, ?3, ?4, 'running', 0, '') returning id",
-    )?
-    .query_row(
-        params![now.unix_timestamp(), who, what, fingerprint],
+        &[&now.unix_timestamp(), &who, &what, &fingerprint],
         |row| row.get(0),
     )
 }
 
 /// The same change of the same licenses since that time, unless it was undone.
 pub fn same(
-    db: &Connection,
+    db: &Db,
     who: &str,
     what: &str,
     fingerprint: &str,
     since: OffsetDateTime,
 ) -> Result<Option<i64>> {
-    db.prepare_cached(
+    db.one(
         "select max(id) from bulk_changes
          where who = ?1 and what = ?2 and fingerprint = ?3 and at >= ?4 and state <> 'undone'",
-    )?
-    .query_row(
-        params![who, what, fingerprint, since.unix_timestamp()],
+        &[&who, &what, &fingerprint, &since.unix_timestamp()],
         |row| row.get(0),
     )
 }
 
 /// Adds to the count of changed licenses.
-pub fn add_to_number(db: &Connection, id: i64, number: i64) -> Result<()> {
-    db.prepare_cached("update bulk_changes set number = number + ?2 where id = ?1")?
-        .execute([id, number])?;
+pub fn add_to_number(db: &Db, id: i64, number: i64) -> Result<()> {
+    db.run(
+        "update bulk_changes set number = number + ?2 where id = ?1",
+        &[&id, &number],
+    )?;
     Ok(())
 }
 
 /// Marks a change as done at that time, from which it can be undone.
-pub fn set_done(db: &Connection, id: i64, what: &str, now: OffsetDateTime) -> Result<()> {
-    db.prepare_cached("update bulk_changes set state = 'done', what = ?2, at = ?3 where id = ?1")?
-        .execute(params![id, what, now.unix_timestamp()])?;
+pub fn set_done(db: &Db, id: i64, what: &str, now: OffsetDateTime) -> Result<()> {
+    db.run(
+        "update bulk_changes set state = 'done', what = ?2, at = ?3 where id = ?1",
+        &[&id, &what, &now.unix_timestamp()],
+    )?;
     Ok(())
 }
 
 /// Marks it as running again: it is being undone.
-pub fn set_running(db: &Connection, id: i64) -> Result<()> {
-    db.prepare_cached("update bulk_changes set state = 'running' where id = ?1")?
-        .execute([id])?;
+pub fn set_running(db: &Db, id: i64) -> Result<()> {
+    db.run(
+        "update bulk_changes set state = 'running' where id = ?1",
+        &[&id],
+    )?;
     Ok(())
 }
 
-pub fn set_undone(db: &Connection, id: i64, undone: &str) -> Result<()> {
-    db.prepare_cached("update bulk_changes set state = 'undone', undone = ?2 where id = ?1")?
-        .execute(params![id, undone])?;
+pub fn set_undone(db: &Db, id: i64, undone: &str) -> Result<()> {
+    db.run(
+        "update bulk_changes set state = 'undone', undone = ?2 where id = ?1",
+        &[&id, &undone],
+    )?;
     Ok(())
 }
 
-pub fn get(db: &Connection, id: i64) -> Result<Option<BulkChange>> {
-    db.prepare_cached(&format!("select {COLUMNS} from bulk_changes where id = ?1"))?
-        .query_row([id], change)
-        .optional()
+pub fn get(db: &Db, id: i64) -> Result<Option<BulkChange>> {
+    db.one(
+        &format!("select {COLUMNS} from bulk_changes where id = ?1"),
+        &[&id],
+        change,
+    )
+    .optional()
 }
 
 /// Changes that were started and not finished.
-pub fn running(db: &Connection) -> Result<Vec<BulkChange>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS} from bulk_changes where state = 'running' order by id desc"
-    ))?
-    .query_map([], change)?
-    .collect()
+pub fn running(db: &Db) -> Result<Vec<BulkChange>> {
+    db.all(
+        &format!("select {COLUMNS} from bulk_changes where state = 'running' order by id desc"),
+        &[],
+        change,
+    )
 }
 
 fn change(row: &Row<'_>) -> Result<BulkChange> {
@@ -119,7 +119,7 @@ pub struct JournalRow {
 }
 
 /// The complete row of a license as JSON, and the data about its checks if it is to be deleted.
-pub fn snapshot(db: &Connection, license_id: i64, is_deleted: bool) -> Result<(String, String)> {
+pub fn snapshot(db: &Db, license_id: i64, is_deleted: bool) -> Result<(String, String)> {
     let before = dump(db, "licenses", "id", license_id)?;
     let checks = match is_deleted {
         true => serde_json::json!({
@@ -136,41 +136,43 @@ pub fn snapshot(db: &Connection, license_id: i64, is_deleted: bool) -> Result<(S
 
 /// Adds a row to the journal of a change.
 pub fn keep(
-    db: &Connection,
+    db: &Db,
     id: i64,
     license_id: i64,
     audit_id: i64,
     (before, checks): (&str, &str),
 ) -> Result<()> {
-    db.prepare_cached(
+    db.run(
         "insert into bulk_rows (bulk_id, license_id, audit_id, before, checks)
          values (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![id, license_id, audit_id, before, checks])?;
+        &[&id, &license_id, &audit_id, &before, &checks],
+    )?;
     Ok(())
 }
 
 /// At most `limit` rows of the journal with license IDs above `after`, in ascending order.
-pub fn journal(db: &Connection, id: i64, after: i64, limit: i64) -> Result<Vec<JournalRow>> {
-    db.prepare_cached(
+pub fn journal(db: &Db, id: i64, after: i64, limit: i64) -> Result<Vec<JournalRow>> {
+    db.all(
         "select license_id, audit_id, before, checks from bulk_rows
          where bulk_id = ?1 and license_id > ?2 order by license_id limit ?3",
-    )?
-    .query_map([id, after, limit], |row| {
-        Ok(JournalRow {
-            license_id: row.get(0)?,
-            audit_id: row.get(1)?,
-            before: row.get(2)?,
-            checks: row.get(3)?,
-        })
-    })?
-    .collect()
+        &[&id, &after, &limit],
+        |row| {
+            Ok(JournalRow {
+                license_id: row.get(0)?,
+                audit_id: row.get(1)?,
+                before: row.get(2)?,
+                checks: row.get(3)?,
+            })
+        },
+    )
 }
 
 /// Removes a row of the journal: it was undone.
-pub fn drop_row(db: &Connection, id: i64, license_id: i64) -> Result<()> {
-    db.prepare_cached("delete from bulk_rows where bulk_id = ?1 and license_id = ?2")?
-        .execute([id, license_id])?;
+pub fn drop_row(db: &Db, id: i64, license_id: i64) -> Result<()> {
+    db.run(
+        "delete from bulk_rows where bulk_id = ?1 and license_id = ?2",
+        &[&id, &license_id],
+    )?;
     Ok(())
 }
 
@@ -253,75 +255,66 @@ fn object(text: &str) -> Result<Map<String, serde_json::Value>> {
 }
 
 /// Rows of a table as they are, by column name.
-fn dump(
-    db: &Connection,
-    table: &str,
-    key: &str,
-    id: i64,
-) -> Result<Vec<Map<String, serde_json::Value>>> {
-    rows(db, &format!("select * from {table} where {key} = ?1"), [id])
+fn dump(db: &Db, table: &str, key: &str, id: i64) -> Result<Vec<Map<String, serde_json::Value>>> {
+    rows(db, &format!("select * from {table} where {key} = ?1"), &[&id])
 }
 
 /// What a query finds, by column name.
 pub(super) fn rows(
-    db: &Connection,
+    db: &Db,
     sql: &str,
-    values: impl Params,
+    values: &[&dyn ToValue],
 ) -> Result<Vec<Map<String, serde_json::Value>>> {
-    let mut statement = db.prepare_cached(sql)?;
-    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
-    let rows = statement.query_map(values, |row| {
-        let column = |(at, name): (usize, &String)| {
-            let value = match row.get_ref(at)? {
-                ValueRef::Null => serde_json::Value::Null,
-                ValueRef::Integer(number) => number.into(),
-                other => other.as_str()?.into(),
+    db.all(sql, values, |row| {
+        let column = |(at, name): (usize, &str)| {
+            let value = match row.value(at)? {
+                Value::Null => serde_json::Value::Null,
+                Value::Number(number) => number.into(),
+                Value::Text(text) => text.into(),
             };
-            Ok((name.clone(), value))
+            Ok((name.to_owned(), value))
         };
-        names.iter().enumerate().map(column).collect()
-    })?;
-    rows.collect()
+        row.column_names().into_iter().enumerate().map(column).collect()
+    })
 }
 
 /// Inserts a row that [`dump`] read.
-fn insert(db: &Connection, table: &str, columns: &Map<String, serde_json::Value>) -> Result<()> {
+fn insert(db: &Db, table: &str, columns: &Map<String, serde_json::Value>) -> Result<()> {
     let names: Vec<&str> = columns.keys().map(String::as_str).collect();
     let places: Vec<String> = (1..=names.len()).map(|n| format!("?{n}")).collect();
     let values = columns.values().map(|value| match value {
-        serde_json::Value::String(text) => Value::from(text.clone()),
+        serde_json::Value::String(text) => Value::from(&**text),
         other => other
             .as_number()
             .and_then(Number::as_i64)
             .map_or(Value::Null, Value::from),
     });
-    db.prepare_cached(&format!(
-        "insert into {table} ({}) values ({})",
-        names.join(", "),
-        places.join(", ")
-    ))?
-    .execute(params_from_iter(values))?;
+    let values: Vec<Value<'_>> = values.collect();
+    let (names, places) = (names.join(", "), places.join(", "));
+    let sql = format!("insert into {table} ({names}) values ({places})");
+    db.run(&sql, &refs(&values))?;
     Ok(())
 }
 
 /// Whether [`prune`] has anything to delete.
-pub fn has_prunable(db: &Connection, before: OffsetDateTime) -> Result<bool> {
-    db.prepare_cached(
+pub fn has_prunable(db: &Db, before: OffsetDateTime) -> Result<bool> {
+    db.one(
         "select exists (
              select 1 from bulk_changes join bulk_rows on bulk_rows.bulk_id = bulk_changes.id
              where bulk_changes.state <> 'running' and bulk_changes.at < ?1)",
-    )?
-    .query_row([before.unix_timestamp()], |row| row.get(0))
+        &[&before.unix_timestamp()],
+        |row| row.get(0),
+    )
 }
 
 /// Deletes part of the journal of changes that finished before that time.
-pub fn prune(db: &Connection, before: OffsetDateTime) -> Result<()> {
-    db.prepare_cached(
+pub fn prune(db: &Db, before: OffsetDateTime) -> Result<()> {
+    db.run(
         "delete from bulk_rows where (bulk_id, license_id) in (
              select bulk_rows.bulk_id, bulk_rows.license_id
              from bulk_changes join bulk_rows on bulk_rows.bulk_id = bulk_changes.id
              where bulk_changes.state <> 'running' and bulk_changes.at < ?1 limit ?2)",
-    )?
-    .execute(params![before.unix_timestamp(), PRUNED_AT_ONCE])?;
+        &[&before.unix_timestamp(), &PRUNED_AT_ONCE],
+    )?;
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::{Connection, Result, params};
 use time::Date;
 
+use super::db::{Db, Result};
 use super::moment;
 use crate::model::check::{CheckPlace, CheckRecord, ClientInfo, LastCheck, Places};
 use crate::model::date;
@@ -17,7 +17,7 @@ const MAX_HOSTS: usize = 15;
 /// Records the places of checks of one license, except that of the check before on the same day.
 /// Counts addresses and host names from `since` on.
 pub(super) fn add(
-    db: &Connection,
+    db: &Db,
     license_id: i64,
     records: &[CheckRecord],
     before: Option<(&LastCheck, &str)>,
@@ -47,7 +47,7 @@ pub(super) fn add(
         };
         let first_at = records.iter().map(|record| record.first_at).min();
         let client = last.client.as_deref().unwrap_or(&nothing);
-        db.prepare_cached(
+        db.run(
             "insert into check_places
                  (license_id, address, hostname, user_name, version, first_at, last_on)
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -55,54 +55,53 @@ pub(super) fn add(
              set user_name = excluded.user_name, version = excluded.version,
                  last_on = case when excluded.last_on > check_places.last_on
                      then excluded.last_on else check_places.last_on end",
-        )?
-        .execute(params![
-            license_id,
-            address,
-            hostname,
-            client.user,
-            client.version,
-            first_at,
-            date::format(last.day)
-        ])?;
+            &[
+                &license_id,
+                &address,
+                &hostname,
+                &client.user,
+                &client.version,
+                &first_at,
+                &date::format(last.day),
+            ],
+        )?;
     }
     let (mut addresses, mut hosts, rows) = count(db, license_id, since)?;
     if rows as usize > MAX_HOSTS {
         prune(db, license_id)?;
         (addresses, hosts, _) = count(db, license_id, since)?;
     }
-    db.prepare_cached(
+    db.run(
         "update licenses set address_count = ?2, host_count = ?3
          where id = ?1 and (address_count <> ?2 or host_count <> ?3)",
-    )?
-    .execute([license_id, addresses, hosts])?;
+        &[&license_id, &addresses, &hosts],
+    )?;
     Ok(())
 }
 
 /// Distinct addresses and host names from that day on, and rows in total.
-fn count(db: &Connection, license_id: i64, since: Date) -> Result<(i64, i64, i64)> {
-    db.prepare_cached(
+fn count(db: &Db, license_id: i64, since: Date) -> Result<(i64, i64, i64)> {
+    db.one(
         "select count(distinct case when last_on >= ?2 then address end),
              count(distinct case when last_on >= ?2 and hostname <> '' then hostname end),
              count(*)
          from check_places where license_id = ?1",
-    )?
-    .query_row(params![license_id, date::format(since)], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-    })
+        &[&license_id, &date::format(since)],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )
 }
 
 /// Removes the oldest host names of each address, and the oldest addresses, above the limits.
-fn prune(db: &Connection, license_id: i64) -> Result<()> {
+fn prune(db: &Db, license_id: i64) -> Result<()> {
     let mut kept: HashMap<String, usize> = HashMap::new();
     let mut removed: Vec<(String, String)> = Vec::new();
-    let mut read = db.prepare_cached(
+    let places: Vec<(String, String)> = db.all(
         "select address, hostname from check_places where license_id = ?1
          order by last_on desc, first_at desc",
+        &[&license_id],
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    let mut rows = read.query([license_id])?;
-    while let Some(row) = rows.next()? {
-        let (address, hostname): (String, String) = (row.get(0)?, row.get(1)?);
+    for (address, hostname) in places {
         let (all, of_address) = (kept.len(), kept.get(&address).copied().unwrap_or(0));
         let is_full = of_address == 0 && all >= MAX_ADDRESSES || of_address >= MAX_HOSTS;
         match is_full {
@@ -111,23 +110,22 @@ fn prune(db: &Connection, license_id: i64) -> Result<()> {
         }
     }
     for (address, hostname) in removed {
-        db.prepare_cached(
+        db.run(
             "delete from check_places where license_id = ?1 and address = ?2 and hostname = ?3",
-        )?
-        .execute(params![license_id, address, hostname])?;
+            &[&license_id, &address, &hostname],
+        )?;
     }
     Ok(())
 }
 
 /// The numbers from `since` on, and the last `limit` places.
-pub fn of(db: &Connection, license_id: i64, since: Date, limit: i64) -> Result<Places> {
+pub fn of(db: &Db, license_id: i64, since: Date, limit: i64) -> Result<Places> {
     let (addresses, hosts, _) = count(db, license_id, since)?;
-    let last = db
-        .prepare_cached(
-            "select address, hostname, user_name, version, first_at, last_on from check_places
-             where license_id = ?1 order by last_on desc, first_at desc limit ?2",
-        )?
-        .query_map([license_id, limit], |row| {
+    let last = db.all(
+        "select address, hostname, user_name, version, first_at, last_on from check_places
+         where license_id = ?1 order by last_on desc, first_at desc limit ?2",
+        &[&license_id, &limit],
+        |row| {
             Ok(CheckPlace {
                 address: row.get(0)?,
                 client: ClientInfo {
@@ -138,8 +136,8 @@ pub fn of(db: &Connection, license_id: i64, since: Date, limit: i64) -> Result<P
                 first_at: moment(row, 4)?,
                 last_on: row.get(5)?,
             })
-        })?
-        .collect::<Result<_>>()?;
+        },
+    )?;
     Ok(Places {
         addresses,
         hosts,

@@ -1,8 +1,8 @@
 //! The tables of the last check and of the check history of each license.
 
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::{Duration, UtcOffset};
 
+use super::db::{Db, Optional, Result, Row};
 use super::{check_places, moment, unreadable};
 use crate::model::check::{CheckChange, CheckRecord, ClientInfo, LastCheck};
 use crate::model::date;
@@ -20,7 +20,7 @@ pub(super) const COLUMNS: &str = "last_checks.last_at, last_checks.check_count, 
      last_checks.user_name";
 
 /// Records checks of one license; does nothing if the license is gone. Days begin in `offset`.
-pub fn add(db: &Connection, records: &[CheckRecord], offset: UtcOffset) -> Result<()> {
+pub fn add(db: &Db, records: &[CheckRecord], offset: UtcOffset) -> Result<()> {
     let Some(last) = records.iter().max_by_key(|record| record.last_at) else {
         return Ok(());
     };
@@ -57,10 +57,7 @@ pub fn add(db: &Connection, records: &[CheckRecord], offset: UtcOffset) -> Resul
     });
     if is_newer && !is_known {
         let refused_on = if is_refused { &*day } else { "" };
-        db.prepare_cached(
-            "update licenses set last_seen_on = ?2, refused_on = ?3, seen_version = ?4 where id = ?1",
-        )?
-        .execute(params![last.license_id, day, refused_on, version])?;
+        db.run("update licenses set last_seen_on = ?2, refused_on = ?3, seen_version = ?4 where id = ?1", &[&last.license_id, &day, &refused_on, &version])?;
     }
     let month = last.day.saturating_sub(MONTH);
     check_places::add(db, last.license_id, records, before, month)?;
@@ -97,56 +94,54 @@ impl Counted {
 
 /// Makes this the last check; false if the license is gone.
 fn replace(
-    db: &Connection,
+    db: &Db,
     last: &CheckRecord,
     count: Counted,
     is_same_day: bool,
     client: Option<&ClientInfo>,
 ) -> Result<bool> {
-    let changed = db
-        .prepare_cached(
-            "insert into last_checks
-                 (license_id, last_at, check_count, verdict, address, version, hostname, user_name,
-                  refused_count)
-             select id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 from licenses where id = ?1
-             on conflict (license_id) do update
-             set last_at = excluded.last_at,
-                 check_count = last_checks.check_count + excluded.check_count,
-                 refused_count = case when ?10 = 1 then last_checks.refused_count else 0 end
-                     + excluded.refused_count,
-                 verdict = excluded.verdict, address = excluded.address,
-                 version = excluded.version, hostname = excluded.hostname,
-                 user_name = excluded.user_name",
-        )?
-        .execute(params![
-            last.license_id,
-            last.last_at,
-            count.all,
-            last.verdict.code(),
-            last.address.to_string(),
-            client.map_or("", |client| &client.version),
-            client.map_or("", |client| &client.hostname),
-            client.map_or("", |client| &client.user),
-            count.refused,
-            is_same_day,
-        ])?;
+    let changed = db.run(
+        "insert into last_checks
+             (license_id, last_at, check_count, verdict, address, version, hostname, user_name,
+              refused_count)
+         select id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 from licenses where id = ?1
+         on conflict (license_id) do update
+         set last_at = excluded.last_at,
+             check_count = last_checks.check_count + excluded.check_count,
+             refused_count = case when ?10 = 1 then last_checks.refused_count else 0 end
+                 + excluded.refused_count,
+             verdict = excluded.verdict, address = excluded.address,
+             version = excluded.version, hostname = excluded.hostname,
+             user_name = excluded.user_name",
+        &[
+            &last.license_id,
+            &last.last_at,
+            &count.all,
+            &last.verdict.code(),
+            &last.address.to_string(),
+            &client.map_or("", |client| &client.version),
+            &client.map_or("", |client| &client.hostname),
+            &client.map_or("", |client| &client.user),
+            &count.refused,
+            &is_same_day,
+        ],
+    )?;
     Ok(changed > 0)
 }
 
-fn add_to_count(db: &Connection, license_id: i64, count: Counted) -> Result<bool> {
-    let changed = db
-        .prepare_cached(
-            "update last_checks set check_count = check_count + ?2,
-                 refused_count = refused_count + ?3 where license_id = ?1",
-        )?
-        .execute([license_id, count.all, count.refused])?;
+fn add_to_count(db: &Db, license_id: i64, count: Counted) -> Result<bool> {
+    let changed = db.run(
+        "update last_checks set check_count = check_count + ?2,
+             refused_count = refused_count + ?3 where license_id = ?1",
+        &[&license_id, &count.all, &count.refused],
+    )?;
     Ok(changed > 0)
 }
 
 /// Adds a line unless it equals the previous check, which is in the history; returns whether it
 /// did.
 fn add_to_history(
-    db: &Connection,
+    db: &Db,
     record: &CheckRecord,
     before: Option<(&LastCheck, &str)>,
 ) -> Result<bool> {
@@ -161,75 +156,75 @@ fn add_to_history(
     if before.is_some_and(is_like) {
         return Ok(false);
     }
-    let added = db
-        .prepare_cached(
-            "insert into check_history (license_id, day, verdict, address, version, first_at)
-             values (?1, ?2, ?3, ?4, ?5, ?6) on conflict do nothing",
-        )?
-        .execute(params![
-            record.license_id,
-            day,
-            record.verdict.code(),
-            address,
-            version,
-            record.first_at,
-        ])?;
+    let added = db.run(
+        "insert into check_history (license_id, day, verdict, address, version, first_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6) on conflict do nothing",
+        &[
+            &record.license_id,
+            &day,
+            &record.verdict.code(),
+            &address,
+            &version,
+            &record.first_at,
+        ],
+    )?;
     if added > 0 {
-        db.prepare_cached(
+        db.run(
             "update licenses set shared_on = ?2 where id = ?1 and shared_on < ?2 and (
                  select count(distinct address) from check_history
                  where license_id = ?1 and day = ?2) > 1",
-        )?
-        .execute(params![record.license_id, day])?;
+            &[&record.license_id, &day],
+        )?;
     }
     Ok(added > 0)
 }
 
 /// Removes the oldest lines above the limit.
-fn prune_history(db: &Connection, license_id: i64) -> Result<()> {
-    db.prepare_cached(
+fn prune_history(db: &Db, license_id: i64) -> Result<()> {
+    db.run(
         "delete from check_history
          where license_id = ?1 and (first_at, day, verdict, address, version) < (
              select first_at, day, verdict, address, version from check_history
              where license_id = ?1
              order by first_at desc, day desc, verdict desc, address desc, version desc
              limit 1 offset ?2)",
-    )?
-    .execute([license_id, HISTORY as i64 - 1])?;
+        &[&license_id, &(HISTORY as i64 - 1)],
+    )?;
     Ok(())
 }
 
 /// The last check of a license.
-pub fn get(db: &Connection, license_id: i64) -> Result<Option<LastCheck>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS} from last_checks where license_id = ?1"
-    ))?
-    .query_row([license_id], |row| last_check(row, 0))
+pub fn get(db: &Db, license_id: i64) -> Result<Option<LastCheck>> {
+    db.one(
+        &format!("select {COLUMNS} from last_checks where license_id = ?1"),
+        &[&license_id],
+        |row| last_check(row, 0),
+    )
     .optional()
     .map(Option::flatten)
 }
 
 /// Checks that differed from the previous one, newest first.
-pub fn history(db: &Connection, license_id: i64) -> Result<Vec<CheckChange>> {
-    db.prepare_cached(
+pub fn history(db: &Db, license_id: i64) -> Result<Vec<CheckChange>> {
+    db.all(
         "select first_at, verdict, address, version from check_history
          where license_id = ?1
          order by first_at desc, day desc, verdict desc, address desc, version desc",
-    )?
-    .query_map([license_id], |row| {
-        Ok(CheckChange {
-            first_at: moment(row, 0)?,
-            verdict: verdict(row, 1)?,
-            address: row.get(2)?,
-            version: row.get(3)?,
-        })
-    })?
-    .collect()
+        &[&license_id],
+        |row| {
+            Ok(CheckChange {
+                first_at: moment(row, 0)?,
+                verdict: verdict(row, 1)?,
+                address: row.get(2)?,
+                version: row.get(3)?,
+            })
+        },
+    )
 }
 
 /// Reads [`COLUMNS`] starting at column `first`; none if the license has no row.
 pub(super) fn last_check(row: &Row<'_>, first: usize) -> Result<Option<LastCheck>> {
-    if row.get_ref(first)?.as_i64_or_null()?.is_none() {
+    if row.get::<Option<i64>>(first)?.is_none() {
         return Ok(None);
     }
     Ok(Some(LastCheck {
@@ -247,6 +242,6 @@ pub(super) fn last_check(row: &Row<'_>, first: usize) -> Result<Option<LastCheck
 }
 
 pub(super) fn verdict(row: &Row<'_>, column: usize) -> Result<Verdict> {
-    let code = row.get_ref(column)?.as_str()?;
+    let code = row.text(column)?;
     Verdict::from_code(code).ok_or_else(|| unreadable(column, code))
 }

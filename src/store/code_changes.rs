@@ -1,8 +1,8 @@
 //! The table of changes of activation codes, for undo.
 
-use rusqlite::{Connection, OptionalExtension, Result, params};
 use time::OffsetDateTime;
 
+use super::db::{Db, Optional, Result};
 use super::unreadable;
 use crate::model::activation_code::{ActivationCode, CodeValues};
 
@@ -15,33 +15,33 @@ pub struct CodeChange {
 
 /// Returns the ID of the change.
 pub fn add(
-    db: &Connection,
+    db: &Db,
     before: &ActivationCode,
     after: &CodeValues,
     who: &str,
     now: OffsetDateTime,
 ) -> Result<i64> {
-    db.prepare_cached(
+    db.one(
         "insert into code_changes (code_id, at, who, before, after) values (?1, ?2, ?3, ?4, ?5)
          returning id",
-    )?
-    .query_row(
-        params![
-            before.id,
-            now.unix_timestamp(),
-            who,
-            before.values.json(),
-            after.json()
+        &[
+            &before.id,
+            &now.unix_timestamp(),
+            &who,
+            &before.values.json(),
+            &after.json(),
         ],
         |row| row.get(0),
     )
 }
 
-pub fn get(db: &Connection, id: i64) -> Result<Option<CodeChange>> {
-    db.prepare_cached("select code_id, before, after, is_undone from code_changes where id = ?1")?
-        .query_row([id], |row| {
+pub fn get(db: &Db, id: i64) -> Result<Option<CodeChange>> {
+    db.one(
+        "select code_id, before, after, is_undone from code_changes where id = ?1",
+        &[&id],
+        |row| {
             let values = |column: usize| {
-                let text = row.get_ref(column)?.as_str()?;
+                let text = row.text(column)?;
                 CodeValues::from_json(text).ok_or_else(|| unreadable(column, text))
             };
             Ok(CodeChange {
@@ -50,12 +50,15 @@ pub fn get(db: &Connection, id: i64) -> Result<Option<CodeChange>> {
                 after: values(2)?,
                 is_undone: row.get(3)?,
             })
-        })
-        .optional()
+        },
+    )
+    .optional()
 }
 
-pub fn set_undone(db: &Connection, id: i64) -> Result<()> {
-    db.prepare_cached("update code_changes set is_undone = 1 where id = ?1")?
-        .execute([id])?;
+pub fn set_undone(db: &Db, id: i64) -> Result<()> {
+    db.run(
+        "update code_changes set is_undone = 1 where id = ?1",
+        &[&id],
+    )?;
     Ok(())
 }

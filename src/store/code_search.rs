@@ -1,9 +1,7 @@
 //! Finding activation codes, newest first.
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, Result, params_from_iter};
-
 use super::activation_codes;
+use super::db::{Db, Result, Value, refs};
 use crate::model::activation_code::ListedCode;
 use crate::model::code_search::{CodeFilter, CodePlace, CodeState, CodeTexts};
 use crate::model::date;
@@ -17,7 +15,7 @@ const MAX_READ: usize = 100_000;
 
 /// A page of the matching codes, and their total number. Words are looked for in the newest 100,000 codes.
 pub fn page(
-    db: &Connection,
+    db: &Db,
     filter: &CodeFilter,
     place: CodePlace,
     limit: usize,
@@ -38,29 +36,24 @@ pub fn page(
     ))
 }
 
-fn ids(db: &Connection, filter: &CodeFilter, place: CodePlace, limit: usize) -> Result<Vec<i64>> {
+fn ids(db: &Db, filter: &CodeFilter, place: CodePlace, limit: usize) -> Result<Vec<i64>> {
     let (sql, values) = statement(filter, place);
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(values))?;
     let (mut ids, mut read) = (vec![], 0);
-    while let Some(row) = rows.next()? {
-        let text = |column: usize| row.get_ref(column)?.as_str().map_err(rusqlite::Error::from);
+    db.each(&sql, &refs(&values), |row| {
         let texts = CodeTexts {
-            code: text(1)?,
-            others: [text(2)?, text(3)?, text(4)?],
+            code: row.text(1)?,
+            others: [row.text(2)?, row.text(3)?, row.text(4)?],
         };
         if filter.has_words(texts) {
             ids.push(row.get(0)?);
         }
         read += 1;
-        if ids.len() == limit || read == MAX_READ {
-            break;
-        }
-    }
+        Ok(ids.len() < limit && read < MAX_READ)
+    })?;
     Ok(ids)
 }
 
-fn statement(filter: &CodeFilter, place: CodePlace) -> (String, Vec<Value>) {
+fn statement(filter: &CodeFilter, place: CodePlace) -> (String, Vec<Value<'static>>) {
     let CodeFilter {
         tool_name,
         status,
@@ -69,7 +62,7 @@ fn statement(filter: &CodeFilter, place: CodePlace) -> (String, Vec<Value>) {
         ids,
     } = filter;
     let day = |day| Value::from(date::format(day));
-    let mut conditions: Vec<(&str, Vec<Value>)> = vec![];
+    let mut conditions: Vec<(&str, Vec<Value<'static>>)> = vec![];
     if let Some(tool_name) = tool_name {
         conditions.push(("tool_name = ?", vec![tool_name.clone().into()]));
     }

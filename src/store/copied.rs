@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::ErrorCode;
 
 use super::copy::{Halt, log_beside};
+use super::db::{self, Db, DbError};
 use super::{LARGE_CACHE, mark, open};
 use crate::error::Error;
 
@@ -14,7 +15,7 @@ use crate::error::Error;
 const HEADER: &[u8; 16] = b"SQLite format 3\0";
 
 pub struct CopiedDatabase<'a> {
-    db: Connection,
+    db: Db,
     halt: &'a Halt,
 }
 
@@ -34,11 +35,12 @@ impl<'a> CopiedDatabase<'a> {
         if let Some(reason) = log_beside(path) {
             return Err(reason);
         }
-        let db = mark::without_log(path).map_err(|e| damaged(&e))?;
+        let db = mark::without_log(path).map_err(|e| damaged(&e.into()))?;
         // The check of the indexes reads here and there in the whole file.
         db.pragma_update(None, "cache_size", LARGE_CACHE)
-            .map_err(|e| damaged(&e))?;
+            .map_err(|e| damaged(&e.into()))?;
         halt.watch(&db);
+        let db = Db::new(db);
         let copy = CopiedDatabase { db, halt };
         copy.check().map_err(|e| match e {
             Fault::Sql(e) => damaged(&e),
@@ -50,12 +52,12 @@ impl<'a> CopiedDatabase<'a> {
     fn check(&self) -> Result<(), Fault> {
         let found: String = self
             .db
-            .query_row("pragma integrity_check(1)", [], |row| row.get(0))?;
+            .one("pragma integrity_check(1)", &[], |row| row.get(0))?;
         if found != "ok" {
             let found = found.replace('\n', " ");
             return Err(Fault::Found(format!("it is damaged ({found})")));
         }
-        let number = |sql| self.db.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let number = |sql| self.db.one(sql, &[], |row| row.get::<i64>(0));
         if number("select count(*) from sqlite_schema")? == 0 {
             return Err(Fault::Found("it has no tables".into()));
         }
@@ -73,9 +75,9 @@ impl<'a> CopiedDatabase<'a> {
         Ok(())
     }
 
-    fn version(&self) -> rusqlite::Result<i64> {
+    fn version(&self) -> db::Result<i64> {
         let sql = "select user_version from pragma_user_version";
-        self.db.query_row(sql, [], |row| row.get(0))
+        self.db.one(sql, &[], |row| row.get(0))
     }
 
     /// Whether its schema is that of this program.
@@ -85,7 +87,7 @@ impl<'a> CopiedDatabase<'a> {
 
     pub fn read<T>(
         &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        read: impl FnOnce(&Db) -> db::Result<T>,
     ) -> Result<T, Error> {
         self.halt.check()?;
         Ok(read(&self.db)?)
@@ -93,18 +95,18 @@ impl<'a> CopiedDatabase<'a> {
 }
 
 enum Fault {
-    Sql(rusqlite::Error),
+    Sql(DbError),
     Found(String),
 }
 
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Fault {
+impl From<DbError> for Fault {
+    fn from(error: DbError) -> Fault {
         Fault::Sql(error)
     }
 }
 
-fn damaged(error: &rusqlite::Error) -> String {
-    match error.sqlite_error_code() {
+fn damaged(error: &DbError) -> String {
+    match error.sqlite_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             format!("it is damaged or not complete ({error})")
         }

@@ -34,7 +34,7 @@ impl Store {
 
     /// Writes durably, and leaves nothing.
     pub fn try_write(&self) -> Result<(), Error> {
-        self.write_within(TRIAL_WAIT, |db| Ok(mark::write_and_remove(db)?))
+        self.write_within(TRIAL_WAIT, |db| Ok(mark::write_and_remove(db.sqlite())?))
     }
 }
 

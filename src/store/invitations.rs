@@ -1,8 +1,8 @@
 //! The table of invitations, which people accept by choosing a password.
 
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
+use super::db::{Db, Optional, Result, Row};
 use super::moment;
 use super::users::role;
 use crate::model::user::UserValues;
@@ -20,61 +20,62 @@ const COLUMNS: &str = "invitations.id, invitations.name, invitations.email, invi
 
 /// Returns its ID.
 pub fn add(
-    db: &Connection,
+    db: &Db,
     values: &UserValues,
     token_hash: &str,
     invited_by: i64,
     now: OffsetDateTime,
 ) -> Result<i64> {
-    db.prepare_cached(
+    db.one(
         "insert into invitations (token_hash, name, email, role, invited_by, created_at)
          values (?1, ?2, ?3, ?4, ?5, ?6) returning id",
-    )?
-    .query_row(
-        params![
-            token_hash,
-            values.name,
-            values.email,
-            values.role.as_str(),
-            invited_by,
-            now.unix_timestamp()
+        &[
+            &token_hash,
+            &values.name,
+            &values.email,
+            &values.role.as_str(),
+            &invited_by,
+            &now.unix_timestamp(),
         ],
         |row| row.get(0),
     )
 }
 
 /// The link before no longer works.
-pub fn set_token(db: &Connection, id: i64, token_hash: &str) -> Result<()> {
-    db.prepare_cached("update invitations set token_hash = ?2 where id = ?1")?
-        .execute(params![id, token_hash])?;
+pub fn set_token(db: &Db, id: i64, token_hash: &str) -> Result<()> {
+    db.run(
+        "update invitations set token_hash = ?2 where id = ?1",
+        &[&id, &token_hash],
+    )?;
     Ok(())
 }
 
-pub fn by_token_hash(db: &Connection, token_hash: &str) -> Result<Option<Invitation>> {
-    db.prepare_cached(&format!("select {COLUMNS} where token_hash = ?1"))?
-        .query_row([token_hash], invitation)
-        .optional()
+pub fn by_token_hash(db: &Db, token_hash: &str) -> Result<Option<Invitation>> {
+    db.one(
+        &format!("select {COLUMNS} where token_hash = ?1"),
+        &[&token_hash],
+        invitation,
+    )
+    .optional()
 }
 
 /// By name, including expired ones.
-pub fn all(db: &Connection) -> Result<Vec<Invitation>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS} order by invitations.name, invitations.id"
-    ))?
-    .query_map([], invitation)?
-    .collect()
+pub fn all(db: &Db) -> Result<Vec<Invitation>> {
+    db.all(
+        &format!("select {COLUMNS} order by invitations.name, invitations.id"),
+        &[],
+        invitation,
+    )
 }
 
 /// Those that a person sent who may invite nobody any longer.
-pub fn delete_of_inviter(db: &Connection, user_id: i64) -> Result<()> {
-    db.prepare_cached("delete from invitations where invited_by = ?1")?
-        .execute([user_id])?;
+pub fn delete_of_inviter(db: &Db, user_id: i64) -> Result<()> {
+    db.run("delete from invitations where invited_by = ?1", &[&user_id])?;
     Ok(())
 }
 
-pub fn delete(db: &Connection, id: i64) -> Result<()> {
-    db.prepare_cached("delete from invitations where id = ?1")?
-        .execute([id])?;
+pub fn delete(db: &Db, id: i64) -> Result<()> {
+    db.run("delete from invitations where id = ?1", &[&id])?;
     Ok(())
 }
 

@@ -2,10 +2,9 @@
 
 use std::sync::LazyLock;
 
-use rusqlite::types::ToSqlOutput;
-use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, params, params_from_iter};
 use time::{Date, OffsetDateTime};
 
+use super::db::{Db, Optional, Result, Row, Value, refs};
 use super::{
     NEVER, WriteTx, activation_codes, checks, customers, day, moment, status, tools, trials,
     unlicensed_machines, unreadable,
@@ -106,28 +105,32 @@ pub(super) fn join_last_checks(table: &str) -> String {
 }
 
 /// The point lookup of a check.
-pub fn checked(db: &Connection, question: &Question<'_>) -> Result<Option<CheckedLicense>> {
-    db.prepare_cached(&CHECKED)?
-        .query_row([question.tool_name, &question.license_key], checked_in)
-        .optional()
+pub fn checked(db: &Db, question: &Question<'_>) -> Result<Option<CheckedLicense>> {
+    db.one(
+        &CHECKED,
+        &[&question.tool_name, &question.license_key],
+        checked_in,
+    )
+    .optional()
 }
 
 /// With the values of its activation code where it has none of its own.
-pub fn signed_values(db: &Connection, id: i64) -> Result<Option<SignedValues>> {
-    db.prepare_cached(
+pub fn signed_values(db: &Db, id: i64) -> Result<Option<SignedValues>> {
+    db.one(
         "select licenses.edition, licenses.features, licenses.data, licenses.updates_until,
              licenses.offline_until, coalesce(codes.edition, ''), coalesce(codes.features, ''),
              coalesce(codes.data, ''), coalesce(codes.updates_until, '')
          from licenses left join activation_codes codes on codes.id = licenses.code_id
          where licenses.id = ?1",
-    )?
-    .query_row([id], |row| {
-        let own = activation_codes::entitlements(row, 0)?;
-        Ok(SignedValues {
-            entitlements: own.or(activation_codes::entitlements(row, 5)?),
-            offline_until: day_or_none(row, 4)?,
-        })
-    })
+        &[&id],
+        |row| {
+            let own = activation_codes::entitlements(row, 0)?;
+            Ok(SignedValues {
+                entitlements: own.or(activation_codes::entitlements(row, 5)?),
+                offline_until: day_or_none(row, 4)?,
+            })
+        },
+    )
     .optional()
 }
 
@@ -136,25 +139,24 @@ pub type NamedLicense = (String, String, CheckedLicense);
 
 /// At most `limit` IDs below `before`, newest first, with what checks need of them; none if a row
 /// cannot be read.
-pub fn all_checked(
-    db: &Connection,
-    before: i64,
-    limit: usize,
-) -> Result<Vec<(i64, Option<NamedLicense>)>> {
-    db.prepare_cached(&format!(
-        "select {CHECKED_COLUMNS}, tool_name, license_key from licenses
+pub fn all_checked(db: &Db, before: i64, limit: usize) -> Result<Vec<(i64, Option<NamedLicense>)>> {
+    db.all(
+        &format!(
+            "select {CHECKED_COLUMNS}, tool_name, license_key from licenses
          where id < ?1 order by id desc limit ?2"
-    ))?
-    .query_map(params![before, limit as i64], |row| {
-        let checked = checked_in(row).and_then(|checked| Ok((row.get(5)?, row.get(6)?, checked)));
-        // A disk error would have failed earlier: here only a value can be invalid.
-        Ok((row.get(0)?, checked.ok()))
-    })?
-    .collect()
+        ),
+        &[&before, &(limit as i64)],
+        |row| {
+            let checked =
+                checked_in(row).and_then(|checked| Ok((row.get(5)?, row.get(6)?, checked)));
+            // A disk error would have failed earlier: here only a value can be invalid.
+            Ok((row.get(0)?, checked.ok()))
+        },
+    )
 }
 
 fn checked_in(row: &Row<'_>) -> Result<CheckedLicense> {
-    let day = row.get_ref(2)?.as_str()?;
+    let day = row.text(2)?;
     Ok(CheckedLicense {
         id: row.get(0)?,
         status: status(row, 1)?,
@@ -167,64 +169,64 @@ fn checked_in(row: &Row<'_>) -> Result<CheckedLicense> {
     })
 }
 
-pub fn count(db: &Connection) -> Result<usize> {
-    let all: i64 = db.query_row("select count(*) from licenses", [], |row| row.get(0))?;
+pub fn count(db: &Db) -> Result<usize> {
+    let all: i64 = db.one("select count(*) from licenses", &[], |row| row.get(0))?;
     Ok(usize::try_from(all).unwrap_or(0))
 }
 
 /// Whether a second index has the pair: a damaged page can hide a row from the first index without
 /// any error.
-pub fn exists(db: &Connection, question: &Question<'_>) -> Result<bool> {
+pub fn exists(db: &Db, question: &Question<'_>) -> Result<bool> {
     // The concatenation keeps the first index from being used again.
-    db.prepare_cached(
+    db.one(
         "select exists (select 1 from licenses where license_key = ?2 and tool_name || '' = ?1)",
-    )?
-    .query_row([question.tool_name, &question.license_key], |row| {
-        row.get(0)
-    })
+        &[&question.tool_name, &question.license_key],
+        |row| row.get(0),
+    )
 }
 
 /// The ID of the license with that tool and canonical key.
-pub fn id_of(db: &Connection, tool_name: &str, license_key: &str) -> Result<Option<i64>> {
-    db.prepare_cached("select id from licenses where tool_name = ?1 and license_key = ?2")?
-        .query_row([tool_name, license_key], |row| row.get(0))
-        .optional()
+pub fn id_of(db: &Db, tool_name: &str, license_key: &str) -> Result<Option<i64>> {
+    db.one(
+        "select id from licenses where tool_name = ?1 and license_key = ?2",
+        &[&tool_name, &license_key],
+        |row| row.get(0),
+    )
+    .optional()
 }
 
 /// The IDs of at most `limit` licenses with this key, for any tool.
-pub fn of_key(db: &Connection, license_key: &str, limit: usize) -> Result<Vec<i64>> {
-    db.prepare_cached("select id from licenses where license_key = ?1 order by tool_name limit ?2")?
-        .query_map(params![license_key, limit as i64], |row| row.get(0))?
-        .collect()
+pub fn of_key(db: &Db, license_key: &str, limit: usize) -> Result<Vec<i64>> {
+    db.all(
+        "select id from licenses where license_key = ?1 order by tool_name limit ?2",
+        &[&license_key, &(limit as i64)],
+        |row| row.get(0),
+    )
 }
 
-pub fn get(db: &Connection, id: i64) -> Result<Option<License>> {
-    db.prepare_cached(&OF_ID)?
-        .query_row([id], license)
-        .optional()
+pub fn get(db: &Db, id: i64) -> Result<Option<License>> {
+    db.one(&OF_ID, &[&id], license).optional()
 }
 
 /// The licenses with these IDs that exist, in the given order.
-pub fn of_ids(db: &Connection, ids: impl Iterator<Item = i64>) -> Result<Vec<License>> {
-    let mut read = db.prepare_cached(&OF_ID)?;
-    let rows = ids.map(|id| read.query_row([id], license).optional());
-    rows.filter_map(Result::transpose).collect()
+pub fn of_ids(db: &Db, ids: impl Iterator<Item = i64>) -> Result<Vec<License>> {
+    ids.filter_map(|id| get(db, id).transpose()).collect()
 }
 
 /// The license with that tool and canonical key.
-pub fn of_pair(db: &Connection, tool_name: &str, license_key: &str) -> Result<Option<License>> {
-    db.prepare_cached(&OF_PAIR)?
-        .query_row([tool_name, license_key], license)
+pub fn of_pair(db: &Db, tool_name: &str, license_key: &str) -> Result<Option<License>> {
+    db.one(&OF_PAIR, &[&tool_name, &license_key], license)
         .optional()
 }
 
 /// A license with its last check.
-pub fn listed(db: &Connection, id: i64) -> Result<Option<ListedLicense>> {
+pub fn listed(db: &Db, id: i64) -> Result<Option<ListedLicense>> {
     let (columns, join) = (listed_columns("licenses"), join_last_checks("licenses"));
-    db.prepare_cached(&format!(
-        "select {columns} from licenses {join} where licenses.id = ?1"
-    ))?
-    .query_row([id], listed_in)
+    db.one(
+        &format!("select {columns} from licenses {join} where licenses.id = ?1"),
+        &[&id],
+        listed_in,
+    )
     .optional()
 }
 
@@ -257,19 +259,11 @@ pub fn add_seated(
     tools::ensure(db, &new.tool_name, created_at)?;
     ensure_customer(db, new, created_at)?;
     unlicensed_machines::remove(db, &new.tool_name, &new.license_key)?;
-    let id = db
-        .prepare_cached(&INSERT)?
-        .query_row(
-            params_from_iter(
-                [Cell::Number(Some(created_at.unix_timestamp()))]
-                    .into_iter()
-                    .chain(seat_cells(seat))
-                    .chain(cells(new)),
-            ),
-            |row| row.get(0),
-        )
-        .optional()?
-        .ok_or(Error::Duplicate)?;
+    let mut cells = vec![created_at.unix_timestamp().into()];
+    cells.extend(seat_cells(seat));
+    cells.extend(field_cells(new));
+    let id = db.one(&INSERT, &refs(&cells), |row| row.get(0));
+    let id = id.optional()?.ok_or(Error::Duplicate)?;
     db.index(id, None, Some(new));
     Ok(id)
 }
@@ -311,9 +305,9 @@ pub fn update(
 }
 
 fn write(db: &WriteTx<'_>, id: i64, values: &Values) -> Result<()> {
-    let id = std::iter::once(Cell::Number(Some(id)));
-    db.prepare_cached(&UPDATE)?
-        .execute(params_from_iter(id.chain(cells(values))))?;
+    let mut cells = vec![id.into()];
+    cells.extend(field_cells(values));
+    db.run(&UPDATE, &refs(&cells))?;
     Ok(())
 }
 
@@ -337,19 +331,19 @@ pub fn settle(db: &WriteTx<'_>, id: i64, seat: Option<Seat>) -> Result<(), Error
     }
     db.invalidate(&license.tool_name, &license.license_key);
     let [code_id, own_status, own_expiration_date] = seat_cells(seat);
-    db.prepare_cached(
+    db.run(
         "update licenses set code_id = ?2, own_status = ?3, own_expiration_date = ?4, status = ?5,
              expiration_date = ?6
          where id = ?1",
-    )?
-    .execute(params![
-        id,
-        code_id,
-        own_status,
-        own_expiration_date,
-        status.as_str(),
-        or_never(expiration_date),
-    ])?;
+        &[
+            &id,
+            &code_id,
+            &own_status,
+            &own_expiration_date,
+            &status.as_str(),
+            &or_never(expiration_date),
+        ],
+    )?;
     Ok(())
 }
 
@@ -358,33 +352,18 @@ fn or_never(date: Option<Date>) -> String {
 }
 
 /// `code_id`, `own_status` and `own_expiration_date`.
-fn seat_cells(seat: Option<Seat>) -> [Cell<'static>; 3] {
+fn seat_cells(seat: Option<Seat>) -> [Value<'static>; 3] {
     let own = seat.and_then(|seat| seat.own_expiration);
     [
-        Cell::Number(seat.map(|seat| seat.code_id)),
-        Cell::Text(seat.map_or("", |seat| seat.own_status.as_str()).into()),
-        Cell::Text(own.map_or(String::new(), or_never).into()),
+        seat.map(|seat| seat.code_id).into(),
+        seat.map_or("", |seat| seat.own_status.as_str()).into(),
+        own.map_or(String::new(), or_never).into(),
     ]
 }
 
-/// A bound value.
-enum Cell<'a> {
-    Number(Option<i64>),
-    Text(std::borrow::Cow<'a, str>),
-}
-
-impl ToSql for Cell<'_> {
-    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
-        match self {
-            Cell::Number(number) => number.to_sql(),
-            Cell::Text(text) => text.to_sql(),
-        }
-    }
-}
-
-fn cells(values: &Values) -> impl Iterator<Item = Cell<'_>> {
+fn field_cells(values: &Values) -> impl Iterator<Item = Value<'_>> {
     FIELDS.iter().zip(values.texts()).map(|(field, text)| {
-        Cell::Text(match field.is_term() && text.is_empty() {
+        Value::Text(match field.is_term() && text.is_empty() {
             true => NEVER.into(),
             false => text,
         })
@@ -394,12 +373,11 @@ fn cells(values: &Values) -> impl Iterator<Item = Cell<'_>> {
 /// Gives a tool another name, which no listed tool may have; returns its licenses as they were.
 pub fn rename_tool(db: &WriteTx<'_>, from: &str, to: &str) -> Result<Vec<License>> {
     let columns = columns("licenses");
-    let licenses: Vec<License> = db
-        .prepare_cached(&format!(
-            "select {columns} from licenses where tool_name = ?1"
-        ))?
-        .query_map([from], license)?
-        .collect::<Result<_>>()?;
+    let licenses: Vec<License> = db.all(
+        &format!("select {columns} from licenses where tool_name = ?1"),
+        &[&from],
+        license,
+    )?;
     tools::rename(db, from, to)?;
     for license in &licenses {
         let mut after = license.values.clone();
@@ -414,52 +392,55 @@ pub fn rename_tool(db: &WriteTx<'_>, from: &str, to: &str) -> Result<Vec<License
 }
 
 /// Every license of the customer.
-pub fn of_customer(db: &Connection, name: &str) -> Result<Vec<License>> {
+pub fn of_customer(db: &Db, name: &str) -> Result<Vec<License>> {
     let columns = columns("licenses");
-    db.prepare_cached(&format!(
-        "select {columns} from licenses where user_id = ?1 and user_id <> '' order by id"
-    ))?
-    .query_map([name], license)?
-    .collect()
+    db.all(
+        &format!("select {columns} from licenses where user_id = ?1 and user_id <> '' order by id"),
+        &[&name],
+        license,
+    )
 }
 
 /// Records which license replaced this one.
 pub fn set_moved_to(db: &WriteTx<'_>, id: i64, moved_to: Option<i64>) -> Result<()> {
-    db.prepare_cached("update licenses set moved_to = ?2 where id = ?1")?
-        .execute(params![id, moved_to])?;
+    db.run(
+        "update licenses set moved_to = ?2 where id = ?1",
+        &[&id, &moved_to],
+    )?;
     Ok(())
 }
 
 /// Records the last day of the offline file that the license's machine has.
 pub fn set_offline_until(db: &WriteTx<'_>, license: &License, last: Date) -> Result<()> {
     db.invalidate(&license.tool_name, &license.license_key);
-    db.prepare_cached("update licenses set offline_until = ?2 where id = ?1")?
-        .execute(params![license.id, date::format(last)])?;
+    db.run(
+        "update licenses set offline_until = ?2 where id = ?1",
+        &[&license.id, &date::format(last)],
+    )?;
     Ok(())
 }
 
 /// The licenses that this one replaced.
-pub fn moved_to(db: &Connection, id: i64) -> Result<Vec<License>> {
+pub fn moved_to(db: &Db, id: i64) -> Result<Vec<License>> {
     let columns = columns("licenses");
-    db.prepare_cached(&format!(
-        "select {columns} from licenses where moved_to = ?1 order by id"
-    ))?
-    .query_map([id], license)?
-    .collect()
+    db.all(
+        &format!("select {columns} from licenses where moved_to = ?1 order by id"),
+        &[&id],
+        license,
+    )
 }
 
 pub fn delete(db: &WriteTx<'_>, license: &License) -> Result<()> {
     db.invalidate(&license.tool_name, &license.license_key);
     db.index(license.id, Some(license), None);
-    db.prepare_cached("delete from licenses where id = ?1")?
-        .execute([license.id])?;
+    db.run("delete from licenses where id = ?1", &[&license.id])?;
     Ok(())
 }
 
 fn license(row: &Row<'_>) -> Result<License> {
     let mut texts = [""; fields::COUNT];
     for (at, text) in texts.iter_mut().enumerate() {
-        *text = row.get_ref(FIXED.len() + at)?.as_str()?;
+        *text = row.text(FIXED.len() + at)?;
         if FIELDS[at].is_term() {
             *text = match *text {
                 NEVER => "",
@@ -479,7 +460,7 @@ fn license(row: &Row<'_>) -> Result<License> {
 }
 
 fn day_or_none(row: &Row<'_>, at: usize) -> Result<Option<Date>> {
-    match row.get_ref(at)?.as_str()? {
+    match row.text(at)? {
         "" => Ok(None),
         _ => day(row, at).map(Some),
     }
@@ -492,7 +473,7 @@ fn seat(row: &Row<'_>) -> Result<Option<Seat>> {
     Ok(Some(Seat {
         code_id,
         own_status: status(row, 4)?,
-        own_expiration: match row.get_ref(5)?.as_str()? {
+        own_expiration: match row.text(5)? {
             "" => None,
             NEVER => Some(None),
             _ => Some(Some(day(row, 5)?)),
@@ -506,23 +487,19 @@ const CODES_AT_ONCE: usize = 1_000;
 /// The IDs of the licenses whose machine has this code, and whether there was time for all. No column keeps the
 /// code: the index of tool and key is read alone, about 0.3 s for a million, only when somebody phones.
 pub fn of_machine_code(
-    db: &Connection,
+    db: &Db,
     code: &str,
     has_time: &dyn Fn() -> bool,
 ) -> Result<(Vec<i64>, bool)> {
-    let mut statement = db.prepare_cached(
-        "select id, tool_name, license_key from licenses order by tool_name, license_key",
-    )?;
-    let mut rows = statement.query([])?;
-    let (mut found, mut seen) = (vec![], 0);
-    while let Some(row) = rows.next()? {
-        if has_machine_code(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?, code) {
+    let sql = "select id, tool_name, license_key from licenses order by tool_name, license_key";
+    let (mut found, mut seen, mut is_whole) = (vec![], 0, true);
+    db.each(sql, &[], |row| {
+        if has_machine_code(row.text(1)?, row.text(2)?, code) {
             found.push(row.get(0)?);
         }
         seen += 1;
-        if seen % CODES_AT_ONCE == 0 && !has_time() {
-            return Ok((found, false));
-        }
-    }
-    Ok((found, true))
+        is_whole = seen % CODES_AT_ONCE != 0 || has_time();
+        Ok(is_whole)
+    })?;
+    Ok((found, is_whole))
 }

@@ -18,6 +18,7 @@ pub mod copy;
 pub mod counts;
 pub mod customer_links;
 pub mod customers;
+pub mod db;
 mod files;
 pub mod former_pairs;
 pub mod imports;
@@ -81,7 +82,8 @@ use mark::LogState;
 use open::{Access, FileId};
 pub use open::{Missing, SCHEMA};
 /// For functions that read in several steps: a connection, and the result of a step.
-pub use rusqlite::{Connection as Db, Result as Read};
+pub use db::{Db, Result as Read};
+use db::{DbError, Result, Row, Value, unreadable};
 use trail::Trail;
 
 /// In the data folder.
@@ -117,7 +119,7 @@ pub struct Store {
     /// How threads read.
     access: Access,
     writer: Mutex<Writer>,
-    readers: ThreadLocal<RefCell<Connection>>,
+    readers: ThreadLocal<RefCell<Db>>,
     cache: LicenseCache,
     /// How long writes waited for their turn.
     waits: Histogram,
@@ -132,7 +134,7 @@ pub struct Store {
 }
 
 struct Writer {
-    db: Connection,
+    db: Db,
     /// The log when it was last moved into the file; none before that.
     settled: Option<LogState>,
     seen: Seen,
@@ -147,9 +149,9 @@ struct Seen {
 }
 
 impl Writer {
-    fn new(db: Connection) -> rusqlite::Result<Writer> {
+    fn new(db: Db) -> Result<Writer> {
         let seen = Seen {
-            version: open::data_version(&db)?,
+            version: open::data_version(db.sqlite())?,
             head: audit::head(&db)?.0,
         };
         Ok(Writer {
@@ -176,7 +178,7 @@ impl WarmUp {
 
 /// A write transaction and the licenses that it has changed so far. Rolled back when dropped.
 pub struct WriteTx<'a> {
-    db: &'a Connection,
+    db: &'a Db,
     changed: RefCell<Vec<Pair>>,
     /// Licenses whose text changed, by ID: the indexed text and the new one. Written at the end,
     /// because any other statement in between would make FTS5 flush.
@@ -195,9 +197,9 @@ pub struct WriteTx<'a> {
 impl<'a> WriteTx<'a> {
     /// Waits for other processes; SQLite's busy handler retries ten times a second, too seldom for
     /// the pauses of a long write.
-    fn begin(db: &'a Connection, watch: &Stopwatch, wait: Duration) -> Result<WriteTx<'a>, Error> {
+    fn begin(db: &'a Db, watch: &Stopwatch, wait: Duration) -> Result<WriteTx<'a>, Error> {
         loop {
-            match db.execute_batch("begin immediate") {
+            match db.sqlite().execute_batch("begin immediate") {
                 Ok(()) => {
                     return Ok(WriteTx {
                         db,
@@ -232,7 +234,7 @@ impl<'a> WriteTx<'a> {
         *latest = after;
     }
 
-    fn write_index(&self) -> rusqlite::Result<()> {
+    fn write_index(&self) -> Result<()> {
         for (id, [before, after]) in self.texts.take() {
             // The index is the most expensive part of a write.
             if before == after {
@@ -250,9 +252,9 @@ impl<'a> WriteTx<'a> {
 }
 
 impl Deref for WriteTx<'_> {
-    type Target = Connection;
+    type Target = Db;
 
-    fn deref(&self) -> &Connection {
+    fn deref(&self) -> &Db {
         self.db
     }
 }
@@ -260,8 +262,9 @@ impl Deref for WriteTx<'_> {
 impl Drop for WriteTx<'_> {
     fn drop(&mut self) {
         // After a commit there is nothing to roll back.
-        if !self.db.is_autocommit() {
-            drop(self.db.execute_batch("rollback"));
+        let connection = self.db.sqlite();
+        if !connection.is_autocommit() {
+            drop(connection.execute_batch("rollback"));
         }
     }
 }
@@ -283,7 +286,7 @@ impl Store {
 
     /// Whether the whole file is intact; a text is what is wrong.
     pub fn check(&self) -> Result<(), String> {
-        open::quick_check(&self.writer.lock().db)
+        open::quick_check(self.writer.lock().db.sqlite())
     }
 
     fn with_writer(
@@ -295,6 +298,7 @@ impl Store {
     ) -> Result<Store, Refusal> {
         let file = open::file_id(&path)
             .map_err(|e| Refusal(format!("The database {} is gone: {e}.", path.display())))?;
+        let writer = Db::new(writer);
         let licenses = licenses::count(&writer).map_err(Error::from)?;
         let writer = Writer::new(writer).map_err(Error::from)?;
         Ok(Store {
@@ -357,26 +361,20 @@ impl Store {
     }
 
     /// Runs `read` on this thread's own connection; each statement sees its own snapshot.
-    pub fn read<T>(
-        &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, Error> {
+    pub fn read<T>(&self, read: impl FnOnce(&Db) -> Result<T>) -> Result<T, Error> {
         let reader = self.readers.get_or_try(|| {
             let reader = open::reader(&self.path, self.access)?;
             self.check_file()?;
-            Ok::<_, Error>(RefCell::new(reader))
+            Ok::<_, Error>(RefCell::new(Db::new(reader)))
         })?;
         Ok(read(&reader.borrow())?)
     }
 
     /// [`Store::read`] in one transaction: all statements see the same snapshot.
-    pub fn read_tx<T>(
-        &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, Error> {
+    pub fn read_tx<T>(&self, read: impl FnOnce(&Db) -> Result<T>) -> Result<T, Error> {
         self.read(|db| {
-            let transaction = db.unchecked_transaction()?;
-            let value = read(&transaction)?;
+            let transaction = db.sqlite().unchecked_transaction()?;
+            let value = read(db)?;
             transaction.commit()?;
             Ok(value)
         })
@@ -392,8 +390,8 @@ impl Store {
         Ok(self.others_wrote.swap(false, Ordering::Relaxed))
     }
 
-    fn look_for_others(&self, db: &Connection, seen: &mut Seen) -> Result<(), Error> {
-        let version = open::data_version(db)?;
+    fn look_for_others(&self, db: &Db, seen: &mut Seen) -> Result<(), Error> {
+        let version = open::data_version(db.sqlite())?;
         if std::mem::replace(&mut seen.version, version) != version {
             self.cache.clear();
             self.others_wrote.store(true, Ordering::Relaxed);
@@ -435,7 +433,7 @@ impl Store {
         let value = write(&tx)?;
         tx.write_index()?;
         // Even if the commit fails: it may have taken effect.
-        let committed = tx.execute_batch("commit");
+        let committed = tx.sqlite().execute_batch("commit");
         self.cache.invalidate(&tx.changed.take());
         let trail = tx.trail.take();
         drop(tx);
@@ -468,8 +466,9 @@ impl Store {
     pub fn with_large_cache<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         let set = |size: i64| {
             let writer = self.writer.lock();
-            writer.db.pragma_update(None, "cache_size", size)?;
-            writer.db.execute_batch("pragma shrink_memory")
+            let connection = writer.db.sqlite();
+            connection.pragma_update(None, "cache_size", size)?;
+            connection.execute_batch("pragma shrink_memory")
         };
         set(LARGE_CACHE)?;
         let done = work();
@@ -518,7 +517,7 @@ impl Store {
         if lock.is_none() {
             return Ok(());
         }
-        mark::settle(&writer.db, &self.folder)?;
+        mark::settle(writer.db.sqlite(), &self.folder)?;
         writer.settled = Some(mark::log_state(&self.path));
         Ok(())
     }
@@ -528,41 +527,35 @@ impl Store {
         let mut writer = self.writer.lock();
         let Writer { db, seen, .. } = &mut *writer;
         self.look_for_others(db, seen)?;
-        db.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
+        db.sqlite()
+            .query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
         open::mark_clean(&self.folder, &self.path);
         Ok(())
     }
 }
 
-/// Every database error is "cannot answer now": never a verdict, never a missing row.
+impl From<DbError> for Error {
+    fn from(error: DbError) -> Error {
+        Error::Unavailable(format!("database: {error}"))
+    }
+}
+
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
         Error::Unavailable(format!("database: {error}"))
     }
 }
 
-/// A stored value that cannot be read is an error of the row, not a value.
-fn unreadable(column: usize, text: &str) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(
-        column,
-        rusqlite::types::Type::Text,
-        format!("the stored value `{text}` cannot be read").into(),
-    )
-}
-
 /// A column of Unix seconds.
-fn moment(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<OffsetDateTime> {
+fn moment(row: &Row<'_>, column: usize) -> Result<OffsetDateTime> {
     let seconds: i64 = row.get(column)?;
     OffsetDateTime::from_unix_timestamp(seconds)
         .map_err(|_| unreadable(column, &seconds.to_string()))
 }
 
-fn optional_moment(
-    row: &rusqlite::Row<'_>,
-    column: usize,
-) -> rusqlite::Result<Option<OffsetDateTime>> {
-    match row.get_ref(column)? {
-        rusqlite::types::ValueRef::Null => Ok(None),
+fn optional_moment(row: &Row<'_>, column: usize) -> Result<Option<OffsetDateTime>> {
+    match row.value(column)? {
+        Value::Null => Ok(None),
         _ => moment(row, column).map(Some),
     }
 }
@@ -579,12 +572,12 @@ pub fn random<const N: usize>() -> Result<[u8; N], Error> {
 /// The expiration date column of a perpetual license: sorts after all dates.
 const NEVER: &str = "never";
 
-fn status(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Status> {
-    let word = row.get_ref(column)?.as_str()?;
+fn status(row: &Row<'_>, column: usize) -> Result<Status> {
+    let word = row.text(column)?;
     Status::from_word(word).ok_or_else(|| unreadable(column, word))
 }
 
-fn day(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Date> {
-    let text = row.get_ref(column)?.as_str()?;
+fn day(row: &Row<'_>, column: usize) -> Result<Date> {
+    let text = row.text(column)?;
     date::read(text).ok_or_else(|| unreadable(column, text))
 }

@@ -1,9 +1,8 @@
 //! The tables of mails and of what each is about.
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::{Date, OffsetDateTime};
 
+use super::db::{Db, Optional, Result, Row, Value};
 use super::{WriteTx, day, moment, optional_moment, unreadable};
 use crate::model::date;
 use crate::model::mail::{INTERRUPTED, Mail, MailEvent, MailState, NewMail, RESTORED, Topic};
@@ -20,126 +19,106 @@ pub fn add(
     topics: &[Topic],
     now: OffsetDateTime,
 ) -> Result<Option<i64>> {
-    let id: Option<i64> = db
-        .prepare_cached(
-            "insert into mails (created_at, queued_at, next_at, event, event_key, message_id, recipient,
-                 customer, language, subject, body, state, attempts, error)
-             values (?1, ?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'waiting', 0, '')
-             on conflict do nothing returning id",
-        )?
-        .query_row(
-            params![
-                now.unix_timestamp(),
-                mail.event.as_str(),
-                mail.key,
-                mail.message_id,
-                mail.recipient,
-                mail.customer,
-                mail.language,
-                mail.subject,
-                mail.body,
-            ],
-            |row| row.get(0),
-        )
+    let id: Option<i64> = db.one(
+        "insert into mails (created_at, queued_at, next_at, event, event_key, message_id, recipient,
+             customer, language, subject, body, state, attempts, error)
+         values (?1, ?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'waiting', 0, '')
+         on conflict do nothing returning id",
+        &[&now.unix_timestamp(), &mail.event.as_str(), &mail.key, &mail.message_id, &mail.recipient, &mail.customer, &mail.language, &mail.subject, &mail.body],
+        |row| row.get(0),
+    )
         .optional()?;
     for topic in topics.iter().filter(|_| id.is_some()) {
-        db.prepare_cached(
+        db.run(
             "insert into mail_topics (mail_id, license_id, code_id, expiration_date, step)
              values (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![
-            id,
-            topic.license_id,
-            topic.code_id,
-            topic.expiration_date.map(date::format).unwrap_or_default(),
-            topic.step,
-        ])?;
+            &[
+                &id,
+                &topic.license_id,
+                &topic.code_id,
+                &topic.expiration_date.map(date::format).unwrap_or_default(),
+                &topic.step,
+            ],
+        )?;
     }
     Ok(id)
 }
 
-pub fn topics(db: &Connection, mail_id: i64) -> Result<Vec<Topic>> {
-    db.prepare_cached(
-        "select license_id, code_id, expiration_date, step from mail_topics where mail_id = ?1 order by id",
-    )?
-    .query_map([mail_id], |row| {
+pub fn topics(db: &Db, mail_id: i64) -> Result<Vec<Topic>> {
+    db.all("select license_id, code_id, expiration_date, step from mail_topics where mail_id = ?1 order by id", &[&mail_id], |row| {
         Ok(Topic {
             license_id: row.get(0)?,
             code_id: row.get(1)?,
-            expiration_date: match row.get_ref(2)?.as_str()? {
+            expiration_date: match row.text(2)? {
                 "" => None,
                 _ => Some(day(row, 2)?),
             },
             step: row.get(3)?,
         })
-    })?
-    .collect()
+    })
 }
 
-pub fn get(db: &Connection, id: i64) -> Result<Option<Mail>> {
-    db.prepare_cached(&format!("select {COLUMNS} from mails where id = ?1"))?
-        .query_row([id], mail)
-        .optional()
-}
-
-/// Empty for a mail by hand.
-pub fn key(db: &Connection, id: i64) -> Result<String> {
-    db.prepare_cached("select event_key from mails where id = ?1")?
-        .query_row([id], |row| row.get(0))
-}
-
-pub fn of_key(db: &Connection, key: &str) -> Result<Option<Mail>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS} from mails where event_key = ?1 and event_key <> ''"
-    ))?
-    .query_row([key], mail)
+pub fn get(db: &Db, id: i64) -> Result<Option<Mail>> {
+    db.one(
+        &format!("select {COLUMNS} from mails where id = ?1"),
+        &[&id],
+        mail,
+    )
     .optional()
 }
 
-pub fn has_key(db: &Connection, key: &str) -> Result<bool> {
-    db.prepare_cached(
+/// Empty for a mail by hand.
+pub fn key(db: &Db, id: i64) -> Result<String> {
+    db.one("select event_key from mails where id = ?1", &[&id], |row| {
+        row.get(0)
+    })
+}
+
+pub fn of_key(db: &Db, key: &str) -> Result<Option<Mail>> {
+    db.one(
+        &format!("select {COLUMNS} from mails where event_key = ?1 and event_key <> ''"),
+        &[&key],
+        mail,
+    )
+    .optional()
+}
+
+pub fn has_key(db: &Db, key: &str) -> Result<bool> {
+    db.one(
         "select exists (select 1 from mails where event_key = ?1 and event_key <> '')",
-    )?
-    .query_row([key], |row| row.get(0))
+        &[&key],
+        |row| row.get(0),
+    )
 }
 
 /// Waiting mails whose time has come, the first one first.
-pub fn due(db: &Connection, now: OffsetDateTime, limit: usize) -> Result<Vec<i64>> {
-    db.prepare_cached(
-        "select id from mails where state = 'waiting' and next_at <= ?1 order by next_at, id limit ?2",
-    )?
-    .query_map(params![now.unix_timestamp(), limit as i64], |row| row.get(0))?
-    .collect()
+pub fn due(db: &Db, now: OffsetDateTime, limit: usize) -> Result<Vec<i64>> {
+    db.all("select id from mails where state = 'waiting' and next_at <= ?1 order by next_at, id limit ?2", &[&now.unix_timestamp(), &(limit as i64)], |row| row.get(0))
 }
 
 /// When the mail server last took one.
-pub fn last_sent(db: &Connection) -> Result<Option<OffsetDateTime>> {
-    db.prepare_cached(
+pub fn last_sent(db: &Db) -> Result<Option<OffsetDateTime>> {
+    db.one(
         "select ended_at from mails where state = 'sent' order by ended_at desc limit 1",
-    )?
-    .query_row([], |row| moment(row, 0))
+        &[],
+        |row| moment(row, 0),
+    )
     .optional()
 }
 
 /// Newest first, of one state or of all, older than `before`.
-pub fn page(
-    db: &Connection,
-    state: Option<MailState>,
-    before: i64,
-    limit: usize,
-) -> Result<Vec<Mail>> {
-    db.prepare_cached(&format!(
+pub fn page(db: &Db, state: Option<MailState>, before: i64, limit: usize) -> Result<Vec<Mail>> {
+    db.all(
+        &format!(
         "select {COLUMNS} from mails where (?1 = '' or state = ?1) and id < ?2 order by id desc limit ?3"
-    ))?
-    .query_map(
-        params![state.map_or("", MailState::as_str), before, limit as i64],
+    ),
+        &[&state.map_or("", MailState::as_str), &before, &(limit as i64)],
         mail,
-    )?
-    .collect()
+    )
 }
 
 /// At most `limit` that ended, or were queued, until then, newest first.
-pub fn about(db: &Connection, about: &About<'_>, until: i64, limit: i64) -> Result<Vec<Mail>> {
+pub fn about(db: &Db, about: &About<'_>, until: i64, limit: i64) -> Result<Vec<Mail>> {
     let (condition, value) = match *about {
         About::License(id) => (
             "id in (select mail_id from mail_topics where license_id = ?1)",
@@ -156,22 +135,26 @@ pub fn about(db: &Connection, about: &About<'_>, until: i64, limit: i64) -> Resu
         ),
         About::Customer(name) => (
             "customer = ?1 and customer <> ''",
-            Value::from(name.to_owned()),
+            Value::from(name),
         ),
     };
-    db.prepare_cached(&format!(
-        "select {COLUMNS} from mails where {condition} and coalesce(ended_at, created_at) <= ?2
+    db.all(
+        &format!(
+            "select {COLUMNS} from mails where {condition} and coalesce(ended_at, created_at) <= ?2
          order by coalesce(ended_at, created_at) desc, id desc limit ?3"
-    ))?
-    .query_map(params![value, until, limit], mail)?
-    .collect()
+        ),
+        &[&value, &until, &limit],
+        mail,
+    )
 }
 
 /// By state; without those that have none.
-pub fn counts(db: &Connection) -> Result<Vec<(MailState, i64)>> {
-    db.prepare_cached("select state, count(*) from mails group by state")?
-        .query_map([], |row| Ok((state(row, 0)?, row.get(1)?)))?
-        .collect()
+pub fn counts(db: &Db) -> Result<Vec<(MailState, i64)>> {
+    db.all(
+        "select state, count(*) from mails group by state",
+        &[],
+        |row| Ok((state(row, 0)?, row.get(1)?)),
+    )
 }
 
 pub fn set_text(
@@ -181,22 +164,28 @@ pub fn set_text(
     subject: &str,
     body: &str,
 ) -> Result<()> {
-    db.prepare_cached("update mails set recipient = ?2, subject = ?3, body = ?4 where id = ?1")?
-        .execute(params![id, recipient, subject, body])?;
+    db.run(
+        "update mails set recipient = ?2, subject = ?3, body = ?4 where id = ?1",
+        &[&id, &recipient, &subject, &body],
+    )?;
     Ok(())
 }
 
 /// The next bytes may make the mail server take it. False if it no longer waits.
 pub fn begin(db: &WriteTx<'_>, id: i64) -> Result<bool> {
-    let changed = db
-        .prepare_cached("update mails set state = 'sending' where id = ?1 and state = 'waiting'")?
-        .execute([id])?;
+    let changed = db.run(
+        "update mails set state = 'sending' where id = ?1 and state = 'waiting'",
+        &[&id],
+    )?;
     Ok(changed > 0)
 }
 
-pub fn has_begun(db: &Connection) -> Result<bool> {
-    db.prepare_cached("select exists (select 1 from mails where state = 'sending')")?
-        .query_row([], |row| row.get(0))
+pub fn has_begun(db: &Db) -> Result<bool> {
+    db.one(
+        "select exists (select 1 from mails where state = 'sending')",
+        &[],
+        |row| row.get(0),
+    )
 }
 
 /// Nobody learned what became of the mails that were begun.
@@ -210,50 +199,42 @@ pub fn end_restored(db: &WriteTx<'_>, now: OffsetDateTime) -> Result<()> {
 }
 
 fn doubt(db: &WriteTx<'_>, which: &str, why: &str, now: OffsetDateTime) -> Result<()> {
-    db.prepare_cached(&format!(
-        "update mails set state = 'uncertain', error = ?1, ended_at = ?2 where {which}"
-    ))?
-    .execute(params![why, now.unix_timestamp()])?;
+    db.run(
+        &format!("update mails set state = 'uncertain', error = ?1, ended_at = ?2 where {which}"),
+        &[&why, &now.unix_timestamp()],
+    )?;
     Ok(())
 }
 
 /// Stores state, time, attempts and error, unless the state is no longer `from`.
 pub fn set_state(db: &WriteTx<'_>, from: MailState, mail: &Mail) -> Result<bool> {
-    let changed = db
-        .prepare_cached(
-            "update mails set state = ?3, queued_at = ?4, next_at = ?5, ended_at = ?6, attempts = ?7, error = ?8
-             where id = ?1 and state = ?2",
-        )?
-        .execute(params![
-            mail.id,
-            from.as_str(),
-            mail.state.as_str(),
-            mail.queued_at.unix_timestamp(),
-            mail.next_at.unix_timestamp(),
-            mail.ended_at.map(OffsetDateTime::unix_timestamp),
-            mail.attempts,
-            mail.error,
-        ])?;
+    let changed = db.run(
+        "update mails set state = ?3, queued_at = ?4, next_at = ?5, ended_at = ?6, attempts = ?7, error = ?8
+         where id = ?1 and state = ?2",
+        &[&mail.id, &from.as_str(), &mail.state.as_str(), &mail.queued_at.unix_timestamp(), &mail.next_at.unix_timestamp(), &mail.ended_at.map(OffsetDateTime::unix_timestamp), &mail.attempts, &mail.error],
+    )?;
     Ok(changed > 0)
 }
 
 /// Deletes what is old and settled.
 pub fn prune(db: &WriteTx<'_>, before: OffsetDateTime) -> Result<()> {
-    db.prepare_cached("delete from mails where created_at < ?1 and state in ('sent', 'dropped')")?
-        .execute([before.unix_timestamp()])?;
+    db.run(
+        "delete from mails where created_at < ?1 and state in ('sent', 'dropped')",
+        &[&before.unix_timestamp()],
+    )?;
     Ok(())
 }
 
 /// Licenses that expire on this day and whose customers have an address and no such reminder yet: IDs of
 /// customer and license. Those that were added after `added_before` are not told.
 pub fn unreminded(
-    db: &Connection,
+    db: &Db,
     last: Date,
     step: u16,
     added_before: OffsetDateTime,
     limit: usize,
 ) -> Result<Vec<(i64, i64)>> {
-    db.prepare_cached(
+    db.all(
         "select customers.id, licenses.id from licenses
          join customers on customers.name = licenses.user_id
          where licenses.expiration_date = ?1 and licenses.status = 'activated' and licenses.moved_to is null
@@ -265,17 +246,9 @@ pub fn unreminded(
                  select 1 from activation_codes where activation_codes.id = licenses.code_id
                  and activation_codes.is_test = 1)
          order by customers.id, licenses.id limit ?4",
-    )?
-    .query_map(
-        params![
-            date::format(last),
-            step,
-            added_before.unix_timestamp(),
-            limit as i64
-        ],
+        &[&date::format(last), &step, &added_before.unix_timestamp(), &(limit as i64)],
         |row| Ok((row.get(0)?, row.get(1)?)),
-    )?
-    .collect()
+    )
 }
 
 fn state(row: &Row<'_>, column: usize) -> Result<MailState> {

@@ -1,9 +1,9 @@
 //! Where the database names a person, so that everything can be exported and erased. A test knows every column of
 //! text, so that none can be forgotten.
 
-use rusqlite::{Connection, Result, params};
 use serde_json::{Map, Value};
 
+use super::db::{Db, Result, ToValue};
 use super::{WriteTx, bulk, shop_events};
 use crate::model::customer::Customer;
 use crate::model::shops;
@@ -161,7 +161,7 @@ fn quoted(name: &str) -> String {
 }
 
 /// `with` of every statement about the person.
-fn person(db: &Connection, person: &Customer, left: &Left) -> Result<String> {
+fn person(db: &Db, person: &Customer, left: &Left) -> Result<String> {
     let values = |none: &str, rows: Vec<String>| match rows.is_empty() {
         true => format!("select {none} where 1 = 0"),
         false => format!("values {}", rows.join(", ")),
@@ -186,7 +186,7 @@ fn person(db: &Connection, person: &Customer, left: &Left) -> Result<String> {
 
 /// Rows about the person that no statement finds: shops escape names and use their own order numbers, and files have
 /// names.
-fn told(db: &Connection, person: &Customer) -> Result<Vec<(&'static str, i64)>> {
+fn told(db: &Db, person: &Customer) -> Result<Vec<(&'static str, i64)>> {
     let mut told = vec![];
     let references = shop_events::references_of_customer(db, &person.name)?;
     shop_events::bodies(db, |id, shop_id, body| {
@@ -204,26 +204,26 @@ fn told(db: &Connection, person: &Customer) -> Result<Vec<(&'static str, i64)>> 
             "select id, what || ' ' || undone from bulk_changes",
         ),
     ] {
-        let mut rows = db.prepare_cached(sql)?;
-        let mut rows = rows.query([])?;
-        while let Some(row) = rows.next()? {
-            if person.is_in(row.get_ref(1)?.as_str()?) {
+        db.each(sql, &[], |row| {
+            if person.is_in(row.text(1)?) {
                 told.push((place, row.get(0)?));
             }
-        }
+            Ok(true)
+        })?;
     }
     Ok(told)
 }
 
 /// What is stored about a person and what the person has now: rows by table.
-pub fn export(db: &Connection, about: &Customer) -> Result<Map<String, Value>> {
+pub fn export(db: &Db, about: &Customer) -> Result<Map<String, Value>> {
     let mut all = Map::new();
     let with = person(db, about, &Left::default())?;
     for place in PLACES.iter().filter(|place| place.is_exported) {
         let Place { table, whose, .. } = place;
         let sql = format!("{with} select * from {table} where {whose}");
-        let about = params![about.id, about.name, about.email, quoted(&about.name)];
-        let rows = bulk::rows(db, &sql, about)?.into_iter();
+        let quoted = quoted(&about.name);
+        let about: [&dyn ToValue; 4] = [&about.id, &about.name, &about.email, &quoted];
+        let rows = bulk::rows(db, &sql, &about)?.into_iter();
         all.insert(
             (*table).to_owned(),
             rows.map(Value::Object).collect::<Vec<_>>().into(),
@@ -235,7 +235,8 @@ pub fn export(db: &Connection, about: &Customer) -> Result<Map<String, Value>> {
 /// Erases everything but the licenses and the customer itself, which must still be there.
 pub fn erase(db: &WriteTx<'_>, about: &Customer, left: &Left) -> Result<()> {
     let with = person(db, about, left)?;
-    let about = params![about.id, about.name, about.email, quoted(&about.name)];
+    let quoted = quoted(&about.name);
+        let about: [&dyn ToValue; 4] = [&about.id, &about.name, &about.email, &quoted];
     for Place {
         table,
         whose,
@@ -263,7 +264,7 @@ pub fn erase(db: &WriteTx<'_>, about: &Customer, left: &Left) -> Result<()> {
             }
             Deleted => format!("delete from {table} where {whose}"),
         };
-        db.execute(&format!("{with} {sql}"), about)?;
+        db.run(&format!("{with} {sql}"), &about)?;
     }
     Ok(())
 }
@@ -271,16 +272,18 @@ pub fn erase(db: &WriteTx<'_>, about: &Customer, left: &Left) -> Result<()> {
 /// Gives what names the customer another name.
 pub fn rename(db: &WriteTx<'_>, from: &str, to: &str) -> Result<()> {
     for (table, column) in NAMES {
-        db.prepare_cached(&format!(
-            "update {table} set {column} = ?2 where {column} = ?1 and {column} <> ''"
-        ))?
-        .execute([from, to])?;
+        db.run(
+            &format!("update {table} set {column} = ?2 where {column} = ?1 and {column} <> ''"),
+            &[&from, &to],
+        )?;
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
+
     use super::super::open;
     use super::*;
 

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rusqlite::{Connection, OptionalExtension, Result, params};
 
+use super::db::{Db, Optional, Result};
 use super::{WriteTx, random};
 use crate::error::Error;
 use crate::model::audit::{Personal, commitment};
@@ -18,18 +18,21 @@ pub(super) fn keep(db: &WriteTx<'_>, personal: &mut Personal) -> Result<(), Erro
         return Ok(());
     }
     let found: Option<(i64, String)> = db
-        .prepare_cached("select id, salt from personal_values where value = ?1 and salt <> ''")?
-        .query_row([value], |row| Ok((row.get(0)?, row.get(1)?)))
+        .one(
+            "select id, salt from personal_values where value = ?1 and salt <> ''",
+            &[&value],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
         .optional()?;
     let (id, salt) = match found {
         Some(found) => found,
         None => {
             let salt = salt()?;
-            let id = db
-                .prepare_cached(
-                    "insert into personal_values (salt, value) values (?1, ?2) returning id",
-                )?
-                .query_row([&*salt, value], |row| row.get(0))?;
+            let id = db.one(
+                "insert into personal_values (salt, value) values (?1, ?2) returning id",
+                &[&salt, &value],
+                |row| row.get(0),
+            )?;
             (id, salt)
         }
     };
@@ -42,9 +45,11 @@ pub(super) fn keep(db: &WriteTx<'_>, personal: &mut Personal) -> Result<(), Erro
 }
 
 /// The value with that ID, which may have been erased.
-pub(super) fn get(db: &Connection, id: i64) -> Result<Personal> {
-    db.prepare_cached("select salt, value from personal_values where id = ?1")?
-        .query_row([id], |row| {
+pub(super) fn get(db: &Db, id: i64) -> Result<Personal> {
+    db.one(
+        "select salt, value from personal_values where id = ?1",
+        &[&id],
+        |row| {
             let (salt, value): (String, String) = (row.get(0)?, row.get(1)?);
             Ok(match salt.is_empty() {
                 true => Personal {
@@ -58,38 +63,41 @@ pub(super) fn get(db: &Connection, id: i64) -> Result<Personal> {
                     id,
                 },
             })
-        })
+        },
+    )
 }
 
 /// None once it was erased.
-pub fn text(db: &Connection, id: i64) -> Result<Option<String>> {
+pub fn text(db: &Db, id: i64) -> Result<Option<String>> {
     Ok(get(db, id)?.text)
 }
 
 /// Removes values that nothing refers to any longer.
 pub fn delete(db: &WriteTx<'_>, ids: &HashSet<i64>) -> Result<()> {
-    let mut delete = db.prepare_cached("delete from personal_values where id = ?1")?;
     for id in ids {
-        delete.execute([id])?;
+        db.run("delete from personal_values where id = ?1", &[id])?;
     }
     Ok(())
 }
 
 /// The ID of a value that was not erased.
-pub fn id_of(db: &Connection, value: &str) -> Result<Option<i64>> {
-    db.prepare_cached("select id from personal_values where value = ?1 and salt <> ''")?
-        .query_row([value], |row| row.get(0))
-        .optional()
+pub fn id_of(db: &Db, value: &str) -> Result<Option<i64>> {
+    db.one(
+        "select id from personal_values where value = ?1 and salt <> ''",
+        &[&value],
+        |row| row.get(0),
+    )
+    .optional()
 }
 
 /// The IDs of the names that customers have.
-pub fn of_customers(db: &Connection) -> Result<HashSet<i64>> {
-    db.prepare_cached(
+pub fn of_customers(db: &Db) -> Result<HashSet<i64>> {
+    db.all(
         "select personal_values.id from customers
          join personal_values on personal_values.value = customers.name and personal_values.salt <> ''",
-    )?
-    .query_map([], |row| row.get(0))?
-    .collect()
+        &[],
+        |row| row.get(0),
+    )
 }
 
 /// Erases a value but for the hash that the chain has, unless it is empty or names a customer.
@@ -102,16 +110,18 @@ pub fn erase(db: &WriteTx<'_>, id: i64) -> Result<()> {
     else {
         return Ok(());
     };
-    let is_kept: bool = db
-        .prepare_cached(
-            "select ?1 = '' or exists (select 1 from customers where name = ?1)
-                 or exists (select 1 from customers where email = ?1 and email <> '')",
-        )?
-        .query_row([&text], |row| row.get(0))?;
+    let is_kept: bool = db.one(
+        "select ?1 = '' or exists (select 1 from customers where name = ?1)
+             or exists (select 1 from customers where email = ?1 and email <> '')",
+        &[&text],
+        |row| row.get(0),
+    )?;
     if !is_kept {
         db.kept.borrow_mut().remove(&text);
-        db.prepare_cached("update personal_values set salt = '', value = ?2 where id = ?1")?
-            .execute(params![id, commitment])?;
+        db.run(
+            "update personal_values set salt = '', value = ?2 where id = ?1",
+            &[&id, &commitment],
+        )?;
     }
     Ok(())
 }

@@ -30,6 +30,7 @@ impl Store {
             // Somebody who is reading may need the log.
             while writer
                 .db
+                .sqlite()
                 .query_row(pragma, [], |row| row.get::<_, i64>(0))?
                 != 0
             {
@@ -55,7 +56,7 @@ impl Store {
         };
         let has_any = has_any(raw.insert(file), &texts).map_err(unreadable)?;
         if has_any {
-            writer.db.execute_batch("vacuum")?;
+            writer.db.sqlite().execute_batch("vacuum")?;
             empty_log()?;
         }
         Ok(())

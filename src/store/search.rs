@@ -7,10 +7,9 @@
 
 use std::collections::HashSet;
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, Result, Row, params, params_from_iter};
 use time::Date;
 
+use super::db::{Db, Optional, Result, Row, Value, refs};
 use super::trigrams::{self, IdQuery};
 use super::{NEVER, licenses};
 use crate::model::bulk::Selection;
@@ -52,7 +51,7 @@ enum Found {
 }
 
 /// A page of the matching licenses, and their total number.
-pub fn page(db: &Connection, filter: &Filter, page: &Page) -> Result<(Vec<ListedLicense>, Count)> {
+pub fn page(db: &Db, filter: &Filter, page: &Page) -> Result<(Vec<ListedLicense>, Count)> {
     let conditions = conditions(filter);
     match gather(db, filter, &conditions, page.order, MAX_COUNT)? {
         Found::All(found) => {
@@ -74,12 +73,12 @@ pub fn page(db: &Connection, filter: &Filter, page: &Page) -> Result<(Vec<Listed
 }
 
 /// A page of the matching licenses.
-pub fn list(db: &Connection, filter: &Filter, wanted: &Page) -> Result<Vec<ListedLicense>> {
+pub fn list(db: &Db, filter: &Filter, wanted: &Page) -> Result<Vec<ListedLicense>> {
     Ok(page(db, filter, wanted)?.0)
 }
 
 /// The number of matching licenses.
-pub fn count(db: &Connection, filter: &Filter) -> Result<Count> {
+pub fn count(db: &Db, filter: &Filter) -> Result<Count> {
     Ok(
         match gather(db, filter, &conditions(filter), Order::Created, MAX_COUNT)? {
             Found::All(found) => Count::Exactly(found.len() as i64),
@@ -89,7 +88,7 @@ pub fn count(db: &Connection, filter: &Filter) -> Result<Count> {
 }
 
 /// The IDs of the matching licenses in ascending order; none if there are more than `max`.
-pub fn ids(db: &Connection, filter: &Filter, max: usize) -> Result<Option<Vec<i64>>> {
+pub fn ids(db: &Db, filter: &Filter, max: usize) -> Result<Option<Vec<i64>>> {
     let mut ids = ids_in_order(db, filter, Order::Created, false, max)?;
     if let Some(ids) = &mut ids {
         ids.sort_unstable();
@@ -98,7 +97,7 @@ pub fn ids(db: &Connection, filter: &Filter, max: usize) -> Result<Option<Vec<i6
 }
 
 fn ids_in_order(
-    db: &Connection,
+    db: &Db,
     filter: &Filter,
     order: Order,
     is_descending: bool,
@@ -117,11 +116,7 @@ fn ids_in_order(
 }
 
 /// The licenses of a selection in its order; none if there are more than `max`.
-pub fn selected(
-    db: &Connection,
-    selection: &Selection,
-    max: usize,
-) -> Result<Option<Vec<License>>> {
+pub fn selected(db: &Db, selection: &Selection, max: usize) -> Result<Option<Vec<License>>> {
     let ids = match selection {
         Selection::Ids(ids) => {
             let (mut ids, mut seen) = (ids.clone(), HashSet::new());
@@ -141,25 +136,23 @@ pub fn selected(
 /// At most `limit` matching rows with IDs above `after`, and the ID up to which the table was
 /// searched; none at its end.
 pub fn walk_by_id(
-    db: &Connection,
+    db: &Db,
     filter: &Filter,
     after: i64,
     limit: usize,
 ) -> Result<(Vec<ListedLicense>, Option<i64>)> {
-    let mut statement = db.prepare_cached(&format!(
+    let sql = format!(
         "select {} from licenses where id > ?1 order by id limit ?2",
         columns(Order::Created)
-    ))?;
-    let mut rows = statement.query(params![after, WALKED as i64])?;
+    );
     let (mut found, mut last, mut seen) = (Vec::new(), after, 0);
-    while found.len() < limit
-        && let Some(row) = rows.next()?
-    {
+    db.each(&sql, &[&after, &(WALKED as i64)], |row| {
         (last, seen) = (row.get(0)?, seen + 1);
         if filter.is_empty() || matches(filter, row)? {
             found.push(last);
         }
-    }
+        Ok(found.len() < limit)
+    })?;
     let is_end = found.len() < limit && seen < WALKED;
     let found = found.into_iter().map(|id| licenses::listed(db, id));
     let found: Vec<ListedLicense> = found.filter_map(Result::transpose).collect::<Result<_>>()?;
@@ -167,38 +160,37 @@ pub fn walk_by_id(
 }
 
 /// The licenses refused on that day, most often refused first.
-pub fn most_refused(db: &Connection, day: Date, limit: i64) -> Result<Vec<ListedLicense>> {
+pub fn most_refused(db: &Db, day: Date, limit: i64) -> Result<Vec<ListedLicense>> {
     let (columns, join) = (
         licenses::listed_columns("licenses"),
         licenses::join_last_checks("licenses"),
     );
-    db.prepare_cached(&format!(
-        "select {columns} from (
+    db.all(
+        &format!(
+            "select {columns} from (
              select id from licenses where refused_on <> '' and refused_on = ?1
              order by id desc limit 2000) refused
          join licenses on licenses.id = refused.id {join}
          order by last_checks.refused_count desc, licenses.id desc limit ?2"
-    ))?
-    .query_map(params![date::format(day), limit], licenses::listed_in)?
-    .collect()
+        ),
+        &[&date::format(day), &limit],
+        licenses::listed_in,
+    )
 }
 
 /// IDs and keys of at most `limit` licenses whose text may contain one of these parts, which are
 /// folded and have at least three characters.
 pub fn having_any<'a>(
-    db: &Connection,
+    db: &Db,
     parts: impl Iterator<Item = &'a str>,
     limit: usize,
 ) -> Result<Vec<(i64, String)>> {
     let IdQuery { sql, values } = trigrams::having_any(parts);
-    db.prepare_cached(&format!(
+    let sql = format!(
         "select licenses.id, licenses.license_key
          from ({sql} limit {limit}) found join licenses on licenses.id = found.id"
-    ))?
-    .query_map(params_from_iter(values), |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    })?
-    .collect()
+    );
+    db.all(&sql, &refs(&values), |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Together they find everything that matches the filter, or more.
@@ -324,19 +316,16 @@ impl Condition {
     }
 
     /// The number of its IDs, at most `max`.
-    fn count(&self, db: &Connection, max: usize) -> Result<usize> {
+    fn count(&self, db: &Db, max: usize) -> Result<usize> {
         let IdQuery { sql, values } = &self.ids;
-        let count: i64 = db
-            .prepare_cached(&format!(
-                "select count(*) from (select * from ({sql}) limit {max})"
-            ))?
-            .query_row(params_from_iter(values), |row| row.get(0))?;
+        let sql = format!("select count(*) from (select * from ({sql}) found limit {max}) counted");
+        let count: i64 = db.one(&sql, &refs(values), |row| row.get(0))?;
         Ok(count as usize)
     }
 }
 
 fn gather(
-    db: &Connection,
+    db: &Db,
     filter: &Filter,
     conditions: &[Condition],
     order: Order,
@@ -357,13 +346,12 @@ fn gather(
     }
     let whole = IdQuery::all();
     let (number, IdQuery { sql, values }) = base.unwrap_or((usize::MAX, &whole));
-    let mut statement = db.prepare_cached(&format!(
+    let sql = format!(
         "select {} from ({sql}) base cross join licenses on licenses.id = base.id",
         columns(order)
-    ))?;
-    let mut rows = statement.query(params_from_iter(values))?;
-    let (mut found, mut seen) = (Vec::new(), 0);
-    while let Some(row) = rows.next()? {
+    );
+    let (mut found, mut seen, mut is_rare) = (Vec::new(), 0, false);
+    db.each(&sql, &refs(values), |row| {
         seen += 1;
         if matches(filter, row)? {
             found.push(cursor_in(row, order)?);
@@ -372,21 +360,17 @@ fn gather(
             // A short word finds some rows several times.
             found.sort_unstable();
             found.dedup();
-            if found.len() > max {
-                return Ok(Found::More(None));
-            }
         }
         let is_frequent = found.len() > SAMPLE / 2 && seen < 3 * max;
-        if seen >= SAMPLE && number > MAX_CANDIDATES && !is_frequent {
-            return compare(
-                db,
-                filter,
-                common_ids(db, filter, conditions)?,
-                is_exact,
-                order,
-                max,
-            );
-        }
+        is_rare = seen >= SAMPLE && number > MAX_CANDIDATES && !is_frequent;
+        Ok(found.len() <= max && !is_rare)
+    })?;
+    if found.len() > max {
+        return Ok(Found::More(None));
+    }
+    if is_rare {
+        let candidates = common_ids(db, filter, conditions)?;
+        return compare(db, filter, candidates, is_exact, order, max);
     }
     found.sort_unstable();
     found.dedup();
@@ -395,7 +379,7 @@ fn gather(
 
 /// The candidates that match; all of them if `is_exact`.
 fn compare(
-    db: &Connection,
+    db: &Db,
     filter: &Filter,
     candidates: IdSet,
     is_exact: bool,
@@ -406,14 +390,14 @@ fn compare(
         return Ok(Found::More(Some(candidates)));
     }
     let mut found = Vec::new();
-    let mut read = db.prepare_cached(&row_of_id(order))?;
+    let sql = row_of_id(order);
     for id in candidates.iter() {
-        let mut rows = read.query([id])?;
-        if let Some(row) = rows.next()?
-            && matches(filter, row)?
-        {
-            found.push(cursor_in(row, order)?);
-        }
+        db.each(&sql, &[&id], |row| {
+            if matches(filter, row)? {
+                found.push(cursor_in(row, order)?);
+            }
+            Ok(true)
+        })?;
         if found.len() > max {
             break;
         }
@@ -426,7 +410,7 @@ fn compare(
 
 /// The page along its order, unless that needs more than [`WALKED`] rows.
 fn walk(
-    db: &Connection,
+    db: &Db,
     filter: &Filter,
     conditions: &[Condition],
     page: &Page,
@@ -434,54 +418,49 @@ fn walk(
     let (mut ids, mut left) = (Vec::new(), WALKED);
     for seek in Seek::all(page) {
         let along = conditions.iter().filter(|c| c.column == column(page.order));
-        let mut statement = seek.sql(&columns(page.order), along, page, WALKED);
-        let mut prepared = db.prepare_cached(&std::mem::take(&mut statement.sql))?;
-        let mut rows = prepared.query(params_from_iter(&statement.values))?;
-        while let Some(row) = rows.next()? {
-            if left == 0 {
-                return Ok(None);
-            }
-            left -= 1;
-            if matches(filter, row)? {
+        let IdQuery { sql, values } = seek.sql(&columns(page.order), along, page, WALKED);
+        // All steps of the seek share one budget.
+        db.each(&sql, &refs(&values), |row| {
+            if left > 0 && matches(filter, row)? {
                 ids.push(row.get(0)?);
-                if ids.len() == page.limit {
-                    return self::rows(db, ids.into_iter()).map(Some);
-                }
             }
+            left = left.saturating_sub(1);
+            Ok(left > 0 && ids.len() < page.limit)
+        })?;
+        if ids.len() == page.limit {
+            break;
         }
     }
-    // All steps of the seek share one budget: rows left in it mean the end of the table.
-    (left > 0)
-        .then(|| self::rows(db, ids.into_iter()))
+    // With rows left in the budget, this is the end of the table.
+    (left > 0 || ids.len() == page.limit)
+        .then(|| rows(db, ids.into_iter()))
         .transpose()
 }
 
 /// The page along its order, skipping all rows that are not candidates. Of skipped rows only the
 /// index is read.
 fn walk_past(
-    db: &Connection,
+    db: &Db,
     filter: &Filter,
     candidates: &IdSet,
     page: &Page,
 ) -> Result<Vec<ListedLicense>> {
     let mut ids = Vec::new();
-    let mut read = db.prepare_cached(&row_of_id(page.order))?;
+    let row_of_id = row_of_id(page.order);
     for seek in Seek::all(page) {
-        let statement = seek.sql("id", [].iter(), page, usize::MAX >> 1);
-        let mut prepared = db.prepare_cached(&statement.sql)?;
-        let mut rows = prepared.query(params_from_iter(&statement.values))?;
-        while ids.len() < page.limit
-            && let Some(row) = rows.next()?
-        {
-            let id = row.get(0)?;
-            if candidates.contains(id) {
-                let mut rows = read.query([id])?;
-                if let Some(row) = rows.next()?
-                    && matches(filter, row)?
-                {
-                    ids.push(id);
-                }
+        let IdQuery { sql, values } = seek.sql("id", [].iter(), page, usize::MAX >> 1);
+        db.each(&sql, &refs(&values), |row| {
+            let id: i64 = row.get(0)?;
+            let is_match = |row: &Row<'_>| matches(filter, row);
+            if candidates.contains(id)
+                && db.one(&row_of_id, &[&id], is_match).optional()? == Some(true)
+            {
+                ids.push(id);
             }
+            Ok(ids.len() < page.limit)
+        })?;
+        if ids.len() == page.limit {
+            break;
         }
     }
     rows(db, ids.into_iter())
@@ -541,8 +520,8 @@ impl Seek<'_> {
         };
         let by = column(page.order);
         let mut predicates: Vec<String> = Vec::new();
-        let mut values: Vec<Value> = Vec::new();
-        let mut add = |column: &str, sign: &str, value: Value| {
+        let mut values: Vec<Value<'static>> = Vec::new();
+        let mut add = |column: &str, sign: &str, value: Value<'static>| {
             values.push(value);
             predicates.push(format!("{column} {sign} ?{}", values.len()));
         };
@@ -603,7 +582,7 @@ impl Seek<'_> {
     }
 }
 
-fn bound(value: &SortValue) -> Value {
+fn bound(value: &SortValue) -> Value<'static> {
     match value {
         SortValue::Number(number) => (*number).into(),
         SortValue::Text(text) => text.clone().into(),
@@ -643,7 +622,7 @@ fn row_of_id(order: Order) -> String {
 }
 
 fn matches(filter: &Filter, row: &Row<'_>) -> Result<bool> {
-    let text = |at: usize| -> Result<&str> { Ok(row.get_ref(at)?.as_str()?) };
+    let text = |at: usize| row.text(at);
     let mut texts = [""; fields::COUNT];
     for (at, place) in texts.iter_mut().enumerate() {
         *place = text(2 + at)?;
@@ -687,24 +666,21 @@ fn sorted(mut found: Vec<Cursor>, page: &Page) -> Vec<i64> {
     found.into_iter().map(|cursor| cursor.id).collect()
 }
 
-fn rows(db: &Connection, ids: impl Iterator<Item = i64>) -> Result<Vec<ListedLicense>> {
+fn rows(db: &Db, ids: impl Iterator<Item = i64>) -> Result<Vec<ListedLicense>> {
     let rows = ids.map(|id| licenses::listed(db, id));
     rows.filter_map(Result::transpose).collect()
 }
 
 /// The IDs that all conditions have in common, without the exceptions.
-fn common_ids(db: &Connection, filter: &Filter, conditions: &[Condition]) -> Result<IdSet> {
-    let max: Option<i64> = db
-        .prepare_cached("select max(id) from licenses")?
-        .query_row([], |row| row.get(0))?;
+fn common_ids(db: &Db, filter: &Filter, conditions: &[Condition]) -> Result<IdSet> {
+    let max: Option<i64> = db.one("select max(id) from licenses", &[], |row| row.get(0))?;
     let max = max.unwrap_or(0);
     let read = |ids: &IdQuery| -> Result<IdSet> {
         let mut set = IdSet::new(max);
-        let mut statement = db.prepare_cached(&ids.sql)?;
-        let mut rows = statement.query(params_from_iter(&ids.values))?;
-        while let Some(row) = rows.next()? {
+        db.each(&ids.sql, &refs(&ids.values), |row| {
             set.insert(row.get(0)?);
-        }
+            Ok(true)
+        })?;
         Ok(set)
     };
     let mut common = IdSet::full(max);

@@ -1,24 +1,29 @@
 //! The licenses of an activation code.
 
-use rusqlite::{Connection, Result, Row, params};
 use time::{Date, OffsetDateTime};
 
+use super::db::{Db, Result, Row};
 use super::{NEVER, WriteTx, activation_codes, day, licenses, status};
 use crate::error::Error;
 use crate::model::activation_code::{ActivationCode, CodeValues};
 use crate::model::license::Status;
 
 /// Licenses of the code, whatever their status.
-pub fn used(db: &Connection, id: i64) -> Result<i64> {
-    db.prepare_cached("select count(*) from licenses where code_id = ?1")?
-        .query_row([id], |row| row.get(0))
+pub fn used(db: &Db, id: i64) -> Result<i64> {
+    db.one(
+        "select count(*) from licenses where code_id = ?1",
+        &[&id],
+        |row| row.get(0),
+    )
 }
 
 /// The IDs of these licenses, the first one first.
-pub fn license_ids(db: &Connection, id: i64) -> Result<Vec<i64>> {
-    db.prepare_cached("select id from licenses where code_id = ?1 order by id")?
-        .query_map([id], |row| row.get(0))?
-        .collect()
+pub fn license_ids(db: &Db, id: i64) -> Result<Vec<i64>> {
+    db.all(
+        "select id from licenses where code_id = ?1 order by id",
+        &[&id],
+        |row| row.get(0),
+    )
 }
 
 /// A machine of a code, as far as whoever has the code may see it.
@@ -32,15 +37,15 @@ pub struct SeatedMachine {
 }
 
 /// At most `limit` machines, those that were not seen for the longest time first.
-pub fn machines(db: &Connection, id: i64, limit: i64) -> Result<Vec<SeatedMachine>> {
-    db.prepare_cached(
+pub fn machines(db: &Db, id: i64, limit: i64) -> Result<Vec<SeatedMachine>> {
+    db.all(
         "select licenses.id, licenses.license_key, coalesce(last_checks.hostname, ''), licenses.last_seen_on
          from licenses left join last_checks on last_checks.license_id = licenses.id
          where licenses.code_id = ?1
          order by licenses.last_seen_on, licenses.id limit ?2",
-    )?
-    .query_map(params![id, limit], seated)?
-    .collect()
+        &[&id, &limit],
+        seated,
+    )
 }
 
 /// A license of a customer that is of no activation code.
@@ -56,28 +61,28 @@ pub struct LooseMachine {
 }
 
 /// At most `limit` licenses of that customer without a code, the newest first.
-pub fn loose_machines(db: &Connection, customer: &str, limit: i64) -> Result<Vec<LooseMachine>> {
-    db.prepare_cached(
+pub fn loose_machines(db: &Db, customer: &str, limit: i64) -> Result<Vec<LooseMachine>> {
+    db.all(
         "select licenses.id, licenses.license_key, coalesce(last_checks.hostname, ''), licenses.last_seen_on,
              licenses.tool_name, licenses.status, licenses.expiration_date, licenses.edition
          from licenses left join last_checks on last_checks.license_id = licenses.id
          where licenses.user_id = ?1 and licenses.user_id <> '' and licenses.code_id is null
              and licenses.moved_to is null
          order by licenses.id desc limit ?2",
-    )?
-    .query_map(params![customer, limit], |row| {
+        &[&customer, &limit],
+        |row| {
         Ok(LooseMachine {
             machine: seated(row)?,
             tool_name: row.get(4)?,
             status: status(row, 5)?,
-            expiration_date: match row.get_ref(6)?.as_str()? {
+            expiration_date: match row.text(6)? {
                 NEVER => None,
                 _ => Some(day(row, 6)?),
             },
             edition: row.get(7)?,
         })
-    })?
-    .collect()
+    },
+    )
 }
 
 fn seated(row: &Row<'_>) -> Result<SeatedMachine> {

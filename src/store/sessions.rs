@@ -1,8 +1,8 @@
 //! The table of sessions.
 
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
+use super::db::{Db, Optional, Result, Row};
 use super::moment;
 use super::users::role;
 use crate::model::audit::Factor;
@@ -56,103 +56,100 @@ const COLUMNS: &str = "sessions.id, sessions.user_id, users.name, sessions.creat
      sessions.confirmed_at, users.totp_secret <> '', users.has_random_password, sessions.networks \
      from sessions join users on users.id = sessions.user_id and users.is_disabled = 0";
 
-pub fn add(db: &Connection, new: &NewSession<'_>, now: OffsetDateTime) -> Result<()> {
-    db.prepare_cached(
+pub fn add(db: &Db, new: &NewSession<'_>, now: OffsetDateTime) -> Result<()> {
+    db.run(
         "insert into sessions (token_hash, user_id, created_at, last_used_at, confirmed_at, address, user_agent, networks)
          values (?1, ?2, ?3, ?3, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![
-        new.token_hash,
-        new.user_id,
-        now.unix_timestamp(),
-        new.address,
-        new.user_agent,
-        new.networks,
-    ])?;
+        &[&new.token_hash, &new.user_id, &now.unix_timestamp(), &new.address, &new.user_agent, &new.networks],
+    )?;
     Ok(())
 }
 
-pub fn set_confirmed(db: &Connection, id: i64, at: OffsetDateTime) -> Result<()> {
-    db.prepare_cached("update sessions set confirmed_at = ?2 where id = ?1")?
-        .execute([id, at.unix_timestamp()])?;
+pub fn set_confirmed(db: &Db, id: i64, at: OffsetDateTime) -> Result<()> {
+    db.run(
+        "update sessions set confirmed_at = ?2 where id = ?1",
+        &[&id, &at.unix_timestamp()],
+    )?;
     Ok(())
 }
 
 /// Replaces the hash of a session's cookie; returns whether there was one with the old hash.
-pub fn renew(db: &Connection, old_hash: &str, new_hash: &str) -> Result<bool> {
+pub fn renew(db: &Db, old_hash: &str, new_hash: &str) -> Result<bool> {
     let sql = "update sessions set token_hash = ?2 where token_hash = ?1";
-    Ok(db.prepare_cached(sql)?.execute([old_hash, new_hash])? == 1)
+    Ok(db.run(sql, &[&old_hash, &new_hash])? == 1)
 }
 
 /// The session with that hash of its cookie, expired or not.
-pub fn by_token_hash(db: &Connection, token_hash: &str) -> Result<Option<Session>> {
-    db.prepare_cached(&format!("select {COLUMNS} where sessions.token_hash = ?1"))?
-        .query_row([token_hash], session)
-        .optional()
+pub fn by_token_hash(db: &Db, token_hash: &str) -> Result<Option<Session>> {
+    db.one(
+        &format!("select {COLUMNS} where sessions.token_hash = ?1"),
+        &[&token_hash],
+        session,
+    )
+    .optional()
 }
 
 /// Includes expired sessions.
-pub fn of_user(db: &Connection, user_id: i64) -> Result<Vec<Session>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS} where sessions.user_id = ?1 order by sessions.id"
-    ))?
-    .query_map([user_id], session)?
-    .collect()
+pub fn of_user(db: &Db, user_id: i64) -> Result<Vec<Session>> {
+    db.all(
+        &format!("select {COLUMNS} where sessions.user_id = ?1 order by sessions.id"),
+        &[&user_id],
+        session,
+    )
 }
 
 /// Sessions that were last used, and created, after these times.
-pub fn count(db: &Connection, last_used: OffsetDateTime, created: OffsetDateTime) -> Result<i64> {
-    db.prepare_cached("select count(*) from sessions where last_used_at > ?1 and created_at > ?2")?
-        .query_row(
-            [last_used.unix_timestamp(), created.unix_timestamp()],
-            |row| row.get(0),
-        )
+pub fn count(db: &Db, last_used: OffsetDateTime, created: OffsetDateTime) -> Result<i64> {
+    db.one(
+        "select count(*) from sessions where last_used_at > ?1 and created_at > ?2",
+        &[&last_used.unix_timestamp(), &created.unix_timestamp()],
+        |row| row.get(0),
+    )
 }
 
 /// Records a use of the session unless a later one is recorded.
-pub fn set_last_used(db: &Connection, id: i64, at: OffsetDateTime) -> Result<()> {
-    db.prepare_cached("update sessions set last_used_at = ?2 where id = ?1 and last_used_at < ?2")?
-        .execute(params![id, at.unix_timestamp()])?;
+pub fn set_last_used(db: &Db, id: i64, at: OffsetDateTime) -> Result<()> {
+    db.run(
+        "update sessions set last_used_at = ?2 where id = ?1 and last_used_at < ?2",
+        &[&id, &at.unix_timestamp()],
+    )?;
     Ok(())
 }
 
 /// Ends the session with that hash of its cookie.
-pub fn delete(db: &Connection, token_hash: &str) -> Result<()> {
-    db.prepare_cached("delete from sessions where token_hash = ?1")?
-        .execute([token_hash])?;
+pub fn delete(db: &Db, token_hash: &str) -> Result<()> {
+    db.run("delete from sessions where token_hash = ?1", &[&token_hash])?;
     Ok(())
 }
 
-pub fn delete_by_id(db: &Connection, id: i64) -> Result<()> {
-    db.prepare_cached("delete from sessions where id = ?1")?
-        .execute([id])?;
+pub fn delete_by_id(db: &Db, id: i64) -> Result<()> {
+    db.run("delete from sessions where id = ?1", &[&id])?;
     Ok(())
 }
 
 /// Ends all sessions of the user except `kept`; returns how many.
-pub fn delete_others(db: &Connection, user_id: i64, kept: i64) -> Result<usize> {
-    db.prepare_cached("delete from sessions where user_id = ?1 and id <> ?2")?
-        .execute([user_id, kept])
+pub fn delete_others(db: &Db, user_id: i64, kept: i64) -> Result<usize> {
+    db.run(
+        "delete from sessions where user_id = ?1 and id <> ?2",
+        &[&user_id, &kept],
+    )
 }
 
-pub fn delete_of_user(db: &Connection, user_id: i64) -> Result<()> {
-    db.prepare_cached("delete from sessions where user_id = ?1")?
-        .execute([user_id])?;
+pub fn delete_of_user(db: &Db, user_id: i64) -> Result<()> {
+    db.run("delete from sessions where user_id = ?1", &[&user_id])?;
     Ok(())
 }
 
-pub fn delete_all(db: &Connection) -> Result<usize> {
-    db.execute("delete from sessions", [])
+pub fn delete_all(db: &Db) -> Result<usize> {
+    db.run("delete from sessions", &[])
 }
 
 /// Deletes the sessions that were last used, or created, before these times.
-pub fn delete_expired(
-    db: &Connection,
-    last_used: OffsetDateTime,
-    created: OffsetDateTime,
-) -> Result<()> {
-    db.prepare_cached("delete from sessions where last_used_at < ?1 or created_at < ?2")?
-        .execute([last_used.unix_timestamp(), created.unix_timestamp()])?;
+pub fn delete_expired(db: &Db, last_used: OffsetDateTime, created: OffsetDateTime) -> Result<()> {
+    db.run(
+        "delete from sessions where last_used_at < ?1 or created_at < ?2",
+        &[&last_used.unix_timestamp(), &created.unix_timestamp()],
+    )?;
     Ok(())
 }
 

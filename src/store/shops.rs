@@ -1,8 +1,8 @@
 //! The tables of shops and of what they sell.
 
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
+use super::db::{Db, Optional, Result, Row};
 use super::{NEVER, WriteTx, moment, tools, unreadable};
 use crate::model::entitlements::names;
 use crate::model::order::Item;
@@ -19,87 +19,94 @@ pub fn add(
     secret: &str,
     now: OffsetDateTime,
 ) -> Result<i64> {
-    db.prepare_cached(
+    db.one(
         "insert into shops (created_at, kind, name, secret, is_enabled, is_test, fields, refusal)
          values (?1, ?2, ?3, ?4, 1, 0, ?5, '') returning id",
-    )?
-    .query_row(
-        params![
-            now.unix_timestamp(),
-            kind.as_str(),
-            name,
-            secret,
-            Fields::default().json(),
+        &[
+            &now.unix_timestamp(),
+            &kind.as_str(),
+            &name,
+            &secret,
+            &Fields::default().json(),
         ],
         |row| row.get(0),
     )
 }
 
 /// Newest first.
-pub fn all(db: &Connection) -> Result<Vec<Shop>> {
-    db.prepare_cached(&format!("select {COLUMNS} from shops order by id desc"))?
-        .query_map([], shop)?
-        .collect()
+pub fn all(db: &Db) -> Result<Vec<Shop>> {
+    db.all(
+        &format!("select {COLUMNS} from shops order by id desc"),
+        &[],
+        shop,
+    )
 }
 
-pub fn get(db: &Connection, id: i64) -> Result<Option<Shop>> {
-    db.prepare_cached(&format!("select {COLUMNS} from shops where id = ?1"))?
-        .query_row([id], shop)
-        .optional()
+pub fn get(db: &Db, id: i64) -> Result<Option<Shop>> {
+    db.one(
+        &format!("select {COLUMNS} from shops where id = ?1"),
+        &[&id],
+        shop,
+    )
+    .optional()
 }
 
 /// The generator with that hash in its address.
-pub fn of_secret(db: &Connection, hash: &str) -> Result<Option<Shop>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS} from shops where secret = ?1 and kind = 'generator'"
-    ))?
-    .query_row([hash], shop)
+pub fn of_secret(db: &Db, hash: &str) -> Result<Option<Shop>> {
+    db.one(
+        &format!("select {COLUMNS} from shops where secret = ?1 and kind = 'generator'"),
+        &[&hash],
+        shop,
+    )
     .optional()
 }
 
 /// Replaces what the admin decides about a shop.
 pub fn set(db: &WriteTx<'_>, shop: &Shop) -> Result<()> {
-    db.prepare_cached(
+    db.run(
         "update shops set name = ?2, secret = ?3, is_enabled = ?4, is_test = ?5, fields = ?6
          where id = ?1",
-    )?
-    .execute(params![
-        shop.id,
-        shop.name,
-        shop.secret,
-        i64::from(shop.is_enabled),
-        i64::from(shop.is_test),
-        shop.fields.json(),
-    ])?;
+        &[
+            &shop.id,
+            &shop.name,
+            &shop.secret,
+            &i64::from(shop.is_enabled),
+            &i64::from(shop.is_test),
+            &shop.fields.json(),
+        ],
+    )?;
     Ok(())
 }
 
 pub fn set_secret(db: &WriteTx<'_>, id: i64, secret: &str) -> Result<()> {
-    db.prepare_cached("update shops set secret = ?2 where id = ?1")?
-        .execute(params![id, secret])?;
+    db.run(
+        "update shops set secret = ?2 where id = ?1",
+        &[&id, &secret],
+    )?;
     Ok(())
 }
 
 /// With its products, its calls, and what it calls our orders; the orders themselves stay.
 pub fn delete(db: &WriteTx<'_>, id: i64) -> Result<()> {
-    db.prepare_cached("delete from shops where id = ?1")?
-        .execute([id])?;
+    db.run("delete from shops where id = ?1", &[&id])?;
     Ok(())
 }
 
 pub fn set_refusal(db: &WriteTx<'_>, id: i64, why: &str, now: OffsetDateTime) -> Result<()> {
-    db.prepare_cached("update shops set refused_at = ?2, refusal = ?3 where id = ?1")?
-        .execute(params![id, now.unix_timestamp(), why])?;
+    db.run(
+        "update shops set refused_at = ?2, refusal = ?3 where id = ?1",
+        &[&id, &now.unix_timestamp(), &why],
+    )?;
     Ok(())
 }
 
 /// By the shop's names.
-pub fn products(db: &Connection, id: i64) -> Result<Vec<Product>> {
-    db.prepare_cached(
+pub fn products(db: &Db, id: i64) -> Result<Vec<Product>> {
+    db.all(
         "select id, product, tool_name, seats, expiration_date, days, edition, features, updates_days
          from shop_products where shop_id = ?1 order by product",
-    )?
-    .query_map([id], |row| {
+        &[&id],
+        |row| {
         let (day, days, updates_days): (String, i64, i64) = (row.get(4)?, row.get(5)?, row.get(8)?);
         let (edition, features): (String, String) = (row.get(6)?, row.get(7)?);
         Ok(Product {
@@ -119,8 +126,8 @@ pub fn products(db: &Connection, id: i64) -> Result<Vec<Product>> {
                 adds_to: None,
             },
         })
-    })?
-    .collect()
+    },
+    )
 }
 
 /// Adds a product, or replaces what it is.
@@ -132,7 +139,7 @@ pub fn set_product(
     now: OffsetDateTime,
 ) -> Result<()> {
     tools::ensure(db, &item.tool_name, now)?;
-    db.prepare_cached(
+    db.run(
         "insert into shop_products (shop_id, product, tool_name, seats, expiration_date, days, edition,
              features, updates_days)
          values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
@@ -141,24 +148,13 @@ pub fn set_product(
              expiration_date = excluded.expiration_date, days = excluded.days,
              edition = excluded.edition, features = excluded.features,
              updates_days = excluded.updates_days",
-    )?
-    .execute(params![
-        id,
-        product,
-        item.tool_name,
-        item.seats,
-        item.expiration_date.as_deref().unwrap_or(NEVER),
-        item.days.unwrap_or(0),
-        item.edition.as_deref().unwrap_or_default(),
-        item.features.join(", "),
-        item.updates_days.unwrap_or(0),
-    ])?;
+        &[&id, &product, &item.tool_name, &item.seats, &item.expiration_date.as_deref().unwrap_or(NEVER), &item.days.unwrap_or(0), &item.edition.as_deref().unwrap_or_default(), &item.features.join(", "), &item.updates_days.unwrap_or(0)],
+    )?;
     Ok(())
 }
 
 pub fn delete_product(db: &WriteTx<'_>, product_id: i64) -> Result<()> {
-    db.prepare_cached("delete from shop_products where id = ?1")?
-        .execute([product_id])?;
+    db.run("delete from shop_products where id = ?1", &[&product_id])?;
     Ok(())
 }
 

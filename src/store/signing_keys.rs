@@ -1,122 +1,122 @@
 //! The table of signing keys and of how often each was used.
 
-use rusqlite::{Connection, Result, params};
 use time::{Date, OffsetDateTime};
 
+use super::db::{Db, Result};
 use super::{moment, optional_moment, unreadable};
 use crate::model::audit::Kind;
 use crate::model::date;
 use crate::model::signing_key::{Secret, SigningKey};
 
 /// Every key with its private key, newest first.
-pub fn all(db: &Connection) -> Result<Vec<(SigningKey, Secret)>> {
-    db.prepare_cached(
+pub fn all(db: &Db) -> Result<Vec<(SigningKey, Secret)>> {
+    db.all(
         "select kid, created_at, is_default, retired_at, exported_at,
              (select max(day) from key_days where key_days.kid = signing_keys.kid),
              (select coalesce(sum(number), 0) from key_days where key_days.kid = signing_keys.kid),
              private_key
          from signing_keys order by id desc",
-    )?
-    .query_map([], |row| {
-        let key = SigningKey {
-            kid: row.get(0)?,
-            created_at: moment(row, 1)?,
-            is_default: row.get(2)?,
-            retired_at: optional_moment(row, 3)?,
-            exported_at: optional_moment(row, 4)?,
-            last_used_on: row.get(5)?,
-            answers: row.get(6)?,
-        };
-        Ok((key, Secret(row.get(7)?)))
-    })?
-    .collect()
+        &[],
+        |row| {
+            let key = SigningKey {
+                kid: row.get(0)?,
+                created_at: moment(row, 1)?,
+                is_default: row.get(2)?,
+                retired_at: optional_moment(row, 3)?,
+                exported_at: optional_moment(row, 4)?,
+                last_used_on: row.get(5)?,
+                answers: row.get(6)?,
+            };
+            Ok((key, Secret(row.get(7)?)))
+        },
+    )
 }
 
 /// Keys that were created or have signed but are not in the table.
-pub fn missing(db: &Connection) -> Result<Vec<String>> {
+pub fn missing(db: &Db) -> Result<Vec<String>> {
     let mut kids = created(db)?;
-    let mut used = db.prepare_cached("select distinct kid from key_days")?;
-    for kid in used.query_map([], |row| row.get(0))? {
-        kids.push(kid?);
-    }
-    let mut exists =
-        db.prepare_cached("select exists (select 1 from signing_keys where kid = ?1)")?;
-    let mut missing = Vec::new();
-    for kid in kids {
-        if !exists.query_row([&kid], |row| row.get::<_, bool>(0))? {
-            missing.push(kid);
-        }
-    }
-    Ok(missing)
+    let used: Vec<String> = db.all("select distinct kid from key_days", &[], |row| row.get(0))?;
+    kids.extend(used);
+    let known: Vec<String> = db.all("select kid from signing_keys", &[], |row| row.get(0))?;
+    kids.retain(|kid| !known.contains(kid));
+    Ok(kids)
 }
 
 /// The keys that were created according to the audit log.
-fn created(db: &Connection) -> Result<Vec<String>> {
+fn created(db: &Db) -> Result<Vec<String>> {
     // With the kind as a literal, SQLite uses a small index instead of scanning the log.
-    db.prepare_cached(&format!(
-        "select after from audit where kind = '{}' order by id",
-        Kind::SigningKeyCreated.as_str()
-    ))?
-    .query_map([], |row| {
-        let after = row.get_ref(0)?.as_str()?;
-        let details: Option<serde_json::Value> = serde_json::from_str(after).ok();
-        let kid = details.as_ref().and_then(|details| details["kid"].as_str());
-        kid.map(str::to_owned).ok_or_else(|| unreadable(0, after))
-    })?
-    .collect()
+    db.all(
+        &format!(
+            "select after from audit where kind = '{}' order by id",
+            Kind::SigningKeyCreated.as_str()
+        ),
+        &[],
+        |row| {
+            let after = row.text(0)?;
+            let details: Option<serde_json::Value> = serde_json::from_str(after).ok();
+            let kid = details.as_ref().and_then(|details| details["kid"].as_str());
+            kid.map(str::to_owned).ok_or_else(|| unreadable(0, after))
+        },
+    )
 }
 
-pub fn add(db: &Connection, kid: &str, secret: &Secret, now: OffsetDateTime) -> Result<()> {
-    db.prepare_cached(
-        "insert into signing_keys (kid, private_key, created_at, is_default) values (?1, ?2, ?3, 0)",
-    )?
-    .execute(params![kid, secret.0, now.unix_timestamp()])?;
+pub fn add(db: &Db, kid: &str, secret: &Secret, now: OffsetDateTime) -> Result<()> {
+    db.run("insert into signing_keys (kid, private_key, created_at, is_default) values (?1, ?2, ?3, 0)", &[&kid, &secret.0, &now.unix_timestamp()])?;
     Ok(())
 }
 
 /// Restores the private key; false if there is no such key.
-pub fn restore(db: &Connection, kid: &str, secret: &Secret) -> Result<bool> {
-    let restored = db
-        .prepare_cached("update signing_keys set private_key = ?2 where kid = ?1")?
-        .execute(params![kid, secret.0])?;
+pub fn restore(db: &Db, kid: &str, secret: &Secret) -> Result<bool> {
+    let restored = db.run(
+        "update signing_keys set private_key = ?2 where kid = ?1",
+        &[&kid, &secret.0],
+    )?;
     Ok(restored > 0)
 }
 
 /// Makes it the key that signs for clients that list none.
-pub fn set_default(db: &Connection, kid: &str) -> Result<()> {
-    db.prepare_cached("update signing_keys set is_default = case when kid = ?1 then 1 else 0 end")?
-        .execute([kid])?;
+pub fn set_default(db: &Db, kid: &str) -> Result<()> {
+    db.run(
+        "update signing_keys set is_default = case when kid = ?1 then 1 else 0 end",
+        &[&kid],
+    )?;
     Ok(())
 }
 
 /// From now on it signs nothing.
-pub fn retire(db: &Connection, kid: &str, now: OffsetDateTime) -> Result<()> {
-    db.prepare_cached("update signing_keys set retired_at = ?2 where kid = ?1")?
-        .execute(params![kid, now.unix_timestamp()])?;
+pub fn retire(db: &Db, kid: &str, now: OffsetDateTime) -> Result<()> {
+    db.run(
+        "update signing_keys set retired_at = ?2 where kid = ?1",
+        &[&kid, &now.unix_timestamp()],
+    )?;
     Ok(())
 }
 
 /// Ends its retirement.
-pub fn put_back(db: &Connection, kid: &str) -> Result<()> {
-    db.prepare_cached("update signing_keys set retired_at = null where kid = ?1")?
-        .execute([kid])?;
+pub fn put_back(db: &Db, kid: &str) -> Result<()> {
+    db.run(
+        "update signing_keys set retired_at = null where kid = ?1",
+        &[&kid],
+    )?;
     Ok(())
 }
 
 /// Records that the private key was written to a file.
-pub fn set_exported(db: &Connection, kid: &str, now: OffsetDateTime) -> Result<()> {
-    db.prepare_cached("update signing_keys set exported_at = ?2 where kid = ?1")?
-        .execute(params![kid, now.unix_timestamp()])?;
+pub fn set_exported(db: &Db, kid: &str, now: OffsetDateTime) -> Result<()> {
+    db.run(
+        "update signing_keys set exported_at = ?2 where kid = ?1",
+        &[&kid, &now.unix_timestamp()],
+    )?;
     Ok(())
 }
 
 /// Counts answers that it has signed.
-pub fn count(db: &Connection, kid: &str, day: Date, number: u64) -> Result<()> {
-    db.prepare_cached(
+pub fn count(db: &Db, kid: &str, day: Date, number: u64) -> Result<()> {
+    db.run(
         "insert into key_days (kid, day, number)
          select kid, ?2, ?3 from signing_keys where kid = ?1
          on conflict (kid, day) do update set number = key_days.number + excluded.number",
-    )?
-    .execute(params![kid, date::format(day), number as i64])?;
+        &[&kid, &date::format(day), &(number as i64)],
+    )?;
     Ok(())
 }

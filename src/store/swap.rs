@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::copy::{Part, beside, unusable};
+use super::db::Db;
 use super::{DATABASE, WRITE_WAIT, WriteTx, mark, open};
 use crate::clock::Stopwatch;
 use crate::error::{Error, Refusal};
@@ -67,9 +68,10 @@ impl UnusedFolder {
         db.pragma_update(None, "journal_mode", "memory")?;
         let version = open::version(&db).map_err(Error::Unavailable)?;
         open::migrate(&mut db, version)?;
+        let db = Db::new(db);
         let tx = WriteTx::begin(&db, &Stopwatch::start(), WRITE_WAIT)?;
         let value = write(&tx)?;
-        tx.execute_batch("commit")?;
+        tx.sqlite().execute_batch("commit")?;
         Ok(value)
     }
 

@@ -1,8 +1,8 @@
 //! The table of API tokens.
 
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
+use super::db::{Db, Optional, Result, Row};
 use super::users::role;
 use super::{moment, unreadable};
 use crate::model::role::Role;
@@ -47,7 +47,7 @@ const COLUMNS: &str = "api_tokens.id, api_tokens.name, scopes, api_tokens.create
      from api_tokens join users on users.id = api_tokens.user_id";
 
 pub fn add(
-    db: &Connection,
+    db: &Db,
     user_id: i64,
     new: &NewToken,
     token_hash: &str,
@@ -55,75 +55,78 @@ pub fn add(
     now: OffsetDateTime,
 ) -> Result<()> {
     let scopes: Vec<&str> = new.scopes.iter().map(|scope| scope.as_str()).collect();
-    db.prepare_cached(
+    db.run(
         "insert into api_tokens (token_hash, user_id, name, scopes, created_at, expires_at)
          values (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![
-        token_hash,
-        user_id,
-        new.name,
-        scopes.join(" "),
-        now.unix_timestamp(),
-        expires_at.unix_timestamp(),
-    ])?;
+        &[
+            &token_hash,
+            &user_id,
+            &new.name,
+            &scopes.join(" "),
+            &now.unix_timestamp(),
+            &expires_at.unix_timestamp(),
+        ],
+    )?;
     Ok(())
 }
 
 /// The token with that hash, expired or not, unless its person is disabled.
-pub fn by_token_hash(db: &Connection, token_hash: &str) -> Result<Option<Token>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS} and users.is_disabled = 0 where token_hash = ?1"
-    ))?
-    .query_row([token_hash], token)
+pub fn by_token_hash(db: &Db, token_hash: &str) -> Result<Option<Token>> {
+    db.one(
+        &format!("select {COLUMNS} and users.is_disabled = 0 where token_hash = ?1"),
+        &[&token_hash],
+        token,
+    )
     .optional()
 }
 
 /// None if it was revoked.
-pub fn name(db: &Connection, id: i64) -> Result<Option<String>> {
-    db.prepare_cached("select name from api_tokens where id = ?1")?
-        .query_row([id], |row| row.get(0))
-        .optional()
+pub fn name(db: &Db, id: i64) -> Result<Option<String>> {
+    db.one("select name from api_tokens where id = ?1", &[&id], |row| {
+        row.get(0)
+    })
+    .optional()
 }
 
 /// Newest first.
-pub fn of_user(db: &Connection, user_id: i64) -> Result<Vec<Token>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS} where user_id = ?1 order by api_tokens.id desc"
-    ))?
-    .query_map([user_id], token)?
-    .collect()
+pub fn of_user(db: &Db, user_id: i64) -> Result<Vec<Token>> {
+    db.all(
+        &format!("select {COLUMNS} where user_id = ?1 order by api_tokens.id desc"),
+        &[&user_id],
+        token,
+    )
 }
 
 /// Of all users, including expired ones.
-pub fn all(db: &Connection) -> Result<Vec<Token>> {
-    db.prepare_cached(&format!("select {COLUMNS} order by api_tokens.id"))?
-        .query_map([], token)?
-        .collect()
+pub fn all(db: &Db) -> Result<Vec<Token>> {
+    db.all(
+        &format!("select {COLUMNS} order by api_tokens.id"),
+        &[],
+        token,
+    )
 }
 
 /// Of all users, newest first, without those that have expired.
-pub fn valid(db: &Connection, now: OffsetDateTime) -> Result<Vec<Token>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS} where expires_at > ?1 order by api_tokens.id desc"
-    ))?
-    .query_map([now.unix_timestamp()], token)?
-    .collect()
+pub fn valid(db: &Db, now: OffsetDateTime) -> Result<Vec<Token>> {
+    db.all(
+        &format!("select {COLUMNS} where expires_at > ?1 order by api_tokens.id desc"),
+        &[&now.unix_timestamp()],
+        token,
+    )
 }
 
 /// Records a use of the token unless a later one is recorded.
-pub fn set_last_use(db: &Connection, id: i64, last: &TokenUse) -> Result<()> {
-    db.prepare_cached(
+pub fn set_last_use(db: &Db, id: i64, last: &TokenUse) -> Result<()> {
+    db.run(
         "update api_tokens set last_used_at = ?2, last_used_address = ?3
          where id = ?1 and (last_used_at is null or last_used_at <= ?2)",
-    )?
-    .execute(params![id, last.at.unix_timestamp(), last.address])?;
+        &[&id, &last.at.unix_timestamp(), &last.address],
+    )?;
     Ok(())
 }
 
-pub fn delete(db: &Connection, id: i64) -> Result<()> {
-    db.prepare_cached("delete from api_tokens where id = ?1")?
-        .execute([id])?;
+pub fn delete(db: &Db, id: i64) -> Result<()> {
+    db.run("delete from api_tokens where id = ?1", &[&id])?;
     Ok(())
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Result, params};
 use time::OffsetDateTime;
 
 use super::WriteTx;
+use super::db::{Db, Result};
 use crate::model::entitlements;
 use crate::model::tool::{Edition, Tool};
 
@@ -14,10 +14,10 @@ pub fn ensure(db: &WriteTx<'_>, name: &str, now: OffsetDateTime) -> Result<()> {
     if db.tools.borrow().contains(name) {
         return Ok(());
     }
-    db.prepare_cached(
+    db.run(
         "insert into tools (name, created_at) values (?1, ?2) on conflict do nothing",
-    )?
-    .execute(params![name, now.unix_timestamp()])?;
+        &[&name, &now.unix_timestamp()],
+    )?;
     db.tools.borrow_mut().insert(name.to_owned());
     Ok(())
 }
@@ -28,20 +28,19 @@ pub fn add(db: &WriteTx<'_>, name: &str, now: OffsetDateTime) -> Result<bool> {
         return Ok(false);
     }
     ensure(db, name, now)?;
-    db.prepare_cached("update tools set is_added = 1 where name = ?1")?
-        .execute([name])?;
+    db.run("update tools set is_added = 1 where name = ?1", &[&name])?;
     Ok(true)
 }
 
 /// Gives a tool another name, which no listed tool may have; licenses and numbers of checks follow.
 pub(super) fn rename(db: &WriteTx<'_>, from: &str, to: &str) -> Result<()> {
     // A machine that tried it under either name had its trial.
-    db.prepare_cached(
+    db.run(
         "insert into trials (tool_name, license_key, day, converted_at)
          select ?1, license_key, day, converted_at from trials where tool_name = ?2
          on conflict do nothing",
-    )?
-    .execute([from, to])?;
+        &[&from, &to],
+    )?;
     // A tool that lost its last license is not listed, and may still have numbers of checks.
     for sql in [
         "delete from check_days where tool_name = ?1",
@@ -49,43 +48,45 @@ pub(super) fn rename(db: &WriteTx<'_>, from: &str, to: &str) -> Result<()> {
         "delete from trials where tool_name = ?1",
         "delete from tools where name = ?1",
     ] {
-        db.prepare_cached(sql)?.execute([to])?;
+        db.run(sql, &[&to])?;
     }
-    db.prepare_cached("update tools set name = ?2 where name = ?1")?
-        .execute([from, to])?;
+    db.run("update tools set name = ?2 where name = ?1", &[&from, &to])?;
     db.tools.borrow_mut().remove(from);
     Ok(())
 }
 
 /// The names of the tools that have a license or an activation code, or that the admin added, in alphabetical
 /// order.
-pub fn names(db: &Connection) -> Result<Vec<String>> {
-    db.prepare_cached(
+pub fn names(db: &Db) -> Result<Vec<String>> {
+    db.all(
         "select name from tools
          where is_added = 1
              or exists (select 1 from licenses where licenses.tool_name = tools.name)
              or exists (select 1 from activation_codes where activation_codes.tool_name = tools.name)
          order by name",
-    )?
-    .query_map([], |row| row.get(0))?
-    .collect()
+        &[],
+        |row| row.get(0),
+    )
 }
 
 /// Whether there is such a tool, even without licenses.
-pub fn exists(db: &Connection, name: &str) -> Result<bool> {
-    db.prepare_cached("select exists (select 1 from tools where name = ?1)")?
-        .query_row([name], |row| row.get(0))
+pub fn exists(db: &Db, name: &str) -> Result<bool> {
+    db.one(
+        "select exists (select 1 from tools where name = ?1)",
+        &[&name],
+        |row| row.get(0),
+    )
 }
 
 /// The rules of every tool whose rules differ from the default.
-pub fn rules(db: &Connection) -> Result<HashMap<String, Tool>> {
-    let mut statement = db.prepare_cached(
+pub fn rules(db: &Db) -> Result<HashMap<String, Tool>> {
+    let mut editions = editions(db)?;
+    let all: Vec<(String, Tool)> = db.all(
         "select name, offline_days, grace_days, message, link, vendor, support_email, trial_days,
              trials_per_day, latest_version, latest_url, minimum_version, offline_file_days
          from tools",
-    )?;
-    let mut editions = editions(db)?;
-    let rows = statement.query_map([], |row| {
+        &[],
+        |row| {
         let name: String = row.get(0)?;
         let editions = editions.remove(&name).unwrap_or_default();
         Ok((
@@ -107,34 +108,33 @@ pub fn rules(db: &Connection) -> Result<HashMap<String, Tool>> {
             },
         ))
     })?;
-    rows.filter(|row| !matches!(row, Ok((_, tool)) if *tool == Tool::default()))
-        .collect()
+    let differs = |(_, tool): &(String, Tool)| *tool != Tool::default();
+    Ok(all.into_iter().filter(differs).collect())
 }
 
 /// Replaces the rules of a tool; returns false if there is no such tool.
-pub fn set_rules(db: &Connection, name: &str, tool: &Tool) -> Result<bool> {
-    let changed = db
-        .prepare_cached(
-            "update tools set offline_days = ?2, grace_days = ?3, message = ?4, link = ?5,
-                 vendor = ?6, support_email = ?7, trial_days = ?8, trials_per_day = ?9,
-                 latest_version = ?10, latest_url = ?11, minimum_version = ?12, offline_file_days = ?13
-             where name = ?1",
-        )?
-        .execute(params![
-            name,
-            tool.offline_days,
-            tool.grace_days,
-            tool.message,
-            tool.link,
-            tool.vendor,
-            tool.support_email,
-            tool.trial_days,
-            tool.trials_per_day,
-            tool.latest_version,
-            tool.latest_url,
-            tool.minimum_version,
-            tool.offline_file_days
-        ])?;
+pub fn set_rules(db: &Db, name: &str, tool: &Tool) -> Result<bool> {
+    let changed = db.run(
+        "update tools set offline_days = ?2, grace_days = ?3, message = ?4, link = ?5,
+             vendor = ?6, support_email = ?7, trial_days = ?8, trials_per_day = ?9,
+             latest_version = ?10, latest_url = ?11, minimum_version = ?12, offline_file_days = ?13
+         where name = ?1",
+        &[
+            &name,
+            &tool.offline_days,
+            &tool.grace_days,
+            &tool.message,
+            &tool.link,
+            &tool.vendor,
+            &tool.support_email,
+            &tool.trial_days,
+            &tool.trials_per_day,
+            &tool.latest_version,
+            &tool.latest_url,
+            &tool.minimum_version,
+            &tool.offline_file_days,
+        ],
+    )?;
     if changed > 0 {
         set_editions(db, name, &tool.editions)?;
     }
@@ -142,14 +142,11 @@ pub fn set_rules(db: &Connection, name: &str, tool: &Tool) -> Result<bool> {
 }
 
 /// By tool, in their order.
-fn editions(db: &Connection) -> Result<HashMap<String, Vec<Edition>>> {
-    let mut statement = db.prepare_cached(
-        "select tool_name, edition, features from tool_editions order by tool_name, place",
-    )?;
-    let mut rows = statement.query([])?;
+fn editions(db: &Db) -> Result<HashMap<String, Vec<Edition>>> {
+    let sql = "select tool_name, edition, features from tool_editions order by tool_name, place";
     let mut all: HashMap<String, Vec<Edition>> = HashMap::new();
-    while let Some(row) = rows.next()? {
-        let features = entitlements::names(row.get_ref(2)?.as_str()?)
+    db.each(sql, &[], |row| {
+        let features = entitlements::names(row.text(2)?)
             .map(str::to_owned)
             .collect();
         let edition = Edition {
@@ -157,23 +154,21 @@ fn editions(db: &Connection) -> Result<HashMap<String, Vec<Edition>>> {
             features,
         };
         all.entry(row.get(0)?).or_default().push(edition);
-    }
+        Ok(true)
+    })?;
     Ok(all)
 }
 
-fn set_editions(db: &Connection, tool_name: &str, editions: &[Edition]) -> Result<()> {
-    db.prepare_cached("delete from tool_editions where tool_name = ?1")?
-        .execute([tool_name])?;
-    let mut insert = db.prepare_cached(
-        "insert into tool_editions (tool_name, edition, features, place) values (?1, ?2, ?3, ?4)",
+fn set_editions(db: &Db, tool_name: &str, editions: &[Edition]) -> Result<()> {
+    db.run(
+        "delete from tool_editions where tool_name = ?1",
+        &[&tool_name],
     )?;
     for (place, edition) in (0_i64..).zip(editions) {
-        insert.execute(params![
-            tool_name,
-            edition.name,
-            edition.features.join(", "),
-            place
-        ])?;
+        db.run(
+            "insert into tool_editions (tool_name, edition, features, place) values (?1, ?2, ?3, ?4)",
+            &[&tool_name, &edition.name, &edition.features.join(", "), &place],
+        )?;
     }
     Ok(())
 }

@@ -3,9 +3,8 @@
 
 use std::fmt::Display;
 
-use rusqlite::{Connection, Result};
-
 use super::audit;
+use super::db::{Db, Result};
 use crate::log::Log;
 use crate::model::audit::{Actor, Event, Kind, Nameless};
 
@@ -41,7 +40,7 @@ impl Trail {
     }
 
     /// What another program has written after the entry with that ID.
-    pub(super) fn of_others(db: &Connection, after: i64) -> Result<Trail> {
+    pub(super) fn of_others(db: &Db, after: i64) -> Result<Trail> {
         let mut trail = Trail::default();
         let command_line = Actor::command_line();
         // An unreadable one is found by `audit verify`.

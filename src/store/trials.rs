@@ -1,31 +1,37 @@
 //! The table of trials: which machines had theirs.
 
-use rusqlite::{Connection, Result, params};
 use time::{Date, OffsetDateTime};
 
 use super::WriteTx;
+use super::db::{Db, Result};
 use crate::model::date;
 
 /// Whether the machine had its trial, or ever a license, for the tool, under any of these keys.
-pub fn is_used(db: &Connection, tool_name: &str, license_key: &str) -> Result<bool> {
-    db.prepare_cached(
+pub fn is_used(db: &Db, tool_name: &str, license_key: &str) -> Result<bool> {
+    db.one(
         "select exists (select 1 from trials where tool_name = ?1 and license_key = ?2)
              or exists (select 1 from licenses where tool_name = ?1 and license_key = ?2)
              or exists (select 1 from former_pairs where license_key = ?2 and tool_name = ?1)",
-    )?
-    .query_row([tool_name, license_key], |row| row.get(0))
+        &[&tool_name, &license_key],
+        |row| row.get(0),
+    )
 }
 
 pub fn add(db: &WriteTx<'_>, tool_name: &str, license_key: &str, day: Date) -> Result<()> {
-    db.prepare_cached("insert into trials (tool_name, license_key, day) values (?1, ?2, ?3)")?
-        .execute(params![tool_name, license_key, date::format(day)])?;
+    db.run(
+        "insert into trials (tool_name, license_key, day) values (?1, ?2, ?3)",
+        &[&tool_name, &license_key, &date::format(day)],
+    )?;
     Ok(())
 }
 
 /// New trials of the tool on that day.
-pub fn begun_on(db: &Connection, tool_name: &str, day: Date) -> Result<i64> {
-    db.prepare_cached("select count(*) from trials where tool_name = ?1 and day = ?2")?
-        .query_row([tool_name, &date::format(day)], |row| row.get(0))
+pub fn begun_on(db: &Db, tool_name: &str, day: Date) -> Result<i64> {
+    db.one(
+        "select count(*) from trials where tool_name = ?1 and day = ?2",
+        &[&tool_name, &date::format(day)],
+        |row| row.get(0),
+    )
 }
 
 /// Records that the machine's trial became a license.
@@ -35,11 +41,11 @@ pub(super) fn set_converted(
     license_key: &str,
     now: OffsetDateTime,
 ) -> Result<()> {
-    db.prepare_cached(
+    db.run(
         "update trials set converted_at = ?3
          where tool_name = ?1 and license_key = ?2 and converted_at is null",
-    )?
-    .execute(params![tool_name, license_key, now.unix_timestamp()])?;
+        &[&tool_name, &license_key, &now.unix_timestamp()],
+    )?;
     Ok(())
 }
 
@@ -53,19 +59,19 @@ pub struct TrialUse {
     pub expired: i64,
 }
 
-pub fn of_tool(db: &Connection, tool_name: &str, today: Date) -> Result<TrialUse> {
-    let (begun, bought) = db
-        .prepare_cached("select count(*), count(converted_at) from trials where tool_name = ?1")?
-        .query_row([tool_name], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let (running, expired) = db
-        .prepare_cached(
-            "select count(case when expiration_date >= ?2 then 1 end),
-                 count(case when expiration_date < ?2 then 1 end)
-             from licenses where tool_name = ?1 and trial <> ''",
-        )?
-        .query_row([tool_name, &date::format(today)], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
+pub fn of_tool(db: &Db, tool_name: &str, today: Date) -> Result<TrialUse> {
+    let (begun, bought) = db.one(
+        "select count(*), count(converted_at) from trials where tool_name = ?1",
+        &[&tool_name],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let (running, expired) = db.one(
+        "select count(case when expiration_date >= ?2 then 1 end),
+             count(case when expiration_date < ?2 then 1 end)
+         from licenses where tool_name = ?1 and trial <> ''",
+        &[&tool_name, &date::format(today)],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
     Ok(TrialUse {
         begun,
         bought,

@@ -1,9 +1,7 @@
 //! SQLite's trigram index over the text of licenses. It yields a superset of the result: every row
 //! is compared with the filter afterwards.
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, Result, params};
-
+use super::db::{Db, Result, Value};
 use crate::model::search::Word;
 
 /// A query for candidate IDs, which may contain duplicates.
@@ -11,7 +9,7 @@ use crate::model::search::Word;
 pub(super) struct IdQuery {
     /// Selects one column, `id`.
     pub(super) sql: String,
-    pub(super) values: Vec<Value>,
+    pub(super) values: Vec<Value<'static>>,
 }
 
 impl IdQuery {
@@ -24,18 +22,20 @@ impl IdQuery {
 }
 
 /// Adds the text of a license.
-pub(super) fn insert(db: &Connection, id: i64, texts: &str) -> Result<()> {
-    db.prepare_cached("insert into license_search (rowid, texts) values (?1, ?2)")?
-        .execute(params![id, texts])?;
+pub(super) fn insert(db: &Db, id: i64, texts: &str) -> Result<()> {
+    db.run(
+        "insert into license_search (rowid, texts) values (?1, ?2)",
+        &[&id, &texts],
+    )?;
     Ok(())
 }
 
 /// Removes the text of a license, which must be the indexed one.
-pub(super) fn remove(db: &Connection, id: i64, texts: &str) -> Result<()> {
-    db.prepare_cached(
+pub(super) fn remove(db: &Db, id: i64, texts: &str) -> Result<()> {
+    db.run(
         "insert into license_search (license_search, rowid, texts) values ('delete', ?1, ?2)",
-    )?
-    .execute(params![id, texts])?;
+        &[&id, &texts],
+    )?;
     Ok(())
 }
 
@@ -44,18 +44,20 @@ const MERGED_PAGES: i64 = 500;
 
 /// A step towards an index in one segment, where nothing is left of texts that were removed before the first one;
 /// false when it is done. The option `secure-delete` would damage an index without details.
-pub(super) fn merge(db: &Connection, is_first: bool) -> Result<bool> {
-    let before = db.total_changes();
+pub(super) fn merge(db: &Db, is_first: bool) -> Result<bool> {
+    let before = db.sqlite().total_changes();
     // A negative number also takes in what no merge has taken yet.
     let pages = if is_first {
         -MERGED_PAGES
     } else {
         MERGED_PAGES
     };
-    db.prepare_cached("insert into license_search (license_search, rank) values ('merge', ?1)")?
-        .execute([pages])?;
+    db.run(
+        "insert into license_search (license_search, rank) values ('merge', ?1)",
+        &[&pages],
+    )?;
     // One change is the statement itself.
-    Ok(db.total_changes() - before > 1)
+    Ok(db.sqlite().total_changes() - before > 1)
 }
 
 /// The IDs of all licenses that may contain the word, with duplicates.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
+use super::db::{Db, Optional, Result, Row};
 use super::moment;
 use crate::model::check::{ClientInfo, UnlicensedCheck};
 use crate::model::customer::NamedCustomer;
@@ -21,15 +21,10 @@ const MAX_KEPT: i64 = 10_000;
 const MAX_WITHOUT_TOOL: i64 = 1_000;
 
 /// Adds checks of one machine, in any order; does nothing if it has a license by now.
-pub fn add(
-    db: &Connection,
-    tool_name: &str,
-    license_key: &str,
-    check: &UnlicensedCheck,
-) -> Result<()> {
+pub fn add(db: &Db, tool_name: &str, license_key: &str, check: &UnlicensedCheck) -> Result<()> {
     let client = check.client.as_ref().map(|(_, client)| client);
     let customer = check.customer.as_ref().map(|(_, customer)| customer);
-    db.prepare_cached(
+    db.run(
         "insert into unlicensed_machines (tool_name, license_key, first_at, last_at, check_count,
              address, previous_license_key, version, hostname, user_name, customer_name, customer_email)
          select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?12, ?13
@@ -54,32 +49,18 @@ pub fn add(
              customer_email = case when ?14 = 1 then excluded.customer_email
                  else unlicensed_machines.customer_email end,
              check_count = unlicensed_machines.check_count + excluded.check_count",
-    )?
-    .execute(params![
-        tool_name,
-        license_key,
-        check.first_at,
-        check.last_at,
-        check.count,
-        check.address.to_string(),
-        check.previous_license_key,
-        client.map_or("", |client| &client.version),
-        client.map_or("", |client| &client.hostname),
-        client.map_or("", |client| &client.user),
-        client.is_some(),
-        customer.map_or("", |customer| &customer.name),
-        customer.map_or("", |customer| &customer.email),
-        customer.is_some(),
-    ])?;
+        &[&tool_name, &license_key, &check.first_at, &check.last_at, &check.count, &check.address.to_string(), &check.previous_license_key, &client.map_or("", |client| &client.version), &client.map_or("", |client| &client.hostname), &client.map_or("", |client| &client.user), &client.is_some(), &customer.map_or("", |customer| &customer.name), &customer.map_or("", |customer| &customer.email), &customer.is_some()],
+    )?;
     Ok(())
 }
 
 /// Those that wait for a decision and came after that moment.
-pub fn new_since(db: &Connection, moment: OffsetDateTime) -> Result<i64> {
-    db.prepare_cached(
+pub fn new_since(db: &Db, moment: OffsetDateTime) -> Result<i64> {
+    db.one(
         "select count(*) from unlicensed_machines where first_at >= ?1 and decision = ''",
-    )?
-    .query_row([moment.unix_timestamp()], |row| row.get(0))
+        &[&moment.unix_timestamp()],
+        |row| row.get(0),
+    )
 }
 
 /// The columns that [`Raw`] reads.
@@ -89,47 +70,48 @@ const COLUMNS: &str = "last_at, tool_name, license_key, hostname, user_name, ver
          and licenses.license_key = unlicensed_machines.previous_license_key), \
      customer_name, customer_email";
 
-pub fn get(db: &Connection, question: &Question<'_>) -> Result<Option<UnlicensedMachine>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS} from unlicensed_machines where tool_name = ?1 and license_key = ?2"
-    ))?
-    .query_row([question.tool_name, &question.license_key], machine)
+pub fn get(db: &Db, question: &Question<'_>) -> Result<Option<UnlicensedMachine>> {
+    db.one(
+        &format!(
+            "select {COLUMNS} from unlicensed_machines where tool_name = ?1 and license_key = ?2"
+        ),
+        &[&question.tool_name, &question.license_key],
+        machine,
+    )
     .optional()
 }
 
 /// Those with this machine code, in the order of their tools and keys.
-pub fn of_machine_code(db: &Connection, code: &str) -> Result<Vec<UnlicensedMachine>> {
-    let mut statement = db.prepare_cached(&format!(
-        "select {COLUMNS} from unlicensed_machines order by tool_name, license_key"
-    ))?;
-    let mut rows = statement.query([])?;
+pub fn of_machine_code(db: &Db, code: &str) -> Result<Vec<UnlicensedMachine>> {
+    let sql =
+        format!("select {COLUMNS} from unlicensed_machines order by tool_name, license_key");
     let mut found = vec![];
-    while let Some(row) = rows.next()? {
-        if has_machine_code(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?, code) {
+    db.each(&sql, &[], |row| {
+        if has_machine_code(row.text(1)?, row.text(2)?, code) {
             found.push(machine(row)?);
         }
-    }
+        Ok(true)
+    })?;
     Ok(found)
 }
 
 /// At most `limit` matching machines after the cursor, and the numbers beside them, in one reading:
 /// 20 ms for a full table.
 pub fn page(
-    db: &Connection,
+    db: &Db,
     filter: &MachineFilter,
     after: Option<&MachineCursor>,
     limit: usize,
 ) -> Result<MachinePage> {
     let mut page = MachinePage::default();
     let mut tools: BTreeMap<String, i64> = BTreeMap::new();
-    let mut statement = db.prepare_cached(&format!(
+    let sql = format!(
         "select {COLUMNS} from unlicensed_machines
          order by last_at desc, tool_name desc, license_key desc"
-    ))?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let text = |column: usize| -> Result<&str> { Ok(row.get_ref(column)?.as_str()?) };
-        let (last_at, tool_name, license_key) = (row.get(0)?, text(1)?, text(2)?);
+    );
+    db.each(&sql, &[], |row| {
+        let text = |column| row.text(column);
+        let (last_at, tool_name, license_key): (i64, _, _) = (row.get(0)?, text(1)?, text(2)?);
         let decision = Decision::from_word(text(6)?);
         let decided_at = row.get(7)?;
         let decision = decision.filter(|decision| decision.holds(decided_at, last_at));
@@ -137,7 +119,7 @@ pub fn page(
             page.decided[decision as usize] += 1;
         }
         if decision != filter.decision {
-            continue;
+            return Ok(true);
         }
         match tools.get_mut(tool_name) {
             Some(number) => *number += 1,
@@ -157,7 +139,7 @@ pub fn page(
             || !filter.machine_code.as_ref().is_some_and(is_named)
                 && !filter.words.iter().all(|word| word.is_in_any(&texts))
         {
-            continue;
+            return Ok(true);
         }
         page.found += 1;
         let is_later = |(at, tool, key): &MachineCursor| {
@@ -166,7 +148,8 @@ pub fn page(
         if page.machines.len() < limit && after.is_none_or(is_later) {
             page.machines.push(machine(row)?);
         }
-    }
+        Ok(true)
+    })?;
     page.tools = tools.into_iter().collect();
     Ok(page)
 }
@@ -203,58 +186,62 @@ fn previous(row: &Row<'_>) -> Result<Option<PreviousLicense>> {
 
 /// Sets or clears the decision about a machine; false if it is not in the table.
 pub fn decide(
-    db: &Connection,
+    db: &Db,
     tool_name: &str,
     license_key: &str,
     decision: Option<Decision>,
     now: OffsetDateTime,
 ) -> Result<bool> {
-    let changed = db
-        .prepare_cached(
-            "update unlicensed_machines set decision = ?3, decided_at = ?4
-             where tool_name = ?1 and license_key = ?2",
-        )?
-        .execute(params![
-            tool_name,
-            license_key,
-            decision.map_or("", Decision::as_str),
-            now.unix_timestamp()
-        ])?;
+    let changed = db.run(
+        "update unlicensed_machines set decision = ?3, decided_at = ?4
+         where tool_name = ?1 and license_key = ?2",
+        &[
+            &tool_name,
+            &license_key,
+            &decision.map_or("", Decision::as_str),
+            &now.unix_timestamp(),
+        ],
+    )?;
     Ok(changed > 0)
 }
 
 /// Whether the machine was hidden for good.
-pub fn is_blocked(db: &Connection, tool_name: &str, license_key: &str) -> Result<bool> {
-    db.prepare_cached(
+pub fn is_blocked(db: &Db, tool_name: &str, license_key: &str) -> Result<bool> {
+    db.one(
         "select exists (
              select 1 from unlicensed_machines
              where tool_name = ?1 and license_key = ?2 and decision = 'blocked')",
-    )?
-    .query_row([tool_name, license_key], |row| row.get(0))
+        &[&tool_name, &license_key],
+        |row| row.get(0),
+    )
 }
 
 /// Removes the oldest above the limits; blocked machines stay.
-pub fn prune(db: &Connection) -> Result<()> {
+pub fn prune(db: &Db) -> Result<()> {
     let without_tool = "decision <> 'blocked'
          and not exists (select 1 from tools where tools.name = unlicensed_machines.tool_name)";
     for (which, limit) in [
         (without_tool, MAX_WITHOUT_TOOL),
         ("decision <> 'blocked'", MAX_KEPT),
     ] {
-        db.prepare_cached(&format!(
-            "delete from unlicensed_machines
+        db.run(
+            &format!(
+                "delete from unlicensed_machines
              where {which} and (last_at, tool_name, license_key) < (
                  select last_at, tool_name, license_key from unlicensed_machines where {which}
                  order by last_at desc, tool_name desc, license_key desc limit 1 offset ?1)"
-        ))?
-        .execute([limit - 1])?;
+            ),
+            &[&(limit - 1)],
+        )?;
     }
     Ok(())
 }
 
 /// Removes a machine that now has a license.
-pub(super) fn remove(db: &Connection, tool_name: &str, license_key: &str) -> Result<()> {
-    db.prepare_cached("delete from unlicensed_machines where tool_name = ?1 and license_key = ?2")?
-        .execute([tool_name, license_key])?;
+pub(super) fn remove(db: &Db, tool_name: &str, license_key: &str) -> Result<()> {
+    db.run(
+        "delete from unlicensed_machines where tool_name = ?1 and license_key = ?2",
+        &[&tool_name, &license_key],
+    )?;
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
+use super::db::{Db, Optional, Result, Row};
 use super::{moment, optional_moment, unreadable};
 use crate::model::role::Role;
 use crate::model::user::UserValues;
@@ -42,96 +42,98 @@ const COLUMNS: &str = "id, name, email, role, password_hash, is_disabled, totp_s
      signed_in_at";
 
 /// Compared byte for byte.
-pub fn by_name(db: &Connection, name: &str) -> Result<Option<User>> {
-    db.prepare_cached(&format!("select {COLUMNS} from users where name = ?1"))?
-        .query_row([name], user)
-        .optional()
+pub fn by_name(db: &Db, name: &str) -> Result<Option<User>> {
+    db.one(
+        &format!("select {COLUMNS} from users where name = ?1"),
+        &[&name],
+        user,
+    )
+    .optional()
 }
 
-pub fn get(db: &Connection, id: i64) -> Result<Option<User>> {
-    db.prepare_cached(&format!("select {COLUMNS} from users where id = ?1"))?
-        .query_row([id], user)
-        .optional()
+pub fn get(db: &Db, id: i64) -> Result<Option<User>> {
+    db.one(
+        &format!("select {COLUMNS} from users where id = ?1"),
+        &[&id],
+        user,
+    )
+    .optional()
 }
 
 /// By name.
-pub fn all(db: &Connection) -> Result<Vec<User>> {
-    db.prepare_cached(&format!("select {COLUMNS} from users order by name"))?
-        .query_map([], user)?
-        .collect()
-}
-
-pub fn add(
-    db: &Connection,
-    values: &UserValues,
-    password_hash: &str,
-    now: OffsetDateTime,
-) -> Result<i64> {
-    db.prepare_cached(
-        "insert into users (name, email, role, password_hash, created_at) values (?1, ?2, ?3, ?4, ?5) returning id",
-    )?
-    .query_row(
-        params![
-            values.name,
-            values.email,
-            values.role.as_str(),
-            password_hash,
-            now.unix_timestamp()
-        ],
-        |row| row.get(0),
+pub fn all(db: &Db) -> Result<Vec<User>> {
+    db.all(
+        &format!("select {COLUMNS} from users order by name"),
+        &[],
+        user,
     )
 }
 
-pub fn update(db: &Connection, id: i64, values: &UserValues) -> Result<()> {
-    db.prepare_cached("update users set name = ?2, email = ?3, role = ?4 where id = ?1")?
-        .execute(params![id, values.name, values.email, values.role.as_str()])?;
+pub fn add(db: &Db, values: &UserValues, password_hash: &str, now: OffsetDateTime) -> Result<i64> {
+    db.one("insert into users (name, email, role, password_hash, created_at) values (?1, ?2, ?3, ?4, ?5) returning id", &[&values.name, &values.email, &values.role.as_str(), &password_hash, &now.unix_timestamp()], |row| row.get(0))
+}
+
+pub fn update(db: &Db, id: i64, values: &UserValues) -> Result<()> {
+    db.run(
+        "update users set name = ?2, email = ?3, role = ?4 where id = ?1",
+        &[&id, &values.name, &values.email, &values.role.as_str()],
+    )?;
     Ok(())
 }
 
-pub fn set_disabled(db: &Connection, id: i64, is_disabled: bool) -> Result<()> {
-    db.prepare_cached("update users set is_disabled = ?2 where id = ?1")?
-        .execute(params![id, i64::from(is_disabled)])?;
+pub fn set_disabled(db: &Db, id: i64, is_disabled: bool) -> Result<()> {
+    db.run(
+        "update users set is_disabled = ?2 where id = ?1",
+        &[&id, &i64::from(is_disabled)],
+    )?;
     Ok(())
 }
 
 /// With sessions and API tokens.
-pub fn delete(db: &Connection, id: i64) -> Result<()> {
-    db.prepare_cached("delete from users where id = ?1")?
-        .execute([id])?;
+pub fn delete(db: &Db, id: i64) -> Result<()> {
+    db.run("delete from users where id = ?1", &[&id])?;
     Ok(())
 }
 
 /// Whether the password is a random one, for the first sign-in only.
-pub fn set_has_random_password(db: &Connection, id: i64, is_random: bool) -> Result<()> {
-    db.prepare_cached("update users set has_random_password = ?2 where id = ?1")?
-        .execute(params![id, i64::from(is_random)])?;
+pub fn set_has_random_password(db: &Db, id: i64, is_random: bool) -> Result<()> {
+    db.run(
+        "update users set has_random_password = ?2 where id = ?1",
+        &[&id, &i64::from(is_random)],
+    )?;
     Ok(())
 }
 
-pub fn set_password_hash(db: &Connection, id: i64, password_hash: &str) -> Result<()> {
-    db.prepare_cached("update users set password_hash = ?2 where id = ?1")?
-        .execute(params![id, password_hash])?;
+pub fn set_password_hash(db: &Db, id: i64, password_hash: &str) -> Result<()> {
+    db.run(
+        "update users set password_hash = ?2 where id = ?1",
+        &[&id, &password_hash],
+    )?;
     Ok(())
 }
 
-pub fn set_signed_in(db: &Connection, id: i64, at: OffsetDateTime) -> Result<()> {
-    db.prepare_cached("update users set signed_in_at = ?2 where id = ?1")?
-        .execute(params![id, at.unix_timestamp()])?;
+pub fn set_signed_in(db: &Db, id: i64, at: OffsetDateTime) -> Result<()> {
+    db.run(
+        "update users set signed_in_at = ?2 where id = ?1",
+        &[&id, &at.unix_timestamp()],
+    )?;
     Ok(())
 }
 
 /// None removes the second factor; `step` is that of a code that was used.
-pub fn set_factor(db: &Connection, id: i64, secret: Option<&str>, step: i64) -> Result<()> {
+pub fn set_factor(db: &Db, id: i64, secret: Option<&str>, step: i64) -> Result<()> {
     let secret = secret.unwrap_or_default();
-    db.prepare_cached("update users set totp_secret = ?2, totp_step = ?3 where id = ?1")?
-        .execute(params![id, secret, step])?;
+    db.run(
+        "update users set totp_secret = ?2, totp_step = ?3 where id = ?1",
+        &[&id, &secret, &step],
+    )?;
     Ok(())
 }
 
 /// Uses the code of that step up; returns whether neither it nor a newer one was used before.
-pub fn use_step(db: &Connection, id: i64, step: i64) -> Result<bool> {
+pub fn use_step(db: &Db, id: i64, step: i64) -> Result<bool> {
     let sql = "update users set totp_step = ?2 where id = ?1 and totp_step < ?2";
-    Ok(db.prepare_cached(sql)?.execute([id, step])? == 1)
+    Ok(db.run(sql, &[&id, &step])? == 1)
 }
 
 fn factor(row: &Row<'_>, at: usize) -> Result<Option<StoredFactor>> {
@@ -140,7 +142,7 @@ fn factor(row: &Row<'_>, at: usize) -> Result<Option<StoredFactor>> {
 }
 
 pub(super) fn role(row: &Row<'_>, at: usize) -> Result<Role> {
-    let word = row.get_ref(at)?.as_str()?;
+    let word = row.text(at)?;
     Role::from_word(word).ok_or_else(|| unreadable(at, word))
 }
 

@@ -2,9 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
+use super::db::{Db, Optional, Result, Row};
 use super::{
     WriteTx, activation_codes, licenses, moment, optional_moment, random, unreadable, webhooks,
 };
@@ -49,7 +49,7 @@ pub(super) fn tell(
     Ok(())
 }
 
-fn about(db: &Connection, told: WebhookEvent, event: &Event) -> Result<About> {
+fn about(db: &Db, told: WebhookEvent, event: &Event) -> Result<About> {
     let license = |id: Option<i64>| match id {
         Some(id) => licenses::get(db, id),
         None => Ok(None),
@@ -82,103 +82,97 @@ pub fn add(
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     let message_id = format!("msg_{}", URL_SAFE_NO_PAD.encode(random::<18>()?));
-    db.prepare_cached(
+    db.run(
         "insert into webhook_deliveries (webhook_id, created_at, queued_at, next_at, event, message_id, body,
              state, attempts, answer)
          values (?1, ?2, ?2, ?2, ?3, ?4, ?5, 'waiting', 0, '')",
-    )?
-    .execute(params![
-        webhook_id,
-        now.unix_timestamp(),
-        event.as_str(),
-        message_id,
-        body
-    ])?;
+        &[&webhook_id, &now.unix_timestamp(), &event.as_str(), &message_id, &body],
+    )?;
     Ok(())
 }
 
-pub fn get(db: &Connection, id: i64) -> Result<Option<WebhookDelivery>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS} from webhook_deliveries where id = ?1"
-    ))?
-    .query_row([id], delivery)
+pub fn get(db: &Db, id: i64) -> Result<Option<WebhookDelivery>> {
+    db.one(
+        &format!("select {COLUMNS} from webhook_deliveries where id = ?1"),
+        &[&id],
+        delivery,
+    )
     .optional()
 }
 
 /// Waiting ones whose time has come, the first one first.
 pub fn due(
-    db: &Connection,
+    db: &Db,
     webhook_id: i64,
     now: OffsetDateTime,
     limit: usize,
 ) -> Result<Vec<WebhookDelivery>> {
-    db.prepare_cached(&format!(
+    db.all(
+        &format!(
         "select {COLUMNS} from webhook_deliveries
          where webhook_id = ?1 and state = 'waiting' and next_at <= ?2 order by next_at, id limit ?3"
-    ))?
-    .query_map(
-        params![webhook_id, now.unix_timestamp(), limit as i64],
+    ),
+        &[&webhook_id, &now.unix_timestamp(), &(limit as i64)],
         delivery,
-    )?
-    .collect()
+    )
 }
 
 /// Newest first, of one state or of all, older than `before`.
 pub fn page(
-    db: &Connection,
+    db: &Db,
     webhook_id: i64,
     state: Option<DeliveryState>,
     before: i64,
     limit: usize,
 ) -> Result<Vec<WebhookDelivery>> {
-    db.prepare_cached(&format!(
-        "select {COLUMNS} from webhook_deliveries
+    db.all(
+        &format!(
+            "select {COLUMNS} from webhook_deliveries
          where webhook_id = ?1 and (?2 = '' or state = ?2) and id < ?3 order by id desc limit ?4"
-    ))?
-    .query_map(
-        params![
-            webhook_id,
-            state.map_or("", DeliveryState::as_str),
-            before,
-            limit as i64
+        ),
+        &[
+            &webhook_id,
+            &state.map_or("", DeliveryState::as_str),
+            &before,
+            &(limit as i64),
         ],
         delivery,
-    )?
-    .collect()
+    )
 }
 
 /// By webhook and state; without those that have none.
-pub fn counts(db: &Connection) -> Result<Vec<(i64, DeliveryState, i64)>> {
-    db.prepare_cached(
+pub fn counts(db: &Db) -> Result<Vec<(i64, DeliveryState, i64)>> {
+    db.all(
         "select webhook_id, state, count(*) from webhook_deliveries group by webhook_id, state",
-    )?
-    .query_map([], |row| Ok((row.get(0)?, state(row, 1)?, row.get(2)?)))?
-    .collect()
+        &[],
+        |row| Ok((row.get(0)?, state(row, 1)?, row.get(2)?)),
+    )
 }
 
 /// By webhook: events that failed since then, and are not being tried again.
-pub fn failed_since(db: &Connection, since: OffsetDateTime) -> Result<Vec<(i64, i64)>> {
-    db.prepare_cached(
+pub fn failed_since(db: &Db, since: OffsetDateTime) -> Result<Vec<(i64, i64)>> {
+    db.all(
         "select webhook_id, count(*) from webhook_deliveries
          where state = 'failed' and ended_at >= ?1 group by webhook_id",
-    )?
-    .query_map([since.unix_timestamp()], |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    })?
-    .collect()
+        &[&since.unix_timestamp()],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
 }
 
 /// The one that failed and is tried again at that moment.
 pub fn tried_again_at(
-    db: &Connection,
+    db: &Db,
     webhook_id: i64,
     at: OffsetDateTime,
 ) -> Result<Option<WebhookDelivery>> {
-    db.prepare_cached(&format!(
+    db.one(
+        &format!(
         "select {COLUMNS} from webhook_deliveries
          where webhook_id = ?1 and state = 'waiting' and next_at = ?2 and attempts > 0 order by id limit 1"
-    ))?
-    .query_row([webhook_id, at.unix_timestamp()], delivery)
+    ),
+        &[&webhook_id, &at.unix_timestamp()],
+        delivery,
+    )
     .optional()
 }
 
@@ -188,41 +182,31 @@ pub fn set_state(
     before: &WebhookDelivery,
     after: &WebhookDelivery,
 ) -> Result<bool> {
-    let changed = db
-        .prepare_cached(
-            "update webhook_deliveries set state = ?4, queued_at = ?5, next_at = ?6, ended_at = ?7, attempts = ?8,
-                 status = ?9, answer = ?10
-             where id = ?1 and state = ?2 and queued_at = ?3",
-        )?
-        .execute(params![
-            before.id,
-            before.state.as_str(),
-            before.queued_at.unix_timestamp(),
-            after.state.as_str(),
-            after.queued_at.unix_timestamp(),
-            after.next_at.unix_timestamp(),
-            after.ended_at.map(OffsetDateTime::unix_timestamp),
-            after.attempts,
-            after.status,
-            after.answer,
-        ])?;
+    let changed = db.run(
+        "update webhook_deliveries set state = ?4, queued_at = ?5, next_at = ?6, ended_at = ?7, attempts = ?8,
+             status = ?9, answer = ?10
+         where id = ?1 and state = ?2 and queued_at = ?3",
+        &[&before.id, &before.state.as_str(), &before.queued_at.unix_timestamp(), &after.state.as_str(), &after.queued_at.unix_timestamp(), &after.next_at.unix_timestamp(), &after.ended_at.map(OffsetDateTime::unix_timestamp), &after.attempts, &after.status, &after.answer],
+    )?;
     Ok(changed > 0)
 }
 
 /// What waits is tried as if it were new.
 pub fn queue_again(db: &WriteTx<'_>, webhook_id: i64, now: OffsetDateTime) -> Result<()> {
-    db.prepare_cached(
+    db.run(
         "update webhook_deliveries set queued_at = ?2, next_at = ?2, attempts = 0
          where webhook_id = ?1 and state = 'waiting'",
-    )?
-    .execute(params![webhook_id, now.unix_timestamp()])?;
+        &[&webhook_id, &now.unix_timestamp()],
+    )?;
     Ok(())
 }
 
 /// Deletes what is old, also what waits for somebody to enable its webhook.
 pub fn prune(db: &WriteTx<'_>, before: OffsetDateTime) -> Result<()> {
-    db.prepare_cached("delete from webhook_deliveries where created_at < ?1")?
-        .execute([before.unix_timestamp()])?;
+    db.run(
+        "delete from webhook_deliveries where created_at < ?1",
+        &[&before.unix_timestamp()],
+    )?;
     Ok(())
 }
 

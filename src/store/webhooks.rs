@@ -1,8 +1,8 @@
 //! The table of webhooks.
 
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use time::OffsetDateTime;
 
+use super::db::{Db, Optional, Result, Row};
 use super::{WriteTx, moment, optional_moment, unreadable};
 use crate::model::webhook::{Webhook, WebhookState};
 use crate::model::webhook_event::WebhookEvent;
@@ -18,28 +18,31 @@ pub fn add(
     events: &[WebhookEvent],
     now: OffsetDateTime,
 ) -> Result<i64> {
-    db.prepare_cached(
+    db.one(
         "insert into webhooks (created_at, url, description, events, secret, old_secret, old_until, state,
              paused_until)
          values (?1, ?2, ?3, ?4, '', '', 0, 'enabled', 0) returning id",
-    )?
-    .query_row(
-        params![now.unix_timestamp(), url, description, words(events)],
+        &[&now.unix_timestamp(), &url, &description, &words(events)],
         |row| row.get(0),
     )
 }
 
 /// The first one first.
-pub fn all(db: &Connection) -> Result<Vec<Webhook>> {
-    db.prepare_cached(&format!("select {COLUMNS} from webhooks order by id"))?
-        .query_map([], webhook)?
-        .collect()
+pub fn all(db: &Db) -> Result<Vec<Webhook>> {
+    db.all(
+        &format!("select {COLUMNS} from webhooks order by id"),
+        &[],
+        webhook,
+    )
 }
 
-pub fn get(db: &Connection, id: i64) -> Result<Option<Webhook>> {
-    db.prepare_cached(&format!("select {COLUMNS} from webhooks where id = ?1"))?
-        .query_row([id], webhook)
-        .optional()
+pub fn get(db: &Db, id: i64) -> Result<Option<Webhook>> {
+    db.one(
+        &format!("select {COLUMNS} from webhooks where id = ?1"),
+        &[&id],
+        webhook,
+    )
+    .optional()
 }
 
 pub fn set(db: &WriteTx<'_>, webhook: &Webhook) -> Result<()> {
@@ -47,23 +50,12 @@ pub fn set(db: &WriteTx<'_>, webhook: &Webhook) -> Result<()> {
         Some((secret, until)) => (secret.as_str(), until.unix_timestamp()),
         None => ("", 0),
     };
-    db.prepare_cached(
+    db.run(
         "update webhooks set url = ?2, description = ?3, events = ?4, secret = ?5, old_secret = ?6, old_until = ?7,
              state = ?8, taken_at = ?9, paused_until = ?10
          where id = ?1",
-    )?
-    .execute(params![
-        webhook.id,
-        webhook.url,
-        webhook.description,
-        words(&webhook.events),
-        webhook.secret,
-        old_secret,
-        old_until,
-        webhook.state.as_str(),
-        webhook.taken_at.map(OffsetDateTime::unix_timestamp),
-        webhook.paused_until.unix_timestamp(),
-    ])?;
+        &[&webhook.id, &webhook.url, &webhook.description, &words(&webhook.events), &webhook.secret, &old_secret, &old_until, &webhook.state.as_str(), &webhook.taken_at.map(OffsetDateTime::unix_timestamp), &webhook.paused_until.unix_timestamp()],
+    )?;
     Ok(())
 }
 
@@ -71,15 +63,14 @@ pub fn set(db: &WriteTx<'_>, webhook: &Webhook) -> Result<()> {
 pub fn replace_secret(db: &WriteTx<'_>, id: i64, old: &str, new: &str) -> Result<()> {
     for column in ["secret", "old_secret"] {
         let sql = format!("update webhooks set {column} = ?3 where id = ?1 and {column} = ?2");
-        db.prepare_cached(&sql)?.execute(params![id, old, new])?;
+        db.run(&sql, &[&id, &old, &new])?;
     }
     Ok(())
 }
 
 /// With its deliveries.
 pub fn delete(db: &WriteTx<'_>, id: i64) -> Result<()> {
-    db.prepare_cached("delete from webhooks where id = ?1")?
-        .execute([id])?;
+    db.run("delete from webhooks where id = ?1", &[&id])?;
     Ok(())
 }
 

@@ -2,8 +2,10 @@
 
 use proptest::prelude::*;
 use proptest::sample::select;
+use rusqlite::Connection;
 use time::macros::date;
 
+use super::super::open;
 use super::*;
 use crate::model::license::{Draft, Values};
 use crate::model::search::Word;
@@ -20,17 +22,13 @@ const DAYS: [&str; 6] = [
 ];
 
 /// Few distinct values, so that everything happens within a few dozen rows.
-fn database(seed: u64) -> Connection {
-    let db = Connection::open_in_memory().unwrap();
-    for step in crate::store::open::STEPS {
-        db.execute_batch(step).unwrap();
-    }
+fn database(seed: u64) -> Db {
+    let mut connection = Connection::open_in_memory().unwrap();
+    open::migrate(&mut connection, 0).unwrap();
+    let db = Db::new(connection);
     for tool in ["A", "B", "B b"] {
-        db.execute(
-            "insert into tools (name, created_at) values (?1, 0)",
-            [tool],
-        )
-        .unwrap();
+        let sql = "insert into tools (name, created_at) values (?1, 0)";
+        db.run(sql, &[&tool]).unwrap();
     }
     let mut random = seed;
     let mut one_of = |values: &[&str]| {
@@ -39,7 +37,7 @@ fn database(seed: u64) -> Connection {
             .wrapping_add(1);
         values[(random >> 33) as usize % values.len()].to_owned()
     };
-    for n in 0..80 {
+    for n in 0_i64..80 {
         let mut draft = Draft::new()
             .with("tool_name", one_of(&["A", "B", "B b"]))
             .with("license_key", format!("key-{}-{n}", n * 37 % 80))
@@ -62,25 +60,25 @@ fn database(seed: u64) -> Connection {
             None => NEVER.to_owned(),
         };
         let id: i64 = db
-            .query_row(
+            .one(
                 "insert into licenses (created_at, tool_name, license_key, status, user_id,
                      expiration_date, note, last_seen_on, refused_on, shared_on,
                      address_count, seen_version, trial)
                  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) returning id",
-                params![
-                    n * 7 % 20,
-                    values.tool_name,
-                    values.license_key,
-                    values.status.as_str(),
-                    values.user_id.clone().unwrap_or_default(),
-                    expires,
-                    values.note.clone().unwrap_or_default(),
-                    seen,
-                    refused,
-                    one_of(&["", "", "2026-06-15"]),
-                    n % 3,
-                    one_of(&["", "1.0", "2.0"]),
-                    one_of(&["", "", YES]),
+                &[
+                    &(n * 7 % 20),
+                    &values.tool_name,
+                    &values.license_key,
+                    &values.status.as_str(),
+                    &values.user_id.clone().unwrap_or_default(),
+                    &expires,
+                    &values.note.clone().unwrap_or_default(),
+                    &seen,
+                    &refused,
+                    &one_of(&["", "", "2026-06-15"]),
+                    &(n % 3),
+                    &one_of(&["", "1.0", "2.0"]),
+                    &one_of(&["", "", YES]),
                 ],
                 |row| row.get(0),
             )
@@ -91,7 +89,7 @@ fn database(seed: u64) -> Connection {
     for id in [3, 40, 77] {
         let license = licenses::get(&db, id).unwrap().unwrap();
         trigrams::remove(&db, id, &license.search_text()).unwrap();
-        db.execute("delete from licenses where id = ?1", [id])
+        db.run("delete from licenses where id = ?1", &[&id])
             .unwrap();
     }
     db
@@ -168,16 +166,16 @@ fn filter() -> impl Strategy<Value = Filter> {
 }
 
 /// The matching licenses, found row by row, with the place of each in the order.
-fn expected(db: &Connection, filter: &Filter, order: Order) -> Vec<Cursor> {
+fn expected(db: &Db, filter: &Filter, order: Order) -> Vec<Cursor> {
     let sql = format!("select {} from licenses", columns(order));
-    let mut statement = db.prepare(&sql).unwrap();
-    let mut rows = statement.query([]).unwrap();
     let mut found = Vec::new();
-    while let Some(row) = rows.next().unwrap() {
-        if matches(filter, row).unwrap() {
-            found.push(cursor_in(row, order).unwrap());
+    db.each(&sql, &[], |row| {
+        if matches(filter, row)? {
+            found.push(cursor_in(row, order)?);
         }
-    }
+        Ok(true)
+    })
+    .unwrap();
     found.sort();
     found
 }
@@ -272,9 +270,8 @@ fn letters_that_people_write_differently_are_found() {
     ] {
         let words = Word::parse_all(word).unwrap();
         let found = trigrams::having_word(&words[0]);
-        let mut statement = db.prepare(&found.sql).unwrap();
-        let ids = statement.query_map(params_from_iter(found.values), |row| row.get(0));
-        let ids: Vec<i64> = ids.unwrap().map(Result::unwrap).collect();
+        let ids = db.all(&found.sql, &refs(&found.values), |row| row.get(0));
+        let ids: Vec<i64> = ids.unwrap();
         assert!(ids.contains(&1), "{word}");
     }
 }
