@@ -32,6 +32,35 @@ create table tool_editions (
     primary key (tool_name, edition)
 ) without rowid;
 
+-- What was sold: a code for a number of machines.
+create table activation_codes (
+    id              integer primary key autoincrement,
+    created_at      bigint  not null,
+    tool_name       text    not null references tools (name) on update cascade,
+    code            text    not null unique, -- upper case, without hyphens
+    is_imported     bigint  not null,        -- 1 for a code of an older system
+    seats           bigint  not null,        -- licenses that it may have
+    status          text    not null check (status in ('activated', 'suspended', 'revoked')),
+    expiration_date text    not null check (length(expiration_date) = 10 or expiration_date = 'never'),
+    days            bigint  not null,        -- of a term that begins with the first activation; 0 once it has begun
+    first_used_at   bigint,                  -- the first activation
+    moves_per_year  bigint  not null,        -- times that each seat can be freed by its customer
+    customer        text    not null,        -- the name; empty for none
+    order_ref       text    not null,
+    is_test         bigint  not null,        -- 1 for one of a test order
+    note            text    not null,
+    edition         text    not null default '', -- of its licenses that have none of their own, as the next three
+    features        text    not null default '',
+    data            text    not null default '',
+    updates_until   text    not null default ''
+);
+
+create index activation_codes_by_tool on activation_codes (tool_name);
+create index activation_codes_imported on activation_codes (tool_name) where is_imported = 1;
+create index activation_codes_by_customer on activation_codes (customer) where customer <> '';
+create index activation_codes_by_order on activation_codes (order_ref) where order_ref <> '';
+create index activation_codes_by_expiration on activation_codes (expiration_date);
+
 -- Which machine may run which tool.
 create table licenses (
     id              integer primary key autoincrement, -- never used again
@@ -105,35 +134,6 @@ create table customer_links (
 
 create index customer_links_by_customer on customer_links (customer_id);
 create unique index customer_links_by_session on customer_links (session_hash) where session_hash <> '';
-
--- What was sold: a code for a number of machines.
-create table activation_codes (
-    id              integer primary key autoincrement,
-    created_at      bigint  not null,
-    tool_name       text    not null references tools (name) on update cascade,
-    code            text    not null unique, -- upper case, without hyphens
-    is_imported     bigint  not null,        -- 1 for a code of an older system
-    seats           bigint  not null,        -- licenses that it may have
-    status          text    not null check (status in ('activated', 'suspended', 'revoked')),
-    expiration_date text    not null check (length(expiration_date) = 10 or expiration_date = 'never'),
-    days            bigint  not null,        -- of a term that begins with the first activation; 0 once it has begun
-    first_used_at   bigint,                  -- the first activation
-    moves_per_year  bigint  not null,        -- times that each seat can be freed by its customer
-    customer        text    not null,        -- the name; empty for none
-    order_ref       text    not null,
-    is_test         bigint  not null,        -- 1 for one of a test order
-    note            text    not null,
-    edition         text    not null default '', -- of its licenses that have none of their own, as the next three
-    features        text    not null default '',
-    data            text    not null default '',
-    updates_until   text    not null default ''
-);
-
-create index activation_codes_by_tool on activation_codes (tool_name);
-create index activation_codes_imported on activation_codes (tool_name) where is_imported = 1;
-create index activation_codes_by_customer on activation_codes (customer) where customer <> '';
-create index activation_codes_by_order on activation_codes (order_ref) where order_ref <> '';
-create index activation_codes_by_expiration on activation_codes (expiration_date);
 
 -- Seats that their customers freed. A row goes when the same machine comes back.
 create table seat_moves (

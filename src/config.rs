@@ -1,6 +1,7 @@
 //! All settings: read from a TOML file, then from the environment, which takes precedence.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use lettre::message::Mailbox;
 use rocket::http::uri::Absolute;
 use time::UtcOffset;
 use time::macros::format_description;
+use tokio_postgres::config::Host;
 
 use crate::error::Refusal;
 
@@ -31,6 +33,8 @@ pub struct Config {
     pub port: u16,
     /// The folder of the database; created if it is missing. Default `data`.
     pub data_dir: PathBuf,
+    /// Where PostgreSQL is, instead of SQLite's file in `data_dir`: `postgres://user:password@host/name`. Default: none.
+    pub database: Option<PostgresUrl>,
     /// The URL that browsers and clients use, including its path, such as
     /// `https://example.com/licenseserver`. Default: `http://` with `address` and `port`.
     pub public_url: Option<PublicUrl>,
@@ -99,6 +103,7 @@ impl Default for Config {
             address: Ipv4Addr::LOCALHOST.into(),
             port: 8000,
             data_dir: "data".into(),
+            database: None,
             public_url: None,
             utc_offset: UtcOffset::UTC,
             trusted_proxies: vec![
@@ -185,6 +190,7 @@ impl Config {
                 "address" => set(&mut config.address, text.parse().ok()),
                 "port" => set(&mut config.port, text.parse().ok()),
                 "data_dir" => set(&mut config.data_dir, non_empty(text).map(PathBuf::from)),
+                "database" => set(&mut config.database, PostgresUrl::parse(text).map(Some)),
                 "public_url" => set(&mut config.public_url, PublicUrl::parse(text).map(Some)),
                 "utc_offset" => set(&mut config.utc_offset, parse_offset(text)),
                 "trusted_proxies" => set(&mut config.trusted_proxies, parse_networks(text)),
@@ -337,6 +343,47 @@ impl LogFormat {
     }
 }
 
+/// Where PostgreSQL is.
+#[derive(Clone)]
+pub struct PostgresUrl(tokio_postgres::Config);
+
+impl PostgresUrl {
+    pub fn parse(text: &str) -> Option<PostgresUrl> {
+        let has_scheme = ["postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| text.starts_with(scheme));
+        let config: tokio_postgres::Config = text.parse().ok().filter(|_| has_scheme)?;
+        config.get_dbname()?;
+        Some(PostgresUrl(config))
+    }
+
+    pub fn config(&self) -> &tokio_postgres::Config {
+        &self.0
+    }
+}
+
+/// Without the password.
+impl fmt::Display for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = match self.0.get_hosts().first() {
+            Some(Host::Tcp(name)) => name.clone(),
+            Some(Host::Unix(folder)) => folder.display().to_string(),
+            None => String::new(),
+        };
+        write!(
+            f,
+            "postgres://{host}/{}",
+            self.0.get_dbname().unwrap_or_default()
+        )
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// How the connection to the mail server is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SmtpSecurity {
@@ -423,7 +470,7 @@ struct Setting {
     wanted: &'static str,
 }
 
-const SETTINGS: [Setting; 31] = [
+const SETTINGS: [Setting; 32] = [
     Setting {
         name: "address",
         about: "the address to listen on [127.0.0.1]",
@@ -438,6 +485,11 @@ const SETTINGS: [Setting; 31] = [
         name: "data_dir",
         about: "the folder of the database [data]",
         wanted: "the path of a folder",
+    },
+    Setting {
+        name: "database",
+        about: "where PostgreSQL is, instead of a file in `data_dir`",
+        wanted: "an address such as `postgres://user:password@db.example.com/licenses`",
     },
     Setting {
         name: "public_url",

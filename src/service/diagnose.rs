@@ -314,7 +314,7 @@ mod tests {
     /// A database with a license for each key; IDs count from 1.
     fn store(keys: impl IntoIterator<Item = String>) -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), Missing::Make).unwrap();
+        let store = Store::open_file(folder.path(), Missing::Make).unwrap();
         let added = store.write(|db| {
             for (at, key) in keys.into_iter().enumerate() {
                 let draft = Draft::new().with("tool_name", "T").with("license_key", key);

@@ -6,8 +6,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Refusal};
 use crate::model::doctor::inside::Contents;
-use crate::store::Store;
 use crate::store::users;
+use crate::store::{Missing, Store};
 
 /// Seconds for which a pass is valid: both sides use the clock of this machine.
 const VALID: i64 = 300;
@@ -22,7 +22,10 @@ pub struct Pass {
 impl Service {
     /// Opens an existing database that nothing here can change; its keys are not loaded.
     pub fn open_read_only(config: &Config, clock: Clock) -> Result<Service, Refusal> {
-        let store = Store::open_read_only(&config.data_dir)?;
+        let store = match config.database {
+            Some(_) => Store::open(config, Missing::Refuse)?,
+            None => Store::open_read_only(&config.data_dir)?,
+        };
         let encryption = Encryption::new(&config.secrets);
         Service::with_store(config, clock, store, (encryption, KeyRing::default()))
     }

@@ -242,7 +242,7 @@ impl Service {
         clock: Clock,
     ) -> Result<(Service, Option<FirstPassword>), Refusal> {
         let log = Log::new(config.log_format, clock.clone());
-        let store = Store::open(&config.data_dir, Missing::Make)?.with_log(log);
+        let store = Store::open(config, Missing::Make)?.with_log(log);
         let encryption = Encryption::new(&config.secrets);
         let ring = KeyRing::load_complete(&store, &encryption)?;
         // Named at the start, and not when somebody wants to change a password.
@@ -266,7 +266,7 @@ impl Service {
 
     /// Opens an existing database, for commands that must not create one.
     pub fn open_existing(config: &Config, clock: Clock) -> Result<Service, Refusal> {
-        let store = Store::open(&config.data_dir, Missing::Refuse)?;
+        let store = Store::open(config, Missing::Refuse)?;
         let encryption = Encryption::new(&config.secrets);
         let ring = KeyRing::load(&store, &encryption)?;
         Service::with_store(config, clock, store, (encryption, ring))
@@ -274,7 +274,7 @@ impl Service {
 
     /// [`Service::open_existing`] without the signing keys, some of which may be missing or broken.
     pub fn open_without_keys(config: &Config, clock: Clock) -> Result<Service, Refusal> {
-        let store = Store::open(&config.data_dir, Missing::Refuse)?;
+        let store = Store::open(config, Missing::Refuse)?;
         let encryption = Encryption::new(&config.secrets);
         Service::with_store(config, clock, store, (encryption, KeyRing::default()))
     }

@@ -254,7 +254,8 @@ pub fn retain_unused(
     limit: i64,
     values: &mut HashSet<i64>,
 ) -> Result<Option<i64>> {
-    let sql = "select id, who, address, before, after from audit where id >= ?1 order by id limit ?2";
+    let sql =
+        "select id, who, address, before, after from audit where id >= ?1 order by id limit ?2";
     let read: Vec<i64> = db.all(sql, &[&first, &limit], |row| {
         values.remove(&row.get(1)?);
         values.remove(&row.get(2)?);

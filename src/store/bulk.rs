@@ -256,7 +256,11 @@ fn object(text: &str) -> Result<Map<String, serde_json::Value>> {
 
 /// Rows of a table as they are, by column name.
 fn dump(db: &Db, table: &str, key: &str, id: i64) -> Result<Vec<Map<String, serde_json::Value>>> {
-    rows(db, &format!("select * from {table} where {key} = ?1"), &[&id])
+    rows(
+        db,
+        &format!("select * from {table} where {key} = ?1"),
+        &[&id],
+    )
 }
 
 /// What a query finds, by column name.
@@ -274,7 +278,11 @@ pub(super) fn rows(
             };
             Ok((name.to_owned(), value))
         };
-        row.column_names().into_iter().enumerate().map(column).collect()
+        row.column_names()
+            .into_iter()
+            .enumerate()
+            .map(column)
+            .collect()
     })
 }
 

@@ -31,7 +31,7 @@ pub fn of_tool_since(db: &Db, tool_name: &str, first: Date) -> Result<Vec<(Date,
 /// Checks of all tools by day and verdict, from that day on.
 pub fn since(db: &Db, first: Date) -> Result<Vec<(Date, Verdict, i64)>> {
     db.all(
-        "select day, verdict, sum(number) from check_days where day >= ?1 group by day, verdict",
+        "select day, verdict, cast(sum(number) as bigint) from check_days where day >= ?1 group by day, verdict",
         &[&date::format(first)],
         |row| Ok((day(row, 0)?, verdict(row, 1)?, row.get(2)?)),
     )

@@ -40,7 +40,7 @@ impl<'a> CopiedDatabase<'a> {
         db.pragma_update(None, "cache_size", LARGE_CACHE)
             .map_err(|e| damaged(&e.into()))?;
         halt.watch(&db);
-        let db = Db::new(db);
+        let db = Db::Sqlite(db);
         let copy = CopiedDatabase { db, halt };
         copy.check().map_err(|e| match e {
             Fault::Sql(e) => damaged(&e),
@@ -85,10 +85,7 @@ impl<'a> CopiedDatabase<'a> {
         Ok(self.version()? == open::SCHEMA as i64)
     }
 
-    pub fn read<T>(
-        &self,
-        read: impl FnOnce(&Db) -> db::Result<T>,
-    ) -> Result<T, Error> {
+    pub fn read<T>(&self, read: impl FnOnce(&Db) -> db::Result<T>) -> Result<T, Error> {
         self.halt.check()?;
         Ok(read(&self.db)?)
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, InterruptHandle};
 
-use super::{Store, disk_space, mark, open};
+use super::{Engine, Store, disk_space, mark, open};
 use crate::error::{Error, Refusal};
 
 /// Ends a copy or its proof from another thread.
@@ -104,8 +104,13 @@ pub fn folder_of(path: &Path) -> &Path {
 impl Store {
     /// Copies the database as it is at one moment. Others can write meanwhile.
     pub fn copy_into(&self, part: &Part, halt: &Halt) -> Result<(), Error> {
-        let db = open::reader(&self.path, open::Access::Shared)?;
-        self.check_file()?;
+        let Engine::Sqlite(file) = &self.engine else {
+            return Err(Error::Unavailable(
+                "a backup of PostgreSQL is not possible yet".into(),
+            ));
+        };
+        let db = open::reader(&file.path, open::Access::Shared)?;
+        file.check()?;
         let path = part.path().to_str().ok_or_else(|| {
             Error::Unavailable("the name of the file is not UTF-8; choose another one".into())
         })?;
@@ -146,7 +151,7 @@ impl Store {
     pub fn is_own(&self, path: &Path) -> bool {
         let folders = [folder_of(path), &self.folder].map(|folder| folder.canonicalize().ok());
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let is_same_file = open::file_id(path).is_ok_and(|file| file == self.file);
+        let is_same_file = matches!(&self.engine, Engine::Sqlite(file) if file.is_at(path));
         is_same_file || folders[0] == folders[1] && name.starts_with("licenses.db")
     }
 }

@@ -13,8 +13,8 @@ use crate::model::overview::LicenseCount;
 pub fn by_tool_and_status(db: &Db, today: Date, seen_since: Date) -> Result<Vec<LicenseCount>> {
     db.all(
         "select tool_name, status, count(*),
-             sum(case when expiration_date < ?1 then 1 else 0 end),
-             sum(case when last_seen_on >= ?2 then 1 else 0 end)
+             count(case when expiration_date < ?1 then 1 end),
+             count(case when last_seen_on >= ?2 then 1 end)
          from licenses group by tool_name, status",
         &[&date::format(today), &date::format(seen_since)],
         |row| {

@@ -1,68 +1,69 @@
-//! A connection to the database, and how a statement runs on it.
+//! A connection to the database, and how a statement runs on it: SQLite and PostgreSQL take the same ones.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::time::Duration;
 
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, ToSql, params_from_iter};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, params_from_iter};
 
-/// "Cannot answer now": never a verdict.
-#[derive(Debug)]
-pub enum DbError {
-    Sqlite(rusqlite::Error),
-    /// [`Db::one`] found none.
-    NoRow,
-    Unreadable {
-        column: usize,
-        text: String,
-    },
+use super::session::{self, Session};
+pub use super::value::{DbError, FromValue, Optional, Result, ToValue, Value};
+pub(super) use super::value::{refs, unreadable};
+
+/// For one statement at a time, which both databases take; parameters are `?1`, `?2` and so on.
+pub enum Db {
+    Sqlite(Connection),
+    Postgres(Session),
 }
-
-impl DbError {
-    pub(super) fn sqlite_code(&self) -> Option<ErrorCode> {
-        match self {
-            DbError::Sqlite(error) => error.sqlite_error_code(),
-            DbError::NoRow | DbError::Unreadable { .. } => None,
-        }
-    }
-}
-
-impl From<rusqlite::Error> for DbError {
-    fn from(error: rusqlite::Error) -> DbError {
-        DbError::Sqlite(error)
-    }
-}
-
-impl fmt::Display for DbError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            DbError::Sqlite(error) => error.fmt(f),
-            DbError::NoRow => f.write_str("a row is missing"),
-            DbError::Unreadable { column, text } => {
-                write!(f, "the stored value `{text}` of column {column} cannot be read")
-            }
-        }
-    }
-}
-
-pub type Result<T, E = DbError> = std::result::Result<T, E>;
-
-/// For one statement at a time; parameters are `?1`, `?2` and so on.
-pub struct Db(Connection);
 
 impl Db {
-    pub(super) fn new(connection: Connection) -> Db {
-        Db(connection)
+    /// For what only SQLite has.
+    pub(super) fn sqlite(&self) -> Option<&Connection> {
+        match self {
+            Db::Sqlite(connection) => Some(connection),
+            Db::Postgres(_) => None,
+        }
     }
 
-    /// For what only SQLite has.
-    pub(super) fn sqlite(&self) -> &Connection {
-        &self.0
+    /// A transaction whose statements all see the same.
+    pub(super) fn begin_read(&self) -> Result<()> {
+        match self {
+            Db::Sqlite(db) => Ok(db.execute_batch("begin")?),
+            Db::Postgres(session) => session.begin_read(),
+        }
+    }
+
+    /// Writes take turns. PostgreSQL itself waits that long; SQLite says that it is busy.
+    pub(super) fn begin_write(&self, wait: Duration) -> Result<()> {
+        match self {
+            Db::Sqlite(db) => Ok(db.execute_batch("begin immediate")?),
+            Db::Postgres(session) => session.begin_write(wait),
+        }
+    }
+
+    pub(super) fn commit(&self) -> Result<()> {
+        match self {
+            Db::Sqlite(db) => Ok(db.execute_batch("commit")?),
+            Db::Postgres(session) => session.end("commit"),
+        }
+    }
+
+    /// Does nothing outside a transaction.
+    pub(super) fn roll_back(&self) {
+        // What cannot be rolled back was not committed, either.
+        match self {
+            Db::Sqlite(db) if db.is_autocommit() => {}
+            Db::Sqlite(db) => drop(db.execute_batch("rollback")),
+            Db::Postgres(session) => session.roll_back(),
+        }
     }
 
     /// The number of rows that the statement has changed.
     pub fn run(&self, sql: &str, values: &[&dyn ToValue]) -> Result<usize> {
-        Ok(self.0.prepare_cached(sql)?.execute(params_from_iter(values.iter().map(|value| value.to_value())))?)
+        match self {
+            Db::Sqlite(db) => Ok(db.prepare_cached(sql)?.execute(bound(values))?),
+            Db::Postgres(session) => session.run(sql, values),
+        }
     }
 
     /// The first row; without any, [`DbError::NoRow`].
@@ -72,11 +73,16 @@ impl Db {
         values: &[&dyn ToValue],
         read: impl FnOnce(&Row<'_>) -> Result<T>,
     ) -> Result<T> {
-        let mut statement = self.0.prepare_cached(sql)?;
-        let mut rows = statement.query(params_from_iter(values.iter().map(|value| value.to_value())))?;
-        match rows.next()? {
-            Some(row) => read(&Row(row)),
-            None => Err(DbError::NoRow),
+        match self {
+            Db::Sqlite(db) => {
+                let mut statement = db.prepare_cached(sql)?;
+                let mut rows = statement.query(bound(values))?;
+                read(&Row::Sqlite(rows.next()?.ok_or(DbError::NoRow)?))
+            }
+            Db::Postgres(session) => {
+                let rows = session.rows(sql, values)?;
+                read(&Row::Postgres(rows.first().ok_or(DbError::NoRow)?))
+            }
         }
     }
 
@@ -86,53 +92,56 @@ impl Db {
         values: &[&dyn ToValue],
         mut read: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<All> {
-        let mut statement = self.0.prepare_cached(sql)?;
-        let mut rows = statement.query(params_from_iter(values.iter().map(|value| value.to_value())))?;
-        let next = || match rows.next() {
-            Ok(Some(row)) => Some(read(&Row(row))),
-            Ok(None) => None,
-            Err(error) => Some(Err(error.into())),
-        };
-        std::iter::from_fn(next).collect()
+        match self {
+            Db::Sqlite(db) => {
+                let mut statement = db.prepare_cached(sql)?;
+                let mut rows = statement.query(bound(values))?;
+                let next = || match rows.next() {
+                    Ok(Some(row)) => Some(read(&Row::Sqlite(row))),
+                    Ok(None) => None,
+                    Err(error) => Some(Err(error.into())),
+                };
+                std::iter::from_fn(next).collect()
+            }
+            Db::Postgres(session) => {
+                let rows = session.rows(sql, values)?;
+                rows.iter().map(|row| read(&Row::Postgres(row))).collect()
+            }
+        }
     }
 
-    /// Passes row after row to `goes_on`, until it says no.
+    /// Passes row after row to `goes_on`, until it says no; other statements can run meanwhile.
     pub fn each(
         &self,
         sql: &str,
         values: &[&dyn ToValue],
         mut goes_on: impl FnMut(&Row<'_>) -> Result<bool>,
     ) -> Result<()> {
-        let mut statement = self.0.prepare_cached(sql)?;
-        let mut rows = statement.query(params_from_iter(values.iter().map(|value| value.to_value())))?;
-        while let Some(row) = rows.next()?
-            && goes_on(&Row(row))?
-        {}
-        Ok(())
+        match self {
+            Db::Sqlite(db) => {
+                let mut statement = db.prepare_cached(sql)?;
+                let mut rows = statement.query(bound(values))?;
+                while let Some(row) = rows.next()?
+                    && goes_on(&Row::Sqlite(row))?
+                {}
+                Ok(())
+            }
+            Db::Postgres(session) => {
+                session.each(sql, values, &mut |row| goes_on(&Row::Postgres(row)))
+            }
+        }
     }
 }
 
-/// What a database keeps, borrowed where it can be.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value<'a> {
-    Null,
-    Number(i64),
-    Text(Cow<'a, str>),
-}
-
-/// What can be the value of a parameter.
-pub trait ToValue {
-    fn to_value(&self) -> Value<'_>;
-}
-
-/// What a column can be read as.
-pub trait FromValue: Sized {
-    /// None for a value of another kind.
-    fn from_value(value: Value<'_>) -> Option<Self>;
+fn bound(values: &[&dyn ToValue]) -> impl rusqlite::Params {
+    params_from_iter(values.iter().map(|value| value.to_value()))
 }
 
 /// A row that was found.
-pub struct Row<'a>(&'a rusqlite::Row<'a>);
+pub enum Row<'a> {
+    Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a tokio_postgres::Row),
+}
 
 impl Row<'_> {
     pub fn get<T: FromValue>(&self, column: usize) -> Result<T> {
@@ -148,194 +157,27 @@ impl Row<'_> {
     }
 
     pub fn value(&self, column: usize) -> Result<Value<'_>> {
-        Ok(match self.0.get_ref(column)? {
-            ValueRef::Null => Value::Null,
-            ValueRef::Integer(number) => Value::Number(number),
-            other => Value::Text(other.as_str().map_err(rusqlite::Error::from)?.into()),
-        })
+        match self {
+            Row::Sqlite(row) => Ok(match row.get_ref(column)? {
+                ValueRef::Null => Value::Null,
+                ValueRef::Integer(number) => Value::Number(number),
+                other => Value::Text(other.as_str().map_err(rusqlite::Error::from)?.into()),
+            }),
+            Row::Postgres(row) => session::value(row, column),
+        }
     }
 
     pub fn column_names(&self) -> Vec<&str> {
-        self.0.as_ref().column_names().collect()
-    }
-}
-
-/// A stored value that cannot be read is an error of its row, not a value.
-pub(super) fn unreadable(column: usize, text: &str) -> DbError {
-    DbError::Unreadable {
-        column,
-        text: text.to_owned(),
-    }
-}
-
-/// References to these values, as statements take them.
-pub(super) fn refs<'a>(values: &'a [Value<'a>]) -> Vec<&'a dyn ToValue> {
-    values.iter().map(|value| value as &dyn ToValue).collect()
-}
-
-/// For a row that need not be there.
-pub trait Optional<T> {
-    fn optional(self) -> Result<Option<T>>;
-}
-
-impl<T> Optional<T> for Result<T> {
-    fn optional(self) -> Result<Option<T>> {
         match self {
-            Ok(value) => Ok(Some(value)),
-            Err(DbError::NoRow) => Ok(None),
-            Err(error) => Err(error),
+            Row::Sqlite(row) => row.as_ref().column_names().collect(),
+            Row::Postgres(row) => row.columns().iter().map(|column| column.name()).collect(),
         }
     }
 }
 
-impl fmt::Display for Value<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Value::Null => f.write_str("null"),
-            Value::Number(number) => number.fmt(f),
-            Value::Text(text) => text.fmt(f),
-        }
-    }
-}
-
-impl ToSql for Value<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Value::Null => ValueRef::Null,
-            Value::Number(number) => ValueRef::Integer(*number),
-            Value::Text(text) => ValueRef::Text(text.as_bytes()),
-        }))
-    }
-}
-
-impl From<i64> for Value<'_> {
-    fn from(number: i64) -> Self {
-        Value::Number(number)
-    }
-}
-
-impl<'a> From<&'a str> for Value<'a> {
-    fn from(text: &'a str) -> Self {
-        Value::Text(text.into())
-    }
-}
-
-impl From<String> for Value<'_> {
-    fn from(text: String) -> Self {
-        Value::Text(text.into())
-    }
-}
-
-impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Value::Null, Into::into)
-    }
-}
-
-impl ToValue for Value<'_> {
-    fn to_value(&self) -> Value<'_> {
-        match self {
-            Value::Text(text) => (&**text).into(),
-            other => other.clone(),
-        }
-    }
-}
-
-impl ToValue for i64 {
-    fn to_value(&self) -> Value<'_> {
-        (*self).into()
-    }
-}
-
-impl ToValue for u16 {
-    fn to_value(&self) -> Value<'_> {
-        i64::from(*self).into()
-    }
-}
-
-impl ToValue for u32 {
-    fn to_value(&self) -> Value<'_> {
-        i64::from(*self).into()
-    }
-}
-
-impl ToValue for bool {
-    fn to_value(&self) -> Value<'_> {
-        i64::from(*self).into()
-    }
-}
-
-impl ToValue for str {
-    fn to_value(&self) -> Value<'_> {
-        self.into()
-    }
-}
-
-impl ToValue for Cow<'_, str> {
-    fn to_value(&self) -> Value<'_> {
-        (&**self).into()
-    }
-}
-
-impl ToValue for String {
-    fn to_value(&self) -> Value<'_> {
-        (&**self).into()
-    }
-}
-
-impl<T: ToValue + ?Sized> ToValue for &T {
-    fn to_value(&self) -> Value<'_> {
-        (**self).to_value()
-    }
-}
-
-impl<T: ToValue> ToValue for Option<T> {
-    fn to_value(&self) -> Value<'_> {
-        self.as_ref().map_or(Value::Null, ToValue::to_value)
-    }
-}
-
-impl FromValue for i64 {
-    fn from_value(value: Value<'_>) -> Option<i64> {
-        match value {
-            Value::Number(number) => Some(number),
-            Value::Null | Value::Text(_) => None,
-        }
-    }
-}
-
-impl FromValue for u16 {
-    fn from_value(value: Value<'_>) -> Option<u16> {
-        i64::from_value(value).and_then(|number| number.try_into().ok())
-    }
-}
-
-impl FromValue for u32 {
-    fn from_value(value: Value<'_>) -> Option<u32> {
-        i64::from_value(value).and_then(|number| number.try_into().ok())
-    }
-}
-
-impl FromValue for bool {
-    fn from_value(value: Value<'_>) -> Option<bool> {
-        i64::from_value(value).map(|number| number != 0)
-    }
-}
-
-impl FromValue for String {
-    fn from_value(value: Value<'_>) -> Option<String> {
-        match value {
-            Value::Text(text) => Some(text.into_owned()),
-            Value::Null | Value::Number(_) => None,
-        }
-    }
-}
-
-impl<T: FromValue> FromValue for Option<T> {
-    fn from_value(value: Value<'_>) -> Option<Option<T>> {
-        match value {
-            Value::Null => Some(None),
-            other => T::from_value(other).map(Some),
-        }
-    }
+/// A statement and its values.
+#[derive(Default)]
+pub(super) struct Query {
+    pub(super) sql: String,
+    pub(super) values: Vec<Value<'static>>,
 }

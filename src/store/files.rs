@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Store, mark};
+use super::{Engine, Store, mark};
 use crate::error::Error;
 use crate::model::readiness::DiskSpace;
 
@@ -20,10 +20,20 @@ pub struct FileSizes {
 
 impl Store {
     pub fn file_sizes(&self) -> Result<FileSizes, Error> {
-        Ok(FileSizes {
-            database: length(&self.path)?,
-            log: length(&mark::log_of(&self.path))?,
-        })
+        match &self.engine {
+            Engine::Sqlite(file) => Ok(FileSizes {
+                database: length(&file.path)?,
+                log: length(&mark::log_of(&file.path))?,
+            }),
+            Engine::Postgres(_) => {
+                let sql = "select pg_database_size(current_database())";
+                let bytes: i64 = self.read(|db| db.one(sql, &[], |row| row.get(0)))?;
+                Ok(FileSizes {
+                    database: bytes.unsigned_abs(),
+                    log: 0,
+                })
+            }
+        }
     }
 
     /// Of the disk that the data folder is on.
@@ -34,7 +44,7 @@ impl Store {
 
     /// Writes durably, and leaves nothing.
     pub fn try_write(&self) -> Result<(), Error> {
-        self.write_within(TRIAL_WAIT, |db| Ok(mark::write_and_remove(db.sqlite())?))
+        self.write_within(TRIAL_WAIT, |db| Ok(mark::write_and_remove(db)?))
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
+use super::db::{self, Db};
 use super::personal::{SALT, salt};
 use crate::error::Error;
 
@@ -76,9 +77,9 @@ pub(super) fn immutable(path: &Path) -> String {
 }
 
 /// A change that is written to the log, whose content does not matter.
-pub(super) fn write_and_remove(db: &Connection) -> rusqlite::Result<()> {
-    db.execute("insert into file_marks (id, mark) values (2, '')", [])?;
-    db.execute("delete from file_marks where id = 2", [])?;
+pub(super) fn write_and_remove(db: &Db) -> db::Result<()> {
+    db.run("insert into file_marks (id, mark) values (2, '')", &[])?;
+    db.run("delete from file_marks where id = 2", &[])?;
     Ok(())
 }
 

@@ -18,6 +18,7 @@ pub mod copy;
 pub mod counts;
 pub mod customer_links;
 pub mod customers;
+mod database_file;
 pub mod db;
 mod files;
 pub mod former_pairs;
@@ -32,16 +33,20 @@ pub mod orders;
 pub mod outbox;
 pub mod people;
 pub mod personal;
+mod pg_trigrams;
+mod postgres;
 mod purge;
 pub mod recovery_codes;
 pub mod restores;
 pub mod search;
 pub mod seats;
+mod session;
 pub mod sessions;
 pub mod shop_events;
 pub mod shops;
 pub mod signing_keys;
 pub mod swap;
+mod texts;
 pub mod tokens;
 pub mod tools;
 mod trail;
@@ -49,6 +54,7 @@ pub mod trials;
 mod trigrams;
 pub mod unlicensed_machines;
 pub mod users;
+mod value;
 pub mod webhook_deliveries;
 pub mod webhooks;
 
@@ -57,17 +63,18 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use rand::TryRng;
 use rand::rngs::SysRng;
-use rusqlite::Connection;
-use thread_local::ThreadLocal;
+use rusqlite::ErrorCode;
 use time::{Date, OffsetDateTime};
 
 use crate::clock::Stopwatch;
+use crate::config::{Config, PostgresUrl};
 use crate::error::{Error, Refusal};
 use crate::log::Log;
 use crate::model::date;
@@ -76,14 +83,16 @@ use crate::model::license::{Status, Values};
 use crate::model::question::Question;
 use crate::model::webhook::Webhook;
 use cache::{LicenseCache, Pair};
-pub use files::{FileSizes, disk_space};
-use licenses::CheckedLicense;
-use mark::LogState;
-use open::{Access, FileId};
-pub use open::{Missing, SCHEMA};
+use database_file::DatabaseFile;
 /// For functions that read in several steps: a connection, and the result of a step.
 pub use db::{Db, Result as Read};
 use db::{DbError, Result, Row, Value, unreadable};
+pub use files::{FileSizes, disk_space};
+use licenses::CheckedLicense;
+use mark::LogState;
+use open::Access;
+pub use open::{Missing, SCHEMA};
+use postgres::Postgres;
 use trail::Trail;
 
 /// In the data folder.
@@ -109,26 +118,24 @@ const PAUSE: Duration = Duration::from_millis(15);
 const LONG_PAUSE: Duration = Duration::from_millis(120);
 const LONG_PAUSE_EVERY: Duration = Duration::from_secs(2);
 
+/// Where the data is.
+enum Engine {
+    Sqlite(DatabaseFile),
+    Postgres(Postgres),
+}
+
 pub struct Store {
+    /// Of the database file, and of copies that are not complete yet.
     folder: PathBuf,
-    path: PathBuf,
-    /// Which file was opened at `path`.
-    file: FileId,
-    /// None for a database that is only read.
-    _in_use: Option<File>,
-    /// How threads read.
-    access: Access,
+    engine: Engine,
     writer: Mutex<Writer>,
-    readers: ThreadLocal<RefCell<Db>>,
-    cache: LicenseCache,
+    cache: Arc<LicenseCache>,
     /// How long writes waited for their turn.
     waits: Histogram,
     /// Since the last [`LONG_PAUSE`].
     long_pause: Mutex<Stopwatch>,
     /// Another process has written, and this has not been reported yet.
-    others_wrote: AtomicBool,
-    /// The database file for [`Store::purge`]; dropped after every connection.
-    raw: Mutex<Option<File>>,
+    others_wrote: Arc<AtomicBool>,
     /// Has the trail of the audit log, if it is that of the server.
     log: Option<Log>,
 }
@@ -151,7 +158,7 @@ struct Seen {
 impl Writer {
     fn new(db: Db) -> Result<Writer> {
         let seen = Seen {
-            version: open::data_version(db.sqlite())?,
+            version: db.sqlite().map_or(Ok(0), open::data_version)?,
             head: audit::head(&db)?.0,
         };
         Ok(Writer {
@@ -199,7 +206,7 @@ impl<'a> WriteTx<'a> {
     /// the pauses of a long write.
     fn begin(db: &'a Db, watch: &Stopwatch, wait: Duration) -> Result<WriteTx<'a>, Error> {
         loop {
-            match db.sqlite().execute_batch("begin immediate") {
+            match db.begin_write(wait) {
                 Ok(()) => {
                     return Ok(WriteTx {
                         db,
@@ -212,7 +219,10 @@ impl<'a> WriteTx<'a> {
                         trail: RefCell::default(),
                     });
                 }
-                Err(error) if !open::is_busy(&error) || watch.elapsed() > wait => {
+                Err(error)
+                    if error.sqlite_code() != Some(ErrorCode::DatabaseBusy)
+                        || watch.elapsed() > wait =>
+                {
                     return Err(error.into());
                 }
                 Err(_) => std::thread::sleep(POLL),
@@ -241,10 +251,10 @@ impl<'a> WriteTx<'a> {
                 continue;
             }
             if let Some(texts) = before {
-                trigrams::remove(self, id, &texts)?;
+                texts::remove(self, id, &texts)?;
             }
             if let Some(texts) = after {
-                trigrams::insert(self, id, &texts)?;
+                texts::insert(self, id, &texts)?;
             }
         }
         Ok(())
@@ -262,58 +272,70 @@ impl Deref for WriteTx<'_> {
 impl Drop for WriteTx<'_> {
     fn drop(&mut self) {
         // After a commit there is nothing to roll back.
-        let connection = self.db.sqlite();
-        if !connection.is_autocommit() {
-            drop(connection.execute_batch("rollback"));
-        }
+        self.db.roll_back();
     }
 }
 
 impl Store {
+    /// Opens the database that the settings name.
+    pub fn open(config: &Config, missing: Missing) -> Result<Store, Refusal> {
+        match &config.database {
+            Some(url) => Store::connect(&config.data_dir, url, missing),
+            None => Store::open_file(&config.data_dir, missing),
+        }
+    }
+
     /// Opens the database in `folder` after an integrity check.
-    pub fn open(folder: &Path, missing: Missing) -> Result<Store, Refusal> {
+    pub fn open_file(folder: &Path, missing: Missing) -> Result<Store, Refusal> {
         let path = folder.join(DATABASE);
         let (writer, in_use) = open::writer(folder, &path, missing)?;
-        Store::with_writer(folder, path, writer, Access::Shared, Some(in_use))
+        let file = DatabaseFile::new(path, Access::Shared, Some(in_use))?;
+        Store::with_writer(folder, Engine::Sqlite(file), Db::Sqlite(writer))
+    }
+
+    /// The folder is for copies that are not complete yet.
+    fn connect(folder: &Path, url: &PostgresUrl, missing: Missing) -> Result<Store, Refusal> {
+        open::private_folder(folder).map_err(|e| {
+            Refusal(format!(
+                "The setting `data_dir` is `{}`: {e}.",
+                folder.display()
+            ))
+        })?;
+        let (postgres, writer) = Postgres::open(url, missing)?;
+        let store = Store::with_writer(folder, Engine::Postgres(postgres), writer)?;
+        if let Engine::Postgres(postgres) = &store.engine {
+            postgres.listen(&store.cache, &store.others_wrote);
+        }
+        Ok(store)
     }
 
     /// Opens an existing database so that nothing can change it, not even its file mode.
     pub fn open_read_only(folder: &Path) -> Result<Store, Refusal> {
         let path = folder.join(DATABASE);
         let (writer, access) = open::read_only(folder, &path)?;
-        Store::with_writer(folder, path, writer, access, None)
+        let file = DatabaseFile::new(path, access, None)?;
+        Store::with_writer(folder, Engine::Sqlite(file), Db::Sqlite(writer))
     }
 
     /// Whether the whole file is intact; a text is what is wrong.
     pub fn check(&self) -> Result<(), String> {
-        open::quick_check(self.writer.lock().db.sqlite())
+        match self.writer.lock().db.sqlite() {
+            Some(db) => open::quick_check(db),
+            None => Ok(()),
+        }
     }
 
-    fn with_writer(
-        folder: &Path,
-        path: PathBuf,
-        writer: Connection,
-        access: Access,
-        in_use: Option<File>,
-    ) -> Result<Store, Refusal> {
-        let file = open::file_id(&path)
-            .map_err(|e| Refusal(format!("The database {} is gone: {e}.", path.display())))?;
-        let writer = Db::new(writer);
+    fn with_writer(folder: &Path, engine: Engine, writer: Db) -> Result<Store, Refusal> {
         let licenses = licenses::count(&writer).map_err(Error::from)?;
         let writer = Writer::new(writer).map_err(Error::from)?;
         Ok(Store {
             folder: folder.to_owned(),
-            path,
-            file,
-            _in_use: in_use,
-            access,
+            engine,
             writer: Mutex::new(writer),
-            readers: ThreadLocal::new(),
-            cache: LicenseCache::new(licenses),
+            cache: Arc::new(LicenseCache::new(licenses)),
             waits: Histogram::default(),
             long_pause: Mutex::new(Stopwatch::start()),
-            others_wrote: AtomicBool::new(false),
-            raw: Mutex::default(),
+            others_wrote: Arc::default(),
             log: None,
         })
     }
@@ -360,23 +382,21 @@ impl Store {
         }
     }
 
-    /// Runs `read` on this thread's own connection; each statement sees its own snapshot.
+    /// Each statement sees its own snapshot.
     pub fn read<T>(&self, read: impl FnOnce(&Db) -> Result<T>) -> Result<T, Error> {
-        let reader = self.readers.get_or_try(|| {
-            let reader = open::reader(&self.path, self.access)?;
-            self.check_file()?;
-            Ok::<_, Error>(RefCell::new(Db::new(reader)))
-        })?;
-        Ok(read(&reader.borrow())?)
+        match &self.engine {
+            Engine::Sqlite(file) => file.read(read),
+            Engine::Postgres(postgres) => Ok(read(&*postgres.free()?)?),
+        }
     }
 
     /// [`Store::read`] in one transaction: all statements see the same snapshot.
     pub fn read_tx<T>(&self, read: impl FnOnce(&Db) -> Result<T>) -> Result<T, Error> {
         self.read(|db| {
-            let transaction = db.sqlite().unchecked_transaction()?;
-            let value = read(db)?;
-            transaction.commit()?;
-            Ok(value)
+            db.begin_read()?;
+            let value = read(db).and_then(|value| db.commit().map(|()| value));
+            db.roll_back();
+            value
         })
     }
 
@@ -391,7 +411,11 @@ impl Store {
     }
 
     fn look_for_others(&self, db: &Db, seen: &mut Seen) -> Result<(), Error> {
-        let version = open::data_version(db.sqlite())?;
+        let version = match db.sqlite() {
+            Some(db) => open::data_version(db)?,
+            // Others tell what they have written.
+            None => return Ok(()),
+        };
         if std::mem::replace(&mut seen.version, version) != version {
             self.cache.clear();
             self.others_wrote.store(true, Ordering::Relaxed);
@@ -425,6 +449,9 @@ impl Store {
         })?;
         self.check_file()?;
         let Writer { db, seen, .. } = &mut *writer;
+        if let Engine::Postgres(postgres) = &self.engine {
+            postgres.reconnect(db)?;
+        }
         // One wait for both: the other writes of this process, and other processes.
         let tx = WriteTx::begin(db, &watch, wait);
         self.waits.observe(watch.elapsed());
@@ -432,9 +459,13 @@ impl Store {
         self.look_for_others(db, seen)?;
         let value = write(&tx)?;
         tx.write_index()?;
+        let changed = tx.changed.take();
+        if let Engine::Postgres(postgres) = &self.engine {
+            postgres.tell(&tx, &changed)?;
+        }
         // Even if the commit fails: it may have taken effect.
-        let committed = tx.sqlite().execute_batch("commit");
-        self.cache.invalidate(&tx.changed.take());
+        let committed = tx.commit();
+        self.cache.invalidate(&changed);
         let trail = tx.trail.take();
         drop(tx);
         if committed.is_ok() {
@@ -466,9 +497,11 @@ impl Store {
     pub fn with_large_cache<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         let set = |size: i64| {
             let writer = self.writer.lock();
-            let connection = writer.db.sqlite();
-            connection.pragma_update(None, "cache_size", size)?;
-            connection.execute_batch("pragma shrink_memory")
+            if let Some(db) = writer.db.sqlite() {
+                db.pragma_update(None, "cache_size", size)?;
+                db.execute_batch("pragma shrink_memory")?;
+            }
+            Ok::<_, Error>(())
         };
         set(LARGE_CACHE)?;
         let done = work();
@@ -487,38 +520,35 @@ impl Store {
         std::thread::sleep(if is_due { LONG_PAUSE } else { PAUSE });
     }
 
-    /// SQLite keeps using a file that was removed or replaced: what is written there is lost.
     fn check_file(&self) -> Result<(), Error> {
-        match open::file_id(&self.path) {
-            Ok(file) if file == self.file => Ok(()),
-            Ok(_) => Err(Error::Unavailable(format!(
-                "the database {} is not the file it was at the start; restart the server",
-                self.path.display()
-            ))),
-            Err(e) => Err(Error::Unavailable(format!(
-                "the database {}: {e}",
-                self.path.display()
-            ))),
+        match &self.engine {
+            Engine::Sqlite(file) => file.check(),
+            Engine::Postgres(_) => Ok(()),
         }
     }
 
     /// Moves the write-ahead log into the database file, unless somebody is writing, so that a copy of the
     /// file alone has nearly everything.
     pub fn settle(&self) -> Result<(), Error> {
+        let Engine::Sqlite(file) = &self.engine else {
+            return Ok(());
+        };
         let Some(mut writer) = self.writer.try_lock() else {
             return Ok(());
         };
-        if writer.settled == Some(mark::log_state(&self.path)) {
+        if writer.settled == Some(mark::log_state(&file.path)) {
             return Ok(());
         }
-        self.check_file()?;
+        file.check()?;
         let lock = open::try_lock(&self.folder.join(open::LOCK));
         let lock = lock.map_err(|e| Error::Unavailable(format!("the file lock: {e}")))?;
         if lock.is_none() {
             return Ok(());
         }
-        mark::settle(writer.db.sqlite(), &self.folder)?;
-        writer.settled = Some(mark::log_state(&self.path));
+        if let Some(db) = writer.db.sqlite() {
+            mark::settle(db, &self.folder)?;
+        }
+        writer.settled = Some(mark::log_state(&file.path));
         Ok(())
     }
 
@@ -527,9 +557,10 @@ impl Store {
         let mut writer = self.writer.lock();
         let Writer { db, seen, .. } = &mut *writer;
         self.look_for_others(db, seen)?;
-        db.sqlite()
-            .query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
-        open::mark_clean(&self.folder, &self.path);
+        if let (Engine::Sqlite(file), Some(db)) = (&self.engine, db.sqlite()) {
+            db.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
+            open::mark_clean(&self.folder, &file.path);
+        }
         Ok(())
     }
 }

@@ -371,11 +371,6 @@ pub(super) fn data_version(db: &Connection) -> rusqlite::Result<i64> {
         .query_row([], |row| row.get(0))
 }
 
-/// Whether another process is writing.
-pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-}
-
 /// Device, inode, size and modification time: they show that nobody else has written to the file.
 fn fingerprint(path: &Path) -> std::io::Result<String> {
     let file = fs::metadata(path)?;

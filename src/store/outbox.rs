@@ -133,10 +133,7 @@ pub fn about(db: &Db, about: &About<'_>, until: i64, limit: i64) -> Result<Vec<M
                  on order_codes.code_id = mail_topics.code_id where order_codes.order_id = ?1)",
             Value::from(id),
         ),
-        About::Customer(name) => (
-            "customer = ?1 and customer <> ''",
-            Value::from(name),
-        ),
+        About::Customer(name) => ("customer = ?1 and customer <> ''", Value::from(name)),
     };
     db.all(
         &format!(

@@ -236,7 +236,7 @@ pub fn export(db: &Db, about: &Customer) -> Result<Map<String, Value>> {
 pub fn erase(db: &WriteTx<'_>, about: &Customer, left: &Left) -> Result<()> {
     let with = person(db, about, left)?;
     let quoted = quoted(&about.name);
-        let about: [&dyn ToValue; 4] = [&about.id, &about.name, &about.email, &quoted];
+    let about: [&dyn ToValue; 4] = [&about.id, &about.name, &about.email, &quoted];
     for Place {
         table,
         whose,

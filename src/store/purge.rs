@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use super::{POLL, Store, WRITE_WAIT, trigrams};
+use super::{Engine, POLL, Store, WRITE_WAIT, trigrams};
 use crate::clock::Stopwatch;
 use crate::error::Error;
 
@@ -22,18 +22,19 @@ impl Store {
             is_first = false;
             self.pause();
         }
+        let Engine::Sqlite(file) = &self.engine else {
+            return Ok(());
+        };
         let writer = self.writer.lock();
-        self.check_file()?;
+        let Some(db) = writer.db.sqlite() else {
+            return Ok(());
+        };
+        file.check()?;
         let empty_log = || -> Result<(), Error> {
             let watch = Stopwatch::start();
             let pragma = "pragma wal_checkpoint(truncate)";
             // Somebody who is reading may need the log.
-            while writer
-                .db
-                .sqlite()
-                .query_row(pragma, [], |row| row.get::<_, i64>(0))?
-                != 0
-            {
+            while db.query_row(pragma, [], |row| row.get::<_, i64>(0))? != 0 {
                 if watch.elapsed() > WRITE_WAIT {
                     return Err(Error::Unavailable("the log cannot be emptied".into()));
                 }
@@ -49,14 +50,14 @@ impl Store {
             .collect();
         let unreadable = |e| Error::Unavailable(format!("the database cannot be read: {e}"));
         // Closing it would release SQLite's own locks: it stays open.
-        let mut raw = self.raw.lock();
-        let file = match raw.take() {
-            Some(file) => file,
-            None => File::open(&self.path).map_err(unreadable)?,
+        let mut raw = file.raw.lock();
+        let opened = match raw.take() {
+            Some(opened) => opened,
+            None => File::open(&file.path).map_err(unreadable)?,
         };
-        let has_any = has_any(raw.insert(file), &texts).map_err(unreadable)?;
+        let has_any = has_any(raw.insert(opened), &texts).map_err(unreadable)?;
         if has_any {
-            writer.db.sqlite().execute_batch("vacuum")?;
+            db.execute_batch("vacuum")?;
             empty_log()?;
         }
         Ok(())

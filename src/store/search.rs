@@ -9,8 +9,8 @@ use std::collections::HashSet;
 
 use time::Date;
 
-use super::db::{Db, Optional, Result, Row, Value, refs};
-use super::trigrams::{self, IdQuery};
+use super::db::{Db, Optional, Query, Result, Row, Value, refs};
+use super::texts;
 use super::{NEVER, licenses};
 use crate::model::bulk::Selection;
 use crate::model::check::ListedLicense;
@@ -37,7 +37,7 @@ const WALKED: usize = 4_000;
 
 /// A condition that an index can answer alone.
 struct Condition {
-    ids: IdQuery,
+    ids: Query,
     /// The column and its bounds, for a walk along the same column.
     column: &'static str,
     bounds: Vec<(&'static str, String)>,
@@ -52,7 +52,7 @@ enum Found {
 
 /// A page of the matching licenses, and their total number.
 pub fn page(db: &Db, filter: &Filter, page: &Page) -> Result<(Vec<ListedLicense>, Count)> {
-    let conditions = conditions(filter);
+    let conditions = conditions(db, filter);
     match gather(db, filter, &conditions, page.order, MAX_COUNT)? {
         Found::All(found) => {
             let count = Count::Exactly(found.len() as i64);
@@ -80,7 +80,13 @@ pub fn list(db: &Db, filter: &Filter, wanted: &Page) -> Result<Vec<ListedLicense
 /// The number of matching licenses.
 pub fn count(db: &Db, filter: &Filter) -> Result<Count> {
     Ok(
-        match gather(db, filter, &conditions(filter), Order::Created, MAX_COUNT)? {
+        match gather(
+            db,
+            filter,
+            &conditions(db, filter),
+            Order::Created,
+            MAX_COUNT,
+        )? {
             Found::All(found) => Count::Exactly(found.len() as i64),
             Found::More(_) => Count::MoreThan(MAX_COUNT as i64),
         },
@@ -109,10 +115,12 @@ fn ids_in_order(
         after: None,
         limit: max,
     };
-    Ok(match gather(db, filter, &conditions(filter), order, max)? {
-        Found::All(found) => Some(sorted(found, &whole)),
-        Found::More(_) => None,
-    })
+    Ok(
+        match gather(db, filter, &conditions(db, filter), order, max)? {
+            Found::All(found) => Some(sorted(found, &whole)),
+            Found::More(_) => None,
+        },
+    )
 }
 
 /// The licenses of a selection in its order; none if there are more than `max`.
@@ -185,7 +193,7 @@ pub fn having_any<'a>(
     parts: impl Iterator<Item = &'a str>,
     limit: usize,
 ) -> Result<Vec<(i64, String)>> {
-    let IdQuery { sql, values } = trigrams::having_any(parts);
+    let Query { sql, values } = texts::having_any(db, parts);
     let sql = format!(
         "select licenses.id, licenses.license_key
          from ({sql} limit {limit}) found join licenses on licenses.id = found.id"
@@ -194,7 +202,7 @@ pub fn having_any<'a>(
 }
 
 /// Together they find everything that matches the filter, or more.
-fn conditions(filter: &Filter) -> Vec<Condition> {
+fn conditions(db: &Db, filter: &Filter) -> Vec<Condition> {
     // Destructured so that a new field of the filter has to be handled here too.
     let Filter {
         tool_name,
@@ -251,7 +259,7 @@ fn conditions(filter: &Filter) -> Vec<Condition> {
         Activity::LastSeen(days) => Condition::days("last_seen_on", days, None),
         Activity::RefusedSince(day) => since("refused_on", day),
         Activity::SharedSince(day) => since("shared_on", day),
-        Activity::AfterExpiration => Condition::from_ids(IdQuery {
+        Activity::AfterExpiration => Condition::from_ids(Query {
             sql: "select id from licenses where last_seen_on > expiration_date".to_owned(),
             values: vec![],
         }),
@@ -259,7 +267,7 @@ fn conditions(filter: &Filter) -> Vec<Condition> {
     all.extend(
         words
             .iter()
-            .map(|word| Condition::from_ids(trigrams::having_word(word))),
+            .map(|word| Condition::from_ids(texts::having_word(db, word))),
     );
     all
 }
@@ -282,7 +290,7 @@ impl Condition {
         let predicates = numbered.map(|(at, (sign, _))| format!("{column} {sign} ?{}", at + 1));
         let predicates: Vec<String> = predicates.collect();
         Condition {
-            ids: IdQuery {
+            ids: Query {
                 sql: format!("select id from licenses where {}", predicates.join(" and ")),
                 values: bounds
                     .iter()
@@ -294,7 +302,7 @@ impl Condition {
         }
     }
 
-    fn from_ids(ids: IdQuery) -> Condition {
+    fn from_ids(ids: Query) -> Condition {
         Condition {
             ids,
             column: "",
@@ -317,7 +325,7 @@ impl Condition {
 
     /// The number of its IDs, at most `max`.
     fn count(&self, db: &Db, max: usize) -> Result<usize> {
-        let IdQuery { sql, values } = &self.ids;
+        let Query { sql, values } = &self.ids;
         let sql = format!("select count(*) from (select * from ({sql}) found limit {max}) counted");
         let count: i64 = db.one(&sql, &refs(values), |row| row.get(0))?;
         Ok(count as usize)
@@ -331,7 +339,7 @@ fn gather(
     order: Order,
     max: usize,
 ) -> Result<Found> {
-    let mut base: Option<(usize, &IdQuery)> = None;
+    let mut base: Option<(usize, &Query)> = None;
     for condition in conditions {
         let number = condition.count(db, MAX_CANDIDATES.max(max) + 1)?;
         if base.is_none_or(|(least, _)| number < least) {
@@ -344,10 +352,15 @@ fn gather(
     if is_alone && base.is_some_and(|(number, _)| number > max) {
         return Ok(Found::More(None));
     }
-    let whole = IdQuery::all();
-    let (number, IdQuery { sql, values }) = base.unwrap_or((usize::MAX, &whole));
+    let whole = Query {
+        sql: "select id from licenses".to_owned(),
+        values: vec![],
+    };
+    let (number, Query { sql, values }) = base.unwrap_or((usize::MAX, &whole));
+    // To SQLite it says where to begin.
+    let join = db.sqlite().map_or("join", |_| "cross join");
     let sql = format!(
-        "select {} from ({sql}) base cross join licenses on licenses.id = base.id",
+        "select {} from ({sql}) base {join} licenses on licenses.id = base.id",
         columns(order)
     );
     let (mut found, mut seen, mut is_rare) = (Vec::new(), 0, false);
@@ -418,7 +431,7 @@ fn walk(
     let (mut ids, mut left) = (Vec::new(), WALKED);
     for seek in Seek::all(page) {
         let along = conditions.iter().filter(|c| c.column == column(page.order));
-        let IdQuery { sql, values } = seek.sql(&columns(page.order), along, page, WALKED);
+        let Query { sql, values } = seek.sql(&columns(page.order), along, page, WALKED);
         // All steps of the seek share one budget.
         db.each(&sql, &refs(&values), |row| {
             if left > 0 && matches(filter, row)? {
@@ -448,7 +461,7 @@ fn walk_past(
     let mut ids = Vec::new();
     let row_of_id = row_of_id(page.order);
     for seek in Seek::all(page) {
-        let IdQuery { sql, values } = seek.sql("id", [].iter(), page, usize::MAX >> 1);
+        let Query { sql, values } = seek.sql("id", [].iter(), page, usize::MAX >> 1);
         db.each(&sql, &refs(&values), |row| {
             let id: i64 = row.get(0)?;
             let is_match = |row: &Row<'_>| matches(filter, row);
@@ -512,7 +525,7 @@ impl Seek<'_> {
         conditions: impl Iterator<Item = &'c Condition>,
         page: &Page,
         limit: usize,
-    ) -> IdQuery {
+    ) -> Query {
         let (sign, direction) = if page.is_descending {
             ("<", "desc")
         } else {
@@ -573,7 +586,7 @@ impl Seek<'_> {
             Order::Status => format!("id {direction}"),
             _ => format!("{by} {direction}, id {direction}"),
         };
-        IdQuery {
+        Query {
             sql: format!(
                 "select {columns} from licenses {condition} order by {order} limit {limit}"
             ),
@@ -675,7 +688,7 @@ fn rows(db: &Db, ids: impl Iterator<Item = i64>) -> Result<Vec<ListedLicense>> {
 fn common_ids(db: &Db, filter: &Filter, conditions: &[Condition]) -> Result<IdSet> {
     let max: Option<i64> = db.one("select max(id) from licenses", &[], |row| row.get(0))?;
     let max = max.unwrap_or(0);
-    let read = |ids: &IdQuery| -> Result<IdSet> {
+    let read = |ids: &Query| -> Result<IdSet> {
         let mut set = IdSet::new(max);
         db.each(&ids.sql, &refs(&ids.values), |row| {
             set.insert(row.get(0)?);
@@ -689,7 +702,7 @@ fn common_ids(db: &Db, filter: &Filter, conditions: &[Condition]) -> Result<IdSe
         common.retain(|at| ids.0[at]);
     }
     for sql in exceptions(filter) {
-        let others = read(&IdQuery {
+        let others = read(&Query {
             sql: sql.to_owned(),
             values: vec![],
         })?;

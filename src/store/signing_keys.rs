@@ -13,7 +13,7 @@ pub fn all(db: &Db) -> Result<Vec<(SigningKey, Secret)>> {
     db.all(
         "select kid, created_at, is_default, retired_at, exported_at,
              (select max(day) from key_days where key_days.kid = signing_keys.kid),
-             (select coalesce(sum(number), 0) from key_days where key_days.kid = signing_keys.kid),
+             (select cast(coalesce(sum(number), 0) as bigint) from key_days where key_days.kid = signing_keys.kid),
              private_key
          from signing_keys order by id desc",
         &[],

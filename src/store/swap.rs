@@ -68,10 +68,10 @@ impl UnusedFolder {
         db.pragma_update(None, "journal_mode", "memory")?;
         let version = open::version(&db).map_err(Error::Unavailable)?;
         open::migrate(&mut db, version)?;
-        let db = Db::new(db);
+        let db = Db::Sqlite(db);
         let tx = WriteTx::begin(&db, &Stopwatch::start(), WRITE_WAIT)?;
         let value = write(&tx)?;
-        tx.sqlite().execute_batch("commit")?;
+        tx.commit()?;
         Ok(value)
     }
 

@@ -87,27 +87,28 @@ pub fn rules(db: &Db) -> Result<HashMap<String, Tool>> {
          from tools",
         &[],
         |row| {
-        let name: String = row.get(0)?;
-        let editions = editions.remove(&name).unwrap_or_default();
-        Ok((
-            name,
-            Tool {
-                offline_days: row.get(1)?,
-                grace_days: row.get(2)?,
-                message: row.get(3)?,
-                link: row.get(4)?,
-                vendor: row.get(5)?,
-                support_email: row.get(6)?,
-                trial_days: row.get(7)?,
-                trials_per_day: row.get(8)?,
-                latest_version: row.get(9)?,
-                latest_url: row.get(10)?,
-                minimum_version: row.get(11)?,
-                offline_file_days: row.get(12)?,
-                editions,
-            },
-        ))
-    })?;
+            let name: String = row.get(0)?;
+            let editions = editions.remove(&name).unwrap_or_default();
+            Ok((
+                name,
+                Tool {
+                    offline_days: row.get(1)?,
+                    grace_days: row.get(2)?,
+                    message: row.get(3)?,
+                    link: row.get(4)?,
+                    vendor: row.get(5)?,
+                    support_email: row.get(6)?,
+                    trial_days: row.get(7)?,
+                    trials_per_day: row.get(8)?,
+                    latest_version: row.get(9)?,
+                    latest_url: row.get(10)?,
+                    minimum_version: row.get(11)?,
+                    offline_file_days: row.get(12)?,
+                    editions,
+                },
+            ))
+        },
+    )?;
     let differs = |(_, tool): &(String, Tool)| *tool != Tool::default();
     Ok(all.into_iter().filter(differs).collect())
 }

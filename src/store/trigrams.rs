@@ -1,25 +1,8 @@
 //! SQLite's trigram index over the text of licenses. It yields a superset of the result: every row
 //! is compared with the filter afterwards.
 
-use super::db::{Db, Result, Value};
+use super::db::{Db, Query, Result, Value};
 use crate::model::search::Word;
-
-/// A query for candidate IDs, which may contain duplicates.
-#[derive(Default)]
-pub(super) struct IdQuery {
-    /// Selects one column, `id`.
-    pub(super) sql: String,
-    pub(super) values: Vec<Value<'static>>,
-}
-
-impl IdQuery {
-    pub(super) fn all() -> IdQuery {
-        IdQuery {
-            sql: "select id from licenses".to_owned(),
-            values: vec![],
-        }
-    }
-}
 
 /// Adds the text of a license.
 pub(super) fn insert(db: &Db, id: i64, texts: &str) -> Result<()> {
@@ -45,7 +28,10 @@ const MERGED_PAGES: i64 = 500;
 /// A step towards an index in one segment, where nothing is left of texts that were removed before the first one;
 /// false when it is done. The option `secure-delete` would damage an index without details.
 pub(super) fn merge(db: &Db, is_first: bool) -> Result<bool> {
-    let before = db.sqlite().total_changes();
+    let Some(connection) = db.sqlite() else {
+        return Ok(false);
+    };
+    let before = connection.total_changes();
     // A negative number also takes in what no merge has taken yet.
     let pages = if is_first {
         -MERGED_PAGES
@@ -57,11 +43,11 @@ pub(super) fn merge(db: &Db, is_first: bool) -> Result<bool> {
         &[&pages],
     )?;
     // One change is the statement itself.
-    Ok(db.sqlite().total_changes() - before > 1)
+    Ok(connection.total_changes() - before > 1)
 }
 
 /// The IDs of all licenses that may contain the word, with duplicates.
-pub(super) fn having_word(word: &Word) -> IdQuery {
+pub(super) fn having_word(word: &Word) -> Query {
     let is_long = |spelling: &String| spelling.chars().count() >= 3;
     if word.spellings.iter().all(is_long) {
         let any: Vec<String> = word
@@ -72,7 +58,7 @@ pub(super) fn having_word(word: &Word) -> IdQuery {
         return having(&any.join(" OR "));
     }
     // A text of one or two characters is a prefix of trigrams; one of three is a trigram.
-    let mut query = IdQuery::default();
+    let mut query = Query::default();
     let mut selects = Vec::new();
     for spelling in &word.spellings {
         let first = query.values.len() + 1;
@@ -89,13 +75,13 @@ pub(super) fn having_word(word: &Word) -> IdQuery {
 
 /// The IDs of all licenses that may contain one of these parts, which are folded and have at least
 /// three characters.
-pub(super) fn having_any<'a>(parts: impl Iterator<Item = &'a str>) -> IdQuery {
+pub(super) fn having_any<'a>(parts: impl Iterator<Item = &'a str>) -> Query {
     let any: Vec<String> = parts.map(all_of).collect();
     having(&any.join(" OR "))
 }
 
-fn having(expression: &str) -> IdQuery {
-    IdQuery {
+fn having(expression: &str) -> Query {
+    Query {
         sql: "select rowid as id from license_search where license_search match ?1".to_owned(),
         values: vec![Value::from(expression.to_owned())],
     }

@@ -83,8 +83,7 @@ pub fn get(db: &Db, question: &Question<'_>) -> Result<Option<UnlicensedMachine>
 
 /// Those with this machine code, in the order of their tools and keys.
 pub fn of_machine_code(db: &Db, code: &str) -> Result<Vec<UnlicensedMachine>> {
-    let sql =
-        format!("select {COLUMNS} from unlicensed_machines order by tool_name, license_key");
+    let sql = format!("select {COLUMNS} from unlicensed_machines order by tool_name, license_key");
     let mut found = vec![];
     db.each(&sql, &[], |row| {
         if has_machine_code(row.text(1)?, row.text(2)?, code) {

@@ -75,6 +75,7 @@ mod page;
 mod pages;
 mod parsers;
 mod people;
+mod postgres;
 mod power;
 mod program;
 mod proxy;

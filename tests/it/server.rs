@@ -17,6 +17,8 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
+use crate::postgres;
+
 pub const PASSWORD: &str = "correct horse battery";
 
 /// The initial time of every server.
@@ -32,6 +34,8 @@ pub struct Server {
     pub service: Arc<Service>,
     stop: rocket::Shutdown,
     thread: Option<JoinHandle<()>>,
+    /// Dropped after the service.
+    _database: Option<postgres::Database>,
 }
 
 impl Server {
@@ -62,6 +66,8 @@ impl Server {
             admin_password: Some(PASSWORD.to_owned()),
             ..Config::default()
         };
+        let database = postgres::new_database();
+        config.database = database.as_ref().map(|database| database.url.clone());
         change(&mut config);
         let base = config.base_path().to_owned();
         let (service, _) = Service::open(&config, clock.clone()).unwrap();
@@ -79,6 +85,7 @@ impl Server {
             service,
             stop,
             thread: Some(thread),
+            _database: database,
         }
     }
 

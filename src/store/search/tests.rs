@@ -25,7 +25,7 @@ const DAYS: [&str; 6] = [
 fn database(seed: u64) -> Db {
     let mut connection = Connection::open_in_memory().unwrap();
     open::migrate(&mut connection, 0).unwrap();
-    let db = Db::new(connection);
+    let db = Db::Sqlite(connection);
     for tool in ["A", "B", "B b"] {
         let sql = "insert into tools (name, created_at) values (?1, 0)";
         db.run(sql, &[&tool]).unwrap();
@@ -83,12 +83,12 @@ fn database(seed: u64) -> Db {
                 |row| row.get(0),
             )
             .unwrap();
-        trigrams::insert(&db, id, &values.search_text()).unwrap();
+        texts::insert(&db, id, &values.search_text()).unwrap();
     }
     // IDs have gaps, and the index has had rows that were deleted.
     for id in [3, 40, 77] {
         let license = licenses::get(&db, id).unwrap().unwrap();
-        trigrams::remove(&db, id, &license.search_text()).unwrap();
+        texts::remove(&db, id, &license.search_text()).unwrap();
         db.run("delete from licenses where id = ?1", &[&id])
             .unwrap();
     }
@@ -264,12 +264,12 @@ fn letters_that_people_write_differently_are_found() {
             .with("license_key", "k")
             .with("user_id", "Yılmaz Straße Søren Łódź"),
     );
-    trigrams::insert(&db, 1, &values.unwrap().search_text()).unwrap();
+    texts::insert(&db, 1, &values.unwrap().search_text()).unwrap();
     for word in [
         "yilmaz", "YILMAZ", "strasse", "Straße", "soren", "lodz", "ß", "ł",
     ] {
         let words = Word::parse_all(word).unwrap();
-        let found = trigrams::having_word(&words[0]);
+        let found = texts::having_word(&db, &words[0]);
         let ids = db.all(&found.sql, &refs(&found.values), |row| row.get(0));
         let ids: Vec<i64> = ids.unwrap();
         assert!(ids.contains(&1), "{word}");

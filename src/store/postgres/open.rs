@@ -1,0 +1,132 @@
+//! Opening the database: its schema is made when it is empty, and refused when it is not ours.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use r2d2::{Pool, PooledConnection};
+
+use super::driver::{Connections, Driver};
+use super::listen::{CHANNEL, Heard, notice};
+use super::schema;
+use crate::config::PostgresUrl;
+use crate::error::{Error, Refusal};
+use crate::store::cache::{LicenseCache, Pair};
+use crate::store::db::{Db, DbError};
+use crate::store::open::{Missing, STEPS};
+use crate::store::random;
+use crate::store::session::Session;
+
+const WHOLE: &str = include_str!("../../../schema.sql");
+
+/// The advisory lock of everybody who opens the database.
+const OPENS: i64 = 2;
+
+/// The database as this process uses it.
+pub(in crate::store) struct Postgres {
+    driver: Arc<Driver>,
+    pool: Pool<Connections>,
+    /// By which the others know this process.
+    name: String,
+}
+
+impl Postgres {
+    /// With a connection for writes.
+    pub(in crate::store) fn open(
+        url: &PostgresUrl,
+        missing: Missing,
+    ) -> Result<(Postgres, Db), Refusal> {
+        let refuse =
+            |words: String| Refusal(format!("The database {url} cannot be used: {words}."));
+        let driver = Arc::new(Driver::new(url).map_err(|e| refuse(e.to_string()))?);
+        let session = driver.connect().map_err(|e| refuse(e.to_string()))?;
+        let locked = |function| session.batch(&format!("select {function}({OPENS})"));
+        locked("pg_advisory_lock").map_err(|e| refuse(e.to_string()))?;
+        let prepared = prepare(&session, missing);
+        locked("pg_advisory_unlock").map_err(|e| refuse(e.to_string()))?;
+        prepared.map_err(refuse)?;
+        let postgres = Postgres {
+            pool: Connections(Arc::clone(&driver)).pool(),
+            driver,
+            name: URL_SAFE_NO_PAD.encode(random::<12>()?),
+        };
+        Ok((postgres, Db::Postgres(session)))
+    }
+
+    /// A connection that nobody uses.
+    pub(in crate::store) fn free(&self) -> Result<PooledConnection<Connections>, Error> {
+        let none = |e| Error::Unavailable(format!("database: no connection: {e}"));
+        self.pool.get().map_err(none)
+    }
+
+    /// After the database was away.
+    pub(in crate::store) fn reconnect(&self, db: &mut Db) -> Result<(), Error> {
+        if matches!(db, Db::Postgres(session) if !session.is_usable()) {
+            *db = Db::Postgres(self.driver.connect()?);
+        }
+        Ok(())
+    }
+
+    /// Tells the others what the transaction has changed, once it is committed.
+    pub(in crate::store) fn tell(&self, db: &Db, changed: &[Pair]) -> Result<(), Error> {
+        let notice = notice(&self.name, changed);
+        db.one("select pg_notify(?1, ?2)", &[&CHANNEL, &notice], |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// Keeps the cache free of what others have changed.
+    pub(in crate::store) fn listen(
+        &self,
+        cache: &Arc<LicenseCache>,
+        others_wrote: &Arc<AtomicBool>,
+    ) {
+        self.driver.listen(Heard {
+            process: self.name.clone(),
+            cache: Arc::clone(cache),
+            others_wrote: Arc::clone(others_wrote),
+        });
+    }
+}
+
+fn prepare(session: &Session, missing: Missing) -> Result<(), String> {
+    let version = version(session).map_err(|e| e.to_string())?;
+    let known = STEPS.len();
+    let sql = match version {
+        None if missing == Missing::Refuse => return Err("it is empty".into()),
+        None => schema::whole(WHOLE),
+        Some(version) if !(1..=known).contains(&version) => {
+            return Err(format!(
+                "it has schema version {version}, and this program knows versions up to {known}; start the newer \
+                 program that wrote it"
+            ));
+        }
+        Some(version) => {
+            let steps = STEPS[version..].iter();
+            steps.map(|step| schema::translated(step)).collect()
+        }
+    };
+    if version == Some(known) {
+        return Ok(());
+    }
+    let sql = format!(
+        "begin; {sql}; create table if not exists schema_version (number bigint not null);
+         delete from schema_version; insert into schema_version (number) values ({known}); commit"
+    );
+    session.batch(&sql).map_err(|e| e.to_string())
+}
+
+/// None for a database without tables.
+fn version(session: &Session) -> Result<Option<usize>, DbError> {
+    let number = |sql| -> Result<Option<i64>, DbError> {
+        let rows = session.rows(sql, &[])?;
+        Ok(rows.first().map(|row| row.try_get(0)).transpose()?)
+    };
+    let tables =
+        "select count(*) from information_schema.tables where table_schema = current_schema()";
+    if number(tables)? == Some(0) {
+        return Ok(None);
+    }
+    let version = number("select number from schema_version")?;
+    Ok(Some(version.map_or(0, |version| version as usize)))
+}
