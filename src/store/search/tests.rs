@@ -191,7 +191,7 @@ proptest! {
         let db = database(seed);
         let order = order.0;
         let mut all = expected(&db, &filter, order);
-        let conditions = conditions(&filter);
+        let conditions = conditions(&db, &filter);
         let gathered = match gather(&db, &filter, &conditions, order, max).unwrap() {
             Found::All(found) => found,
             Found::More(_) => {
