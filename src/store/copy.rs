@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, InterruptHandle};
 
-use super::{Engine, Store, disk_space, mark, open};
+use super::db::Db;
+use super::{Engine, Store, WRITE_WAIT, disk_space, mark, open, transfer};
 use crate::error::{Error, Refusal};
 
 /// Ends a copy or its proof from another thread.
@@ -104,10 +105,12 @@ pub fn folder_of(path: &Path) -> &Path {
 impl Store {
     /// Copies the database as it is at one moment. Others can write meanwhile.
     pub fn copy_into(&self, part: &Part, halt: &Halt) -> Result<(), Error> {
-        let Engine::Sqlite(file) = &self.engine else {
-            return Err(Error::Unavailable(
-                "a backup of PostgreSQL is not possible yet".into(),
-            ));
+        let file = match &self.engine {
+            Engine::Sqlite(file) => file,
+            Engine::Postgres(postgres) => {
+                read_into(&*postgres.free()?, part, halt)?;
+                return mark::renew(part.path());
+            }
         };
         let db = open::reader(&file.path, open::Access::Shared)?;
         file.check()?;
@@ -154,6 +157,21 @@ impl Store {
         let is_same_file = matches!(&self.engine, Engine::Sqlite(file) if file.is_at(path));
         is_same_file || folders[0] == folders[1] && name.starts_with("licenses.db")
     }
+}
+
+/// The content of another database, as it is at one moment.
+fn read_into(from: &Db, part: &Part, halt: &Halt) -> Result<(), Error> {
+    let mut copy = Connection::open(part.path())?;
+    copy.pragma_update(None, "journal_mode", "off")?;
+    copy.pragma_update(None, "synchronous", "off")?;
+    open::migrate(&mut copy, 0)?;
+    halt.watch(&copy);
+    let copy = Db::Sqlite(copy);
+    from.begin_read()?;
+    copy.begin_write(WRITE_WAIT)?;
+    let copied = transfer::copy(from, &copy).and_then(|()| copy.commit());
+    from.roll_back();
+    Ok(copied?)
 }
 
 /// In bytes, at most: a copy has no empty pages.

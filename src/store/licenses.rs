@@ -81,6 +81,9 @@ static OF_PAIR: LazyLock<String> = LazyLock::new(|| {
 static OF_ID: LazyLock<String> =
     LazyLock::new(|| format!("select {} from licenses where id = ?1", columns("licenses")));
 
+pub(super) static EVERY: LazyLock<String> =
+    LazyLock::new(|| format!("select {} from licenses order by id", columns("licenses")));
+
 /// The columns that [`license`] reads, of a table or alias.
 fn columns(table: &str) -> String {
     let fields = FIELDS.iter().map(|field| field.name);
@@ -437,7 +440,7 @@ pub fn delete(db: &WriteTx<'_>, license: &License) -> Result<()> {
     Ok(())
 }
 
-fn license(row: &Row<'_>) -> Result<License> {
+pub(super) fn license(row: &Row<'_>) -> Result<License> {
     let mut texts = [""; fields::COUNT];
     for (at, text) in texts.iter_mut().enumerate() {
         *text = row.text(FIXED.len() + at)?;

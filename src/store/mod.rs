@@ -50,6 +50,7 @@ mod texts;
 pub mod tokens;
 pub mod tools;
 mod trail;
+mod transfer;
 pub mod trials;
 mod trigrams;
 pub mod unlicensed_machines;
@@ -94,6 +95,8 @@ use open::Access;
 pub use open::{Missing, SCHEMA};
 use postgres::Postgres;
 use trail::Trail;
+
+const SCHEMA_SQL: &str = include_str!("../../schema.sql");
 
 /// In the data folder.
 const DATABASE: &str = "licenses.db";

@@ -73,6 +73,16 @@ pub enum Value<'a> {
     Text(Cow<'a, str>),
 }
 
+impl Value<'_> {
+    pub(super) fn into_owned(self) -> Value<'static> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Number(number) => Value::Number(number),
+            Value::Text(text) => Value::Text(text.into_owned().into()),
+        }
+    }
+}
+
 /// What can be the value of a parameter.
 pub trait ToValue {
     fn to_value(&self) -> Value<'_>;

@@ -15,10 +15,8 @@ use crate::error::{Error, Refusal};
 use crate::store::cache::{LicenseCache, Pair};
 use crate::store::db::{Db, DbError};
 use crate::store::open::{Missing, STEPS};
-use crate::store::random;
 use crate::store::session::Session;
-
-const WHOLE: &str = include_str!("../../../schema.sql");
+use crate::store::{SCHEMA_SQL, WRITE_WAIT, random, transfer};
 
 /// The advisory lock of everybody who opens the database.
 const OPENS: i64 = 2;
@@ -52,6 +50,32 @@ impl Postgres {
             name: URL_SAFE_NO_PAD.encode(random::<12>()?),
         };
         Ok((postgres, Db::Postgres(session)))
+    }
+
+    /// Puts the content of a database file into a database without tables, all of it or nothing.
+    pub(in crate::store) fn fill(url: &PostgresUrl, file: &Db) -> Result<(), Refusal> {
+        let refuse =
+            |words: String| Refusal(format!("The database {url} cannot be used: {words}."));
+        let driver = Driver::new(url).map_err(|e| refuse(e.to_string()))?;
+        let session = driver.connect().map_err(|e| refuse(e.to_string()))?;
+        if version(&session)
+            .map_err(|e| refuse(e.to_string()))?
+            .is_some()
+        {
+            return Err(refuse(
+                "it is not empty; create another one, and name that one".into(),
+            ));
+        }
+        let db = Db::Postgres(session);
+        let filled = || -> Result<(), DbError> {
+            db.begin_write(WRITE_WAIT)?;
+            if let Db::Postgres(session) = &db {
+                session.batch(&made(STEPS.len(), &schema::whole(SCHEMA_SQL)))?;
+            }
+            transfer::copy(file, &db)?;
+            db.commit()
+        };
+        filled().map_err(|e| refuse(e.to_string()))
     }
 
     /// A connection that nobody uses.
@@ -94,7 +118,7 @@ fn prepare(session: &Session, missing: Missing) -> Result<(), String> {
     let known = STEPS.len();
     let sql = match version {
         None if missing == Missing::Refuse => return Err("it is empty".into()),
-        None => schema::whole(WHOLE),
+        None => schema::whole(SCHEMA_SQL),
         Some(version) if !(1..=known).contains(&version) => {
             return Err(format!(
                 "it has schema version {version}, and this program knows versions up to {known}; start the newer \
@@ -109,11 +133,16 @@ fn prepare(session: &Session, missing: Missing) -> Result<(), String> {
     if version == Some(known) {
         return Ok(());
     }
-    let sql = format!(
-        "begin; {sql}; create table if not exists schema_version (number bigint not null);
-         delete from schema_version; insert into schema_version (number) values ({known}); commit"
-    );
+    let sql = format!("begin; {}; commit", made(known, &sql));
     session.batch(&sql).map_err(|e| e.to_string())
+}
+
+/// These statements, which lead to that version.
+fn made(version: usize, sql: &str) -> String {
+    format!(
+        "{sql}; create table if not exists schema_version (number bigint not null);
+         delete from schema_version; insert into schema_version (number) values ({version})"
+    )
 }
 
 /// None for a database without tables.
