@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use license_server::commands::admin;
 use license_server::commands::audit::{self, AuditFormat};
-use license_server::commands::backup::{self, BackupArgs, RestoreArgs};
+use license_server::commands::backup::{self, BackupArgs, MoveArgs, RestoreArgs};
 use license_server::commands::doctor::{self, DoctorArgs};
 use license_server::commands::keys::{self, KeyForm};
 use license_server::commands::{self, Format, ImportArgs};
@@ -51,6 +51,8 @@ enum Command {
     Backup(BackupArgs),
     /// Put a backup in place of the database, while the server is stopped
     Restore(RestoreArgs),
+    /// Move everything to PostgreSQL or back to a folder, while the server is stopped
+    Move(MoveArgs),
     /// Run a mock server that always returns the same answer
     Mock(Mock),
     /// Manage signing keys; works while the server runs
@@ -180,6 +182,7 @@ fn main() -> ExitCode {
         None | Some(Command::Serve) => server::serve(config),
         Some(Command::Backup(args)) => backup::backup(&config, &args),
         Some(Command::Restore(args)) => backup::restore(&config, &args),
+        Some(Command::Move(args)) => backup::move_database(&config, &args),
         Some(Command::Mock(mock)) => server::serve_mock(config, mock),
         Some(Command::Keys(command)) => match command {
             Keys::List => keys::list(&config),

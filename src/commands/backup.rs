@@ -12,12 +12,12 @@ use time::macros::format_description;
 use time::{Duration, OffsetDateTime};
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, PostgresUrl};
 use crate::error::Refusal;
 use crate::log::{plain, say};
 use crate::model::audit::Actor;
 use crate::service::{
-    Contents, Restoration, RestoreOptions, Service, give_way, open_backup, verify_backup,
+    Contents, Restoration, RestoreOptions, Service, Target, give_way, open_backup, verify_backup,
 };
 
 /// How long an interrupted backup may take to remove what it has written.
@@ -49,6 +49,41 @@ pub struct RestoreArgs {
     /// End the state after a restore: refuse machines without a license again; works while the server runs
     #[arg(long, conflicts_with_all = ["file", "replace", "revoke_tokens"])]
     end: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct MoveArgs {
+    /// An empty database such as `postgres://user:password@db.example.com/licenses`, or a folder
+    #[arg(long)]
+    to: String,
+}
+
+pub fn move_database(config: &Config, args: &MoveArgs) -> Result<(), Refusal> {
+    let (to, setting) = match PostgresUrl::parse(&args.to) {
+        Some(url) => (Target::Postgres(url), "database"),
+        None if args.to.contains("://") => {
+            return Err(Refusal(format!(
+                "--to `{}` is neither a folder nor an address such as `postgres://user:password@host/database`.",
+                args.to
+            )));
+        }
+        None => (Target::Folder(PathBuf::from(&args.to)), "data_dir"),
+    };
+    let contents = crate::service::move_database(config, Clock::System, &to)?;
+    tell(
+        say,
+        "Everything was moved, and is the same there.",
+        &contents,
+    );
+    say(&format!(
+        "Next: set `{setting}` to it{}, and start the server. The database from which it was moved is still there; no \
+         server may use it from now on.",
+        match to {
+            Target::Postgres(_) => "",
+            Target::Folder(_) => ", remove the setting `database`",
+        }
+    ));
+    Ok(())
 }
 
 pub fn backup(config: &Config, args: &BackupArgs) -> Result<(), Refusal> {
@@ -109,7 +144,6 @@ pub fn restore(config: &Config, args: &RestoreArgs) -> Result<(), Refusal> {
         false => (Box::new(open_backup(file)?), file.display().to_string()),
     };
     let clock = Clock::System;
-    let folder = &config.data_dir;
     let options = RestoreOptions {
         is_replacing: args.replace,
         is_revoking_tokens: args.revoke_tokens,
@@ -117,10 +151,10 @@ pub fn restore(config: &Config, args: &RestoreArgs) -> Result<(), Refusal> {
     let Restoration {
         contents,
         tokens,
+        into,
         before,
     } = crate::service::restore(config, &clock, input, &name, options)?;
-    let database = folder.join("licenses.db");
-    let restored = format!("Restored {} from {name}.", database.display());
+    let restored = format!("Restored {into} from {name}.");
     tell(say, &restored, &contents);
     let age = contents.newest.map(|newest| ago(clock.now() - newest));
     say(&format!(

@@ -172,7 +172,7 @@ impl Service {
         })
     }
 
-    fn copied(&self, part: &Part, name: &str) -> Result<Contents, Refusal> {
+    pub(super) fn copied(&self, part: &Part, name: &str) -> Result<Contents, Refusal> {
         let copied = self.store.copy_into(part, &self.backup_halt);
         copied.map_err(|error| {
             let Refusal(reason) = proof::words(error);
@@ -231,7 +231,7 @@ fn full(path: &Path) -> String {
     full.as_deref().unwrap_or(path).display().to_string()
 }
 
-fn new_part(path: PathBuf) -> Result<Part, Refusal> {
+pub(super) fn new_part(path: PathBuf) -> Result<Part, Refusal> {
     Part::create(path.clone()).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => Refusal(format!(
             "There is no folder {}; create it first.",

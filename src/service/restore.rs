@@ -18,7 +18,7 @@ use crate::error::{Error, Refusal};
 use crate::model::audit::{Actor, Event, Kind};
 use crate::model::backup::Restored;
 use crate::store::copy::{Halt, log_beside, unusable};
-use crate::store::swap::UnusedFolder;
+use crate::store::swap::{self, UnusedFolder};
 use crate::store::tokens::{self, Token};
 use crate::store::{audit, backups, customer_links, outbox, restores, sessions};
 
@@ -47,6 +47,8 @@ pub struct Restoration {
     pub contents: Contents,
     /// Names of the API tokens that are valid.
     pub tokens: Vec<String>,
+    /// Where the database is.
+    pub into: String,
     /// Where the previous database is now.
     pub before: Option<PathBuf>,
 }
@@ -63,6 +65,7 @@ pub fn restore(
     let encryption = &Encryption::new(&config.secrets);
     let folder = UnusedFolder::take(&config.data_dir)?;
     if let Some(data) = folder.data()
+        && config.database.is_none()
         && !options.is_replacing
     {
         return Err(Refusal(format!(
@@ -108,11 +111,21 @@ pub fn restore(
         newest: found,
         ..prove(part.path(), name, &halt, encryption)?
     };
+    if let Some(url) = &config.database {
+        swap::fill(&part, url)?;
+        return Ok(Restoration {
+            contents,
+            tokens: tokens.into_iter().map(|token| token.name).collect(),
+            into: url.to_string(),
+            before: None,
+        });
+    }
     let stamp = format_description!("[year]-[month]-[day]T[hour][minute][second]");
     let stamp = now.format(stamp).unwrap_or_default();
     let before = folder.swap(part, &stamp)?;
     Ok(Restoration {
         contents,
+        into: config.data_dir.join("licenses.db").display().to_string(),
         tokens: tokens.into_iter().map(|token| token.name).collect(),
         before,
     })

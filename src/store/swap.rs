@@ -7,8 +7,10 @@ use rusqlite::Connection;
 
 use super::copy::{Part, beside, unusable};
 use super::db::Db;
+use super::postgres::Postgres;
 use super::{DATABASE, WRITE_WAIT, WriteTx, mark, open};
 use crate::clock::Stopwatch;
+use crate::config::PostgresUrl;
 use crate::error::{Error, Refusal};
 
 /// A data folder that no server and no command uses as long as this exists.
@@ -101,6 +103,17 @@ impl UnusedFolder {
             .map_err(|e| unusable(&self.path, &e))?;
         Ok(had_data.then_some(before))
     }
+}
+
+/// Puts a copy into a database of PostgreSQL, which is empty.
+pub fn fill(copy: &Part, url: &PostgresUrl) -> Result<(), Refusal> {
+    let file = mark::without_log(copy.path()).map_err(Error::from)?;
+    Postgres::fill(url, &Db::Sqlite(file))
+}
+
+/// Refuses a database of PostgreSQL that a server or another command is using.
+pub fn refuse_in_use(url: &PostgresUrl) -> Result<(), Refusal> {
+    Postgres::refuse_in_use(url)
 }
 
 fn rename(from: &Path, to: &Path) -> Result<(), Refusal> {

@@ -12,7 +12,9 @@ use rusqlite::{ErrorCode, ToSql};
 pub enum DbError {
     Sqlite(rusqlite::Error),
     Postgres(tokio_postgres::Error),
-    /// [`Db::one`] found none.
+    /// It is being moved.
+    InUse,
+    /// A row was expected.
     NoRow,
     Unreadable {
         column: usize,
@@ -24,7 +26,7 @@ impl DbError {
     pub(super) fn sqlite_code(&self) -> Option<ErrorCode> {
         match self {
             DbError::Sqlite(error) => error.sqlite_error_code(),
-            DbError::Postgres(_) | DbError::NoRow | DbError::Unreadable { .. } => None,
+            _ => None,
         }
     }
 }
@@ -52,6 +54,7 @@ impl fmt::Display for DbError {
                 Some(source) => write!(f, "{error}: {source}"),
                 None => error.fmt(f),
             },
+            DbError::InUse => f.write_str("it is being moved; wait until that is done"),
             DbError::NoRow => f.write_str("a row is missing"),
             DbError::Unreadable { column, text } => {
                 write!(

@@ -18,8 +18,9 @@ use crate::store::open::{Missing, STEPS};
 use crate::store::session::Session;
 use crate::store::{SCHEMA_SQL, WRITE_WAIT, random, transfer};
 
-/// The advisory lock of everybody who opens the database.
+/// Advisory locks: held while the database is opened, and together by all who use it.
 const OPENS: i64 = 2;
+const USES: i64 = 3;
 
 /// The database as this process uses it.
 pub(in crate::store) struct Postgres {
@@ -38,7 +39,7 @@ impl Postgres {
         let refuse =
             |words: String| Refusal(format!("The database {url} cannot be used: {words}."));
         let driver = Arc::new(Driver::new(url).map_err(|e| refuse(e.to_string()))?);
-        let session = driver.connect().map_err(|e| refuse(e.to_string()))?;
+        let session = connect(&driver).map_err(|e| refuse(e.to_string()))?;
         let locked = |function| session.batch(&format!("select {function}({OPENS})"));
         locked("pg_advisory_lock").map_err(|e| refuse(e.to_string()))?;
         let prepared = prepare(&session, missing);
@@ -78,6 +79,20 @@ impl Postgres {
         filled().map_err(|e| refuse(e.to_string()))
     }
 
+    /// Refuses a database that a server or another command is using.
+    pub(in crate::store) fn refuse_in_use(url: &PostgresUrl) -> Result<(), Refusal> {
+        let refuse = |e: String| Refusal(format!("The database {url} cannot be used: {e}."));
+        let driver = Driver::new(url).map_err(|e| refuse(e.to_string()))?;
+        let session = driver.connect().map_err(|e| refuse(e.to_string()))?;
+        let is_alone = try_lock(&session, "pg_try_advisory_lock");
+        match is_alone.map_err(|e| refuse(e.to_string()))? {
+            true => Ok(()),
+            false => Err(refuse(
+                "a server or another command is using it; stop all servers first".into(),
+            )),
+        }
+    }
+
     /// A connection that nobody uses.
     pub(in crate::store) fn free(&self) -> Result<PooledConnection<Connections>, Error> {
         let none = |e| Error::Unavailable(format!("database: no connection: {e}"));
@@ -87,7 +102,7 @@ impl Postgres {
     /// After the database was away.
     pub(in crate::store) fn reconnect(&self, db: &mut Db) -> Result<(), Error> {
         if matches!(db, Db::Postgres(session) if !session.is_usable()) {
-            *db = Db::Postgres(self.driver.connect()?);
+            *db = Db::Postgres(connect(&self.driver)?);
         }
         Ok(())
     }
@@ -111,6 +126,21 @@ impl Postgres {
             others_wrote: Arc::clone(others_wrote),
         });
     }
+}
+
+/// For writes: as long as it is there, the database is in use.
+fn connect(driver: &Driver) -> Result<Session, DbError> {
+    let session = driver.connect()?;
+    match try_lock(&session, "pg_try_advisory_lock_shared")? {
+        true => Ok(session),
+        false => Err(DbError::InUse),
+    }
+}
+
+fn try_lock(session: &Session, function: &str) -> Result<bool, DbError> {
+    let rows = session.rows(&format!("select {function}({USES})"), &[])?;
+    let row = rows.first().ok_or(DbError::NoRow)?;
+    Ok(row.try_get(0)?)
 }
 
 fn prepare(session: &Session, missing: Missing) -> Result<(), String> {
