@@ -71,7 +71,7 @@ fn insert(to: &Db, table: &str, columns: &str, width: usize, values: &[Value<'_>
 fn counters(from: &Db) -> Result<Vec<(String, i64)>> {
     let sql = match from {
         Db::Sqlite(_) => {
-            "select name, seq from sqlite_sequence
+            "select name, seq from sqlite_sequence where seq > 0
              union all select 'personal_values', max(id) from personal_values where id > 0"
         }
         Db::Postgres(_) => {

@@ -49,10 +49,10 @@ impl fmt::Display for DbError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DbError::Sqlite(error) => error.fmt(f),
-            DbError::Postgres(error) => match error.source() {
-                // What the server says.
-                Some(source) => write!(f, "{error}: {source}"),
-                None => error.fmt(f),
+            DbError::Postgres(error) => match (error.as_db_error(), error.source()) {
+                (Some(said), _) => f.write_str(said.message()),
+                (None, Some(source)) => write!(f, "{error}: {source}"),
+                (None, None) => error.fmt(f),
             },
             DbError::InUse => f.write_str("it is being moved; wait until that is done"),
             DbError::NoRow => f.write_str("a row is missing"),
