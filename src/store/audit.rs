@@ -10,7 +10,7 @@ use super::{WriteTx, moment, personal, unreadable, webhook_deliveries};
 use crate::error::Error;
 use crate::model::audit::{
     AuditFilter, BEGINNING, CUSTOMER_ID, Detail, Details, Entry, Event, HashLength, Kind, Nameless,
-    Personal, link,
+    PERSON_ID, Personal, link,
 };
 use crate::model::timeline::About;
 
@@ -167,13 +167,14 @@ pub fn head(db: &Connection) -> Result<(i64, String)> {
     Ok(last.unwrap_or((0, BEGINNING.to_owned())))
 }
 
-/// At most `limit` entries of this kind, of which alerts are made, since that moment; newest first.
+/// At most `limit` rows of this kind, of which alerts are made, since that moment, newest first; no entry if a row is
+/// unreadable.
 pub fn of_alerts(
     db: &Connection,
     kind: Kind,
     since: OffsetDateTime,
     limit: i64,
-) -> Result<Vec<Entry>> {
+) -> Result<Vec<(i64, Option<Entry>)>> {
     db.prepare_cached(&format!(
         "select {COLUMNS} from audit where kind in ({}) and kind = ?1 and at >= ?2
          order by at desc, id desc limit ?3",
@@ -181,7 +182,10 @@ pub fn of_alerts(
     ))?
     .query_map(
         params![kind.as_str(), since.unix_timestamp(), limit],
-        |row| entry(db, row),
+        |row| match entry(db, row) {
+            Err(error @ rusqlite::Error::SqliteFailure(..)) => Err(error),
+            read => Ok((row.get(0)?, read.ok())),
+        },
     )?
     .collect()
 }
@@ -270,6 +274,8 @@ pub struct Mention {
     pub license_id: Option<i64>,
     pub code_id: Option<i64>,
     pub customer_id: Option<i64>,
+    /// See [`PERSON_ID`].
+    pub person_id: Option<i64>,
     /// Of who did it, and from where.
     pub actor: [i64; 2],
     pub values: Vec<MentionedValue>,
@@ -295,6 +301,7 @@ pub fn mentions(db: &Connection, from: i64, before: i64, limit: i64) -> Result<V
             license_id: row.get(1)?,
             code_id: row.get(6)?,
             customer_id: None,
+            person_id: None,
             actor: [row.get(2)?, row.get(3)?],
             values: vec![],
         };
@@ -314,6 +321,7 @@ pub fn mentions(db: &Connection, from: i64, before: i64, limit: i64) -> Result<V
                     }),
                     Detail::Number(id) if name == "code_id" => mention.code_id = Some(id),
                     Detail::Number(id) if name == CUSTOMER_ID => mention.customer_id = Some(id),
+                    Detail::Number(id) if name == PERSON_ID => mention.person_id = Some(id),
                     Detail::Number(_) | Detail::Text(_) => {}
                 }
             }
