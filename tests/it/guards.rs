@@ -17,7 +17,7 @@ use crate::server::{Answer, Client, PASSWORD, Server};
 /// The routes that need no credentials; there are no others.
 /// `/api/doctor` is not there for who has no pass, which only a reader of the database can make.
 /// The customer's own page has a session of its own.
-const PUBLIC: [&str; 28] = [
+const PUBLIC: [&str; 29] = [
     "GET /.well-known/security.txt",
     "GET /api/doctor",
     "GET /api/keys",
@@ -26,6 +26,7 @@ const PUBLIC: [&str; 28] = [
     "GET /health",
     "GET /invitation/<token>",
     "GET /login",
+    "GET /login/left",
     "GET /my",
     "GET /my/change",
     "GET /my/link",

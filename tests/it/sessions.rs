@@ -249,6 +249,27 @@ fn guesses_of_the_current_password_are_throttled() {
 }
 
 #[test]
+fn an_open_page_leaves_the_screen_with_its_session_unless_somebody_may_be_typing() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    for (path, seconds) in [("/licenses", 30 * 60), ("/licenses/new", 12 * 3600)] {
+        let refresh = admin.get(path).header("refresh").to_owned();
+        let (after, to) = refresh.split_once("; url=").unwrap();
+        assert_eq!(after, (seconds + 1).to_string(), "{path}");
+        let page = Page::open(&mut admin, to);
+        assert!(page.has_link(path) && page.has_form("/login"), "{path}");
+    }
+    for path in ["/login", "/login/left", "/claim"] {
+        assert_eq!(admin.get(path).header("refresh"), "", "{path}");
+    }
+    // Which is no use of the session.
+    server.clock.turn(29 * 60);
+    admin.get("/login/left?next=/licenses");
+    server.clock.turn(2 * 60);
+    assert!(!is_in(&mut admin));
+}
+
+#[test]
 fn session_limits_are_settings() {
     let server = Server::with(|config| {
         config.session_idle_minutes = 5;
