@@ -194,8 +194,8 @@ impl fmt::Display for Error {
                 f.write_str("This server requires a second factor. Set one up on your account page.")
             }
             Error::RandomPassword => f.write_str(
-                "This account still has the random password that the server printed. Sign in on the pages and choose \
-                 your own.",
+                "This account still has the random password that the server printed. Sign in with a browser and \
+                 choose your own.",
             ),
             Error::NotFound(what) => f.write_str(what),
             Error::MethodNotAllowed(allow) => {

@@ -240,7 +240,7 @@ fn caller(request: &Request<'_>, scopes: &[Scope]) -> Result<(Actor, CallerId), 
         Error::Unauthenticated
     })?;
     note_person(request, user.user_id);
-    let actor = Actor::token(user.user_id, &user.name, address);
+    let actor = Actor::token(user.id, user.user_id, &user.name, address);
     if !scopes.iter().any(|scope| user.may(*scope)) {
         refused(&actor);
         let words: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();

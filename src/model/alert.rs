@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use time::{Duration, OffsetDateTime};
 
-use super::audit::{Entry, Kind};
+use super::audit::{ERASED, Entry, INVITED_BY, Kind, PERSON_ID};
 use super::date;
 use super::role::Role;
 
@@ -19,7 +19,10 @@ pub enum AlertKind {
     /// A sign-in with a browser that the server did not know, but not the first one of a person.
     NewDevice,
     NewOwner,
+    /// By the person herself.
     FactorRemoved,
+    /// By somebody else.
+    FactorReset,
     /// Many sign-ins were refused.
     SignIns,
     /// The password was right, and many codes were wrong.
@@ -43,7 +46,7 @@ impl AlertKind {
         match self {
             AlertKind::NewDevice => "new device",
             AlertKind::NewOwner => "new owner",
-            AlertKind::FactorRemoved => "second factor removed",
+            AlertKind::FactorRemoved | AlertKind::FactorReset => "second factor removed",
             AlertKind::SignIns => "sign-ins refused",
             AlertKind::Codes => "codes refused",
             AlertKind::Tokens => "tokens refused",
@@ -53,7 +56,10 @@ impl AlertKind {
     /// Attempts within [`WINDOW`] that are worth an alert; none if a single entry is.
     fn burst(self) -> Option<i64> {
         match self {
-            AlertKind::NewDevice | AlertKind::NewOwner | AlertKind::FactorRemoved => None,
+            AlertKind::NewDevice
+            | AlertKind::NewOwner
+            | AlertKind::FactorRemoved
+            | AlertKind::FactorReset => None,
             // Who has forgotten the password gives up before that; a guesser has 110 attempts from one address.
             AlertKind::SignIns => Some(20),
             // A person gets the second or third code right; a stranger has ten attempts.
@@ -69,7 +75,12 @@ impl AlertKind {
 
     /// Whether somebody who signs in did it, or the command line.
     pub fn has_actor(self) -> bool {
-        matches!(self, AlertKind::NewOwner | AlertKind::FactorRemoved)
+        self.is_by_owner() || self == AlertKind::FactorRemoved
+    }
+
+    /// Whether only an owner can cause it, or the command line.
+    fn is_by_owner(self) -> bool {
+        matches!(self, AlertKind::NewOwner | AlertKind::FactorReset)
     }
 
     /// Whether owners also get the mail to the person concerned.
@@ -87,6 +98,8 @@ pub struct Alert {
     pub at: OffsetDateTime,
     /// Whom it is about; empty for several.
     pub person: String,
+    /// None for several, for somebody unknown, and in entries of earlier versions.
+    pub person_id: Option<i64>,
     /// Who did it.
     pub by: String,
     /// Empty for several, and on the command line.
@@ -99,18 +112,21 @@ pub struct Alert {
 
 impl Alert {
     /// Owners are warned of everything, others of what is about them.
-    pub fn is_for(&self, name: &str, role: Role) -> bool {
-        role == Role::Owner || self.person == name
+    pub fn is_for(&self, id: i64, role: Role) -> bool {
+        role == Role::Owner || self.is_about(id)
     }
 
-    /// Each person gets one mail with it: a day if a stranger can cause it, otherwise for each entry. `person` is the ID
-    /// of whom it is about.
-    pub fn key(&self, person: Option<i64>) -> String {
-        if self.kind.has_actor() {
+    pub fn is_about(&self, id: i64) -> bool {
+        self.person_id == Some(id)
+    }
+
+    /// Each person gets one mail with it: for each entry that only an owner can cause, otherwise a day.
+    pub fn key(&self) -> String {
+        if self.kind.is_by_owner() {
             return format!("alert of entry {}", self.id);
         }
         let (kind, day) = (self.kind.as_str(), date::format(self.at.to_utc().date()));
-        match person.filter(|_| self.kind.is_of_one_person()) {
+        match self.person_id.filter(|_| self.kind.is_of_one_person()) {
             Some(id) => format!("alert {day} {kind} about user {id}"),
             None => format!("alert {day} {kind}"),
         }
@@ -119,11 +135,12 @@ impl Alert {
 
 /// The newest first.
 pub fn alerts(entries: &[Entry]) -> Vec<Alert> {
-    let mut groups: BTreeMap<(AlertKind, String), Vec<Alert>> = BTreeMap::new();
+    let mut groups: BTreeMap<_, Vec<Alert>> = BTreeMap::new();
     for one in entries.iter().filter_map(of_entry) {
-        let person = match one.kind.is_of_one_person() {
-            true => one.person.clone(),
-            false => String::new(),
+        let person = match (one.kind.is_of_one_person(), one.person_id) {
+            (true, None) => (None, one.person.clone()),
+            (true, id) => (id, String::new()),
+            (false, _) => (None, String::new()),
         };
         groups.entry((one.kind, person)).or_default().push(one);
     }
@@ -137,17 +154,16 @@ fn of_entry(entry: &Entry) -> Option<Alert> {
     let (before, after) = (&event.before, &event.after);
     let is_owner = after.text("role") == Some(Role::Owner.as_str());
     let who = event.who.shown();
+    let name = |detail| after.words(detail).unwrap_or(ERASED);
     let (kind, person) = match event.kind {
         Kind::SignedIn if after.text("device") == Some("new") => (AlertKind::NewDevice, who),
-        Kind::PersonAdded | Kind::PersonEnabled if is_owner => {
-            (AlertKind::NewOwner, after.text("name")?)
-        }
+        Kind::PersonAdded | Kind::PersonEnabled if is_owner => (AlertKind::NewOwner, name("name")),
         Kind::PersonChanged if is_owner && before.text("role").is_some() => {
-            let name = after.words("name").or(after.text("person"));
-            (AlertKind::NewOwner, name?)
+            let now = after.words("name").unwrap_or_else(|| name("person"));
+            (AlertKind::NewOwner, now)
         }
         Kind::FactorRemoved => (AlertKind::FactorRemoved, who),
-        Kind::FactorReset => (AlertKind::FactorRemoved, after.text("name")?),
+        Kind::FactorReset => (AlertKind::FactorReset, name("name")),
         refused => match AlertKind::of_refusal(refused)? {
             AlertKind::Tokens => (AlertKind::Tokens, ""),
             kind => (kind, who),
@@ -158,7 +174,8 @@ fn of_entry(entry: &Entry) -> Option<Alert> {
         id: entry.id,
         at: entry.at,
         person: person.to_owned(),
-        by: who.to_owned(),
+        person_id: after.number(PERSON_ID),
+        by: after.words(INVITED_BY).unwrap_or(who).to_owned(),
         address: event.address.shown().to_owned(),
         browser: after.words("browser").unwrap_or_default().to_owned(),
         number: after.number("attempts").unwrap_or(1),
@@ -173,9 +190,12 @@ fn together(mut all: Vec<Alert>) -> Option<Alert> {
         all = bursts(all, burst);
     }
     let last = all.last()?.clone();
-    let common = |text: fn(&Alert) -> &String| match all.iter().all(|one| text(one) == text(&last))
-    {
-        true => text(&last).clone(),
+    let is_common = |same: fn(&Alert, &Alert) -> bool| all.iter().all(|one| same(one, &last));
+    let of_one_person =
+        is_common(|one, last| (one.person_id, &one.person) == (last.person_id, &last.person));
+    let of_one_address = is_common(|one, last| one.address == last.address);
+    let if_common = |text: &String, is_common| match is_common {
+        true => text.clone(),
         false => String::new(),
     };
     Some(match last.kind.burst() {
@@ -184,8 +204,9 @@ fn together(mut all: Vec<Alert>) -> Option<Alert> {
             ..last
         },
         Some(_) => Alert {
-            person: common(|one| &one.person),
-            address: common(|one| &one.address),
+            person: if_common(&last.person, of_one_person),
+            person_id: last.person_id.filter(|_| of_one_person),
+            address: if_common(&last.address, of_one_address),
             number: all.iter().map(|one| one.number).sum(),
             ..last
         },
@@ -286,7 +307,7 @@ mod tests {
         let [alert] = &alerts(&[signed_in])[..] else {
             panic!("no alert");
         };
-        assert!(alert.is_for("anna", Role::Viewer) && alert.is_for("bo", Role::Owner));
-        assert!(!alert.is_for("bo", Role::Staff));
+        assert!(alert.is_for(1, Role::Viewer) && alert.is_for(2, Role::Owner));
+        assert!(!alert.is_for(2, Role::Staff));
     }
 }

@@ -57,6 +57,16 @@ pub struct Facts {
     pub alert: AlertFacts,
 }
 
+impl Facts {
+    /// Without the links that work once.
+    fn without_secrets(&self) -> Facts {
+        let mut facts = self.clone();
+        facts.my_url.clear();
+        facts.invitation.url.clear();
+        facts
+    }
+}
+
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct CodeFacts {
     pub tool_name: String,
@@ -214,6 +224,11 @@ pub fn sample(tool_name: &str, server_url: &str) -> Facts {
 }
 
 impl MailText {
+    fn subject(&self, facts: &Facts) -> Result<String, Problem> {
+        let subject = rendered("subject", &self.subject, facts, MAX_SUBJECT_TEMPLATE);
+        subject.and_then(|text| one_line(&text))
+    }
+
     /// What can be saved: a page can send it back in any script.
     pub fn can_be_edited(&self) -> Result<(), Problem> {
         fits("body", &self.body, MAX_BODY_TEMPLATE)
@@ -221,8 +236,12 @@ impl MailText {
 
     /// With these values. The error names the field, the line and what is wrong.
     pub fn render(&self, facts: &Facts) -> Result<MailText, Error> {
-        let subject = rendered("subject", &self.subject, facts, MAX_SUBJECT_TEMPLATE);
-        let subject = subject.and_then(|text| one_line(&text));
+        let subject =
+            self.subject(facts)
+                .and_then(|subject| match self.subject(&facts.without_secrets()) {
+                    Ok(same) if same == subject => Ok(subject),
+                    _ => Err(problem("subject", SECRET_IN_SUBJECT.to_owned())),
+                });
         let body = rendered("body", &self.body, facts, MAX_BODY).and_then(|text| {
             let text = tidy(&text);
             match text.is_empty() {
@@ -239,6 +258,10 @@ impl MailText {
         }
     }
 }
+
+/// Whatever the template does with it.
+const SECRET_IN_SUBJECT: &str = "The subject has a link in it that only the reader may know. Lists of mails and logs of \
+     mail servers show subjects: put the link into the text.";
 
 fn fits(field: &'static str, text: &str, most: usize) -> Result<(), Problem> {
     match text.len() > most {
@@ -460,6 +483,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn no_subject_has_a_secret_link() {
+        for subject in [
+            "Your page: {{ my_url }}",
+            "{{ invitation['url']|upper }}",
+            "{% for c in my_url %}{{ c }} {% endfor %}",
+            "Bo{% if invitation.url %}!{% endif %}",
+        ] {
+            assert_eq!(refusal(subject, "x").0, "subject", "{subject}");
+        }
+        assert!(render("{{ claim_url }}", "{{ my_url }} {{ invitation.url }}").is_ok());
     }
 
     #[test]

@@ -584,6 +584,7 @@ mod tests {
                         id: 1,
                         at: NOW - Duration::HOUR,
                         person: String::new(),
+                        person_id: None,
                         by: String::new(),
                         address: String::new(),
                         browser: String::new(),

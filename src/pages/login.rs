@@ -5,7 +5,7 @@ use rocket::response::Redirect;
 use rocket::{Either, FromForm, Request, Route, State, get, post, routes};
 
 use super::form::{CsrfOnly, PublicForm, SignedInForm};
-use super::frame::Frame;
+use super::frame::{Frame, Visitor};
 use super::saved_form::{SavedForm, keep_open, local_path, resume};
 use super::{Page, to};
 use crate::auth::SignInCookies;
@@ -17,7 +17,7 @@ use crate::service::{Begun, Client, WRONG_CODE};
 const TOO_LATE: &str = "The code came too late, or a code was used meanwhile. Start again.";
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![show, log_in, log_out]
+    routes![show, left, log_in, log_out]
 }
 
 #[derive(Template)]
@@ -31,6 +31,8 @@ struct LoginPage<'a> {
     action: &'a str,
     /// A form came too late and was not kept.
     is_lost: bool,
+    /// An open page was closed.
+    has_left: bool,
     problem: Option<String>,
 }
 
@@ -73,6 +75,7 @@ pub(super) fn resume_after_login(frame: &Frame, form: &SavedForm) -> Result<Page
         again: form.fields.as_deref().unwrap_or_default(),
         action: form.fields.as_ref().map_or("", |_| local_path(&form.path)),
         is_lost: form.fields.is_none(),
+        has_left: false,
         problem: None,
     };
     Page::with_status(401, &page)
@@ -80,6 +83,11 @@ pub(super) fn resume_after_login(frame: &Frame, form: &SavedForm) -> Result<Page
 
 /// To the login page, which then redirects to the requested page.
 pub(super) fn redirect_to_login(request: &Request<'_>) -> Redirect {
+    Redirect::to(with_next(request, "/login"))
+}
+
+/// The address of that page, which leads to the requested one.
+pub(super) fn with_next(request: &Request<'_>, page: &str) -> String {
     let config: Option<&Config> = request.rocket().state();
     let base = config.map_or("", Config::base_path);
     let uri = request.uri().to_string();
@@ -90,7 +98,7 @@ pub(super) fn redirect_to_login(request: &Request<'_>) -> Redirect {
     } else {
         String::new()
     };
-    Redirect::to(format!("{base}/login{query}"))
+    format!("{base}{page}{query}")
 }
 
 #[get("/login?<next>")]
@@ -110,9 +118,26 @@ fn show(
         again: "",
         action: "",
         is_lost: false,
+        has_left: false,
         problem: None,
     };
     Ok(Either::Right(Page::new(&page)?))
+}
+
+/// Does not use the session, which somebody may still be using in another window.
+#[get("/login/left?<next>")]
+fn left(frame: Visitor, next: Option<&str>) -> Result<Page, Failure> {
+    let page = LoginPage {
+        frame: &frame.0,
+        username: "",
+        next: local_path(next.unwrap_or_default()),
+        again: "",
+        action: "",
+        is_lost: false,
+        has_left: true,
+        problem: None,
+    };
+    Ok(Page::new(&page)?)
 }
 
 #[post("/login", data = "<form>")]
@@ -194,6 +219,7 @@ async fn log_in(
                 again: &again,
                 action: &action,
                 is_lost: false,
+                has_left: false,
                 problem: Some(problem),
             };
             Ok(Either::Right(Page::with_status(error.status(), &page)?))

@@ -31,6 +31,7 @@ mod import;
 mod integration;
 mod invitation;
 mod keys;
+mod left;
 mod license;
 mod license_form;
 mod license_query;
@@ -247,9 +248,13 @@ impl Page {
 
 impl<'r> Responder<'r, 'static> for Page {
     fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
+        let refresh = left::refresh(request, &self.html);
         let mut response = self.html.respond_to(request)?;
         response.set_header(ContentType::HTML);
         response.set_status(Status::new(self.status));
+        if let Some(refresh) = refresh {
+            response.set_raw_header("Refresh", refresh);
+        }
         Ok(response)
     }
 }

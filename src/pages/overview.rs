@@ -43,8 +43,12 @@ struct OverviewPage {
     now: OffsetDateTime,
     backup: BackupState,
     restored: Option<(Restored, Vec<Token>)>,
+    /// Who reads the page.
+    own_id: i64,
     /// What this person has not seen yet.
     alerts: Vec<Alert>,
+    /// Entries of the audit log that may be alerts and cannot be read.
+    unreadable: Vec<i64>,
     /// Mails that were not sent, or perhaps were not.
     unsent: i64,
     /// Texts of mails that failed.
@@ -55,6 +59,7 @@ struct OverviewPage {
 
 #[get("/")]
 async fn show(app: &App, session: Session, frame: Frame) -> Result<Page, Failure> {
+    let own_id = session.0.session.user_id;
     let state = move |service: &Service| {
         Ok((
             service.alerts(&session.0.session)?,
@@ -65,7 +70,8 @@ async fn show(app: &App, session: Session, frame: Frame) -> Result<Page, Failure
             service.webhooks()?,
         ))
     };
-    let (alerts, backup, restored, unsent, failed_texts, webhooks) = app.run(state).await?;
+    let ((alerts, unreadable), backup, restored, unsent, failed_texts, webhooks) =
+        app.run(state).await?;
     let mut overview = app.run(Service::overview).await?;
     let (now, offset) = (app.now(), app.utc_offset());
     let rows = |listed: &mut Vec<ListedLicense>| -> Vec<LicenseRow> {
@@ -88,7 +94,9 @@ async fn show(app: &App, session: Session, frame: Frame) -> Result<Page, Failure
         now,
         backup,
         restored,
+        own_id,
         alerts,
+        unreadable,
         unsent,
         failed_texts,
         webhooks: webhooks
@@ -188,8 +196,8 @@ impl OverviewPage {
         self.alerts.iter().map(|alert| alert.id).max()
     }
 
-    fn is_reader(&self, person: &str) -> bool {
-        self.frame.user.as_deref() == Some(person)
+    fn is_reader(&self, alert: &Alert) -> bool {
+        alert.is_about(self.own_id)
     }
 
     fn checked(&self, verdict: &Verdict) -> i64 {

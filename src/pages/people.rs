@@ -18,7 +18,7 @@ use crate::error::{Error, Problem};
 use crate::model::role::Role;
 use crate::model::user::UserValues;
 use crate::request::{App, Failure};
-use crate::service::{Invited, NewInvitation, Person};
+use crate::service::{FormerPerson, Invited, NewInvitation, Person, Service};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
@@ -33,7 +33,9 @@ pub(super) fn routes() -> Vec<Route> {
         confirm_reset,
         reset_factor,
         confirm_removal,
-        remove
+        remove,
+        confirm_erasure,
+        erase
     ]
 }
 
@@ -43,6 +45,7 @@ struct PeoplePage {
     frame: Frame,
     people: Vec<Person>,
     invited: Vec<Invited>,
+    former: Vec<FormerPerson>,
     offset: UtcOffset,
 }
 
@@ -129,11 +132,13 @@ impl PersonForm {
 
 #[get("/people")]
 async fn list(app: &App, _session: auth::Session, frame: Frame) -> Result<Page, Failure> {
-    let (people, invited) = app.run(|service| service.people()).await?;
+    let all = |service: &Service| Ok((service.people()?, service.former_people()?));
+    let ((people, invited), former) = app.run(all).await?;
     Ok(Page::new(&PeoplePage {
         frame,
         people,
         invited,
+        former,
         offset: app.utc_offset(),
     })?)
 }
@@ -367,7 +372,7 @@ fn removal(frame: Frame, id: i64, person: &Person, reason: Reason) -> ConfirmPag
         reason: Some(reason),
         question: format!("Remove {}?", person.user.values.name),
         consequence: format!(
-            "All sessions end at once.{tokens} The audit log keeps the name. This cannot be undone; to keep the \
+            "All sessions end at once.{tokens} The audit log keeps the name, until you erase it there. This cannot be undone; to keep the \
              account for later, disable it instead."
         ),
         lost: None,
@@ -403,6 +408,44 @@ async fn remove(
     Ok(Either::Left(redirect_with_flash(
         config, "/people", &message,
     )))
+}
+
+#[get("/people/former/<id>/erase")]
+async fn confirm_erasure(
+    app: &App,
+    _session: auth::Session,
+    frame: Frame,
+    id: i64,
+) -> Result<Page, Failure> {
+    let person = app.run(move |service| service.former_person(id)).await?;
+    Ok(Page::new(&ConfirmPage {
+        frame,
+        reason: None,
+        question: format!("Erase {} from the audit log?", person.name),
+        consequence: "Name, e-mail address, browsers, reasons, and addresses from which nobody else did anything are \
+                      replaced by their hashes, in all entries: nobody can see any longer who made these changes. The \
+                      log can still be verified. What is also the name of a customer or of somebody who signs in now \
+                      stays. This cannot be undone, and backups are not changed."
+            .to_owned(),
+        lost: None,
+        action: format!("/people/former/{id}/erase"),
+        fields: vec![],
+        button: "Erase person",
+        back: "/people".to_owned(),
+    })?)
+}
+
+#[post("/people/former/<id>/erase", data = "<form>")]
+async fn erase(
+    app: &App,
+    config: &State<Config>,
+    id: i64,
+    form: SignedInForm<CsrfOnly>,
+) -> Result<Flashed, Failure> {
+    app.run(move |service| service.erase_former_person(&form.actor, id))
+        .await?;
+    let message = "The person was erased from the audit log.";
+    Ok(redirect_with_flash(config, "/people", message))
 }
 
 fn page(

@@ -7,7 +7,7 @@ use time::Duration;
 use super::Service;
 use crate::error::Error;
 use crate::model::alert::{Alert, AlertKind, SHOWN_FOR, alerts};
-use crate::model::audit::{Actor, Entry, Event, Kind};
+use crate::model::audit::{Actor, Entry, Event, Kind, PERSON_ID};
 use crate::model::mail::{MailEvent, NewMail};
 use crate::model::mail_text::{AlertFacts, Facts};
 use crate::model::role::Role;
@@ -21,25 +21,27 @@ use crate::store::{Db, audit, outbox};
 const MOST: i64 = 2_000;
 
 impl Service {
-    /// What the person is warned of and has not seen yet, the newest first.
-    pub fn alerts(&self, session: &Session) -> Result<Vec<Alert>, Error> {
-        let mut entries = self.alert_entries(SHOWN_FOR)?;
+    /// What the person is warned of and has not seen yet, the newest first, and entries that cannot be read.
+    pub fn alerts(&self, session: &Session) -> Result<(Vec<Alert>, Vec<i64>), Error> {
+        let (mut entries, unreadable) = self.alert_entries(SHOWN_FOR)?;
+        let own = Some(session.user_id);
         let is_own = |entry: &&Entry| {
-            let who = entry.event.who.text.as_deref();
-            entry.event.kind == Kind::AlertsSeen && who == Some(&*session.user_name)
+            let event = &entry.event;
+            event.kind == Kind::AlertsSeen && event.after.number(PERSON_ID) == own
         };
         let seen = entries.iter().filter(is_own);
         let seen = seen.filter_map(|entry| entry.event.after.number("until"));
         let seen = seen.max().unwrap_or(0);
         entries.retain(|entry| entry.id > seen);
         let mut all = alerts(&entries);
-        all.retain(|alert| alert.is_for(&session.user_name, session.role));
-        Ok(all)
+        all.retain(|alert| alert.is_for(session.user_id, session.role));
+        Ok((all, unreadable))
     }
 
     /// Those until that entry, which the person was shown.
     pub fn see_alerts(&self, actor: &Actor, session: &Session, until: i64) -> Result<(), Error> {
-        if self.alerts(session)?.iter().all(|alert| alert.id > until) {
+        let (alerts, _) = self.alerts(session)?;
+        if alerts.iter().all(|alert| alert.id > until) {
             return Ok(());
         }
         self.store.write(|db| {
@@ -50,12 +52,21 @@ impl Service {
         })
     }
 
-    pub(super) fn alert_entries(&self, period: Duration) -> Result<Vec<Entry>, Error> {
+    /// With the IDs of those that cannot be read.
+    pub(super) fn alert_entries(&self, period: Duration) -> Result<(Vec<Entry>, Vec<i64>), Error> {
         let since = self.now() - period;
         self.store.read_tx(|db| {
-            let kinds = Kind::ALL.into_iter().filter(|kind| kind.is_of_alerts());
-            let found = kinds.map(|kind| audit::of_alerts(db, kind, since, MOST));
-            Ok(found.collect::<Result<Vec<_>, _>>()?.concat())
+            let (mut entries, mut unreadable) = (vec![], vec![]);
+            for kind in Kind::ALL.into_iter().filter(|kind| kind.is_of_alerts()) {
+                for (id, entry) in audit::of_alerts(db, kind, since, MOST)? {
+                    match entry {
+                        Some(entry) => entries.push(entry),
+                        None => unreadable.push(id),
+                    }
+                }
+            }
+            unreadable.sort_unstable();
+            Ok((entries, unreadable))
         })
     }
 
@@ -68,17 +79,18 @@ impl Service {
             known.store(last, Ordering::Relaxed);
             return Ok(());
         }
-        let found = alerts(&self.alert_entries(Duration::DAY)?);
+        // The overview names those that cannot be read.
+        let (entries, _) = self.alert_entries(Duration::DAY)?;
+        let found = alerts(&entries);
         let due = self.store.read_tx(|db| {
             let users = users::all(db)?;
             let mut due = vec![];
             for alert in &found {
-                let person = users.iter().find(|user| user.values.name == alert.person);
+                let is_known = users.iter().any(|user| alert.is_about(user.id));
                 for user in users.iter().filter(|user| is_told(user, alert)) {
-                    let key = alert.key(person.map(|person| person.id));
-                    let key = format!("{key} to user {}", user.id);
+                    let key = format!("{} to user {}", alert.key(), user.id);
                     if !outbox::has_key(db, &key)? {
-                        due.push((alert, person.is_some(), user.values.email.clone(), key));
+                        due.push((alert, is_known, user.values.email.clone(), key));
                     }
                 }
             }
@@ -135,6 +147,6 @@ impl Service {
 /// Whether there is a mail to that person.
 fn is_told(user: &User, alert: &Alert) -> bool {
     let is_owner = user.values.role == Role::Owner && alert.kind.is_mailed_to_owners();
-    let is_concerned = user.values.name == alert.person;
+    let is_concerned = alert.is_about(user.id);
     !user.is_disabled && user.values.can_be_mailed() && (is_owner || is_concerned)
 }

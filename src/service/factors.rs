@@ -7,7 +7,7 @@ use time::Duration;
 
 use super::{Person, Service, SignIn, SignedIn, devices, secrets};
 use crate::error::{Error, Refusal};
-use crate::model::audit::{Actor, Event, Kind};
+use crate::model::audit::{Actor, Detail, Event, Kind, PERSON_ID};
 use crate::model::second_factor::{SECRET, SecondFactor};
 use crate::store::sessions::{self, Session};
 use crate::store::users::{self, User};
@@ -239,7 +239,9 @@ impl Service {
             let user = found.ok_or(Error::NotFound("Person not found."))?;
             forget_factor(db, &user)?;
             sessions::delete_of_user(db, id)?;
-            let event = Event::new(Kind::FactorReset, actor).with("name", &*user.values.name);
+            let event = Event::new(Kind::FactorReset, actor)
+                .with(PERSON_ID, id)
+                .with("name", Detail::personal(&user.values.name));
             audit::append(db, event, self.clock.now())?;
             Ok(user)
         })

@@ -20,6 +20,7 @@ mod digest;
 mod doctor;
 mod encryption;
 mod factors;
+mod former_people;
 mod generator;
 mod import;
 mod keys;
@@ -130,6 +131,7 @@ pub use diagnose::{
 pub use doctor::Pass;
 pub use encryption::Encryption;
 pub use factors::{Enrolment, WRONG_CODE};
+pub use former_people::FormerPerson;
 pub use import::{ImportPreview, ImportState, InvalidGroup, Undecideds};
 pub use keys::{KeyFormat, KeyRing};
 pub use licenses::Edited;

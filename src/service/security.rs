@@ -39,7 +39,7 @@ impl Service {
         let invited = self.invited()?.into_iter().filter(|one| !one.is_expired);
         let is_disabled = |state| matches!(state, WebhookState::Failed | WebhookState::Gone);
         let webhooks = self.webhooks()?.into_iter().map(|one| one.webhook);
-        let entries = self.alert_entries(Duration::DAY)?;
+        let (entries, _) = self.alert_entries(Duration::DAY)?;
         let facts = SecurityFacts {
             now,
             offset: self.utc_offset,

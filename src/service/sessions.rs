@@ -127,6 +127,15 @@ impl Service {
             && !self.dead_sessions.lock().contains(&session.id)
     }
 
+    /// Until the session ends if it is not used again, or at the latest.
+    pub fn ends_in(&self, session: &Session, is_latest: bool) -> Duration {
+        let latest = session.created_at + self.longest - self.now();
+        match is_latest {
+            true => latest,
+            false => latest.min(self.idle),
+        }
+    }
+
     pub fn log_out(&self, actor: &Actor, id: i64) -> Result<(), Error> {
         self.store.write(|db| {
             sessions::delete_by_id(db, id)?;

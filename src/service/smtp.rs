@@ -6,6 +6,8 @@ use std::fmt::Display;
 use std::io;
 use std::time::{Duration, SystemTime};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
@@ -24,6 +26,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Until the server has taken the text: a mail given up too early may arrive.
 const TIMEOUT_OF_TEXT: Duration = Duration::from_secs(600);
 
+/// Characters of an answer.
+const KEPT: usize = 300;
+
 /// 421: the server will close the connection.
 const CLOSING: Code = Code {
     severity: Severity::TransientNegativeCompletion,
@@ -37,6 +42,8 @@ pub(super) struct Smtp {
     port: u16,
     security: SmtpSecurity,
     credentials: Option<Credentials>,
+    /// See [`secrets`].
+    secrets: Vec<String>,
     pub(super) from: Mailbox,
     hello: ClientId,
 }
@@ -44,7 +51,7 @@ pub(super) struct Smtp {
 /// An open connection.
 pub(super) struct Link<'a> {
     connection: SmtpConnection,
-    from: &'a Mailbox,
+    smtp: &'a Smtp,
 }
 
 impl Smtp {
@@ -58,6 +65,7 @@ impl Smtp {
                 .smtp_port
                 .unwrap_or(config.smtp_security.default_port()),
             security: config.smtp_security,
+            secrets: credentials.iter().flat_map(secrets).collect(),
             credentials: credentials.map(|(user, password)| Credentials::new(user, password)),
             from: config.mail_from.clone()?,
             hello: match own.contains('.') && own.parse::<std::net::IpAddr>().is_err() {
@@ -97,11 +105,31 @@ impl Smtp {
             }
             Ok(connection)
         };
-        let connection = open().map_err(|e| words(&e))?;
+        let connection = open().map_err(|e| self.words(&e))?;
         Ok(Link {
             connection,
-            from: &self.from,
+            smtp: self,
         })
+    }
+
+    /// Code and words of the server, or what went wrong.
+    fn words(&self, error: &smtp::Error) -> String {
+        if let Some(words) = tls_words("The mail server", error) {
+            return cut(&words);
+        }
+        let cause = error.source().map(ToString::to_string);
+        let cause = cause.unwrap_or_else(|| error.to_string());
+        let cause = match &*cause {
+            "incomplete response" => "The mail server closed the connection.",
+            cause if has_any(cause, &self.secrets) => {
+                "The answer of the mail server has the password in it and is not kept."
+            }
+            cause => cause,
+        };
+        match error.status() {
+            Some(code) => cut(&format!("{code} {cause}")),
+            None => cut(cause),
+        }
     }
 }
 
@@ -112,7 +140,7 @@ impl Link<'_> {
 
     /// Names sender and recipient; an error if the server does not want them.
     pub(super) fn offer(&mut self, to: &Address) -> Result<(), Delivery> {
-        let from = MailFrom::new(Some(self.from.email.clone()), vec![]);
+        let from = MailFrom::new(Some(self.smtp.from.email.clone()), vec![]);
         self.command(from)?;
         self.command(Rcpt::new(to.clone(), vec![]))
     }
@@ -129,8 +157,8 @@ impl Link<'_> {
             return Ok(());
         };
         let delivery = match error.is_permanent() {
-            true => Delivery::Refused(words(&error)),
-            false => Delivery::NotNow(words(&error)),
+            true => Delivery::Refused(self.smtp.words(&error)),
+            false => Delivery::NotNow(self.smtp.words(&error)),
         };
         match error.status() {
             // The server closes the connection.
@@ -158,19 +186,19 @@ impl Link<'_> {
         let Err(error) = sent else {
             return Delivery::Taken;
         };
+        let words = self.smtp.words(&error);
         if error.is_permanent() {
-            return Delivery::Refused(words(&error));
+            return Delivery::Refused(words);
         }
         if error.is_transient() {
-            return Delivery::NotNow(words(&error));
+            return Delivery::NotNow(words);
         }
         self.connection.abort();
         match has_gone_out.get() && !is_write_refused(&error) {
-            true => Delivery::Uncertain(format!(
-                "The connection was lost before the mail server had answered: {}",
-                words(&error)
-            )),
-            false => Delivery::NotNow(words(&error)),
+            true => Delivery::Uncertain(cut(&format!(
+                "The connection was lost before the mail server had answered: {words}"
+            ))),
+            false => Delivery::NotNow(words),
         }
     }
 
@@ -205,20 +233,28 @@ fn is_write_refused(error: &smtp::Error) -> bool {
     cause.is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Code and words of the server, or what went wrong.
-fn words(error: &smtp::Error) -> String {
-    if let Some(words) = tls_words("The mail server", error) {
-        return words;
-    }
-    let cause = error.source().map(ToString::to_string);
-    let cause = cause.unwrap_or_else(|| error.to_string());
-    let cause = cause.split_whitespace().collect::<Vec<_>>().join(" ");
-    let cause: String = match &*cause {
-        "incomplete response" => "The mail server closed the connection.".to_owned(),
-        cause => cause.chars().take(500).collect(),
+/// One line without control characters.
+fn cut(words: &str) -> String {
+    let plain = words.replace(char::is_control, " ");
+    let line = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().take(KEPT).collect()
+}
+
+/// The password, as it is and as `AUTH` sends it: a server may repeat what it was sent.
+fn secrets((user, password): &(String, String)) -> [String; 3] {
+    let plain = STANDARD_NO_PAD.encode(format!("\0{user}\0{password}"));
+    [password.clone(), STANDARD_NO_PAD.encode(password), plain]
+}
+
+/// However the server wraps and capitalizes what it repeats.
+fn has_any(text: &str, secrets: &[String]) -> bool {
+    let bare = |text: &str| {
+        let kept = text
+            .chars()
+            .filter(|c| !c.is_whitespace() && !c.is_control());
+        kept.collect::<String>().to_lowercase()
     };
-    match error.status() {
-        Some(code) => format!("{code} {cause}"),
-        None => cause,
-    }
+    let text = bare(text);
+    let mut secrets = secrets.iter().map(|secret| bare(secret));
+    secrets.any(|secret| !secret.is_empty() && text.contains(&secret))
 }

@@ -5,7 +5,7 @@ use time::{Duration, OffsetDateTime};
 use super::mails::{DraftMail, NO_SUCH_MAIL};
 use super::{Service, secrets};
 use crate::error::{Error, Refusal};
-use crate::model::audit::{Actor, Detail, Event, Kind};
+use crate::model::audit::{Actor, Detail, Event, INVITED_BY, Kind, PERSON_ID};
 use crate::model::mail::{Mail, MailEvent, NewMail};
 use crate::model::mail_text::{Facts, InvitationFacts};
 use crate::model::role::Role;
@@ -127,7 +127,7 @@ impl Service {
             }
             let hash = secrets::fingerprint(&token);
             let id = invitations::add(db, values, &hash, inviter_id, now)?;
-            let event = about(Kind::PersonInvited, actor, values);
+            let event = about(Kind::PersonInvited, actor, None, values);
             let write = |url: &str| {
                 let invitation = Invitation {
                     id,
@@ -227,7 +227,7 @@ impl Service {
             let found = all.into_iter().find(|invitation| invitation.id == id);
             let found = found.ok_or(NO_SUCH_INVITATION)?;
             invitations::delete(db, id)?;
-            let event = about(Kind::InvitationWithdrawn, actor, &found.values);
+            let event = about(Kind::InvitationWithdrawn, actor, None, &found.values);
             audit::append(db, event, self.clock.now())?;
             Ok(found)
         })
@@ -262,7 +262,9 @@ impl Service {
             invitations::delete(db, invitation.id)?;
             let id = users::add(db, &values, &hash, now)?;
             let actor = Actor::person(id, &values.name, address);
-            audit::append(db, about(Kind::PersonAdded, &actor, &values), now)?;
+            let event = about(Kind::PersonAdded, &actor, Some(id), &values);
+            let invited_by = Detail::personal(&invitation.invited_by);
+            audit::append(db, event.with(INVITED_BY, invited_by), now)?;
             Ok(())
         })
     }
@@ -274,8 +276,8 @@ impl Service {
         let now = self.clock.now();
         self.store.write(|db| {
             name_is_free(db, &values.name, None)?;
-            users::add(db, values, &hash, now)?;
-            let event = about(Kind::PersonAdded, &Actor::command_line(), values);
+            let id = users::add(db, values, &hash, now)?;
+            let event = about(Kind::PersonAdded, &Actor::command_line(), Some(id), values);
             audit::append(db, event, now)
         })?;
         Ok(())
@@ -326,7 +328,8 @@ impl Service {
         }
         users::update(db, user.id, values)?;
         let event = Event::new(Kind::PersonChanged, actor)
-            .with("person", &*user.values.name)
+            .with(PERSON_ID, user.id)
+            .with("person", Detail::personal(&user.values.name))
             .changed(
                 "name",
                 Detail::personal(&user.values.name),
@@ -364,7 +367,8 @@ impl Service {
                 false => Kind::PersonEnabled,
             };
             users::set_disabled(db, id, is_disabled)?;
-            audit::append(db, about(kind, actor, &user.values), self.clock.now())?;
+            let event = about(kind, actor, Some(id), &user.values);
+            audit::append(db, event, self.clock.now())?;
             Ok(user)
         })
     }
@@ -379,7 +383,8 @@ impl Service {
                 super::tokens::revoke(db, actor, &token, now)?;
             }
             users::delete(db, id)?;
-            audit::append(db, about(Kind::PersonRemoved, actor, &user.values), now)?;
+            let event = about(Kind::PersonRemoved, actor, Some(id), &user.values);
+            audit::append(db, event, now)?;
             Ok(user)
         })
     }
@@ -405,10 +410,15 @@ fn able(all: &[User], needed: Role) -> String {
     }
 }
 
-fn about(kind: Kind, actor: &Actor, values: &UserValues) -> Event {
-    Event::new(kind, actor)
-        .with("name", &*values.name)
-        .with("role", values.role.as_str())
+/// Without an ID before an invitation is accepted.
+fn about(kind: Kind, actor: &Actor, id: Option<i64>, values: &UserValues) -> Event {
+    let event = Event::new(kind, actor)
+        .with("name", Detail::personal(&values.name))
+        .with("role", values.role.as_str());
+    match id {
+        Some(id) => event.with(PERSON_ID, id),
+        None => event,
+    }
 }
 
 /// No other person has a name that people would take for it.

@@ -9,7 +9,7 @@ use super::{WriteTx, moment, personal, unreadable, webhook_deliveries};
 use crate::error::Error;
 use crate::model::audit::{
     AuditFilter, BEGINNING, CUSTOMER_ID, Detail, Details, Entry, Event, HashLength, Kind, Nameless,
-    Personal, link,
+    PERSON_ID, Personal, link,
 };
 use crate::model::timeline::About;
 
@@ -181,16 +181,25 @@ pub fn head(db: &Db) -> Result<(i64, String)> {
     Ok(last.unwrap_or((0, BEGINNING.to_owned())))
 }
 
-/// At most `limit` entries of this kind, of which alerts are made, since that moment; newest first.
-pub fn of_alerts(db: &Db, kind: Kind, since: OffsetDateTime, limit: i64) -> Result<Vec<Entry>> {
+/// At most `limit` rows of this kind, of which alerts are made, since that moment, newest first; no entry if a row is
+/// unreadable.
+pub fn of_alerts(
+    db: &Db,
+    kind: Kind,
+    since: OffsetDateTime,
+    limit: i64,
+) -> Result<Vec<(i64, Option<Entry>)>> {
     db.all(
         &format!(
             "select {COLUMNS} from audit where kind in ({}) and kind = ?1 and at >= ?2
-         order by at desc, id desc limit ?3",
+             order by at desc, id desc limit ?3",
             quoted(Kind::is_of_alerts)
         ),
         &[&kind.as_str(), &since.unix_timestamp(), &limit],
-        |row| entry(db, row),
+        |row| match entry(db, row) {
+            Err(error @ (DbError::Sqlite(_) | DbError::Postgres(_))) => Err(error),
+            read => Ok((row.get(0)?, read.ok())),
+        },
     )
 }
 
@@ -280,6 +289,8 @@ pub struct Mention {
     pub license_id: Option<i64>,
     pub code_id: Option<i64>,
     pub customer_id: Option<i64>,
+    /// See [`PERSON_ID`].
+    pub person_id: Option<i64>,
     /// Of who did it, and from where.
     pub actor: [i64; 2],
     pub values: Vec<MentionedValue>,
@@ -305,6 +316,7 @@ pub fn mentions(db: &Db, from: i64, before: i64, limit: i64) -> Result<Vec<Menti
                 license_id: row.get(1)?,
                 code_id: row.get(6)?,
                 customer_id: None,
+                person_id: None,
                 actor: [row.get(2)?, row.get(3)?],
                 values: vec![],
             };
@@ -324,6 +336,7 @@ pub fn mentions(db: &Db, from: i64, before: i64, limit: i64) -> Result<Vec<Menti
                         }),
                         Detail::Number(id) if name == "code_id" => mention.code_id = Some(id),
                         Detail::Number(id) if name == CUSTOMER_ID => mention.customer_id = Some(id),
+                        Detail::Number(id) if name == PERSON_ID => mention.person_id = Some(id),
                         Detail::Number(_) | Detail::Text(_) => {}
                     }
                 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::db::{Db, Result, ToValue};
 use super::{WriteTx, bulk, shop_events};
+use crate::model::audit::ERASED;
 use crate::model::customer::Customer;
 use crate::model::shops;
 
@@ -265,6 +266,18 @@ pub fn erase(db: &WriteTx<'_>, about: &Customer, left: &Left) -> Result<()> {
             Deleted => format!("delete from {table} where {whose}"),
         };
         db.run(&format!("{with} {sql}"), &about)?;
+    }
+    Ok(())
+}
+
+/// Tables that name who did something, besides the audit log.
+const ACTORS: [&str; 3] = ["bulk_changes", "code_changes", "imports"];
+
+/// Removes the name of somebody who can no longer sign in from what she did.
+pub fn forget_actor(db: &WriteTx<'_>, name: &str) -> Result<()> {
+    for table in ACTORS {
+        let sql = format!("update {table} set who = ?2 where who = ?1");
+        db.run(&sql, &[&name, &ERASED])?;
     }
     Ok(())
 }

@@ -100,7 +100,7 @@ pub fn of_customers(db: &Db) -> Result<HashSet<i64>> {
     )
 }
 
-/// Erases a value but for the hash that the chain has, unless it is empty or names a customer.
+/// Erases a value but for the hash that the chain has, unless it is empty or names a customer or somebody who can sign in.
 pub fn erase(db: &WriteTx<'_>, id: i64) -> Result<()> {
     let Personal {
         text: Some(text),
@@ -112,7 +112,8 @@ pub fn erase(db: &WriteTx<'_>, id: i64) -> Result<()> {
     };
     let is_kept: bool = db.one(
         "select ?1 = '' or exists (select 1 from customers where name = ?1)
-             or exists (select 1 from customers where email = ?1 and email <> '')",
+             or exists (select 1 from customers where email = ?1 and email <> '')
+             or exists (select 1 from users where name = ?1 or email = ?1)",
         &[&text],
         |row| row.get(0),
     )?;

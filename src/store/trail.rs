@@ -81,7 +81,7 @@ impl Trail {
 }
 
 fn write_line(log: &Log, about: &[(&str, &dyn Display)], line: &Line) {
-    let Nameless { word, user } = line.nameless;
+    let Nameless { word, user, .. } = line.nameless;
     let mut about = about.to_vec();
     about.extend(user.iter().map(|user| ("user", user as &dyn Display)));
     if !word.is_empty() {

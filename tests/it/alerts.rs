@@ -4,11 +4,13 @@ use license_server::model::audit::Actor;
 use license_server::model::mail::MailEvent;
 use license_server::model::user::UserValues;
 
+use crate::audit::UNLOCK;
+use crate::database::Database;
 use crate::mail::mailing;
 use crate::page::Page;
 use crate::people::{add_person, sign_in_as};
 use crate::server::{Client, PASSWORD, Server};
-use crate::two_factors::set_up;
+use crate::two_factors::{remove, set_up};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -31,6 +33,19 @@ fn change(server: &Server, name: &str, role: &str) {
         .service
         .change_person(&Actor::command_line(), id, &values);
     changed.unwrap();
+}
+
+fn rename(server: &Server, from: &str, to: &str) {
+    let id = server.service.id_of_user(from).unwrap();
+    let person = server.service.person(id).unwrap();
+    let values = UserValues {
+        name: to.to_owned(),
+        ..person.user.values
+    };
+    let renamed = server
+        .service
+        .change_person(&Actor::command_line(), id, &values);
+    renamed.unwrap();
 }
 
 fn shown(client: &mut Client) -> Vec<String> {
@@ -149,6 +164,105 @@ fn owners_and_the_person_learn_of_a_new_owner_and_of_a_lost_second_factor() {
     let mut bo = sign_in_as(&server, "bo");
     assert_eq!(shown(&mut bo).len(), 2);
     assert_eq!(shown(&mut sign_in_as(&server, "anna")).len(), 2);
+}
+
+#[test]
+fn an_alert_is_for_the_person_and_not_for_whoever_takes_her_name() {
+    let server = with_people(&[("admin", "owner"), ("anna", "staff"), ("bo", "staff")]);
+    let (mut anna, mut bo) = (sign_in_as(&server, "anna"), sign_in_as(&server, "bo"));
+    sign_in_with(&server, "anna", "curl/8");
+    rename(&server, "anna", "ann");
+    rename(&server, "bo", "anna");
+    assert_eq!((shown(&mut anna).len(), shown(&mut bo).len()), (1, 0));
+    assert_eq!(recipients(&server), ["anna@example.com"]);
+}
+
+#[test]
+fn alerts_that_somebody_of_that_name_has_seen_are_still_shown() {
+    let server = with_people(&[("admin", "owner"), ("anna", "owner")]);
+    let (mut admin, mut anna) = (server.admin(), sign_in_as(&server, "anna"));
+    Page::open(&mut admin, "/")
+        .form("/alerts/seen")
+        .submit(&mut admin);
+    rename(&server, "admin", "vera");
+    rename(&server, "anna", "admin");
+    assert!(shown(&mut admin).is_empty() && !shown(&mut anna).is_empty());
+}
+
+#[test]
+fn an_entry_without_the_number_of_the_person_is_for_owners() {
+    let server = with_people(&[("admin", "owner"), ("anna", "staff")]);
+    let mut anna = sign_in_as(&server, "anna");
+    sign_in_with(&server, "anna", "curl/8");
+    let database = Database::of(&server.folder.path().join("data"));
+    let old = "update audit set after = json_remove(after, '$.person_id') where kind = 'signed in'";
+    database.tamper(&format!("{UNLOCK} {old}"));
+    assert!(shown(&mut anna).is_empty() && mails(&server).is_empty());
+    assert!(shown(&mut server.admin()).concat().contains("curl"));
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_is_named_beside_the_other_alerts() {
+    let server = with_people(&[("admin", "owner"), ("anna", "owner"), ("bo", "viewer")]);
+    let mut admin = server.admin();
+    let before = shown(&mut admin).len();
+    let database = Database::of(&server.folder.path().join("data"));
+    let broken = "update audit set after = 'x' where id = (select max(id) from audit where kind = 'person changed')";
+    database.tamper(&format!("{UNLOCK} {broken}"));
+    let id = "select id from audit where after = 'x'";
+    let id: i64 = database.open().query_row(id, [], |row| row.get(0)).unwrap();
+    for client in [&mut admin, &mut sign_in_as(&server, "bo")] {
+        let page = Page::open(client, "/");
+        assert_eq!(page.status, 200);
+        let named = page.texts("#unreadable").concat();
+        assert!(named.contains(&id.to_string()), "{named}");
+    }
+    let verify = Page::open(&mut admin, "/").texts("#unreadable code");
+    assert_eq!(verify, ["license-server audit verify"]);
+    assert_eq!(shown(&mut admin).len(), before);
+    sign_in_with(&server, "anna", "curl/8");
+    sign_in_with(&server, "anna", "curl/8");
+    assert!(!mails(&server).is_empty());
+}
+
+#[test]
+fn who_invited_an_owner_made_her_one() {
+    let server = with_people(&[("admin", "owner")]);
+    let actor = Actor::person(1, "admin", "192.0.2.7");
+    let values = UserValues::parse("bo", "", "owner").unwrap();
+    let link = server.service.invite(&actor, 1, &values).unwrap().url;
+    let link = link.unwrap();
+    let token = link.rsplit('/').next().unwrap();
+    let accepted = server
+        .service
+        .accept_invitation(token, PASSWORD, "192.0.2.8");
+    accepted.unwrap();
+    let shown = shown(&mut server.admin());
+    assert!(shown[0].contains("by admin"), "{shown:?}");
+    let (_, text) = &mails(&server)[0];
+    assert!(text.contains("By: admin"), "{text}");
+}
+
+#[test]
+fn who_removes_her_own_second_factor_again_and_again_causes_one_mail_a_day() {
+    let server = with_people(&[("admin", "owner"), ("anna", "viewer")]);
+    let mut anna = sign_in_as(&server, "anna");
+    let mut removed = || {
+        let (app, _) = set_up(&server, &mut anna);
+        let page = remove(&mut anna, PASSWORD, &app.code(&server, 0));
+        assert!(page.flash().is_some(), "{}", page.text());
+        recipients(&server)
+    };
+    let both = ["admin@example.com", "anna@example.com"];
+    for _ in 0..2 {
+        assert_eq!(removed(), both);
+    }
+    // The sign-in with a new device is one, too.
+    for number in [5, 7] {
+        set_up(&server, &mut sign_in_as(&server, "anna"));
+        server.service.reset_factor_of("anna").unwrap();
+        assert_eq!(recipients(&server).len(), number);
+    }
 }
 
 #[test]

@@ -342,7 +342,7 @@ fn names(refusal: &str, row: i64) -> bool {
     refusal.contains(&format!("row {row}"))
 }
 
-const UNLOCK: &str = "drop trigger audit_is_append_only; drop trigger audit_keeps_rows;";
+pub const UNLOCK: &str = "drop trigger audit_is_append_only; drop trigger audit_keeps_rows;";
 
 #[test]
 fn an_intact_log_is_verified() {

@@ -18,7 +18,12 @@ fn lines(text: &str) -> Vec<Value> {
 }
 
 fn auditor(server: &Server) -> Client {
-    let secret = token(&mut server.admin(), "SIEM", "audit=true", "2027-01-31");
+    let secret = token(
+        &mut server.admin(),
+        "SIEM",
+        "audit=true&read=true",
+        "2027-01-31",
+    );
     let bearer = format!("Bearer {secret}");
     server.stranger().header("Authorization", &bearer)
 }
@@ -130,6 +135,24 @@ fn a_script_reads_page_by_page_what_is_new() {
         .map(|row| &row["who"])
         .collect();
     assert_eq!(who, ["token SIEM"]);
+}
+
+#[test]
+fn each_of_two_tokens_with_one_name_leaves_an_entry_of_its_own() {
+    let server = Server::start();
+    for mut script in [auditor(&server), auditor(&server)] {
+        for path in ["/api/audit", "/api/licenses", "/api/audit"] {
+            assert_eq!(script.get(path).status, 200);
+        }
+    }
+    server.tick().unwrap();
+    let log = Page::open(&mut server.admin(), "/audit")
+        .rows()
+        .concat()
+        .concat();
+    for kind in ["audit log exported", "licenses exported"] {
+        assert_eq!(log.matches(kind).count(), 2, "{log}");
+    }
 }
 
 #[test]

@@ -98,6 +98,7 @@ impl Database {
                 let mut details: Json = serde_json::from_str(stored).unwrap();
                 // How the person had signed in, which is no detail of what was done.
                 details.as_object_mut().unwrap().remove("factor");
+                details.as_object_mut().unwrap().remove("person_id");
                 for value in details.as_object_mut().unwrap().values_mut() {
                     if let Json::Array(ids) = value {
                         *value = personal(ids[0].as_i64().unwrap()).into();

@@ -17,7 +17,7 @@ use crate::server::{Answer, Client, PASSWORD, Server};
 /// The routes that need no credentials; there are no others.
 /// `/api/doctor` is not there for who has no pass, which only a reader of the database can make.
 /// The customer's own page has a session of its own.
-const PUBLIC: [&str; 28] = [
+const PUBLIC: [&str; 29] = [
     "GET /.well-known/security.txt",
     "GET /api/doctor",
     "GET /api/keys",
@@ -26,6 +26,7 @@ const PUBLIC: [&str; 28] = [
     "GET /health",
     "GET /invitation/<token>",
     "GET /login",
+    "GET /login/left",
     "GET /my",
     "GET /my/change",
     "GET /my/link",
@@ -401,6 +402,30 @@ fn each_role_does_what_it_may_and_nothing_else() {
             }
         }
     }
+}
+
+#[test]
+fn a_first_password_opens_nothing_but_the_form_for_another_one() {
+    let (server, database) = furnished();
+    database.tamper("update users set has_random_password = 1");
+    let mut open = vec![];
+    for door in doors(&server).iter().filter(|door| !door.is_public()) {
+        let mut admin = server.admin();
+        let form = Page::open(&mut admin, "/account").form("/logout");
+        let before = database.rows();
+        let answer = door.knock(&mut admin, form.value("csrf"), &[]);
+        let is_led_away = answer.status == 303 && answer.header("location") == "/account";
+        if answer.status == 403 || is_led_away {
+            assert!(database.rows() == before, "{}", door.name());
+        } else {
+            open.push(door.name());
+        }
+    }
+    open.sort();
+    assert_eq!(
+        open,
+        ["GET /account", "POST /account/password", "POST /logout"]
+    );
 }
 
 /// Sends the form of this action from the account page.

@@ -267,6 +267,26 @@ fn a_refusal_is_shown_in_the_words_of_the_mail_server() {
 }
 
 #[test]
+fn of_a_refused_sign_in_neither_the_password_nor_more_than_300_characters_are_kept() {
+    let Some(mail) = MailServer::start(&["--login", "anna:right"]) else {
+        return;
+    };
+    for (user, is_repeated) in [("repeated", true), ("long", false)] {
+        let server = mailing(mail.port, |config| {
+            config.smtp_user = Some(user.to_owned());
+            config.smtp_password = Some("quiet-herons".to_owned());
+        });
+        sell(&server, "1", "anne@example.com");
+        server.tick().unwrap();
+        let error = &mails(&server)[0].error;
+        assert!(error.starts_with("535 "), "{error}");
+        assert!(!error.contains(char::is_control) && !error.contains("AUTH"));
+        assert_eq!(error.contains("Wrong password"), !is_repeated, "{error}");
+        assert_eq!(error.len() == 300, !is_repeated, "{error}");
+    }
+}
+
+#[test]
 fn a_connection_that_is_cut_loses_no_mail_and_doubles_none_by_itself() {
     let Some((mail, server)) = start() else {
         return;

@@ -5,6 +5,7 @@ use license_server::model::mail::MailState;
 use license_server::model::user::UserValues;
 
 use crate::database::Database;
+use crate::import::upload;
 use crate::mail::{MailServer, mailing};
 use crate::page::Page;
 use crate::server::{Client, PASSWORD, Server};
@@ -164,6 +165,62 @@ fn one_owner_always_stays() {
     assert_eq!(renamed.status, 200);
     let mut vera = sign_in_as(&server, "vera");
     assert_eq!(vera.get("/people").status, 200);
+}
+
+#[test]
+fn what_the_audit_log_says_about_a_removed_person_can_be_erased() {
+    let (server, database) = Database::start();
+    let mut admin = server.admin();
+    let actor = Actor::person(1, "admin", "127.0.0.1");
+    let values = UserValues::parse("berenice", "", "staff").unwrap();
+    let link = server.service.invite(&actor, 1, &values).unwrap().url;
+    let link = link.unwrap();
+    let token = link.rsplit('/').next().unwrap();
+    let accepted = server
+        .service
+        .accept_invitation(token, PASSWORD, "192.0.2.8");
+    accepted.unwrap();
+    let mut berenice = sign_in_as(&server, "berenice");
+    upload(&mut berenice, "machines.csv", "tool,key\nT,k\n");
+    let id = id_of(&server, "berenice");
+    let values = UserValues::parse("hermione", "hermione@example.com", "staff").unwrap();
+    server.service.change_person(&actor, id, &values).unwrap();
+    let path = format!("/people/{id}/remove");
+    let question = Page::open(&mut admin, &path).form("/remove");
+    question
+        .fill("reason", "Hermione left us")
+        .submit(&mut admin);
+    let rows = || database.rows().concat().to_lowercase();
+    let told = ["berenice", "hermione", "192.0.2.8"];
+    assert!(told.iter().all(|text| rows().contains(text)));
+    let page = Page::open(&mut admin, "/people");
+    assert_eq!(page.texts("[aria-labelledby=removed] th bdi"), ["hermione"]);
+    let page = page.follow(&mut admin, "/erase");
+    let done = page.form("/erase").submit(&mut admin);
+    assert!(done.flash().is_some() && done.all("#removed").is_empty());
+    for text in told {
+        assert!(!rows().contains(text), "{text}");
+    }
+    let file = server.folder.path().join("data/licenses.db");
+    let bytes = std::fs::read(file).unwrap();
+    let name = b"hermione";
+    assert!(!bytes.windows(name.len()).any(|part| part == name));
+    let log = Page::open(&mut admin, "/audit").text();
+    assert!(log.contains("person erased") && log.contains("(erased)"));
+    assert!(server.service.verify_audit(None).is_ok());
+    assert_eq!(admin.get(&format!("/people/former/{id}/erase")).status, 404);
+}
+
+#[test]
+fn an_erased_name_that_somebody_else_has_now_stays() {
+    let server = Server::start();
+    add_person(&server, "anna", "staff");
+    let (id, actor) = (id_of(&server, "anna"), Actor::command_line());
+    server.service.remove_person(&actor, id).unwrap();
+    add_person(&server, "anna", "staff");
+    server.service.erase_former_person(&actor, id).unwrap();
+    let log = Page::open(&mut server.admin(), "/audit").text();
+    assert!(log.contains("anna") && !log.contains("(erased)"), "{log}");
 }
 
 /// The path of the link in the text of a mail.

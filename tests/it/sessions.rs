@@ -1,13 +1,16 @@
 //! Sessions: how long they live, and the account page that lists and ends them.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use license_server::config::Config;
 use license_server::error::Refusal;
-use license_server::service::Service;
+use license_server::model::audit::Actor;
+use license_server::service::{Client as Browser, Service};
+use rocket::tokio::runtime::Runtime;
 use sha1::{Digest, Sha1};
 
 use crate::database::Database;
@@ -131,6 +134,43 @@ fn a_password_that_is_asked_for_again_replaces_the_cookie_and_forms_in_other_tab
 }
 
 #[test]
+fn a_sign_out_beside_a_renewal_of_the_cookie_leaves_neither_value_good() {
+    for is_sign_out_first in [true, false] {
+        let server = Server::start();
+        let mut admin = server.stranger().header("User-Agent", "Firefox");
+        assert_eq!(log_in(&mut admin, PASSWORD), 200);
+        let before = admin.cookies["license_session"].clone();
+        let browser = Browser {
+            address: Ipv4Addr::LOCALHOST.into(),
+            user_agent: "Firefox".to_owned(),
+            session: None,
+            device: None,
+        };
+        let session = |value: &str| server.service.session(value, &browser).unwrap();
+        let signed_in = session(&before).unwrap();
+        let actor = Actor::person(1, "admin", "127.0.0.1");
+        let sign_out = || {
+            let id = signed_in.session.id;
+            server.service.log_out(&actor, id).unwrap();
+        };
+        if is_sign_out_first {
+            sign_out();
+        }
+        let password = PASSWORD.to_owned();
+        let renewed = server
+            .service
+            .confirm(actor.clone(), &signed_in, password, String::new());
+        let renewed = Runtime::new().unwrap().block_on(renewed);
+        if !is_sign_out_first {
+            assert!(session(renewed.as_ref().unwrap()).is_some());
+            sign_out();
+        }
+        let values = renewed.into_iter().chain([before]);
+        assert!(values.map(|value| session(&value)).all(|one| one.is_none()));
+    }
+}
+
+#[test]
 fn what_fails_after_the_password_was_asked_for_again_loses_no_session() {
     let server = Server::start();
     let mut admin = server.admin();
@@ -206,6 +246,27 @@ fn guesses_of_the_current_password_are_throttled() {
     };
     assert!((0..10).all(|_| guess() == 422));
     assert_eq!(guess(), 429);
+}
+
+#[test]
+fn an_open_page_leaves_the_screen_with_its_session_unless_somebody_may_be_typing() {
+    let server = Server::start();
+    let mut admin = server.admin();
+    for (path, seconds) in [("/licenses", 30 * 60), ("/licenses/new", 12 * 3600)] {
+        let refresh = admin.get(path).header("refresh").to_owned();
+        let (after, to) = refresh.split_once("; url=").unwrap();
+        assert_eq!(after, (seconds + 1).to_string(), "{path}");
+        let page = Page::open(&mut admin, to);
+        assert!(page.has_link(path) && page.has_form("/login"), "{path}");
+    }
+    for path in ["/login", "/login/left", "/claim"] {
+        assert_eq!(admin.get(path).header("refresh"), "", "{path}");
+    }
+    // Which is no use of the session.
+    server.clock.turn(29 * 60);
+    admin.get("/login/left?next=/licenses");
+    server.clock.turn(2 * 60);
+    assert!(!is_in(&mut admin));
 }
 
 #[test]

@@ -2,9 +2,12 @@
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::thread;
 
+use rusqlite::TransactionBehavior;
 use serde_json::{Value, json};
 
+use crate::database::Database;
 use crate::guards::token;
 use crate::import::{all_numbers, confirm, upload};
 use crate::import_command::run;
@@ -133,6 +136,33 @@ fn each_entry_of_the_audit_log_is_an_event_without_names_and_values() {
     for value in ["Tool_A", "key-of-anna", "Anna", "admin"] {
         assert!(!log.contains(value), "{value} {log}");
     }
+}
+
+#[test]
+fn an_entry_that_another_program_writes_while_the_server_waits_for_it_has_its_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let (program, mut admin) = start(folder.path());
+    let mut other = Database::of(&folder.path().join("data")).open();
+    let writes = other
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .unwrap();
+    let license = json!({"tool_name": "T", "license_key": "k"}).to_string();
+    let waiting = thread::spawn(move || admin.post("/api/licenses", &license).status);
+    // Longer than the server takes until it waits; otherwise it has nothing to wait for.
+    for _ in 0..50 {
+        assert_eq!(program.client().get("/login").status, 200);
+    }
+    let copy = "insert into audit (id, at, kind, who, address, license_id, before, after, hash, content, code_id)
+         select id + 1, at, kind, who, address, license_id, before, after, hash, content, code_id
+         from audit order by id desc limit 1 returning id";
+    let id: i64 = writes.query_row(copy, [], |row| row.get(0)).unwrap();
+    writes.commit().unwrap();
+    assert_eq!(waiting.join().unwrap(), 201);
+    drop(other);
+    let log = stop(program, folder.path());
+    let told = events(&log, "audit", ["entry", "kind"]);
+    let told: Vec<_> = told.iter().filter(|[entry, _]| *entry == id).collect();
+    assert_eq!(told, [&[json!(id), json!("signed in")]], "{log}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ impl App {
     }
 
     /// On a telephone whose clock is so many seconds ahead.
-    fn code(&self, server: &Server, ahead: i64) -> String {
+    pub fn code(&self, server: &Server, ahead: i64) -> String {
         let now = server.clock.now().unix_timestamp() + ahead;
         self.0.generate(now as u64).to_string()
     }
@@ -47,6 +47,13 @@ pub fn set_up(server: &Server, client: &mut Client) -> (App, Vec<String>) {
     // The code that was entered is used up.
     server.clock.turn(STEP);
     (app, codes)
+}
+
+/// With this password and code, on the account page.
+pub fn remove(client: &mut Client, password: &str, code: &str) -> Page {
+    let form = Page::open(client, "/account").form("/account/factor/change");
+    let form = form.fill("password", password).fill("code", code);
+    form.press(client, "do=remove")
 }
 
 /// A server whose admin has a second factor, with her browser.
@@ -435,11 +442,6 @@ fn setting_up_asks_for_the_password_and_ends_other_sessions() {
 #[test]
 fn removing_asks_for_password_and_code() {
     let (server, mut admin, app, _) = guarded();
-    let remove = |admin: &mut Client, password: &str, code: &str| {
-        let form = Page::open(admin, "/account").form("/account/factor/change");
-        let form = form.fill("password", password).fill("code", code);
-        form.press(admin, "do=remove")
-    };
     let code = app.code(&server, 0);
     assert_eq!(
         remove(&mut admin, "wrong", &code).invalid_fields(),

@@ -5,6 +5,7 @@ Prints its port, then a JSON line for each mail that it took, which is also in F
 
 import argparse
 import asyncio
+import base64
 import email
 import email.policy
 import json
@@ -89,6 +90,11 @@ class Handler:
 
 def authenticate(server, session, envelope, mechanism, data):
     user = f"{data.login.decode()}:{data.password.decode()}"
+    if data.login == b"repeated":
+        sent = base64.b64encode(b"\0" + data.login + b"\0" + data.password).decode()
+        return AuthResult(success=False, handled=False, message=f"535 5.7.8 AUTH PLAIN {sent[:20]} {sent[20:]}")
+    if data.login == b"long":
+        return AuthResult(success=False, handled=False, message="535 5.7.8 \x1b[31mWrong" + " password" * 100)
     return AuthResult(success=user == options.login, auth_data=data.login.decode())
 
 

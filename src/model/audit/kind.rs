@@ -29,6 +29,8 @@ pub enum Kind {
     PersonDisabled,
     PersonEnabled,
     PersonRemoved,
+    /// From this log, after the account was removed.
+    PersonErased,
     /// This also ends the user's other sessions.
     FactorSetUp,
     FactorRemoved,
@@ -112,7 +114,7 @@ pub enum Kind {
 
 impl Kind {
     /// In the order in which they are listed on pages.
-    pub const ALL: [Kind; 67] = [
+    pub const ALL: [Kind; 68] = [
         Kind::LicenseAdded,
         Kind::LicenseChanged,
         Kind::LicenseDeleted,
@@ -171,6 +173,7 @@ impl Kind {
         Kind::PersonDisabled,
         Kind::PersonEnabled,
         Kind::PersonRemoved,
+        Kind::PersonErased,
         Kind::FactorSetUp,
         Kind::FactorRemoved,
         Kind::FactorReset,
@@ -202,6 +205,7 @@ impl Kind {
             Kind::PersonDisabled => "person disabled",
             Kind::PersonEnabled => "person enabled",
             Kind::PersonRemoved => "person removed",
+            Kind::PersonErased => "person erased",
             Kind::FactorSetUp => "second factor set up",
             Kind::FactorRemoved => "second factor removed",
             Kind::FactorReset => "second factor reset",
@@ -277,6 +281,7 @@ impl Kind {
             | Kind::PersonDisabled
             | Kind::PersonEnabled
             | Kind::PersonRemoved
+            | Kind::PersonErased
             | Kind::FactorSetUp
             | Kind::FactorRemoved
             | Kind::FactorReset
@@ -341,6 +346,19 @@ impl Kind {
                 | Kind::PersonEnabled
                 | Kind::FactorRemoved
                 | Kind::FactorReset
+                | Kind::AlertsSeen
+        )
+    }
+
+    /// Whether alerts take it as something that the person who did it is concerned by.
+    pub fn is_about_actor(self) -> bool {
+        matches!(
+            self,
+            Kind::SignedIn
+                | Kind::SignInFailed
+                | Kind::SecondFactorFailed
+                | Kind::SignInThrottled
+                | Kind::FactorRemoved
                 | Kind::AlertsSeen
         )
     }

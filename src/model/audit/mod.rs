@@ -61,29 +61,28 @@ pub struct Actor {
 }
 
 /// Who did it, without a name: for the event log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Nameless {
     /// What the actor is; empty for a person, or for whoever claims to be one.
     pub word: &'static str,
     /// The number of the person.
     pub user: Option<i64>,
+    /// The number of the API token: several may have one name.
+    pub token: Option<i64>,
 }
 
 impl Actor {
     pub fn person(id: i64, name: &str, address: impl ToString) -> Actor {
-        let user = Some(id);
-        Actor {
-            nameless: Nameless { word: "", user },
-            ..Actor::other("", name, address)
-        }
+        let mut actor = Actor::other("", name, address);
+        actor.nameless.user = Some(id);
+        actor
     }
 
-    pub fn token(user_id: i64, name: &str, address: impl ToString) -> Actor {
-        let (word, user) = ("token", Some(user_id));
-        Actor {
-            nameless: Nameless { word, user },
-            ..Actor::other(word, &format!("token {name}"), address).by(Factor::Token)
-        }
+    pub fn token(id: i64, user_id: i64, name: &str, address: impl ToString) -> Actor {
+        let who = format!("token {name}");
+        let mut actor = Actor::other("token", &who, address).by(Factor::Token);
+        (actor.nameless.user, actor.nameless.token) = (Some(user_id), Some(id));
+        actor
     }
 
     /// Whoever is neither a person nor her token.
@@ -91,7 +90,10 @@ impl Actor {
         Actor {
             who: who.to_owned(),
             address: address.to_string(),
-            nameless: Nameless { word, user: None },
+            nameless: Nameless {
+                word,
+                ..Nameless::default()
+            },
             factor: None,
             reason: None,
         }
@@ -188,9 +190,12 @@ impl Personal {
     }
 
     pub fn shown(&self) -> &str {
-        self.text.as_deref().unwrap_or("(erased)")
+        self.text.as_deref().unwrap_or(ERASED)
     }
 }
+
+/// In place of a personal value that was erased.
+pub const ERASED: &str = "(erased)";
 
 /// The details with what the [`Actor`] says, beside those about what was done.
 pub const FACTOR: &str = "factor";
@@ -200,6 +205,12 @@ pub const REASON_LENGTH: usize = 200;
 
 /// The detail with the ID of a customer.
 pub const CUSTOMER_ID: &str = "customer_id";
+
+/// The detail with the name of who invited a person.
+pub const INVITED_BY: &str = "invited_by";
+
+/// The detail with the ID of the person who signs in and whom the entry is about: names change hands.
+pub const PERSON_ID: &str = "person_id";
 
 /// What the chain contains of a personal value: SHA-256 of salt, colon and value, as base64url.
 pub fn commitment(salt: &str, value: &str) -> String {
@@ -332,7 +343,7 @@ impl Details {
     }
 
     /// Also a personal value, unless it was erased.
-    pub(super) fn words(&self, name: &str) -> Option<&str> {
+    pub fn words(&self, name: &str) -> Option<&str> {
         match self.0.get(name) {
             Some(Detail::Text(text)) => Some(text),
             Some(Detail::Personal(personal)) => personal.text.as_deref(),
@@ -371,7 +382,8 @@ pub struct Event {
 impl Event {
     /// An event that is not about a license.
     pub fn new(kind: Kind, actor: &Actor) -> Event {
-        Event {
+        let own = actor.nameless.user.filter(|_| kind.is_about_actor());
+        let event = Event {
             kind,
             who: Personal::new(&actor.who),
             address: Personal::new(&actor.address),
@@ -381,6 +393,10 @@ impl Event {
             after: actor.details(),
             told: kind.told(),
             nameless: actor.nameless,
+        };
+        match own {
+            Some(id) => event.with(PERSON_ID, id),
+            None => event,
         }
     }
 
@@ -556,7 +572,7 @@ impl Event {
         before
             .keys()
             .chain(added)
-            .filter(|name| *name != FACTOR)
+            .filter(|name| *name != FACTOR && *name != PERSON_ID)
             .map(|name| Difference {
                 name: name.clone(),
                 before: shown(before, name),
