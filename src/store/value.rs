@@ -12,8 +12,8 @@ use rusqlite::{ErrorCode, ToSql};
 pub enum DbError {
     Sqlite(rusqlite::Error),
     Postgres(tokio_postgres::Error),
-    /// It is being moved.
-    InUse,
+    /// By whom, in words.
+    InUse(&'static str),
     /// A row was expected.
     NoRow,
     Unreadable {
@@ -54,7 +54,7 @@ impl fmt::Display for DbError {
                 (None, Some(source)) => write!(f, "{error}: {source}"),
                 (None, None) => error.fmt(f),
             },
-            DbError::InUse => f.write_str("it is being moved; wait until that is done"),
+            DbError::InUse(words) => f.write_str(words),
             DbError::NoRow => f.write_str("a row is missing"),
             DbError::Unreadable { column, text } => {
                 write!(

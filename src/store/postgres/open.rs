@@ -18,9 +18,10 @@ use crate::store::open::{Missing, STEPS};
 use crate::store::session::Session;
 use crate::store::{SCHEMA_SQL, WRITE_WAIT, random, transfer};
 
-/// Advisory locks: held while the database is opened, and together by all who use it.
+/// Advisory locks: held while the database is opened, together by all who use it, and by the only server.
 const OPENS: i64 = 2;
 const USES: i64 = 3;
+const SERVES: i64 = 4;
 
 /// The database as this process uses it.
 pub(in crate::store) struct Postgres {
@@ -28,6 +29,8 @@ pub(in crate::store) struct Postgres {
     pool: Pool<Connections>,
     /// By which the others know this process.
     name: String,
+    /// A server, and not a command beside it.
+    is_server: bool,
 }
 
 impl Postgres {
@@ -39,7 +42,8 @@ impl Postgres {
         let refuse =
             |words: String| Refusal(format!("The database {url} cannot be used: {words}."));
         let driver = Arc::new(Driver::new(url).map_err(|e| refuse(e.to_string()))?);
-        let session = connect(&driver).map_err(|e| refuse(e.to_string()))?;
+        let is_server = missing == Missing::Make;
+        let session = connect(&driver, is_server).map_err(|e| refuse(e.to_string()))?;
         let locked = |function| session.batch(&format!("select {function}({OPENS})"));
         locked("pg_advisory_lock").map_err(|e| refuse(e.to_string()))?;
         let prepared = prepare(&session, missing);
@@ -49,6 +53,7 @@ impl Postgres {
             pool: Connections(Arc::clone(&driver)).pool(),
             driver,
             name: URL_SAFE_NO_PAD.encode(random::<12>()?),
+            is_server,
         };
         Ok((postgres, Db::Postgres(session)))
     }
@@ -84,7 +89,7 @@ impl Postgres {
         let refuse = |e: String| Refusal(format!("The database {url} cannot be used: {e}."));
         let driver = Driver::new(url).map_err(|e| refuse(e.to_string()))?;
         let session = driver.connect().map_err(|e| refuse(e.to_string()))?;
-        let is_alone = try_lock(&session, "pg_try_advisory_lock");
+        let is_alone = try_lock(&session, "pg_try_advisory_lock", USES);
         match is_alone.map_err(|e| refuse(e.to_string()))? {
             true => Ok(()),
             false => Err(refuse(
@@ -102,7 +107,7 @@ impl Postgres {
     /// After the database was away.
     pub(in crate::store) fn reconnect(&self, db: &mut Db) -> Result<(), Error> {
         if matches!(db, Db::Postgres(session) if !session.is_usable()) {
-            *db = Db::Postgres(connect(&self.driver)?);
+            *db = Db::Postgres(connect(&self.driver, self.is_server)?);
         }
         Ok(())
     }
@@ -129,16 +134,21 @@ impl Postgres {
 }
 
 /// For writes: as long as it is there, the database is in use.
-fn connect(driver: &Driver) -> Result<Session, DbError> {
+fn connect(driver: &Driver, is_server: bool) -> Result<Session, DbError> {
     let session = driver.connect()?;
-    match try_lock(&session, "pg_try_advisory_lock_shared")? {
-        true => Ok(session),
-        false => Err(DbError::InUse),
+    if !try_lock(&session, "pg_try_advisory_lock_shared", USES)? {
+        return Err(DbError::InUse("it is being moved; wait until that is done"));
     }
+    if is_server && !try_lock(&session, "pg_try_advisory_lock", SERVES)? {
+        return Err(DbError::InUse(
+            "another server is using it, and several servers are not supported yet",
+        ));
+    }
+    Ok(session)
 }
 
-fn try_lock(session: &Session, function: &str) -> Result<bool, DbError> {
-    let rows = session.rows(&format!("select {function}({USES})"), &[])?;
+fn try_lock(session: &Session, function: &str, lock: i64) -> Result<bool, DbError> {
+    let rows = session.rows(&format!("select {function}({lock})"), &[])?;
     let row = rows.first().ok_or(DbError::NoRow)?;
     Ok(row.try_get(0)?)
 }
