@@ -634,6 +634,7 @@ fn the_example_lists_every_setting_with_its_default() {
             public_url: None,
             data_dir: defaults.data_dir.clone(),
             trusted_proxies: defaults.trusted_proxies.clone(),
+            database: None,
             admin_password: None,
             secrets: vec![],
             leaked_passwords: None,

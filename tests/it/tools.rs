@@ -19,6 +19,22 @@ pub fn find(name: &str) -> Option<PathBuf> {
     found
 }
 
+/// The folder of PostgreSQL's own programs.
+pub fn postgres() -> Option<PathBuf> {
+    let installed = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
+    let folders = installed.filter_map(|version| Some(version.ok()?.path().join("bin")));
+    let on_path = candidates("initdb").filter_map(|path| Some(path.parent()?.to_owned()));
+    let found = folders
+        .chain(on_path)
+        .find(|folder| folder.join("initdb").exists());
+    if found.is_none() {
+        leave_out("PostgreSQL is not installed");
+    }
+    found
+}
+
 /// The file that this environment variable names.
 pub fn named_by(variable: &str, what: &str) -> Option<PathBuf> {
     let file = std::env::var_os(variable).map(PathBuf::from);

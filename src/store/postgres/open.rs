@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,18 +11,22 @@ use r2d2::{Pool, PooledConnection};
 use super::driver::{Connections, Driver};
 use super::listen::{CHANNEL, Heard, notice};
 use super::schema;
+use crate::clock::Stopwatch;
 use crate::config::PostgresUrl;
 use crate::error::{Error, Refusal};
 use crate::store::cache::{LicenseCache, Pair};
 use crate::store::db::{Db, DbError};
 use crate::store::open::{Missing, STEPS};
 use crate::store::session::Session;
-use crate::store::{SCHEMA_SQL, WRITE_WAIT, random, transfer};
+use crate::store::{POLL, SCHEMA_SQL, WRITE_WAIT, random, transfer};
 
 /// Advisory locks: held while the database is opened, together by all who use it, and by the only server.
 const OPENS: i64 = 2;
 const USES: i64 = 3;
 const SERVES: i64 = 4;
+
+/// How long a lock may still be held by somebody who is going.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The database as this process uses it.
 pub(in crate::store) struct Postgres {
@@ -147,10 +152,20 @@ fn connect(driver: &Driver, is_server: bool) -> Result<Session, DbError> {
     Ok(session)
 }
 
+/// Whoever had it may just be going.
 fn try_lock(session: &Session, function: &str, lock: i64) -> Result<bool, DbError> {
-    let rows = session.rows(&format!("select {function}({lock})"), &[])?;
-    let row = rows.first().ok_or(DbError::NoRow)?;
-    Ok(row.try_get(0)?)
+    let watch = Stopwatch::start();
+    loop {
+        let rows = session.rows(&format!("select {function}({lock})"), &[])?;
+        let row = rows.first().ok_or(DbError::NoRow)?;
+        if row.try_get(0)? {
+            return Ok(true);
+        }
+        if watch.elapsed() > PATIENCE {
+            return Ok(false);
+        }
+        std::thread::sleep(POLL);
+    }
 }
 
 fn prepare(session: &Session, missing: Missing) -> Result<(), String> {
