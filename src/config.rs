@@ -240,7 +240,8 @@ impl Config {
                 let wanted = setting(key).wanted;
                 let place = &written.place;
                 return Err(Refusal(format!(
-                    "The setting `{key}` is `{text}`, which is not {wanted}; fix it in {place}."
+                    "The setting `{key}` is `{}`, which is not {wanted}; fix it in {place}.",
+                    without_password(text)
                 )));
             }
         }
@@ -343,9 +344,17 @@ impl LogFormat {
     }
 }
 
+/// An address may have one before its host.
+pub fn without_password(text: &str) -> String {
+    match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => text.to_owned(),
+    }
+}
+
 /// Where PostgreSQL is.
 #[derive(Clone)]
-pub struct PostgresUrl(tokio_postgres::Config);
+pub struct PostgresUrl(Box<tokio_postgres::Config>);
 
 impl PostgresUrl {
     pub fn parse(text: &str) -> Option<PostgresUrl> {
@@ -354,7 +363,7 @@ impl PostgresUrl {
             .any(|scheme| text.starts_with(scheme));
         let config: tokio_postgres::Config = text.parse().ok().filter(|_| has_scheme)?;
         config.get_dbname()?;
-        Some(PostgresUrl(config))
+        Some(PostgresUrl(Box::new(config)))
     }
 
     pub fn config(&self) -> &tokio_postgres::Config {

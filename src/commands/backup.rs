@@ -12,7 +12,7 @@ use time::macros::format_description;
 use time::{Duration, OffsetDateTime};
 
 use crate::clock::Clock;
-use crate::config::{Config, PostgresUrl};
+use crate::config::{Config, PostgresUrl, without_password};
 use crate::error::Refusal;
 use crate::log::{plain, say};
 use crate::model::audit::Actor;
@@ -64,7 +64,7 @@ pub fn move_database(config: &Config, args: &MoveArgs) -> Result<(), Refusal> {
         None if args.to.contains("://") => {
             return Err(Refusal(format!(
                 "--to `{}` is neither a folder nor an address such as `postgres://user:password@host/database`.",
-                args.to
+                without_password(&args.to)
             )));
         }
         None => (Target::Folder(PathBuf::from(&args.to)), "data_dir"),

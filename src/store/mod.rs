@@ -123,7 +123,7 @@ const LONG_PAUSE_EVERY: Duration = Duration::from_secs(2);
 
 /// Where the data is.
 enum Engine {
-    Sqlite(DatabaseFile),
+    Sqlite(Box<DatabaseFile>),
     Postgres(Postgres),
 }
 
@@ -293,7 +293,7 @@ impl Store {
         let path = folder.join(DATABASE);
         let (writer, in_use) = open::writer(folder, &path, missing)?;
         let file = DatabaseFile::new(path, Access::Shared, Some(in_use))?;
-        Store::with_writer(folder, Engine::Sqlite(file), Db::Sqlite(writer))
+        Store::with_writer(folder, Engine::Sqlite(Box::new(file)), Db::Sqlite(writer))
     }
 
     /// The folder is for copies that are not complete yet.
@@ -317,7 +317,7 @@ impl Store {
         let path = folder.join(DATABASE);
         let (writer, access) = open::read_only(folder, &path)?;
         let file = DatabaseFile::new(path, access, None)?;
-        Store::with_writer(folder, Engine::Sqlite(file), Db::Sqlite(writer))
+        Store::with_writer(folder, Engine::Sqlite(Box::new(file)), Db::Sqlite(writer))
     }
 
     /// Whether the whole file is intact; a text is what is wrong.

@@ -284,7 +284,7 @@ fn the_audit_log_is_append_only_and_verified() {
         .sql("alter table audit disable trigger user; update audit set after = '{}' where id = 1");
     let broken = run(&database, &["audit", "verify"]);
     assert!(!broken.status.success());
-    assert!(words(&broken).contains("entry 1"), "{}", words(&broken));
+    assert!(words(&broken).contains("row 1"), "{}", words(&broken));
 }
 
 #[test]
