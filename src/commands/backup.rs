@@ -70,14 +70,10 @@ pub fn move_database(config: &Config, args: &MoveArgs) -> Result<(), Refusal> {
         None => (Target::Folder(PathBuf::from(&args.to)), "data_dir"),
     };
     let contents = crate::service::move_database(config, Clock::System, &to)?;
-    tell(
-        say,
-        "Everything was moved, and is the same there.",
-        &contents,
-    );
+    tell(say, "Moved everything.", &contents);
     say(&format!(
-        "Next: set `{setting}` to it{}, and start the server. The database from which it was moved is still there; no \
-         server may use it from now on.",
+        "Next: set `{setting}` to the new database{}, and start the server. The old database is unchanged; do not start \
+         a server on it again.",
         match to {
             Target::Postgres(_) => "",
             Target::Folder(_) => ", remove the setting `database`",

@@ -25,43 +25,30 @@ pub fn move_database(config: &Config, clock: Clock, to: &Target) -> Result<Conte
         None => drop(UnusedFolder::take(&config.data_dir)?),
     }
     let service = Service::open_without_keys(config, clock.clone())?;
-    let moved = match to {
+    let mut target = config.clone();
+    let contents = match to {
         Target::Postgres(url) => {
+            target.database = Some(url.clone());
             let part = new_part(service.store.part_of_copy())?;
             let contents = service.copied(&part, "The copy")?;
             swap::fill(&part, url)?;
-            let database = Some(url.clone());
-            (
-                contents,
-                Config {
-                    database,
-                    ..config.clone()
-                },
-            )
+            contents
         }
         Target::Folder(folder) => {
-            let target = UnusedFolder::take(folder)?;
-            if let Some(data) = target.data() {
+            (target.data_dir, target.database) = (folder.clone(), None);
+            let folder = UnusedFolder::take(folder)?;
+            if let Some(data) = folder.data() {
                 return Err(Refusal(format!(
                     "There is already a database {}; choose another folder.",
                     data.display()
                 )));
             }
-            let part = target.part()?;
+            let part = folder.part()?;
             let contents = service.copied(&part, "The copy")?;
-            target.swap(part, "")?;
-            let (data_dir, database) = (folder.clone(), None);
-            (
-                contents,
-                Config {
-                    data_dir,
-                    database,
-                    ..config.clone()
-                },
-            )
+            folder.swap(part, "")?;
+            contents
         }
     };
-    let (contents, target) = moved;
     let there = Service::open_existing(&target, clock)?;
     let (licenses, proof) = (
         there.store.read(licenses::count)?,

@@ -3,8 +3,8 @@
 use serde_json::{Map, Number};
 use time::OffsetDateTime;
 
-use super::db::{Db, Optional, Result, Row, ToValue, Value, refs};
-use super::{NEVER, WriteTx, licenses, moment, tools, unlicensed_machines, unreadable};
+use super::db::{Db, Optional, Result, Row, ToValue, Value};
+use super::{NEVER, WriteTx, licenses, moment, tools, transfer, unlicensed_machines, unreadable};
 use crate::error::Error;
 use crate::model::bulk::{BulkChange, State};
 use crate::model::date;
@@ -288,8 +288,6 @@ pub(super) fn rows(
 
 /// Inserts a row that [`dump`] read.
 fn insert(db: &Db, table: &str, columns: &Map<String, serde_json::Value>) -> Result<()> {
-    let names: Vec<&str> = columns.keys().map(String::as_str).collect();
-    let places: Vec<String> = (1..=names.len()).map(|n| format!("?{n}")).collect();
     let values = columns.values().map(|value| match value {
         serde_json::Value::String(text) => Value::from(&**text),
         other => other
@@ -298,10 +296,8 @@ fn insert(db: &Db, table: &str, columns: &Map<String, serde_json::Value>) -> Res
             .map_or(Value::Null, Value::from),
     });
     let values: Vec<Value<'_>> = values.collect();
-    let (names, places) = (names.join(", "), places.join(", "));
-    let sql = format!("insert into {table} ({names}) values ({places})");
-    db.run(&sql, &refs(&values))?;
-    Ok(())
+    let names: Vec<&str> = columns.keys().map(String::as_str).collect();
+    transfer::insert(db, table, &names, &values)
 }
 
 /// Whether [`prune`] has anything to delete.

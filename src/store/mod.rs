@@ -464,7 +464,7 @@ impl Store {
         tx.write_index()?;
         let changed = tx.changed.take();
         if let Engine::Postgres(postgres) = &self.engine {
-            postgres.tell(&tx, &changed)?;
+            postgres.notify(&tx, &changed)?;
         }
         // Even if the commit fails: it may have taken effect.
         let committed = tx.commit();

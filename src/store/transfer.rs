@@ -34,36 +34,44 @@ fn tables() -> impl Iterator<Item = &'static str> {
 
 fn copy_table(from: &Db, to: &Db, table: &str) -> Result<()> {
     let mut rows: Vec<Value<'static>> = vec![];
-    let mut columns = String::new();
-    let mut width = 0;
+    let mut columns: Vec<String> = vec![];
     from.each(&format!("select * from {table}"), &[], |row| {
         if columns.is_empty() {
-            let names = row.column_names();
-            (columns, width) = (names.join(", "), names.len());
+            columns.extend(row.column_names().into_iter().map(str::to_owned));
         }
-        for column in 0..width {
+        for column in 0..columns.len() {
             rows.push(row.value(column)?.into_owned());
         }
-        if rows.len() == ROWS * width {
-            insert(to, table, &columns, width, &rows)?;
+        if rows.len() == ROWS * columns.len() {
+            insert(to, table, &columns, &rows)?;
             rows.clear();
         }
         Ok(true)
     })?;
     match rows.is_empty() {
         true => Ok(()),
-        false => insert(to, table, &columns, width, &rows),
+        false => insert(to, table, &columns, &rows),
     }
 }
 
-fn insert(to: &Db, table: &str, columns: &str, width: usize, values: &[Value<'_>]) -> Result<()> {
-    let place = |at: usize| format!("?{}", at + 1);
+/// Inserts rows, whose values follow one another.
+pub(super) fn insert<T: AsRef<str>>(
+    to: &Db,
+    table: &str,
+    columns: &[T],
+    values: &[Value<'_>],
+) -> Result<()> {
+    let width = columns.len();
     let row = |row: usize| {
-        let places: Vec<String> = (row * width..(row + 1) * width).map(place).collect();
+        let places: Vec<String> = (1..=width)
+            .map(|at| format!("?{}", row * width + at))
+            .collect();
         format!("({})", places.join(", "))
     };
     let rows: Vec<String> = (0..values.len() / width).map(row).collect();
-    let sql = format!("insert into {table} ({columns}) values {}", rows.join(", "));
+    let columns: Vec<&str> = columns.iter().map(AsRef::as_ref).collect();
+    let (columns, rows) = (columns.join(", "), rows.join(", "));
+    let sql = format!("insert into {table} ({columns}) values {rows}");
     to.run(&sql, &refs(values)).map(drop)
 }
 

@@ -12,8 +12,8 @@ use rusqlite::{ErrorCode, ToSql};
 pub enum DbError {
     Sqlite(rusqlite::Error),
     Postgres(tokio_postgres::Error),
-    /// By whom, in words.
-    InUse(&'static str),
+    /// Why, in words.
+    Refused(&'static str),
     /// A row was expected.
     NoRow,
     Unreadable {
@@ -26,7 +26,10 @@ impl DbError {
     pub(super) fn sqlite_code(&self) -> Option<ErrorCode> {
         match self {
             DbError::Sqlite(error) => error.sqlite_error_code(),
-            _ => None,
+            DbError::Postgres(_)
+            | DbError::Refused(_)
+            | DbError::NoRow
+            | DbError::Unreadable { .. } => None,
         }
     }
 }
@@ -54,7 +57,7 @@ impl fmt::Display for DbError {
                 (None, Some(source)) => write!(f, "{error}: {source}"),
                 (None, None) => error.fmt(f),
             },
-            DbError::InUse(words) => f.write_str(words),
+            DbError::Refused(words) => f.write_str(words),
             DbError::NoRow => f.write_str("a row is missing"),
             DbError::Unreadable { column, text } => {
                 write!(

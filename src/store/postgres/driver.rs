@@ -8,7 +8,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::listen::{Heard, listen};
+use super::listen::{Listener, listen};
 use crate::config::PostgresUrl;
 use crate::store::WRITE_WAIT;
 use crate::store::db::{Db, DbError, Result};
@@ -45,7 +45,8 @@ impl Driver {
     }
 
     pub(super) fn connect(&self) -> Result<Session> {
-        let runtime = self.runtime.as_ref().ok_or(DbError::NoRow)?;
+        let ended = || DbError::Refused("the connections have ended");
+        let runtime = self.runtime.as_ref().ok_or_else(ended)?;
         let (config, tls) = (self.config.clone(), self.tls.clone());
         let (sent, connected) = mpsc::sync_channel(1);
         // Not on this thread, which may belong to another runtime.
@@ -59,14 +60,14 @@ impl Driver {
                 Err(error) => drop(sent.send(Err(error))),
             }
         });
-        let client = connected.recv().map_err(|_| DbError::NoRow)??;
+        let client = connected.recv().map_err(|_| ended())??;
         Ok(Session::new(client))
     }
 
     /// For as long as this exists.
-    pub(super) fn listen(&self, heard: Heard) {
+    pub(super) fn listen(&self, listener: Listener) {
         if let Some(runtime) = &self.runtime {
-            runtime.spawn(listen(self.config.clone(), self.tls.clone(), heard));
+            runtime.spawn(listen(self.config.clone(), self.tls.clone(), listener));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What other servers and commands on the same database have changed: each write tells the others as it commits.
+//! Notifications of what other processes have changed: each write sends one as it commits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::store::cache::{LicenseCache, Pair};
 
-/// Of `notify`.
+/// Of `listen` and `notify`.
 pub(super) const CHANNEL: &str = "licenses";
 
 /// Bytes of a notification; PostgreSQL takes less than 8,000.
@@ -22,48 +22,48 @@ const MOST: usize = 7_000;
 /// Between two attempts to connect.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Of the store.
-pub(super) struct Heard {
-    /// Of this process: it does not listen to itself.
+/// What a notification changes in this process.
+pub(super) struct Listener {
+    /// The name of this process, whose own notifications change nothing.
     pub(super) process: String,
     pub(super) cache: Arc<LicenseCache>,
     /// Somebody else has written since the last look.
     pub(super) others_wrote: Arc<AtomicBool>,
 }
 
-/// What a write tells the others: the licenses that it changed; none for so many that they are not named.
-pub(super) fn notice(process: &str, changed: &[Pair]) -> String {
-    let told = serde_json::json!([process, changed]).to_string();
-    match told.len() <= MOST {
-        true => told,
+/// The payload of a notification: who wrote, and the changed licenses, or none if they are too many to name.
+pub(super) fn payload(process: &str, changed: &[Pair]) -> String {
+    let payload = serde_json::json!([process, changed]).to_string();
+    match payload.len() <= MOST {
+        true => payload,
         false => serde_json::json!([process, null]).to_string(),
     }
 }
 
-impl Heard {
-    fn hear(&self, told: &str) {
-        // Of a newer program, which tells more: everything may have changed.
-        let told: Option<(String, Option<Vec<Pair>>)> = serde_json::from_str(told).ok();
-        match told {
+impl Listener {
+    fn receive(&self, payload: &str) {
+        let read: Option<(String, Option<Vec<Pair>>)> = serde_json::from_str(payload).ok();
+        match read {
             Some((process, _)) if process == self.process => return,
             Some((_, Some(changed))) => self.cache.invalidate(&changed),
+            // One that cannot be read is of a newer program: everything may have changed.
             Some((_, None)) | None => self.cache.clear(),
         }
         self.others_wrote.store(true, Ordering::Relaxed);
     }
 
-    /// What was told while nobody listened is unknown.
-    fn missed(&self) {
+    /// Notifications were lost: everything may have changed.
+    fn reset(&self) {
         self.cache.clear();
         self.others_wrote.store(true, Ordering::Relaxed);
     }
 }
 
 /// Never ends.
-pub(super) async fn listen(config: Config, tls: MakeRustlsConnect, heard: Heard) {
+pub(super) async fn listen(config: Config, tls: MakeRustlsConnect, listener: Listener) {
     loop {
-        // What went wrong is said by those who read and write.
-        drop(until_lost(&config, tls.clone(), &heard).await);
+        // Reads and writes report what went wrong.
+        drop(until_lost(&config, tls.clone(), &listener).await);
         sleep(PAUSE).await;
     }
 }
@@ -71,29 +71,29 @@ pub(super) async fn listen(config: Config, tls: MakeRustlsConnect, heard: Heard)
 async fn until_lost(
     config: &Config,
     tls: MakeRustlsConnect,
-    heard: &Heard,
+    listener: &Listener,
 ) -> Result<(), tokio_postgres::Error> {
     let (client, mut connection) = config.connect(tls).await?;
     let mut messages = poll_fn(move |context| connection.poll_message(context));
     let asking = async {
         client.batch_execute(&format!("listen {CHANNEL}")).await?;
-        heard.missed();
+        listener.reset();
         loop {
-            // An answer means that everything until then was heard.
+            // Without an answer, the connection is lost.
             client.batch_execute("").await?;
             sleep(PAUSE).await;
         }
     };
-    let hearing = async {
+    let receiving = async {
         while let Some(message) = messages.next().await {
-            if let AsyncMessage::Notification(told) = message? {
-                heard.hear(told.payload());
+            if let AsyncMessage::Notification(notification) = message? {
+                listener.receive(notification.payload());
             }
         }
         Ok(())
     };
     select! {
         lost = asking => lost,
-        lost = hearing => lost,
+        lost = receiving => lost,
     }
 }

@@ -1,5 +1,6 @@
 //! Opening the database: its schema is made when it is empty, and refused when it is not ours.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use r2d2::{Pool, PooledConnection};
 
 use super::driver::{Connections, Driver};
-use super::listen::{CHANNEL, Heard, notice};
+use super::listen::{CHANNEL, Listener, payload};
 use super::schema;
 use crate::clock::Stopwatch;
 use crate::config::PostgresUrl;
@@ -44,16 +45,14 @@ impl Postgres {
         url: &PostgresUrl,
         missing: Missing,
     ) -> Result<(Postgres, Db), Refusal> {
-        let refuse =
-            |words: String| Refusal(format!("The database {url} cannot be used: {words}."));
-        let driver = Arc::new(Driver::new(url).map_err(|e| refuse(e.to_string()))?);
+        let driver = Arc::new(Driver::new(url).map_err(|e| refusal(url, e))?);
         let is_server = missing == Missing::Make;
-        let session = connect(&driver, is_server).map_err(|e| refuse(e.to_string()))?;
+        let session = connect(&driver, is_server).map_err(|e| refusal(url, e))?;
         let locked = |function| session.batch(&format!("select {function}({OPENS})"));
-        locked("pg_advisory_lock").map_err(|e| refuse(e.to_string()))?;
+        locked("pg_advisory_lock").map_err(|e| refusal(url, e))?;
         let prepared = prepare(&session, missing);
-        locked("pg_advisory_unlock").map_err(|e| refuse(e.to_string()))?;
-        prepared.map_err(refuse)?;
+        locked("pg_advisory_unlock").map_err(|e| refusal(url, e))?;
+        prepared.map_err(|e| refusal(url, e))?;
         let postgres = Postgres {
             pool: Connections(Arc::clone(&driver)).pool(),
             driver,
@@ -65,16 +64,12 @@ impl Postgres {
 
     /// Puts the content of a database file into a database without tables, all of it or nothing.
     pub(in crate::store) fn fill(url: &PostgresUrl, file: &Db) -> Result<(), Refusal> {
-        let refuse =
-            |words: String| Refusal(format!("The database {url} cannot be used: {words}."));
-        let driver = Driver::new(url).map_err(|e| refuse(e.to_string()))?;
-        let session = driver.connect().map_err(|e| refuse(e.to_string()))?;
-        if version(&session)
-            .map_err(|e| refuse(e.to_string()))?
-            .is_some()
-        {
-            return Err(refuse(
-                "it is not empty; create another one, and name that one".into(),
+        let driver = Driver::new(url).map_err(|e| refusal(url, e))?;
+        let session = driver.connect().map_err(|e| refusal(url, e))?;
+        if version(&session).map_err(|e| refusal(url, e))?.is_some() {
+            return Err(refusal(
+                url,
+                "it is not empty; create another one, and name that one",
             ));
         }
         let db = Db::Postgres(session);
@@ -86,19 +81,19 @@ impl Postgres {
             transfer::copy(file, &db)?;
             db.commit()
         };
-        filled().map_err(|e| refuse(e.to_string()))
+        filled().map_err(|e| refusal(url, e))
     }
 
     /// Refuses a database that a server or another command is using.
     pub(in crate::store) fn refuse_in_use(url: &PostgresUrl) -> Result<(), Refusal> {
-        let refuse = |e: String| Refusal(format!("The database {url} cannot be used: {e}."));
-        let driver = Driver::new(url).map_err(|e| refuse(e.to_string()))?;
-        let session = driver.connect().map_err(|e| refuse(e.to_string()))?;
+        let driver = Driver::new(url).map_err(|e| refusal(url, e))?;
+        let session = driver.connect().map_err(|e| refusal(url, e))?;
         let is_alone = try_lock(&session, "pg_try_advisory_lock", USES);
-        match is_alone.map_err(|e| refuse(e.to_string()))? {
+        match is_alone.map_err(|e| refusal(url, e))? {
             true => Ok(()),
-            false => Err(refuse(
-                "a server or another command is using it; stop all servers first".into(),
+            false => Err(refusal(
+                url,
+                "a server or another command is using it; stop the server first",
             )),
         }
     }
@@ -117,10 +112,14 @@ impl Postgres {
         Ok(())
     }
 
-    /// Tells the others what the transaction has changed, once it is committed.
-    pub(in crate::store) fn tell(&self, db: &Db, changed: &[Pair]) -> Result<(), Error> {
-        let notice = notice(&self.name, changed);
-        db.one("select pg_notify(?1, ?2)", &[&CHANNEL, &notice], |_| Ok(()))?;
+    /// Notifies the other processes of what the transaction has changed, once it is committed.
+    pub(in crate::store) fn notify(&self, db: &Db, changed: &[Pair]) -> Result<(), Error> {
+        let payload = payload(&self.name, changed);
+        db.one(
+            "select pg_notify(?1, ?2)",
+            &[&CHANNEL, &payload],
+            |_| Ok(()),
+        )?;
         Ok(())
     }
 
@@ -130,7 +129,7 @@ impl Postgres {
         cache: &Arc<LicenseCache>,
         others_wrote: &Arc<AtomicBool>,
     ) {
-        self.driver.listen(Heard {
+        self.driver.listen(Listener {
             process: self.name.clone(),
             cache: Arc::clone(cache),
             others_wrote: Arc::clone(others_wrote),
@@ -138,14 +137,20 @@ impl Postgres {
     }
 }
 
+fn refusal(url: &PostgresUrl, why: impl fmt::Display) -> Refusal {
+    Refusal(format!("The database {url} cannot be used: {why}."))
+}
+
 /// For writes: as long as it is there, the database is in use.
 fn connect(driver: &Driver, is_server: bool) -> Result<Session, DbError> {
     let session = driver.connect()?;
     if !try_lock(&session, "pg_try_advisory_lock_shared", USES)? {
-        return Err(DbError::InUse("it is being moved; wait until that is done"));
+        return Err(DbError::Refused(
+            "it is being moved; wait until that is done",
+        ));
     }
     if is_server && !try_lock(&session, "pg_try_advisory_lock", SERVES)? {
-        return Err(DbError::InUse(
+        return Err(DbError::Refused(
             "another server is using it, and several servers are not supported yet",
         ));
     }
