@@ -46,6 +46,8 @@ pub struct Config {
     pub session_idle_minutes: u16,
     /// Hours after which a session expires even if it is in use. Default `12`.
     pub session_hours: u16,
+    /// Hours for which checks are answered from memory while PostgreSQL is out of reach. Default `24`.
+    pub max_behind: u16,
     /// Whether everybody needs a second factor to sign in. Default `false`.
     pub require_two_factors: bool,
     /// `plain` or `json` lines on standard error. Default `plain`.
@@ -112,6 +114,7 @@ impl Default for Config {
             ],
             session_idle_minutes: 30,
             session_hours: 12,
+            max_behind: 24,
             require_two_factors: false,
             log_format: LogFormat::Plain,
             log_checks: false,
@@ -196,6 +199,7 @@ impl Config {
                 "trusted_proxies" => set(&mut config.trusted_proxies, parse_networks(text)),
                 "session_idle_minutes" => set(&mut config.session_idle_minutes, positive(text)),
                 "session_hours" => set(&mut config.session_hours, positive(text)),
+                "max_behind" => set(&mut config.max_behind, hours_behind(text)),
                 "require_two_factors" => set(&mut config.require_two_factors, text.parse().ok()),
                 "log_format" => set(&mut config.log_format, LogFormat::parse(text)),
                 "log_checks" => set(&mut config.log_checks, text.parse().ok()),
@@ -479,7 +483,7 @@ struct Setting {
     wanted: &'static str,
 }
 
-const SETTINGS: [Setting; 32] = [
+const SETTINGS: [Setting; 33] = [
     Setting {
         name: "address",
         about: "the address to listen on [127.0.0.1]",
@@ -499,6 +503,11 @@ const SETTINGS: [Setting; 32] = [
         name: "database",
         about: "where PostgreSQL is, instead of a file in `data_dir`",
         wanted: "an address such as `postgres://user:password@db.example.com/licenses`",
+    },
+    Setting {
+        name: "max_behind",
+        about: "hours of answers from memory while PostgreSQL is away [24]",
+        wanted: "a number of hours from 0 to 168",
     },
     Setting {
         name: "public_url",
@@ -737,6 +746,10 @@ fn non_empty(text: &str) -> Option<&str> {
 
 fn parse_timeout(text: &str) -> Option<u16> {
     positive(text).filter(|seconds| *seconds <= 60)
+}
+
+fn hours_behind(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|hours| *hours <= 7 * 24)
 }
 
 fn positive(text: &str) -> Option<u16> {

@@ -132,6 +132,8 @@ pub struct ClaimsInput<'a> {
     pub values: &'a SignedValues,
     pub tool: &'a Tool,
     pub now: OffsetDateTime,
+    /// Until when everything about the license was known: not later than `now`, and the start of the lease.
+    pub as_of: OffsetDateTime,
     /// Decides when a day ends.
     pub offset: UtcOffset,
 }
@@ -159,7 +161,8 @@ impl<'a> ClaimsInput<'a> {
             return iat + REFUSAL;
         }
         let days = i64::from(self.tool.offline_days);
-        let online = iat + (days * 86_400).max(NO_LEASE);
+        let known = self.as_of.unix_timestamp().min(iat);
+        let online = (known + days * 86_400).max(iat + NO_LEASE);
         let file = self.values.offline_until.and_then(|day| self.end_of(day));
         let lease = file.map_or(online, |file| online.max(file));
         let is_trial = self.verdict == Verdict::Trial;
@@ -207,6 +210,7 @@ mod tests {
             values: &SignedValues::default(),
             tool: &tool,
             now,
+            as_of: now,
             offset: offset!(+2),
         };
         let claims = input.claims("0123456789abcdef");

@@ -1,5 +1,6 @@
 //! The background threads: one warms up the cache, and writes recorded checks once a second; another makes
 //! backups, so that no check has to wait for one; one talks to the mail server, and one to receivers of webhooks.
+//! Of several servers on a database, one does what need not be done twice.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use crate::clock::Stopwatch;
 use crate::error::Refusal;
-use crate::service::{Service, WarmUp, give_way};
+use crate::service::{Others, Service, WarmUp, give_way};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Moving the log into the file costs some syncs.
@@ -80,7 +81,9 @@ fn spawn(
 fn back_up(service: &Service, stopped: &Receiver<()>) {
     give_way();
     while stopped.recv_timeout(BACKUP_EVERY) == Err(RecvTimeoutError::Timeout) {
-        if let Err(refusal) = service.back_up_if_due() {
+        if service.is_on_duty()
+            && let Err(refusal) = service.back_up_if_due()
+        {
             service
                 .log()
                 .event("backup_failed", &[("reason", &refusal)]);
@@ -90,7 +93,9 @@ fn back_up(service: &Service, stopped: &Receiver<()>) {
 
 fn send_mails(service: &Service, stopped: &Receiver<()>) {
     while stopped.recv_timeout(MAILS_EVERY) == Err(RecvTimeoutError::Timeout) {
-        if let Err(error) = service.run_mails() {
+        if service.is_on_duty()
+            && let Err(error) = service.run_mails()
+        {
             service.log().fault("send_mails", &error);
         }
     }
@@ -98,7 +103,9 @@ fn send_mails(service: &Service, stopped: &Receiver<()>) {
 
 fn send_webhooks(service: &Service, stopped: &Receiver<()>) {
     while stopped.recv_timeout(WEBHOOKS_EVERY) == Err(RecvTimeoutError::Timeout) {
-        if let Err(error) = service.run_webhooks() {
+        if service.is_on_duty()
+            && let Err(error) = service.run_webhooks()
+        {
             service.log().fault("send_webhooks", &error);
         }
     }
@@ -141,15 +148,18 @@ fn run(service: &Service, stopped: &Receiver<()>) {
         since_tick = Stopwatch::start();
         // First, because other programs' changes must not wait for checks that cannot be written.
         match service.reload_if_others_wrote() {
-            Ok(false) => {}
-            Ok(true) => warm_up = Some(WarmUp::START),
+            Ok(Others::ChangedAll) => warm_up = Some(WarmUp::START),
+            Ok(Others::Nothing | Others::Wrote) => {}
             Err(error) => service.log().fault("reload_if_others_wrote", &error),
         }
-        if let Err(error) = service.take_back_interrupted() {
-            service.log().fault("take_back_interrupted", &error);
-        }
-        if let Err(error) = service.prune_bulk_changes() {
-            service.log().fault("prune_bulk_changes", &error);
+        if service.is_on_duty() {
+            if let Err(error) = service.take_back_interrupted() {
+                service.log().fault("take_back_interrupted", &error);
+            }
+            if let Err(error) = service.prune_bulk_changes() {
+                service.log().fault("prune_bulk_changes", &error);
+            }
+            keep_audit(service);
         }
         if let Err(error) = service.write_checks() {
             service.log().fault("write_checks", &error);
@@ -158,7 +168,6 @@ fn run(service: &Service, stopped: &Receiver<()>) {
             service.log().fault("write_notes", &error);
         }
         queue_links(service);
-        keep_audit(service);
         if let Err(error) = service.compare_clock() {
             service.log().fault("compare_clock", &error);
         }

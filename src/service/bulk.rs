@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fs::File;
 use std::time::Duration;
 
 use time::{Date, OffsetDateTime};
@@ -18,7 +17,7 @@ use crate::model::fingerprint::Fingerprint;
 use crate::model::license::{CodeTerms, Draft, License, Seat, Values, by_code};
 use crate::model::text::grouped;
 use crate::store::bulk::JournalRow;
-use crate::store::{WriteTx, activation_codes, audit, bulk, former_pairs, licenses, search};
+use crate::store::{Lock, WriteTx, activation_codes, audit, bulk, former_pairs, licenses, search};
 
 /// Maximum number of licenses in one change on the page.
 pub const MAX_SELECTED: usize = 50_000;
@@ -293,7 +292,7 @@ impl Service {
 
     /// Allows one bulk change at a time among all programs that use the database. While the lock is held, its
     /// owner is alive.
-    pub(super) fn bulk_lock(&self) -> Result<File, Error> {
+    pub(super) fn bulk_lock(&self) -> Result<Lock, Error> {
         self.store.try_bulk_lock()?.ok_or_else(|| {
             Error::Conflict(
                 "Another import or bulk change is running; try again when it is done.".into(),

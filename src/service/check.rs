@@ -13,8 +13,9 @@ use crate::model::check::ClientInfo;
 use crate::model::customer::NamedCustomer;
 use crate::model::license::Verdict;
 use crate::model::question::Question;
-use crate::model::signed::{ClaimsInput, Offer, SigningRequest};
+use crate::model::signed::{ClaimsInput, Offer, SignedValues, SigningRequest};
 use crate::model::tool::NEW;
+use crate::store::Known;
 use crate::store::licenses::{self, CheckedLicense};
 
 /// A result and what it depends on.
@@ -23,6 +24,8 @@ struct Decision {
     license: Option<CheckedLicense>,
     verdict: Verdict,
     now: OffsetDateTime,
+    /// Since when nothing was heard of the license; none if it is known now.
+    as_of: Option<OffsetDateTime>,
 }
 
 /// Who checks; nothing of it decides the result.
@@ -88,18 +91,17 @@ impl Service {
         }
         let (rules, ring) = (self.rules.load(), self.keys.load());
         let values = match decision.license {
-            Some(license) if license.has_more => self
-                .store
-                .read(|db| licenses::signed_values(db, license.id))?,
-            _ => None,
+            Some(license) => self.store.signed_values(question, license)?,
+            None => SignedValues::default(),
         };
         let input = ClaimsInput {
             question,
             verdict: decision.verdict,
             expiration_date: decision.license.and_then(|license| license.expiration_date),
-            values: &values.unwrap_or_default(),
+            values: &values,
             tool: rules.get(question.tool_name).map_or(&NEW, |tool| tool),
             now: decision.now,
+            as_of: decision.as_of.unwrap_or(decision.now),
             offset: self.utc_offset,
         };
         let claims = input.claims(request.nonce);
@@ -118,7 +120,7 @@ impl Service {
     }
 
     fn decide(&self, question: &Question<'_>, address: IpAddr) -> Result<Decision, Error> {
-        let license = self.checked(question)?;
+        let Known { license, as_of } = self.known(question)?;
         let now = self.clock.now();
         if license.is_none() {
             self.unlicensed
@@ -129,6 +131,7 @@ impl Service {
             license,
             verdict: self.verdict(question, license, now),
             now,
+            as_of,
         })
     }
 
@@ -160,10 +163,25 @@ impl Service {
 
     /// The license to check, with the fields that the result depends on.
     pub(super) fn checked(&self, question: &Question<'_>) -> Result<Option<CheckedLicense>, Error> {
-        match self.store.checked(question)? {
-            None => self.checked_twice(question),
-            found => Ok(found),
+        self.known(question).map(|known| known.license)
+    }
+
+    fn known(&self, question: &Question<'_>) -> Result<Known, Error> {
+        let known = self
+            .store
+            .checked(question, |license| self.is_yes(question, license))?;
+        match known.license {
+            None => Ok(Known {
+                license: self.checked_twice(question)?,
+                ..known
+            }),
+            Some(_) => Ok(known),
         }
+    }
+
+    fn is_yes(&self, question: &Question<'_>, license: CheckedLicense) -> bool {
+        let verdict = self.verdict(question, Some(license), self.clock.now());
+        !verdict.is_refusal()
     }
 
     /// Reads the tool's rules only if its grace period matters.

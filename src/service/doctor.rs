@@ -23,7 +23,7 @@ impl Service {
     /// Opens an existing database that nothing here can change; its keys are not loaded.
     pub fn open_read_only(config: &Config, clock: Clock) -> Result<Service, Refusal> {
         let store = match config.database {
-            Some(_) => Store::open(config, Missing::Refuse)?,
+            Some(_) => Store::open(config, &clock, Missing::Refuse)?,
             None => Store::open_read_only(&config.data_dir)?,
         };
         let encryption = Encryption::new(&config.secrets);

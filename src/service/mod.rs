@@ -94,7 +94,7 @@ use crate::model::security::Settings;
 use crate::store::copy::Halt;
 use crate::store::tokens::TokenUse;
 use crate::store::{Missing, Store};
-pub use crate::store::{WarmUp, disk_space};
+pub use crate::store::{Others, WarmUp, disk_space};
 
 use backup::Schedule;
 use check_log::CheckLog;
@@ -110,7 +110,7 @@ use readiness::Readiness;
 use refusals::Refusals;
 use restore::RestoredUntil;
 use seals::Seals;
-use throttle::Throttle;
+use throttle::{Sharing, Throttle};
 use tools::Rules;
 use traffic::Traffic;
 use trials::TrialsToday;
@@ -161,13 +161,16 @@ pub use walk::Walk;
 pub use webhooks::WebhookUse;
 pub use workbook::{MAX_ROWS, MAX_SENT, workbook_of_codes};
 
+/// What it is encrypted as.
+const SHARED_SECRET: &str = "What the servers share";
+
 /// Searches that may run at once.
 const SEARCHES: usize = 2;
 
 /// Shared by all requests. Methods that only do point lookups are fast enough for an async thread; all others
 /// go through [`Service::run`].
 pub struct Service {
-    store: Store,
+    store: Arc<Store>,
     clock: Clock,
     utc_offset: UtcOffset,
     log: Log,
@@ -188,7 +191,7 @@ pub struct Service {
     /// Codes of second factors, by person and device, or by session.
     by_code: Throttle,
     seals: Seals,
-    /// Encrypts messages to browsers, and is only in memory.
+    /// Encrypts messages to browsers, with the key of [`Service::seals`].
     messages: SecretKey,
     /// Audit entries about reading all licenses over the API.
     exports: Throttle,
@@ -246,7 +249,7 @@ impl Service {
         clock: Clock,
     ) -> Result<(Service, Option<FirstPassword>), Refusal> {
         let log = Log::new(config.log_format, clock.clone());
-        let store = Store::open(config, Missing::Make)?.with_log(log);
+        let store = Store::open(config, &clock, Missing::Make)?.with_log(log);
         let encryption = Encryption::new(&config.secrets);
         let ring = KeyRing::load_complete(&store, &encryption)?;
         // Named at the start, and not when somebody wants to change a password.
@@ -270,7 +273,7 @@ impl Service {
 
     /// Opens an existing database, for commands that must not create one.
     pub fn open_existing(config: &Config, clock: Clock) -> Result<Service, Refusal> {
-        let store = Store::open(config, Missing::Refuse)?;
+        let store = Store::open(config, &clock, Missing::Refuse)?;
         let encryption = Encryption::new(&config.secrets);
         let ring = KeyRing::load(&store, &encryption)?;
         Service::with_store(config, clock, store, (encryption, ring))
@@ -278,7 +281,7 @@ impl Service {
 
     /// [`Service::open_existing`] without the signing keys, some of which may be missing or broken.
     pub fn open_without_keys(config: &Config, clock: Clock) -> Result<Service, Refusal> {
-        let store = Store::open(config, Missing::Refuse)?;
+        let store = Store::open(config, &clock, Missing::Refuse)?;
         let encryption = Encryption::new(&config.secrets);
         Service::with_store(config, clock, store, (encryption, KeyRing::default()))
     }
@@ -289,6 +292,22 @@ impl Service {
         store: Store,
         (encryption, keys): (Encryption, KeyRing),
     ) -> Result<Service, Refusal> {
+        let store = Arc::new(store);
+        let shared = store
+            .shared_secret(|| encryption.encrypt(SHARED_SECRET, &secrets::token()?))?
+            .map(|secret| encryption.decrypt(SHARED_SECRET, &secret))
+            .transpose()?;
+        let sharing = shared.as_deref().map(|secret| Sharing {
+            store: Arc::clone(&store),
+            secret: secret.into(),
+            name: "",
+        });
+        let secret = match shared {
+            Some(secret) => secret,
+            None => secrets::token()?,
+        };
+        let shared =
+            |name, burst, seconds| Throttle::new(burst, seconds).shared(name, sharing.as_ref());
         let service = Service {
             keys: ArcSwap::from_pointee(keys),
             rules: ArcSwap::default(),
@@ -301,14 +320,14 @@ impl Service {
             host: config.host(),
             idle: Duration::minutes(config.session_idle_minutes.into()),
             longest: Duration::hours(config.session_hours.into()),
-            by_address: Throttle::new(10, 6),
-            by_name: Throttle::new(10, 6),
-            by_device: Throttle::new(10, 6),
-            by_session: Throttle::new(10, 6),
+            by_address: shared("address", 10, 6),
+            by_name: shared("name", 10, 6),
+            by_device: shared("device", 10, 6),
+            by_session: shared("session", 10, 6),
             // Who knows the password and guesses for a year hits one of three codes with a probability of 5 %.
-            by_code: Throttle::new(10, 1_800),
-            seals: Seals::new()?,
-            messages: SecretKey::new(&secrets::token()?),
+            by_code: shared("code", 10, 1_800),
+            seals: Seals::new(&secret),
+            messages: SecretKey::new(&secret),
             exports: Throttle::new(1, 3_600),
             refusals: Mutex::default(),
             exported: Mutex::default(),
@@ -316,9 +335,9 @@ impl Service {
                 .then(|| Duration::days(config.audit_sign_in_days.into())),
             audit_kept_on: Mutex::default(),
             unlicensed: Throttle::new(30, 6),
-            wrong_codes: Throttle::new(10, 60),
+            wrong_codes: shared("wrong code", 10, 60),
             trials_today: Mutex::default(),
-            removals: Throttle::new(20, 60),
+            removals: shared("removal", 20, 60),
             check_log: CheckLog::default(),
             traffic: Traffic::default(),
             readiness: Readiness::default(),
@@ -335,8 +354,8 @@ impl Service {
             mailer: Mailer::new(config),
             settings: security::settings(config),
             webhook_sender: WebhookSender::new(config),
-            link_requests: Throttle::new(10, 60),
-            customer_mails: Throttle::new(3, 600),
+            link_requests: shared("link", 10, 60),
+            customer_mails: shared("customer mail", 3, 600),
             links_wanted: Mutex::default(),
             restored: RestoredUntil::default(),
             clock,
@@ -374,15 +393,21 @@ impl Service {
         self.store.warm_up(from)
     }
 
-    /// Reloads what another program may have changed, and returns whether there was anything; once a second.
-    pub fn reload_if_others_wrote(&self) -> Result<bool, Error> {
-        let others_wrote = self.store.clear_if_others_wrote()?;
-        if others_wrote {
+    /// Reloads what another program may have changed, and returns what there was; once a second.
+    pub fn reload_if_others_wrote(&self) -> Result<Others, Error> {
+        let others = self.store.clear_if_others_wrote()?;
+        if others != Others::Nothing {
             self.reload_rules()?;
             self.reload_keys()?;
             self.reload_restored()?;
         }
-        Ok(others_wrote)
+        Ok(others)
+    }
+
+    /// Whether this server does what only one may do at a time: sending mails and events, backups, and removing what
+    /// is old.
+    pub fn is_on_duty(&self) -> bool {
+        self.store.is_on_duty()
     }
 
     /// Leaves a nearly complete database file on the disk, unless somebody is writing; every few seconds.

@@ -110,6 +110,7 @@ impl Service {
             values: &values,
             tool: &tool,
             now,
+            as_of: now,
             offset: self.utc_offset,
         };
         let token = key.sign(&input.claims(signing.nonce))?;

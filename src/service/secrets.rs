@@ -19,7 +19,7 @@ pub(super) fn fingerprint(secret: &str) -> String {
     hex(&Sha256::digest(secret))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

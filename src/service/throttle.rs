@@ -1,42 +1,83 @@
-//! Token buckets in memory: a burst, then one request per interval.
+//! Token buckets: a burst, then one request per interval. They are in memory, or in the database that several servers
+//! share.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
+
+use super::secrets;
+use crate::store::{Bucket, Store};
 
 /// Maximum number of buckets. Beyond this, full ones are removed, or all if few are full.
 const MOST: usize = 300_000;
 
 pub(super) struct Throttle {
-    /// Milliseconds in which a full bucket drains.
-    depth: i64,
-    /// Milliseconds after which another one is let through.
-    every: i64,
+    bucket: Bucket,
     /// When each bucket will be full again, in Unix milliseconds.
     buckets: Mutex<HashMap<u64, i64>>,
     hasher: RandomState,
     refused: AtomicU64,
+    sharing: Option<Sharing>,
+}
+
+/// How all servers on a database count together.
+#[derive(Clone)]
+pub(super) struct Sharing {
+    pub(super) store: Arc<Store>,
+    /// Keeps names and addresses out of the database.
+    pub(super) secret: Arc<str>,
+    /// Of the throttle.
+    pub(super) name: &'static str,
 }
 
 impl Throttle {
     /// `burst` at once, then one every `seconds`.
     pub(super) fn new(burst: i64, seconds: i64) -> Throttle {
         Throttle {
-            depth: burst * seconds * 1000,
-            every: seconds * 1000,
+            bucket: Bucket {
+                depth: burst * seconds * 1000,
+                every: seconds * 1000,
+            },
             buckets: Mutex::new(HashMap::new()),
             hasher: RandomState::new(),
             refused: AtomicU64::new(0),
+            sharing: None,
         }
+    }
+
+    /// The same for all servers on a database, if there can be several.
+    pub(super) fn shared(self, name: &'static str, sharing: Option<&Sharing>) -> Throttle {
+        let sharing = sharing.map(|sharing| Sharing {
+            name,
+            ..sharing.clone()
+        });
+        Throttle { sharing, ..self }
     }
 
     /// Takes one, or returns the seconds until one is available.
     pub(super) fn take(&self, key: impl Hash, now: OffsetDateTime) -> Result<(), u64> {
         let now = milliseconds(now);
+        let shared = self
+            .sharing
+            .as_ref()
+            .and_then(|sharing| sharing.store.attempt(&sharing.key(&key), self.bucket, now));
+        shared
+            .unwrap_or_else(|| self.take_here(key, now))
+            .map_err(|wait| {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                wait.unsigned_abs().div_ceil(1000)
+            })
+    }
+
+    /// The milliseconds until one is available.
+    fn take_here(&self, key: impl Hash, now: i64) -> Result<(), i64> {
+        let Bucket { depth, every } = self.bucket;
         let mut buckets = self.buckets.lock();
         if buckets.len() >= MOST {
             buckets.retain(|_, full| *full > now);
@@ -47,13 +88,12 @@ impl Throttle {
         }
         let full = buckets.entry(self.hasher.hash_one(key)).or_insert(now);
         // A clock that was set back must not lock anyone out for longer than a full bucket.
-        *full = (*full).clamp(now, now + self.depth);
-        let wait = *full + self.every - now - self.depth;
+        *full = (*full).clamp(now, now + depth);
+        let wait = *full + every - now - depth;
         if wait > 0 {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-            return Err(wait.unsigned_abs().div_ceil(1000));
+            return Err(wait);
         }
-        *full += self.every;
+        *full += every;
         Ok(())
     }
 
@@ -64,9 +104,37 @@ impl Throttle {
 
     /// Undoes one [`Throttle::take`].
     pub(super) fn give_back(&self, key: impl Hash) {
-        if let Some(full) = self.buckets.lock().get_mut(&self.hasher.hash_one(key)) {
-            *full -= self.every;
+        if let Some(sharing) = &self.sharing {
+            sharing
+                .store
+                .take_attempt_back(&sharing.key(&key), self.bucket);
         }
+        if let Some(full) = self.buckets.lock().get_mut(&self.hasher.hash_one(key)) {
+            *full -= self.bucket.every;
+        }
+    }
+}
+
+impl Sharing {
+    /// The same on each server.
+    fn key(&self, key: impl Hash) -> String {
+        let mut hashed = Hashed(Sha256::new());
+        (&*self.secret, self.name, key).hash(&mut hashed);
+        secrets::hex(&hashed.0.finalize())
+    }
+}
+
+struct Hashed(Sha256);
+
+impl Hasher for Hashed {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.clone().finalize()[..8]
+            .iter()
+            .fold(0, |all, byte| all << 8 | u64::from(*byte))
     }
 }
 

@@ -3,7 +3,9 @@
 //! Readers take no lock. Every change of a license invalidates it between the commit and its
 //! acknowledgement, so that no check is answered from before an acknowledged write.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
@@ -11,10 +13,14 @@ use time::Date;
 
 use super::licenses::CheckedLicense;
 use crate::model::license::Status;
+use crate::model::signed::SignedValues;
 
 /// Capacity, in entries of 16 bytes; a million licenses take 19 MB, in a sharded `HashMap` 53 MB.
 const MAX_ENTRIES: usize = 2 << 20;
 const MIN_ENTRIES: usize = 1 << 16;
+
+/// Values of signed answers, at most 60 MB.
+const MAX_VALUES: usize = 200_000;
 
 /// Slots in which an entry may be, starting at the one that its hash selects.
 const PROBES: usize = 8;
@@ -31,6 +37,8 @@ pub(super) struct LicenseCache {
     generation: AtomicU64,
     /// Held while slots are written.
     writing: Mutex<()>,
+    /// By hash, of licenses that have more than an entry says; empty where the disk has them at hand.
+    values: Mutex<HashMap<u64, Arc<SignedValues>>>,
 }
 
 /// Counts invalidations: what was read is inserted only if none has happened since.
@@ -39,13 +47,23 @@ pub(super) struct Generation(u64);
 impl LicenseCache {
     /// With room for 25% more licenses.
     pub(super) fn new(licenses: usize) -> LicenseCache {
-        let empty = || [AtomicU64::new(0), AtomicU64::new(0)];
         let size = (licenses + licenses / 4).clamp(MIN_ENTRIES, MAX_ENTRIES);
+        LicenseCache::of_size(size + PROBES, RandomState::new())
+    }
+
+    /// An empty one that can take over what this one has.
+    pub(super) fn another(&self) -> LicenseCache {
+        LicenseCache::of_size(self.slots.len(), self.hasher.clone())
+    }
+
+    fn of_size(size: usize, hasher: RandomState) -> LicenseCache {
+        let empty = || [AtomicU64::new(0), AtomicU64::new(0)];
         LicenseCache {
-            slots: std::iter::repeat_with(empty).take(size + PROBES).collect(),
-            hasher: RandomState::new(),
+            slots: std::iter::repeat_with(empty).take(size).collect(),
+            hasher,
             generation: AtomicU64::new(0),
-            writing: Mutex::new(()),
+            writing: Mutex::default(),
+            values: Mutex::default(),
         }
     }
 
@@ -79,25 +97,62 @@ impl LicenseCache {
         }
         for (tool_name, license_key, license) in read {
             if let Some(value) = pack(license) {
-                let hash = self.hash(tool_name, license_key);
-                let is_usable = |[mixed, value]: &&[AtomicU64; 2]| {
-                    let value = value.load(Ordering::Relaxed);
-                    value == 0 || mixed.load(Ordering::Relaxed) ^ value == hash
-                };
-                let slots = self.probe(hash);
-                let [mixed, slot] = slots.iter().find(is_usable).unwrap_or(&slots[0]);
-                mixed.store(hash ^ value, Ordering::Relaxed);
-                slot.store(value, Ordering::Relaxed);
+                self.put(self.hash(tool_name, license_key), value);
             }
         }
         true
     }
 
+    fn put(&self, hash: u64, value: u64) {
+        let is_usable = |[mixed, value]: &&[AtomicU64; 2]| {
+            let value = value.load(Ordering::Relaxed);
+            value == 0 || mixed.load(Ordering::Relaxed) ^ value == hash
+        };
+        let slots = self.probe(hash);
+        let [mixed, slot] = slots.iter().find(is_usable).unwrap_or(&slots[0]);
+        mixed.store(hash ^ value, Ordering::Relaxed);
+        slot.store(value, Ordering::Relaxed);
+    }
+
+    pub(super) fn values(&self, tool_name: &str, license_key: &str) -> Option<Arc<SignedValues>> {
+        let hash = self.hash(tool_name, license_key);
+        self.values.lock().get(&hash).cloned()
+    }
+
+    /// Like [`LicenseCache::insert`], of one license.
+    pub(super) fn insert_values(
+        &self,
+        generation: &Generation,
+        (tool_name, license_key): (&str, &str),
+        values: SignedValues,
+    ) {
+        let _writing = self.writing.lock();
+        let mut all = self.values.lock();
+        if self.generation.load(Ordering::Acquire) == generation.0 && all.len() < MAX_VALUES {
+            all.insert(self.hash(tool_name, license_key), Arc::new(values));
+        }
+    }
+
+    /// Takes over what `other` has, which is newer, and leaves it empty.
+    pub(super) fn take_over(&self, other: &LicenseCache) {
+        let (_writing, _others) = (self.writing.lock(), other.writing.lock());
+        for [mixed, value] in &other.slots {
+            let (mixed, value) = (mixed.load(Ordering::Relaxed), value.load(Ordering::Relaxed));
+            if value != 0 {
+                self.put(mixed ^ value, value);
+            }
+        }
+        self.values.lock().extend(other.values.lock().drain());
+        other.empty();
+    }
+
     pub(super) fn invalidate(&self, pairs: &[Pair]) {
         let _writing = self.writing.lock();
         self.generation.fetch_add(1, Ordering::AcqRel);
+        let mut values = self.values.lock();
         for (tool_name, license_key) in pairs {
             let hash = self.hash(tool_name, license_key);
+            values.remove(&hash);
             for [mixed, value] in self.probe(hash) {
                 if mixed.load(Ordering::Relaxed) ^ value.load(Ordering::Relaxed) == hash {
                     value.store(0, Ordering::Relaxed);
@@ -109,6 +164,11 @@ impl LicenseCache {
 
     pub(super) fn clear(&self) {
         let _writing = self.writing.lock();
+        self.values.lock().clear();
+        self.empty();
+    }
+
+    fn empty(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         for [mixed, value] in &self.slots {
             value.store(0, Ordering::Relaxed);
@@ -230,6 +290,18 @@ mod tests {
         let cache = LicenseCache::new(0);
         assert!(insert(&cache, "k", 1) && insert(&cache, "k", 2));
         assert_eq!(cache.get("T", "k"), Some(license(2)));
+    }
+
+    #[test]
+    fn what_another_one_takes_over_is_the_newer() {
+        let cache = LicenseCache::new(0);
+        let former = cache.another();
+        assert!(insert(&former, "k1", 1) && insert(&former, "k2", 2));
+        assert!(insert(&cache, "k1", 4) && insert(&cache, "k3", 3));
+        former.take_over(&cache);
+        let found = ["k1", "k2", "k3"].map(|key| former.get("T", key).map(|license| license.id));
+        assert_eq!(found, [Some(4), Some(2), Some(3)]);
+        assert_eq!(cache.get("T", "k1"), None);
     }
 
     #[test]

@@ -139,12 +139,6 @@ impl Store {
         }
     }
 
-    /// Held by the one process that is making a backup; none if another one holds it.
-    pub fn try_backup_lock(&self) -> Result<Option<File>, Error> {
-        open::try_lock(&self.folder.join("backup.lock"))
-            .map_err(|e| Error::Unavailable(format!("the file backup.lock: {e}")))
-    }
-
     /// Where a copy can wait to be sent.
     pub fn part_of_copy(&self) -> PathBuf {
         self.folder.join("backup.part")

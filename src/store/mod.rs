@@ -27,7 +27,9 @@ pub mod invitations;
 pub mod licenses;
 pub mod mail_texts;
 mod mark;
+mod memory;
 pub mod newest;
+mod news;
 mod open;
 pub mod orders;
 pub mod outbox;
@@ -61,20 +63,20 @@ pub mod webhooks;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::File;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use rand::TryRng;
 use rand::rngs::SysRng;
+use rocket::tokio::runtime::{Handle, RuntimeFlavor};
+use rocket::tokio::task::block_in_place;
 use rusqlite::ErrorCode;
 use time::{Date, OffsetDateTime};
 
-use crate::clock::Stopwatch;
+use crate::clock::{Clock, Stopwatch};
 use crate::config::{Config, PostgresUrl};
 use crate::error::{Error, Refusal};
 use crate::log::Log;
@@ -82,8 +84,9 @@ use crate::model::date;
 use crate::model::histogram::{Durations, Histogram};
 use crate::model::license::{Status, Values};
 use crate::model::question::Question;
+use crate::model::signed::SignedValues;
 use crate::model::webhook::Webhook;
-use cache::{LicenseCache, Pair};
+use cache::{Generation, Pair};
 use database_file::DatabaseFile;
 /// For functions that read in several steps: a connection, and the result of a step.
 pub use db::{Db, Result as Read};
@@ -91,9 +94,13 @@ use db::{DbError, Result, Row, Value, unreadable};
 pub use files::{FileSizes, disk_space};
 use licenses::CheckedLicense;
 use mark::LogState;
+use memory::Memory;
+use news::News;
+pub use news::Others;
 use open::Access;
 pub use open::{Missing, SCHEMA};
-use postgres::Postgres;
+pub use postgres::Bucket;
+use postgres::{Contact, Postgres};
 use trail::Trail;
 
 const SCHEMA_SQL: &str = include_str!("../../schema.sql");
@@ -132,15 +139,27 @@ pub struct Store {
     folder: PathBuf,
     engine: Engine,
     writer: Mutex<Writer>,
-    cache: Arc<LicenseCache>,
+    memory: Arc<Memory>,
     /// How long writes waited for their turn.
     waits: Histogram,
     /// Since the last [`LONG_PAUSE`].
     long_pause: Mutex<Stopwatch>,
-    /// Another process has written, and this has not been reported yet.
-    others_wrote: Arc<AtomicBool>,
+    news: Arc<News>,
     /// Has the trail of the audit log, if it is that of the server.
     log: Option<Log>,
+}
+
+/// Held among all processes that use the database.
+pub struct Lock {
+    _held: Box<dyn Send>,
+}
+
+impl Lock {
+    fn of(held: impl Send + 'static) -> Lock {
+        Lock {
+            _held: Box::new(held),
+        }
+    }
 }
 
 struct Writer {
@@ -169,6 +188,22 @@ impl Writer {
             settled: None,
             seen,
         })
+    }
+}
+
+/// A license, and since when nothing was heard of it; none for what is true now.
+#[derive(Clone, Copy)]
+pub struct Known {
+    pub license: Option<CheckedLicense>,
+    pub as_of: Option<OffsetDateTime>,
+}
+
+impl Known {
+    fn now(license: Option<CheckedLicense>) -> Known {
+        Known {
+            license,
+            as_of: None,
+        }
     }
 }
 
@@ -281,9 +316,13 @@ impl Drop for WriteTx<'_> {
 
 impl Store {
     /// Opens the database that the settings name.
-    pub fn open(config: &Config, missing: Missing) -> Result<Store, Refusal> {
+    pub fn open(config: &Config, clock: &Clock, missing: Missing) -> Result<Store, Refusal> {
         match &config.database {
-            Some(url) => Store::connect(&config.data_dir, url, missing),
+            Some(url) => {
+                let max_behind = time::Duration::hours(config.max_behind.into());
+                let contact = Contact::new(clock.clone(), max_behind);
+                Store::connect(&config.data_dir, url, missing, contact)
+            }
             None => Store::open_file(&config.data_dir, missing),
         }
     }
@@ -297,17 +336,22 @@ impl Store {
     }
 
     /// The folder is for copies that are not complete yet.
-    fn connect(folder: &Path, url: &PostgresUrl, missing: Missing) -> Result<Store, Refusal> {
+    fn connect(
+        folder: &Path,
+        url: &PostgresUrl,
+        missing: Missing,
+        contact: Contact,
+    ) -> Result<Store, Refusal> {
         open::private_folder(folder).map_err(|e| {
             Refusal(format!(
                 "The setting `data_dir` is `{}`: {e}.",
                 folder.display()
             ))
         })?;
-        let (postgres, writer) = Postgres::open(url, missing)?;
+        let (postgres, writer) = Postgres::open(url, missing, contact)?;
         let store = Store::with_writer(folder, Engine::Postgres(postgres), writer)?;
         if let Engine::Postgres(postgres) = &store.engine {
-            postgres.listen(&store.cache, &store.others_wrote);
+            postgres.listen(&store.memory, &store.news);
         }
         Ok(store)
     }
@@ -331,14 +375,18 @@ impl Store {
     fn with_writer(folder: &Path, engine: Engine, writer: Db) -> Result<Store, Refusal> {
         let licenses = licenses::count(&writer).map_err(Error::from)?;
         let writer = Writer::new(writer).map_err(Error::from)?;
+        let memory = match &engine {
+            Engine::Sqlite(_) => Memory::of_file(licenses),
+            Engine::Postgres(_) => Memory::of_network(licenses),
+        };
         Ok(Store {
             folder: folder.to_owned(),
             engine,
             writer: Mutex::new(writer),
-            cache: Arc::new(LicenseCache::new(licenses)),
+            memory: Arc::new(memory),
             waits: Histogram::default(),
             long_pause: Mutex::new(Stopwatch::start()),
-            others_wrote: Arc::default(),
+            news: Arc::default(),
             log: None,
         })
     }
@@ -349,38 +397,112 @@ impl Store {
         Store { log, ..self }
     }
 
-    /// What the verdict on a license depends on, from memory or from the disk.
-    pub fn checked(&self, question: &Question<'_>) -> Result<Option<CheckedLicense>, Error> {
+    /// What the verdict on a license depends on. Of a database that is elsewhere, memory may only say yes: what is
+    /// remembered has to suffice for that, and anything else is read.
+    pub fn checked(
+        &self,
+        question: &Question<'_>,
+        is_yes: impl Fn(CheckedLicense) -> bool,
+    ) -> Result<Known, Error> {
         let (tool_name, license_key) = (question.tool_name, &*question.license_key);
-        if let Some(license) = self.cache.get(tool_name, license_key) {
-            return Ok(Some(license));
+        let contact = self.contact();
+        if let Some(license) = self.memory.get(tool_name, license_key)
+            && (contact.is_none() || is_yes(license))
+        {
+            let as_of = contact.filter(|contact| contact.is_lost());
+            let as_of = as_of.map(Contact::last);
+            return self.known(license, as_of);
         }
-        let generation = self.cache.generation();
-        let license = self.read(|db| licenses::checked(db, question))?;
-        if let Some(license) = license {
-            let read = [(tool_name, license_key, license)];
-            self.cache.insert(&generation, read.into_iter());
+        let generation = self.memory.generation();
+        match self.read(|db| licenses::checked(db, question)) {
+            Ok(Some(license)) => {
+                let read = [(tool_name, license_key, license)];
+                self.remember(&generation, read.into_iter())?;
+                Ok(Known::now(Some(license)))
+            }
+            Ok(None) => Ok(Known::now(None)),
+            Err(error) => match self.memory.former(tool_name, license_key) {
+                Some((license, as_of)) if is_yes(license) => self.known(license, Some(as_of)),
+                Some(_) | None => Err(error),
+            },
         }
-        Ok(license)
+    }
+
+    fn known(
+        &self,
+        license: CheckedLicense,
+        as_of: Option<OffsetDateTime>,
+    ) -> Result<Known, Error> {
+        if let (Some(contact), Some(as_of)) = (self.contact(), as_of) {
+            contact.allow(as_of)?;
+        }
+        Ok(Known {
+            license: Some(license),
+            as_of,
+        })
+    }
+
+    /// With what signed answers need, if the database is elsewhere; false if something changed since `generation`.
+    fn remember<'a>(
+        &self,
+        generation: &Generation,
+        read: impl Iterator<Item = (&'a str, &'a str, CheckedLicense)> + Clone,
+    ) -> Result<bool, Error> {
+        let mut values = vec![];
+        if self.contact().is_some() {
+            for (tool_name, license_key, license) in
+                read.clone().filter(|(_, _, read)| read.has_more)
+            {
+                let found = self.read(|db| licenses::signed_values(db, license.id))?;
+                values.extend(found.map(|found| (tool_name, license_key, found)));
+            }
+        }
+        Ok(self.memory.insert(generation, read, values.into_iter()))
+    }
+
+    /// What a signed answer says besides the result.
+    pub fn signed_values(
+        &self,
+        question: &Question<'_>,
+        license: CheckedLicense,
+    ) -> Result<SignedValues, Error> {
+        if !license.has_more {
+            return Ok(SignedValues::default());
+        }
+        if let Some(values) = self
+            .memory
+            .values(question.tool_name, &question.license_key)
+        {
+            return Ok(SignedValues::clone(&values));
+        }
+        let values = self.read(|db| licenses::signed_values(db, license.id))?;
+        Ok(values.unwrap_or_default())
     }
 
     /// Reads more licenses into the cache, newest first; returns where to continue, or none once
     /// all are cached or the cache is full.
     pub fn warm_up(&self, from: WarmUp) -> Result<Option<WarmUp>, Error> {
         let WarmUp { before, number } = from;
-        if number >= self.cache.capacity() {
+        if number >= self.memory.capacity() {
+            if !self.news.is_forgotten() {
+                self.memory.forget_former();
+            }
             return Ok(None);
         }
         loop {
-            let generation = self.cache.generation();
+            let generation = self.memory.generation();
             let rows = self.read(|db| licenses::all_checked(db, before, WARMED_AT_ONCE))?;
             let read = rows.iter().filter_map(|(_, read)| read.as_ref());
             let read = read.map(|(tool, key, license)| (&**tool, &**key, *license));
-            if self.cache.insert(&generation, read) {
-                return Ok(rows.last().map(|(id, _)| WarmUp {
+            if self.remember(&generation, read)? {
+                let further = rows.last().map(|(id, _)| WarmUp {
                     before: *id,
                     number: number + rows.len(),
-                }));
+                });
+                if further.is_none() && !self.news.is_forgotten() {
+                    self.memory.forget_former();
+                }
+                return Ok(further);
             }
         }
     }
@@ -389,7 +511,15 @@ impl Store {
     pub fn read<T>(&self, read: impl FnOnce(&Db) -> Result<T>) -> Result<T, Error> {
         match &self.engine {
             Engine::Sqlite(file) => file.read(read),
-            Engine::Postgres(postgres) => Ok(read(&*postgres.free()?)?),
+            Engine::Postgres(postgres) => {
+                let read = || Ok::<_, Error>(read(&*postgres.free()?)?);
+                let runtime = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+                // Checks on the same thread must not wait for the network.
+                match runtime {
+                    Ok(RuntimeFlavor::MultiThread) => block_in_place(read),
+                    _ => read(),
+                }
+            }
         }
     }
 
@@ -405,12 +535,29 @@ impl Store {
 
     /// Whether another process has written since the last call; if so, the cache is cleared. No
     /// other process can write while this one does, and each write checks for itself.
-    pub fn clear_if_others_wrote(&self) -> Result<bool, Error> {
+    pub fn clear_if_others_wrote(&self) -> Result<Others, Error> {
         if let Some(mut writer) = self.writer.try_lock() {
             let Writer { db, seen, .. } = &mut *writer;
             self.look_for_others(db, seen)?;
         }
-        Ok(self.others_wrote.swap(false, Ordering::Relaxed))
+        let others = self.news.take();
+        if others != Others::Nothing {
+            self.write_trail_of_others()?;
+        }
+        Ok(others)
+    }
+
+    /// What commands have written elsewhere, once among all servers.
+    fn write_trail_of_others(&self) -> Result<(), Error> {
+        let entries = self.news.entries();
+        let Some(log) = self.log.as_ref().filter(|_| self.is_on_duty()) else {
+            return Ok(());
+        };
+        for (first, last) in entries {
+            let trail = self.read(|db| Trail::of_others(db, first - 1, last))?;
+            trail.write_to(log);
+        }
+        Ok(())
     }
 
     fn look_for_others(&self, db: &Db, seen: &mut Seen) -> Result<(), Error> {
@@ -420,10 +567,10 @@ impl Store {
             None => return Ok(()),
         };
         if std::mem::replace(&mut seen.version, version) != version {
-            self.cache.clear();
-            self.others_wrote.store(true, Ordering::Relaxed);
+            self.memory.clear();
+            self.news.set_forgotten();
             if let Some(log) = &self.log {
-                let trail = Trail::of_others(db, seen.head)?;
+                let trail = Trail::of_others(db, seen.head, i64::MAX)?;
                 seen.head = trail.head(seen.head);
                 trail.write_to(log);
             }
@@ -464,11 +611,11 @@ impl Store {
         tx.write_index()?;
         let changed = tx.changed.take();
         if let Engine::Postgres(postgres) = &self.engine {
-            postgres.notify(&tx, &changed)?;
+            postgres.notify(&tx, tx.trail.borrow().range(), &changed)?;
         }
         // Even if the commit fails: it may have taken effect.
         let committed = tx.commit();
-        self.cache.invalidate(&changed);
+        self.memory.invalidate(&changed);
         let trail = tx.trail.take();
         drop(tx);
         if committed.is_ok() {
@@ -490,9 +637,63 @@ impl Store {
     }
 
     /// Held by the one process that is changing many licenses; none if another one holds it.
-    pub fn try_bulk_lock(&self) -> Result<Option<File>, Error> {
-        open::try_lock(&self.folder.join("bulk.lock"))
-            .map_err(|e| Error::Unavailable(format!("the file bulk.lock: {e}")))
+    pub fn try_bulk_lock(&self) -> Result<Option<Lock>, Error> {
+        self.try_lock("bulk.lock", postgres::BULK)
+    }
+
+    /// Held by the one process that is making a backup; none if another one holds it.
+    pub fn try_backup_lock(&self) -> Result<Option<Lock>, Error> {
+        self.try_lock("backup.lock", postgres::BACKUP)
+    }
+
+    fn try_lock(&self, file: &str, number: i64) -> Result<Option<Lock>, Error> {
+        match &self.engine {
+            Engine::Sqlite(_) => open::try_lock(&self.folder.join(file))
+                .map(|held| held.map(Lock::of))
+                .map_err(|e| Error::Unavailable(format!("the file {file}: {e}"))),
+            Engine::Postgres(postgres) => Ok(postgres.try_hold(number)?.map(Lock::of)),
+        }
+    }
+
+    /// What all servers on a database know, made by the first of them with `make`; none if there can be only one.
+    pub fn shared_secret(
+        &self,
+        make: impl FnOnce() -> Result<String, Error>,
+    ) -> Result<Option<String>, Error> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(None),
+            Engine::Postgres(postgres) => postgres.shared_secret(&make()?),
+        }
+    }
+
+    /// Counts an attempt among all servers on a database: the seconds until the next one, if this is one too many.
+    /// None if there can be only one server, or none can be asked.
+    pub fn attempt(&self, key: &str, bucket: Bucket, now: i64) -> Option<Result<(), i64>> {
+        match &self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(postgres) => postgres.attempt(key, bucket, now).ok(),
+        }
+    }
+
+    /// Undoes one [`Store::attempt`].
+    pub fn take_attempt_back(&self, key: &str, bucket: Bucket) {
+        if let Engine::Postgres(postgres) = &self.engine {
+            // One too many is counted, at worst.
+            drop(postgres.take_attempt_back(key, bucket));
+        }
+    }
+
+    /// Whether this process does what only one may do at a time, such as sending mails.
+    pub fn is_on_duty(&self) -> bool {
+        self.contact().is_none_or(Contact::is_on_duty)
+    }
+
+    /// None for a database that is always in reach.
+    fn contact(&self) -> Option<&Contact> {
+        match &self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(postgres) => Some(&postgres.contact),
+        }
     }
 
     /// Enlarges the writer's page cache during a write of many chunks: without it pages are written
@@ -533,8 +734,9 @@ impl Store {
     /// Moves the write-ahead log into the database file, unless somebody is writing, so that a copy of the
     /// file alone has nearly everything.
     pub fn settle(&self) -> Result<(), Error> {
-        let Engine::Sqlite(file) = &self.engine else {
-            return Ok(());
+        let file = match &self.engine {
+            Engine::Sqlite(file) => file,
+            Engine::Postgres(postgres) => return postgres.forget_attempts(),
         };
         let Some(mut writer) = self.writer.try_lock() else {
             return Ok(());

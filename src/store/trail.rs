@@ -39,12 +39,15 @@ impl Trail {
         }
     }
 
-    /// What another program has written after the entry with that ID.
-    pub(super) fn of_others(db: &Db, after: i64) -> Result<Trail> {
+    /// What another program has written after the entry with that ID, until another one.
+    pub(super) fn of_others(db: &Db, after: i64, until: i64) -> Result<Trail> {
         let mut trail = Trail::default();
         let command_line = Actor::command_line();
         // An unreadable one is found by `audit verify`.
         for (id, entry) in audit::walk(db, after + 1, MOST as i64 + 1)? {
+            if id > until {
+                break;
+            }
             trail.last = id;
             let Some(mut entry) = entry else { continue };
             if entry.event.who.text.as_deref() == Some(&command_line.who) {
@@ -53,9 +56,14 @@ impl Trail {
             trail.add(id, &entry.event);
         }
         if trail.first.len() > MOST {
-            trail.last = audit::head(db)?.0;
+            trail.last = until.min(audit::head(db)?.0);
         }
         Ok(trail)
+    }
+
+    /// Its first and its last entry.
+    pub(super) fn range(&self) -> Option<(i64, i64)> {
+        self.first.first().map(|line| (line.id, self.last))
     }
 
     /// The last entry that the log has, if it had those up to `before`.

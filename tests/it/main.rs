@@ -66,6 +66,7 @@ mod mail_tls;
 mod mock;
 mod moves;
 mod my;
+mod nodes;
 mod offline;
 mod openapi;
 mod order_pages;

@@ -2,7 +2,7 @@
 //! `postgres://postgres@127.0.0.1:5432`: each server then has a database of its own.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -21,9 +21,9 @@ static MADE: AtomicUsize = AtomicUsize::new(0);
 /// A database, dropped with this.
 pub struct Database {
     pub url: PostgresUrl,
-    name: String,
+    pub name: String,
     cluster: String,
-    _running: Option<Arc<Cluster>>,
+    running: Option<Arc<Cluster>>,
 }
 
 /// None without a cluster in the environment.
@@ -42,15 +42,21 @@ impl Database {
             url,
             name,
             cluster,
-            _running: running,
+            running,
         }
+    }
+
+    /// Of a cluster of these tests.
+    pub fn socket(&self) -> PathBuf {
+        let cluster = self.running.as_ref().unwrap();
+        cluster.folder.path().join(".s.PGSQL.5432")
     }
 
     fn address(&self) -> String {
         format!("{}/{}", self.cluster, self.name)
     }
 
-    fn sql(&self, statement: &str) -> String {
+    pub fn sql(&self, statement: &str) -> String {
         sql(&self.cluster, &self.name, statement)
     }
 }
@@ -85,9 +91,11 @@ static RUNNING: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
 
 /// A database in a cluster that is there anyway, or in one of its own; none if PostgreSQL is not installed.
 fn database() -> Option<Database> {
-    if let Some(database) = new_database() {
-        return Some(database);
-    }
+    new_database().or_else(own_database)
+}
+
+/// A database in a cluster of these tests; none if PostgreSQL is not installed.
+pub fn own_database() -> Option<Database> {
     let mut running = RUNNING.lock().unwrap();
     let cluster = match running.upgrade() {
         Some(cluster) => cluster,
@@ -285,19 +293,6 @@ fn the_audit_log_is_append_only_and_verified() {
     let broken = run(&database, &["audit", "verify"]);
     assert!(!broken.status.success());
     assert!(words(&broken).contains("row 1"), "{}", words(&broken));
-}
-
-#[test]
-fn a_second_server_is_refused_by_name() {
-    let Some(database) = database() else { return };
-    let _first = on(&database);
-    let second = run(&database, &["serve"]);
-    assert!(!second.status.success());
-    assert!(
-        words(&second).contains("another server"),
-        "{}",
-        words(&second)
-    );
 }
 
 #[test]

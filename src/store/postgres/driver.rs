@@ -1,11 +1,14 @@
 //! What makes connections, and reads and writes them.
 
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use r2d2::{ManageConnection, Pool};
 use rocket::tokio::runtime::{Builder, Runtime};
+use rocket::tokio::select;
+use rocket::tokio::sync::watch;
 use rustls::{ClientConfig, RootCertStore};
-use tokio_postgres::Config;
+use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::listen::{Listener, listen};
@@ -18,11 +21,20 @@ use crate::store::session::Session;
 const IDLE: u32 = 2;
 const MOST: u32 = 16;
 
+/// How long a connection may take.
+const CONNECTS_WITHIN: Duration = Duration::from_secs(3);
+
+/// PostgreSQL notices within so long that a server is gone, and lets go of its locks.
+const NOTICED: &str = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; \
+    set tcp_keepalives_count = 3; set tcp_user_timeout = 10000";
+
 /// Reads and writes all connections.
 pub(super) struct Driver {
     config: Config,
     tls: MakeRustlsConnect,
     runtime: Option<Runtime>,
+    /// Changes whenever all connections end, because the database is silent.
+    silence: watch::Sender<()>,
 }
 
 impl Driver {
@@ -37,10 +49,17 @@ impl Driver {
             .worker_threads(1)
             .thread_name("postgres")
             .enable_all();
+        let mut config = url.config().clone();
+        config
+            .connect_timeout(CONNECTS_WITHIN)
+            .keepalives_idle(Duration::from_secs(5))
+            .keepalives_interval(Duration::from_secs(2))
+            .keepalives_retries(3);
         Ok(Driver {
-            config: url.config().clone(),
+            config,
             tls: MakeRustlsConnect::new(tls),
             runtime: Some(runtime.build()?),
+            silence: watch::Sender::new(()),
         })
     }
 
@@ -48,6 +67,7 @@ impl Driver {
         let ended = || DbError::Refused("the connections have ended");
         let runtime = self.runtime.as_ref().ok_or_else(ended)?;
         let (config, tls) = (self.config.clone(), self.tls.clone());
+        let mut silence = self.silence.subscribe();
         let (sent, connected) = mpsc::sync_channel(1);
         // Not on this thread, which may belong to another runtime.
         runtime.spawn(async move {
@@ -55,19 +75,25 @@ impl Driver {
                 Ok((client, connection)) => {
                     drop(sent.send(Ok(client)));
                     // It ends with its client; each statement reports what went wrong.
-                    drop(connection.await);
+                    select! {
+                        _ended = connection => {}
+                        _silent = silence.changed() => {}
+                    }
                 }
                 Err(error) => drop(sent.send(Err(error))),
             }
         });
-        let client = connected.recv().map_err(|_| ended())??;
-        Ok(Session::new(client))
+        let client: Client = connected.recv().map_err(|_| ended())??;
+        let session = Session::new(client);
+        session.batch(NOTICED)?;
+        Ok(session)
     }
 
     /// For as long as this exists.
     pub(super) fn listen(&self, listener: Listener) {
         if let Some(runtime) = &self.runtime {
-            runtime.spawn(listen(self.config.clone(), self.tls.clone(), listener));
+            let (config, tls) = (self.config.clone(), self.tls.clone());
+            runtime.spawn(listen(config, tls, listener, self.silence.clone()));
         }
     }
 }

@@ -1,17 +1,21 @@
-//! Notifications of what other processes have changed: each write sends one as it commits.
+//! Notifications of what other processes have changed, each sent with the write; and whether there is contact at all.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rocket::futures::StreamExt;
 use rocket::futures::stream::poll_fn;
 use rocket::tokio::select;
-use rocket::tokio::time::sleep;
-use tokio_postgres::{AsyncMessage, Config};
+use rocket::tokio::sync::watch;
+use rocket::tokio::time::{sleep, timeout};
+use tokio_postgres::{AsyncMessage, Client, Config, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::store::cache::{LicenseCache, Pair};
+use super::contact::Contact;
+use super::open::DUTY;
+use crate::store::cache::Pair;
+use crate::store::memory::Memory;
+use crate::store::news::News;
 
 /// Of `listen` and `notify`.
 pub(super) const CHANNEL: &str = "licenses";
@@ -19,81 +23,140 @@ pub(super) const CHANNEL: &str = "licenses";
 /// Bytes of a notification; PostgreSQL takes less than 8,000.
 const MOST: usize = 7_000;
 
-/// Between two attempts to connect.
+/// Between two questions, and two attempts to connect.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a notification changes in this process.
 pub(super) struct Listener {
     /// The name of this process, whose own notifications change nothing.
     pub(super) process: String,
-    pub(super) cache: Arc<LicenseCache>,
-    /// Somebody else has written since the last look.
-    pub(super) others_wrote: Arc<AtomicBool>,
+    pub(super) memory: Arc<Memory>,
+    pub(super) contact: Arc<Contact>,
+    pub(super) news: Arc<News>,
+    /// Whether this process takes its turn at what only one may do.
+    pub(super) is_server: bool,
 }
 
-/// The payload of a notification: who wrote, and the changed licenses, or none if they are too many to name.
-pub(super) fn payload(process: &str, changed: &[Pair]) -> String {
-    let payload = serde_json::json!([process, changed]).to_string();
-    match payload.len() <= MOST {
-        true => payload,
-        false => serde_json::json!([process, null]).to_string(),
+/// Who wrote; the first and the last entry of the audit log, if it is no server; and the changed licenses, or none if
+/// they are too many to name.
+type Payload<Changed> = (String, Option<(i64, i64)>, Changed);
+
+pub(super) fn payload(
+    process: &str,
+    entries: Option<(i64, i64)>,
+    changed: &[Pair],
+) -> serde_json::Result<String> {
+    let payload: Payload<Option<&[Pair]>> = (process.to_owned(), entries, Some(changed));
+    let text = serde_json::to_string(&payload)?;
+    match text.len() <= MOST {
+        true => Ok(text),
+        false => serde_json::to_string(&(payload.0, payload.1, None::<&[Pair]>)),
     }
 }
 
 impl Listener {
     fn receive(&self, payload: &str) {
-        let read: Option<(String, Option<Vec<Pair>>)> = serde_json::from_str(payload).ok();
+        let read: Option<Payload<Option<Vec<Pair>>>> = serde_json::from_str(payload).ok();
         match read {
-            Some((process, _)) if process == self.process => return,
-            Some((_, Some(changed))) => self.cache.invalidate(&changed),
-            // One that cannot be read is of a newer program: everything may have changed.
-            Some((_, None)) | None => self.cache.clear(),
+            Some((process, ..)) if process == self.process => return,
+            Some((_, entries, Some(changed))) => {
+                self.memory.invalidate(&changed);
+                self.news.add(entries);
+            }
+            Some((_, entries, None)) => {
+                self.news.add(entries);
+                self.put_aside();
+            }
+            // Of a newer program.
+            None => self.put_aside(),
         }
-        self.others_wrote.store(true, Ordering::Relaxed);
+        self.news.set_written();
     }
 
-    /// Notifications were lost: everything may have changed.
-    fn reset(&self) {
-        self.cache.clear();
-        self.others_wrote.store(true, Ordering::Relaxed);
+    /// Anything may have changed.
+    fn put_aside(&self) {
+        self.news.set_forgotten();
+        self.memory.put_aside(self.contact.last());
     }
 }
 
-/// Never ends.
-pub(super) async fn listen(config: Config, tls: MakeRustlsConnect, listener: Listener) {
+/// Never ends. All connections end when the database is silent, so that nobody waits for it.
+pub(super) async fn listen(
+    config: Config,
+    tls: MakeRustlsConnect,
+    listener: Listener,
+    silence: watch::Sender<()>,
+) {
     loop {
-        // Reads and writes report what went wrong.
-        drop(until_lost(&config, tls.clone(), &listener).await);
+        let lost = match config.connect(tls.clone()).await {
+            // Reads and writes report what went wrong.
+            Ok((client, connection)) => {
+                let mut connection = Box::pin(connection);
+                let messages = poll_fn(move |context| connection.poll_message(context));
+                let asking = ask(&client, &listener);
+                select! {
+                    lost = asking => lost,
+                    _lost = receive(messages, &listener) => Lost::Closed,
+                }
+            }
+            Err(_) => Lost::Silent,
+        };
+        listener.contact.set_on_duty(false);
+        if matches!(lost, Lost::Silent) {
+            silence.send_modify(|()| {});
+        }
         sleep(PAUSE).await;
     }
 }
 
-async fn until_lost(
-    config: &Config,
-    tls: MakeRustlsConnect,
+enum Lost {
+    Closed,
+    Silent,
+}
+
+async fn receive(
+    mut messages: impl StreamExt<Item = Result<AsyncMessage, tokio_postgres::Error>> + Unpin,
     listener: &Listener,
 ) -> Result<(), tokio_postgres::Error> {
-    let (client, mut connection) = config.connect(tls).await?;
-    let mut messages = poll_fn(move |context| connection.poll_message(context));
-    let asking = async {
-        client.batch_execute(&format!("listen {CHANNEL}")).await?;
-        listener.reset();
-        loop {
-            // Without an answer, the connection is lost.
-            client.batch_execute("").await?;
-            sleep(PAUSE).await;
+    while let Some(message) = messages.next().await {
+        if let AsyncMessage::Notification(notification) = message? {
+            listener.receive(notification.payload());
         }
-    };
-    let receiving = async {
-        while let Some(message) = messages.next().await {
-            if let AsyncMessage::Notification(notification) = message? {
-                listener.receive(notification.payload());
-            }
-        }
-        Ok(())
-    };
-    select! {
-        lost = asking => lost,
-        lost = receiving => lost,
     }
+    Ok(())
+}
+
+async fn ask(client: &Client, listener: &Listener) -> Lost {
+    let ask = async |question: &str| match timeout(PATIENCE, client.simple_query(question)).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(_)) => Err(Lost::Closed),
+        Err(_) => Err(Lost::Silent),
+    };
+    if let Err(lost) = ask(&format!("listen {CHANNEL}")).await {
+        return lost;
+    }
+    listener.put_aside();
+    listener.news.set_written();
+    let mut is_on_duty = false;
+    loop {
+        let moment = listener.contact.moment();
+        let question = match listener.is_server && !is_on_duty {
+            true => format!("select pg_try_advisory_lock({DUTY})"),
+            false => String::new(),
+        };
+        match ask(&question).await {
+            Ok(answer) => is_on_duty |= answer.iter().any(says_yes),
+            Err(lost) => return lost,
+        }
+        listener.contact.made(moment);
+        listener.contact.set_on_duty(is_on_duty);
+        sleep(PAUSE).await;
+    }
+}
+
+fn says_yes(message: &SimpleQueryMessage) -> bool {
+    matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("t"))
 }

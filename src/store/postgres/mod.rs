@@ -1,8 +1,12 @@
 //! PostgreSQL, instead of SQLite's file: where it differs.
 
+mod contact;
 mod driver;
 mod listen;
 mod open;
 mod schema;
+mod shared;
 
-pub(super) use open::Postgres;
+pub(super) use contact::Contact;
+pub(super) use open::{BACKUP, BULK, Postgres};
+pub use shared::Bucket;

@@ -2,29 +2,44 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use r2d2::{Pool, PooledConnection};
 
+use super::contact::Contact;
 use super::driver::{Connections, Driver};
 use super::listen::{CHANNEL, Listener, payload};
-use super::schema;
+use super::{schema, shared};
 use crate::clock::Stopwatch;
 use crate::config::PostgresUrl;
 use crate::error::{Error, Refusal};
-use crate::store::cache::{LicenseCache, Pair};
+use crate::store::cache::Pair;
 use crate::store::db::{Db, DbError};
+use crate::store::memory::Memory;
+use crate::store::news::News;
 use crate::store::open::{Missing, STEPS};
 use crate::store::session::Session;
 use crate::store::{POLL, SCHEMA_SQL, WRITE_WAIT, random, transfer};
 
-/// Advisory locks: held while the database is opened, together by all who use it, and by the only server.
+/// Advisory locks: held while the database is opened, together by all who use it, together by all servers, and by the
+/// server that does what only one may do.
 const OPENS: i64 = 2;
 const USES: i64 = 3;
 const SERVES: i64 = 4;
+pub(super) const DUTY: i64 = 5;
+/// Held for what takes long.
+pub(in crate::store) const BULK: i64 = 6;
+pub(in crate::store) const BACKUP: i64 = 7;
+
+/// Locks of [`SERVES`].
+const SERVERS: &str = "select count(*) from pg_locks
+    where locktype = 'advisory' and classid = 0 and objid = 4 and granted
+        and database = (select oid from pg_database where datname = current_database())";
+
+/// A server that stops in the middle of a write holds up the others for so long.
+const IDLES: &str = "set idle_in_transaction_session_timeout = 20000";
 
 /// How long a lock may still be held by somebody who is going.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -36,7 +51,22 @@ pub(in crate::store) struct Postgres {
     /// By which the others know this process.
     name: String,
     /// A server, and not a command beside it.
-    is_server: bool,
+    pub(super) is_server: bool,
+    pub(in crate::store) contact: Arc<Contact>,
+}
+
+/// An advisory lock for as long as this exists.
+pub(in crate::store) struct Held {
+    db: PooledConnection<Connections>,
+    lock: i64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // If that fails, the connection is gone, and the lock with it.
+        let unlock = "select pg_advisory_unlock(?1)";
+        drop(self.db.one(unlock, &[&self.lock], |_| Ok(())));
+    }
 }
 
 impl Postgres {
@@ -44,13 +74,17 @@ impl Postgres {
     pub(in crate::store) fn open(
         url: &PostgresUrl,
         missing: Missing,
+        contact: Contact,
     ) -> Result<(Postgres, Db), Refusal> {
         let driver = Arc::new(Driver::new(url).map_err(|e| refusal(url, e))?);
         let is_server = missing == Missing::Make;
         let session = connect(&driver, is_server).map_err(|e| refusal(url, e))?;
         let locked = |function| session.batch(&format!("select {function}({OPENS})"));
         locked("pg_advisory_lock").map_err(|e| refusal(url, e))?;
-        let prepared = prepare(&session, missing);
+        let prepared = prepare(&session, missing).and_then(|()| match is_server {
+            true => share(&session).map_err(|e| e.to_string()),
+            false => Ok(()),
+        });
         locked("pg_advisory_unlock").map_err(|e| refusal(url, e))?;
         prepared.map_err(|e| refusal(url, e))?;
         let postgres = Postgres {
@@ -58,6 +92,7 @@ impl Postgres {
             driver,
             name: URL_SAFE_NO_PAD.encode(random::<12>()?),
             is_server,
+            contact: Arc::new(contact),
         };
         Ok((postgres, Db::Postgres(session)))
     }
@@ -100,12 +135,14 @@ impl Postgres {
 
     /// A connection that nobody uses.
     pub(in crate::store) fn free(&self) -> Result<PooledConnection<Connections>, Error> {
+        self.contact.require()?;
         let none = |e| Error::Unavailable(format!("database: no connection: {e}"));
         self.pool.get().map_err(none)
     }
 
     /// After the database was away.
     pub(in crate::store) fn reconnect(&self, db: &mut Db) -> Result<(), Error> {
+        self.contact.require()?;
         if matches!(db, Db::Postgres(session) if !session.is_usable()) {
             *db = Db::Postgres(connect(&self.driver, self.is_server)?);
         }
@@ -113,8 +150,19 @@ impl Postgres {
     }
 
     /// Notifies the other processes of what the transaction has changed, once it is committed.
-    pub(in crate::store) fn notify(&self, db: &Db, changed: &[Pair]) -> Result<(), Error> {
-        let payload = payload(&self.name, changed);
+    pub(in crate::store) fn notify(
+        &self,
+        db: &Db,
+        entries: Option<(i64, i64)>,
+        changed: &[Pair],
+    ) -> Result<(), Error> {
+        if entries.is_none() && changed.is_empty() {
+            return Ok(());
+        }
+        // A server writes its own event log.
+        let entries = entries.filter(|_| !self.is_server);
+        let payload = payload(&self.name, entries, changed);
+        let payload = payload.map_err(|e| Error::Internal(format!("a notification: {e}")))?;
         db.one(
             "select pg_notify(?1, ?2)",
             &[&CHANNEL, &payload],
@@ -124,16 +172,27 @@ impl Postgres {
     }
 
     /// Keeps the cache free of what others have changed.
-    pub(in crate::store) fn listen(
-        &self,
-        cache: &Arc<LicenseCache>,
-        others_wrote: &Arc<AtomicBool>,
-    ) {
+    pub(in crate::store) fn listen(&self, memory: &Arc<Memory>, news: &Arc<News>) {
         self.driver.listen(Listener {
             process: self.name.clone(),
-            cache: Arc::clone(cache),
-            others_wrote: Arc::clone(others_wrote),
+            memory: Arc::clone(memory),
+            contact: Arc::clone(&self.contact),
+            news: Arc::clone(news),
+            is_server: self.is_server,
         });
+    }
+
+    /// None if another process holds it.
+    pub(in crate::store) fn try_hold(&self, lock: i64) -> Result<Option<Held>, Error> {
+        let db = self.free()?;
+        let try_it = "select pg_try_advisory_lock(?1)";
+        let is_held: bool = db.one(try_it, &[&lock], |row| row.get(0))?;
+        Ok(is_held.then_some(Held { db, lock }))
+    }
+
+    /// How many servers use the database.
+    pub(in crate::store) fn servers(&self) -> Result<i64, Error> {
+        Ok(self.free()?.one(SERVERS, &[], |row| row.get(0))?)
     }
 }
 
@@ -149,11 +208,10 @@ fn connect(driver: &Driver, is_server: bool) -> Result<Session, DbError> {
             "it is being moved; wait until that is done",
         ));
     }
-    if is_server && !try_lock(&session, "pg_try_advisory_lock", SERVES)? {
-        return Err(DbError::Refused(
-            "another server is using it, and several servers are not supported yet",
-        ));
+    if is_server {
+        session.batch(&format!("select pg_advisory_lock_shared({SERVES})"))?;
     }
+    session.batch(IDLES)?;
     Ok(session)
 }
 
@@ -195,6 +253,16 @@ fn prepare(session: &Session, missing: Missing) -> Result<(), String> {
     }
     let sql = format!("begin; {}; commit", made(known, &sql));
     session.batch(&sql).map_err(|e| e.to_string())
+}
+
+/// What servers share while they run is not left from those that ran before.
+fn share(session: &Session) -> Result<(), DbError> {
+    session.batch(shared::TABLES)?;
+    let servers = session.rows(SERVERS, &[])?;
+    match servers.first().map(|row| row.try_get(0)).transpose()? {
+        Some(1_i64) => session.batch("delete from shared_secret; delete from attempts"),
+        _ => Ok(()),
+    }
 }
 
 /// These statements, which lead to that version.
