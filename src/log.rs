@@ -150,6 +150,7 @@ fn level(event: &str) -> &'static str {
         | "clock_ahead"
         | "clock_behind"
         | "condition_not_met"
+        | "database_lost"
         | "environment_ignored"
         | "mail_text_failed"
         | "nofile_limit_unchanged"

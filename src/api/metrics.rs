@@ -229,6 +229,22 @@ impl Scrape {
             "Time that a write waited for other writes.",
             &metrics.write_waits,
         )?;
+        let reach = metrics.reach;
+        all.gauge(
+            "database_silence_seconds",
+            "Since the last answer of PostgreSQL, which is asked every second.",
+            some(reach.map(|reach| reach.age.as_secs())),
+        )?;
+        all.gauge(
+            "on_duty",
+            "1 if this server sends mails and makes backups, of those that use the database.",
+            some(reach.map(|reach| reach.is_on_duty.into())),
+        )?;
+        all.gauge(
+            "servers",
+            "Servers that use the database.",
+            metrics.servers.map(|number| (vec![], number)),
+        )?;
         let (files, disk) = (metrics.files, metrics.disk);
         all.gauge(
             "database_bytes",

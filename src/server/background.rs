@@ -152,6 +152,7 @@ fn run(service: &Service, stopped: &Receiver<()>) {
             Ok(Others::Nothing | Others::Wrote) => {}
             Err(error) => service.log().fault("reload_if_others_wrote", &error),
         }
+        service.watch_reach();
         if service.is_on_duty() {
             if let Err(error) = service.take_back_interrupted() {
                 service.log().fault("take_back_interrupted", &error);

@@ -49,6 +49,7 @@ impl Service {
             key_faults,
             has_signed_in: self.has_anybody_signed_in().map_err(words),
             backups: self.backup_state().map_err(words),
+            postgres: self.store.postgres_facts().map_err(words),
             now: self.now(),
         }
     }

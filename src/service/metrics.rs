@@ -12,7 +12,7 @@ use crate::model::license::{Status, Verdict};
 use crate::model::mail::MailState;
 use crate::model::readiness::DiskSpace;
 use crate::model::webhook::{DeliveryState, WebhookState};
-use crate::store::{FileSizes, sessions};
+use crate::store::{FileSizes, Reach, sessions};
 
 /// Counting a large table takes 500 ms.
 const COUNTED_FOR: Duration = Duration::minutes(10);
@@ -31,6 +31,9 @@ pub struct Metrics {
     pub write_waits: Durations,
     pub records_waiting: usize,
     pub checks_not_recorded: u64,
+    /// None for SQLite.
+    pub reach: Option<Reach>,
+    pub servers: Option<i64>,
     pub files: Option<FileSizes>,
     pub disk: Option<DiskSpace>,
     pub last_backup: Option<OffsetDateTime>,
@@ -70,6 +73,8 @@ impl Service {
             write_waits: self.store.write_waits(),
             records_waiting,
             checks_not_recorded,
+            reach: self.store.reach(),
+            servers: self.readable(self.store.servers()).flatten(),
             files: self.readable(self.store.file_sizes()),
             disk: self.readable(self.store.disk_space()),
             last_backup: self

@@ -43,6 +43,7 @@ mod overview;
 mod passwords;
 mod people;
 mod proof;
+mod reach;
 mod readiness;
 mod refusals;
 mod restore;
@@ -93,7 +94,7 @@ use crate::model::overview::LicenseCount;
 use crate::model::security::Settings;
 use crate::store::copy::Halt;
 use crate::store::tokens::TokenUse;
-use crate::store::{Missing, Store};
+use crate::store::{Missing, Reach, Store};
 pub use crate::store::{Others, WarmUp, disk_space};
 
 use backup::Schedule;
@@ -224,6 +225,7 @@ pub struct Service {
     searches: Semaphore,
     running_import: RunningImport,
     clock_watch: Mutex<ClockWatch>,
+    reach_seen: Mutex<Option<Reach>>,
     schedule: Schedule,
     /// Set when the server stops.
     backup_halt: Halt,
@@ -349,6 +351,7 @@ impl Service {
             searches: Semaphore::new(SEARCHES),
             running_import: RunningImport::default(),
             clock_watch: Mutex::default(),
+            reach_seen: Mutex::default(),
             schedule: Schedule::new(config),
             backup_halt: Halt::default(),
             mailer: Mailer::new(config),

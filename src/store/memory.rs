@@ -98,6 +98,16 @@ impl Memory {
         true
     }
 
+    /// There is no such license.
+    pub(super) fn is_gone(&self, tool_name: &str, license_key: &str) {
+        if let Some(former) = &self.former
+            && former.as_of.read().is_some()
+        {
+            let pair = (tool_name.to_owned(), license_key.to_owned());
+            former.cache.invalidate(&[pair]);
+        }
+    }
+
     pub(super) fn invalidate(&self, pairs: &[Pair]) {
         self.current.invalidate(pairs);
         if let Some(former) = &self.former {

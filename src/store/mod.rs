@@ -81,6 +81,7 @@ use crate::config::{Config, PostgresUrl};
 use crate::error::{Error, Refusal};
 use crate::log::Log;
 use crate::model::date;
+use crate::model::doctor::inside::PostgresFacts;
 use crate::model::histogram::{Durations, Histogram};
 use crate::model::license::{Status, Values};
 use crate::model::question::Question;
@@ -205,6 +206,16 @@ impl Known {
             as_of: None,
         }
     }
+}
+
+/// Whether a database that is elsewhere is in reach.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reach {
+    /// Since its last answer; it is asked every second.
+    pub age: Duration,
+    pub is_lost: bool,
+    /// Whether this server does what only one may do at a time.
+    pub is_on_duty: bool,
 }
 
 /// Progress of [`Store::warm_up`].
@@ -420,7 +431,10 @@ impl Store {
                 self.remember(&generation, read.into_iter())?;
                 Ok(Known::now(Some(license)))
             }
-            Ok(None) => Ok(Known::now(None)),
+            Ok(None) => {
+                self.memory.is_gone(tool_name, license_key);
+                Ok(Known::now(None))
+            }
             Err(error) => match self.memory.former(tool_name, license_key) {
                 Some((license, as_of)) if is_yes(license) => self.known(license, Some(as_of)),
                 Some(_) | None => Err(error),
@@ -686,6 +700,31 @@ impl Store {
     /// Whether this process does what only one may do at a time, such as sending mails.
     pub fn is_on_duty(&self) -> bool {
         self.contact().is_none_or(Contact::is_on_duty)
+    }
+
+    /// None for a database that is always in reach.
+    pub fn reach(&self) -> Option<Reach> {
+        self.contact().map(|contact| Reach {
+            age: contact.age(),
+            is_lost: contact.is_lost(),
+            is_on_duty: contact.is_on_duty(),
+        })
+    }
+
+    /// How many servers use the database; none if there can be only one.
+    pub fn servers(&self) -> Result<Option<i64>, Error> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(None),
+            Engine::Postgres(postgres) => postgres.servers().map(Some),
+        }
+    }
+
+    /// None for SQLite.
+    pub fn postgres_facts(&self) -> Result<Option<PostgresFacts>, Error> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(None),
+            Engine::Postgres(postgres) => postgres.facts().map(Some),
+        }
     }
 
     /// None for a database that is always in reach.

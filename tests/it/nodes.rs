@@ -1,5 +1,6 @@
 //! Several servers on one database, and what they do while it is away.
 
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -13,9 +14,11 @@ use license_server::config::PostgresUrl;
 use serde_json::json;
 
 use crate::page::Page;
-use crate::postgres::{Database, own_database};
+use crate::postgres::{Database, own_database, run, words};
+use crate::program::{self, Program};
 use crate::server::{Client, Server};
 use crate::signed::verified;
+use crate::watch::scrape;
 
 /// A way to the database that can be cut.
 struct Link {
@@ -274,4 +277,60 @@ fn what_was_revoked_while_a_server_was_cut_off_is_revoked_for_it_as_well() {
     for (key, status) in [("key", 200), ("revoked", 503), ("deleted", 503)] {
         assert_eq!(far.check("Tool_A", key).0, status, "{key}");
     }
+}
+
+#[test]
+fn monitoring_and_the_doctor_know_the_database() {
+    let Some(database) = own_database() else {
+        return;
+    };
+    let (one, _other) = (on(&database), on(&database));
+    assert!(comes_true(|| one.service.is_on_duty()));
+    let samples = scrape(&one);
+    let silence = samples.value("database_silence_seconds");
+    assert!((0.0..30.0).contains(&silence), "{silence}");
+    assert_eq!(
+        (samples.value("servers"), samples.value("on_duty")),
+        (2.0, 1.0)
+    );
+    // Not durable: the cluster of these tests does without `fsync`.
+    let told = run(&database, &["doctor"]);
+    let told = String::from_utf8(told.stdout).unwrap();
+    let line = told
+        .lines()
+        .find(|line| line.contains("PostgreSQL 1"))
+        .unwrap();
+    assert!(line.contains("license servers: 2"), "{line}");
+    assert!(told.contains("`fsync`"), "{told}");
+}
+
+#[test]
+fn what_a_command_did_is_in_the_log_of_the_server_on_duty() {
+    let Some(database) = own_database() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let start = |name: &str| {
+        let log = File::create(folder.path().join(format!("{name}.log"))).unwrap();
+        let folder = folder.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        let mut command = program::command(&folder);
+        command.env("LICENSE_SERVER_DATABASE", database.address());
+        Program::run(command.arg("serve").stderr(log))
+    };
+    let _servers = ["first", "second"].map(start);
+    let logged = |words: &str| {
+        let logs = ["first.log", "second.log"].map(|log| folder.path().join(log));
+        let logs = logs.map(|log| fs::read_to_string(log).unwrap());
+        let of = |log: &String| log.lines().filter(|line| line.contains(words)).count();
+        logs.iter().map(of).sum::<usize>()
+    };
+    assert!(comes_true(|| logged("duty_taken") == 1));
+    let file = folder.path().join("licenses.csv");
+    fs::write(&file, "tool_name,license_key\nTool_A,0a:1b:2c:3d:4e:5f\n").unwrap();
+    let done = run(&database, &["import", "--yes", file.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", words(&done));
+    assert!(comes_true(|| logged("license added") == 1));
+    drop(run(&database, &["import", "--yes", file.to_str().unwrap()]));
+    assert_eq!(logged("license added"), 1);
 }

@@ -52,7 +52,7 @@ impl Database {
         cluster.folder.path().join(".s.PGSQL.5432")
     }
 
-    fn address(&self) -> String {
+    pub fn address(&self) -> String {
         format!("{}/{}", self.cluster, self.name)
     }
 
@@ -213,14 +213,14 @@ fn on(database: &Database) -> Server {
 }
 
 /// A command of its own on that database.
-fn run(database: &Database, args: &[&str]) -> std::process::Output {
+pub fn run(database: &Database, args: &[&str]) -> std::process::Output {
     let folder = tempfile::tempdir().unwrap();
     let mut command = program::command(folder.path());
     command.env("LICENSE_SERVER_DATABASE", database.address());
     command.args(args).output().unwrap()
 }
 
-fn words(output: &std::process::Output) -> String {
+pub fn words(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 

@@ -87,7 +87,7 @@ fn a_clock_that_is_behind_is_not_ready_and_one_that_is_ahead_is_only_told() {
 }
 
 /// What a scrape says, checked against the rules of the format.
-struct Samples {
+pub struct Samples {
     /// By name and labels, without the prefix.
     values: BTreeMap<String, f64>,
     /// Every name that a sample may have, with the prefix.
@@ -95,13 +95,13 @@ struct Samples {
 }
 
 impl Samples {
-    fn value(&self, sample: &str) -> f64 {
+    pub fn value(&self, sample: &str) -> f64 {
         let value = self.values.get(sample);
         *value.unwrap_or_else(|| panic!("{sample} in {:#?}", self.values))
     }
 }
 
-fn scrape(server: &Server) -> Samples {
+pub fn scrape(server: &Server) -> Samples {
     let answer = server.stranger().get("/metrics");
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(

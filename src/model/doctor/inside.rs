@@ -1,6 +1,6 @@
 //! What the doctor finds on the machine itself: settings, folder, disk, database.
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::Finding;
 use crate::model::backup::{BackupState, BackupWarning};
@@ -44,8 +44,27 @@ pub struct Contents {
     pub key_faults: Vec<String>,
     pub has_signed_in: Result<bool, String>,
     pub backups: Result<BackupState, String>,
+    /// None for SQLite.
+    pub postgres: Result<Option<PostgresFacts>, String>,
     pub now: OffsetDateTime,
 }
+
+/// How PostgreSQL is set up.
+#[derive(Debug)]
+pub struct PostgresFacts {
+    pub version: String,
+    /// License servers that use the database.
+    pub servers: i64,
+    /// Whether what is committed is on the disk.
+    pub is_durable: bool,
+    /// Whether it is on another machine as well.
+    pub waits_for_standby: bool,
+    /// Of its clock.
+    pub now: OffsetDateTime,
+}
+
+/// Clocks of several machines.
+const SAME_TIME: Duration = Duration::seconds(10);
 
 /// The folder, and what is in it. `us` is this process's user ID; root may look at the files of others.
 pub fn files(folder: &Entry, files: &[Entry], us: u32) -> Vec<Finding> {
@@ -140,6 +159,7 @@ pub fn database(contents: &Contents) -> Vec<Finding> {
         key_faults,
         has_signed_in,
         backups,
+        postgres,
         now,
     } = contents;
     let mut found = vec![
@@ -159,6 +179,10 @@ pub fn database(contents: &Contents) -> Vec<Finding> {
             Err(words) => Finding::error(format!("clock: {words}")),
         },
     ];
+    match postgres {
+        Ok(facts) => found.extend(facts.iter().flat_map(|facts| elsewhere(facts, *now))),
+        Err(words) => found.push(Finding::error(format!("PostgreSQL: {words}"))),
+    }
     found.extend(key_faults.iter().map(Finding::error));
     match keys {
         Ok(keys) => {
@@ -179,6 +203,31 @@ pub fn database(contents: &Contents) -> Vec<Finding> {
         Ok(state) => backup(state, *now),
         Err(words) => Finding::error(words),
     });
+    found
+}
+
+fn elsewhere(facts: &PostgresFacts, now: OffsetDateTime) -> Vec<Finding> {
+    let standby = match facts.waits_for_standby {
+        true => "commits wait for a standby",
+        false => "commits wait for no standby",
+    };
+    let mut found = vec![Finding::ok(format!(
+        "PostgreSQL {}: {standby}; license servers: {}",
+        facts.version, facts.servers
+    ))];
+    if !facts.is_durable {
+        found.push(Finding::error(
+            "PostgreSQL may lose what it has committed; set `fsync` and `synchronous_commit` to `on` there",
+        ));
+    }
+    let apart = (facts.now - now).abs();
+    if apart > SAME_TIME {
+        found.push(Finding::warning(format!(
+            "the clocks of PostgreSQL and of this machine are {} seconds apart; set both with `timedatectl \
+             set-ntp true`",
+            apart.whole_seconds()
+        )));
+    }
     found
 }
 

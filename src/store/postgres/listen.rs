@@ -12,7 +12,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::contact::Contact;
-use super::open::DUTY;
+use super::locks::DUTY;
 use crate::store::cache::Pair;
 use crate::store::memory::Memory;
 use crate::store::news::News;

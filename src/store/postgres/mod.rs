@@ -2,11 +2,14 @@
 
 mod contact;
 mod driver;
+mod facts;
 mod listen;
+mod locks;
 mod open;
 mod schema;
 mod shared;
 
 pub(super) use contact::Contact;
-pub(super) use open::{BACKUP, BULK, Postgres};
+pub(super) use locks::{BACKUP, BULK};
+pub(super) use open::Postgres;
 pub use shared::Bucket;

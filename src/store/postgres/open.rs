@@ -11,7 +11,8 @@ use r2d2::{Pool, PooledConnection};
 use super::contact::Contact;
 use super::driver::{Connections, Driver};
 use super::listen::{CHANNEL, Listener, payload};
-use super::{schema, shared};
+use super::locks::{OPENS, SERVERS, SERVES, USES};
+use super::schema;
 use crate::clock::Stopwatch;
 use crate::config::PostgresUrl;
 use crate::error::{Error, Refusal};
@@ -22,21 +23,6 @@ use crate::store::news::News;
 use crate::store::open::{Missing, STEPS};
 use crate::store::session::Session;
 use crate::store::{POLL, SCHEMA_SQL, WRITE_WAIT, random, transfer};
-
-/// Advisory locks: held while the database is opened, together by all who use it, together by all servers, and by the
-/// server that does what only one may do.
-const OPENS: i64 = 2;
-const USES: i64 = 3;
-const SERVES: i64 = 4;
-pub(super) const DUTY: i64 = 5;
-/// Held for what takes long.
-pub(in crate::store) const BULK: i64 = 6;
-pub(in crate::store) const BACKUP: i64 = 7;
-
-/// Locks of [`SERVES`].
-const SERVERS: &str = "select count(*) from pg_locks
-    where locktype = 'advisory' and classid = 0 and objid = 4 and granted
-        and database = (select oid from pg_database where datname = current_database())";
 
 /// A server that stops in the middle of a write holds up the others for so long.
 const IDLES: &str = "set idle_in_transaction_session_timeout = 20000";
@@ -189,11 +175,6 @@ impl Postgres {
         let is_held: bool = db.one(try_it, &[&lock], |row| row.get(0))?;
         Ok(is_held.then_some(Held { db, lock }))
     }
-
-    /// How many servers use the database.
-    pub(in crate::store) fn servers(&self) -> Result<i64, Error> {
-        Ok(self.free()?.one(SERVERS, &[], |row| row.get(0))?)
-    }
 }
 
 fn refusal(url: &PostgresUrl, why: impl fmt::Display) -> Refusal {
@@ -243,6 +224,11 @@ fn prepare(session: &Session, missing: Missing) -> Result<(), String> {
                  program that wrote it"
             ));
         }
+        Some(version) if version < known && has_others(session, missing)? => {
+            return Err(format!(
+                "it has schema version {version}, and servers that know no other one are using it; stop them first"
+            ));
+        }
         Some(version) => {
             let steps = STEPS[version..].iter();
             steps.map(|step| schema::translated(step)).collect()
@@ -255,12 +241,23 @@ fn prepare(session: &Session, missing: Missing) -> Result<(), String> {
     session.batch(&sql).map_err(|e| e.to_string())
 }
 
+/// Whether servers use the database besides this process.
+fn has_others(session: &Session, missing: Missing) -> Result<bool, String> {
+    let servers = servers(session).map_err(|e| e.to_string())?;
+    Ok(servers > i64::from(missing == Missing::Make))
+}
+
+fn servers(session: &Session) -> Result<i64, DbError> {
+    let rows = session.rows(SERVERS, &[])?;
+    let row = rows.first().ok_or(DbError::NoRow)?;
+    Ok(row.try_get(0)?)
+}
+
 /// What servers share while they run is not left from those that ran before.
 fn share(session: &Session) -> Result<(), DbError> {
-    session.batch(shared::TABLES)?;
-    let servers = session.rows(SERVERS, &[])?;
-    match servers.first().map(|row| row.try_get(0)).transpose()? {
-        Some(1_i64) => session.batch("delete from shared_secret; delete from attempts"),
+    session.batch(schema::SHARED)?;
+    match servers(session)? {
+        1 => session.batch("delete from shared_secret; delete from attempts"),
         _ => Ok(()),
     }
 }

@@ -16,6 +16,17 @@ const FURTHER: &str = "
     create trigger audit_keeps_rows before delete on audit for each row
         execute function audit_is_append_only();";
 
+/// What servers share while they run.
+pub(super) const SHARED: &str = "
+    create table if not exists shared_secret (
+        id     bigint primary key check (id = 1),
+        secret text collate \"C\" not null
+    );
+    create unlogged table if not exists attempts (
+        key     text collate \"C\" primary key,
+        full_at bigint not null
+    )";
+
 /// Statements that make `schema.sql` on PostgreSQL.
 pub(super) fn whole(schema: &str) -> String {
     let schema = without_comments(schema.split(OWN).next().unwrap_or_default());

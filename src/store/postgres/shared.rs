@@ -5,16 +5,6 @@ use super::open::Postgres;
 use crate::error::Error;
 use crate::store::db::Optional;
 
-pub(super) const TABLES: &str = "
-    create table if not exists shared_secret (
-        id     bigint primary key check (id = 1),
-        secret text collate \"C\" not null
-    );
-    create unlogged table if not exists attempts (
-        key     text collate \"C\" primary key,
-        full_at bigint not null
-    )";
-
 /// A bucket of attempts, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub struct Bucket {
