@@ -20,6 +20,7 @@ mod guesses;
 mod import;
 mod load;
 mod pages;
+mod postgres;
 mod program;
 mod search;
 
@@ -27,7 +28,7 @@ mod search;
 type Measure = fn(Option<u32>);
 
 /// The parts, in the order in which they run.
-const PARTS: [(&str, Measure); 7] = [
+const PARTS: [(&str, Measure); 8] = [
     ("checks", checks::measure),
     ("pages", pages::measure),
     ("search", search::measure),
@@ -35,6 +36,7 @@ const PARTS: [(&str, Measure); 7] = [
     ("guesses", guesses::measure),
     ("backup", backup::measure),
     ("codes", codes::measure),
+    ("postgres", postgres::measure),
 ];
 
 fn main() {

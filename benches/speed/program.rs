@@ -30,7 +30,7 @@ impl Program {
         Program::start(Command::new(std::env::current_exe().unwrap()).arg("bare"))
     }
 
-    fn start(command: &mut Command) -> Program {
+    pub fn start(command: &mut Command) -> Program {
         let begin = Instant::now();
         let mut child = command
             .stdout(Stdio::piped())
