@@ -378,16 +378,13 @@ impl PostgresUrl {
 /// Without the password.
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = match self.0.get_hosts().first() {
-            Some(Host::Tcp(name)) => name.clone(),
-            Some(Host::Unix(folder)) => folder.display().to_string(),
-            None => String::new(),
-        };
-        write!(
-            f,
-            "postgres://{host}/{}",
-            self.0.get_dbname().unwrap_or_default()
-        )
+        let hosts = self.0.get_hosts().iter().map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(folder) => folder.display().to_string(),
+        });
+        let hosts = hosts.collect::<Vec<_>>().join(",");
+        let name = self.0.get_dbname().unwrap_or_default();
+        write!(f, "postgres://{hosts}/{name}")
     }
 }
 

@@ -489,11 +489,10 @@ fn a_file_is_imported_in_the_browser() {
     browser.runtime.block_on(input.send_keys(path)).unwrap();
     browser.submit("/import");
     assert_eq!(browser.numbers(".numbers strong"), [3, 1, 0, 1]);
-    let lock = database.open();
-    lock.execute_batch("begin immediate").unwrap();
+    let lock = database.lock();
     browser.submit("/import/1");
     browser.sees("progress[max='4'][value='0']");
-    lock.execute_batch("rollback").unwrap();
+    drop(lock);
     assert_eq!(browser.numbers("p.verdict.activated"), [3, 1, 0, 1]);
     browser.follow("/licenses");
     assert_eq!(browser.numbers("h1 .count"), [4]);

@@ -201,10 +201,7 @@ fn undo_restores_every_value_after_every_action() {
         assert_eq!(whole(&server), before, "{what}");
     }
     let history = "select count(*) from check_history where license_id = 1";
-    let kept: i64 = database
-        .open()
-        .query_row(history, [], |row| row.get(0))
-        .unwrap();
+    let kept: i64 = database.one(history, &[]);
     assert_eq!((server.check("T", "k0").0, kept), (200, 1));
 }
 

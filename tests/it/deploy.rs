@@ -10,6 +10,7 @@ use std::time::Duration;
 use license_server::config::{self, Config};
 use tempfile::TempDir;
 
+use crate::engine::sqlite_only;
 use crate::page::Page;
 use crate::server::{Client, PASSWORD, Server};
 use crate::tools;
@@ -715,6 +716,9 @@ fn systemd_accepts_the_unit_and_rates_it_as_safe() {
 
 #[test]
 fn a_backup_of_a_running_server_is_complete() {
+    if !sqlite_only("it copies the file with sqlite3") {
+        return;
+    }
     let Some(sqlite) = tools::find("sqlite3") else {
         return;
     };

@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use license_server::config::Config;
@@ -9,6 +10,7 @@ use license_server::config::Config;
 use crate::client_codes::turn_to_now;
 use crate::database::Database;
 use crate::deploy::free_port;
+use crate::engine;
 use crate::front::{Change, Front, HOST, PUBLIC, Site};
 use crate::server::Server;
 
@@ -38,6 +40,9 @@ fn doctor(site: &Site, plain: u16, ca: &str, changes: &[(&str, &str)]) -> (bool,
 fn call(site: &Site, settings: &str, plain: u16, ca: &str) -> (bool, String) {
     let file = site.folder.path().join("doctor.toml");
     fs::write(&file, settings).unwrap();
+    let (_, data) = settings.split_once("data_dir = '").unwrap();
+    let (data, _) = data.split_once('\'').unwrap();
+    let database = engine::address_of(Path::new(data));
     let output = Command::new(env!("CARGO_BIN_EXE_license-server"))
         .arg("--config")
         .arg(file)
@@ -45,6 +50,7 @@ fn call(site: &Site, settings: &str, plain: u16, ca: &str) -> (bool, String) {
         .args(["--connect", &format!("127.0.0.1:{}", site.tls)])
         .args(["--connect-http", &format!("127.0.0.1:{plain}")])
         .env("SSL_CERT_FILE", site.folder.path().join(ca))
+        .envs(database.map(|url| ("LICENSE_SERVER_DATABASE", url)))
         .output()
         .unwrap();
     (
@@ -73,10 +79,7 @@ fn behind_the_shipped_files_nothing_is_wrong() {
         site.server().tick().unwrap();
         assert!(database.rows() == before, "{front:?}");
         let machines = "select count(*) from unlicensed_machines";
-        let machines = database
-            .open()
-            .query_row(machines, [], |row| row.get::<_, i64>(0));
-        assert_eq!(machines, Ok(0), "{front:?}");
+        assert_eq!(database.one::<i64>(machines, &[]), 0, "{front:?}");
     }
 }
 
@@ -501,12 +504,17 @@ fn a_new_server_with_a_wrong_clock_and_one_that_is_stopped_are_found() {
         &["error", "behind the newest stored moment", "timedatectl"],
         "the clock",
     );
-    let server = site.server.take().unwrap();
-    let folder = server.folder.path().join("data");
-    let kept = site.folder.path().join("data");
-    fs::create_dir(&kept).unwrap();
-    server.service.settle().unwrap();
-    fs::copy(folder.join("licenses.db"), kept.join("licenses.db")).unwrap();
+    let mut server = site.server.take().unwrap();
+    let folder = std::mem::replace(&mut server.folder, tempfile::tempdir().unwrap());
+    let mut kept = folder.path().join("data");
+    if !engine::is_postgres() {
+        let file = kept.join("licenses.db");
+        kept = site.folder.path().join("data");
+        fs::create_dir(&kept).unwrap();
+        server.service.settle().unwrap();
+        fs::copy(file, kept.join("licenses.db")).unwrap();
+    }
+    let files = fs::read_dir(&kept).unwrap().count();
     drop(server);
     let settings = format!(
         "public_url = '{PUBLIC}'\ndata_dir = '{}'\nport = {}",
@@ -518,5 +526,5 @@ fn a_new_server_with_a_wrong_clock_and_one_that_is_stopped_are_found() {
     assert!(last.contains("does not answer at 127.0.0.1"), "{said}");
     assert!(!is_fine);
     // It leaves no file.
-    assert_eq!(fs::read_dir(&kept).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(&kept).unwrap().count(), files);
 }

@@ -12,6 +12,8 @@ use license_server::model::webhook::WebhookDraft;
 use license_server::service::Service;
 
 use crate::crash::quiet;
+use crate::database::Database;
+use crate::engine;
 use crate::program::{Program, assert_names, command, refusal};
 use crate::server::{PASSWORD, START, Server};
 use crate::shops::{Shop, actor, session, stripe};
@@ -36,13 +38,9 @@ fn start(folder: &Path, secrets: &[&str]) -> Program {
     Program::run(&mut command)
 }
 
-/// Every file of the database.
+/// What a thief of the database has.
 fn bytes(folder: &Path) -> Vec<u8> {
-    let files = fs::read_dir(folder.join("data")).unwrap();
-    let files = files
-        .map(|file| file.unwrap().path())
-        .filter(|file| file.is_file());
-    files.flat_map(|file| fs::read(file).unwrap()).collect()
+    Database::of(&folder.join("data")).bytes()
 }
 
 fn has(bytes: &[u8], text: &str) -> bool {
@@ -100,6 +98,8 @@ fn a_backup_of_sealed_keys_is_proven_and_restored_with_the_secret_only() {
     program.stop("TERM");
     let refused = call(&["backup", "--verify", "copy.db"], &[NEW]);
     assert_names(&refusal(&refused), &[&key, "secret_file"]);
+    // PostgreSQL is restored into an empty database only.
+    engine::empty_database_of(&folder.join("data"));
     let restored = call(&["restore", "copy.db", "--replace"], &[NEW, OLD]);
     assert_eq!(restored.status.code(), Some(0), "{restored:?}");
     let program = start(folder, &[NEW, OLD]);
@@ -114,10 +114,9 @@ fn serve(folder: &Path, secrets: &[&str]) -> Server {
 fn config_of(folder: &Path, secrets: &[&str]) -> Config {
     Config {
         port: 0,
-        data_dir: folder.join("data"),
         secrets: secrets.iter().map(ToString::to_string).collect(),
         admin_password: Some(PASSWORD.to_owned()),
-        ..Config::default()
+        ..engine::settings(&folder.join("data"))
     }
 }
 

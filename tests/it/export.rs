@@ -77,7 +77,7 @@ fn a_long_export_is_complete_or_ends_with_a_mark() {
         let expected: Vec<String> = (1..=2500).map(|id| id.to_string()).collect();
         assert_eq!(ids, expected, "{query}");
     }
-    database.tamper("update licenses set created_at = 'x' where id = 2200");
+    database.tamper("update licenses set created_at = 9223372036854775807 where id = 2200");
     let broken = export(&server, "");
     assert_eq!(broken.status, 200);
     assert!(

@@ -11,10 +11,12 @@ use license_server::clock::Clock;
 use license_server::config::Config;
 use license_server::model::server_clock::Drift;
 use license_server::service::Service;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::OpenFlags;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::database::{Connection, Database};
+use crate::engine::{self, sqlite_only};
 use crate::hostile::exchange;
 use crate::page::Page;
 use crate::program::{Program, assert_names, command, is_started, log_in, refusal};
@@ -33,8 +35,8 @@ fn assert_fault(answer: &Answer) {
 }
 
 /// Writes licenses of every kind directly into the database.
-fn fill(db: &Connection, count: u32) {
-    db.execute_batch(&format!(
+fn fill(database: &Database, count: u32) {
+    database.tamper(&format!(
         "insert into tools (name, created_at) values ('Tool', 0);
          with recursive n (i) as (select 0 union all select i + 1 from n where i < {count} - 1)
          insert into licenses
@@ -42,10 +44,11 @@ fn fill(db: &Connection, count: u32) {
          select 0, 'Tool', 'key-' || i,
              case i % 4 when 1 then 'suspended' when 2 then 'revoked' else 'activated' end,
              '', case i % 4 when 3 then '2020-01-01' else 'never' end, ''
-         from n;
-         pragma wal_checkpoint(truncate);"
-    ))
-    .unwrap();
+         from n"
+    ));
+    if let Connection::Sqlite(db) = database.open() {
+        db.execute_batch("pragma wal_checkpoint(truncate)").unwrap();
+    }
 }
 
 /// The result that `key-NUMBER` must get.
@@ -85,10 +88,10 @@ fn ask(client: &mut Client, numbers: impl Iterator<Item = u32>) -> (usize, usize
 #[test]
 fn while_the_database_is_locked_checks_work_and_a_write_is_503() {
     let server = Server::start();
-    let db = Connection::open(file(&server)).unwrap();
-    fill(&db, 100);
+    let database = Database::of_server(&server);
+    fill(&database, 100);
     let admins = [server.admin(), server.admin()];
-    db.execute_batch("begin immediate").unwrap();
+    let lock = database.lock();
     let write = |mut admin: Client| {
         let began = Instant::now();
         assert_fault(&admin.post("/api/licenses", r#"{"tool_name":"T","license_key":"k"}"#));
@@ -105,7 +108,7 @@ fn while_the_database_is_locked_checks_work_and_a_write_is_503() {
         // It waits for the first write and for the other program, 5 s in all.
         write(second);
     });
-    db.execute_batch("rollback").unwrap();
+    drop(lock);
     server.license("T", "k");
 }
 
@@ -120,11 +123,10 @@ fn a_form_that_meets_a_busy_database_keeps_what_was_typed() {
         .fill("license_key", "k2")
         .fill("note", "typed");
     let license = Page::open(&mut admin, &format!("/licenses/{id}"));
-    let db = Connection::open(file(&server)).unwrap();
-    db.execute_batch("begin immediate").unwrap();
+    let lock = Database::of_server(&server).lock();
     let added = form.submit(&mut admin);
     let revoked = license.press(&mut admin, "status=revoked");
-    db.execute_batch("rollback").unwrap();
+    drop(lock);
     assert_eq!([added.status, revoked.status], [503, 503]);
     assert_eq!(
         (server.check("T", "k2").0, server.check("T", "k").0),
@@ -145,10 +147,9 @@ fn a_form_that_meets_a_busy_database_keeps_what_was_typed() {
 
 #[test]
 fn an_unreadable_value_is_a_fault_of_its_license_only() {
-    let server = Server::start();
+    let (server, database) = Database::start();
     let mut admin = server.admin();
-    let db = Connection::open(file(&server)).unwrap();
-    fill(&db, 20);
+    fill(&database, 20);
     for value in [
         "status = 'bogus'",
         "status = ''",
@@ -161,10 +162,11 @@ fn an_unreadable_value_is_a_fault_of_its_license_only() {
         "expiration_date = 20270101",
         "expiration_date = x'323032372d30312d3031'",
     ] {
-        db.execute_batch(&format!(
-            "pragma ignore_check_constraints = on; begin; update licenses set {value} where id = 9; commit"
-        ))
-        .unwrap();
+        let change = format!("update licenses set {value} where id = 9");
+        if database.tamper_unchecked(&change).is_err() {
+            assert!(engine::is_postgres(), "SQLite keeps any value: {value}");
+            continue;
+        }
         assert_eq!(ask(&mut server.stranger(), 0..20), (19, 1), "{value}");
         for path in ["/api/licenses", "/api/licenses/9"] {
             assert_fault(&admin.get(path));
@@ -174,24 +176,23 @@ fn an_unreadable_value_is_a_fault_of_its_license_only() {
         }
         assert_eq!(admin.get("/api/licenses/8").status, 200);
         assert_fault(&admin.patch("/api/licenses/9", r#"{"user_id":"x"}"#));
-        db.execute_batch(
+        database.tamper(
             "update licenses set status = 'activated', expiration_date = 'never' where id = 9",
-        )
-        .unwrap();
+        );
     }
 }
 
 #[test]
 fn a_license_with_an_unreadable_creation_date_is_checked_but_not_listed() {
-    let server = Server::start();
+    let (server, database) = Database::start();
     let mut admin = server.admin();
-    let db = Connection::open(file(&server)).unwrap();
-    fill(&db, 20);
-    for moment in ["'yesterday'", "9223372036854775807", "x'00'", "1.5"] {
-        db.execute_batch(&format!(
-            "update licenses set created_at = {moment} where id = 9"
-        ))
-        .unwrap();
+    fill(&database, 20);
+    for moment in ["'yesterday'", "9223372036854775807", "x'00'", "'1.5'"] {
+        let change = format!("update licenses set created_at = {moment} where id = 9");
+        if database.tamper_unchecked(&change).is_err() {
+            assert!(engine::is_postgres(), "SQLite keeps any value: {moment}");
+            continue;
+        }
         assert_eq!(ask(&mut server.stranger(), 0..20), (20, 0), "{moment}");
         assert_fault(&admin.get("/api/licenses"));
         assert_eq!(admin.get("/licenses").status, 503);
@@ -200,9 +201,8 @@ fn a_license_with_an_unreadable_creation_date_is_checked_but_not_listed() {
 
 #[test]
 fn a_list_that_fails_halfway_is_not_valid_json() {
-    let server = Server::start();
-    let db = Connection::open(file(&server)).unwrap();
-    fill(&db, 3_000);
+    let (server, database) = Database::start();
+    fill(&database, 3_000);
     let mut admin = server.stranger().header("User-Agent", "raw");
     log_in(&mut admin, PASSWORD);
     let cookie = &admin.cookies["license_session"];
@@ -212,10 +212,8 @@ fn a_list_that_fails_halfway_is_not_valid_json() {
     let list =
         || String::from_utf8(exchange(server.port, request.as_bytes(), true).unwrap()).unwrap();
     assert!(list().ends_with("]\r\n0\r\n\r\n"));
-    db.execute_batch(
-        "pragma ignore_check_constraints = on; update licenses set status = 'odd' where id = 2500",
-    )
-    .unwrap();
+    let odd = "update licenses set status = 'odd' where id = 2500";
+    database.tamper_unchecked(odd).unwrap();
     let broken = list();
     assert!(broken.starts_with("HTTP/1.1 200") && !broken.contains("odd"));
     // Rocket ends the chunks regularly, so only the JSON shows the fault.
@@ -246,10 +244,13 @@ fn pages(file: &Path) -> u64 {
 /// Whole pages only: SQLite has no checksums, so a few wrong bytes in an index can hide a key.
 #[test]
 fn damaged_pages_cause_faults_and_never_a_wrong_result() {
+    if !sqlite_only("it damages the file") {
+        return;
+    }
     for with in 0..3 {
         let server = Server::start();
-        let db = Connection::open(file(&server)).unwrap();
-        fill(&db, 2_000);
+        fill(&Database::of_server(&server), 2_000);
+        let db = rusqlite::Connection::open(file(&server)).unwrap();
         let mut stranger = server.stranger();
         assert_eq!(ask(&mut stranger, (0..2_000).step_by(97)), (21, 0));
         let version = db.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
@@ -271,21 +272,20 @@ fn damaged_pages_cause_faults_and_never_a_wrong_result() {
 fn stopped() -> (TempDir, Config) {
     let folder = tempfile::tempdir().unwrap();
     let config = Config {
-        data_dir: folder.path().join("data"),
         admin_password: Some(PASSWORD.to_owned()),
-        ..Config::default()
+        ..engine::settings(&folder.path().join("data"))
     };
     let (service, _) = Service::open(&config, Clock::System).unwrap();
-    fill(
-        &Connection::open(config.data_dir.join("licenses.db")).unwrap(),
-        1_000,
-    );
+    fill(&Database::of(&config.data_dir), 1_000);
     service.close().unwrap();
     (folder, config)
 }
 
 #[test]
 fn a_start_finds_a_damaged_page() {
+    if !sqlite_only("it damages the file") {
+        return;
+    }
     let (_folder, config) = stopped();
     let file = config.data_dir.join("licenses.db");
     let (whole, mark) = (fs::read(&file).unwrap(), config.data_dir.join("clean"));
@@ -309,6 +309,9 @@ fn a_start_finds_a_damaged_page() {
 
 #[test]
 fn only_after_a_clean_stop_an_untouched_file_is_not_read_as_a_whole() {
+    if !sqlite_only("it damages the file") {
+        return;
+    }
     let (_folder, config) = stopped();
     let file = config.data_dir.join("licenses.db");
     let (whole, last_write) = (fs::read(&file).unwrap(), modified(&file));
@@ -339,7 +342,7 @@ fn set_modified(file: &Path, time: SystemTime) {
 
 /// The number, from 0, of the first page of that index.
 fn page_of(file: &Path, index: &str) -> u64 {
-    let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let db = rusqlite::Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let root = "select rootpage - 1 from sqlite_schema where name = ?1";
     let root: i64 = db.query_row(root, [index], |row| row.get(0)).unwrap();
     root as u64
@@ -359,17 +362,23 @@ fn refused(folder: &Path) -> String {
 
 #[test]
 fn a_foreign_database_is_refused_and_not_changed() {
+    if !sqlite_only("it replaces the file") {
+        return;
+    }
     let (folder, config) = stopped();
     let file = config.data_dir.join("licenses.db");
     let whole = fs::read(&file).unwrap();
     let change = |sql: &str| {
         fs::write(&file, &whole).unwrap();
-        Connection::open(&file).unwrap().execute_batch(sql).unwrap();
+        rusqlite::Connection::open(&file)
+            .unwrap()
+            .execute_batch(sql)
+            .unwrap();
         fs::read(&file).unwrap()
     };
     let foreign = {
         let other = folder.path().join("other");
-        Connection::open(&other)
+        rusqlite::Connection::open(&other)
             .unwrap()
             .execute_batch("create table notes (text)")
             .unwrap();
@@ -407,6 +416,9 @@ fn a_foreign_database_is_refused_and_not_changed() {
 
 #[test]
 fn a_missing_database_or_a_folder_in_its_place_is_refused() {
+    if !sqlite_only("it moves the file") {
+        return;
+    }
     let (folder, config) = stopped();
     let file = config.data_dir.join("licenses.db");
     fs::rename(&file, folder.path().join("kept")).unwrap();
@@ -421,6 +433,9 @@ fn a_missing_database_or_a_folder_in_its_place_is_refused() {
 
 #[test]
 fn a_first_start_that_failed_before_the_schema_is_repeated() {
+    if !sqlite_only("it plants the files of a start that failed") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("data")).unwrap();
     for name in ["lock", "licenses.db.new"] {
@@ -433,7 +448,7 @@ fn a_first_start_that_failed_before_the_schema_is_repeated() {
 fn without_tables() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("empty.db");
-    let db = Connection::open(&path).unwrap();
+    let db = rusqlite::Connection::open(&path).unwrap();
     db.execute_batch("pragma journal_mode = wal; create table t (x); drop table t; vacuum")
         .unwrap();
     db.execute_batch("pragma wal_checkpoint(truncate)").unwrap();
@@ -442,6 +457,9 @@ fn without_tables() -> Vec<u8> {
 
 #[test]
 fn an_empty_database_is_never_a_new_installation() {
+    if !sqlite_only("it plants an empty file") {
+        return;
+    }
     for content in [vec![], without_tables()] {
         for lock in [None, Some(""), Some("initialized")] {
             let folder = tempfile::tempdir().unwrap();
@@ -467,7 +485,7 @@ fn killed() -> (TempDir, Vec<u8>) {
     drop(Program::run(with_password(&mut program)));
     let data = folder.path().join("data");
     let backup = folder.path().join("backup.db");
-    let db = Connection::open(data.join("licenses.db")).unwrap();
+    let db = rusqlite::Connection::open(data.join("licenses.db")).unwrap();
     db.execute("vacuum into ?1", [backup.to_str().unwrap()])
         .unwrap();
     drop(db);
@@ -482,6 +500,9 @@ fn killed() -> (TempDir, Vec<u8>) {
 
 #[test]
 fn after_a_kill_a_backup_beside_the_old_log_is_refused() {
+    if !sqlite_only("it replaces the file beside its log") {
+        return;
+    }
     let (folder, backup) = killed();
     let file = folder.path().join("data/licenses.db");
     let whole = fs::read(&file).unwrap();
@@ -512,6 +533,9 @@ fn after_a_kill_a_backup_beside_the_old_log_is_refused() {
 
 #[test]
 fn a_copy_that_was_made_in_the_run_that_was_killed_is_refused_and_left_alone() {
+    if !sqlite_only("it replaces the file beside its log") {
+        return;
+    }
     for own in [true, false] {
         let folder = tempfile::tempdir().unwrap();
         drop(Program::run(with_password(&mut command(folder.path()))));
@@ -526,7 +550,7 @@ fn a_copy_that_was_made_in_the_run_that_was_killed_is_refused_and_left_alone() {
             let done = backup.args(["backup", "copy.db"]).status().unwrap();
             assert!(done.success());
         } else {
-            let db = Connection::open(data.join("licenses.db")).unwrap();
+            let db = rusqlite::Connection::open(data.join("licenses.db")).unwrap();
             db.execute("vacuum into ?1", [copy.to_str().unwrap()])
                 .unwrap();
         }
@@ -547,6 +571,9 @@ fn a_copy_that_was_made_in_the_run_that_was_killed_is_refused_and_left_alone() {
 
 #[test]
 fn a_copy_of_the_file_alone_has_what_was_there_at_the_start() {
+    if !sqlite_only("it copies the file") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let server = Program::run(with_password(&mut command(folder.path())));
     let copy = tempfile::tempdir().unwrap();
@@ -568,6 +595,9 @@ fn a_copy_of_the_file_alone_has_what_was_there_at_the_start() {
 
 #[test]
 fn a_symbolic_link_is_refused_and_its_target_untouched() {
+    if !sqlite_only("it links the file") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("target");
     fs::write(&target, "private").unwrap();
@@ -581,14 +611,17 @@ fn a_symbolic_link_is_refused_and_its_target_untouched() {
 
 #[test]
 fn a_database_that_is_removed_or_replaced_takes_no_write() {
+    if !sqlite_only("it removes the file") {
+        return;
+    }
     for replace in [false, true] {
         let server = Server::start();
-        fill(&Connection::open(file(&server)).unwrap(), 200);
+        fill(&Database::of_server(&server), 200);
         let mut admin = server.admin();
         let (_folder, other) = stopped();
         fs::remove_file(file(&server)).unwrap();
         if replace {
-            let other = Connection::open(other.data_dir.join("licenses.db")).unwrap();
+            let other = rusqlite::Connection::open(other.data_dir.join("licenses.db")).unwrap();
             other
                 .execute_batch("update licenses set status = 'suspended'")
                 .unwrap();
@@ -637,6 +670,9 @@ fn with_password(command: &mut Command) -> &mut Command {
 
 #[test]
 fn on_a_full_disk_checks_work_and_no_acknowledged_write_is_lost() {
+    if !sqlite_only("the disk of the file is full") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     // A limit on file sizes acts like a full disk, once its signal is ignored.
     let program = command(folder.path());
@@ -697,6 +733,9 @@ fn an_unwritable_log_stops_nothing() {
 /// Root may write everywhere, so this needs another user.
 #[test]
 fn a_read_only_database_stops_a_start_but_no_check() {
+    if !sqlite_only("it is about the rights to the file") {
+        return;
+    }
     use std::os::unix::fs::{MetadataExt, chown};
     use std::os::unix::process::CommandExt;
     const NOBODY: u32 = 65_534;
@@ -760,20 +799,20 @@ fn a_read_only_database_stops_a_start_but_no_check() {
 fn a_clock_that_contradicts_the_database_is_told() {
     let folder = tempfile::tempdir().unwrap();
     drop(Program::run(with_password(&mut command(folder.path()))));
-    let file = folder.path().join("data/licenses.db");
+    let database = Database::of(&folder.path().join("data"));
     let seen = |days: i64| {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let at = now.unwrap().as_secs() as i64 + days * 86_400;
-        let db = Connection::open(&file).unwrap();
-        db.execute_batch(&format!(
-            "drop trigger if exists audit_is_append_only; update audit set at = {at};
-             insert or ignore into tools (name, created_at) values ('T', 0);
-             insert or replace into unlicensed_machines
+        database.unlock_audit();
+        database.tamper(&format!(
+            "update audit set at = {at};
+             insert into tools (name, created_at) values ('T', 0) on conflict do nothing;
+             delete from unlicensed_machines;
+             insert into unlicensed_machines
                  (tool_name, license_key, first_at, last_at, check_count, address, version, hostname,
                   user_name)
                  values ('T', 'k', {at}, {at}, 1, '', '', '', '')"
-        ))
-        .unwrap();
+        ));
     };
     let told = |event: &str| {
         let server = Program::start(folder.path());

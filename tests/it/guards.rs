@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use license_server::clock::Clock;
-use license_server::config::Config;
 use license_server::server as composition;
 use license_server::service::Service;
 
 use crate::database::Database;
+use crate::engine;
 use crate::import::multipart;
 use crate::page::{Page, urlencoded};
 use crate::people::{add_person, sign_in_as};
@@ -63,10 +63,7 @@ pub struct Door {
 /// Every route but those that only answer 405.
 pub fn doors(server: &Server) -> Vec<Door> {
     let folder = tempfile::tempdir().unwrap();
-    let config = Config {
-        data_dir: folder.path().to_owned(),
-        ..Config::default()
-    };
+    let config = engine::settings(folder.path());
     let (service, _) = Service::open(&config, Clock::fixed(crate::server::START)).unwrap();
     let rocket = composition::rocket(config, Arc::new(service));
     let doors = rocket.routes().map(|route| Door {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::database::Database;
 use crate::program::{Program, command};
 use crate::server::{Client, PASSWORD, Server};
 
@@ -615,23 +616,9 @@ const OF_CHECKS: [&str; 6] = [
 
 /// Every row that must not change without credentials.
 fn rows(folder: &Path) -> Vec<String> {
-    let db = rusqlite::Connection::open(folder.join("data/licenses.db")).unwrap();
     let tables = ["licenses", "tools", "users", "sessions", "api_tokens"];
-    let dump = |table: &&str| {
-        let mut statement = db.prepare(&format!("select * from {table}")).unwrap();
-        let columns: Vec<usize> = (0..statement.column_count())
-            .filter(|at| !OF_CHECKS.contains(&statement.column_name(*at).unwrap()))
-            .collect();
-        let mut rows = statement.query([]).unwrap();
-        let mut text = format!("{table}:");
-        while let Some(row) = rows.next().unwrap() {
-            for column in &columns {
-                text.push_str(&format!(" {:?}", row.get_ref(*column).unwrap()));
-            }
-        }
-        text
-    };
-    tables.iter().map(dump).collect()
+    let database = Database::of(&folder.join("data"));
+    database.rows_of(|table| tables.contains(&table), &OF_CHECKS)
 }
 
 #[test]

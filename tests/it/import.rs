@@ -381,10 +381,7 @@ fn a_file_has_at_most_250_000_rows_and_ten_files_are_kept() {
         upload(&mut admin, "f.csv", "tool,key\nT,k\n");
     }
     let sql = "select min(id), count(*) from imports";
-    let kept = database
-        .open()
-        .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
-    assert_eq!(kept.unwrap(), (3, 10));
+    assert_eq!(database.one::<(i64, i64)>(sql, &[]), (3, 10));
     assert_eq!(Page::open(&mut admin, "/import/2").status, 404);
 }
 
@@ -425,8 +422,7 @@ fn a_running_import_shows_its_progress_and_excludes_others() {
     let mut admin = server.admin();
     let first = upload(&mut admin, "f.csv", "tool,key\nT,k1\n");
     let other = upload(&mut admin, "g.csv", "tool,key\nT,k2\n");
-    let lock = database.open();
-    lock.execute_batch("begin immediate").unwrap();
+    let lock = database.lock();
     let running = first.form("/import/1").submit(&mut admin);
     assert!(running.heading().contains("f.csv"), "{}", running.heading());
     assert_eq!(
@@ -441,7 +437,7 @@ fn a_running_import_shows_its_progress_and_excludes_others() {
     let refused = other.form("/import/2").submit(&mut admin);
     assert_eq!(refused.status, 409);
     assert_eq!(first.form("/leave").submit(&mut admin).status, 409);
-    lock.execute_batch("rollback").unwrap();
+    drop(lock);
     let done = confirm(&mut admin, &first);
     assert_eq!(imported(&done), [1, 0, 0, 0]);
     assert_eq!(table(&server).as_array().unwrap().len(), 1);
@@ -451,16 +447,13 @@ fn a_running_import_shows_its_progress_and_excludes_others() {
 fn an_import_that_fails_changes_nothing() {
     let (server, database) = Database::start();
     let mut admin = server.admin();
-    database.tamper(
-        "create trigger fault before insert on licenses when new.license_key = 'k3'
-         begin select raise(abort, 'fault'); end",
-    );
+    database.break_down("insert on licenses", "new.license_key = 'k3'");
     let page = upload(&mut admin, "f.csv", "tool,key\nT,k1\nT,k2\nT,k3\nT,k4\n");
     let before = database.rows();
     let failed = confirm(&mut admin, &page);
     assert!(!failed.alert().is_empty());
     assert!(database.rows() == before);
-    database.tamper("drop trigger fault");
+    database.mend();
     assert_eq!(imported(&confirm(&mut admin, &failed)), [4, 0, 0, 0]);
     assert_eq!(server.check("T", "k3").0, 200);
 }
@@ -512,11 +505,7 @@ fn a_file_is_kept_for_a_day_or_until_it_is_discarded() {
         assert!(!gone.alert().is_empty());
     }
     upload(&mut admin, "f.csv", "tool,key\nT,k1\n");
-    let kept: i64 = database
-        .open()
-        .query_row("select count(*) from imports", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(kept, 1);
+    assert_eq!(database.count("imports"), 1);
 }
 
 #[test]

@@ -81,17 +81,8 @@ fn a_spreadsheet_of_100_000_rows_with_invalid_rows() {
     spreadsheet(100_000);
 }
 
-/// Makes each new license take about a millisecond.
-const SLOW: &str = "create trigger slow after insert on licenses begin
-         select count(*) from (
-             with recursive n (i) as (select 1 union all select i + 1 from n where i < 20000)
-             select i from n);
-     end";
-
 fn licenses_in(database: &Database) -> i64 {
-    let number = "select count(*) from licenses";
-    let db = database.open();
-    db.query_row(number, [], |row| row.get(0)).unwrap()
+    database.count("licenses")
 }
 
 /// Waits until an import has written some of its licenses.
@@ -123,7 +114,7 @@ fn a_server_stopped_during_an_import_has_imported_nothing() {
     assert_eq!(admin.post("/api/licenses", &body).status, 201);
     let before = admin.get("/api/licenses").body;
     let database = Database::of(&folder.path().join("data"));
-    database.tamper(SLOW);
+    database.slow_down();
     let mut page = upload(&mut admin, "many.csv", planted(6_000).0);
     for (signal, code) in [("TERM", Some(0)), ("KILL", None)] {
         assert_eq!(numbers(&page), [5_949, 1, 0, 50]);
@@ -139,7 +130,7 @@ fn a_server_stopped_during_an_import_has_imported_nothing() {
         assert_eq!(verified.status.code(), Some(0), "{signal}");
         page = Page::open(&mut admin, "/import/1");
     }
-    database.tamper("drop trigger slow");
+    database.mend();
     assert_eq!(imported(&confirm(&mut admin, &page)), [5_949, 1, 0, 50]);
 }
 
@@ -150,9 +141,9 @@ fn a_long_import_that_fails_is_taken_back() {
     server.license("Tool_0", "00:1b:21:00:00:05");
     let before = admin.get("/api/licenses").body;
     // Later than the first chunks, which are in the database by then.
-    database.tamper(
-        "create trigger fault before insert on licenses when new.license_key = '00:1b:21:00:13:88'
-         begin select raise(abort, 'fault'); end",
+    database.break_down(
+        "insert on licenses",
+        "new.license_key = '00:1b:21:00:13:88'",
     );
     let page = upload(&mut admin, "many.csv", planted(6_000).0);
     let failed = confirm(&mut admin, &page);
@@ -165,7 +156,7 @@ fn a_long_import_that_fails_is_taken_back() {
     });
     assert!(deleted > 0 && added == deleted + 1, "{added} {deleted}");
     assert!(server.service.verify_audit(None).is_ok());
-    database.tamper("drop trigger fault");
+    database.mend();
     assert_eq!(imported(&confirm(&mut admin, &failed)), [5_949, 1, 0, 50]);
 }
 
@@ -173,7 +164,7 @@ fn a_long_import_that_fails_is_taken_back() {
 fn other_writes_do_not_wait_for_a_running_import() {
     let (server, database) = Database::start();
     let mut admin = server.admin();
-    database.tamper(SLOW);
+    database.slow_down();
     let page = upload(&mut admin, "many.csv", planted(3_000).0);
     let running = page.form("/import/1").submit(&mut admin);
     assert_eq!(running.all("progress").len(), 1);
@@ -185,7 +176,7 @@ fn other_writes_do_not_wait_for_a_running_import() {
     }
     let running = Page::open(&mut admin, "/import/1");
     assert_eq!(running.all("progress").len(), 1, "it was done too early");
-    database.tamper("drop trigger slow");
+    database.mend();
     let done = confirm(&mut admin, &page);
     assert_eq!(imported(&done), [2_950, 0, 0, 50]);
 }
@@ -198,7 +189,7 @@ fn neither_a_second_import_nor_a_new_name_gets_into_a_running_import() {
     let rename = Page::open(&mut admin, "/tool?name=Tool_0").follow(&mut admin, "/tool/rename");
     let rename = rename.form("/tool/rename").fill("tool_name", "Tool_9");
     let other = upload(&mut admin, "other.csv", "tool,key\nMine,k\n");
-    database.tamper(SLOW);
+    database.slow_down();
     let page = upload(&mut admin, "many.csv", planted(3_000).0);
     let running = page.form(&page.path).submit(&mut admin);
     assert_eq!(running.all("progress").len(), 1);
@@ -214,7 +205,7 @@ fn neither_a_second_import_nor_a_new_name_gets_into_a_running_import() {
         second.alert()
     );
     assert_eq!(numbers(&second), [1, 0, 0, 0]);
-    database.tamper("drop trigger slow");
+    database.mend();
     confirm(&mut admin, &page);
     assert_eq!(imported(&confirm(&mut admin, &second)), [1, 0, 0, 0]);
     assert_eq!(rename.submit(&mut admin).status, 200);
@@ -226,7 +217,7 @@ fn a_change_by_another_program_counts_within_a_second_during_an_import() {
     let mut admin = server.admin();
     server.license("Mine", "k");
     assert_eq!(server.check("Mine", "k").0, 200);
-    database.tamper(SLOW);
+    database.slow_down();
     let page = upload(&mut admin, "many.csv", planted(3_000).0);
     let running = page.form("/import/1").submit(&mut admin);
     assert_eq!(running.all("progress").len(), 1);
@@ -241,7 +232,7 @@ fn a_change_by_another_program_counts_within_a_second_during_an_import() {
     }
     let running = Page::open(&mut admin, "/import/1");
     assert_eq!(running.all("progress").len(), 1, "it was done too early");
-    database.tamper("drop trigger slow");
+    database.mend();
     let done = confirm(&mut admin, &page);
     assert_eq!(imported(&done), [2_950, 0, 0, 50]);
 }

@@ -361,13 +361,11 @@ fn a_mail_is_uncertain_from_the_moment_when_its_text_is_on_its_way() {
     };
     sell(&server, "1", "cut.before@example.com");
     server.tick().unwrap();
-    let database = Database::of(&server.folder.path().join("data")).open();
-    let trigger = "create trigger broken before update of state on mails
-         when new.state = 'sent' begin select raise(abort, 'killed'); end";
-    database.execute_batch(trigger).unwrap();
+    let database = Database::of_server(&server);
+    database.break_down("update of state on mails", "new.state = 'sent'");
     sell(&server, "2", "anne@example.com");
     server.tick().unwrap_err();
-    database.execute_batch("drop trigger broken").unwrap();
+    database.mend();
     let taken = mail.taken().len();
     later(&server, DAY);
     assert_eq!(
@@ -414,9 +412,8 @@ fn one_reminder_names_all_licenses_and_the_language_is_the_customers() {
     let form = Page::open(&mut admin, "/customer?name=Bo+Ek").follow(&mut admin, "/edit");
     form.form("/edit").fill("language", "de").submit(&mut admin);
     // They were added long ago.
-    let database = Database::of(&server.folder.path().join("data")).open();
-    let sql = "update licenses set created_at = created_at - 40000000";
-    database.execute_batch(sql).unwrap();
+    let database = Database::of_server(&server);
+    database.tamper("update licenses set created_at = created_at - 40000000");
     server.tick().unwrap();
     let taken = mail.taken();
     let body = taken[0]["body"].as_str().unwrap();

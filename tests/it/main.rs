@@ -36,6 +36,7 @@ mod disk;
 mod doctor;
 mod edits;
 mod encryption;
+mod engine;
 mod erasure;
 mod erasure_log;
 mod erasure_shops;

@@ -13,8 +13,9 @@ use std::time::Duration;
 use license_server::config::PostgresUrl;
 use serde_json::json;
 
+use crate::engine::Database;
 use crate::page::Page;
-use crate::postgres::{Database, own_database, run, words};
+use crate::postgres::{own_database, run, words};
 use crate::program::{self, Program};
 use crate::server::{Client, Server};
 use crate::signed::verified;

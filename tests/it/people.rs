@@ -201,8 +201,7 @@ fn what_the_audit_log_says_about_a_removed_person_can_be_erased() {
     for text in told {
         assert!(!rows().contains(text), "{text}");
     }
-    let file = server.folder.path().join("data/licenses.db");
-    let bytes = std::fs::read(file).unwrap();
+    let bytes = database.bytes();
     let name = b"hermione";
     assert!(!bytes.windows(name.len()).any(|part| part == name));
     let log = Page::open(&mut admin, "/audit").text();

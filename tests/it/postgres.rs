@@ -1,90 +1,31 @@
-//! The database on PostgreSQL. Any other test runs there if `TEST_POSTGRES` names a cluster, such as
-//! `postgres://postgres@127.0.0.1:5432`: each server then has a database of its own.
+//! What only PostgreSQL has. Any other test runs there, too, if `TEST_POSTGRES` is set.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use license_server::config::{Config, PostgresUrl};
+use license_server::config::Config;
 use license_server::error::Refusal;
 use license_server::service::{Target, move_database};
 use tempfile::TempDir;
 
+use crate::engine::{Database, new_database};
 use crate::program;
 use crate::server::{PASSWORD, Server};
 use crate::tools;
 
-static MADE: AtomicUsize = AtomicUsize::new(0);
-
-/// A database, dropped with this.
-pub struct Database {
-    pub url: PostgresUrl,
-    pub name: String,
-    cluster: String,
-    running: Option<Arc<Cluster>>,
-}
-
-/// None without a cluster in the environment.
-pub fn new_database() -> Option<Database> {
-    let cluster = std::env::var("TEST_POSTGRES").ok()?;
-    Some(Database::made(cluster, None))
-}
-
-impl Database {
-    fn made(cluster: String, running: Option<Arc<Cluster>>) -> Database {
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
-        let name = format!("test_{}_{number}", std::process::id());
-        sql(&cluster, "postgres", &format!("create database {name}"));
-        let url = PostgresUrl::parse(&format!("{cluster}/{name}")).unwrap();
-        Database {
-            url,
-            name,
-            cluster,
-            running,
-        }
-    }
-
-    /// Of a cluster of these tests.
-    pub fn socket(&self) -> PathBuf {
-        let cluster = self.running.as_ref().unwrap();
-        cluster.folder.path().join(".s.PGSQL.5432")
-    }
-
-    pub fn address(&self) -> String {
-        format!("{}/{}", self.cluster, self.name)
-    }
-
-    pub fn sql(&self, statement: &str) -> String {
-        sql(&self.cluster, &self.name, statement)
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let drop = format!("drop database {} with (force)", self.name);
-        sql(&self.cluster, "postgres", &drop);
-    }
-}
-
-fn sql(cluster: &str, database: &str, statement: &str) -> String {
-    let database = format!("{cluster}/{database}");
-    let mut psql = Command::new("psql");
-    psql.args(["-qAt", "-d", &database, "-c", statement]);
-    let done = psql.output().unwrap();
-    assert!(
-        done.status.success(),
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
-    String::from_utf8(done.stdout).unwrap().trim().to_owned()
-}
-
 /// One for all tests that run at the same time.
-struct Cluster {
+pub struct Cluster {
     folder: TempDir,
     server: Child,
+}
+
+impl Cluster {
+    /// Where it listens.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join(".s.PGSQL.5432")
+    }
 }
 
 static RUNNING: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
@@ -108,10 +49,8 @@ pub fn own_database() -> Option<Database> {
         .display()
         .to_string()
         .replace('/', "%2F");
-    Some(Database::made(
-        format!("postgres://postgres@{socket}"),
-        Some(cluster),
-    ))
+    let url = format!("postgres://postgres@{socket}");
+    Some(Database::new(&url, Some(cluster)))
 }
 
 impl Cluster {

@@ -16,29 +16,42 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
 use crate::disk::{Disk, Said, traced, whole_trace};
+use crate::engine::{self, sqlite_only};
 use crate::program::{Program, command, first_password, log_in, set_password};
 use crate::server::PASSWORD;
 use crate::writers::{Writer, damage, look};
 
 #[test]
 fn twenty_power_cuts_lose_nothing() {
+    if !sqlite_only("the disk of the file is what loses power") {
+        return;
+    }
     cut_under_writers(20);
 }
 
 #[test]
 #[ignore = "takes minutes: cargo test --release --test it -- --ignored --nocapture crash:: power::"]
 fn two_hundred_power_cuts_lose_nothing() {
+    if !sqlite_only("the disk of the file is what loses power") {
+        return;
+    }
     cut_under_writers(200);
 }
 
 #[test]
 fn a_first_start_after_a_power_cut_works() {
+    if !sqlite_only("the disk of the file is what loses power") {
+        return;
+    }
     cut_first_start(20);
 }
 
 #[test]
 #[ignore = "takes minutes: cargo test --release --test it -- --ignored --nocapture crash:: power::"]
 fn a_first_start_after_any_power_cut_works() {
+    if !sqlite_only("the disk of the file is what loses power") {
+        return;
+    }
     cut_first_start(400);
 }
 
@@ -95,9 +108,8 @@ fn cut_under_writers(cuts: u64) {
 /// Opens what is left after the cut.
 fn compare(folder: &Path, writers: &[Writer], answered: &[usize]) -> Result<(), String> {
     let config = Config {
-        data_dir: folder.join("data"),
         admin_password: Some(PASSWORD.to_owned()),
-        ..Config::default()
+        ..engine::settings(&folder.join("data"))
     };
     let any = answered.iter().sum::<usize>() > 0;
     let (service, first) = Service::open(&config, Clock::System).map_err(|e| e.to_string())?;
@@ -105,8 +117,8 @@ fn compare(folder: &Path, writers: &[Writer], answered: &[usize]) -> Result<(), 
         return Err(format!("a new database: all {answered:?} acts lost"));
     }
     service.verify_audit(None).map_err(|e| e.to_string())?;
-    let db = look(&config.data_dir).map_err(|e| e.to_string())?;
-    if let Some(damage) = damage(&db).map_err(|e| e.to_string())? {
+    let db = look(&config.data_dir)?;
+    if let Some(damage) = damage(&db)? {
         return Err(damage);
     }
     for (writer, answered) in writers.iter().zip(answered) {

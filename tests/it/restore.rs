@@ -10,6 +10,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::backup::{DAY, NONCE, backed_up, data, names, run, scheduled, succeed};
 use crate::database::Database;
+use crate::engine::{self, sqlite_only};
 use crate::guards::token;
 use crate::page::Page;
 use crate::program::{Program, assert_names, command, refusal};
@@ -19,6 +20,7 @@ use crate::server::{PASSWORD, START, Server};
 pub fn restored(backup: &Path, clock: &Clock) -> Server {
     let clock = clock.clone();
     let server = Server::at_clock(clock.clone(), |config| {
+        config.database = engine::empty_database_of(&config.data_dir);
         let backup = fs::File::open(backup).unwrap();
         let options = RestoreOptions::default();
         restore(config, &clock, backup, "the backup", options).unwrap();
@@ -29,6 +31,9 @@ pub fn restored(backup: &Path, clock: &Clock) -> Server {
 
 #[test]
 fn a_restore_waits_for_the_server_to_stop_and_keeps_what_was_there() {
+    if !sqlite_only("PostgreSQL is restored into an empty database only") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let server =
@@ -173,6 +178,8 @@ fn a_restore_ends_sessions_and_names_the_tokens_that_are_valid_again() {
     let printed = succeed(folder.path(), &["restore", backup]);
     assert_names(&printed, &["nightly export", "--revoke-tokens"]);
     let again = ["restore", "--replace", "--revoke-tokens", backup];
+    // PostgreSQL is restored into an empty database only.
+    engine::empty_database_of(&folder.path().join("data"));
     let printed = succeed(folder.path(), &again);
     assert!(!printed.contains("nightly export"), "{printed}");
     let database = Database::of(&folder.path().join("data"));

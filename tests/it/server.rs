@@ -9,7 +9,7 @@ use license_server::clock::Clock;
 use license_server::config::Config;
 use license_server::error::Error;
 use license_server::server;
-use license_server::service::Service;
+use license_server::service::{Others, Service};
 use rocket::fairing::AdHoc;
 use rocket::tokio::runtime::Runtime;
 use serde_json::Value;
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
-use crate::postgres;
+use crate::engine;
 
 pub const PASSWORD: &str = "correct horse battery";
 
@@ -34,8 +34,6 @@ pub struct Server {
     pub service: Arc<Service>,
     stop: rocket::Shutdown,
     thread: Option<JoinHandle<()>>,
-    /// Dropped after the service.
-    _database: Option<postgres::Database>,
 }
 
 impl Server {
@@ -62,16 +60,25 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config {
             port: 0,
-            data_dir: folder.path().join("data"),
             admin_password: Some(PASSWORD.to_owned()),
-            ..Config::default()
+            ..engine::settings(&folder.path().join("data"))
         };
-        let database = postgres::new_database();
-        config.database = database.as_ref().map(|database| database.url.clone());
+        let (data, own) = (config.data_dir.clone(), config.database.clone());
         change(&mut config);
+        let is_own =
+            own.map(|url| url.to_string()) == config.database.as_ref().map(ToString::to_string);
+        if config.data_dir != data && is_own {
+            config.database = engine::database_of(&config.data_dir);
+        }
         let base = config.base_path().to_owned();
         let (service, _) = Service::open(&config, clock.clone()).unwrap();
         let service = Arc::new(service);
+        if config.database.is_some() {
+            assert!(
+                soon(|| service.reload_if_others_wrote().unwrap() != Others::Nothing),
+                "it does not listen"
+            );
+        }
         let shared = Arc::clone(&service);
         let (ready, started) = mpsc::channel();
         let thread = std::thread::spawn(move || run(runtime(), config, shared, ready));
@@ -85,7 +92,6 @@ impl Server {
             service,
             stop,
             thread: Some(thread),
-            _database: database,
         }
     }
 
@@ -158,6 +164,18 @@ impl Drop for Server {
             assert!(ended.is_ok() || std::thread::panicking());
         }
     }
+}
+
+/// Whether it becomes so: on PostgreSQL, what others have written is told a moment later.
+pub fn soon(mut is_so: impl FnMut() -> bool) -> bool {
+    let is_so = |_| {
+        let is_so = is_so();
+        if !is_so {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        is_so
+    };
+    (0..10_000).any(is_so)
 }
 
 fn two_threads() -> Runtime {

@@ -119,12 +119,7 @@ fn neither_versions_nor_host_names_push_out_addresses() {
         numbers.starts_with("11 addresses and 16 host names"),
         "{numbers}"
     );
-    let sql = "select count(*) from check_places";
-    let rows: i64 = database
-        .open()
-        .query_row(sql, [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(rows, 10 + 15);
+    assert_eq!(database.count("check_places"), 10 + 15);
 }
 
 #[test]
@@ -137,12 +132,11 @@ fn the_oldest_addresses_are_removed() {
         server.tick().unwrap();
     }
     let sql = "select count(*) from check_places where address in ('10.0.0.4', '10.0.0.5')";
-    let db = database.open();
-    let number = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
-    assert_eq!(
-        (number("select count(*) from check_places"), number(sql)),
-        (40, 1)
+    let kept = (
+        database.count("check_places"),
+        database.one::<i64>(sql, &[]),
     );
+    assert_eq!(kept, (40, 1));
 }
 
 #[test]

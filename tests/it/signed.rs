@@ -241,11 +241,8 @@ fn the_answers_of_each_key_are_counted() {
     signed(&server, "nobody");
     server.check("T", "k");
     server.tick().unwrap();
-    let used = "select sum(number) from key_days where day = '2026-06-15'";
-    let used: i64 = database
-        .open()
-        .query_row(used, [], |row| row.get(0))
-        .unwrap();
+    let used = "select cast(sum(number) as bigint) from key_days where day = '2026-06-15'";
+    let used: i64 = database.one(used, &[]);
     assert_eq!(used, 4);
     let key = &server.service.signing_keys().unwrap()[0];
     assert_eq!(
@@ -264,10 +261,7 @@ fn a_database_without_its_signing_key_is_refused() {
     };
     assert_eq!(start().0, Some(0));
     let database = Database::of(&folder.path().join("data"));
-    let kid: String = database
-        .open()
-        .query_row("select kid from signing_keys", [], |row| row.get(0))
-        .unwrap();
+    let kid: String = database.one("select kid from signing_keys", &[]);
     for (loss, word) in [
         ("update signing_keys set private_key = 'AAAA'", &*kid),
         ("delete from signing_keys", &kid),

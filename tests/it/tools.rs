@@ -88,7 +88,11 @@ pub fn leave_out(why: &str) {
         std::env::var_os(REQUIRE).is_none(),
         "{why}, and {REQUIRE} is set"
     );
-    // Not captured by the test harness, unlike the output of a passing test.
-    let line = format!("left out: {why}\n");
+    say(&format!("left out: {why}"));
+}
+
+/// A line that the test harness does not capture, unlike the output of a passing test.
+pub fn say(line: &str) {
+    let line = format!("{line}\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap();
 }

@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::thread;
 
-use rusqlite::TransactionBehavior;
 use serde_json::{Value, json};
 
 use crate::database::Database;
@@ -142,10 +141,7 @@ fn each_entry_of_the_audit_log_is_an_event_without_names_and_values() {
 fn an_entry_that_another_program_writes_while_the_server_waits_for_it_has_its_event() {
     let folder = tempfile::tempdir().unwrap();
     let (program, mut admin) = start(folder.path());
-    let mut other = Database::of(&folder.path().join("data")).open();
-    let writes = other
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .unwrap();
+    let writes = Database::of(&folder.path().join("data")).lock();
     let license = json!({"tool_name": "T", "license_key": "k"}).to_string();
     let waiting = thread::spawn(move || admin.post("/api/licenses", &license).status);
     // Longer than the server takes until it waits; otherwise it has nothing to wait for.
@@ -155,10 +151,9 @@ fn an_entry_that_another_program_writes_while_the_server_waits_for_it_has_its_ev
     let copy = "insert into audit (id, at, kind, who, address, license_id, before, after, hash, content, code_id)
          select id + 1, at, kind, who, address, license_id, before, after, hash, content, code_id
          from audit order by id desc limit 1 returning id";
-    let id: i64 = writes.query_row(copy, [], |row| row.get(0)).unwrap();
-    writes.commit().unwrap();
+    let id: i64 = writes.one(copy, &[]);
+    writes.commit();
     assert_eq!(waiting.join().unwrap(), 201);
-    drop(other);
     let log = stop(program, folder.path());
     let told = events(&log, "audit", ["entry", "kind"]);
     let told: Vec<_> = told.iter().filter(|[entry, _]| *entry == id).collect();

@@ -1,7 +1,5 @@
 //! Second factors, and the password that is asked for again.
 
-use std::process::Command;
-
 use totp_rs::{Builder, Secret, Totp};
 
 use crate::browser::Browser;
@@ -275,9 +273,8 @@ fn a_secret_that_is_set_later_encrypts_the_second_factors_that_there_are() {
         ],
     ] {
         let config = license_server::config::Config {
-            data_dir: data.clone(),
             secrets: secrets.iter().map(ToString::to_string).collect(),
-            ..Default::default()
+            ..crate::engine::settings(&data)
         };
         license_server::service::Service::open(&config, server.clock.clone()).unwrap();
         assert!(!stored().contains(&secret) && !seen.contains(&stored()));
@@ -287,19 +284,15 @@ fn a_secret_that_is_set_later_encrypts_the_second_factors_that_there_are() {
 
 #[test]
 fn with_a_secret_file_a_stolen_database_makes_no_codes() {
-    let mut data = std::path::PathBuf::new();
     let server = Server::with(|config| {
         config.secrets = vec!["a secret of more than 32 characters".to_owned()];
-        data = config.data_dir.clone();
     });
     let mut admin = server.admin();
     let (app, _) = set_up(&server, &mut admin);
     let secret = app.0.secret().to_base32();
-    for file in std::fs::read_dir(data).unwrap() {
-        let bytes = std::fs::read(file.unwrap().path()).unwrap_or_default();
-        let mut parts = bytes.windows(secret.len());
-        assert!(!parts.any(|part| part == secret.as_bytes()));
-    }
+    let bytes = crate::database::Database::of_server(&server).bytes();
+    let mut parts = bytes.windows(secret.len());
+    assert!(!parts.any(|part| part == secret.as_bytes()));
     assert_eq!(
         log_in(&mut server.stranger(), &app.code(&server, 0)).status,
         200
@@ -620,11 +613,8 @@ fn an_owner_removes_a_lost_factor_which_ends_the_sessions() {
 fn the_command_line_removes_a_lost_factor_while_the_server_runs() {
     let (server, mut admin, ..) = guarded();
     let reset = |name: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_license-server"));
-        command
-            .current_dir(server.folder.path())
-            .env("LICENSE_SERVER_DATA_DIR", server.folder.path().join("data"))
-            .args(["admin", "reset-two-factor", name]);
+        let mut command = crate::program::command(server.folder.path());
+        let command = command.args(["admin", "reset-two-factor", name]);
         command.output().unwrap()
     };
     assert_eq!(reset("nobody").status.code(), Some(1));

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use sha2::{Digest, Sha256};
 
+use crate::engine::sqlite_only;
 use crate::schema::{described, difference, shape};
 use crate::server::Server;
 
@@ -110,6 +111,9 @@ fn a_released_step_never_changes() {
 
 #[test]
 fn a_filled_database_of_version_1_loses_nothing() {
+    if !sqlite_only("no version before the current one was ever there") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let old = version_1(folder.path());
     let before: BTreeMap<String, (Vec<String>, Vec<String>)> = tables(&old)

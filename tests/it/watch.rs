@@ -31,12 +31,10 @@ fn unmet(server: &Server) -> Vec<String> {
 
 #[test]
 fn without_its_database_a_server_is_alive_but_not_ready() {
-    let server = Server::start();
+    let (server, database) = Database::start();
     let mut probe = server.stranger();
     assert_eq!(probe.get("/ready").body, r#"{"status":"ready"}"#);
-    let database = server.folder.path().join("data/licenses.db");
-    let aside = database.with_extension("aside");
-    fs::rename(&database, &aside).unwrap();
+    database.take_away();
     assert_eq!(probe.get("/health").body, r#"{"status":"ok"}"#);
     // Anybody may ask, so nobody makes it look more often.
     assert_eq!(probe.get("/ready").status, 200);
@@ -49,17 +47,16 @@ fn without_its_database_a_server_is_alive_but_not_ready() {
     let path = server.folder.path().to_str().unwrap();
     assert!(!answer.body.contains(path) && !answer.body.contains("licenses.db"));
     assert_eq!(unmet(&server), ["database"]);
-    fs::rename(&aside, &database).unwrap();
+    database.bring_back();
     assert_eq!(unmet(&server), Vec::<String>::new());
 }
 
 #[test]
 fn a_locked_database_is_not_ready() {
     let (server, database) = Database::start();
-    let other = database.open();
-    other.execute_batch("begin immediate").unwrap();
+    let lock = database.lock();
     assert_eq!(unmet(&server), ["database"]);
-    other.execute_batch("rollback").unwrap();
+    drop(lock);
     assert_eq!(unmet(&server), Vec::<String>::new());
 }
 
@@ -209,10 +206,9 @@ fn requests_refusals_waits_and_sizes_are_counted() {
 
 #[test]
 fn faults_are_counted_by_place_while_the_metrics_still_answer() {
-    let server = Server::start();
+    let (server, database) = Database::start();
     let mut admin = server.admin();
-    let database = server.folder.path().join("data/licenses.db");
-    fs::rename(&database, database.with_extension("aside")).unwrap();
+    database.take_away();
     let new = r#"{"tool_name":"T","license_key":"k"}"#;
     assert_eq!(admin.post("/api/licenses", new).status, 503);
     let samples = scrape(&server);

@@ -5,10 +5,12 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
-use serde_json::json;
+use rusqlite::OpenFlags;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::database::{Connection, Database};
+use crate::engine;
 use crate::server::PASSWORD;
 
 /// An action of a writer, as the audit log records it.
@@ -166,7 +168,7 @@ impl Writer {
     /// Compares the database with the first `answered` acts. The next act may be there completely or
     /// not at all. Returns the number of acts found.
     pub fn compare(&self, db: &Connection, answered: usize) -> Result<usize, String> {
-        let found = self.told(db).map_err(|e| e.to_string())?;
+        let found = self.told(db)?;
         let most = self.acts.len().min(answered + 1);
         let is_as_asked = self.acts.starts_with(&found);
         if is_as_asked && found.len() < answered {
@@ -181,14 +183,14 @@ impl Writer {
             ));
         }
         let expected = self.rows_after(found.len());
-        let rows = self.rows(db).map_err(|e| e.to_string())?;
+        let rows = self.rows(db)?;
         if rows != expected {
             return Err(format!(
                 "{}: half an act: {rows:?}, not {expected:?}",
                 self.name
             ));
         }
-        let sessions = self.sessions(db).map_err(|e| e.to_string())?;
+        let sessions = self.sessions(db)?;
         let known = |act: usize, cookie: &str| act >= answered || sessions.contains(&hash(cookie));
         let signed_in = found.iter().filter(|act| act.kind == "signed in").count();
         if sessions.len() != signed_in || !self.cookies.iter().all(|(act, c)| known(*act, c)) {
@@ -202,11 +204,7 @@ impl Writer {
         self.answered = self.compare(db, self.answered)?;
         self.acts.truncate(self.answered);
         let ids = "select license_key, id from licenses where tool_name = ?1";
-        let mut ids = db.prepare(ids).map_err(|e| e.to_string())?;
-        let ids = ids.query_map([&self.name], |row| Ok((row.get(0)?, row.get(1)?)));
-        self.ids = ids
-            .and_then(|ids| ids.collect())
-            .map_err(|e| e.to_string())?;
+        self.ids = db.all(ids, &[(&self.name).into()])?.into_iter().collect();
         Ok(())
     }
 
@@ -223,45 +221,46 @@ impl Writer {
         rows.into_iter().collect()
     }
 
-    fn rows(&self, db: &Connection) -> rusqlite::Result<Vec<(String, Option<String>)>> {
+    fn rows(&self, db: &Connection) -> Result<Vec<(String, Option<String>)>, String> {
         let sql =
             "select license_key, user_id from licenses where tool_name = ?1 order by license_key";
-        let mut rows = db.prepare(sql)?;
-        let rows = rows.query_map([&self.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        rows.collect()
+        db.all(sql, &[(&self.name).into()])
     }
 
-    fn sessions(&self, db: &Connection) -> rusqlite::Result<Vec<String>> {
-        let mut hashes = db.prepare("select token_hash from sessions where user_agent = ?1")?;
-        let hashes = hashes.query_map([&self.name], |row| row.get(0))?;
-        hashes.collect()
+    fn sessions(&self, db: &Connection) -> Result<Vec<String>, String> {
+        let sql = "select token_hash from sessions where user_agent = ?1";
+        db.all(sql, &[(&self.name).into()])
     }
 
     /// Its acts in the audit log.
-    fn told(&self, db: &Connection) -> rusqlite::Result<Vec<Act>> {
-        let mut acts = db.prepare(
-            "with entry as (
-                 select id, kind, nullif(before, '') as before, nullif(after, '') as after from audit
-             ), told as (
-                 select id, kind, coalesce(after ->> '$.tool_name', before ->> '$.tool_name') as tool_name,
-                     coalesce(after ->> '$.license_key', before ->> '$.license_key', '') as license_key,
-                     json_extract(after, '$.user_id[0]') as user_id,
-                     json_extract(after, '$.browser[0]') as browser
-                 from entry
-             )
-             select kind, license_key, (select value from personal_values where id = user_id)
-             from told where tool_name = ?1
-                 or (select value from personal_values where id = browser) = ?1
-             order by id",
-        )?;
-        let acts = acts.query_map([&self.name], |row| {
-            Ok(Act {
-                kind: row.get(0)?,
-                license_key: row.get(1)?,
-                user_id: row.get(2)?,
-            })
-        })?;
-        acts.collect()
+    fn told(&self, db: &Connection) -> Result<Vec<Act>, String> {
+        let personal = db.all("select id, value from personal_values", &[])?;
+        let personal: BTreeMap<i64, String> = personal.into_iter().collect();
+        let entries = db.all("select kind, before, after from audit order by id", &[])?;
+        let mut acts = vec![];
+        for (kind, before, after) in entries {
+            let [before, after] = [before, after].map(details);
+            let (before, after) = (before?, after?);
+            let text = |name: &str| after[name].as_str().or(before[name].as_str());
+            let person = |name: &str| Some(personal[&after[name][0].as_i64()?].clone());
+            if text("tool_name") == Some(&self.name)
+                || person("browser").as_ref() == Some(&self.name)
+            {
+                acts.push(Act {
+                    kind,
+                    license_key: text("license_key").unwrap_or_default().to_owned(),
+                    user_id: person("user_id"),
+                });
+            }
+        }
+        Ok(acts)
+    }
+}
+
+fn details(stored: String) -> Result<Value, String> {
+    match &*stored {
+        "" => Ok(Value::Null),
+        stored => serde_json::from_str(stored).map_err(|e| e.to_string()),
     }
 }
 
@@ -314,16 +313,24 @@ fn hash(cookie: &str) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Opens the database of a data folder read-only.
-pub fn look(data: &Path) -> rusqlite::Result<Connection> {
-    Connection::open_with_flags(
+/// Opens the database of a data folder, and its file read-only.
+pub fn look(data: &Path) -> Result<Connection, String> {
+    if engine::is_postgres() {
+        return Database::of(data).attempt_to_open();
+    }
+    let file = rusqlite::Connection::open_with_flags(
         data.join("licenses.db"),
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )
+    );
+    file.map(Connection::Sqlite).map_err(|e| e.to_string())
 }
 
-/// The damage that SQLite finds in the database.
-pub fn damage(db: &Connection) -> rusqlite::Result<Option<String>> {
-    let found: String = db.query_row("pragma integrity_check", [], |row| row.get(0))?;
-    Ok(Some(found).filter(|found| found != "ok"))
+/// The damage that SQLite finds in the database; PostgreSQL does not look for any.
+pub fn damage(db: &Connection) -> Result<Option<String>, String> {
+    if engine::is_postgres() {
+        return Ok(None);
+    }
+    let found: Vec<String> = db.all("pragma integrity_check", &[])?;
+    let found = found.into_iter().next();
+    Ok(found.filter(|found| found != "ok"))
 }
