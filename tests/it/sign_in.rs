@@ -171,3 +171,10 @@ fn a_loopback_page_is_ours_only_while_the_public_url_is_a_loopback_one() {
         assert_eq!(answer.status, 200, "{url}");
     }
 }
+
+#[test]
+fn a_name_that_no_database_would_take_is_wrong() {
+    let server = Server::start();
+    let body = r#"{"username":"admin\u0000","password":"correct horse battery"}"#;
+    assert_eq!(server.stranger().post("/api/login", body).status, 401);
+}
