@@ -6,3 +6,6 @@ mod open;
 mod schema;
 
 pub(super) use open::Postgres;
+
+#[cfg(test)]
+pub(super) mod scratch;
