@@ -10,14 +10,14 @@ use license_server::error::Refusal;
 use license_server::service::{Target, move_database};
 use tempfile::TempDir;
 
-use crate::engine::{Database, new_database};
+pub use crate::engine::{Database, new_database};
 use crate::program;
 use crate::server::{PASSWORD, Server};
 use crate::tools;
 
 /// One for all tests that run at the same time.
 pub struct Cluster {
-    folder: TempDir,
+    pub folder: TempDir,
     server: Child,
 }
 
@@ -25,9 +25,11 @@ static RUNNING: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
 
 /// A database in a cluster that is there anyway, or in one of its own; none if PostgreSQL is not installed.
 fn database() -> Option<Database> {
-    if let Some(database) = new_database() {
-        return Some(database);
-    }
+    new_database().or_else(own_database)
+}
+
+/// A database in a cluster of these tests; none if PostgreSQL is not installed.
+pub fn own_database() -> Option<Database> {
     let mut running = RUNNING.lock().unwrap();
     let cluster = match running.upgrade() {
         Some(cluster) => cluster,
@@ -143,14 +145,14 @@ fn on(database: &Database) -> Server {
 }
 
 /// A command of its own on that database.
-fn run(database: &Database, args: &[&str]) -> std::process::Output {
+pub fn run(database: &Database, args: &[&str]) -> std::process::Output {
     let folder = tempfile::tempdir().unwrap();
     let mut command = program::command(folder.path());
     command.env("LICENSE_SERVER_DATABASE", database.address());
     command.args(args).output().unwrap()
 }
 
-fn words(output: &std::process::Output) -> String {
+pub fn words(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
