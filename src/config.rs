@@ -860,6 +860,16 @@ fn parse_networks(text: &str) -> Option<Vec<IpNet>> {
 }
 
 #[cfg(test)]
+impl PostgresUrl {
+    /// A database in the cluster that `TEST_POSTGRES` names.
+    pub(crate) fn of_test(name: &str) -> Option<PostgresUrl> {
+        let cluster = std::env::var("TEST_POSTGRES").ok()?;
+        let (cluster, options) = cluster.split_once('?').unwrap_or((&cluster, ""));
+        PostgresUrl::parse(&format!("{cluster}/{name}?{options}"))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

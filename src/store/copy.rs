@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, InterruptHandle};
 
-use super::db::Db;
+use super::db::{Db, DbError};
 use super::{Engine, Store, WRITE_WAIT, disk_space, mark, open, transfer};
 use crate::error::{Error, Refusal};
 
@@ -163,7 +163,12 @@ fn read_into(from: &Db, part: &Part, halt: &Halt) -> Result<(), Error> {
     let copy = Db::Sqlite(copy);
     from.begin_read()?;
     copy.begin_write(WRITE_WAIT)?;
-    let copied = transfer::copy(from, &copy).and_then(|()| copy.commit());
+    // An interrupt ends only a statement that is running.
+    let goes_on = || match halt.is_set() {
+        true => Err(DbError::Refused("it was interrupted")),
+        false => Ok(()),
+    };
+    let copied = transfer::copy(from, &copy, &goes_on).and_then(|()| copy.commit());
     from.roll_back();
     Ok(copied?)
 }

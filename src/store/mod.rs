@@ -255,7 +255,9 @@ impl<'a> WriteTx<'a> {
     /// the pauses of a long write.
     fn begin(db: &'a Db, watch: &Stopwatch, wait: Duration) -> Result<WriteTx<'a>, Error> {
         loop {
-            match db.begin_write(wait) {
+            // Without any time left, PostgreSQL would wait for ever.
+            let left = wait.saturating_sub(watch.elapsed());
+            match db.begin_write(left.max(POLL)) {
                 Ok(()) => {
                     return Ok(WriteTx {
                         db,

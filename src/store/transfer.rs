@@ -9,12 +9,13 @@ const ROWS: usize = 50;
 /// Says which file is which, and nothing else.
 const MARKS: &str = "file_marks";
 
-/// Copies all rows, in transactions that the caller has begun, and what counts them.
-pub(super) fn copy(from: &Db, to: &Db) -> Result<()> {
+/// Copies all rows, in transactions that the caller has begun, and what counts them; until `goes_on` fails.
+pub(super) fn copy(from: &Db, to: &Db, goes_on: &dyn Fn() -> Result<()>) -> Result<()> {
     for table in tables() {
-        copy_table(from, to, table)?;
+        copy_table(from, to, table, goes_on)?;
     }
     from.each(&licenses::EVERY, &[], |row| {
+        goes_on()?;
         let license = licenses::license(row)?;
         texts::insert(to, license.id, &license.search_text())?;
         Ok(true)
@@ -32,7 +33,8 @@ fn tables() -> impl Iterator<Item = &'static str> {
     names.filter(|name| *name != MARKS)
 }
 
-fn copy_table(from: &Db, to: &Db, table: &str) -> Result<()> {
+fn copy_table(from: &Db, to: &Db, table: &str, goes_on: &dyn Fn() -> Result<()>) -> Result<()> {
+    goes_on()?;
     let mut rows: Vec<Value<'static>> = vec![];
     let mut columns: Vec<String> = vec![];
     from.each(&format!("select * from {table}"), &[], |row| {
@@ -43,6 +45,7 @@ fn copy_table(from: &Db, to: &Db, table: &str) -> Result<()> {
             rows.push(row.value(column)?.into_owned());
         }
         if rows.len() == ROWS * columns.len() {
+            goes_on()?;
             insert(to, table, &columns, &rows)?;
             rows.clear();
         }

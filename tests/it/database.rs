@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use license_server::service::{Others, Service};
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -35,6 +35,8 @@ pub struct Database {
     data: PathBuf,
     /// The server that must hear of what is changed.
     service: Option<Arc<Service>>,
+    /// What reads all rows, which some tests do hundreds of times.
+    reader: OnceLock<Arc<tokio_postgres::Client>>,
 }
 
 /// An entry of the audit log, with the personal values that it refers to; null for no details.
@@ -60,6 +62,7 @@ impl Database {
         Database {
             data: server.folder.path().join("data"),
             service: Some(Arc::clone(&server.service)),
+            reader: OnceLock::new(),
         }
     }
 
@@ -68,6 +71,7 @@ impl Database {
         Database {
             data: data.to_owned(),
             service: None,
+            reader: OnceLock::new(),
         }
     }
 
@@ -77,7 +81,7 @@ impl Database {
 
     pub fn attempt_to_open(&self) -> Result<Connection, String> {
         match engine::address_of(&self.data) {
-            Some(address) => Ok(Connection::Postgres(engine::connect(&address))),
+            Some(address) => Ok(Connection::Postgres(Arc::new(engine::connect(&address)))),
             None => Connection::to_file(&self.file()),
         }
     }
@@ -183,7 +187,7 @@ impl Database {
         );
     }
 
-    /// Makes each new license take about a millisecond.
+    /// Makes each new license take a millisecond or some.
     pub fn slow_down(&self) {
         self.trigger(
             "after insert on licenses",
@@ -191,7 +195,7 @@ impl Database {
             "select count(*) from (
                  with recursive n (i) as (select 1 union all select i + 1 from n where i < 20000)
                  select i from n)",
-            "perform pg_sleep(0.001); return new",
+            "perform pg_sleep(0.004); return new",
         );
     }
 
@@ -225,9 +229,17 @@ impl Database {
         self.rows_of(|table| !LEFT_BY_CHECKS.contains(&table), &NOTED_BY_USE)
     }
 
+    fn reader(&self) -> Connection {
+        let Some(address) = engine::address_of(&self.data) else {
+            return self.open();
+        };
+        let client = || Arc::new(engine::connect(&address));
+        Connection::Postgres(Arc::clone(self.reader.get_or_init(client)))
+    }
+
     /// The rows of these tables without these columns.
     pub fn rows_of(&self, is_asked: impl Fn(&str) -> bool, without: &[&str]) -> Vec<String> {
-        let db = self.open();
+        let db = self.reader();
         let tables = db.tables().into_iter().filter(|table| is_asked(table));
         let mut rows: Vec<String> = match &db {
             Connection::Sqlite(_) => tables
@@ -351,7 +363,7 @@ impl Drop for Lock {
 /// Parameters are `?1`, `?2` and so on.
 pub enum Connection {
     Sqlite(rusqlite::Connection),
-    Postgres(tokio_postgres::Client),
+    Postgres(Arc<tokio_postgres::Client>),
 }
 
 impl Connection {
@@ -449,7 +461,7 @@ impl Connection {
                 "select name from sqlite_schema where type = 'table' and name <> 'license_search' order by name"
             }
             Connection::Postgres(_) => {
-                "select table_name from information_schema.tables where table_schema = 'public' order by 1"
+                "select cast(relname as text) from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1"
             }
         };
         self.all(names, &[]).unwrap()

@@ -452,7 +452,10 @@ fn mistakes_in_the_settings_are_found() {
         ),
         (
             (at.as_str(), nowhere.as_str()),
-            &["error", "`data_dir`", "no database"],
+            match engine::is_postgres() {
+                true => &["error", "The database", "is empty"],
+                false => &["error", "`data_dir`", "no database"],
+            },
         ),
     ] {
         let (is_fine, said) = doctor(&site, site.plain, "ca.pem", &[changes]);

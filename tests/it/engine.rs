@@ -28,9 +28,9 @@ pub fn sqlite_only(why: &str) -> bool {
     !is_postgres()
 }
 
-/// For what neither server nor database has a part in, and takes long.
+/// For what takes long, and where no database matters.
 pub fn once() -> bool {
-    sqlite_only("the other run has it, and no database matters to it")
+    sqlite_only("no database matters to it, and the other run has it")
 }
 
 /// The settings of a server with this data folder.

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::bulk::{EXTEND_BY_1_YEAR, set_customer};
+use crate::engine::once;
 use crate::import::upload;
 use crate::page::{Page, address};
 use crate::server::{PASSWORD, Server};
@@ -223,6 +224,9 @@ pub fn furnish(server: Server) -> (Server, Vec<String>) {
 
 #[test]
 fn no_page_runs_off_sideways() {
+    if !once() {
+        return;
+    }
     let Some(browser) = Browser::start() else {
         return;
     };
@@ -265,6 +269,9 @@ const UNSEEN: &str = "
 
 #[test]
 fn what_has_focus_is_seen() {
+    if !once() {
+        return;
+    }
     let Some(browser) = Browser::start() else {
         return;
     };
@@ -281,6 +288,9 @@ fn what_has_focus_is_seen() {
 
 #[test]
 fn without_column_headings_a_select_sorts() {
+    if !once() {
+        return;
+    }
     let Some(browser) = Browser::start() else {
         return;
     };
@@ -301,6 +311,9 @@ fn without_column_headings_a_select_sorts() {
 
 #[test]
 fn a_printed_table_is_rows_and_nothing_else() {
+    if !once() {
+        return;
+    }
     let Some(browser) = Browser::start() else {
         return;
     };
@@ -322,6 +335,9 @@ fn a_printed_table_is_rows_and_nothing_else() {
 
 #[test]
 fn the_keyboard_gets_past_the_rows_to_the_bulk_changes() {
+    if !once() {
+        return;
+    }
     let Some(browser) = Browser::start() else {
         return;
     };

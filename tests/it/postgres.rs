@@ -10,14 +10,14 @@ use license_server::error::Refusal;
 use license_server::service::{Target, move_database};
 use tempfile::TempDir;
 
-use crate::engine::{Database, new_database};
+pub use crate::engine::{Database, new_database};
 use crate::program;
 use crate::server::{PASSWORD, Server};
 use crate::tools;
 
 /// One for all tests that run at the same time.
 pub struct Cluster {
-    folder: TempDir,
+    pub folder: TempDir,
     server: Child,
 }
 

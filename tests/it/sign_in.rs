@@ -28,6 +28,7 @@ fn a_wrong_name_and_a_wrong_password_get_the_same_answer() {
         ("ADMIN", PASSWORD),
         ("", ""),
         ("admin", "\u{0}"),
+        ("admin\u{0}", PASSWORD),
     ] {
         let answer = server
             .stranger()

@@ -13,3 +13,6 @@ pub(super) use contact::Contact;
 pub(super) use locks::{BACKUP, BULK};
 pub(super) use open::Postgres;
 pub use shared::Bucket;
+
+#[cfg(test)]
+pub(super) mod scratch;

@@ -99,7 +99,7 @@ impl Postgres {
             if let Db::Postgres(session) = &db {
                 session.batch(&made(STEPS.len(), &schema::whole(SCHEMA_SQL)))?;
             }
-            transfer::copy(file, &db)?;
+            transfer::copy(file, &db, &|| Ok(()))?;
             db.commit()
         };
         filled().map_err(|e| refusal(url, e))
