@@ -81,7 +81,8 @@ impl Database {
 
     pub fn attempt_to_open(&self) -> Result<Connection, String> {
         match engine::address_of(&self.data) {
-            Some(address) => Ok(Connection::Postgres(Arc::new(engine::connect(&address)))),
+            Some(address) => engine::try_to_connect(&address)
+                .map(|client| Connection::Postgres(Arc::new(client))),
             None => Connection::to_file(&self.file()),
         }
     }
