@@ -415,11 +415,7 @@ impl Connection {
             Connection::Sqlite(db) => {
                 let found = || -> rusqlite::Result<_> {
                     let mut statement = db.prepare(sql)?;
-                    let columns: Vec<_> = statement
-                        .column_names()
-                        .into_iter()
-                        .map(str::to_owned)
-                        .collect();
+                    let columns: Vec<_> = statement.column_names().map(str::to_owned).collect();
                     let width = columns.len();
                     let row = |row: &rusqlite::Row<'_>| {
                         (0..width)
