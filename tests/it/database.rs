@@ -81,7 +81,8 @@ impl Database {
 
     pub fn attempt_to_open(&self) -> Result<Connection, String> {
         match engine::address_of(&self.data) {
-            Some(address) => Ok(Connection::Postgres(Arc::new(engine::connect(&address)))),
+            Some(address) => engine::try_to_connect(&address)
+                .map(|client| Connection::Postgres(Arc::new(client))),
             None => Connection::to_file(&self.file()),
         }
     }
@@ -416,11 +417,7 @@ impl Connection {
             Connection::Sqlite(db) => {
                 let found = || -> rusqlite::Result<_> {
                     let mut statement = db.prepare(sql)?;
-                    let columns: Vec<_> = statement
-                        .column_names()
-                        .into_iter()
-                        .map(str::to_owned)
-                        .collect();
+                    let columns: Vec<_> = statement.column_names().map(str::to_owned).collect();
                     let width = columns.len();
                     let row = |row: &rusqlite::Row<'_>| {
                         (0..width)

@@ -96,7 +96,9 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let drop = format!("drop database {} with (force)", self.name);
-        if let Err(error) = batch(&connect(&address(&self.cluster, "postgres")), &drop) {
+        let cluster = try_to_connect(&address(&self.cluster, "postgres"));
+        // A panic here would end all tests.
+        if let Err(error) = cluster.and_then(|cluster| batch(&cluster, &drop)) {
             tools::say(&error);
         }
     }
@@ -229,6 +231,10 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 });
 
 pub fn connect(address: &str) -> Client {
+    try_to_connect(address).unwrap()
+}
+
+pub fn try_to_connect(address: &str) -> Result<Client, String> {
     let config: tokio_postgres::Config = address.parse().unwrap();
     let (sent, connected) = mpsc::channel();
     RUNTIME.spawn(async move {
@@ -241,7 +247,8 @@ pub fn connect(address: &str) -> Client {
             Err(error) => sent.send(Err(error)).unwrap(),
         }
     });
-    connected.recv().unwrap().unwrap()
+    let connected = connected.recv().unwrap();
+    connected.map_err(|error| words(&error))
 }
 
 /// Several statements without parameters.
