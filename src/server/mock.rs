@@ -477,10 +477,14 @@ fn keys(
         return Ok((Arc::new(keys), format!("none: the key is that of {name}")));
     }
     let file = config.data_dir.join("licenses.db");
-    if file.exists() {
+    let database = match &config.database {
+        Some(url) => Some(url.to_string()),
+        None => file.exists().then(|| file.display().to_string()),
+    };
+    if let Some(database) = database {
         let keys = Service::open_existing(config, Clock::System)?.key_ring();
         if !keys.is_empty() {
-            return Ok((keys, format!("{}: only its keys are used", file.display())));
+            return Ok((keys, format!("{database}: only its keys are used")));
         }
     }
     let keys = Arc::new(KeyRing::generate(now)?);

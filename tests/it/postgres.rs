@@ -1,6 +1,7 @@
 //! What only PostgreSQL has. Any other test runs there, too, if `TEST_POSTGRES` is set.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, Weak};
@@ -10,7 +11,9 @@ use license_server::error::Refusal;
 use license_server::service::{Target, move_database};
 use tempfile::TempDir;
 
-pub use crate::engine::{Database, new_database};
+use crate::deploy;
+use crate::engine::{Database, new_database};
+use crate::mail_tls;
 use crate::program;
 use crate::server::{PASSWORD, Server};
 use crate::tools;
@@ -55,6 +58,11 @@ pub fn own_database() -> Option<Database> {
 
 impl Cluster {
     fn start(programs: &Path) -> Cluster {
+        Cluster::with(programs, 5432, |_| vec![])
+    }
+
+    /// With more arguments, for which files may be put into the folder.
+    fn with(programs: &Path, port: u16, arguments: impl FnOnce(&Path) -> Vec<String>) -> Cluster {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         if rustix::process::getuid().is_root() {
@@ -93,6 +101,8 @@ impl Cluster {
                 "-c",
                 "max_connections=200",
             ])
+            .args(["-p", &port.to_string()])
+            .args(arguments(folder.path()))
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
@@ -102,7 +112,7 @@ impl Cluster {
                 .arg("-q")
                 .arg("-t")
                 .arg("1")
-                .arg("-h")
+                .args(["-p", &port.to_string(), "-h"])
                 .arg(cluster.folder.path())
                 .status();
             std::thread::sleep(std::time::Duration::from_millis(50));
@@ -258,6 +268,52 @@ fn what_cannot_be_used_is_named_without_the_password() {
     drop(on(&database));
     database.sql("update schema_version set number = 999");
     assert!(refused(&with_password, &["export"]).contains("999"));
+}
+
+#[test]
+fn over_tls_only_a_certificate_that_is_verified_is_trusted() {
+    let Some((programs, certificates)) = tools::postgres().zip(mail_tls::certificate()) else {
+        return;
+    };
+    let port = deploy::free_port();
+    let _cluster = Cluster::with(&programs, port, |folder| {
+        for file in ["cert.pem", "key.pem"] {
+            let there = folder.join(file);
+            fs::copy(certificates.path().join(file), &there).unwrap();
+            fs::set_permissions(&there, Permissions::from_mode(0o600)).unwrap();
+            if rustix::process::getuid().is_root() {
+                std::os::unix::fs::chown(&there, Some(NOBODY), Some(NOBODY)).unwrap();
+            }
+        }
+        let path = |file| folder.join(file).display().to_string();
+        let settings = [
+            "listen_addresses=127.0.0.1".to_owned(),
+            "ssl=on".to_owned(),
+            format!("ssl_cert_file={}", path("cert.pem")),
+            format!("ssl_key_file={}", path("key.pem")),
+        ];
+        settings
+            .into_iter()
+            .flat_map(|setting| ["-c".to_owned(), setting])
+            .collect()
+    });
+    let asked = |options: &str, root: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("postgres://postgres@localhost:{port}/postgres{options}");
+        let mut command = program::command(folder.path());
+        command
+            .env("LICENSE_SERVER_DATABASE", address)
+            .env("SSL_CERT_FILE", certificates.path().join(root));
+        words(&command.arg("export").output().unwrap())
+    };
+    // It has no tables, which a command finds once it is connected.
+    for options in ["?sslmode=require", ""] {
+        let said = asked(options, "ca.pem");
+        assert!(said.contains("it is empty"), "{said}");
+        let said = asked(options, "key.pem");
+        assert!(said.contains("certificate"), "{said}");
+    }
+    assert!(asked("?sslmode=disable", "key.pem").contains("it is empty"));
 }
 
 #[test]
