@@ -3,7 +3,7 @@
 use serde_json::{Map, Number};
 use time::OffsetDateTime;
 
-use super::db::{Db, Optional, Result, Row, ToValue, Value};
+use super::db::{Db, DbError, Optional, Result, Row, ToValue, Value};
 use super::{NEVER, WriteTx, licenses, moment, tools, transfer, unlicensed_machines, unreadable};
 use crate::error::Error;
 use crate::model::bulk::{BulkChange, State};
@@ -45,20 +45,29 @@ pub fn same(
 
 /// Adds to the count of changed licenses.
 pub fn add_to_number(db: &Db, id: i64, number: i64) -> Result<()> {
-    db.run(
-        "update bulk_changes set number = number + ?2 where id = ?1",
+    let changed = db.run(
+        "update bulk_changes set number = number + ?2 where id = ?1 and state = 'running'",
         &[&id, &number],
     )?;
-    Ok(())
+    still_running(changed)
+}
+
+/// Another server takes back a change whose server has lost the database.
+fn still_running(changed: usize) -> Result<()> {
+    match changed {
+        0 => Err(DbError::Refused("the change was taken back meanwhile")),
+        _ => Ok(()),
+    }
 }
 
 /// Marks a change as done at that time, from which it can be undone.
 pub fn set_done(db: &Db, id: i64, what: &str, now: OffsetDateTime) -> Result<()> {
-    db.run(
-        "update bulk_changes set state = 'done', what = ?2, at = ?3 where id = ?1",
+    let changed = db.run(
+        "update bulk_changes set state = 'done', what = ?2, at = ?3
+         where id = ?1 and state = 'running'",
         &[&id, &what, &now.unix_timestamp()],
     )?;
-    Ok(())
+    still_running(changed)
 }
 
 /// Marks it as running again: it is being undone.

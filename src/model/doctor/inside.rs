@@ -55,7 +55,7 @@ pub struct PostgresFacts {
     pub version: String,
     /// License servers that use the database.
     pub servers: i64,
-    /// Whether what is committed is on the disk.
+    /// Whether a commit waits for the disk.
     pub is_durable: bool,
     /// Whether it is on another machine as well.
     pub waits_for_standby: bool,
@@ -217,7 +217,7 @@ fn elsewhere(facts: &PostgresFacts, now: OffsetDateTime) -> Vec<Finding> {
     ))];
     if !facts.is_durable {
         found.push(Finding::error(
-            "PostgreSQL may lose what it has committed; set `fsync` and `synchronous_commit` to `on` there",
+            "PostgreSQL may lose what it has committed; set its `synchronous_commit` to `on`",
         ));
     }
     let apart = (facts.now - now).abs();

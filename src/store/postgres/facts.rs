@@ -24,7 +24,7 @@ impl Postgres {
         Ok(PostgresFacts {
             version: setting("server_version")?,
             servers: self.servers()?,
-            is_durable: synchronous != "off" && setting("fsync")? == "on",
+            is_durable: synchronous != "off",
             waits_for_standby: synchronous != "local"
                 && !setting("synchronous_standby_names")?.is_empty(),
             now: OffsetDateTime::from_unix_timestamp(now).unwrap_or(OffsetDateTime::UNIX_EPOCH),
