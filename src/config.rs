@@ -378,14 +378,15 @@ impl PostgresUrl {
 /// Without the password.
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = match self.0.get_hosts().first() {
-            Some(Host::Tcp(name)) => name.clone(),
-            Some(Host::Unix(folder)) => folder.display().to_string(),
-            None => String::new(),
+        let name = |host: &Host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(folder) => folder.display().to_string(),
         };
+        let hosts: Vec<String> = self.0.get_hosts().iter().map(name).collect();
         write!(
             f,
-            "postgres://{host}/{}",
+            "postgres://{}/{}",
+            hosts.join(","),
             self.0.get_dbname().unwrap_or_default()
         )
     }
