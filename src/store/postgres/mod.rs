@@ -2,6 +2,7 @@
 
 mod contact;
 mod driver;
+mod hosts;
 mod listen;
 mod open;
 mod schema;
