@@ -338,3 +338,24 @@ fn what_a_command_did_is_in_the_log_of_the_server_on_duty() {
     drop(run(&database, &["import", "--yes", file.to_str().unwrap()]));
     assert_eq!(logged("license added"), 1);
 }
+
+#[test]
+fn a_host_that_accepts_connections_and_says_nothing_does_not_keep_another_from_being_used() {
+    let Some(database) = own_database() else {
+        return;
+    };
+    let link = Link::to(&database);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hosts = format!(
+        "127.0.0.1:{},127.0.0.1:{}",
+        silent.local_addr().unwrap().port(),
+        link.port
+    );
+    let url = format!(
+        "postgres://postgres@{hosts}/{}?sslmode=disable&target_session_attrs=read-write",
+        database.name
+    );
+    let server = Server::with(|config| config.database = PostgresUrl::parse(&url));
+    server.license("Tool_A", "key");
+    assert_eq!(server.check("Tool_A", "key").0, 200);
+}

@@ -134,10 +134,10 @@ impl Drop for Cluster {
     }
 }
 
-const NOBODY: u32 = 65_534;
+pub const NOBODY: u32 = 65_534;
 
 /// PostgreSQL refuses to be run by root.
-fn as_nobody(program: &Path) -> Command {
+pub fn as_nobody(program: &Path) -> Command {
     if !rustix::process::getuid().is_root() {
         return Command::new(program);
     }
@@ -264,6 +264,8 @@ fn what_cannot_be_used_is_named_without_the_password() {
     let missing = with_password.replace(&database.name, "nowhere");
     assert!(refused(&missing, &["serve"]).contains("nowhere"));
     assert!(refused("postgres://a:geheim@127.0.0.1:1/b", &["serve"]).contains("127.0.0.1"));
+    let two = "postgres://a:geheim@127.0.0.1:1,127.0.0.2:1/b?target_session_attrs=read-write";
+    assert!(refused(two, &["serve"]).contains("127.0.0.1,127.0.0.2"));
     assert!(refused("mysql://a:geheim@127.0.0.1/b", &["serve"]).contains("postgres://"));
     drop(on(&database));
     database.sql("update schema_version set number = 999");

@@ -1,16 +1,16 @@
 //! What makes connections, and reads and writes them.
 
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
 
 use r2d2::{ManageConnection, Pool};
 use rocket::tokio::runtime::{Builder, Runtime};
 use rocket::tokio::select;
 use rocket::tokio::sync::watch;
 use rustls::{ClientConfig, RootCertStore};
-use tokio_postgres::{Client, Config};
+use tokio_postgres::Client;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::hosts::Hosts;
 use super::listen::{Listener, listen};
 use crate::config::PostgresUrl;
 use crate::store::WRITE_WAIT;
@@ -21,17 +21,13 @@ use crate::store::session::Session;
 const IDLE: u32 = 2;
 const MOST: u32 = 16;
 
-/// How long a connection may take.
-const CONNECTS_WITHIN: Duration = Duration::from_secs(3);
-
 /// PostgreSQL notices within so long that a server is gone, and lets go of its locks.
 const NOTICED: &str = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; \
     set tcp_keepalives_count = 3; set tcp_user_timeout = 10000";
 
 /// Reads and writes all connections.
 pub(super) struct Driver {
-    config: Config,
-    tls: MakeRustlsConnect,
+    hosts: Arc<Hosts>,
     runtime: Option<Runtime>,
     /// Changes whenever all connections end, because the database is silent.
     silence: watch::Sender<()>,
@@ -49,15 +45,8 @@ impl Driver {
             .worker_threads(1)
             .thread_name("postgres")
             .enable_all();
-        let mut config = url.config().clone();
-        config
-            .connect_timeout(CONNECTS_WITHIN)
-            .keepalives_idle(Duration::from_secs(5))
-            .keepalives_interval(Duration::from_secs(2))
-            .keepalives_retries(3);
         Ok(Driver {
-            config,
-            tls: MakeRustlsConnect::new(tls),
+            hosts: Arc::new(Hosts::new(url.config(), MakeRustlsConnect::new(tls))),
             runtime: Some(runtime.build()?),
             silence: watch::Sender::new(()),
         })
@@ -66,12 +55,12 @@ impl Driver {
     pub(super) fn connect(&self) -> Result<Session> {
         let ended = || DbError::Refused("the connections have ended");
         let runtime = self.runtime.as_ref().ok_or_else(ended)?;
-        let (config, tls) = (self.config.clone(), self.tls.clone());
+        let hosts = Arc::clone(&self.hosts);
         let mut silence = self.silence.subscribe();
         let (sent, connected) = mpsc::sync_channel(1);
         // Not on this thread, which may belong to another runtime.
         runtime.spawn(async move {
-            match config.connect(tls).await {
+            match hosts.connect().await {
                 Ok((client, connection)) => {
                     drop(sent.send(Ok(client)));
                     // It ends with its client; each statement reports what went wrong.
@@ -92,8 +81,8 @@ impl Driver {
     /// For as long as this exists.
     pub(super) fn listen(&self, listener: Listener) {
         if let Some(runtime) = &self.runtime {
-            let (config, tls) = (self.config.clone(), self.tls.clone());
-            runtime.spawn(listen(config, tls, listener, self.silence.clone()));
+            let hosts = Arc::clone(&self.hosts);
+            runtime.spawn(listen(hosts, listener, self.silence.clone()));
         }
     }
 }

@@ -8,10 +8,10 @@ use rocket::futures::stream::poll_fn;
 use rocket::tokio::select;
 use rocket::tokio::sync::watch;
 use rocket::tokio::time::{sleep, timeout};
-use tokio_postgres::{AsyncMessage, Client, Config, SimpleQueryMessage};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::{AsyncMessage, Client, SimpleQueryMessage};
 
 use super::contact::Contact;
+use super::hosts::Hosts;
 use super::locks::DUTY;
 use crate::store::cache::Pair;
 use crate::store::memory::Memory;
@@ -84,14 +84,9 @@ impl Listener {
 }
 
 /// Never ends. All connections end when the database is silent, so that nobody waits for it.
-pub(super) async fn listen(
-    config: Config,
-    tls: MakeRustlsConnect,
-    listener: Listener,
-    silence: watch::Sender<()>,
-) {
+pub(super) async fn listen(hosts: Arc<Hosts>, listener: Listener, silence: watch::Sender<()>) {
     loop {
-        let lost = match config.connect(tls.clone()).await {
+        let lost = match hosts.connect().await {
             // Reads and writes report what went wrong.
             Ok((client, connection)) => {
                 let mut connection = Box::pin(connection);

@@ -3,6 +3,7 @@
 mod contact;
 mod driver;
 mod facts;
+mod hosts;
 mod listen;
 mod locks;
 mod open;

@@ -71,8 +71,11 @@ impl Postgres {
             true => share(&session).map_err(|e| e.to_string()),
             false => Ok(()),
         });
+        let answered = contact.moment();
         locked("pg_advisory_unlock").map_err(|e| refusal(url, e))?;
         prepared.map_err(|e| refusal(url, e))?;
+        // Connecting may have taken long.
+        contact.made(answered);
         let postgres = Postgres {
             pool: Connections(Arc::clone(&driver)).pool(),
             driver,
