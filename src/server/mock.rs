@@ -368,7 +368,6 @@ impl Stage {
             values: &SignedValues::default(),
             tool,
             now,
-            as_of: now,
             offset,
         };
         let mut claims = input.claims(request.nonce);
@@ -477,14 +476,10 @@ fn keys(
         return Ok((Arc::new(keys), format!("none: the key is that of {name}")));
     }
     let file = config.data_dir.join("licenses.db");
-    let database = match &config.database {
-        Some(url) => Some(url.to_string()),
-        None => file.exists().then(|| file.display().to_string()),
-    };
-    if let Some(database) = database {
+    if file.exists() {
         let keys = Service::open_existing(config, Clock::System)?.key_ring();
         if !keys.is_empty() {
-            return Ok((keys, format!("{database}: only its keys are used")));
+            return Ok((keys, format!("{}: only its keys are used", file.display())));
         }
     }
     let keys = Arc::new(KeyRing::generate(now)?);
