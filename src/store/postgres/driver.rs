@@ -21,9 +21,9 @@ use crate::store::session::Session;
 const IDLE: u32 = 2;
 const MOST: u32 = 16;
 
-/// PostgreSQL notices within so long that a server is gone, and lets go of its locks.
-const NOTICED: &str = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; \
-    set tcp_keepalives_count = 3; set tcp_user_timeout = 10000";
+/// PostgreSQL notices within 5 s that a server is gone, and lets go of its locks: others may be waiting to write.
+const NOTICED: &str = "set tcp_keepalives_idle = 2; set tcp_keepalives_interval = 1; \
+    set tcp_keepalives_count = 3; set tcp_user_timeout = 5000";
 
 /// Reads and writes all connections.
 pub(super) struct Driver {
