@@ -368,6 +368,7 @@ impl Stage {
             values: &SignedValues::default(),
             tool,
             now,
+            as_of: now,
             offset,
         };
         let mut claims = input.claims(request.nonce);
