@@ -49,7 +49,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn two_servers_survive_what_breaks_under_load() {
-    survive("short", 100, Duration::from_secs(10), Death::OfProcesses);
+    survive("short", 60, Duration::from_secs(10), Death::OfProcesses);
 }
 
 #[test]
