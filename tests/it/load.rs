@@ -281,7 +281,7 @@ impl Load {
         let number = self.number();
         let key = format!("written-{number}");
         if let Some(id) = self.add(visitor, &key)
-            && number % 2 == 0
+            && number.is_multiple_of(2)
         {
             self.revoke(visitor, &key, &id);
         }
