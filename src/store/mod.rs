@@ -355,12 +355,13 @@ impl Store {
         missing: Missing,
         contact: Contact,
     ) -> Result<Store, Refusal> {
-        open::private_folder(folder).map_err(|e| {
-            Refusal(format!(
-                "The setting `data_dir` is `{}`: {e}.",
-                folder.display()
-            ))
-        })?;
+        // A command changes nothing of a folder that is there.
+        if missing == Missing::Make || !folder.exists() {
+            open::private_folder(folder).map_err(|e| {
+                let folder = folder.display();
+                Refusal(format!("The setting `data_dir` is `{folder}`: {e}."))
+            })?;
+        }
         let (postgres, writer) = Postgres::open(url, missing, contact)?;
         let store = Store::with_writer(folder, Engine::Postgres(postgres), writer)?;
         if let Engine::Postgres(postgres) = &store.engine {
@@ -807,7 +808,8 @@ impl Store {
             db.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
             open::mark_clean(&self.folder, &file.path);
         }
-        Ok(())
+        drop(writer);
+        self.write_trail_of_others()
     }
 }
 
