@@ -232,12 +232,12 @@ impl Scrape {
         let reach = metrics.reach;
         all.gauge(
             "database_silence_seconds",
-            "Since the last answer of PostgreSQL, which is asked every second.",
+            "Time since PostgreSQL last answered; it is asked every second.",
             some(reach.map(|reach| reach.age.as_secs())),
         )?;
         all.gauge(
             "on_duty",
-            "1 if this server sends mails and makes backups, of those that use the database.",
+            "1 for the server that sends mails and makes backups.",
             some(reach.map(|reach| reach.is_on_duty.into())),
         )?;
         all.gauge(

@@ -15,7 +15,7 @@ use crate::model::license::Verdict;
 use crate::model::question::Question;
 use crate::model::signed::{ClaimsInput, Offer, SignedValues, SigningRequest};
 use crate::model::tool::NEW;
-use crate::store::Known;
+use crate::store::CurrentLicense;
 use crate::store::licenses::{self, CheckedLicense};
 
 /// A result and what it depends on.
@@ -24,7 +24,7 @@ struct Decision {
     license: Option<CheckedLicense>,
     verdict: Verdict,
     now: OffsetDateTime,
-    /// Since when nothing was heard of the license; none if it is known now.
+    /// As of when the license is known; none for now.
     as_of: Option<OffsetDateTime>,
 }
 
@@ -120,7 +120,7 @@ impl Service {
     }
 
     fn decide(&self, question: &Question<'_>, address: IpAddr) -> Result<Decision, Error> {
-        let Known { license, as_of } = self.known(question)?;
+        let CurrentLicense { license, as_of } = self.current(question)?;
         let now = self.clock.now();
         if license.is_none() {
             self.unlicensed
@@ -163,19 +163,18 @@ impl Service {
 
     /// The license to check, with the fields that the result depends on.
     pub(super) fn checked(&self, question: &Question<'_>) -> Result<Option<CheckedLicense>, Error> {
-        self.known(question).map(|known| known.license)
+        self.current(question).map(|current| current.license)
     }
 
-    fn known(&self, question: &Question<'_>) -> Result<Known, Error> {
-        let known = self
-            .store
-            .checked(question, |license| self.is_yes(question, license))?;
-        match known.license {
-            None => Ok(Known {
+    fn current(&self, question: &Question<'_>) -> Result<CurrentLicense, Error> {
+        let is_yes = |license| self.is_yes(question, license);
+        let current = self.store.checked(question, is_yes)?;
+        match current.license {
+            None => Ok(CurrentLicense {
                 license: self.checked_twice(question)?,
-                ..known
+                ..current
             }),
-            Some(_) => Ok(known),
+            Some(_) => Ok(current),
         }
     }
 

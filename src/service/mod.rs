@@ -111,7 +111,7 @@ use readiness::Readiness;
 use refusals::Refusals;
 use restore::RestoredUntil;
 use seals::Seals;
-use throttle::{Sharing, Throttle};
+use throttle::Throttle;
 use tools::Rules;
 use traffic::Traffic;
 use trials::TrialsToday;
@@ -162,7 +162,7 @@ pub use walk::Walk;
 pub use webhooks::WebhookUse;
 pub use workbook::{MAX_ROWS, MAX_SENT, workbook_of_codes};
 
-/// What it is encrypted as.
+/// What the secret of all servers on a database is encrypted as.
 const SHARED_SECRET: &str = "What the servers share";
 
 /// Searches that may run at once.
@@ -299,22 +299,14 @@ impl Service {
             .shared_secret(|| encryption.encrypt(SHARED_SECRET, &secrets::token()?))?
             .map(|secret| encryption.decrypt(SHARED_SECRET, &secret))
             .transpose()?;
-        let sharing = shared.as_deref().map(|secret| Sharing {
-            store: Arc::clone(&store),
-            secret: secret.into(),
-            name: "",
-        });
-        let secret = match shared {
-            Some(secret) => secret,
-            None => secrets::token()?,
-        };
+        let secret = shared.map_or_else(secrets::token, Ok)?;
         let shared =
-            |name, burst, seconds| Throttle::new(burst, seconds).shared(name, sharing.as_ref());
+            |name, burst, seconds| Throttle::new(burst, seconds).shared(&store, &secret, name);
         let service = Service {
             keys: ArcSwap::from_pointee(keys),
             rules: ArcSwap::default(),
             encryption,
-            store,
+            store: Arc::clone(&store),
             log: Log::new(config.log_format, clock.clone()),
             utc_offset: config.utc_offset,
             passwords: Passwords::new()?,

@@ -132,11 +132,7 @@ impl Service {
     ) -> Result<Known, Error> {
         let shown = name.chars().filter(|c| !c.is_control());
         let shown: String = shown.take(SHOWN_NAME).collect();
-        // Nobody is called so, and PostgreSQL does not even take it as a question.
-        let user = match name.contains('\0') {
-            true => None,
-            false => self.store.read(|db| users::by_name(db, name))?,
-        };
+        let user = self.store.read(|db| users::by_name(db, name))?;
         let actor = match &user {
             Some(user) => Actor::person(user.id, &shown, client.address),
             None => Actor::other("", &shown, client.address),

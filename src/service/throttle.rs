@@ -27,13 +27,12 @@ pub(super) struct Throttle {
 }
 
 /// How all servers on a database count together.
-#[derive(Clone)]
-pub(super) struct Sharing {
-    pub(super) store: Arc<Store>,
+struct Sharing {
+    store: Arc<Store>,
     /// Keeps names and addresses out of the database.
-    pub(super) secret: Arc<str>,
+    secret: String,
     /// Of the throttle.
-    pub(super) name: &'static str,
+    name: &'static str,
 }
 
 impl Throttle {
@@ -51,11 +50,12 @@ impl Throttle {
         }
     }
 
-    /// The same for all servers on a database, if there can be several.
-    pub(super) fn shared(self, name: &'static str, sharing: Option<&Sharing>) -> Throttle {
-        let sharing = sharing.map(|sharing| Sharing {
+    /// The same for all servers on a database, which know this secret.
+    pub(super) fn shared(self, store: &Arc<Store>, secret: &str, name: &'static str) -> Throttle {
+        let sharing = Some(Sharing {
+            store: Arc::clone(store),
+            secret: secret.to_owned(),
             name,
-            ..sharing.clone()
         });
         Throttle { sharing, ..self }
     }
@@ -63,16 +63,14 @@ impl Throttle {
     /// Takes one, or returns the seconds until one is available.
     pub(super) fn take(&self, key: impl Hash, now: OffsetDateTime) -> Result<(), u64> {
         let now = milliseconds(now);
-        let shared = self
-            .sharing
-            .as_ref()
-            .and_then(|sharing| sharing.store.attempt(&sharing.key(&key), self.bucket, now));
-        shared
-            .unwrap_or_else(|| self.take_here(key, now))
-            .map_err(|wait| {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                wait.unsigned_abs().div_ceil(1000)
-            })
+        let attempt =
+            |sharing: &Sharing| sharing.store.attempt(&sharing.key(&key), self.bucket, now);
+        let shared = self.sharing.as_ref().and_then(attempt);
+        let taken = shared.unwrap_or_else(|| self.take_here(&key, now));
+        taken.map_err(|wait| {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            wait.unsigned_abs().div_ceil(1000)
+        })
     }
 
     /// The milliseconds until one is available.
@@ -131,10 +129,9 @@ impl Hasher for Hashed {
         self.0.update(bytes);
     }
 
+    /// Nobody needs so few bits.
     fn finish(&self) -> u64 {
-        self.0.clone().finalize()[..8]
-            .iter()
-            .fold(0, |all, byte| all << 8 | u64::from(*byte))
+        0
     }
 }
 

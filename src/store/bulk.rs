@@ -55,7 +55,9 @@ pub fn add_to_number(db: &Db, id: i64, number: i64) -> Result<()> {
 /// Another server takes back a change whose server has lost the database.
 fn still_running(changed: usize) -> Result<()> {
     match changed {
-        0 => Err(DbError::Refused("the change was taken back meanwhile")),
+        0 => Err(DbError::Refused(
+            "another server has taken this change back",
+        )),
         _ => Ok(()),
     }
 }

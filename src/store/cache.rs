@@ -1,6 +1,6 @@
 //! What a check needs of each license, in memory: only the first check of a license reads the disk.
 //!
-//! Readers take no lock. Every change of a license invalidates it between the commit and its
+//! Readers of entries take no lock. Every change of a license invalidates it between the commit and its
 //! acknowledgement, so that no check is answered from before an acknowledged write.
 
 use std::collections::HashMap;
@@ -37,7 +37,7 @@ pub(super) struct LicenseCache {
     generation: AtomicU64,
     /// Held while slots are written.
     writing: Mutex<()>,
-    /// By hash, of licenses that have more than an entry says; empty where the disk has them at hand.
+    /// By hash, of licenses that have more than an entry says; empty for SQLite, which has them at hand.
     values: Mutex<HashMap<u64, Arc<SignedValues>>>,
 }
 

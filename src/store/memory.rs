@@ -75,36 +75,31 @@ impl Memory {
         self.current.generation()
     }
 
-    /// Like [`LicenseCache::insert`], with the values of those that have more, unless the file has them.
+    /// Like [`LicenseCache::insert`], with the values of those that have more.
     pub(super) fn insert<'a>(
         &self,
         generation: &Generation,
         read: impl Iterator<Item = (&'a str, &'a str, CheckedLicense)> + Clone,
         values: impl Iterator<Item = (&'a str, &'a str, SignedValues)>,
     ) -> bool {
-        if !self.current.insert(generation, read.clone()) {
-            return false;
-        }
-        if let Some(former) = &self.former {
+        self.supersede(read.clone().map(|(tool, key, _)| (tool, key)));
+        let is_current = self.current.insert(generation, read);
+        if is_current {
             for (tool_name, license_key, values) in values {
                 let pair = (tool_name, license_key);
                 self.current.insert_values(generation, pair, values);
             }
-            if former.as_of.read().is_some() {
-                let known = read.map(|(tool, key, _)| (tool.to_owned(), key.to_owned()));
-                former.cache.invalidate(&known.collect::<Vec<_>>());
-            }
         }
-        true
+        is_current
     }
 
-    /// There is no such license.
-    pub(super) fn is_gone(&self, tool_name: &str, license_key: &str) {
+    /// These were read again, whether or not there still is such a license.
+    pub(super) fn supersede<'a>(&self, pairs: impl Iterator<Item = (&'a str, &'a str)>) {
         if let Some(former) = &self.former
             && former.as_of.read().is_some()
         {
-            let pair = (tool_name.to_owned(), license_key.to_owned());
-            former.cache.invalidate(&[pair]);
+            let pairs = pairs.map(|(tool, key)| (tool.to_owned(), key.to_owned()));
+            former.cache.invalidate(&pairs.collect::<Vec<_>>());
         }
     }
 

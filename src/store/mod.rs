@@ -9,6 +9,7 @@ pub mod bulk;
 mod cache;
 pub mod check_days;
 pub mod check_places;
+mod checked;
 pub mod checks;
 pub mod code_changes;
 pub mod code_renewals;
@@ -49,6 +50,7 @@ pub mod shops;
 pub mod signing_keys;
 pub mod swap;
 mod texts;
+mod together;
 pub mod tokens;
 pub mod tools;
 mod trail;
@@ -81,19 +83,16 @@ use crate::config::{Config, PostgresUrl};
 use crate::error::{Error, Refusal};
 use crate::log::Log;
 use crate::model::date;
-use crate::model::doctor::inside::PostgresFacts;
 use crate::model::histogram::{Durations, Histogram};
 use crate::model::license::{Status, Values};
-use crate::model::question::Question;
-use crate::model::signed::SignedValues;
 use crate::model::webhook::Webhook;
-use cache::{Generation, Pair};
+use cache::Pair;
+pub use checked::{CurrentLicense, WarmUp};
 use database_file::DatabaseFile;
 /// For functions that read in several steps: a connection, and the result of a step.
 pub use db::{Db, Result as Read};
 use db::{DbError, Result, Row, Value, unreadable};
 pub use files::{FileSizes, disk_space};
-use licenses::CheckedLicense;
 use mark::LogState;
 use memory::Memory;
 use news::News;
@@ -102,15 +101,13 @@ use open::Access;
 pub use open::{Missing, SCHEMA};
 pub use postgres::Bucket;
 use postgres::{Contact, Postgres};
+pub use together::{Lock, Reach};
 use trail::Trail;
 
 const SCHEMA_SQL: &str = include_str!("../../schema.sql");
 
 /// In the data folder.
 const DATABASE: &str = "licenses.db";
-
-/// Licenses read into the cache in one step.
-const WARMED_AT_ONCE: usize = 1_000;
 
 /// How long a write waits for another one before it fails with 503.
 const WRITE_WAIT: Duration = Duration::from_secs(5);
@@ -150,19 +147,6 @@ pub struct Store {
     log: Option<Log>,
 }
 
-/// Held among all processes that use the database.
-pub struct Lock {
-    _held: Box<dyn Send>,
-}
-
-impl Lock {
-    fn of(held: impl Send + 'static) -> Lock {
-        Lock {
-            _held: Box::new(held),
-        }
-    }
-}
-
 struct Writer {
     db: Db,
     /// The log when it was last moved into the file; none before that.
@@ -190,46 +174,6 @@ impl Writer {
             seen,
         })
     }
-}
-
-/// A license, and since when nothing was heard of it; none for what is true now.
-#[derive(Clone, Copy)]
-pub struct Known {
-    pub license: Option<CheckedLicense>,
-    pub as_of: Option<OffsetDateTime>,
-}
-
-impl Known {
-    fn now(license: Option<CheckedLicense>) -> Known {
-        Known {
-            license,
-            as_of: None,
-        }
-    }
-}
-
-/// Whether a database that is elsewhere is in reach.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Reach {
-    /// Since its last answer; it is asked every second.
-    pub age: Duration,
-    pub is_lost: bool,
-    /// Whether this server does what only one may do at a time.
-    pub is_on_duty: bool,
-}
-
-/// Progress of [`Store::warm_up`].
-pub struct WarmUp {
-    /// Licenses with this ID or a higher one are in the cache.
-    before: i64,
-    number: usize,
-}
-
-impl WarmUp {
-    pub const START: WarmUp = WarmUp {
-        before: i64::MAX,
-        number: 0,
-    };
 }
 
 /// A write transaction and the licenses that it has changed so far. Rolled back when dropped.
@@ -411,119 +355,6 @@ impl Store {
         Store { log, ..self }
     }
 
-    /// What the verdict on a license depends on. Of a database that is elsewhere, memory may only say yes: what is
-    /// remembered has to suffice for that, and anything else is read.
-    pub fn checked(
-        &self,
-        question: &Question<'_>,
-        is_yes: impl Fn(CheckedLicense) -> bool,
-    ) -> Result<Known, Error> {
-        let (tool_name, license_key) = (question.tool_name, &*question.license_key);
-        let contact = self.contact();
-        if let Some(license) = self.memory.get(tool_name, license_key)
-            && (contact.is_none() || is_yes(license))
-        {
-            let as_of = contact.filter(|contact| contact.is_lost());
-            let as_of = as_of.map(Contact::last);
-            return self.known(license, as_of);
-        }
-        let generation = self.memory.generation();
-        match self.read(|db| licenses::checked(db, question)) {
-            Ok(Some(license)) => {
-                let read = [(tool_name, license_key, license)];
-                self.remember(&generation, read.into_iter())?;
-                Ok(Known::now(Some(license)))
-            }
-            Ok(None) => {
-                self.memory.is_gone(tool_name, license_key);
-                Ok(Known::now(None))
-            }
-            Err(error) => match self.memory.former(tool_name, license_key) {
-                Some((license, as_of)) if is_yes(license) => self.known(license, Some(as_of)),
-                Some(_) | None => Err(error),
-            },
-        }
-    }
-
-    fn known(
-        &self,
-        license: CheckedLicense,
-        as_of: Option<OffsetDateTime>,
-    ) -> Result<Known, Error> {
-        if let (Some(contact), Some(as_of)) = (self.contact(), as_of) {
-            contact.allow(as_of)?;
-        }
-        Ok(Known {
-            license: Some(license),
-            as_of,
-        })
-    }
-
-    /// With what signed answers need, if the database is elsewhere; false if something changed since `generation`.
-    fn remember<'a>(
-        &self,
-        generation: &Generation,
-        read: impl Iterator<Item = (&'a str, &'a str, CheckedLicense)> + Clone,
-    ) -> Result<bool, Error> {
-        let mut values = vec![];
-        if self.contact().is_some() {
-            for (tool_name, license_key, license) in
-                read.clone().filter(|(_, _, read)| read.has_more)
-            {
-                let found = self.read(|db| licenses::signed_values(db, license.id))?;
-                values.extend(found.map(|found| (tool_name, license_key, found)));
-            }
-        }
-        Ok(self.memory.insert(generation, read, values.into_iter()))
-    }
-
-    /// What a signed answer says besides the result.
-    pub fn signed_values(
-        &self,
-        question: &Question<'_>,
-        license: CheckedLicense,
-    ) -> Result<SignedValues, Error> {
-        if !license.has_more {
-            return Ok(SignedValues::default());
-        }
-        if let Some(values) = self
-            .memory
-            .values(question.tool_name, &question.license_key)
-        {
-            return Ok(SignedValues::clone(&values));
-        }
-        let values = self.read(|db| licenses::signed_values(db, license.id))?;
-        Ok(values.unwrap_or_default())
-    }
-
-    /// Reads more licenses into the cache, newest first; returns where to continue, or none once
-    /// all are cached or the cache is full.
-    pub fn warm_up(&self, from: WarmUp) -> Result<Option<WarmUp>, Error> {
-        let WarmUp { before, number } = from;
-        if number >= self.memory.capacity() {
-            if !self.news.is_forgotten() {
-                self.memory.forget_former();
-            }
-            return Ok(None);
-        }
-        loop {
-            let generation = self.memory.generation();
-            let rows = self.read(|db| licenses::all_checked(db, before, WARMED_AT_ONCE))?;
-            let read = rows.iter().filter_map(|(_, read)| read.as_ref());
-            let read = read.map(|(tool, key, license)| (&**tool, &**key, *license));
-            if self.remember(&generation, read)? {
-                let further = rows.last().map(|(id, _)| WarmUp {
-                    before: *id,
-                    number: number + rows.len(),
-                });
-                if further.is_none() && !self.news.is_forgotten() {
-                    self.memory.forget_former();
-                }
-                return Ok(further);
-            }
-        }
-    }
-
     /// Each statement sees its own snapshot.
     pub fn read<T>(&self, read: impl FnOnce(&Db) -> Result<T>) -> Result<T, Error> {
         match &self.engine {
@@ -555,6 +386,12 @@ impl Store {
     pub fn clear_if_others_wrote(&self) -> Result<Others, Error> {
         if let Some(mut writer) = self.writer.try_lock() {
             let Writer { db, seen, .. } = &mut *writer;
+            if let Engine::Postgres(postgres) = &self.engine
+                && !postgres.contact.is_lost()
+            {
+                // It holds the lock of a server, even if there is nothing to write.
+                postgres.reconnect(db)?;
+            }
             self.look_for_others(db, seen)?;
         }
         let others = self.news.take();
@@ -562,19 +399,6 @@ impl Store {
             self.write_trail_of_others()?;
         }
         Ok(others)
-    }
-
-    /// What commands have written elsewhere, once among all servers.
-    fn write_trail_of_others(&self) -> Result<(), Error> {
-        let entries = self.news.entries();
-        let Some(log) = self.log.as_ref().filter(|_| self.is_on_duty()) else {
-            return Ok(());
-        };
-        for (first, last) in entries {
-            let trail = self.read(|db| Trail::of_others(db, first - 1, last))?;
-            trail.write_to(log);
-        }
-        Ok(())
     }
 
     fn look_for_others(&self, db: &Db, seen: &mut Seen) -> Result<(), Error> {
@@ -653,91 +477,6 @@ impl Store {
         waits
     }
 
-    /// Held by the one process that is changing many licenses; none if another one holds it.
-    pub fn try_bulk_lock(&self) -> Result<Option<Lock>, Error> {
-        self.try_lock("bulk.lock", postgres::BULK)
-    }
-
-    /// Held by the one process that is making a backup; none if another one holds it.
-    pub fn try_backup_lock(&self) -> Result<Option<Lock>, Error> {
-        self.try_lock("backup.lock", postgres::BACKUP)
-    }
-
-    fn try_lock(&self, file: &str, number: i64) -> Result<Option<Lock>, Error> {
-        match &self.engine {
-            Engine::Sqlite(_) => open::try_lock(&self.folder.join(file))
-                .map(|held| held.map(Lock::of))
-                .map_err(|e| Error::Unavailable(format!("the file {file}: {e}"))),
-            Engine::Postgres(postgres) => Ok(postgres.try_hold(number)?.map(Lock::of)),
-        }
-    }
-
-    /// What all servers on a database know, made by the first of them with `make`; none if there can be only one.
-    pub fn shared_secret(
-        &self,
-        make: impl FnOnce() -> Result<String, Error>,
-    ) -> Result<Option<String>, Error> {
-        match &self.engine {
-            Engine::Sqlite(_) => Ok(None),
-            Engine::Postgres(postgres) => postgres.shared_secret(&make()?),
-        }
-    }
-
-    /// Counts an attempt among all servers on a database: the seconds until the next one, if this is one too many.
-    /// None if there can be only one server, or none can be asked.
-    pub fn attempt(&self, key: &str, bucket: Bucket, now: i64) -> Option<Result<(), i64>> {
-        match &self.engine {
-            Engine::Sqlite(_) => None,
-            Engine::Postgres(postgres) => postgres.attempt(key, bucket, now).ok(),
-        }
-    }
-
-    /// Undoes one [`Store::attempt`].
-    pub fn take_attempt_back(&self, key: &str, bucket: Bucket) {
-        if let Engine::Postgres(postgres) = &self.engine {
-            // One too many is counted, at worst.
-            drop(postgres.take_attempt_back(key, bucket));
-        }
-    }
-
-    /// Whether this process does what only one may do at a time, such as sending mails.
-    pub fn is_on_duty(&self) -> bool {
-        self.contact().is_none_or(Contact::is_on_duty)
-    }
-
-    /// None for a database that is always in reach.
-    pub fn reach(&self) -> Option<Reach> {
-        self.contact().map(|contact| Reach {
-            age: contact.age(),
-            is_lost: contact.is_lost(),
-            is_on_duty: contact.is_on_duty(),
-        })
-    }
-
-    /// How many servers use the database; none if there can be only one.
-    pub fn servers(&self) -> Result<Option<i64>, Error> {
-        match &self.engine {
-            Engine::Sqlite(_) => Ok(None),
-            Engine::Postgres(postgres) => postgres.servers().map(Some),
-        }
-    }
-
-    /// None for SQLite.
-    pub fn postgres_facts(&self) -> Result<Option<PostgresFacts>, Error> {
-        match &self.engine {
-            Engine::Sqlite(_) => Ok(None),
-            Engine::Postgres(postgres) => postgres.facts().map(Some),
-        }
-    }
-
-    /// None for a database that is always in reach.
-    fn contact(&self) -> Option<&Contact> {
-        match &self.engine {
-            Engine::Sqlite(_) => None,
-            Engine::Postgres(postgres) => Some(&postgres.contact),
-        }
-    }
-
     /// Enlarges the writer's page cache during a write of many chunks: without it pages are written
     /// several times.
     pub fn with_large_cache<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
@@ -774,7 +513,7 @@ impl Store {
     }
 
     /// Moves the write-ahead log into the database file, unless somebody is writing, so that a copy of the
-    /// file alone has nearly everything.
+    /// file alone has nearly everything. PostgreSQL does that by itself, and only old attempts are deleted there.
     pub fn settle(&self) -> Result<(), Error> {
         let file = match &self.engine {
             Engine::Sqlite(file) => file,

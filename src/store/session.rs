@@ -164,6 +164,14 @@ fn numbered(sql: &str) -> String {
     sql.replace('?', "$")
 }
 
+/// PostgreSQL has no text with a NUL.
+fn storable(value: Value<'_>) -> Value<'_> {
+    match value {
+        Value::Text(text) if text.contains('\0') => text.replace('\0', "\u{fffd}").into(),
+        other => other,
+    }
+}
+
 #[derive(Debug)]
 struct Parameter<'a>(Value<'a>);
 
@@ -171,7 +179,7 @@ impl<'a> Parameter<'a> {
     fn of(values: &'a [&'a dyn ToValue]) -> Vec<Parameter<'a>> {
         values
             .iter()
-            .map(|value| Parameter(value.to_value()))
+            .map(|value| Parameter(storable(value.to_value())))
             .collect()
     }
 

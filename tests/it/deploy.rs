@@ -244,15 +244,10 @@ pub fn wanted(mark: &str) -> &'static str {
     lines.find_map(|line| line.strip_prefix(mark)).unwrap()
 }
 
-/// nginx with the shipped file; none when a port is taken.
-fn start_nginx(program: &Path, folder: &Path, way: Way, ports: [u16; 3]) -> Option<Child> {
-    fs::write(
-        folder.join("license-server.conf"),
-        shipped(way, folder, ports),
-    )
-    .unwrap();
+/// nginx with `license-server.conf` in that folder, and more lines of its own.
+pub fn nginx(program: &Path, folder: &Path, more: &str) -> Command {
     let around = format!(
-        "user root; daemon off; pid pid; error_log error.log; {}
+        "user root; daemon off; pid pid; error_log error.log; {more} {}
         events {{ {} }}
         http {{
             client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
@@ -263,13 +258,23 @@ fn start_nginx(program: &Path, folder: &Path, way: Way, ports: [u16; 3]) -> Opti
         wanted("#events:")
     );
     fs::write(folder.join("nginx.conf"), around).unwrap();
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(["-e", "error.log", "-c", "nginx.conf", "-p"])
         .arg(folder)
         .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+        .stderr(Stdio::null());
+    command
+}
+
+/// nginx with the shipped file; none when a port is taken.
+fn start_nginx(program: &Path, folder: &Path, way: Way, ports: [u16; 3]) -> Option<Child> {
+    fs::write(
+        folder.join("license-server.conf"),
+        shipped(way, folder, ports),
+    )
+    .unwrap();
+    let mut child = nginx(program, folder, "").spawn().unwrap();
     let log = || fs::read_to_string(folder.join("error.log")).unwrap_or_default();
     for _ in 0..3_000 {
         if folder.join("pid").exists() && TcpStream::connect(("127.0.0.1", ports[1])).is_ok() {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::deploy::{Way, shipped, wanted};
+use crate::deploy::{Way, nginx, shipped};
 use crate::front::{HOST, PUBLIC, sign_certificate};
 use crate::load::{HEARD, LICENSED, Load, PLAIN, TLS, Visitor, licensed};
 use crate::machines::{Machine, Machines};
@@ -416,23 +416,7 @@ impl Nginx {
             two_servers(folder.path()),
         )
         .unwrap();
-        let around = format!(
-            "user root; daemon off; master_process off; pid pid; error_log error.log; {}
-            events {{ {} }}
-            http {{
-                client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
-                uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-                include license-server.conf;
-            }}",
-            wanted("#main:"),
-            wanted("#events:")
-        );
-        fs::write(folder.path().join("nginx.conf"), around).unwrap();
-        let child = Command::new(program)
-            .args(["-e", "error.log", "-c", "nginx.conf", "-p"])
-            .arg(folder.path())
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
+        let child = nginx(program, folder.path(), "master_process off;")
             .spawn()
             .unwrap();
         let nginx = Nginx {

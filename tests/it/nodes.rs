@@ -207,7 +207,12 @@ fn one_server_is_on_duty_and_another_one_takes_over() {
     let one = on(&database);
     assert!(comes_true(|| one.service.is_on_duty()));
     let other = on(&database);
-    assert!(!other.service.is_on_duty());
+    let held = "select count(*) from pg_locks where locktype = 'advisory' and objid = 5 and granted
+         and database = (select oid from pg_database where datname = current_database())";
+    assert_eq!(
+        (database.sql(held), other.service.is_on_duty()),
+        ("1".into(), false)
+    );
     drop(one);
     assert!(comes_true(|| other.service.is_on_duty()));
 }
@@ -285,7 +290,7 @@ fn monitoring_and_the_doctor_know_the_database() {
     let Some(database) = own_database() else {
         return;
     };
-    let (one, _other) = (on(&database), on(&database));
+    let (one, other) = (on(&database), on(&database));
     assert!(comes_true(|| one.service.is_on_duty()));
     let samples = scrape(&one);
     let silence = samples.value("database_silence_seconds");
@@ -294,6 +299,18 @@ fn monitoring_and_the_doctor_know_the_database() {
         (samples.value("servers"), samples.value("on_duty")),
         (2.0, 1.0)
     );
+    // It counts again after a failure, even if it has nothing to write.
+    database.sql(
+        "select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and pid <> pg_backend_pid()",
+    );
+    assert!(comes_true(|| {
+        drop((
+            one.service.reload_if_others_wrote(),
+            other.service.reload_if_others_wrote(),
+        ));
+        scrape(&one).values.get("servers") == Some(&2.0)
+    }));
     let name = &database.name;
     database.sql(&format!(
         "alter database {name} set synchronous_commit = off"

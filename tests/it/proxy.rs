@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use scraper::{Html, Selector};
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::deploy::free_port;
 use crate::page::Page;
 use crate::server::{Answer, Client, PASSWORD, Server};
 use crate::tools;
@@ -86,11 +87,6 @@ fn behind(program: &Path, way: Way) -> Site {
         }
     }
     panic!("nginx found no port");
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// nginx in its own folder; none when the port is taken.

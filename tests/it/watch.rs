@@ -87,7 +87,7 @@ fn a_clock_that_is_behind_is_not_ready_and_one_that_is_ahead_is_only_told() {
 /// What a scrape says, checked against the rules of the format.
 pub struct Samples {
     /// By name and labels, without the prefix.
-    values: BTreeMap<String, f64>,
+    pub values: BTreeMap<String, f64>,
     /// Every name that a sample may have, with the prefix.
     names: BTreeSet<String>,
 }

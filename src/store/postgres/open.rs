@@ -229,7 +229,7 @@ fn prepare(session: &Session, missing: Missing) -> Result<(), String> {
         }
         Some(version) if version < known && has_others(session, missing)? => {
             return Err(format!(
-                "it has schema version {version}, and servers that know no other one are using it; stop them first"
+                "it has schema version {version}, and servers of an older version are using it; stop all servers first"
             ));
         }
         Some(version) => {
