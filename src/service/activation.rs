@@ -9,7 +9,7 @@ use super::bulk::record;
 use super::check::CheckSource;
 use super::unlicensed::MachinePair;
 use crate::error::Error;
-use crate::model::activation_code::{ActivationCode, Reason, Take, judge, moves_since};
+use crate::model::activation_code::{ActivationCode, ListedCode, Reason, Take, judge, moves_since};
 use crate::model::audit::{Actor, Detail, Event};
 use crate::model::customer::NamedCustomer;
 use crate::model::entitlements::Entitlements;
@@ -17,7 +17,7 @@ use crate::model::license::Seat;
 use crate::model::license::{License, Status, Values};
 use crate::model::question::Question;
 use crate::model::webhook_event::WebhookEvent;
-use crate::store::{Db, Read, WriteTx, activation_codes, audit, licenses, seats};
+use crate::store::{Db, Read, WriteTx, activation_codes, audit, licenses};
 
 /// What an activation found.
 struct Found {
@@ -255,7 +255,7 @@ fn look(
     question: &Question<'_>,
     today: Date,
 ) -> Read<Result<Found, Reason>> {
-    let Some(code) = activation_codes::get(db, code_id)? else {
+    let Some(ListedCode { code, seats_used }) = activation_codes::listed(db, code_id)? else {
         return Ok(Err(Reason::UnknownCode));
     };
     let license = licenses::of_pair(db, question.tool_name, &question.license_key)?;
@@ -263,9 +263,8 @@ fn look(
         Some(seat) if seat.code_id != code_id => activation_codes::get(db, seat.code_id)?,
         Some(_) | None => None,
     };
-    let used = seats::used(db, code_id)?;
     let row = license.as_ref().map(|license| (license, other.as_ref()));
-    Ok(judge(&code, row, used, today).map(|take| Found {
+    Ok(judge(&code, row, seats_used, today).map(|take| Found {
         code,
         license,
         take,

@@ -309,7 +309,7 @@ impl Service {
             store: Arc::clone(&store),
             log: Log::new(config.log_format, clock.clone()),
             utc_offset: config.utc_offset,
-            passwords: Passwords::new()?,
+            passwords: Passwords::new(),
             leaked_passwords: config.leaked_passwords.clone(),
             host: config.host(),
             idle: Duration::minutes(config.session_idle_minutes.into()),

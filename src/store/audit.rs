@@ -20,9 +20,7 @@ const COLUMNS: &str =
 pub fn append(db: &WriteTx<'_>, mut event: Event, now: OffsetDateTime) -> Result<i64, Error> {
     let (last_id, previous) = head(db)?;
     let id = last_id + 1;
-    for personal in event.personal_mut() {
-        personal::keep(db, personal)?;
-    }
+    personal::keep(db, event.personal_mut().collect())?;
     db.run(
         &format!(
             "insert into audit ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, '', ?10)"

@@ -45,7 +45,7 @@ pub fn same(
 
 /// Adds to the count of changed licenses.
 pub fn add_to_number(db: &Db, id: i64, number: i64) -> Result<()> {
-    let changed = db.run(
+    let changed = db.changed(
         "update bulk_changes set number = number + ?2 where id = ?1 and state = 'running'",
         &[&id, &number],
     )?;
@@ -64,7 +64,7 @@ fn still_running(changed: usize) -> Result<()> {
 
 /// Marks a change as done at that time, from which it can be undone.
 pub fn set_done(db: &Db, id: i64, what: &str, now: OffsetDateTime) -> Result<()> {
-    let changed = db.run(
+    let changed = db.changed(
         "update bulk_changes set state = 'done', what = ?2, at = ?3
          where id = ?1 and state = 'running'",
         &[&id, &what, &now.unix_timestamp()],

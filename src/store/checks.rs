@@ -100,7 +100,7 @@ fn replace(
     is_same_day: bool,
     client: Option<&ClientInfo>,
 ) -> Result<bool> {
-    let changed = db.run(
+    let changed = db.changed(
         "insert into last_checks
              (license_id, last_at, check_count, verdict, address, version, hostname, user_name,
               refused_count)
@@ -130,7 +130,7 @@ fn replace(
 }
 
 fn add_to_count(db: &Db, license_id: i64, count: Counted) -> Result<bool> {
-    let changed = db.run(
+    let changed = db.changed(
         "update last_checks set check_count = check_count + ?2,
              refused_count = refused_count + ?3 where license_id = ?1",
         &[&license_id, &count.all, &count.refused],
@@ -156,7 +156,7 @@ fn add_to_history(
     if before.is_some_and(is_like) {
         return Ok(false);
     }
-    let added = db.run(
+    let added = db.changed(
         "insert into check_history (license_id, day, verdict, address, version, first_at)
          values (?1, ?2, ?3, ?4, ?5, ?6) on conflict do nothing",
         &[

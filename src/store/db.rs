@@ -58,11 +58,19 @@ impl Db {
         }
     }
 
+    /// In a transaction, it may only fail with a later statement, or when that is committed.
+    pub fn run(&self, sql: &str, values: &[&dyn ToValue]) -> Result<()> {
+        match self {
+            Db::Sqlite(db) => Ok(db.prepare_cached(sql)?.execute(bound(values)).map(drop)?),
+            Db::Postgres(session) => session.run(sql, values),
+        }
+    }
+
     /// The number of rows that the statement has changed.
-    pub fn run(&self, sql: &str, values: &[&dyn ToValue]) -> Result<usize> {
+    pub fn changed(&self, sql: &str, values: &[&dyn ToValue]) -> Result<usize> {
         match self {
             Db::Sqlite(db) => Ok(db.prepare_cached(sql)?.execute(bound(values))?),
-            Db::Postgres(session) => session.run(sql, values),
+            Db::Postgres(session) => session.changed(sql, values),
         }
     }
 

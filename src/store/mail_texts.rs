@@ -48,7 +48,7 @@ pub fn set(
 
 /// False if there was none.
 pub fn delete(db: &WriteTx<'_>, tool_name: &str, event: MailEvent, language: &str) -> Result<bool> {
-    let deleted = db.run(
+    let deleted = db.changed(
         "delete from mail_texts where tool_name = ?1 and event = ?2 and language = ?3",
         &[&tool_name, &event.as_str(), &language],
     )?;

@@ -23,6 +23,7 @@ mod database_file;
 pub mod db;
 mod files;
 pub mod former_pairs;
+mod here;
 pub mod imports;
 pub mod invitations;
 pub mod licenses;
@@ -73,8 +74,6 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use rand::TryRng;
 use rand::rngs::SysRng;
-use rocket::tokio::runtime::{Handle, RuntimeFlavor};
-use rocket::tokio::task::block_in_place;
 use rusqlite::ErrorCode;
 use time::{Date, OffsetDateTime};
 
@@ -93,6 +92,7 @@ use database_file::DatabaseFile;
 pub use db::{Db, Result as Read};
 use db::{DbError, Result, Row, Value, unreadable};
 pub use files::{FileSizes, disk_space};
+use here::aside;
 use mark::LogState;
 use memory::Memory;
 use news::News;
@@ -359,15 +359,7 @@ impl Store {
     pub fn read<T>(&self, read: impl FnOnce(&Db) -> Result<T>) -> Result<T, Error> {
         match &self.engine {
             Engine::Sqlite(file) => file.read(read),
-            Engine::Postgres(postgres) => {
-                let read = || Ok::<_, Error>(read(&*postgres.free()?)?);
-                let runtime = Handle::try_current().map(|runtime| runtime.runtime_flavor());
-                // Checks on the same thread must not wait for the network.
-                match runtime {
-                    Ok(RuntimeFlavor::MultiThread) => block_in_place(read),
-                    _ => read(),
-                }
-            }
+            Engine::Postgres(postgres) => aside(|| Ok(read(&*postgres.free()?)?)),
         }
     }
 

@@ -170,7 +170,7 @@ pub fn set_text(
 
 /// The next bytes may make the mail server take it. False if it no longer waits.
 pub fn begin(db: &WriteTx<'_>, id: i64) -> Result<bool> {
-    let changed = db.run(
+    let changed = db.changed(
         "update mails set state = 'sending' where id = ?1 and state = 'waiting'",
         &[&id],
     )?;
@@ -205,7 +205,7 @@ fn doubt(db: &WriteTx<'_>, which: &str, why: &str, now: OffsetDateTime) -> Resul
 
 /// Stores state, time, attempts and error, unless the state is no longer `from`.
 pub fn set_state(db: &WriteTx<'_>, from: MailState, mail: &Mail) -> Result<bool> {
-    let changed = db.run(
+    let changed = db.changed(
         "update mails set state = ?3, queued_at = ?4, next_at = ?5, ended_at = ?6, attempts = ?7, error = ?8
          where id = ?1 and state = ?2",
         &[&mail.id, &from.as_str(), &mail.state.as_str(), &mail.queued_at.unix_timestamp(), &mail.next_at.unix_timestamp(), &mail.ended_at.map(OffsetDateTime::unix_timestamp), &mail.attempts, &mail.error],

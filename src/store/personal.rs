@@ -1,46 +1,66 @@
 //! The table of personal values, to which the audit log only refers.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::db::{Db, Optional, Result};
+use super::db::{Db, Optional, Result, Value, refs};
 use super::{WriteTx, random};
 use crate::error::Error;
 use crate::model::audit::{Personal, commitment};
 
-/// Stores the value unless it is already there, and sets its ID.
-pub(super) fn keep(db: &WriteTx<'_>, personal: &mut Personal) -> Result<(), Error> {
-    let value = personal.text.as_deref().unwrap_or_default();
-    if let Some((id, commitment)) = db.kept.borrow().get(value) {
-        (personal.id, personal.commitment) = (*id, commitment.clone());
+/// Stores those values that are not yet there, and sets their IDs.
+pub(super) fn keep(db: &WriteTx<'_>, mut all: Vec<&mut Personal>) -> Result<(), Error> {
+    find(db, &all)?;
+    for personal in &mut all {
+        let value = personal.text.as_deref().unwrap_or_default();
+        let mut kept = db.kept.borrow_mut();
+        let (id, commitment) = match kept.get(value) {
+            Some(kept) => kept.clone(),
+            None => {
+                let salt = salt()?;
+                let id = db.one(
+                    "insert into personal_values (salt, value) values (?1, ?2) returning id",
+                    &[&salt, &value],
+                    |row| row.get(0),
+                )?;
+                let new = (id, commitment(&salt, value));
+                kept.insert(value.to_owned(), new.clone());
+                new
+            }
+        };
+        (personal.id, personal.commitment) = (id, commitment);
+    }
+    Ok(())
+}
+
+/// Reads those that the transaction does not know yet, in one statement.
+fn find(db: &WriteTx<'_>, all: &[&mut Personal]) -> Result<()> {
+    let mut kept = db.kept.borrow_mut();
+    let values = all
+        .iter()
+        .map(|personal| personal.text.as_deref().unwrap_or_default());
+    let unknown: BTreeSet<&str> = values.filter(|value| !kept.contains_key(*value)).collect();
+    let unknown: Vec<Value<'_>> = unknown.into_iter().map(Value::from).collect();
+    if unknown.is_empty() {
         return Ok(());
     }
-    let found: Option<(i64, String)> = db
-        .one(
-            "select id, salt from personal_values where value = ?1 and salt <> ''",
-            &[&value],
-            |row| Ok((row.get(0)?, row.get(1)?)),
+    let one = |number| {
+        format!(
+            "select cast({number} as bigint), id, salt from personal_values where value = ?{number} and salt <> ''"
         )
-        .optional()?;
-    let (id, salt) = match found {
-        Some(found) => found,
-        None => {
-            let salt = salt()?;
-            let id = db.one(
-                "insert into personal_values (salt, value) values (?1, ?2) returning id",
-                &[&salt, &value],
-                |row| row.get(0),
-            )?;
-            (id, salt)
-        }
     };
-    let commitment = commitment(&salt, value);
-    db.kept
-        .borrow_mut()
-        .insert(value.to_owned(), (id, commitment.clone()));
-    (personal.id, personal.commitment) = (id, commitment);
+    let each: Vec<String> = (1..=unknown.len()).map(one).collect();
+    let found: Vec<(usize, i64, String)> =
+        db.all(&each.join(" union all "), &refs(&unknown), |row| {
+            Ok((row.get::<i64>(0)? as usize, row.get(1)?, row.get(2)?))
+        })?;
+    for (number, id, salt) in found {
+        let value = unknown[number - 1].to_string();
+        let commitment = commitment(&salt, &value);
+        kept.insert(value, (id, commitment));
+    }
     Ok(())
 }
 

@@ -15,7 +15,7 @@ pub fn replace(db: &Db, user_id: i64, code_hashes: &[String]) -> Result<()> {
 /// Deletes that code; returns whether it was there.
 pub fn take(db: &Db, user_id: i64, code_hash: &str) -> Result<bool> {
     let sql = "delete from recovery_codes where user_id = ?1 and code_hash = ?2";
-    Ok(db.run(sql, &[&user_id, &code_hash])? == 1)
+    Ok(db.changed(sql, &[&user_id, &code_hash])? == 1)
 }
 
 pub fn count(db: &Db, user_id: i64) -> Result<i64> {

@@ -2,12 +2,21 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::future::ready;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use rocket::futures::future::{join, join_all, poll_immediate};
+use rocket::tokio::select;
+use rocket::tokio::sync::watch;
+use rocket::tokio::task::yield_now;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{Client, Error, Statement};
 
+use super::here::Here;
 use super::value::{Result, ToValue, Value};
 
 /// The advisory lock of all writes: the audit log has one order.
@@ -16,9 +25,24 @@ const WRITES: i64 = 1;
 /// Rows that [`Session::each`] has in memory.
 const FETCHED: usize = 1_000;
 
+/// What reads and writes the socket, until the connection ends.
+type Wire = Pin<Box<dyn Future<Output = std::result::Result<(), Error>> + Send>>;
+
+/// The number of changed rows, once that is known.
+type Sent = Pin<Box<dyn Future<Output = std::result::Result<u64, Error>> + Send>>;
+
+/// Statements in line, at most.
+const LINE: usize = 256;
+
 /// A connection, for one statement at a time.
 pub struct Session {
-    client: Client,
+    here: Here,
+    client: Arc<Client>,
+    /// Statements of the transaction that nobody has waited for yet.
+    line: RefCell<Vec<Sent>>,
+    wire: RefCell<Option<Wire>>,
+    /// Changes when the connection is given up, because the database is silent.
+    silence: RefCell<watch::Receiver<()>>,
     statements: RefCell<HashMap<(String, Vec<Type>), Statement>>,
     is_in_transaction: Cell<bool>,
     /// Those that were ever opened, for their names.
@@ -26,22 +50,70 @@ pub struct Session {
 }
 
 impl Session {
-    pub(super) fn new(client: Client) -> Session {
+    pub(super) fn new(
+        here: Here,
+        client: Client,
+        wire: impl Future<Output = std::result::Result<(), Error>> + Send + 'static,
+        silence: watch::Receiver<()>,
+    ) -> Session {
         Session {
-            client,
+            here,
+            client: Arc::new(client),
+            line: RefCell::default(),
+            wire: RefCell::new(Some(Box::pin(wire))),
+            silence: RefCell::new(silence),
             statements: RefCell::default(),
             is_in_transaction: Cell::new(false),
             cursors: Cell::new(0),
         }
     }
 
+    /// Also notices that the connection has ended since the last statement.
     pub(super) fn is_usable(&self) -> bool {
-        !self.client.is_closed() && !self.is_in_transaction.get()
+        let mut wire = self.wire.borrow_mut();
+        let is_silent = self.silence.borrow().has_changed().unwrap_or(true);
+        let look = async |open: &mut Wire| {
+            // Meanwhile the runtime learns what has happened to the socket.
+            yield_now().await;
+            poll_immediate(open).await.is_some()
+        };
+        let has_ended = |open| self.here.wait(look(open)).unwrap_or(true);
+        if is_silent || wire.as_mut().is_some_and(has_ended) {
+            *wire = None;
+        }
+        wire.is_some() && !self.is_in_transaction.get()
+    }
+
+    /// Sends that after what is in line, and waits for all of it; the first error counts.
+    fn wait<T>(&self, last: impl Future<Output = std::result::Result<T, Error>>) -> Result<T> {
+        let line = join_all(self.line.take());
+        let mut sent = pin!(async {
+            let (before, last) = join(line, last).await;
+            before.into_iter().find_map(Result::err).map_or(last, Err)
+        });
+        let (wire, silence) = (
+            &mut *self.wire.borrow_mut(),
+            &mut *self.silence.borrow_mut(),
+        );
+        let received = async {
+            if let Some(open) = wire {
+                select! {
+                    biased;
+                    received = &mut sent => return received,
+                    _ended = open => {}
+                    _silent = silence.changed() => {}
+                }
+            }
+            *wire = None;
+            // What came last; or that there will be nothing.
+            sent.await
+        };
+        Ok(self.here.wait(received)??)
     }
 
     /// Several statements without parameters.
     pub(super) fn batch(&self, sql: &str) -> Result<()> {
-        Ok(pollster::block_on(self.client.batch_execute(sql))?)
+        self.wait(self.client.batch_execute(sql))
     }
 
     pub(super) fn begin_read(&self) -> Result<()> {
@@ -70,16 +142,41 @@ impl Session {
     }
 
     pub(super) fn roll_back(&self) {
+        self.line.take();
         if self.is_in_transaction.get() && self.batch("rollback").is_ok() {
             self.is_in_transaction.set(false);
         }
     }
 
-    pub(super) fn run(&self, sql: &str, values: &[&dyn ToValue]) -> Result<usize> {
+    /// In a transaction it is sent with the next statement that waits, because each wait takes as long as several
+    /// statements.
+    pub(super) fn run(&self, sql: &str, values: &[&dyn ToValue]) -> Result<()> {
+        if !self.is_in_transaction.get() {
+            return self.changed(sql, values).map(drop);
+        }
+        let values = Parameter::of(values);
+        let statement = self.prepared(sql, &values)?;
+        let values: Vec<_> = values.into_iter().map(Parameter::into_owned).collect();
+        let client = Arc::clone(&self.client);
+        let mut sent: Sent = Box::pin(async move { client.execute_raw(&statement, &values).await });
+        // That puts it in line, and there is no answer yet.
+        drop(sent.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+        let mut line = self.line.borrow_mut();
+        line.push(sent);
+        match line.len() < LINE {
+            true => Ok(()),
+            false => {
+                drop(line);
+                self.wait(ready(Ok(())))
+            }
+        }
+    }
+
+    pub(super) fn changed(&self, sql: &str, values: &[&dyn ToValue]) -> Result<usize> {
         let values = Parameter::of(values);
         let statement = self.prepared(sql, &values)?;
         let sent = self.client.execute_raw(&statement, &values);
-        Ok(usize::try_from(pollster::block_on(sent)?).unwrap_or(usize::MAX))
+        Ok(usize::try_from(self.wait(sent)?).unwrap_or(usize::MAX))
     }
 
     pub(super) fn rows(
@@ -90,7 +187,7 @@ impl Session {
         let values = Parameter::of(values);
         let statement = self.prepared(sql, &values)?;
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-        Ok(pollster::block_on(self.client.query(&statement, &values))?)
+        self.wait(self.client.query(&statement, &values))
     }
 
     /// With a cursor, so that only some rows are in memory and other statements can run meanwhile.
@@ -128,7 +225,7 @@ impl Session {
         )?;
         let fetch = format!("fetch {FETCHED} from {name}");
         loop {
-            let rows = pollster::block_on(self.client.query(&fetch, &[]))?;
+            let rows = self.wait(self.client.query(&fetch, &[]))?;
             for row in &rows {
                 if !goes_on(row)? {
                     return Ok(());
@@ -148,7 +245,7 @@ impl Session {
         }
         let numbered = numbered(sql);
         let prepared = self.client.prepare_typed(&numbered, &key.1);
-        let statement = pollster::block_on(prepared)?;
+        let statement = self.wait(prepared)?;
         let mut all = self.statements.borrow_mut();
         // Statements that are put together, such as those of a search.
         if all.len() >= 256 {
@@ -181,6 +278,10 @@ impl<'a> Parameter<'a> {
             .iter()
             .map(|value| Parameter(storable(value.to_value())))
             .collect()
+    }
+
+    fn into_owned(self) -> Parameter<'static> {
+        Parameter(self.0.into_owned())
     }
 
     fn kind(&self) -> Type {
@@ -224,4 +325,48 @@ pub(super) fn value(row: &tokio_postgres::Row, column: usize) -> Result<Value<'_
         _ => row.try_get::<_, Option<&str>>(column)?.map(Value::from),
     };
     Ok(found.unwrap_or(Value::Null))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::WRITE_WAIT;
+    use crate::store::postgres::scratch::Scratch;
+
+    const ADD: &str = "insert into tools (name, created_at) values (?1, 0)";
+
+    #[test]
+    fn a_statement_that_nobody_waited_for_fails_with_the_commit() {
+        let Some(Scratch { db, .. }) = &Scratch::new("line") else {
+            return;
+        };
+        let tools = || {
+            let number = "select count(*) from tools";
+            db.one(number, &[], |row| row.get::<i64>(0)).unwrap()
+        };
+        db.begin_write(WRITE_WAIT).unwrap();
+        db.run(ADD, &[&"A"]).unwrap();
+        db.run(ADD, &[&"A"]).unwrap();
+        db.run(ADD, &[&"B"]).unwrap();
+        let error = db.commit().unwrap_err().to_string();
+        assert!(error.contains("duplicate"), "{error}");
+        assert_eq!(tools(), 0);
+
+        // What is in line when it is taken back counts no longer.
+        db.begin_write(WRITE_WAIT).unwrap();
+        db.run(ADD, &[&"A"]).unwrap();
+        db.run(ADD, &[&"A"]).unwrap();
+        db.roll_back();
+        assert_eq!(tools(), 0);
+
+        // Outside a transaction it is waited for.
+        db.run(ADD, &[&"A"]).unwrap();
+        assert!(db.run(ADD, &[&"A"]).is_err());
+
+        db.begin_write(WRITE_WAIT).unwrap();
+        for number in 0..1_000 {
+            db.run(ADD, &[&format!("tool {number}")]).unwrap();
+        }
+        db.commit().unwrap();
+        assert_eq!(tools(), 1_001);
+    }
 }

@@ -76,7 +76,7 @@ pub fn set_confirmed(db: &Db, id: i64, at: OffsetDateTime) -> Result<()> {
 /// Replaces the hash of a session's cookie; returns whether there was one with the old hash.
 pub fn renew(db: &Db, old_hash: &str, new_hash: &str) -> Result<bool> {
     let sql = "update sessions set token_hash = ?2 where token_hash = ?1";
-    Ok(db.run(sql, &[&old_hash, &new_hash])? == 1)
+    Ok(db.changed(sql, &[&old_hash, &new_hash])? == 1)
 }
 
 /// The session with that hash of its cookie, expired or not.
@@ -129,7 +129,7 @@ pub fn delete_by_id(db: &Db, id: i64) -> Result<()> {
 
 /// Ends all sessions of the user except `kept`; returns how many.
 pub fn delete_others(db: &Db, user_id: i64, kept: i64) -> Result<usize> {
-    db.run(
+    db.changed(
         "delete from sessions where user_id = ?1 and id <> ?2",
         &[&user_id, &kept],
     )
@@ -141,7 +141,7 @@ pub fn delete_of_user(db: &Db, user_id: i64) -> Result<()> {
 }
 
 pub fn delete_all(db: &Db) -> Result<usize> {
-    db.run("delete from sessions", &[])
+    db.changed("delete from sessions", &[])
 }
 
 /// Deletes the sessions that were last used, or created, before these times.

@@ -192,7 +192,7 @@ pub fn add_reference(
     reference: &str,
     order_ref: &str,
 ) -> Result<bool> {
-    let added = db.run(
+    let added = db.changed(
         "insert into shop_references (shop_id, reference, order_ref) values (?1, ?2, ?3)
          on conflict (shop_id, reference) do update set order_ref = excluded.order_ref
          where exists (

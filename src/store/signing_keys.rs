@@ -67,7 +67,7 @@ pub fn add(db: &Db, kid: &str, secret: &Secret, now: OffsetDateTime) -> Result<(
 
 /// Restores the private key; false if there is no such key.
 pub fn restore(db: &Db, kid: &str, secret: &Secret) -> Result<bool> {
-    let restored = db.run(
+    let restored = db.changed(
         "update signing_keys set private_key = ?2 where kid = ?1",
         &[&kid, &secret.0],
     )?;

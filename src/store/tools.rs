@@ -115,7 +115,7 @@ pub fn rules(db: &Db) -> Result<HashMap<String, Tool>> {
 
 /// Replaces the rules of a tool; returns false if there is no such tool.
 pub fn set_rules(db: &Db, name: &str, tool: &Tool) -> Result<bool> {
-    let changed = db.run(
+    let changed = db.changed(
         "update tools set offline_days = ?2, grace_days = ?3, message = ?4, link = ?5,
              vendor = ?6, support_email = ?7, trial_days = ?8, trials_per_day = ?9,
              latest_version = ?10, latest_url = ?11, minimum_version = ?12, offline_file_days = ?13

@@ -191,7 +191,7 @@ pub fn decide(
     decision: Option<Decision>,
     now: OffsetDateTime,
 ) -> Result<bool> {
-    let changed = db.run(
+    let changed = db.changed(
         "update unlicensed_machines set decision = ?3, decided_at = ?4
          where tool_name = ?1 and license_key = ?2",
         &[

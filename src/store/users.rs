@@ -133,7 +133,7 @@ pub fn set_factor(db: &Db, id: i64, secret: Option<&str>, step: i64) -> Result<(
 /// Uses the code of that step up; returns whether neither it nor a newer one was used before.
 pub fn use_step(db: &Db, id: i64, step: i64) -> Result<bool> {
     let sql = "update users set totp_step = ?2 where id = ?1 and totp_step < ?2";
-    Ok(db.run(sql, &[&id, &step])? == 1)
+    Ok(db.changed(sql, &[&id, &step])? == 1)
 }
 
 fn factor(row: &Row<'_>, at: usize) -> Result<Option<StoredFactor>> {

@@ -182,7 +182,7 @@ pub fn set_state(
     before: &WebhookDelivery,
     after: &WebhookDelivery,
 ) -> Result<bool> {
-    let changed = db.run(
+    let changed = db.changed(
         "update webhook_deliveries set state = ?4, queued_at = ?5, next_at = ?6, ended_at = ?7, attempts = ?8,
              status = ?9, answer = ?10
          where id = ?1 and state = ?2 and queued_at = ?3",

@@ -1,13 +1,11 @@
-//! What makes connections, and reads and writes them.
+//! What makes connections.
 
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use r2d2::{ManageConnection, Pool};
 use rocket::tokio::runtime::{Builder, Runtime};
-use rocket::tokio::select;
 use rocket::tokio::sync::watch;
 use rustls::{ClientConfig, RootCertStore};
-use tokio_postgres::Client;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::hosts::Hosts;
@@ -15,6 +13,7 @@ use super::listen::{Listener, listen};
 use crate::config::PostgresUrl;
 use crate::store::WRITE_WAIT;
 use crate::store::db::{Db, DbError, Result};
+use crate::store::here::{ENDED, Here};
 use crate::store::session::Session;
 
 /// Connections that wait for work, and at most.
@@ -25,9 +24,9 @@ const MOST: u32 = 16;
 const NOTICED: &str = "set tcp_keepalives_idle = 2; set tcp_keepalives_interval = 1; \
     set tcp_keepalives_count = 3; set tcp_user_timeout = 5000";
 
-/// Reads and writes all connections.
 pub(super) struct Driver {
     hosts: Arc<Hosts>,
+    /// For the connection that listens.
     runtime: Option<Runtime>,
     /// Changes whenever all connections end, because the database is silent.
     silence: watch::Sender<()>,
@@ -53,27 +52,10 @@ impl Driver {
     }
 
     pub(super) fn connect(&self) -> Result<Session> {
-        let ended = || DbError::Refused("the connections have ended");
-        let runtime = self.runtime.as_ref().ok_or_else(ended)?;
-        let hosts = Arc::clone(&self.hosts);
-        let mut silence = self.silence.subscribe();
-        let (sent, connected) = mpsc::sync_channel(1);
-        // Not on this thread, which may belong to another runtime.
-        runtime.spawn(async move {
-            match hosts.connect().await {
-                Ok((client, connection)) => {
-                    drop(sent.send(Ok(client)));
-                    // It ends with its client; each statement reports what went wrong.
-                    select! {
-                        _ended = connection => {}
-                        _silent = silence.changed() => {}
-                    }
-                }
-                Err(error) => drop(sent.send(Err(error))),
-            }
-        });
-        let client: Client = connected.recv().map_err(|_| ended())??;
-        let session = Session::new(client);
+        let here = Here::new()?;
+        let silence = self.silence.subscribe();
+        let (client, wire) = here.wait(self.hosts.connect())??;
+        let session = Session::new(here, client, wire, silence);
         session.batch(NOTICED)?;
         Ok(session)
     }
@@ -104,7 +86,6 @@ impl Connections {
         Pool::builder()
             .min_idle(Some(IDLE))
             .max_size(MOST)
-            .test_on_check_out(false)
             .connection_timeout(WRITE_WAIT)
             .build_unchecked(self)
     }
@@ -119,10 +100,13 @@ impl ManageConnection for Connections {
     }
 
     fn is_valid(&self, db: &mut Db) -> Result<()> {
-        db.run("select 1", &[]).map(drop)
+        match db {
+            Db::Postgres(session) if !session.is_usable() => Err(ENDED),
+            _ => Ok(()),
+        }
     }
 
     fn has_broken(&self, db: &mut Db) -> bool {
-        matches!(db, Db::Postgres(session) if !session.is_usable())
+        self.is_valid(db).is_err()
     }
 }

@@ -18,6 +18,7 @@ use crate::config::PostgresUrl;
 use crate::error::{Error, Refusal};
 use crate::store::cache::Pair;
 use crate::store::db::{Db, DbError};
+use crate::store::here::aside;
 use crate::store::memory::Memory;
 use crate::store::news::News;
 use crate::store::open::{Missing, STEPS};
@@ -126,7 +127,7 @@ impl Postgres {
     pub(in crate::store) fn free(&self) -> Result<PooledConnection<Connections>, Error> {
         self.contact.require()?;
         let none = |e| Error::Unavailable(format!("database: no connection: {e}"));
-        self.pool.get().map_err(none)
+        aside(|| self.pool.get()).map_err(none)
     }
 
     /// After the database was away.

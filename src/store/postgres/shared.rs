@@ -41,7 +41,7 @@ impl Postgres {
         now: i64,
     ) -> Result<Result<(), i64>, Error> {
         let db = self.free()?;
-        let counted = db.run(
+        let counted = db.changed(
             "insert into attempts (key, full_at) values (?1, ?2 + ?4)
              on conflict (key) do update
                  set full_at = least(greatest(attempts.full_at, ?2), ?2 + ?3) + ?4
