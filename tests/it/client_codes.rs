@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::csharp_client;
+use crate::engine::once;
 use crate::lines;
 use crate::python_client::always;
 use crate::server::Server;
@@ -174,10 +175,14 @@ fn the_python_client_takes_and_frees_seats() {
 
 #[test]
 fn the_javascript_client_takes_and_frees_seats() {
-    walk_with(lines::javascript(JAVASCRIPT));
+    if once() {
+        walk_with(lines::javascript(JAVASCRIPT));
+    }
 }
 
 #[test]
 fn the_csharp_client_takes_and_frees_seats() {
-    walk_with(csharp_client::lines());
+    if once() {
+        walk_with(csharp_client::lines());
+    }
 }

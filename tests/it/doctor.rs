@@ -85,6 +85,9 @@ fn behind_the_shipped_files_nothing_is_wrong() {
 
 /// Each mistake in the file of the proxy, and what the doctor says about it.
 fn finds(front: Front, mistakes: &[(&[Change], &[&str])]) {
+    if !engine::once() {
+        return;
+    }
     for (changes, words) in mistakes {
         let Some(site) = Site::with(front, changes, FINE, |_| {}) else {
             return;
@@ -374,6 +377,9 @@ fn mistakes_in_the_files_of_apache_and_caddy_are_found() {
 
 #[test]
 fn mistakes_with_the_certificate_are_found() {
+    if !engine::once() {
+        return;
+    }
     for (certificate, ca, words) in [
         ((HOST, -1), "ca.pem", ["error", "ended on"]),
         ((HOST, 3), "ca.pem", ["warning", "ends on"]),

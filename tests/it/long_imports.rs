@@ -15,7 +15,7 @@ use crate::server::{PASSWORD, Server};
 
 /// Rows that take a while; on PostgreSQL, each takes longer in a debug build.
 fn many() -> usize {
-    if engine::is_postgres() { 1_200 } else { 6_000 }
+    if engine::is_postgres() { 1_200 } else { 3_000 }
 }
 
 fn key(n: usize) -> String {
