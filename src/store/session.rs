@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::future::ready;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -159,8 +159,11 @@ impl Session {
         let values: Vec<_> = values.into_iter().map(Parameter::into_owned).collect();
         let client = Arc::clone(&self.client);
         let mut sent: Sent = Box::pin(async move { client.execute_raw(&statement, &values).await });
-        // That puts it in line, and there is no answer yet.
-        drop(sent.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+        // That puts it in line, or there is no connection any more.
+        let begun = sent.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        if let Poll::Ready(done) = begun {
+            return Ok(done.map(drop)?);
+        }
         let mut line = self.line.borrow_mut();
         line.push(sent);
         match line.len() < LINE {
@@ -330,6 +333,7 @@ pub(super) fn value(row: &tokio_postgres::Row, column: usize) -> Result<Value<'_
 #[cfg(test)]
 mod tests {
     use crate::store::WRITE_WAIT;
+    use crate::store::db::Db;
     use crate::store::postgres::scratch::Scratch;
 
     const ADD: &str = "insert into tools (name, created_at) values (?1, 0)";
@@ -368,5 +372,39 @@ mod tests {
         }
         db.commit().unwrap();
         assert_eq!(tools(), 1_001);
+    }
+
+    #[test]
+    fn without_a_connection_each_statement_fails() {
+        let Some(Scratch { db, .. }) = &Scratch::new("ended") else {
+            return;
+        };
+        db.begin_write(WRITE_WAIT).unwrap();
+        let end = "select pg_terminate_backend(pg_backend_pid())";
+        assert!(db.one(end, &[], |_| Ok(())).is_err());
+        for _ in 0..2 {
+            assert!(db.run(ADD, &[&"A"]).is_err());
+            assert!(db.changed(ADD, &[&"A"]).is_err());
+        }
+        assert!(db.commit().is_err());
+        let Db::Postgres(session) = db else {
+            unreachable!()
+        };
+        assert!(!session.is_usable());
+    }
+
+    #[test]
+    fn what_ends_a_connection_that_waits_is_noticed() {
+        let Some(Scratch { db, cluster, .. }) = &Scratch::new("waits") else {
+            return;
+        };
+        let Db::Postgres(session) = db else {
+            unreachable!()
+        };
+        assert!(session.is_usable());
+        let others = "select pg_terminate_backend(pid, 5000) from pg_stat_activity
+             where datname like '%_waits'";
+        cluster.batch(others).unwrap();
+        assert!(!session.is_usable());
     }
 }

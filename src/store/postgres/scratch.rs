@@ -17,7 +17,7 @@ pub(in crate::store) struct Scratch {
     /// Both have what reads and writes the connections.
     _postgres: Postgres,
     _driver: Driver,
-    cluster: Session,
+    pub(in crate::store) cluster: Session,
     name: String,
 }
 
