@@ -61,7 +61,7 @@ impl Db {
     /// In a transaction, it may only fail with a later statement, or when that is committed.
     pub fn run(&self, sql: &str, values: &[&dyn ToValue]) -> Result<()> {
         match self {
-            Db::Sqlite(db) => Ok(db.prepare_cached(sql)?.execute(bound(values)).map(drop)?),
+            Db::Sqlite(_) => self.changed(sql, values).map(drop),
             Db::Postgres(session) => session.run(sql, values),
         }
     }

@@ -1,4 +1,4 @@
-//! A runtime on the thread that waits for it: with another thread in between, a statement would take twice as long.
+//! A runtime on the thread that waits for it: another thread in between would have to wake up twice for each statement.
 
 use rocket::tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 use rocket::tokio::task::block_in_place;

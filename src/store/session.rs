@@ -81,7 +81,11 @@ impl Session {
         if is_silent || wire.as_mut().is_some_and(has_ended) {
             *wire = None;
         }
-        wire.is_some() && !self.is_in_transaction.get()
+        wire.is_some() && !self.is_in_transaction()
+    }
+
+    pub(super) fn is_in_transaction(&self) -> bool {
+        self.is_in_transaction.get()
     }
 
     /// Sends that after what is in line, and waits for all of it; the first error counts.
@@ -159,19 +163,16 @@ impl Session {
         let values: Vec<_> = values.into_iter().map(Parameter::into_owned).collect();
         let client = Arc::clone(&self.client);
         let mut sent: Sent = Box::pin(async move { client.execute_raw(&statement, &values).await });
-        // That puts it in line, or there is no connection any more.
+        // The first poll puts it in line; without a connection, it fails at once.
         let begun = sent.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         if let Poll::Ready(done) = begun {
             return Ok(done.map(drop)?);
         }
-        let mut line = self.line.borrow_mut();
-        line.push(sent);
-        match line.len() < LINE {
-            true => Ok(()),
-            false => {
-                drop(line);
-                self.wait(ready(Ok(())))
-            }
+        self.line.borrow_mut().push(sent);
+        let is_full = self.line.borrow().len() >= LINE;
+        match is_full {
+            true => self.wait(ready(Ok(()))),
+            false => Ok(()),
         }
     }
 

@@ -106,7 +106,8 @@ impl ManageConnection for Connections {
         }
     }
 
+    /// Whether its connection has ended is looked at when it is taken again.
     fn has_broken(&self, db: &mut Db) -> bool {
-        self.is_valid(db).is_err()
+        matches!(db, Db::Postgres(session) if session.is_in_transaction())
     }
 }

@@ -14,7 +14,7 @@ use crate::store::session::Session;
 /// Dropped with this.
 pub(in crate::store) struct Scratch {
     pub(in crate::store) db: Db,
-    /// Both have what reads and writes the connections.
+    /// Connections end with what made them.
     _postgres: Postgres,
     _driver: Driver,
     pub(in crate::store) cluster: Session,
